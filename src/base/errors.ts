@@ -1,0 +1,74 @@
+/**
+ * All errors that a user can cause are of one class, made by the factories here: what, where, and what to do.
+ * The CLI prints them as one line and exits 2. A guest's fault is never one of these; it is a result (see engine/engine.ts).
+ */
+import { hex } from './units.ts';
+
+export type ErrorCode =
+  | 'bad-elf'
+  | 'wrong-architecture'
+  | 'needs-interpreter'
+  | 'unsupported'
+  | 'bad-profile'
+  | 'profile-mismatch'
+  | 'cannot-read'
+  | 'cannot-write'
+  | 'bad-option'
+  | 'limit'
+  | 'bad-text'
+  | 'internal';
+
+export class IsoformError extends Error {
+  override readonly name = 'IsoformError';
+  readonly code: ErrorCode;
+  /** A guest address or file offset the error is about, if any. */
+  readonly address: number | undefined;
+  /** What the user can do about it. */
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, what: string, options: { address?: number; hint?: string } = {}) {
+    super(what);
+    this.code = code;
+    this.address = options.address;
+    this.hint = options.hint;
+  }
+
+  /** The one line that is printed. */
+  line(): string {
+    const where = this.address === undefined ? '' : ` at ${hex(this.address)}`;
+    const hint = this.hint === undefined ? '' : ` (${this.hint})`;
+    return `${this.message}${where}${hint}`;
+  }
+}
+
+export const badElf = (file: string, what: string, address?: number) =>
+  new IsoformError('bad-elf', `${file}: not a usable ELF executable: ${what}`, { address });
+export const wrongArchitecture = (file: string, found: string) =>
+  new IsoformError('wrong-architecture', `${file}: is for ${found}`, {
+    hint: 'isoform reads 64-bit little-endian RISC-V Linux executables',
+  });
+export const needsInterpreter = (file: string, interpreter: string) =>
+  new IsoformError('needs-interpreter', `${file}: is dynamically linked and wants ${interpreter}`, {
+    hint: 'link it with -static',
+  });
+export const unsupported = (what: string, hint?: string, address?: number) =>
+  new IsoformError('unsupported', what, { hint, address });
+export const badProfile = (file: string, what: string) =>
+  new IsoformError('bad-profile', `${file}: not a usable profile: ${what}`, { hint: 'make one with isoform profile' });
+export const profileMismatch = (profile: string, file: string) =>
+  new IsoformError('profile-mismatch', `${profile}: is the profile of another binary than ${file}`, {
+    hint: 'profile this very file',
+  });
+const reason = (error: unknown) => (error as NodeJS.ErrnoException)?.code ?? (error as Error)?.message ?? String(error);
+export const cannotRead = (file: string, error: unknown) =>
+  new IsoformError('cannot-read', `${file}: cannot be read: ${reason(error)}`);
+export const cannotWrite = (file: string, error: unknown) =>
+  new IsoformError('cannot-write', `${file}: cannot be written: ${reason(error)}`);
+export const badOption = (what: string, hint?: string) => new IsoformError('bad-option', what, { hint });
+export const overLimit = (what: string, hint: string) => new IsoformError('limit', what, { hint });
+/** A superblock text, an assembler text, ... that does not parse. */
+export const badText = (what: string, line?: number) =>
+  new IsoformError('bad-text', line === undefined ? what : `line ${line}: ${what}`);
+/** A broken invariant of our own: never the user's doing, still one clear line. */
+export const internal = (what: string, address?: number) =>
+  new IsoformError('internal', `internal error: ${what}`, { address, hint: 'please report this' });

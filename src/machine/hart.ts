@@ -1,0 +1,91 @@
+/**
+ * A hart: the architectural state of one hardware thread. It lives in the host area of the guest's linear memory, at a fixed
+ * layout, so that generated wasm and TypeScript see the same registers. Registers are bigint here, at the edge; engines use
+ * the layout directly.
+ */
+import type { Addr, Reg } from '../base/units.ts';
+import type { Memory } from './memory.ts';
+
+/** Byte offsets within a hart's block. Everything is little-endian. x0's slot always holds 0; writes to x0 go to SINK. */
+export const HART = {
+  /** 32 x i64. */
+  X: 0,
+  /** i64: where results with rd = x0 go. Slot 32 of X, so that generated code indexes it like a register. */
+  SINK: 256,
+  /** 32 x i64, raw. */
+  F: 264,
+  /** i64. */
+  PC: 520,
+  /** i32: accrued exception flags NV DZ OF UF NX = bits 4..0. */
+  FFLAGS: 528,
+  /** i32: dynamic rounding mode. */
+  FRM: 532,
+  /** i64: reserved address, or -1. */
+  RESERVATION: 536,
+  /** i64 each: why and where generated code stopped (engine-private). */
+  STOP_KIND: 544,
+  STOP_ADDRESS: 552,
+  /** i64: instructions still to run (engine-private). */
+  BUDGET: 560,
+  /** i64: instructions retired since the start, for the instret and cycle CSRs. The machine adds what each run retired. */
+  RETIRED: 568,
+  /** Free for engines up to here. */
+  SIZE: 1024,
+} as const;
+
+export class Hart {
+  readonly memory: Memory;
+  /** Offset of this hart's block in the linear memory. */
+  readonly base: number;
+  readonly #view: DataView;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+    this.base = memory.allocateHost(HART.SIZE);
+    this.#view = new DataView(memory.linear.buffer, this.base, HART.SIZE);
+    this.#view.setBigInt64(HART.RESERVATION, -1n, true);
+  }
+
+  /** The register's value, unsigned 64 bits. */
+  get(reg: Reg): bigint {
+    return this.#view.getBigUint64(slotOf(reg), true);
+  }
+  /** Writes the low 64 bits; a write to x0 is lost. */
+  set(reg: Reg, value: bigint): void {
+    if (reg !== 0) this.#view.setBigUint64(slotOf(reg), BigInt.asUintN(64, value), true);
+  }
+  get pc(): Addr {
+    return Number(this.#view.getBigUint64(HART.PC, true));
+  }
+  set pc(value: Addr) {
+    this.#view.setBigUint64(HART.PC, BigInt(value), true);
+  }
+  get fflags(): number {
+    return this.#view.getInt32(HART.FFLAGS, true);
+  }
+  set fflags(value: number) {
+    this.#view.setInt32(HART.FFLAGS, value & 31, true);
+  }
+  get frm(): number {
+    return this.#view.getInt32(HART.FRM, true);
+  }
+  set frm(value: number) {
+    this.#view.setInt32(HART.FRM, value & 7, true);
+  }
+  /** The reserved address, or -1n. */
+  get reservation(): bigint {
+    return this.#view.getBigInt64(HART.RESERVATION, true);
+  }
+  set reservation(value: bigint) {
+    this.#view.setBigInt64(HART.RESERVATION, value, true);
+  }
+  get retired(): number {
+    return Number(this.#view.getBigInt64(HART.RETIRED, true));
+  }
+  set retired(value: number) {
+    this.#view.setBigInt64(HART.RETIRED, BigInt(value), true);
+  }
+}
+
+/** Offset of a register within the hart's block. */
+export const slotOf = (reg: Reg): number => (reg < 32 ? HART.X + reg * 8 : HART.F + (reg - 32) * 8);

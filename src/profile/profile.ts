@@ -1,0 +1,53 @@
+/**
+ * A profile: exact counts of every control transfer, keyed by image and original address within it. Counts of blocks and edges
+ * follow from it by flow (profile/blocks.ts): a block is entered as often as control starts there, plus what is transferred to it.
+ */
+import type { Addr, InsnCount } from '../base/units.ts';
+
+/** One transfer site's outcome. Addresses are relative to the image's link base (p_vaddr). */
+export interface TransferCount {
+  readonly from: Addr;
+  readonly to: Addr;
+  readonly count: InsnCount;
+}
+
+export interface ImageProfile {
+  /** SHA-256 of the file, hex. */
+  readonly hash: string;
+  /** Base name of the file, for messages. */
+  readonly name: string;
+  /** Control begins here from outside the code: the entry point, signal handlers, returns from them. */
+  readonly starts: readonly { readonly at: Addr; readonly count: InsnCount }[];
+  /** Control ends here: `at` is the next instruction, which did not run (behind the exiting ecall; the faulting instruction). */
+  readonly stops: readonly { readonly at: Addr; readonly count: InsnCount }[];
+  /** Sorted by from, then to. */
+  readonly transfers: readonly TransferCount[];
+}
+
+export interface Profile {
+  /** Number of runs summed up in it. */
+  readonly runs: number;
+  /** Instructions retired in all of them. */
+  readonly instructions: InsnCount;
+  readonly images: readonly ImageProfile[];
+}
+
+/** A basic block of the original code with its exact count. Blocks do not overlap. */
+export interface ProfiledBlock {
+  readonly start: Addr;
+  /** First address behind it. */
+  readonly end: Addr;
+  readonly insns: InsnCount;
+  readonly count: InsnCount;
+}
+
+export type EdgeKind = 'fall' | 'taken' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall';
+
+/** A control transfer between two blocks. `from` is the source block's start, `site` the instruction that ends it (fall into a leader: its last). */
+export interface ProfiledEdge {
+  readonly from: Addr;
+  readonly site: Addr;
+  readonly to: Addr;
+  readonly kind: EdgeKind;
+  readonly count: InsnCount;
+}
