@@ -1,0 +1,117 @@
+/** From two profiled runs and what the pipeline knows to the report's data. */
+import { basename } from 'node:path';
+import { internal } from '../base/errors.ts';
+import { type Addr, hex } from '../base/units.ts';
+import { type Counts, makeCounts, type ProfiledCode } from './counts.ts';
+import { reportFunctions } from './functions.ts';
+import { hotGraph } from './graph.ts';
+import type { AssumptionReport, Difference, PassReport, ProgramReport, ReportModel, VerifiedInput } from './model.ts';
+import { REPORT_FORMAT, REPORT_VERSION } from './model.ts';
+import { makeNames, type Names } from './names.ts';
+import { dynamicStatistics } from './statistics.ts';
+import { coverageOf, reportSuperblocks, type SuperblockSummary, share } from './superblocks.ts';
+
+export interface ReportInput {
+  /** The program's arguments and the names of what it read on the training run. */
+  readonly arguments: readonly string[];
+  readonly inputs: readonly string[];
+  /** The training run of the original file, and the same run of the optimized one. */
+  readonly original: ProfiledCode;
+  readonly optimized: ProfiledCode;
+  readonly superblocks: readonly SuperblockSummary[];
+  /** In the order in which they ran. */
+  readonly passes: readonly PassReport[];
+  readonly assumptions: readonly AssumptionReport[];
+  readonly verify: { readonly inputs: readonly VerifiedInput[]; readonly differences: readonly Difference[] };
+  /** Commands that make the report again; without them, the plain `isoform pgo` that does. */
+  readonly commands?: readonly string[];
+  /** How many superblocks are shown with their code (30). */
+  readonly detailed?: number;
+}
+
+/** The whole report as data. Same inputs, same data. */
+export function buildReport(input: ReportInput): ReportModel {
+  if (input.verify.inputs.length === 0) throw internal('a report needs a verified run');
+  const original = makeCounts(input.original);
+  const optimized = makeCounts(input.optimized);
+  const names = makeNames(input.original);
+  const superblocks = reportSuperblocks(input.superblocks, original, optimized, names, input.detailed ?? 30);
+  const before = programReport(input.original);
+  const after = programReport(input.optimized);
+  const equivalent =
+    input.verify.differences.length === 0 && input.verify.inputs.every(({ verdict }) => verdict === 'equivalent');
+  return {
+    format: REPORT_FORMAT,
+    version: REPORT_VERSION,
+    program: {
+      name: basename(input.original.image.file),
+      arguments: input.arguments,
+      inputs: input.inputs,
+    },
+    verdict: equivalent ? 'equivalent' : 'different',
+    original: before,
+    optimized: after,
+    bytesAdded: after.bytes - before.bytes,
+    ratio: {
+      instructions: share(after.instructions, before.instructions),
+      takenBranches: share(after.takenBranches, before.takenBranches),
+    },
+    coverage: coverageOf(superblocks, optimized.total),
+    functions: reportFunctions(input.superblocks, original, optimized, names, 40),
+    superblocks,
+    passes: input.passes,
+    assumptions: input.assumptions,
+    cfg: pictures(
+      input,
+      original,
+      optimized,
+      names,
+      superblocks.map(({ head }) => head),
+    ),
+    verify: {
+      inputs: input.verify.inputs,
+      differences: input.verify.differences,
+      syscalls: input.verify.inputs.reduce((sum, { syscalls }) => sum + syscalls, 0),
+    },
+    commands: input.commands ?? [command(['isoform', 'pgo', input.original.image.file, ...input.arguments])],
+  };
+}
+
+/** A shell command from its words, quoted where a POSIX shell needs it. */
+export const command = (words: readonly string[]): string =>
+  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+
+function programReport(code: ProfiledCode): ProgramReport {
+  const statistics = dynamicStatistics(code);
+  return {
+    file: basename(code.image.file),
+    hash: code.image.hash,
+    bytes: code.image.bytes.length,
+    instructions: statistics.instructions,
+    takenBranches: statistics.takenBranches,
+    statistics,
+  };
+}
+
+/** @param byWeight heads by falling weight: a block on several paths belongs to the heaviest */
+function pictures(input: ReportInput, original: Counts, optimized: Counts, names: Names, byWeight: readonly string[]) {
+  const rank = new Map(byWeight.map((head, index) => [head, index]));
+  const summaries = [...input.superblocks].sort((a, b) => rank.get(hex(a.head))! - rank.get(hex(b.head))!);
+  const onPath = new Map<Addr, Addr>();
+  for (const { head, path } of summaries) for (const { start } of path) if (!onPath.has(start)) onPath.set(start, head);
+  const ranges = summaries.flatMap((summary) => summary.ranges.map((range) => ({ ...range, summary })));
+  const inside = (address: Addr) => ranges.find(({ start, end }) => address >= start && address < end);
+  return {
+    original: hotGraph(original, names.label, (address) => onPath.get(address)),
+    optimized: hotGraph(
+      optimized,
+      (address) => {
+        const found = inside(address);
+        if (found === undefined) return names.label(address);
+        const origin = found.summary.addresses.get(address);
+        return names.label(origin ?? found.summary.head);
+      },
+      (address) => inside(address)?.summary.head,
+    ),
+  };
+}

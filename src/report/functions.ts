@@ -1,0 +1,66 @@
+/** Hot functions before and after: where the instructions were executed and where they were saved. */
+import { type Addr, hex, type InsnCount } from '../base/units.ts';
+import { type Counts, instructionsAt } from './counts.ts';
+import type { FunctionReport } from './model.ts';
+import type { Names, Place } from './names.ts';
+import type { SuperblockSummary } from './superblocks.ts';
+
+/**
+ * Instructions executed in each function. An optimized instruction counts for the function of the original one it stands for (the one
+ * before it, if it is new), so that inlining along a trace moves nothing from one function to another.
+ *
+ * @param limit how many functions, by falling count before
+ */
+export function reportFunctions(
+  summaries: readonly SuperblockSummary[],
+  original: Counts,
+  optimized: Counts,
+  names: Names,
+  limit: number,
+): FunctionReport[] {
+  const sums = new Map<Addr, { place: Place; before: InsnCount; after: InsnCount }>();
+  const sumOf = (place: Place) => {
+    let sum = sums.get(place.start);
+    if (sum === undefined) sums.set(place.start, (sum = { place, before: 0, after: 0 }));
+    return sum;
+  };
+  for (const block of original.code.blocks) sumOf(names.at(block.start)).before += block.insns * block.count;
+
+  const origin = originFinder(summaries);
+  const added: Place = { name: '(jumps added between old and new code)', start: original.code.image.end };
+  for (const block of optimized.code.blocks)
+    for (const { address } of instructionsAt(optimized.code.image, block.start, block.end)) {
+      const from = origin(address);
+      const place = from !== undefined ? names.at(from) : address >= added.start ? added : names.at(address);
+      sumOf(place).after += block.count;
+    }
+  return [...sums.values()]
+    .sort((a, b) => b.before - a.before || b.after - a.after || a.place.start - b.place.start)
+    .filter(({ before, after }) => before + after > 0)
+    .slice(0, limit)
+    .map(({ place, before, after }) => ({ name: place.name, address: hex(place.start), before, after }));
+}
+
+/** Gives the original address that an optimized one stands for; undefined outside of superblocks. */
+function originFinder(summaries: readonly SuperblockSummary[]): (address: Addr) => Addr | undefined {
+  const ranges = summaries
+    .flatMap((summary) => summary.ranges.map(({ start, end }) => ({ start, end, summary })))
+    .sort((a, b) => a.start - b.start);
+  return (address) => {
+    let low = 0;
+    let high = ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (ranges[middle].end > address) high = middle;
+      else low = middle + 1;
+    }
+    const range = ranges[low];
+    if (range === undefined || range.start > address) return undefined;
+    // Instructions are 2 or 4 bytes: step back to the nearest one with an original.
+    for (let at = address; at >= range.start; at -= 2) {
+      const found = range.summary.addresses.get(at);
+      if (found !== undefined) return found;
+    }
+    return range.summary.head;
+  };
+}

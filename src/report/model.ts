@@ -1,0 +1,238 @@
+/**
+ * The report as plain data: what `--json` prints, what the schema (schema.json) describes and what the page is drawn from. It holds
+ * nothing that changes from one run to the next with the same inputs: no times, no dates, no paths but those the user gave.
+ *
+ * Addresses are hexadecimal text (`0x10432`), so that they can be searched for in dumps; counts are exact integers; shares are
+ * fractions of one.
+ */
+
+export const REPORT_FORMAT = 'isoform-report';
+export const REPORT_VERSION = 1;
+
+/** An address as text: `0x` and lower-case digits. */
+export type HexAddress = string;
+
+/** What a program executed, counted exactly. */
+export interface Statistics {
+  readonly instructions: number;
+  /** Every executed transfer that does not fall through: the six kinds below but not `branchesNotTaken`, summed. */
+  readonly takenBranches: number;
+  /** Conditional branches. */
+  readonly branchesTaken: number;
+  readonly branchesNotTaken: number;
+  /** Direct jumps that are not calls. */
+  readonly jumps: number;
+  /** Direct calls. */
+  readonly calls: number;
+  readonly indirectCalls: number;
+  readonly returns: number;
+  /** Indirect jumps that are neither calls nor returns (jump tables, indirect tail calls). */
+  readonly indirectJumps: number;
+  readonly loads: number;
+  readonly stores: number;
+  readonly syscalls: number;
+}
+
+export interface ProgramReport {
+  readonly file: string;
+  /** SHA-256 of the file, hex. */
+  readonly hash: string;
+  /** Size of the file. */
+  readonly bytes: number;
+  readonly instructions: number;
+  readonly takenBranches: number;
+  readonly statistics: Statistics;
+}
+
+export interface FunctionReport {
+  readonly name: string;
+  readonly address: HexAddress;
+  /** Instructions executed in it. Optimized instructions count for the function their original instruction is in. */
+  readonly before: number;
+  readonly after: number;
+}
+
+/** What became of one instruction of the original path. */
+export type Fate =
+  /** In the line, as it was (addresses apart). */
+  | 'kept'
+  /** In the line, in another form. */
+  | 'changed'
+  /** Only in exit stubs: executed only where an exit needs it. */
+  | 'sunk'
+  | 'removed';
+
+export interface OriginalLine {
+  readonly address: HexAddress;
+  readonly text: string;
+  readonly count: number;
+  readonly fate: Fate;
+}
+
+export interface PathBlock {
+  readonly address: HexAddress;
+  readonly symbol: string;
+  readonly count: number;
+  readonly lines: readonly OriginalLine[];
+}
+
+export interface OptimizedLine {
+  readonly address: HexAddress;
+  readonly text: string;
+  readonly count: number;
+  /** The original instruction that it stands for; absent: it is new. */
+  readonly originalAddress?: HexAddress;
+  readonly part: 'line' | 'stub';
+}
+
+export interface ExitReport {
+  readonly kind: string;
+  /** The optimized instruction that leaves. */
+  readonly site: HexAddress;
+  /** Where the exit leads, in original addresses; absent: it is computed (a return, an indirect jump). */
+  readonly target?: HexAddress;
+  readonly count: number;
+}
+
+export interface SuperblockReport {
+  readonly head: HexAddress;
+  /** `function+0x10`. */
+  readonly symbol: string;
+  /** Instructions executed in it, its exit stubs included. */
+  readonly weight: number;
+  /** How often it was entered; going round its own loop counts each time. */
+  readonly count: number;
+  readonly verdict: 'proved' | 'tested' | 'rejected';
+  /** Why it was rejected. */
+  readonly reason?: string;
+  /** Bytes of its line and its stubs. */
+  readonly bytes: number;
+  readonly instructions: {
+    /** Instructions on the path, in the line, in the stubs. */
+    readonly original: number;
+    readonly line: number;
+    readonly stubs: number;
+    /** Executed: what the original executes for the same work, and what the superblock executed. */
+    readonly before: number;
+    readonly after: number;
+  };
+  readonly exits: readonly ExitReport[];
+  /** Code side by side: the hottest superblocks only. */
+  readonly original?: readonly PathBlock[];
+  readonly optimized?: readonly OptimizedLine[];
+}
+
+export interface PassReport {
+  readonly name: string;
+  readonly description: string;
+  readonly rewrites: number;
+  /** Executed instructions that it took away (negative: added), by the profile. */
+  readonly removed: number;
+}
+
+export interface AssumptionReport {
+  /** A1, A2, ... */
+  readonly id: string;
+  readonly name: string;
+  readonly text: string;
+  /** This file depends on it. */
+  readonly used: boolean;
+  /** It was checked for this file. */
+  readonly checked: boolean;
+}
+
+export interface GraphNode {
+  readonly id: string;
+  readonly address: HexAddress;
+  readonly label: string;
+  readonly count: number;
+  /** Instructions in the block. */
+  readonly instructions: number;
+  /** The head of the superblock that the block is in, if any. */
+  readonly superblock?: HexAddress;
+}
+
+export interface GraphEdge {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: string;
+  readonly count: number;
+}
+
+/** The hottest blocks and the edges between them. */
+export interface HotGraph {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+  /** Share of executed instructions that the nodes hold. */
+  readonly share: number;
+}
+
+export interface VerifiedInput {
+  readonly name: string;
+  readonly arguments: readonly string[];
+  /** The profile was taken on it. */
+  readonly training: boolean;
+  readonly verdict: 'equivalent' | 'different';
+  /** Syscalls at which the two runs were compared. */
+  readonly syscalls: number;
+  /** How the program ended: `exit status 0`, `signal 6 (SIGABRT)`. */
+  readonly end: string;
+}
+
+export interface Difference {
+  readonly input: string;
+  /** What differs: a register, the output, a syscall's argument ... */
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly pc?: HexAddress;
+  readonly symbol?: string;
+  readonly superblock?: HexAddress;
+}
+
+export interface VerifyReport {
+  readonly inputs: readonly VerifiedInput[];
+  readonly differences: readonly Difference[];
+  /** Sum over the inputs. */
+  readonly syscalls: number;
+}
+
+export interface CoverageReport {
+  /** Share of the optimized run's instructions that were executed inside superblocks. */
+  readonly inside: number;
+  /** How many of the hottest superblocks hold so much of the optimized run; absent: all of them do not. */
+  readonly superblocks50?: number;
+  readonly superblocks90?: number;
+  readonly superblocks99?: number;
+  /** Share that the hottest 1, 2, 3, ... superblocks hold; at most 200 points, evenly thinned. */
+  readonly curve: readonly { readonly superblocks: number; readonly share: number }[];
+}
+
+export interface ReportModel {
+  readonly format: typeof REPORT_FORMAT;
+  readonly version: typeof REPORT_VERSION;
+  readonly program: {
+    readonly name: string;
+    readonly arguments: readonly string[];
+    /** Names of what it read: input files, standard input. */
+    readonly inputs: readonly string[];
+  };
+  readonly verdict: 'equivalent' | 'different';
+  readonly original: ProgramReport;
+  readonly optimized: ProgramReport;
+  /** optimized.bytes - original.bytes. */
+  readonly bytesAdded: number;
+  /** optimized / original. */
+  readonly ratio: { readonly instructions: number; readonly takenBranches: number };
+  readonly coverage: CoverageReport;
+  /** By falling `before`. */
+  readonly functions: readonly FunctionReport[];
+  /** By falling weight. */
+  readonly superblocks: readonly SuperblockReport[];
+  readonly passes: readonly PassReport[];
+  readonly assumptions: readonly AssumptionReport[];
+  readonly cfg: { readonly original: HotGraph; readonly optimized: HotGraph };
+  readonly verify: VerifyReport;
+  /** Shell commands that make this report again. */
+  readonly commands: readonly string[];
+}
