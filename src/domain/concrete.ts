@@ -1,0 +1,102 @@
+/** The domain of actual values: unsigned 64-bit bigints. Used by the basic engine and for folding constants. */
+import { MASK64 } from '../base/bits.ts';
+import type { Domain, Insn, Step } from '../isa/row.ts';
+
+const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
+const int = (value: bigint): bigint => BigInt.asIntN(64, value);
+const truth = (condition: boolean): bigint => (condition ? 1n : 0n);
+
+/** All operands and results are unsigned (0 .. 2^64-1). */
+export const concrete: Domain<bigint> = {
+  const: wrap,
+  add: (a, b) => wrap(a + b),
+  sub: (a, b) => wrap(a - b),
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shl: (a, b) => wrap(a << (b & 63n)),
+  shr: (a, b) => a >> (b & 63n),
+  sar: (a, b) => wrap(int(a) >> (b & 63n)),
+  mul: (a, b) => wrap(a * b),
+  mulhs: (a, b) => wrap((int(a) * int(b)) >> 64n),
+  mulhu: (a, b) => (a * b) >> 64n,
+  mulhsu: (a, b) => wrap((int(a) * b) >> 64n),
+  divs: (a, b) => (b === 0n ? MASK64 : wrap(int(a) / int(b))),
+  divu: (a, b) => (b === 0n ? MASK64 : a / b),
+  rems: (a, b) => (b === 0n ? a : wrap(int(a) % int(b))),
+  remu: (a, b) => (b === 0n ? a : a % b),
+  eq: (a, b) => truth(a === b),
+  ltS: (a, b) => truth(int(a) < int(b)),
+  ltU: (a, b) => truth(a < b),
+  select: (condition, a, b) => (condition !== 0n ? a : b),
+  sext: (a, bits) => wrap(BigInt.asIntN(bits, a)),
+  zext: (a, bits) => BigInt.asUintN(bits, a),
+};
+
+export interface Operands {
+  readonly rs1?: bigint;
+  readonly rs2?: bigint;
+  readonly rs3?: bigint;
+  readonly pc?: bigint;
+}
+
+/** Ends the evaluation of an instruction that turns out not to be pure, or lacks an operand. Never leaves this file. */
+const notPure = new Error('not pure');
+
+const refuse = (): never => {
+  throw notPure;
+};
+
+class PureStep implements Step<bigint> {
+  readonly #insn: Insn;
+  readonly #operands: Operands;
+  result: bigint | undefined;
+
+  constructor(insn: Insn, operands: Operands) {
+    this.#insn = insn;
+    this.#operands = operands;
+  }
+
+  rs1 = (): bigint => (this.#insn.rs1 === 0 ? 0n : this.fs1());
+  rs2 = (): bigint => (this.#insn.rs2 === 0 ? 0n : this.fs2());
+  fs1 = (): bigint => this.#operands.rs1 ?? refuse();
+  fs2 = (): bigint => this.#operands.rs2 ?? refuse();
+  fs3 = (): bigint => this.#operands.rs3 ?? refuse();
+  rd = (value: bigint): void => {
+    this.result = value;
+  };
+  fd = this.rd;
+  imm = (): bigint => wrap(BigInt(this.#insn.imm));
+  pc = (): bigint => this.#operands.pc ?? refuse();
+  link = (): bigint => wrap(this.pc() + BigInt(this.#insn.size));
+  load = refuse;
+  store = refuse;
+  branch = refuse;
+  goto = refuse;
+  jump = refuse;
+  float = refuse;
+  csr = refuse;
+  loadReserved = refuse;
+  storeConditional = refuse;
+  atomic = refuse;
+  ecall = refuse;
+  ebreak = refuse;
+  fence = refuse;
+  fenceI = refuse;
+}
+
+/**
+ * The value that a pure instruction writes.
+ * @param operands unsigned 64-bit register contents by role (floating-point operands too: rs1 is fs1); an x0 operand needs none
+ * @returns undefined if the instruction is not pure (memory, flags, control, order), writes nothing, or an operand it reads is missing
+ */
+export const evaluate = (insn: Insn, operands: Operands): bigint | undefined => {
+  const step = new PureStep(insn, operands);
+  try {
+    insn.row.semantics(step, concrete);
+  } catch (error) {
+    if (error === notPure) return undefined;
+    throw error;
+  }
+  return step.result;
+};
