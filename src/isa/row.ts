@@ -86,6 +86,11 @@ export interface Step<V> {
   float(op: FloatOp, a: V, b?: V, c?: V): V;
   /** Reads a CSR (before the write, which may be absent), as csrrw/s/c do. `write` gets the old value. */
   csr(write: ((old: V) => V) | undefined): V;
+  /**
+   * A decoded field, not a value: is the source field of this CSR instruction (rs1 or the 5 bits) other than 0? With 0, csrrs/c(i)
+   * read only, so that read-only CSRs can be read. Same as `insn.rs1 !== 0 || insn.imm !== 0`.
+   */
+  writesCsr(): boolean;
   /** Loads and makes a reservation on the address. */
   loadReserved(address: V, bytes: 4 | 8): V;
   /** Stores if the reservation still holds; gives 0 on success, 1 otherwise; the reservation is gone in both cases. */
@@ -109,6 +114,8 @@ export interface Row {
   readonly match: number;
   /** Operands in assembler order, the roles they play. An `f` means a floating-point register; `mem` is imm(rs1); `rm` a rounding mode. */
   readonly operands: readonly Operand[];
+  /** A conversion that never rounds: it has an rm field, and assemblers put 0 (rne) there instead of 7 (dynamic). */
+  readonly exact?: true;
   readonly semantics: <V>(step: Step<V>, domain: Domain<V>) => void;
 }
 

@@ -1,0 +1,181 @@
+/**
+ * The recording domain: runs a row for its definitions, uses and effects, values being nothing at all. A row may not branch on a
+ * value, so one run sees everything that it can do.
+ */
+import type { Reg } from '../base/units.ts';
+import type { Control, Domain, Facts, FloatOp, Insn, Step } from '../isa/row.ts';
+
+/** A value is only a token here. */
+type Token = null;
+
+const unary = (): Token => null;
+const token: Domain<Token> = {
+  const: unary,
+  add: unary,
+  sub: unary,
+  and: unary,
+  or: unary,
+  xor: unary,
+  shl: unary,
+  shr: unary,
+  sar: unary,
+  mul: unary,
+  mulhs: unary,
+  mulhu: unary,
+  mulhsu: unary,
+  divs: unary,
+  divu: unary,
+  rems: unary,
+  remu: unary,
+  eq: unary,
+  ltS: unary,
+  ltU: unary,
+  select: unary,
+  sext: unary,
+  zext: unary,
+};
+
+/** Integers of 32 bits always fit in a double: no flag, no rounding. */
+const FLAGLESS: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
+const UNROUNDED = /\.(?:min|max|eq|lt|le)$/;
+const DYNAMIC = 7;
+
+class Recorder implements Step<Token> {
+  readonly insn: Insn;
+  readonly used = { rs1: false, rs2: false, rs3: false };
+  writes: Reg | undefined;
+  loads: Facts['load'];
+  stores: Facts['store'];
+  control: Control = 'none';
+  accrues = false;
+  readsRounding = false;
+  ordered = false;
+  readsPc = false;
+
+  constructor(insn: Insn) {
+    this.insn = insn;
+  }
+
+  private use(role: 'rs1' | 'rs2' | 'rs3'): Token {
+    this.used[role] = true;
+    return null;
+  }
+  rs1 = (): Token => this.use('rs1');
+  rs2 = (): Token => this.use('rs2');
+  fs1 = (): Token => this.use('rs1');
+  fs2 = (): Token => this.use('rs2');
+  fs3 = (): Token => this.use('rs3');
+  rd(): void {
+    if (this.insn.rd !== 0) this.writes = this.insn.rd;
+  }
+  fd(): void {
+    this.writes = this.insn.rd;
+  }
+  imm(): Token {
+    return null;
+  }
+  pc(): Token {
+    this.readsPc = true;
+    return null;
+  }
+  link(): Token {
+    this.readsPc = true;
+    return null;
+  }
+  load(_address: Token, bytes: 1 | 2 | 4 | 8, signed: boolean): Token {
+    this.loads = { bytes, signed };
+    return null;
+  }
+  store(_address: Token, bytes: 1 | 2 | 4 | 8): void {
+    this.stores = { bytes };
+  }
+  branch(): void {
+    this.control = 'branch';
+  }
+  goto(): void {
+    this.control = 'jump';
+  }
+  jump(): void {
+    this.control = 'indirect';
+  }
+  float(op: FloatOp): Token {
+    if (!FLAGLESS.has(op)) this.accrues = true;
+    // A dynamic mode also counts for an operation that never rounds: an invalid frm makes it illegal.
+    if (!UNROUNDED.test(op) && this.insn.rm === DYNAMIC) this.readsRounding = true;
+    return null;
+  }
+  csr(write: ((old: Token) => Token) | undefined): Token {
+    this.ordered = true;
+    return write ? write(null) : null;
+  }
+  writesCsr(): boolean {
+    return this.insn.rs1 !== 0 || this.insn.imm !== 0;
+  }
+  loadReserved(_address: Token, bytes: 4 | 8): Token {
+    this.ordered = true;
+    this.loads = { bytes, signed: true };
+    return null;
+  }
+  storeConditional(_address: Token, bytes: 4 | 8): Token {
+    this.ordered = true;
+    this.stores = { bytes };
+    return null;
+  }
+  atomic(_address: Token, bytes: 4 | 8, update: (old: Token) => Token): Token {
+    this.ordered = true;
+    this.loads = { bytes, signed: true };
+    this.stores = { bytes };
+    return update(null);
+  }
+  ecall(): void {
+    this.ordered = true;
+    this.control = 'syscall';
+  }
+  ebreak(): void {
+    this.ordered = true;
+    this.control = 'trap';
+  }
+  fence(): void {
+    this.ordered = true;
+  }
+  fenceI(): void {
+    this.ordered = true;
+  }
+}
+
+function record(insn: Insn): Facts {
+  const r = new Recorder(insn);
+  insn.row.semantics(r, token);
+  const reads = new Set<Reg>();
+  for (const role of ['rs1', 'rs2', 'rs3'] as const) {
+    if (r.used[role] && insn[role] !== 0) reads.add(insn[role]);
+  }
+  const { writes, loads, stores, control, accrues, readsRounding, ordered, readsPc } = r;
+  return {
+    reads: [...reads],
+    writes,
+    load: loads,
+    store: stores,
+    control,
+    accrues,
+    readsRounding,
+    ordered,
+    pure: !loads && !stores && control === 'none' && !accrues && !readsRounding && !ordered,
+    readsPc,
+  };
+}
+
+const known = new WeakMap<Insn, Facts>();
+
+/**
+ * Definitions, uses and effects. Worked out once per instruction object (decode gives equal words the same object).
+ * An access of an atomic instruction is in `load` and `store` as well as in `ordered`.
+ */
+export function facts(insn: Insn): Facts {
+  let result = known.get(insn);
+  if (!result) {
+    result = record(insn);
+    known.set(insn, result);
+  }
+  return result;
+}

@@ -1,0 +1,69 @@
+/** From bits to an instruction. Tables are made at load from the rows' masks. */
+import { fieldsOf, layoutOf } from './fields.ts';
+import type { Insn, Row } from './row.ts';
+import { COMPRESSED, ROWS } from './table.ts';
+
+/** Rows by the bits that nearly all of them fix: opcode bits 6..2 and funct3. */
+const BUCKETS: readonly (readonly Row[])[] = Array.from({ length: 256 }, (_, bucket) => {
+  const word = ((bucket >>> 3) << 2) | 3 | ((bucket & 7) << 12);
+  const KEY = 0x0000707f;
+  return ROWS.filter((row) => ((word ^ row.match) & row.mask & KEY) === 0);
+});
+
+/** Expansions of halfwords, filled as they are met; null: no instruction. */
+const expansions: (Insn | null | undefined)[] = new Array(0x10000).fill(undefined);
+
+function expand(half: number): Insn | undefined {
+  let insn = expansions[half];
+  if (insn === undefined) {
+    insn = null;
+    for (const alias of COMPRESSED) {
+      const found = alias.expand(half);
+      if (found) {
+        insn = found;
+        break;
+      }
+    }
+    expansions[half] = insn;
+  }
+  return insn ?? undefined;
+}
+
+function decodeFull(word: number): Insn | undefined {
+  const bucket = BUCKETS[(((word >>> 2) & 31) << 3) | ((word >>> 12) & 7)]!;
+  for (const row of bucket) {
+    if ((word & row.mask) >>> 0 !== row.match) continue;
+    const insn = fieldsOf(row, word);
+    // Rounding modes 5 and 6 are reserved (manual, chapter "F", table of rounding modes).
+    return layoutOf(row).rounds && (insn.rm === 5 || insn.rm === 6) ? undefined : insn;
+  }
+  return undefined;
+}
+
+/** Decoded words. A word decodes to one object, so that facts can be kept with it. Bounded: fuzzed code has no end of words. */
+const decoded = new Map<number, Insn | undefined>();
+const DECODED_LIMIT = 1 << 18;
+
+/**
+ * The instruction in a 32-bit word (signed or unsigned), or undefined if it is none. If the low two bits are not 3, only the low 16
+ * count and the result is the full instruction that they stand for, with size 2. Equal words give one and the same object, mostly.
+ */
+export function decode(word: number): Insn | undefined {
+  if ((word & 3) !== 3) return expand(word & 0xffff);
+  const key = word | 0;
+  const known = decoded.get(key);
+  if (known !== undefined || decoded.has(key)) return known;
+  if (decoded.size >= DECODED_LIMIT) decoded.clear();
+  const insn = decodeFull(word >>> 0);
+  decoded.set(key, insn);
+  return insn;
+}
+
+/** Decodes at an offset; undefined too where the bytes run out. Two bytes are enough for a compressed instruction. */
+export function decodeAt(bytes: Uint8Array, offset: number): Insn | undefined {
+  if (offset < 0 || offset + 2 > bytes.length) return undefined;
+  const low = bytes[offset]! | (bytes[offset + 1]! << 8);
+  if ((low & 3) !== 3) return expand(low);
+  if (offset + 4 > bytes.length) return undefined;
+  return decode(low | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24));
+}

@@ -1,0 +1,44 @@
+/** All rows. A new extension is one file and one line here. */
+import { internal } from '../base/errors.ts';
+import { A } from './a.ts';
+import { type Alias, makeAlias } from './alias.ts';
+import { RULES } from './c.ts';
+import { D } from './d.ts';
+import { F } from './f.ts';
+import { M } from './m.ts';
+import type { Row } from './row.ts';
+import { RV64I } from './rv64i.ts';
+import { ZICSR } from './zicsr.ts';
+import { ZIFENCEI } from './zifencei.ts';
+
+export const ROWS: readonly Row[] = [...RV64I, ...ZIFENCEI, ...ZICSR, ...M, ...A, ...F, ...D];
+
+const BY_NAME = new Map(ROWS.map((row) => [row.name, row]));
+
+/** The row with this name, or undefined. */
+export const findRow = (name: string): Row | undefined => BY_NAME.get(name);
+
+/** @throws internal() if there is no such row */
+export function rowNamed(name: string): Row {
+  const row = BY_NAME.get(name);
+  if (!row) throw internal(`no instruction is named ${name}`);
+  return row;
+}
+
+/** Compressed instructions, in order of preference. */
+export const COMPRESSED: readonly Alias[] = RULES.map((rule) => makeAlias(rule, rowNamed(rule.row)));
+
+/**
+ * Two rows that match one word would make decoding depend on their order.
+ * @throws internal() naming the pair
+ */
+function checkUnambiguous(rows: readonly Row[]): void {
+  for (const [i, a] of rows.entries()) {
+    if ((a.match & ~a.mask) >>> 0 !== 0) throw internal(`${a.name}: match has bits outside its mask`);
+    for (const b of rows.slice(i + 1)) {
+      if (((a.match ^ b.match) & a.mask & b.mask) === 0) throw internal(`${a.name} and ${b.name} match the same word`);
+    }
+  }
+}
+checkUnambiguous(ROWS);
+if (BY_NAME.size !== ROWS.length) throw internal('two rows have one name');
