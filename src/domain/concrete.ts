@@ -76,6 +76,7 @@ class PureStep implements Step<bigint> {
   jump = refuse;
   float = refuse;
   csr = refuse;
+  writesCsr = refuse;
   loadReserved = refuse;
   storeConditional = refuse;
   atomic = refuse;
