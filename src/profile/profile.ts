@@ -4,7 +4,10 @@
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 
-/** One transfer site's outcome. Addresses are relative to the image's link base (p_vaddr). */
+/** The target of a transfer that leaves the image. No image reaches so far up. */
+export const OUTSIDE: Addr = 2 ** 48;
+
+/** One transfer site's outcome. Addresses are as linked (p_vaddr); `to` is OUTSIDE when control leaves the image. */
 export interface TransferCount {
   readonly from: Addr;
   readonly to: Addr;

@@ -1,0 +1,97 @@
+/**
+ * A decoded view of an image's executable bytes. Decoding is lazy and kept: each address once, equal words share one Insn (so that
+ * facts, which are memoised by instruction, are derived once a word and not once an address).
+ */
+import type { Addr } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import { decode } from '../isa/decode.ts';
+import type { Insn } from '../isa/row.ts';
+
+/** Executable bytes from `start` up to `end`. */
+export interface CodeRange {
+  readonly start: Addr;
+  readonly end: Addr;
+}
+
+interface Area extends CodeRange {
+  readonly bytes: Uint8Array;
+  /** By halfword: the instruction, null where the bytes are none, undefined where nobody has looked. */
+  readonly decoded: (Insn | null | undefined)[];
+}
+
+export class Code {
+  readonly image: Image;
+  /** By rising address. Only what the file holds: zeros behind it are no instructions. */
+  readonly ranges: readonly CodeRange[];
+  readonly #areas: readonly Area[];
+  readonly #byWord = new Map<number, Insn | null>();
+  #last: Area | undefined;
+
+  /** Use codeOf, which makes one a image. */
+  constructor(image: Image) {
+    this.image = image;
+    this.#areas = image.segments
+      .filter((segment) => segment.flags.execute && segment.bytes.length > 0)
+      .map((segment) => ({
+        start: segment.address,
+        end: segment.address + segment.bytes.length,
+        bytes: segment.bytes,
+        decoded: new Array((segment.bytes.length + 1) >> 1),
+      }));
+    this.ranges = this.#areas.map(({ start, end }) => ({ start, end }));
+  }
+
+  #areaAt(address: Addr): Area | undefined {
+    const last = this.#last;
+    if (last !== undefined && address >= last.start && address < last.end) return last;
+    const found = this.#areas.find((area) => address >= area.start && address < area.end);
+    if (found !== undefined) this.#last = found;
+    return found;
+  }
+
+  /** Is the byte at this address in an executable segment? */
+  isExecutable(address: Addr): boolean {
+    return this.#areaAt(address) !== undefined;
+  }
+
+  /** The instruction at an address; undefined at an odd address, outside the code, or where the bytes are none. */
+  insnAt(address: Addr): Insn | undefined {
+    const area = this.#areaAt(address);
+    if (area === undefined || (address & 1) !== 0) return undefined;
+    // A segment may begin at an odd address (only in a strange file): then halfwords of the cache are counted from the even one below.
+    const at = address - area.start;
+    const slot = (at + 1) >> 1;
+    const known = area.decoded[slot];
+    if (known !== undefined) return known ?? undefined;
+    const insn = this.#decode(area.bytes, at);
+    area.decoded[slot] = insn;
+    return insn ?? undefined;
+  }
+
+  #decode(bytes: Uint8Array, at: number): Insn | null {
+    if (at + 2 > bytes.length) return null;
+    let word = bytes[at]! | (bytes[at + 1]! << 8);
+    if ((word & 3) === 3) {
+      if (at + 4 > bytes.length) return null;
+      word |= (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    }
+    let insn = this.#byWord.get(word);
+    if (insn === undefined) {
+      insn = decode(word) ?? null;
+      this.#byWord.set(word, insn);
+    }
+    return insn;
+  }
+}
+
+const known = new WeakMap<Image, Code>();
+
+/** The decoded view of an image; the same object for the same image, so that all storeys share one cache. */
+export function codeOf(image: Image): Code {
+  let code = known.get(image);
+  if (code === undefined) {
+    code = new Code(image);
+    known.set(image, code);
+  }
+  return code;
+}

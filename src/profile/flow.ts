@@ -1,0 +1,57 @@
+/**
+ * What an instruction does to control, in the terms that blocks, edges and calls are told in.
+ *
+ * Calls and returns are told from other jumps by the registers: the unprivileged manual gives x1 and x5 the meaning of link
+ * registers (section "Unconditional Jumps", table of return-address stack prediction hints). Writing one is a call, reading one
+ * without writing one is a return. A jalr that both reads and writes a link register (a coroutine switch) counts as a call.
+ */
+import { A0, type Addr, RA, type Reg } from '../base/units.ts';
+import { evaluate } from '../domain/concrete.ts';
+import { facts } from '../domain/record.ts';
+import { type Insn, targetOf } from '../isa/row.ts';
+import type { EdgeKind } from './profile.ts';
+
+/** x5, the alternate link register: millicode such as __riscv_save_3 is called with it. */
+export const T0: Reg = 5;
+
+/**
+ * How control leaves a block. `none` runs on into the next block; `syscall` goes on behind it; `trap` does not go on.
+ */
+export type Ending = 'none' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall' | 'trap';
+
+const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
+
+/** How this instruction ends a block; `none` if it does not. */
+export function endingOf(insn: Insn): Ending {
+  const { control, reads, writes } = facts(insn);
+  if (control === 'jump') return isLink(writes) ? 'call' : 'jump';
+  if (control !== 'indirect') return control;
+  if (isLink(writes)) return 'indirect-call';
+  return isLink(reads[0]) ? 'return' : 'indirect';
+}
+
+/** The kind of the edge that the transfer at `site` takes to `to`. */
+export function edgeKind(insn: Insn, site: Addr, to: Addr): EdgeKind {
+  const ending = endingOf(insn);
+  if (ending === 'branch') return to === targetOf(insn, site) ? 'taken' : 'fall';
+  return ending === 'none' || ending === 'trap' ? 'fall' : ending;
+}
+
+/**
+ * The target of a jalr whose base register was set by the instruction right before it to a pc-relative constant: the long forms of
+ * call and tail call (psABI, "Code models"). Undefined if it is anything else.
+ * @param before the instruction that runs right before `insn`, at `pc`
+ */
+export function farTarget(before: Insn, pc: Addr, insn: Insn): Addr | undefined {
+  const known = facts(before);
+  if (!known.readsPc || !known.pure || known.writes === undefined) return undefined;
+  const { control, reads } = facts(insn);
+  if (control !== 'indirect' || reads[0] !== known.writes) return undefined;
+  const base = evaluate(before, { pc: BigInt(pc) });
+  if (base === undefined) return undefined;
+  const target = BigInt.asUintN(64, base + BigInt(insn.imm)) & ~1n;
+  return target <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(target) : undefined;
+}
+
+/** Registers the Linux system call interface reads: a0..a7, as a mask of x registers (riscv Linux ABI; a7 is the number). */
+export const SYSCALL_READS = 0xff << A0;
