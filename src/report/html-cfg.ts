@@ -1,0 +1,90 @@
+/** The picture of a hot control-flow graph, as inline SVG. Colours come from the page's style sheet. */
+import { count, type Html, html, percent, plural, short } from './html-text.ts';
+import { layout, type Point } from './layout.ts';
+import type { GraphEdge, GraphNode, HotGraph } from './model.ts';
+
+const NODE = { width: 150, height: 38 };
+const MARGIN = 14;
+/** Steps of the heat scale in the style sheet. */
+const HEATS = 6;
+/** Characters that fit on a node. */
+const LABEL = 22;
+
+/**
+ * @param id starts the identifiers within the picture; unique on the page
+ * @param title what it shows
+ * @param hottest instructions in the hottest block of either picture: what full heat means
+ */
+export function graphPicture(graph: HotGraph, id: string, title: string, hottest: number): Html {
+  const mostTaken = Math.max(1, ...graph.edges.map((edge) => edge.count));
+  const placed = layout(
+    graph.nodes.map((node) => ({ id: node.id, ...NODE })),
+    graph.edges.map((edge) => ({ from: edge.from, to: edge.to, weight: edge.count })),
+    560,
+  );
+  const width = Math.ceil(placed.width + MARGIN * 2 + LOOP);
+  const height = Math.ceil(placed.height + MARGIN * 2);
+  const where = new Map(graph.nodes.map((node, index) => [node.id, placed.nodes[index]]));
+  const edges = graph.edges
+    .map((edge, index) => ({ edge, points: placed.edges[index] }))
+    .sort((a, b) => a.edge.count - b.edge.count);
+  return html`<svg class="cfg" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" width="${width}" height="${height}"
+ role="img" aria-labelledby="${id}-title ${id}-text"><title id="${id}-title">${title}</title>
+<desc id="${id}-text">${plural(graph.nodes.length, 'block')} with ${percent(graph.share)} of all executed instructions, and
+ ${plural(graph.edges.length, 'edge')}. The hottest: ${hottestOf(graph)}.</desc>
+<defs>${['fall', 'taken'].map(
+    (kind) =>
+      html`<marker id="${id}-${kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9"
+ markerUnits="userSpaceOnUse" orient="auto"><path class="tip ${kind}" d="M0 0.5 8 4 0 7.5z"/></marker>`,
+  )}</defs>
+${edges.map(({ edge, points }) => edgePicture(edge, points, where.get(edge.from)!, id, mostTaken))}
+${graph.nodes.map((node, index) => nodePicture(node, placed.nodes[index], hottest))}</svg>`;
+}
+
+const LOOP = 26;
+
+function hottestOf(graph: HotGraph): string {
+  const hottest = [...graph.nodes].sort((a, b) => b.count * b.instructions - a.count * a.instructions).slice(0, 5);
+  return hottest.map((node) => `${node.label} ${count(node.count)} times`).join(', ');
+}
+
+/** Does control simply go on in memory order? */
+const falls = (edge: GraphEdge): boolean => edge.kind === 'fall' || edge.kind === 'syscall';
+
+function edgePicture(edge: GraphEdge, points: readonly Point[], source: Point, id: string, most: number): Html {
+  const kind = falls(edge) ? 'fall' : 'taken';
+  const line = points.length === 0 ? selfLoop(source) : curve(points);
+  return html`<path class="edge ${kind}" d="${line}" stroke-width="${(1 + 4.5 * Math.sqrt(edge.count / most)).toFixed(1)}"
+ marker-end="url(#${id}-${kind})"><title>${edge.kind}: ${count(edge.count)}</title></path>`;
+}
+
+function nodePicture(node: GraphNode, { x, y }: Point, hottest: number): Html {
+  const work = node.count * node.instructions;
+  const heat = Math.min(HEATS, Math.round(HEATS * Math.sqrt(work / Math.max(1, hottest))));
+  const label = node.label.length > LABEL ? `${node.label.slice(0, LABEL - 9)}…${node.label.slice(-8)}` : node.label;
+  return html`<g><title>${node.label} at ${node.address}: ${count(node.count)} times ${plural(node.instructions, 'instruction')}</title>
+<rect class="h${heat}" x="${place(x - NODE.width / 2)}" y="${place(y - NODE.height / 2)}" width="${NODE.width}" height="${NODE.height}" rx="5"/>
+<text x="${place(x)}" y="${place(y - 3)}">${label}</text><text class="n" x="${place(x)}" y="${place(y + 12)}">${short(node.count)} × ${node.instructions}</text></g>`;
+}
+
+const place = (value: number): string => String(Math.round(value * 10) / 10);
+
+/** A line through the points that is vertical at each of them. */
+function curve(points: readonly Point[]): string {
+  let line = `M${place(points[0].x)} ${place(points[0].y)}`;
+  for (let index = 1; index < points.length; index++) {
+    const a = points[index - 1];
+    const b = points[index];
+    const middle = (a.y + b.y) / 2;
+    line += ` C${place(a.x)} ${place(middle)} ${place(b.x)} ${place(middle)} ${place(b.x)} ${place(b.y)}`;
+  }
+  return line;
+}
+
+/** Out at the bottom right, in at the top right. */
+function selfLoop({ x, y }: Point): string {
+  const right = x + NODE.width / 2;
+  const low = y + NODE.height / 4;
+  const high = y - NODE.height / 4;
+  return `M${place(right)} ${place(low)} C${place(right + LOOP)} ${place(low + 8)} ${place(right + LOOP)} ${place(high - 8)} ${place(right)} ${place(high)}`;
+}

@@ -1,0 +1,174 @@
+/** The sections below the first screen, but for the superblocks. */
+import { graphPicture } from './html-cfg.ts';
+import { change, count, type Html, html, percent, perMille, plural, tone } from './html-text.ts';
+import type { ReportModel, Statistics } from './model.ts';
+
+const heading = (id: string, title: string): Html => html`<h2 id="${id}-title">${title}</h2>`;
+const section = (id: string, title: string, ...content: (Html | undefined)[]): Html =>
+  html`<section id="${id}" aria-labelledby="${id}-title">${heading(id, title)}${content}</section>`;
+const scroll = (label: string, content: Html): Html =>
+  html`<div class="scroll" tabindex="0" role="region" aria-label="${label}">${content}</div>`;
+
+const ROWS: readonly (readonly [key: keyof Statistics, name: string, level: 'sum' | 'sub' | ''])[] = [
+  ['instructions', 'Instructions', 'sum'],
+  ['takenBranches', 'Taken branches', 'sum'],
+  ['branchesTaken', 'Conditional branches taken', 'sub'],
+  ['jumps', 'Jumps', 'sub'],
+  ['calls', 'Calls', 'sub'],
+  ['indirectCalls', 'Indirect calls', 'sub'],
+  ['returns', 'Returns', 'sub'],
+  ['indirectJumps', 'Indirect jumps', 'sub'],
+  ['branchesNotTaken', 'Conditional branches not taken', ''],
+  ['loads', 'Loads', ''],
+  ['stores', 'Stores', ''],
+  ['syscalls', 'Syscalls', ''],
+];
+
+export function statisticsSection(model: ReportModel): Html {
+  const before = model.original.statistics;
+  const after = model.optimized.statistics;
+  const cell = (part: number, whole: number) =>
+    html`<td class="number" data-v="${part}">${count(part)} <small>${perMille(part, whole)}</small></td>`;
+  return section(
+    'statistics',
+    'What was executed',
+    html`<p>Exact counts of one run of each file on the training input, and how many in a thousand of that run's instructions.
+Taken branches are all transfers that do not fall through. Counts are not cycles: fewer is better, by how much depends on the processor.</p>`,
+    scroll(
+      'What was executed',
+      html`<table class="data"><thead><tr><th scope="col">Event</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change</th></tr></thead>
+<tbody>${ROWS.map(
+        ([
+          key,
+          name,
+          level,
+        ]) => html`<tr class="${level}"><th scope="row">${name}</th>${cell(before[key], before.instructions)}${cell(after[key], after.instructions)}
+<td class="number ${key === 'branchesNotTaken' ? '' : tone(before[key], after[key])}">${change(before[key], after[key])}</td></tr>`,
+      )}</tbody></table>`,
+    ),
+  );
+}
+
+export function functionsSection(model: ReportModel): Html {
+  const most = Math.max(1, ...model.functions.flatMap(({ before, after }) => [before, after]));
+  const bar = (value: number) => html`<i style="width:${((value / most) * 100).toFixed(2)}%"></i>`;
+  const total = model.original.instructions;
+  return section(
+    'functions',
+    'Hot functions',
+    html`<p>Instructions executed in each function. An optimized instruction counts for the function its original is in, wherever it is now.</p>`,
+    scroll(
+      'Hot functions',
+      html`<table class="data sortable"><thead><tr><th scope="col">Function</th><th scope="col" class="spark"><span class="out">Bars</span></th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change</th></tr></thead>
+<tbody>${model.functions.map(
+        ({
+          name,
+          address,
+          before,
+          after,
+        }) => html`<tr><td class="name"><span class="mono">${name}</span> <span class="quiet mono">${address}</span></td><td class="spark pair">${bar(before)}${bar(after)}</td>
+<td class="number" data-v="${before}">${count(before)} <small>${percent(total === 0 ? 0 : before / total)}</small></td><td class="number" data-v="${after}">${count(after)}</td>
+<td class="number ${tone(before, after)}" data-v="${before === 0 ? 0 : after / before - 1}">${change(before, after)}</td></tr>`,
+      )}</tbody></table>`,
+    ),
+  );
+}
+
+export function picturesSection(model: ReportModel): Html {
+  const { original, optimized } = model.cfg;
+  const hottest = Math.max(1, ...[...original.nodes, ...optimized.nodes].map((node) => node.count * node.instructions));
+  const figure = (graph: typeof original, id: string, title: string) => {
+    const part = (falling: boolean) =>
+      graph.edges
+        .filter(({ kind }) => (kind === 'fall' || kind === 'syscall') === falling)
+        .reduce((sum, edge) => sum + edge.count, 0);
+    const all = part(true) + part(false);
+    return html`<figure><figcaption><b>${title}</b> <span class="quiet">${plural(graph.nodes.length, 'hottest block')}, ${percent(graph.share)} of execution; ${percent(all === 0 ? 0 : part(true) / all)} of transfers fall through</span></figcaption>
+<div class="frame" tabindex="0" role="region" aria-label="${title}: picture">${graphPicture(graph, id, `${title}: the hot control-flow graph`, hottest)}</div></figure>`;
+  };
+  return section(
+    'cfg',
+    'The hot control-flow graph',
+    html`<p>Each box is a block, with how often it was executed and its length in instructions.</p>`,
+    html`<p class="legend"><span><svg width="34" height="8" aria-hidden="true"><path class="edge fall" d="M0 4H34" stroke-width="3"/></svg> falls through</span>
+<span><svg width="34" height="8" aria-hidden="true"><path class="edge taken" d="M0 4H34" stroke-width="3"/></svg> taken: a branch, jump, call or return</span>
+<span>Wider line: more often</span><span><svg width="77" height="12" aria-hidden="true">${[0, 1, 2, 3, 4, 5, 6].map((step) => html`<rect class="h${step}" x="${step * 11}" width="11" height="12"/>`)}</svg> more instructions executed</span></p>`,
+    html`<div class="pictures">${figure(original, 'cfg-before', 'Before')}${figure(optimized, 'cfg-after', 'After')}</div>`,
+  );
+}
+
+export const passesSection = (model: ReportModel): Html =>
+  section(
+    'passes',
+    'What each pass did',
+    html`<p>In the order they ran. Removed: executed instructions taken away, by the profile.</p>`,
+    model.passes.length === 0
+      ? html`<p>No pass was enabled.</p>`
+      : scroll(
+          'What each pass did',
+          html`<table class="data sortable"><thead><tr><th scope="col">Pass</th><th scope="col">Rewrites</th><th scope="col">Removed</th><th scope="col">Of all</th></tr></thead>
+<tbody>${model.passes.map(
+            ({
+              name,
+              description,
+              rewrites,
+              removed,
+            }) => html`<tr><td><b>${name}</b><br><span class="quiet">${description}</span></td><td data-v="${rewrites}">${count(rewrites)}</td>
+<td class="number" data-v="${removed}">${count(removed)}</td><td class="number" data-v="${removed}">${percent(model.original.instructions === 0 ? 0 : removed / model.original.instructions)}</td></tr>`,
+          )}</tbody></table>`,
+        ),
+  );
+
+export const assumptionsSection = (model: ReportModel): Html =>
+  section(
+    'assumptions',
+    'Assumptions',
+    html`<p>What the optimized file relies on beyond what was shown for it. Each can be switched off.</p>`,
+    model.assumptions.length === 0
+      ? html`<p>None.</p>`
+      : html`<ul class="cards">${[...model.assumptions]
+          .sort((a, b) => Number(b.used) - Number(a.used))
+          .map(
+            ({ id, name, text, used, checked }) => html`<li><div class="head"><b>${id}</b> <span>${name}</span>
+<span class="chip ${used ? (checked ? 'equivalent' : 'open') : ''}">${used ? (checked ? 'in use, checked' : 'in use, not checked') : 'not in use'}</span></div><p>${text}</p></li>`,
+          )}</ul>`,
+  );
+
+export function verificationSection(model: ReportModel): Html {
+  const { inputs, differences, syscalls } = model.verify;
+  return section(
+    'verification',
+    'Verification',
+    html`<p>Both files ran in step. At each of ${plural(syscalls, 'syscall')}, arguments, results, registers and memory were compared; at
+the end exit status, output and files.</p>`,
+    scroll(
+      'Verified inputs',
+      html`<table class="data"><thead><tr><th scope="col">Input</th><th scope="col">Syscalls</th><th scope="col" class="text">Ended with</th><th scope="col" class="text">Verdict</th></tr></thead>
+<tbody>${inputs.map(
+        (input) =>
+          html`<tr><td class="name">${input.name}${input.training ? html` <span class="quiet">training</span>` : undefined}${
+            input.arguments.length > 0 ? html`<br><code class="quiet">${input.arguments.join(' ')}</code>` : undefined
+          }</td><td>${count(input.syscalls)}</td><td class="text">${input.end}</td><td class="text"><span class="chip ${input.verdict}">${input.verdict}</span></td></tr>`,
+      )}</tbody></table>`,
+    ),
+    differences.length === 0
+      ? undefined
+      : html`<h3 style="margin-top:1.2rem">Differences</h3><ul class="cards" style="margin-top:.5rem">${differences.map(
+          (
+            difference,
+          ) => html`<li><div class="head"><b>${difference.what}</b> <span class="quiet">on ${difference.input}${difference.pc && ` at ${difference.pc}`}${difference.symbol && ` in ${difference.symbol}`}${difference.superblock && `, superblock ${difference.superblock}`}</span></div>
+<p>Expected <code>${difference.expected}</code>, found <code>${difference.found}</code></p></li>`,
+        )}</ul>`,
+  );
+}
+
+export const reproduceSection = (model: ReportModel): Html =>
+  section(
+    'reproduce',
+    'Make this report again',
+    html`<p>Runs are deterministic: the same files and inputs give the same bytes, counts and report.</p>`,
+    html`<pre tabindex="0" aria-label="Commands"><code>${model.commands.join('\n')}</code></pre>`,
+    html`<dl class="hashes"><dt>Original</dt><dd>${model.original.file} <code>sha256 ${model.original.hash}</code></dd><dt>Optimized</dt><dd>${model.optimized.file} <code>sha256 ${model.optimized.hash}</code></dd>${
+      model.program.inputs.length > 0 ? html`<dt>Inputs</dt><dd>${model.program.inputs.join(', ')}</dd>` : undefined
+    }</dl>`,
+  );

@@ -1,0 +1,317 @@
+/**
+ * Draws a directed graph in layers (Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system
+ * structures", 1981): break cycles, assign layers, order each layer to cross little, place, route. Small graphs only; the same
+ * graph gives the same picture.
+ */
+
+export interface LayoutNode {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+}
+export interface LayoutEdge {
+  readonly from: string;
+  readonly to: string;
+  /** Heavier edges are kept forward, short and straight. */
+  readonly weight: number;
+}
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  /** The middle of each node, in the order of the nodes given. */
+  readonly nodes: readonly Point[];
+  /** From source to target, in the order of the edges given; an edge to itself has no points. */
+  readonly edges: readonly (readonly Point[])[];
+}
+
+const GAP_X = 26;
+const GAP_Y = 40;
+/** Width that a bend of a long edge takes. */
+const BEND = 10;
+const SWEEPS = 16;
+
+interface Vertex {
+  /** Index of the node, or -1 for a bend of a long edge. */
+  readonly node: number;
+  readonly width: number;
+  readonly height: number;
+  layer: number;
+  /** Position within the layer, then the middle's coordinate. */
+  order: number;
+  x: number;
+  y: number;
+  /** Vertices in the next layer and in the one before, with the edges' weights. */
+  readonly below: { readonly vertex: Vertex; readonly weight: number }[];
+  readonly above: { readonly vertex: Vertex; readonly weight: number }[];
+}
+
+/** Lays out each connected part by itself, the heaviest first, and sets them in rows no wider than `rowWidth` if that can be. */
+export function layout(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[], rowWidth: number): Layout {
+  const indexOf = new Map(nodes.map((node, index) => [node.id, index]));
+  const links = edges.map((edge) => ({
+    from: indexOf.get(edge.from)!,
+    to: indexOf.get(edge.to)!,
+    weight: edge.weight,
+  }));
+  const positions: Point[] = nodes.map(() => ({ x: 0, y: 0 }));
+  const routes: Point[][] = edges.map(() => []);
+  let left = 0;
+  let top = 0;
+  let rowHeight = 0;
+  let width = 0;
+  for (const part of connectedParts(nodes.length, links)) {
+    const placed = layoutPart(nodes, part, links);
+    if (left > 0 && left + placed.width > rowWidth) {
+      left = 0;
+      top += rowHeight + GAP_Y;
+      rowHeight = 0;
+    }
+    const shift = ({ x, y }: Point): Point => ({ x: x + left, y: y + top });
+    for (const [index, point] of placed.nodes) positions[index] = shift(point);
+    for (const [index, points] of placed.edges) routes[index] = points.map(shift);
+    left += placed.width + GAP_X * 2;
+    width = Math.max(width, left - GAP_X * 2);
+    rowHeight = Math.max(rowHeight, placed.height);
+  }
+  return { width, height: top + rowHeight, nodes: positions, edges: routes };
+}
+
+interface Link {
+  readonly from: number;
+  readonly to: number;
+  readonly weight: number;
+}
+
+function connectedParts(size: number, links: readonly Link[]): number[][] {
+  const parent = Array.from({ length: size }, (_, index) => index);
+  const find = (index: number): number => (parent[index] === index ? index : (parent[index] = find(parent[index])));
+  for (const { from, to } of links) parent[find(from)] = find(to);
+  const parts = new Map<number, number[]>();
+  for (let index = 0; index < size; index++) {
+    const root = find(index);
+    const part = parts.get(root);
+    if (part) part.push(index);
+    else parts.set(root, [index]);
+  }
+  const weight = (part: number[]) => links.reduce((sum, link) => sum + (part.includes(link.from) ? link.weight : 0), 0);
+  return [...parts.values()].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]);
+}
+
+function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLinks: readonly Link[]) {
+  const inPart = new Set(part);
+  const links = allLinks
+    .map((link, index) => ({ ...link, index }))
+    .filter((link) => inPart.has(link.from) && link.from !== link.to);
+  const backward = backEdges(part, links);
+  const forward = links.map((link) =>
+    backward.has(link.index) ? { ...link, from: link.to, to: link.from } : { ...link },
+  );
+  const layerOf = assignLayers(part, forward);
+
+  const vertices = new Map<number, Vertex>();
+  const layers: Vertex[][] = [];
+  const add = (node: number, layer: number, width: number, height: number): Vertex => {
+    const vertex: Vertex = { node, width, height, layer, order: 0, x: 0, y: 0, below: [], above: [] };
+    (layers[layer] ??= []).push(vertex);
+    return vertex;
+  };
+  for (const node of part) vertices.set(node, add(node, layerOf.get(node)!, nodes[node].width, nodes[node].height));
+  const chains = new Map<number, Vertex[]>();
+  for (const link of forward) {
+    const target = vertices.get(link.to)!;
+    const chain = [vertices.get(link.from)!];
+    for (let layer = chain[0].layer + 1; layer < target.layer; layer++) chain.push(add(-1, layer, BEND, 0));
+    chain.push(target);
+    for (let index = 1; index < chain.length; index++) {
+      chain[index - 1].below.push({ vertex: chain[index], weight: link.weight });
+      chain[index].above.push({ vertex: chain[index - 1], weight: link.weight });
+    }
+    chains.set(link.index, chain);
+  }
+  orderLayers(layers);
+  placeVertices(layers);
+
+  const points = new Map<number, Point[]>();
+  for (const link of links) {
+    const chain = chains.get(link.index)!;
+    const route = routeOf(chain);
+    points.set(link.index, backward.has(link.index) ? route.reverse() : route);
+  }
+  const all = layers.flat();
+  return {
+    width: Math.max(...all.map((vertex) => vertex.x + vertex.width / 2)),
+    height: Math.max(...all.map((vertex) => vertex.y + vertex.height / 2)),
+    nodes: new Map(part.map((node) => [node, { x: vertices.get(node)!.x, y: vertices.get(node)!.y }])),
+    edges: points,
+  };
+}
+
+type IndexedLink = Link & { readonly index: number };
+
+/** Indexes of the links that close a cycle in a depth-first walk along the heaviest links, from nodes without entries first. */
+function backEdges(part: readonly number[], links: readonly IndexedLink[]): Set<number> {
+  const leaving = new Map<number, IndexedLink[]>(part.map((node) => [node, []]));
+  const entered = new Set<number>();
+  for (const link of links) {
+    leaving.get(link.from)!.push(link);
+    entered.add(link.to);
+  }
+  for (const list of leaving.values()) list.sort((a, b) => b.weight - a.weight || a.index - b.index);
+  const back = new Set<number>();
+  const state = new Map<number, 'open' | 'done'>();
+  const visit = (node: number): void => {
+    state.set(node, 'open');
+    for (const link of leaving.get(node)!) {
+      if (state.get(link.to) === 'open') back.add(link.index);
+      else if (!state.has(link.to)) visit(link.to);
+    }
+    state.set(node, 'done');
+  };
+  for (const node of [...part.filter((node) => !entered.has(node)), ...part]) if (!state.has(node)) visit(node);
+  return back;
+}
+
+/** Longest path from the sources; then sources move down to just above what they lead to. */
+function assignLayers(part: readonly number[], links: readonly Link[]): Map<number, number> {
+  const layerOf = new Map<number, number>(part.map((node) => [node, 0]));
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const { from, to } of links)
+      if (layerOf.get(to)! <= layerOf.get(from)!) {
+        layerOf.set(to, layerOf.get(from)! + 1);
+        changed = true;
+      }
+  }
+  const entered = new Set(links.map(({ to }) => to));
+  for (const node of part) {
+    if (entered.has(node)) continue;
+    const next = links.filter(({ from }) => from === node).map(({ to }) => layerOf.get(to)!);
+    if (next.length > 0) layerOf.set(node, Math.min(...next) - 1);
+  }
+  return layerOf;
+}
+
+/** Sweeps down and up by weighted barycenter; the order with the least weight of crossings is kept. */
+function orderLayers(layers: readonly Vertex[][]): void {
+  const number = () => {
+    for (const layer of layers) for (const [index, vertex] of layer.entries()) vertex.order = index;
+  };
+  number();
+  let best = layers.map((layer) => [...layer]);
+  let fewest = crossings(layers);
+  for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
+    const down = sweep % 2 === 0;
+    const sequence = down ? layers : [...layers].reverse();
+    for (const layer of sequence) {
+      const wish = new Map(
+        layer.map((vertex) => [vertex, barycenter(down ? vertex.above : vertex.below, vertex.order)]),
+      );
+      layer.sort((a, b) => wish.get(a)! - wish.get(b)! || a.order - b.order);
+      for (const [index, vertex] of layer.entries()) vertex.order = index;
+    }
+    const now = crossings(layers);
+    if (now < fewest) {
+      fewest = now;
+      best = layers.map((layer) => [...layer]);
+    }
+  }
+  for (const [index, layer] of best.entries()) layers[index].splice(0, layer.length, ...layer);
+  number();
+}
+
+function barycenter(neighbours: Vertex['above'], otherwise: number): number {
+  let sum = 0;
+  let weight = 0;
+  for (const neighbour of neighbours) {
+    sum += neighbour.vertex.order * neighbour.weight;
+    weight += neighbour.weight;
+  }
+  return weight === 0 ? otherwise : sum / weight;
+}
+
+function crossings(layers: readonly Vertex[][]): number {
+  let sum = 0;
+  for (const layer of layers) {
+    const edges = layer.flatMap((vertex) =>
+      vertex.below.map((to) => ({ a: vertex.order, b: to.vertex.order, weight: to.weight })),
+    );
+    for (const [index, one] of edges.entries())
+      for (const other of edges.slice(index + 1))
+        if ((one.a - other.a) * (one.b - other.b) < 0) sum += Math.min(one.weight, other.weight);
+  }
+  return sum;
+}
+
+function placeVertices(layers: readonly Vertex[][]): void {
+  let y = 0;
+  for (const layer of layers) {
+    const height = Math.max(...layer.map((vertex) => vertex.height));
+    let x = 0;
+    for (const vertex of layer) {
+      vertex.x = x + vertex.width / 2;
+      vertex.y = y + height / 2;
+      x += vertex.width + GAP_X;
+    }
+    y += height + GAP_Y;
+  }
+  for (let sweep = 0; sweep < SWEEPS * 2; sweep++) {
+    const down = sweep % 2 === 0;
+    for (const layer of down ? layers : [...layers].reverse()) settle(layer, down);
+  }
+  const all = layers.flat();
+  const left = Math.min(...all.map((vertex) => vertex.x - vertex.width / 2));
+  for (const vertex of all) vertex.x = Math.round((vertex.x - left) * 10) / 10;
+}
+
+/**
+ * Moves a layer's vertices as near as can be to the weighted mean of their neighbours without changing the order or coming too
+ * close: isotonic regression by pooling adjacent violators.
+ */
+function settle(layer: readonly Vertex[], down: boolean): void {
+  const pools: { sum: number; weight: number; members: number }[] = [];
+  const offsets: number[] = [];
+  let offset = 0;
+  for (const [index, vertex] of layer.entries()) {
+    if (index > 0) offset += (layer[index - 1].width + vertex.width) / 2 + GAP_X;
+    offsets.push(offset);
+    const neighbours = down ? vertex.above : vertex.below;
+    const weight = neighbours.reduce((sum, neighbour) => sum + neighbour.weight, 0) || 0.001;
+    const wish =
+      neighbours.length === 0
+        ? vertex.x
+        : neighbours.reduce((sum, neighbour) => sum + neighbour.vertex.x * neighbour.weight, 0) / weight;
+    pools.push({ sum: (wish - offset) * weight, weight, members: 1 });
+    while (pools.length > 1 && mean(pools.at(-2)!) > mean(pools.at(-1)!)) {
+      const last = pools.pop()!;
+      const before = pools.at(-1)!;
+      before.sum += last.sum;
+      before.weight += last.weight;
+      before.members += last.members;
+    }
+  }
+  let index = 0;
+  for (const pool of pools)
+    for (let member = 0; member < pool.members; member++, index++) layer[index].x = mean(pool) + offsets[index];
+}
+const mean = (pool: { sum: number; weight: number }): number => pool.sum / pool.weight;
+
+/** Edges leave and enter side by side, in the order of where they come from and go to. */
+function routeOf(chain: readonly Vertex[]): Point[] {
+  const first = chain[0];
+  const last = chain.at(-1)!;
+  const port = (vertex: Vertex, neighbours: Vertex['above'], towards: Vertex): number => {
+    const sorted = [...neighbours].sort((a, b) => a.vertex.x - b.vertex.x);
+    const rank = sorted.findIndex(({ vertex: other }) => other === towards);
+    const room = Math.min(18, (vertex.width * 0.7) / Math.max(1, sorted.length));
+    return vertex.x + (rank - (sorted.length - 1) / 2) * room;
+  };
+  return [
+    { x: port(first, first.below, chain[1]), y: first.y + first.height / 2 },
+    ...chain.slice(1, -1).map(({ x, y }) => ({ x, y })),
+    { x: port(last, last.above, chain.at(-2)!), y: last.y - last.height / 2 },
+  ];
+}
