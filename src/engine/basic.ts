@@ -1,0 +1,288 @@
+/**
+ * The oracle: fetches, decodes and executes one instruction at a time over bigint. Slow and obvious; the other engines are compared
+ * with it. What it decides where the manual leaves room, they do too:
+ *   - a fault names the first byte of the access (or of the instruction, for a fetch), wherever in it the offending page begins;
+ *   - LR, SC and AMO check alignment first, then permissions; AMO and SC need a writable page, SC even when it is going to fail;
+ *   - SC succeeds if and only if the reservation is on the same address, whatever has been stored since;
+ *   - cycle and instret are the instructions retired before this one, time is a hundredth of that;
+ *   - a rounding mode of 7 with a reserved frm is illegal, also where the operation never rounds.
+ */
+import type { Addr, InsnCount } from '../base/units.ts';
+import { concrete } from '../domain/concrete.ts';
+import { softfloat } from '../domain/softfloat.ts';
+import { decodeAt } from '../isa/decode.ts';
+import type { FloatOp, Insn, Step } from '../isa/row.ts';
+import { CSR } from '../isa/zicsr.ts';
+import { HART, type Hart } from '../machine/hart.ts';
+import { type Memory, PERMISSION } from '../machine/memory.ts';
+import type { Engine, Stop, Transfer } from './engine.ts';
+
+/** Thrown by a step that cannot be done; caught in `run`. Nothing has changed before: every row accesses memory at most once. */
+class Trap {
+  readonly stop: Stop;
+  constructor(stop: Stop) {
+    this.stop = stop;
+  }
+}
+
+/** Instructions per tick of the `time` CSR. */
+const INSNS_PER_TICK = 100n;
+
+/** How the instruction at hand ends. */
+type Ending = 'next' | 'transfer' | 'ecall' | 'fence.i';
+
+class BasicStep implements Step<bigint> {
+  readonly #hart: Hart;
+  readonly #memory: Memory;
+  #insn!: Insn;
+  #pc = 0n;
+  #retired = 0;
+  /** Where control goes. */
+  target = 0n;
+  ending: Ending = 'next';
+
+  constructor(hart: Hart) {
+    this.#hart = hart;
+    this.#memory = hart.memory;
+  }
+
+  /** @param retired instructions retired in this run so far */
+  execute(insn: Insn, pc: bigint, retired: InsnCount): void {
+    this.#insn = insn;
+    this.#pc = pc;
+    this.#retired = retired;
+    this.target = this.link();
+    this.ending = 'next';
+    insn.row.semantics(this, concrete);
+  }
+
+  rs1(): bigint {
+    return this.#hart.get(this.#insn.rs1);
+  }
+  rs2(): bigint {
+    return this.#hart.get(this.#insn.rs2);
+  }
+  rd(value: bigint): void {
+    this.#hart.set(this.#insn.rd, value);
+  }
+  fs1(): bigint {
+    return this.#hart.get(this.#insn.rs1);
+  }
+  fs2(): bigint {
+    return this.#hart.get(this.#insn.rs2);
+  }
+  fs3(): bigint {
+    return this.#hart.get(this.#insn.rs3);
+  }
+  fd(value: bigint): void {
+    this.#hart.set(this.#insn.rd, value);
+  }
+  imm(): bigint {
+    return concrete.const(BigInt(this.#insn.imm));
+  }
+  pc(): bigint {
+    return this.#pc;
+  }
+  link(): bigint {
+    return concrete.add(this.#pc, BigInt(this.#insn.size));
+  }
+
+  /** The address as an offset in the linear memory. */
+  #check(address: bigint, bytes: number, access: 'load' | 'store'): Addr {
+    const permission = access === 'load' ? PERMISSION.READ : PERMISSION.WRITE;
+    if (address >= BigInt(this.#memory.size) || !this.#memory.allows(Number(address), bytes, permission))
+      throw new Trap({ kind: 'fault', access, address });
+    return Number(address);
+  }
+  #checkAtomic(address: bigint, bytes: number, access: 'load' | 'store'): Addr {
+    if (address % BigInt(bytes) !== 0n) throw new Trap({ kind: 'misaligned', address });
+    return this.#check(address, bytes, access);
+  }
+  #read(at: Addr, bytes: 1 | 2 | 4 | 8, signed: boolean): bigint {
+    const { view } = this.#memory;
+    if (bytes === 8) return view.getBigUint64(at, true);
+    const raw = bytes === 1 ? view.getUint8(at) : bytes === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
+    const value = BigInt(raw);
+    return signed ? concrete.const(BigInt.asIntN(bytes * 8, value)) : value;
+  }
+  #write(at: Addr, bytes: 1 | 2 | 4 | 8, value: bigint): void {
+    const { view } = this.#memory;
+    if (bytes === 8) view.setBigUint64(at, value, true);
+    else if (bytes === 4) view.setUint32(at, Number(value & 0xffffffffn), true);
+    else if (bytes === 2) view.setUint16(at, Number(value & 0xffffn), true);
+    else view.setUint8(at, Number(value & 0xffn));
+  }
+  load(address: bigint, bytes: 1 | 2 | 4 | 8, signed: boolean): bigint {
+    return this.#read(this.#check(address, bytes, 'load'), bytes, signed);
+  }
+  store(address: bigint, bytes: 1 | 2 | 4 | 8, value: bigint): void {
+    this.#write(this.#check(address, bytes, 'store'), bytes, value);
+  }
+
+  branch(condition: bigint): void {
+    this.ending = 'transfer';
+    if (condition !== 0n) this.goto();
+  }
+  goto(): void {
+    this.ending = 'transfer';
+    this.target = concrete.add(this.#pc, this.imm());
+  }
+  jump(target: bigint): void {
+    this.ending = 'transfer';
+    this.target = target;
+  }
+
+  float(op: FloatOp, a: bigint, b?: bigint, c?: bigint): bigint {
+    const { rm } = this.#insn;
+    const rounding = rm === 7 ? this.#hart.frm : rm;
+    if (rounding > 4) throw new Trap({ kind: 'illegal' });
+    const { value, flags } = softfloat(op, rounding, a, b, c);
+    if (flags !== 0) this.#hart.fflags |= flags;
+    return value;
+  }
+
+  writesCsr(): boolean {
+    return this.#insn.rs1 !== 0 || this.#insn.imm !== 0;
+  }
+  csr(write: ((old: bigint) => bigint) | undefined): bigint {
+    const hart = this.#hart;
+    const instret = BigInt(hart.retired + this.#retired);
+    switch (this.#insn.csr) {
+      case CSR.fflags: {
+        const old = BigInt(hart.fflags);
+        if (write) hart.fflags = Number(write(old) & 31n);
+        return old;
+      }
+      case CSR.frm: {
+        const old = BigInt(hart.frm);
+        if (write) hart.frm = Number(write(old) & 7n);
+        return old;
+      }
+      case CSR.fcsr: {
+        const old = BigInt((hart.frm << 5) | hart.fflags);
+        if (write) {
+          const value = Number(write(old) & 255n);
+          hart.fflags = value & 31;
+          hart.frm = value >> 5;
+        }
+        return old;
+      }
+      case CSR.cycle:
+      case CSR.instret:
+        if (!write) return instret;
+        break;
+      case CSR.time:
+        if (!write) return instret / INSNS_PER_TICK;
+        break;
+    }
+    throw new Trap({ kind: 'illegal' });
+  }
+
+  loadReserved(address: bigint, bytes: 4 | 8): bigint {
+    const at = this.#checkAtomic(address, bytes, 'load');
+    this.#hart.reservation = address;
+    return this.#read(at, bytes, true);
+  }
+  storeConditional(address: bigint, bytes: 4 | 8, value: bigint): bigint {
+    const at = this.#checkAtomic(address, bytes, 'store');
+    const holds = this.#hart.reservation === address;
+    this.#hart.reservation = -1n;
+    if (holds) this.#write(at, bytes, value);
+    return holds ? 0n : 1n;
+  }
+  atomic(address: bigint, bytes: 4 | 8, update: (old: bigint) => bigint): bigint {
+    const at = this.#checkAtomic(address, bytes, 'store');
+    const old = this.#read(at, bytes, true);
+    this.#write(at, bytes, update(old));
+    return old;
+  }
+
+  ecall(): void {
+    this.ending = 'ecall';
+  }
+  ebreak(): void {
+    throw new Trap({ kind: 'ebreak' });
+  }
+  fence(): void {
+    // One hart, in order: there is nothing to order.
+  }
+  fenceI(): void {
+    this.ending = 'fence.i';
+  }
+}
+
+class Basic implements Engine {
+  readonly name = 'basic';
+  readonly #memory: Memory;
+  readonly #decoded = new Map<Addr, Insn>();
+  readonly #counts = new Map<Addr, Map<Addr, InsnCount>>();
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
+
+  run(hart: Hart, budget: InsnCount): { stop: Stop; retired: InsnCount } {
+    // The full 64 bits: a guest may jump anywhere, and hart.pc is a number.
+    const pcAt = hart.base + HART.PC;
+    const { view } = this.#memory;
+    const step = new BasicStep(hart);
+    let retired = 0;
+    try {
+      while (retired < budget) {
+        const pc = view.getBigUint64(pcAt, true);
+        step.execute(this.#fetch(pc), pc, retired);
+        view.setBigUint64(pcAt, step.target, true);
+        retired++;
+        if (step.ending === 'next') continue;
+        if (step.ending === 'fence.i') {
+          this.#decoded.clear();
+          continue;
+        }
+        this.#count(Number(pc), Number(step.target));
+        if (step.ending === 'ecall') return { stop: { kind: 'ecall' }, retired };
+      }
+    } catch (error) {
+      if (error instanceof Trap) return { stop: error.stop, retired };
+      throw error;
+    }
+    return { stop: { kind: 'budget' }, retired };
+  }
+
+  #fetch(pc: bigint): Insn {
+    const { size, view, bytes } = this.#memory;
+    const fault = () => new Trap({ kind: 'fault', access: 'fetch', address: pc });
+    if (pc >= BigInt(size)) throw fault();
+    const at = Number(pc);
+    if (!this.#memory.allows(at, 2, PERMISSION.EXECUTE)) throw fault();
+    const known = this.#decoded.get(at);
+    // Permissions are looked at each time, so that what is decoded never outlives them.
+    const length = known?.size ?? ((view.getUint8(at) & 3) === 3 ? 4 : 2);
+    if (!this.#memory.allows(at, length, PERMISSION.EXECUTE)) throw fault();
+    const insn = known ?? decodeAt(bytes, at);
+    if (insn === undefined) throw new Trap({ kind: 'illegal' });
+    if (known === undefined) this.#decoded.set(at, insn);
+    return insn;
+  }
+
+  #count(from: Addr, to: Addr): void {
+    let targets = this.#counts.get(from);
+    if (targets === undefined) {
+      targets = new Map();
+      this.#counts.set(from, targets);
+    }
+    targets.set(to, (targets.get(to) ?? 0) + 1);
+  }
+
+  transfers(): Transfer[] {
+    const all: Transfer[] = [];
+    for (const [from, targets] of this.#counts) for (const [to, count] of targets) all.push({ from, to, count });
+    return all.sort((a, b) => a.from - b.from || a.to - b.to);
+  }
+
+  invalidate(): void {
+    this.#decoded.clear();
+  }
+}
+
+/** @param memory the memory of every hart that this engine will run */
+export const makeBasic = (memory: Memory): Engine => new Basic(memory);
