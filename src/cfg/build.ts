@@ -1,0 +1,240 @@
+/**
+ * The control-flow graph of a program's discovered code: what ran, with its exact counts, and all that was found besides, with count
+ * 0 (cfg/discover.ts). Blocks are split at every leader of either, so a block of the profile may be several blocks here.
+ */
+import { DirectedGraph } from 'graphology';
+import type { Addr, InsnCount } from '../base/units.ts';
+import { hex } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import { type Insn, targetOf } from '../isa/row.ts';
+import { blocksOf } from '../profile/blocks.ts';
+import { type Code, codeOf } from '../profile/code.ts';
+import { type Ending, edgeKind, endingOf, farTarget } from '../profile/flow.ts';
+import type { EdgeKind, ImageProfile, ProfiledEdge } from '../profile/profile.ts';
+import { discover, type Evidence } from './discover.ts';
+import { assignFunctions, type CfgFunction } from './functions.ts';
+
+export interface CfgBlock {
+  readonly start: Addr;
+  /** First address behind it. */
+  readonly end: Addr;
+  /** Address of its last instruction. */
+  readonly site: Addr;
+  readonly insns: InsnCount;
+  readonly count: InsnCount;
+  readonly ending: Ending;
+  readonly evidence: Evidence;
+  /** Where its last instruction leads when that is known from the code alone (also through the long form of call and jump). */
+  readonly target: Addr | undefined;
+  /** Calls: where the callee returns to. */
+  readonly returnPoint: Addr | undefined;
+  /**
+   * Starts of the blocks that can follow without a call: target and fall-through, the return point of a call, the profiled targets of
+   * an indirect jump. Rising, no duplicates. Jumps into other functions (tail calls) are among them.
+   */
+  readonly flow: readonly Addr[];
+  /** False when control may also go where `flow` does not tell: an unresolved indirect jump, a return, bytes that are no instruction. */
+  readonly flowKnown: boolean;
+  /** Entry of the function it belongs to. */
+  readonly function: Addr;
+}
+
+export interface CfgEdge {
+  readonly from: Addr;
+  readonly to: Addr;
+  readonly kind: EdgeKind;
+  readonly count: InsnCount;
+}
+
+/** Nodes are keyed by `cfgKey(start)`. A branch to the instruction behind it is one edge, of kind `taken`. */
+export type CfgGraph = DirectedGraph<CfgBlock, CfgEdge>;
+
+export interface Cfg {
+  readonly image: Image;
+  readonly code: Code;
+  /** Sorted by start. */
+  readonly blocks: readonly CfgBlock[];
+  /** By entry, rising. */
+  readonly functions: ReadonlyMap<Addr, CfgFunction>;
+  readonly graph: CfgGraph;
+  /** The block that starts at this very address. */
+  blockAt(address: Addr): CfgBlock | undefined;
+  /** The block that has an instruction at this address. */
+  blockOver(address: Addr): CfgBlock | undefined;
+}
+
+export const cfgKey = (address: Addr): string => hex(address);
+
+/** The instructions of a block with their addresses. */
+export function insnsOf(cfg: Cfg, block: { readonly start: Addr; readonly end: Addr }): { at: Addr; insn: Insn }[] {
+  const found: { at: Addr; insn: Insn }[] = [];
+  for (let at = block.start; at < block.end; ) {
+    const insn = cfg.code.insnAt(at)!;
+    found.push({ at, insn });
+    at += insn.size;
+  }
+  return found;
+}
+
+/**
+ * @param profile without one, all counts are 0
+ * @throws bad-profile if the profile does not fit the image's code
+ */
+export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
+  const code = codeOf(image);
+  const ran = profile === undefined ? { blocks: [], edges: [] } : blocksOf(profile, image);
+  const found = discover(
+    image,
+    code,
+    ran.blocks.map(({ start }) => start),
+  );
+  const leaders = found.leaders();
+  /** Profiled edges by the address of the instruction that takes them. */
+  const bySite = new Map<Addr, ProfiledEdge[]>();
+  for (const edge of ran.edges) {
+    const list = bySite.get(edge.site);
+    if (list === undefined) bySite.set(edge.site, [edge]);
+    else list.push(edge);
+  }
+
+  const drafts = leaders.map((start) => draft(code, found.isLeader, start));
+  const flows = drafts.map((block) => flowOf(block, code, bySite.get(block.site) ?? []));
+  const counts = countsOf(drafts, ran.blocks, profile);
+  const blocks: CfgBlock[] = drafts.map((block, i) => ({
+    ...block,
+    ...flows[i]!,
+    count: counts[i]!,
+    evidence: found.evidenceAt(block.start),
+    function: block.start,
+  }));
+  const entries = new Set<Addr>([image.entry, ...found.callees]);
+  for (const { kind, to } of ran.edges) if (kind === 'call' || kind === 'indirect-call') entries.add(to);
+  const { functions, owner } = assignFunctions(image, blocks, entries);
+  for (const block of blocks) (block as { function: Addr }).function = owner.get(block.start)!;
+
+  const index = new Map(blocks.map((block) => [block.start, block]));
+  return {
+    image,
+    code,
+    blocks,
+    functions,
+    graph: graphOf(blocks, index, code, bySite, new Set(ran.blocks.map(({ start }) => start))),
+    blockAt: (address) => index.get(address),
+    blockOver(address) {
+      let low = 0;
+      let high = blocks.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (blocks[middle]!.start <= address) low = middle + 1;
+        else high = middle;
+      }
+      // Blocks overlap only where code is decoded at two alignments; then the block in question is a few places further down.
+      for (let i = low - 1; i >= 0 && i >= low - 8; i--) {
+        const block = blocks[i]!;
+        if (address >= block.end) continue;
+        let at = block.start;
+        while (at < address) at += code.insnAt(at)!.size;
+        if (at === address) return block;
+      }
+      return undefined;
+    },
+  };
+}
+
+type Draft = Pick<CfgBlock, 'start' | 'end' | 'site' | 'insns' | 'ending' | 'target' | 'returnPoint'>;
+
+/** The straight line from a leader to its end: a control transfer, the next leader, or the last decodable instruction. */
+function draft(code: Code, isLeader: (address: Addr) => boolean, start: Addr): Draft {
+  let before: Insn | undefined;
+  let insn = code.insnAt(start)!;
+  let site = start;
+  let insns = 1;
+  for (;;) {
+    const end = site + insn.size;
+    const ending = endingOf(insn);
+    const next = ending === 'none' && !isLeader(end) ? code.insnAt(end) : undefined;
+    if (next === undefined) {
+      const target = targetOf(insn, site) ?? (before && farTarget(before, site - before.size, insn));
+      const returnPoint = ending === 'call' || ending === 'indirect-call' ? end : undefined;
+      return { start, end, site, insns, ending, target, returnPoint };
+    }
+    before = insn;
+    insn = next;
+    site = end;
+    insns++;
+  }
+}
+
+function flowOf(block: Draft, code: Code, edges: readonly ProfiledEdge[]): Pick<CfgBlock, 'flow' | 'flowKnown'> {
+  const { ending, target, end, returnPoint } = block;
+  const after: Addr[] = [];
+  let known = true;
+  if (ending === 'none' || ending === 'branch' || ending === 'syscall') after.push(end);
+  if (returnPoint !== undefined) after.push(returnPoint);
+  if (target !== undefined && ending !== 'call' && ending !== 'indirect-call') after.push(target);
+  if (ending === 'indirect' && target === undefined) {
+    known = false;
+    for (const { to } of edges) after.push(to);
+  }
+  if (ending === 'return' || ending === 'trap') known = false;
+  const flow = [...new Set(after)].filter((to) => {
+    const decodable = code.insnAt(to) !== undefined;
+    if (!decodable) known = false;
+    return decodable;
+  });
+  return { flow: flow.sort((a, b) => a - b), flowKnown: known };
+}
+
+/** Counts of blocks: that of the profile's block they lie in, minus what stopped before them in it. */
+function countsOf(
+  drafts: readonly Draft[],
+  ran: readonly { readonly start: Addr; readonly end: Addr; readonly count: InsnCount }[],
+  profile: ImageProfile | undefined,
+): Float64Array {
+  const counts = new Float64Array(drafts.length);
+  const indexOf = new Map(drafts.map(({ start }, i) => [start, i]));
+  const stops = profile?.stops ?? [];
+  for (const block of ran) {
+    let count = block.count;
+    for (
+      let start = block.start, i = indexOf.get(start);
+      i !== undefined && start < block.end;
+      i = indexOf.get(start)
+    ) {
+      const { end, ending } = drafts[i]!;
+      if (start !== block.start) for (const stop of stops) if (stop.at === start) count -= stop.count;
+      counts[i] = count;
+      for (const stop of stops) if (stop.at > start && stop.at < end) count -= stop.count;
+      if (ending !== 'none') break;
+      start = end;
+    }
+  }
+  return counts;
+}
+
+function graphOf(
+  blocks: readonly CfgBlock[],
+  index: ReadonlyMap<Addr, CfgBlock>,
+  code: Code,
+  bySite: ReadonlyMap<Addr, readonly ProfiledEdge[]>,
+  profiled: ReadonlySet<Addr>,
+): CfgGraph {
+  const graph: CfgGraph = new DirectedGraph<CfgBlock, CfgEdge>();
+  for (const block of blocks) graph.addNode(cfgKey(block.start), block);
+  for (const block of blocks) {
+    const kinds = new Map<Addr, { kind: EdgeKind; count: InsnCount }>();
+    const insn = code.insnAt(block.site)!;
+    const { ending, returnPoint, target } = block;
+    for (const to of block.flow)
+      if (returnPoint === undefined) kinds.set(to, { kind: edgeKind(insn, block.site, to), count: 0 });
+    if (target !== undefined && (ending === 'call' || ending === 'indirect-call'))
+      kinds.set(target, { kind: ending, count: 0 });
+    // A leader that the profile does not know is entered from the line before it only.
+    if (ending === 'none' && index.has(block.end) && !profiled.has(block.end))
+      kinds.set(block.end, { kind: 'fall', count: index.get(block.end)!.count });
+    for (const { to, kind, count } of bySite.get(block.site) ?? []) kinds.set(to, { kind, count });
+    for (const [to, { kind, count }] of kinds)
+      if (index.has(to)) graph.addDirectedEdge(cfgKey(block.start), cfgKey(to), { from: block.start, to, kind, count });
+  }
+  return graph;
+}
