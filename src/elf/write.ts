@@ -281,14 +281,21 @@ interface HeaderPlan {
   readonly size: ByteCount;
 }
 
-/** Headers that loading does not need, the least useful first. */
-const SPARE = [PT_NULL, PT.RISCV_ATTRIBUTES, PT_GNU_PROPERTY, PT.NOTE];
+/**
+ * Headers that loading does not need, the least useful first. Binutils (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever
+ * they copy a file that has the section, and `strip` then fails for want of room: where the section is, the header goes last.
+ */
+const SPARE = [PT_NULL, PT_GNU_PROPERTY, PT.NOTE, PT.RISCV_ATTRIBUTES];
+const SPARE_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT_GNU_PROPERTY, PT.NOTE];
 
 function planHeaders(image: Image, layout: Layout, request: SegmentRequest): HeaderPlan {
   const headers = image.programHeaders;
   if (request.unwind?.header !== undefined && !headers.some((h) => h.type === PT_GNU_EH_FRAME))
     throw internal('a table for a PT_GNU_EH_FRAME that the image has not');
-  const spare = SPARE.map((type) => headers.findIndex((h) => h.type === type)).find((index) => index >= 0);
+  const attributes = image.sections.some((s) => s.name === '.riscv.attributes');
+  const spare = (attributes ? SPARE : SPARE_WITHOUT_ATTRIBUTES)
+    .map((type) => headers.findIndex((h) => h.type === type))
+    .find((index) => index >= 0);
   const size = headers.length * PROGRAM_HEADER_SIZE;
   if (spare !== undefined) return { kept: headers.filter((_, index) => index !== spare), where: 'place', size };
   const end = image.programHeaderOffset + size;
