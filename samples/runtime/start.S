@@ -1,4 +1,5 @@
 /* Entry of every sample: global pointer for relaxed accesses, arguments from the initial stack, main, exit. */
+  .file "start.S"   /* else the symbol table gets the name of a temporary object */
   .text
   .globl _start
   .type _start, @function
