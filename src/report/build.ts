@@ -2,13 +2,13 @@
 import { basename } from 'node:path';
 import { internal } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
-import { type Counts, makeCounts, type ProfiledCode } from './counts.ts';
+import { type Counts, makeCounts, type ProfiledRun } from './counts.ts';
 import { reportFunctions } from './functions.ts';
 import { hotGraph } from './graph.ts';
 import type { AssumptionReport, Difference, PassReport, ProgramReport, ReportModel, VerifiedInput } from './model.ts';
 import { REPORT_FORMAT, REPORT_VERSION } from './model.ts';
 import { makeNames, type Names } from './names.ts';
-import { dynamicStatistics } from './statistics.ts';
+import { statisticsOf } from './statistics.ts';
 import { coverageOf, reportSuperblocks, type SuperblockSummary, share } from './superblocks.ts';
 
 export interface ReportInput {
@@ -16,8 +16,8 @@ export interface ReportInput {
   readonly arguments: readonly string[];
   readonly inputs: readonly string[];
   /** The training run of the original file, and the same run of the optimized one. */
-  readonly original: ProfiledCode;
-  readonly optimized: ProfiledCode;
+  readonly original: ProfiledRun;
+  readonly optimized: ProfiledRun;
   readonly superblocks: readonly SuperblockSummary[];
   /** In the order in which they ran. */
   readonly passes: readonly PassReport[];
@@ -34,10 +34,10 @@ export function buildReport(input: ReportInput): ReportModel {
   if (input.verify.inputs.length === 0) throw internal('a report needs a verified run');
   const original = makeCounts(input.original);
   const optimized = makeCounts(input.optimized);
-  const names = makeNames(input.original);
+  const names = makeNames(original);
   const superblocks = reportSuperblocks(input.superblocks, original, optimized, names, input.detailed ?? 30);
-  const before = programReport(input.original);
-  const after = programReport(input.optimized);
+  const before = programReport(original);
+  const after = programReport(optimized);
   const equivalent =
     input.verify.differences.length === 0 && input.verify.inputs.every(({ verdict }) => verdict === 'equivalent');
   return {
@@ -81,12 +81,12 @@ export function buildReport(input: ReportInput): ReportModel {
 export const command = (words: readonly string[]): string =>
   words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
 
-function programReport(code: ProfiledCode): ProgramReport {
-  const statistics = dynamicStatistics(code);
+function programReport(counts: Counts): ProgramReport {
+  const statistics = statisticsOf(counts);
   return {
-    file: basename(code.image.file),
-    hash: code.image.hash,
-    bytes: code.image.bytes.length,
+    file: basename(counts.image.file),
+    hash: counts.image.hash,
+    bytes: counts.image.bytes.length,
     instructions: statistics.instructions,
     takenBranches: statistics.takenBranches,
     statistics,

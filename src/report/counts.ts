@@ -1,16 +1,16 @@
 /** Exact counts by address: what a run executed where, with the code to show for it. */
 import { internal } from '../base/errors.ts';
-import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
+import type { Addr, InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { decodeAt } from '../isa/decode.ts';
 import type { Insn } from '../isa/row.ts';
-import type { ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
+import { blocksOf } from '../profile/blocks.ts';
+import { codeOf } from '../profile/code.ts';
+import type { ImageProfile, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
 
-/** One run of one image: its blocks and edges with their counts (of either the original or the optimized file). */
-export interface ProfiledCode {
+/** One run (or several summed up) of one image, the original or the optimized. */
+export interface ProfiledRun {
   readonly image: Image;
-  readonly blocks: readonly ProfiledBlock[];
-  readonly edges: readonly ProfiledEdge[];
+  readonly profile: ImageProfile;
 }
 
 export interface PlacedInsn {
@@ -18,90 +18,91 @@ export interface PlacedInsn {
   readonly insn: Insn;
 }
 
+export interface CountedInsn extends PlacedInsn {
+  readonly count: InsnCount;
+}
+
 export interface Counts {
-  readonly code: ProfiledCode;
-  /** Instructions executed in all. */
+  readonly image: Image;
+  readonly blocks: readonly ProfiledBlock[];
+  readonly edges: readonly ProfiledEdge[];
+  /** Instructions retired in all. */
   readonly total: InsnCount;
+  /** Every instruction of every block with its count, by rising address. */
+  readonly executed: readonly CountedInsn[];
   /** How often the instruction at an address was executed; 0 if never. */
   at(address: Addr): InsnCount;
   /** Instructions executed in [start, end). */
   within(start: Addr, end: Addr): InsnCount;
-  /** The blocks that overlap [start, end), by rising address. */
-  blocks(start: Addr, end: Addr): ProfiledBlock[];
   /** Edges that leave from the instruction at an address. */
   leaving(site: Addr): readonly ProfiledEdge[];
 }
 
-export function makeCounts(code: ProfiledCode): Counts {
-  const blocks = [...code.blocks].sort((a, b) => a.start - b.start);
+/** @throws bad-profile if the profile does not fit the image */
+export function makeCounts({ image, profile }: ProfiledRun): Counts {
+  const { blocks, edges, retired } = blocksOf(profile, image);
+  const code = codeOf(image);
+  // A run that ends in mid-block (a fault) did not execute what is behind.
+  const stops = new Map<Addr, InsnCount>();
+  for (const { at, count } of profile.stops) stops.set(at, (stops.get(at) ?? 0) + count);
+  const byAddress = new Map<Addr, CountedInsn>();
+  for (const block of blocks) {
+    let count = block.count;
+    let address = block.start;
+    for (let index = 0; index < block.insns; index++) {
+      if (index > 0) count -= stops.get(address) ?? 0;
+      const insn = code.insnAt(address)!;
+      byAddress.set(address, { address, insn, count });
+      address += insn.size;
+    }
+  }
+  const executed = [...byAddress.values()].sort((a, b) => a.address - b.address);
+  /** sums[i]: instructions executed before executed[i]. */
+  const sums = [0];
+  for (const { count } of executed) sums.push(sums.at(-1)! + count);
   const bySite = new Map<Addr, ProfiledEdge[]>();
-  for (const edge of code.edges) {
+  for (const edge of edges) {
     const there = bySite.get(edge.site);
     if (there) there.push(edge);
     else bySite.set(edge.site, [edge]);
   }
-  /** Index of the first block that ends behind the address. */
-  const firstEndingBehind = (address: Addr): number => {
-    let low = 0;
-    let high = blocks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (blocks[middle].end > address) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  };
-  const overlapping = (start: Addr, end: Addr): ProfiledBlock[] => {
-    const found: ProfiledBlock[] = [];
-    for (let index = firstEndingBehind(start); index < blocks.length && blocks[index].start < end; index++)
-      found.push(blocks[index]);
-    return found;
-  };
+  const indexOf = (address: Addr) => firstIndex(executed.length, (index) => executed[index].address >= address);
   return {
-    code,
-    total: blocks.reduce((sum, block) => sum + block.insns * block.count, 0),
-    at(address) {
-      const block = blocks[firstEndingBehind(address)];
-      return block !== undefined && block.start <= address ? block.count : 0;
-    },
-    within(start, end) {
-      let sum = 0;
-      for (const block of overlapping(start, end)) {
-        const whole = block.start >= start && block.end <= end;
-        const insns = whole
-          ? block.insns
-          : instructionsAt(code.image, Math.max(start, block.start), Math.min(end, block.end)).length;
-        sum += insns * block.count;
-      }
-      return sum;
-    },
-    blocks: overlapping,
+    image,
+    blocks,
+    edges,
+    total: retired,
+    executed,
+    at: (address) => byAddress.get(address)?.count ?? 0,
+    within: (start, end) => sums[indexOf(end)] - sums[indexOf(start)],
     leaving: (site) => bySite.get(site) ?? [],
   };
 }
 
-/** Bytes of the image from an address to the end of its segment, or undefined where no segment has bytes. */
-function bytesFrom(image: Image, address: Addr): Uint8Array | undefined {
-  for (const segment of image.segments)
-    if (address >= segment.address && address < segment.address + segment.bytes.length)
-      return segment.bytes.subarray(address - segment.address);
-  return undefined;
+/** The first index below `length` for which a condition, false up to somewhere and true from there on, holds; else `length`. */
+export function firstIndex(length: number, holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /**
- * The instructions in [start, end), decoded one behind the other. Bytes that are no instruction end the list: only what was executed
- * is asked for, and that does decode.
+ * The instructions in [start, end), decoded one behind the other.
+ * @throws internal where there is no instruction: only code that was executed or emitted is reported on
  */
 export function instructionsAt(image: Image, start: Addr, end: Addr): PlacedInsn[] {
-  const bytes = bytesFrom(image, start);
-  if (bytes === undefined) throw internal(`${image.file} has no code to report on`, start);
-  const size: ByteCount = end - start;
+  const code = codeOf(image);
   const found: PlacedInsn[] = [];
-  for (let offset = 0; offset < size; ) {
-    const insn = decodeAt(bytes, offset);
-    if (insn === undefined) break;
-    found.push({ address: start + offset, insn });
-    offset += insn.size;
+  for (let address = start; address < end; ) {
+    const insn = code.insnAt(address);
+    if (insn === undefined) throw internal(`${image.file} has no instruction to report on`, address);
+    found.push({ address, insn });
+    address += insn.size;
   }
   return found;
 }

@@ -1,6 +1,6 @@
 /** Hot functions before and after: where the instructions were executed and where they were saved. */
 import { type Addr, hex, type InsnCount } from '../base/units.ts';
-import { type Counts, instructionsAt } from './counts.ts';
+import { type Counts, firstIndex } from './counts.ts';
 import type { FunctionReport } from './model.ts';
 import type { Names, Place } from './names.ts';
 import type { SuperblockSummary } from './superblocks.ts';
@@ -24,16 +24,15 @@ export function reportFunctions(
     if (sum === undefined) sums.set(place.start, (sum = { place, before: 0, after: 0 }));
     return sum;
   };
-  for (const block of original.code.blocks) sumOf(names.at(block.start)).before += block.insns * block.count;
+  for (const { address, count } of original.executed) sumOf(names.at(address)).before += count;
 
   const origin = originFinder(summaries);
-  const added: Place = { name: '(jumps added between old and new code)', start: original.code.image.end };
-  for (const block of optimized.code.blocks)
-    for (const { address } of instructionsAt(optimized.code.image, block.start, block.end)) {
-      const from = origin(address);
-      const place = from !== undefined ? names.at(from) : address >= added.start ? added : names.at(address);
-      sumOf(place).after += block.count;
-    }
+  const added: Place = { name: '(jumps added between old and new code)', start: original.image.end };
+  for (const { address, count } of optimized.executed) {
+    const from = origin(address);
+    const place = from !== undefined ? names.at(from) : address >= added.start ? added : names.at(address);
+    sumOf(place).after += count;
+  }
   return [...sums.values()]
     .sort((a, b) => b.before - a.before || b.after - a.after || a.place.start - b.place.start)
     .filter(({ before, after }) => before + after > 0)
@@ -47,14 +46,7 @@ function originFinder(summaries: readonly SuperblockSummary[]): (address: Addr) 
     .flatMap((summary) => summary.ranges.map(({ start, end }) => ({ start, end, summary })))
     .sort((a, b) => a.start - b.start);
   return (address) => {
-    let low = 0;
-    let high = ranges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (ranges[middle].end > address) high = middle;
-      else low = middle + 1;
-    }
-    const range = ranges[low];
+    const range = ranges[firstIndex(ranges.length, (index) => ranges[index].end > address)];
     if (range === undefined || range.start > address) return undefined;
     // Instructions are 2 or 4 bytes: step back to the nearest one with an original.
     for (let at = address; at >= range.start; at -= 2) {

@@ -21,7 +21,7 @@ export function hotGraph(
   superblock: (address: Addr) => Addr | undefined,
 ): HotGraph {
   const weight = (block: ProfiledBlock): InsnCount => block.insns * block.count;
-  const byWeight = counts.code.blocks
+  const byWeight = counts.blocks
     .filter((block) => block.count > 0)
     .sort((a, b) => weight(b) - weight(a) || a.start - b.start);
   const chosen: ProfiledBlock[] = [];
@@ -35,7 +35,7 @@ export function hotGraph(
   const shown = new Set(chosen.map((block) => block.start));
   // Several edges of one kind between two blocks (the targets of a table that share a block) are one line.
   const edges = new Map<string, GraphEdge>();
-  for (const edge of counts.code.edges) {
+  for (const edge of counts.edges) {
     if (edge.count === 0 || !shown.has(edge.from) || !shown.has(edge.to)) continue;
     const key = `${edge.from} ${edge.to} ${edge.kind}`;
     const count = (edges.get(key)?.count ?? 0) + edge.count;

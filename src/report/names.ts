@@ -2,7 +2,7 @@
 import type { Addr } from '../base/units.ts';
 import { hex } from '../base/units.ts';
 import type { ElfSymbol } from '../elf/image.ts';
-import type { ProfiledCode } from './counts.ts';
+import { type Counts, firstIndex } from './counts.ts';
 
 export interface Place {
   readonly name: string;
@@ -21,26 +21,20 @@ export interface Names {
  * Functions come from the symbol table; between and beyond symbols, and in stripped files, from the targets of executed calls and the
  * entry point, named `fn_` and their address.
  */
-export function makeNames(code: ProfiledCode): Names {
+export function makeNames(counts: Counts): Names {
   const symbols = new Map<Addr, ElfSymbol>();
-  for (const symbol of code.image.symbols) {
+  for (const symbol of counts.image.symbols) {
     if (!namesCode(symbol)) continue;
     const there = symbols.get(symbol.address);
     if (there === undefined || isBetter(symbol, there)) symbols.set(symbol.address, symbol);
   }
-  const starts = new Set<Addr>([...symbols.keys(), code.image.entry]);
-  for (const edge of code.edges) if (edge.kind === 'call' || edge.kind === 'indirect-call') starts.add(edge.to);
+  const starts = new Set<Addr>([...symbols.keys(), counts.image.entry]);
+  for (const edge of counts.edges) if (edge.kind === 'call' || edge.kind === 'indirect-call') starts.add(edge.to);
   const sorted = [...starts].sort((a, b) => a - b);
 
   const at = (address: Addr): Place => {
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (sorted[middle] > address) high = middle;
-      else low = middle + 1;
-    }
-    const start = low === 0 ? address : sorted[low - 1];
+    const behind = firstIndex(sorted.length, (index) => sorted[index] > address);
+    const start = behind === 0 ? address : sorted[behind - 1];
     return { name: symbols.get(start)?.name ?? `fn_${start.toString(16)}`, start };
   };
   return {

@@ -1,14 +1,19 @@
 /** What a run executed, by kind. */
 import { facts } from '../domain/record.ts';
-import type { EdgeKind } from '../profile/profile.ts';
-import { instructionsAt, type ProfiledCode } from './counts.ts';
+import type { Image } from '../elf/image.ts';
+import type { EdgeKind, ImageProfile } from '../profile/profile.ts';
+import { type Counts, makeCounts } from './counts.ts';
 import type { Statistics } from './model.ts';
 
+/** Everything that an image executed, by its profile. */
+export const dynamicStatistics = (profile: ImageProfile, image: Image): Statistics =>
+  statisticsOf(makeCounts({ image, profile }));
+
 /**
- * Counts from blocks (instructions, memory accesses, syscalls, branches executed) and edges (where control went). An atomic
- * read-modify-write counts as a load and as a store.
+ * Counts from instructions (memory accesses, syscalls, branches executed) and edges (where control went). An atomic
+ * read-modify-write counts as a load and as a store. A conditional branch whose target is right behind it counts as taken.
  */
-export function dynamicStatistics(code: ProfiledCode): Statistics {
+export function statisticsOf(counts: Counts): Statistics {
   const edges: Record<EdgeKind, number> = {
     fall: 0,
     taken: 0,
@@ -19,25 +24,21 @@ export function dynamicStatistics(code: ProfiledCode): Statistics {
     'indirect-call': 0,
     syscall: 0,
   };
-  for (const edge of code.edges) edges[edge.kind] += edge.count;
+  for (const edge of counts.edges) edges[edge.kind] += edge.count;
 
-  let instructions = 0;
   let branches = 0;
   let loads = 0;
   let stores = 0;
   let syscalls = 0;
-  for (const block of code.blocks) {
-    instructions += block.insns * block.count;
-    for (const { insn } of instructionsAt(code.image, block.start, block.end)) {
-      const fact = facts(insn);
-      if (fact.load) loads += block.count;
-      if (fact.store) stores += block.count;
-      if (fact.control === 'branch') branches += block.count;
-      if (fact.control === 'syscall') syscalls += block.count;
-    }
+  for (const { insn, count } of counts.executed) {
+    const fact = facts(insn);
+    if (fact.load) loads += count;
+    if (fact.store) stores += count;
+    if (fact.control === 'branch') branches += count;
+    if (fact.control === 'syscall') syscalls += count;
   }
   return {
-    instructions,
+    instructions: counts.total,
     takenBranches: edges.taken + edges.jump + edges.call + edges['indirect-call'] + edges.return + edges.indirect,
     branchesTaken: edges.taken,
     branchesNotTaken: branches - edges.taken,

@@ -59,7 +59,7 @@ export function reportSuperblocks(
     .map((summary, rank) => {
       const weight = weights.get(summary)!;
       const exits = exitCounts(summary, optimized);
-      const path = summary.path.map(({ start, end }) => instructionsAt(original.code.image, start, end));
+      const path = summary.path.map(({ start, end }) => instructionsAt(original.image, start, end));
       const line = codeOf(summary, optimized, 'line');
       const stubs = codeOf(summary, optimized, 'stub');
       const report: SuperblockReport = {
@@ -128,7 +128,7 @@ function entries(summary: SuperblockSummary, optimized: Counts): InsnCount {
 const codeOf = (summary: SuperblockSummary, optimized: Counts, part: 'line' | 'stub'): PlacedInsn[] =>
   summary.ranges
     .filter((range) => range.part === part)
-    .flatMap(({ start, end }) => instructionsAt(optimized.code.image, start, end));
+    .flatMap(({ start, end }) => instructionsAt(optimized.image, start, end));
 
 /**
  * How often each exit was taken: by the edges that leave its site for its address; a computed exit has those edges of its site that no
