@@ -184,6 +184,11 @@ export class Code {
     for (const name of names) this.#bytes.push(OP[name]);
     return this;
   }
+  /** Truncation to an integer that gives the nearest one where the value is out of range, and never traps. */
+  truncSat(name: 'i64.trunc_sat_f64_s' | 'i64.trunc_sat_f64_u'): this {
+    this.#bytes.push(0xfc, name === 'i64.trunc_sat_f64_s' ? 6 : 7);
+    return this;
+  }
   i32(value: number): this {
     this.#bytes.push(0x41);
     signed(this.#bytes, BigInt(value | 0));

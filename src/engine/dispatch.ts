@@ -1,0 +1,58 @@
+/**
+ * The dispatching engine: one generated function, a loop around a br_table over the routine of the record at hand.
+ */
+import type { ValueType } from '../base/wasm.ts';
+import { Code, I32, type Label, ModuleBuilder } from '../base/wasm.ts';
+import { LocalPool } from '../domain/wasm.ts';
+import type { Memory } from '../machine/memory.ts';
+import type { Engine } from './engine.ts';
+import { emitSpecial, importAll } from './generate.ts';
+import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, RecordEngine, type RunCode } from './record-engine.ts';
+import { RECORD, ROUTINE } from './records.ts';
+import { emitRoutine, type Frame } from './routine.ts';
+import type { Routines } from './routines.ts';
+
+const RUN: readonly [ValueType[], ValueType[]] = [[I32, I32], [I32]];
+
+function generate(routines: Routines, places: Places, imports: Imports): RunCode {
+  const module = new ModuleBuilder();
+  const layout = { ...places, ...importAll(module, imports) };
+  const run = module.declare(module.type(...RUN));
+  const code = new Code(2);
+  const record = 0;
+  const budget = 1;
+  const exitLocal = code.local(I32);
+
+  // block $exit { loop $next { block $last { ... block $first { br_table } first } ... last } }
+  const exit = code.block();
+  const next = code.loop();
+  const frame: Frame = {
+    code,
+    pool: new LocalPool(code),
+    record,
+    budget,
+    next: () => void code.br(next),
+    leave: (why) => void code.i32(why).set(exitLocal).br(exit),
+  };
+  const count = routines.end;
+  const labels: Label[] = [];
+  for (let i = 0; i < count; i++) labels.push(code.block());
+  labels.reverse();
+  code.get(record).access('i32.load16_u', RECORD.ROUTINE).brTable(labels, labels[0]);
+  for (let routine = 0; routine < count; routine++) {
+    code.end();
+    if (routine < ROUTINE.FIRST) emitSpecial(frame, routine);
+    else emitRoutine(frame, layout, routines.variants[routine - ROUTINE.FIRST]);
+  }
+  code.op('unreachable').end().end();
+  code.i32(places.hart).get(record).access('i32.store', EXIT_RECORD);
+  code.i32(places.hart).get(budget).access('i32.store', EXIT_BUDGET);
+  code.get(exitLocal);
+  module.define(run, code);
+  module.export('run', run);
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { m: { ...imports } });
+  return instance.exports.run as RunCode;
+}
+
+/** @param memory the memory of every hart that this engine will run */
+export const makeDispatch = (memory: Memory): Engine => new RecordEngine('dispatch', memory, generate);

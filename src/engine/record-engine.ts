@@ -1,0 +1,218 @@
+/**
+ * What the two predecoding engines have in common: the host's loop around generated code. Generated code runs whole runs of
+ * instructions (see records.ts) until something needs the host; the host decodes, counts what is new, ends budgets exactly.
+ */
+import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
+import { FLOAT_OPS, softfloat } from '../domain/softfloat.ts';
+import { CSR } from '../isa/zicsr.ts';
+import { HART, type Hart } from '../machine/hart.ts';
+import type { Memory } from '../machine/memory.ts';
+import type { Engine, Stop, Transfer } from './engine.ts';
+import { Predecoder } from './predecode.ts';
+import { RECORD, ROUTINE } from './records.ts';
+import { EXIT, type Layout } from './routine.ts';
+import type { Routines } from './routines.ts';
+
+/** Generated code for one hart: runs from a record whose run has been charged. @returns an EXIT; see EXIT_RECORD, EXIT_BUDGET. */
+export type RunCode = (record: number, budget: number) => number;
+
+/** Fields of the hart's block that generated code fills in when it leaves: i32 each, in the slots engines have for themselves. */
+export const EXIT_RECORD = HART.STOP_KIND;
+export const EXIT_BUDGET = HART.STOP_KIND + 4;
+
+/** Functions that generated code imports. */
+export interface Imports {
+  readonly memory: WebAssembly.Memory;
+  readonly float: (op: number, rounding: number, a: bigint, b: bigint, c: bigint) => bigint;
+  readonly counter: (csr: number, record: number, budget: number) => bigint;
+}
+/** Addresses that generated code is made for. */
+export type Places = Omit<Layout, 'float' | 'counter'>;
+
+/** Makes the code of an engine for the routines there are. Called again when there are more. */
+export type Generate = (routines: Routines, places: Places, imports: Imports) => RunCode;
+
+/**
+ * Instructions per stay in generated code. V8 swaps in optimized code only when a function is entered, so a long loop must be left
+ * now and then; a stay of this length takes a few milliseconds.
+ */
+const SLICE = 2 ** 20;
+/** Instructions per tick of the `time` CSR, as in the basic engine. */
+const INSNS_PER_TICK = 100n;
+
+/** One hart's generated code. */
+interface Core {
+  readonly hart: Hart;
+  readonly imports: Imports;
+  readonly places: Places;
+  run: RunCode;
+  /** Routines it was made with. */
+  routines: number;
+  /** For counters read by the guest: retired in this call before the stay, and what the stay was given. */
+  before: InsnCount;
+  given: InsnCount;
+}
+
+export class RecordEngine implements Engine {
+  readonly name: string;
+  readonly #memory: Memory;
+  readonly #generate: Generate;
+  readonly #code: Predecoder;
+  readonly #cores = new Map<number, Core>();
+
+  constructor(name: string, memory: Memory, generate: Generate) {
+    this.name = name;
+    this.#memory = memory;
+    this.#generate = generate;
+    this.#code = new Predecoder(memory);
+  }
+
+  run(hart: Hart, budget: InsnCount): { stop: Stop; retired: InsnCount } {
+    const core = this.#coreOf(hart);
+    const { view } = this.#memory;
+    const { records, routines } = this.#code;
+    const pcAt = hart.base + HART.PC;
+    let remaining = budget;
+    const stopAt = (stop: Stop, pc: Addr | bigint) => {
+      view.setBigUint64(pcAt, BigInt(pc), true);
+      return { stop, retired: budget - remaining };
+    };
+
+    const start = view.getBigUint64(pcAt, true);
+    if (remaining <= 0) return stopAt({ kind: 'budget' }, start);
+    const fetchFault = (address: bigint): Stop => ({ kind: 'fault', access: 'fetch', address });
+    // Records are for even addresses; an odd one can come from outside only, every instruction keeps pc even.
+    if (start >= BigInt(this.#memory.size) || start % 2n !== 0n) return stopAt(fetchFault(start), start);
+    let pc = Number(start);
+    let found = records.find(pc);
+    if (found === undefined) return stopAt(fetchFault(start), start);
+
+    for (;;) {
+      // Here `pc` is an address that has a record, `found`; nothing of it is charged.
+      const entry: number = found;
+      if (remaining === 0) return stopAt({ kind: 'budget' }, pc);
+      const resolved = this.#code.resolve(pc, entry);
+      if (resolved === 'fetch') return stopAt(fetchFault(BigInt(pc)), pc);
+      if (resolved === 'illegal') return stopAt({ kind: 'illegal' }, pc);
+
+      core.before = budget - remaining;
+      core.given = Math.min(remaining, SLICE);
+      const exit = this.#stay(core, resolved, core.given);
+      const at = view.getUint32(hart.base + EXIT_RECORD, true);
+      const left = view.getInt32(hart.base + EXIT_BUDGET, true);
+      const retires = exit === EXIT.ECALL || exit === EXIT.JUMP || exit === EXIT.FENCE_I;
+      // An instruction that has not retired gets its charge back, and so do those behind it in its run.
+      const kept = retires ? left : left + records.word(at, RECORD.RUN);
+      remaining -= core.given - kept;
+      pc = records.pcOf(at);
+      found = at;
+      const address = () => view.getBigUint64(hart.base + HART.STOP_ADDRESS, true);
+      switch (exit) {
+        case EXIT.BUDGET:
+        case EXIT.STOP:
+        case EXIT.DECODE:
+          break;
+        case EXIT.LOAD:
+          return stopAt({ kind: 'fault', access: 'load', address: address() }, pc);
+        case EXIT.STORE:
+          return stopAt({ kind: 'fault', access: 'store', address: address() }, pc);
+        case EXIT.MISALIGNED:
+          return stopAt({ kind: 'misaligned', address: address() }, pc);
+        case EXIT.ILLEGAL:
+          return stopAt(remaining === 0 ? { kind: 'budget' } : { kind: 'illegal' }, pc);
+        case EXIT.EBREAK:
+          return stopAt({ kind: 'ebreak' }, pc);
+        case EXIT.ECALL:
+          records.addCount(at, RECORD.TAKEN);
+          return stopAt({ kind: 'ecall' }, pc + routines.size(records.routine(at)));
+        case EXIT.FENCE_I:
+          pc += routines.size(records.routine(at));
+          this.#code.invalidateWritable();
+          found = records.target(pc);
+          break;
+        default: {
+          const target = address();
+          const goal = target < BigInt(this.#memory.size) ? records.find(Number(target)) : undefined;
+          if (goal === undefined) {
+            this.#code.count(pc, Number(target), 1);
+            return stopAt(remaining === 0 ? { kind: 'budget' } : fetchFault(target), target);
+          }
+          pc = Number(target);
+          found = goal;
+          this.#code.jumps.insert(at, pc);
+        }
+      }
+    }
+  }
+
+  /** Runs at most so many instructions, at least one, from a record that holds an instruction. */
+  #stay(core: Core, record: number, allowed: InsnCount): number {
+    const { records, routines } = this.#code;
+    if (core.routines !== routines.end) {
+      core.run = this.#generate(routines, core.places, core.imports);
+      core.routines = routines.end;
+    }
+    const run = records.word(record, RECORD.RUN);
+    if (run <= allowed) return core.run(record, allowed - run);
+    // The budget ends within this run: plant a stop there. Nothing can leave the run before.
+    let at = record;
+    for (let i = 0; i < allowed; i++) at += (routines.size(records.routine(at)) / 2) * RECORD.SIZE;
+    const planted = records.routine(at);
+    records.setRoutine(at, ROUTINE.STOP);
+    const exit = core.run(record, allowed - run);
+    records.setRoutine(at, planted);
+    return exit;
+  }
+
+  #coreOf(hart: Hart): Core {
+    let core = this.#cores.get(hart.base);
+    if (core === undefined) {
+      const { permissionsAt, size, view, linear } = this.#memory;
+      const { records, jumps } = this.#code;
+      const made: Core = {
+        hart,
+        places: {
+          hart: hart.base,
+          memorySize: size,
+          permissions: permissionsAt,
+          deltas: records.deltasAt,
+          jumps: jumps.at,
+        },
+        imports: {
+          memory: linear,
+          float: (op, rounding, a, b, c) => {
+            const { value, flags } = softfloat(
+              FLOAT_OPS[op],
+              rounding,
+              BigInt.asUintN(64, a),
+              BigInt.asUintN(64, b),
+              BigInt.asUintN(64, c),
+            );
+            if (flags !== 0) hart.fflags |= flags;
+            return value;
+          },
+          counter: (csr, record, budget) => {
+            const unspent = budget + view.getInt32(record + RECORD.RUN, true);
+            const retired = BigInt(hart.retired + made.before + made.given - unspent);
+            return csr === CSR.time ? retired / INSNS_PER_TICK : retired;
+          },
+        },
+        run: () => EXIT.DECODE,
+        routines: 0,
+        before: 0,
+        given: 0,
+      };
+      core = made;
+      this.#cores.set(hart.base, core);
+    }
+    return core;
+  }
+
+  transfers(): Transfer[] {
+    return this.#code.transfers();
+  }
+
+  invalidate(address: Addr, length: ByteCount): void {
+    this.#code.invalidate(address, length);
+  }
+}

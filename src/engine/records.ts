@@ -1,0 +1,187 @@
+/**
+ * Predecoded records: one of 32 bytes for every 2 bytes of executable code, in the host area of the guest's linear memory, so that
+ * generated code finds everything about an instruction by one pointer and the record behind it by adding.
+ *
+ * Records are laid out by region: a run of executable pages within one aligned chunk. Within a region record = pc * 16 + delta, and
+ * a table gives the delta of each page. Regions are permanent: a record's address never changes its meaning, so other records and
+ * the table of indirect jumps may keep it; forgetting code only clears what is in the records.
+ *
+ * A record also says how many instructions there are from it to the end of its run (a run ends with an instruction that may go
+ * elsewhere). Engines charge a whole run to the budget when they enter it, and the host gives back what was not executed.
+ * Invariant: run(record) = run(next record) + 1 within a run. Whoever clears or changes a record clears all that flow into it.
+ */
+import { alignDown } from '../base/bits.ts';
+import type { Addr, ByteCount } from '../base/units.ts';
+import { type Memory, PAGE, PAGE_BITS, PERMISSION } from '../machine/memory.ts';
+
+/** Byte offsets within a record. */
+export const RECORD = {
+  /** u16: index of the routine that executes it. */
+  ROUTINE: 0,
+  /** u16 each: offsets of the operands' slots in the hart's block (rd = x0: the sink). */
+  RD: 2,
+  RS1: 4,
+  RS2: 6,
+  /** i32: the immediate. Direct transfers: address of the target's record. */
+  IMM: 8,
+  TARGET: 8,
+  /** i32: instructions from here to the end of the run, this one included; 0 where nothing can retire. */
+  RUN: 12,
+  /** i64: times a branch was taken, a direct jump or an ecall was executed. */
+  TAKEN: 16,
+  /** i64, branches only: times not taken. */
+  NOT_TAKEN: 24,
+  /** i32, all but branches: the instruction's address. */
+  PC: 24,
+  /** u16, all but branches. */
+  RS3: 28,
+  /** u16, all but branches: the rounding mode field. */
+  RM: 30,
+  SIZE: 32,
+} as const;
+
+/** Routines that are no instruction. The others follow. */
+export const ROUTINE = {
+  /** Not decoded: ask the host. */
+  UNDECODED: 0,
+  /** Planted by the host where a budget ends. */
+  STOP: 1,
+  /** Bytes that are no instruction. */
+  ILLEGAL: 2,
+  /** Goes on with another record: behind a region's end, or where code has appeared after a jump to it was decoded. */
+  FORWARD: 3,
+  /** Code ended here when it was decoded (no permission to execute): ask the host again. */
+  PROBE: 4,
+  FIRST: 5,
+} as const;
+
+interface Region {
+  readonly start: Addr;
+  readonly end: Addr;
+  /** Address of the first record; those of `end` and `end + 2` exist too, as guards. */
+  readonly records: number;
+}
+
+/** Regions stay within aligned chunks of guest memory, so that one big mapping does not take the whole host area. */
+const CHUNK = 2 ** 20;
+const GUARDS = 2;
+
+export class Records {
+  readonly #memory: Memory;
+  readonly #regions: Region[] = [];
+  /** Stand-ins for the records of targets where no code can be (yet): record to address and back. */
+  readonly #stubs = new Map<number, Addr>();
+  readonly #stubOf = new Map<Addr, number>();
+  /** One i32 a guest page: record = pc * 16 + delta; 0: no records. Offset in the linear memory. */
+  readonly deltasAt: number;
+  readonly #deltas: Int32Array;
+  readonly #u16: Uint16Array;
+  readonly #i32: Int32Array;
+  readonly #i64: BigInt64Array;
+  readonly #u64: BigUint64Array;
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+    const pages = memory.size / PAGE;
+    this.deltasAt = memory.allocateHost(pages * 4);
+    const buffer = memory.linear.buffer;
+    this.#deltas = new Int32Array(buffer, this.deltasAt, pages);
+    this.#u16 = new Uint16Array(buffer);
+    this.#i32 = new Int32Array(buffer);
+    this.#i64 = new BigInt64Array(buffer);
+    this.#u64 = new BigUint64Array(buffer);
+  }
+
+  routine(record: number): number {
+    return this.#u16[(record + RECORD.ROUTINE) >>> 1];
+  }
+  setRoutine(record: number, routine: number): void {
+    this.#u16[(record + RECORD.ROUTINE) >>> 1] = routine;
+  }
+  setHalf(record: number, field: number, value: number): void {
+    this.#u16[(record + field) >>> 1] = value;
+  }
+  word(record: number, field: number): number {
+    return this.#i32[(record + field) >>> 2];
+  }
+  setWord(record: number, field: number, value: number): void {
+    this.#i32[(record + field) >>> 2] = value;
+  }
+  count(record: number, field: number): number {
+    return Number(this.#i64[(record + field) >>> 3]);
+  }
+  addCount(record: number, field: number): void {
+    this.#i64[(record + field) >>> 3]++;
+  }
+  clear(record: number): void {
+    this.#u64.fill(0n, record >>> 3, (record + RECORD.SIZE) >>> 3);
+  }
+
+  executable(pc: Addr): boolean {
+    return (
+      pc >= 0 && pc < this.#memory.size && (this.#memory.permissions[Math.floor(pc / PAGE)] & PERMISSION.EXECUTE) !== 0
+    );
+  }
+
+  /** The record of an address, making room for it if there is code; undefined if there is none and never was. */
+  find(pc: Addr): number | undefined {
+    if (!(pc >= 0 && pc < this.#memory.size)) return undefined;
+    const page = pc >>> PAGE_BITS;
+    if (this.#deltas[page] === 0) {
+      if (!this.executable(pc)) return undefined;
+      this.#addRegion(page);
+    }
+    return (pc * 16 + this.#deltas[page]) >>> 0;
+  }
+
+  /** Where a direct transfer to an address goes: its record, or a stand-in. */
+  target(pc: Addr): number {
+    const record = this.find(pc) ?? this.#stubOf.get(pc);
+    if (record !== undefined) return record;
+    const stub = this.#memory.allocateHost(RECORD.SIZE);
+    this.#stubs.set(stub, pc);
+    this.#stubOf.set(pc, stub);
+    return stub;
+  }
+
+  /** The address a record stands for. */
+  pcOf(record: number): Addr {
+    const stub = this.#stubs.get(record);
+    if (stub !== undefined) return stub;
+    for (const region of this.#regions) {
+      const pc = region.start + (record - region.records) / 16;
+      if (pc >= region.start && pc < region.end + GUARDS * 2) return pc;
+    }
+    return Number.NaN;
+  }
+
+  /** True if the address after a region's last record is the one behind it: a guard, which never holds an instruction. */
+  isGuard(record: number, pc: Addr): boolean {
+    return this.find(pc) !== record;
+  }
+
+  /** Pages that have records, as [first address, end) by region, clipped to a range. */
+  *ranges(from: Addr, to: Addr): Generator<readonly [Addr, Addr]> {
+    for (const { start, end } of this.#regions)
+      if (start < to && end > from) yield [Math.max(start, from), Math.min(end, to)];
+  }
+
+  #addRegion(page: number): void {
+    const { permissions, size } = this.#memory;
+    const code = (p: number) => (permissions[p] & PERMISSION.EXECUTE) !== 0 && this.#deltas[p] === 0;
+    const low = alignDown(page, CHUNK / PAGE);
+    const high = Math.min(low + CHUNK / PAGE, size / PAGE);
+    let first = page;
+    while (first > low && code(first - 1)) first--;
+    let last = page + 1;
+    while (last < high && code(last)) last++;
+    const start = first * PAGE;
+    const end = last * PAGE;
+    const length: ByteCount = ((end - start) / 2 + GUARDS) * RECORD.SIZE;
+    let records = this.#memory.allocateHost(length);
+    // A delta of 0 means no records, so this place will not do.
+    if (((records - start * 16) | 0) === 0) records = this.#memory.allocateHost(length);
+    this.#deltas.fill((records - start * 16) | 0, first, last);
+    this.#regions.push({ start, end, records });
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The routines an engine has so far, by variant. A variant is asked for when an instruction of it is decoded; asking for one that is
+ * new also takes in the common variants of all rows of the same extension, so that code is generated a few times, not hundreds.
+ */
+import type { Insn, Row } from '../isa/row.ts';
+import { COMPRESSED, ROWS } from '../isa/table.ts';
+import { CSR } from '../isa/zicsr.ts';
+import { type Ending, endingOf } from './ending.ts';
+import { ROUTINE } from './records.ts';
+import { CSRS, type Variant } from './routine.ts';
+
+const DYNAMIC = 7;
+const NEAREST = 0;
+const TO_ZERO = 1;
+const COMMON_CSRS: readonly number[] = [CSR.fflags, CSR.frm];
+
+const hasCompressed = new Set(COMPRESSED.map((alias) => alias.row));
+
+/** The variants of a row that compilers emit. */
+function commonVariants(row: Row): Variant[] {
+  const sizes: (2 | 4)[] = hasCompressed.has(row) ? [4, 2] : [4];
+  if (row.operands.includes('rm')) {
+    // Conversions to integers are C casts, to zero; exact conversions are written with mode 0.
+    const modes = row.exact ? [NEAREST] : row.operands.includes('rd') ? [DYNAMIC, TO_ZERO] : [DYNAMIC];
+    return modes.map((rm) => ({ row, size: 4, rm, csr: 0, writesCsr: false }));
+  }
+  if (row.operands.includes('csr'))
+    return COMMON_CSRS.flatMap((csr) =>
+      [false, true].map((writesCsr) => ({ row, size: 4 as const, rm: 0, csr, writesCsr })),
+    );
+  return sizes.map((size) => ({ row, size, rm: 0, csr: 0, writesCsr: false }));
+}
+
+const variantOf = (insn: Insn): Variant => {
+  const { row, size } = insn;
+  const isCsr = row.operands.includes('csr');
+  return {
+    row,
+    size,
+    rm: row.operands.includes('rm') ? insn.rm : 0,
+    // All that are no CSR are alike: illegal.
+    csr: isCsr && CSRS.includes(insn.csr) ? insn.csr : 0,
+    writesCsr: isCsr && (insn.rs1 !== 0 || insn.imm !== 0),
+  };
+};
+
+const keyOf = ({ row, size, rm, csr, writesCsr }: Variant): string => `${row.name}/${size}/${rm}/${csr}/${writesCsr}`;
+
+export class Routines {
+  /** By routine index minus ROUTINE.FIRST. */
+  readonly variants: Variant[] = [];
+  readonly #endings: Ending[] = [];
+  readonly #index = new Map<string, number>();
+  /** Insn objects are shared between equal words (see decode), so this saves making the key each time. */
+  readonly #ofInsn = new WeakMap<Insn, number>();
+  readonly #extensions = new Set<string>();
+
+  /** The routine of an instruction; a new one if need be, whose code is not yet generated. */
+  of(insn: Insn): number {
+    const known = this.#ofInsn.get(insn);
+    if (known !== undefined) return known;
+    const variant = variantOf(insn);
+    if (!this.#extensions.has(insn.row.extension)) {
+      this.#extensions.add(insn.row.extension);
+      for (const row of ROWS)
+        if (row.extension === insn.row.extension) for (const v of commonVariants(row)) this.#add(v);
+    }
+    const routine = this.#add(variant);
+    this.#ofInsn.set(insn, routine);
+    return routine;
+  }
+  /** One more than the highest routine index. */
+  get end(): number {
+    return ROUTINE.FIRST + this.variants.length;
+  }
+  /** Bytes of the instruction. */
+  size(routine: number): number {
+    return routine < ROUTINE.FIRST ? 2 : this.variants[routine - ROUTINE.FIRST].size;
+  }
+  /** How it ends; undefined for the routines that are no instruction. */
+  ending(routine: number): Ending | undefined {
+    return this.#endings[routine - ROUTINE.FIRST];
+  }
+
+  #add(variant: Variant): number {
+    const key = keyOf(variant);
+    let routine = this.#index.get(key);
+    if (routine === undefined) {
+      routine = this.end;
+      this.#index.set(key, routine);
+      this.variants.push(variant);
+      this.#endings.push(endingOf(variant.row));
+    }
+    return routine;
+  }
+}
