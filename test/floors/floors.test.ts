@@ -1,0 +1,92 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROOT } from '../support/tools.ts';
+import { cycles, importsOf, type Sources, unnamedFolders, upwardImports } from './imports.ts';
+
+function readSources(): Sources {
+  const sources = new Map<string, string>();
+  for (const top of ['src', 'passes']) {
+    for (const entry of readdirSync(join(ROOT, top), { recursive: true, encoding: 'utf8' })) {
+      if (entry.endsWith('.ts'))
+        sources.set(`${top}/${entry.replaceAll('\\', '/')}`, readFileSync(join(ROOT, top, entry), 'utf8'));
+    }
+  }
+  return sources;
+}
+
+describe('the floors of the house', () => {
+  const sources = readSources();
+
+  test('imports go down only', () => {
+    expect(sources.size).toBeGreaterThan(20);
+    expect(upwardImports(sources)).toEqual([]);
+  });
+
+  test('no cycles', () => {
+    expect(cycles(sources)).toEqual([]);
+  });
+
+  test('files stay below 600 lines', () => {
+    const long = [...sources].filter(([, text]) => text.split('\n').length > 601).map(([file]) => file);
+    expect(long).toEqual([]);
+  });
+
+  test('ARCHITECTURE.md names every folder', () => {
+    const file = join(ROOT, 'ARCHITECTURE.md');
+    expect(existsSync(file)).toBe(true);
+    expect(unnamedFolders(sources, readFileSync(file, 'utf8'))).toEqual([]);
+  });
+});
+
+describe('the check itself', () => {
+  test('sees every form of import, and no comment', () => {
+    const text = `
+      import a, { b } from './a.ts';
+      import type { C } from "../c.ts";
+      export {
+        d,
+        e } from './d.ts';
+      export * from './e.ts';
+      import './f.ts';
+      const g = await import('./g.ts');
+      // import x from './x.ts';
+      /* import y from './y.ts'; */
+      export const name = 'not an import';`;
+    expect(importsOf(text).sort()).toEqual(['../c.ts', './a.ts', './d.ts', './e.ts', './f.ts', './g.ts']);
+  });
+
+  test('finds planted offences', () => {
+    const up = new Map([
+      ['src/isa/row.ts', "import { run } from '../engine/engine.ts';"],
+      ['src/engine/engine.ts', "import type { Row } from '../isa/row.ts';"],
+      ['src/elf/read.ts', "import { x } from '../domain/concrete.ts';"],
+      ['src/domain/concrete.ts', "import { gone } from './gone.ts';"],
+      ['src/attic/bat.ts', ''],
+    ]);
+    expect(upwardImports(up)).toEqual([
+      'src/isa/row.ts: imports src/engine/engine.ts, which is not below it',
+      'src/elf/read.ts: imports src/domain/concrete.ts, which is not below it',
+      'src/domain/concrete.ts: imports ./gone.ts, which is no source file',
+      'src/attic/bat.ts: src/attic is on no floor',
+    ]);
+    expect(cycles(up)).toEqual(['src/engine/engine.ts -> src/isa/row.ts -> src/engine/engine.ts']);
+    const long = new Map([
+      ['src/base/a.ts', "import './b.ts';"],
+      ['src/base/b.ts', "export * from './c.ts';"],
+      ['src/base/c.ts', "const a = import('./a.ts');"],
+      ['passes/one.ts', "import '../src/base/a.ts';"],
+    ]);
+    expect(upwardImports(long)).toEqual([]);
+    expect(cycles(long)).toEqual(['src/base/a.ts -> src/base/b.ts -> src/base/c.ts -> src/base/a.ts']);
+    expect(
+      unnamedFolders(
+        new Map([
+          ['src/base/a.ts', ''],
+          ['src/attic/deep/b.ts', ''],
+        ]),
+        'src/ base/ deep/',
+      ),
+    ).toEqual(['src/attic']);
+  });
+});
