@@ -1,0 +1,208 @@
+/**
+ * Finding and parsing .eh_frame (LSB Core, section 10.6; DWARF 4, section 6.4.1): common information entries (CIE) and frame
+ * descriptions (FDE).
+ */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import type { Image } from '../../elf/image.ts';
+import { Cursor, Malformed, PE, type Pointer } from './bytes.ts';
+
+const PT_GNU_EH_FRAME = 0x6474e550;
+
+/** What frame descriptions of a kind share. */
+export interface Cie {
+  readonly address: Addr;
+  readonly codeAlign: number;
+  readonly dataAlign: number;
+  readonly returnColumn: number;
+  readonly pointerEncoding: number;
+  readonly lsdaEncoding: number;
+  readonly personality: Pointer | undefined;
+  readonly signalFrame: boolean;
+  readonly hasAugmentation: boolean;
+  /** Address and bytes of the initial instructions. */
+  readonly instructions: Code;
+}
+/** Call frame instructions. */
+export interface Code {
+  readonly start: Addr;
+  readonly end: Addr;
+}
+/** How to unwind from start..end-1. */
+export interface Fde {
+  /** Of the record. */
+  readonly address: Addr;
+  readonly size: ByteCount;
+  readonly cie: Cie;
+  readonly start: Addr;
+  readonly end: Addr;
+  /** The language-specific data of the function, if any. */
+  readonly lsda: Addr | undefined;
+  readonly instructions: Code;
+}
+
+export interface Frames {
+  readonly start: Addr;
+  /** Sorted by start. */
+  readonly fdes: readonly Fde[];
+  /** The last record, whatever it is, if the zero word that ends the table follows it. */
+  readonly last: { readonly address: Addr; readonly fde: Fde | undefined; readonly end: Addr } | undefined;
+}
+
+/** The image's frame descriptions, by section, by PT_GNU_EH_FRAME, or by looking for them; undefined if there are none. */
+export function findFrames(image: Image): Frames | undefined {
+  const section = image.sections.find((s) => s.name === '.eh_frame' && (s.flags & 2) !== 0 && s.size > 0);
+  if (section) return attempt(() => parseFrames(image, section.address, section.address + section.size));
+  const header = image.programHeaders.find((h) => h.type === PT_GNU_EH_FRAME);
+  if (header) {
+    const start = attempt(() => {
+      const cursor = new Cursor(image, header.vaddr);
+      const [version, encoding] = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
+      return version === 1 ? cursor.pointer(encoding, header.vaddr)?.address : undefined;
+    });
+    if (start !== undefined) return attempt(() => parseFrames(image, start, image.end));
+  }
+  return scan(image);
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * @param limit the records end here at the latest
+ * Throws Malformed if any record is not understood: a table that is read in part would lose frames in silence.
+ */
+function parseFrames(image: Image, start: Addr, limit: Addr): Frames {
+  const cies = new Map<Addr, Cie>();
+  const fdes: Fde[] = [];
+  let last: { address: Addr; fde: Fde | undefined; end: Addr } | undefined;
+  const cursor = new Cursor(image, start);
+  while (cursor.address + 4 <= limit) {
+    const address = cursor.address;
+    const length = cursor.u32();
+    if (length === 0) return { start, fdes: sorted(fdes), last };
+    const body = cursor.address;
+    const end = body + length;
+    if (length < 4 || length >= 0xfffffff0 || end > limit) throw new Malformed('a record does not fit');
+    const id = cursor.u32();
+    if (id === 0) {
+      cies.set(address, parseCie(cursor, address, end));
+      last = { address, fde: undefined, end };
+    } else {
+      const cie = cies.get(body - id);
+      if (!cie) throw new Malformed('a frame description without its common entry');
+      const fde = parseFde(cursor, address, end, cie);
+      if (fde.start !== 0) fdes.push(fde);
+      last = { address, fde, end };
+    }
+    cursor.address = end;
+  }
+  return { start, fdes: sorted(fdes), last: undefined };
+}
+
+const sorted = (fdes: Fde[]) => fdes.sort((a, b) => a.start - b.start || a.address - b.address);
+
+function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
+  const version = cursor.u8();
+  if (version !== 1 && version !== 3) throw new Malformed(`version ${version}`);
+  const augmentation = cursor.text();
+  const codeAlign = cursor.uleb();
+  const dataAlign = cursor.sleb();
+  const returnColumn = version === 1 ? cursor.u8() : cursor.uleb();
+  let pointerEncoding = 0;
+  let lsdaEncoding: number = PE.OMIT;
+  let personality: Pointer | undefined;
+  let signalFrame = false;
+  const hasAugmentation = augmentation.startsWith('z');
+  if (hasAugmentation) {
+    const length = cursor.uleb();
+    const dataEnd = cursor.address + length;
+    for (const letter of augmentation.slice(1)) {
+      if (letter === 'R') pointerEncoding = cursor.u8();
+      else if (letter === 'L') lsdaEncoding = cursor.u8();
+      else if (letter === 'P') personality = cursor.pointer(cursor.u8());
+      else if (letter === 'S') signalFrame = true;
+      else throw new Malformed(`augmentation ${augmentation}`);
+    }
+    cursor.address = dataEnd;
+  } else if (augmentation !== '') throw new Malformed(`augmentation ${augmentation}`);
+  if (cursor.address > end) throw new Malformed('a common entry does not fit');
+  const instructions = { start: cursor.address, end };
+  return {
+    address,
+    codeAlign,
+    dataAlign,
+    returnColumn,
+    pointerEncoding,
+    lsdaEncoding,
+    personality,
+    signalFrame,
+    hasAugmentation,
+    instructions,
+  };
+}
+
+function parseFde(cursor: Cursor, address: Addr, end: Addr, cie: Cie): Fde {
+  const start = cursor.pointer(cie.pointerEncoding)?.address ?? 0;
+  const size = cursor.stored(cie.pointerEncoding & 15);
+  let lsda: Addr | undefined;
+  if (cie.hasAugmentation) {
+    const length = cursor.uleb();
+    const dataEnd = cursor.address + length;
+    if (cie.lsdaEncoding !== PE.OMIT) {
+      const pointer = cursor.pointer(cie.lsdaEncoding);
+      if (pointer?.indirect) throw new Malformed('an indirect pointer to language-specific data');
+      lsda = pointer?.address;
+    }
+    cursor.address = dataEnd;
+  }
+  if (cursor.address > end) throw new Malformed('a frame description does not fit');
+  return {
+    address,
+    size: end - address,
+    cie,
+    start,
+    end: start + size,
+    lsda,
+    instructions: { start: cursor.address, end },
+  };
+}
+
+/** Without section headers and PT_GNU_EH_FRAME: the longest chain of records in the loaded bytes that parses to its end. */
+function scan(image: Image): Frames | undefined {
+  let best: Frames | undefined;
+  for (const { address, bytes, flags } of image.segments) {
+    if (!flags.read) continue;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = (4 - (address % 4)) % 4; at + 12 <= bytes.length; at += 4) {
+      // A CIE: a plausible length, id 0, version 1 or 3, augmentation "zR", "zP..." or "zL...".
+      const length = view.getUint32(at, true);
+      if (length < 8 || length > 256 || view.getUint32(at + 4, true) !== 0) continue;
+      if ((bytes[at + 8] !== 1 && bytes[at + 8] !== 3) || bytes[at + 9] !== 0x7a) continue;
+      const found = attempt(() => parseFrames(image, address + at, address + bytes.length));
+      const executable = (fde: Fde) =>
+        image.segments.some((s) => s.flags.execute && fde.start >= s.address && fde.end <= s.address + s.size);
+      if (!found?.last || found.fdes.length === 0 || !found.fdes.every(executable)) continue;
+      if (!best || found.fdes.length > best.fdes.length) best = found;
+      at = found.last.end - address - 4;
+    }
+  }
+  return best;
+}
+
+/** The description that covers an address, or undefined. */
+export function coveringFde(frames: Frames, pc: Addr): Fde | undefined {
+  let [low, high] = [0, frames.fdes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (frames.fdes[middle].start <= pc) low = middle + 1;
+    else high = middle;
+  }
+  const fde = frames.fdes[low - 1];
+  return fde && pc < fde.end ? fde : undefined;
+}

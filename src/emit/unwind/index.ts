@@ -1,0 +1,2 @@
+/** Unwind tables for optimized code: C++ exceptions pass through it as through the original. */
+export { type CallSite, type UnwindTables, unwindTables } from './tables.ts';

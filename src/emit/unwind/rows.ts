@@ -1,0 +1,207 @@
+/**
+ * Call frame instructions (DWARF 4, section 6.4.2): running them up to an address gives a row, which says how to find the caller's
+ * registers there; a row can be written as instructions again.
+ */
+import type { Addr } from '../../base/units.ts';
+import type { Image } from '../../elf/image.ts';
+import { Cursor, Malformed, Writer } from './bytes.ts';
+import type { Code, Fde } from './frames.ts';
+
+/** Where the caller's value of a register is. Offsets are in bytes, from the canonical frame address (CFA). */
+type Rule =
+  | { readonly kind: 'offset' | 'valOffset'; readonly offset: number }
+  | { readonly kind: 'register'; readonly register: number }
+  | { readonly kind: 'expression' | 'valExpression'; readonly bytes: Uint8Array }
+  | { readonly kind: 'undefined' | 'same' };
+type CfaRule =
+  | { readonly kind: 'register'; readonly register: number; readonly offset: number }
+  | { readonly kind: 'expression'; readonly bytes: Uint8Array };
+
+export interface Row {
+  readonly cfa: CfaRule | undefined;
+  readonly rules: ReadonlyMap<number, Rule>;
+  readonly argumentSize: number;
+}
+
+const OP = {
+  ADVANCE1: 0x02,
+  ADVANCE2: 0x03,
+  ADVANCE4: 0x04,
+  OFFSET_EXTENDED: 0x05,
+  RESTORE_EXTENDED: 0x06,
+  UNDEFINED: 0x07,
+  SAME_VALUE: 0x08,
+  REGISTER: 0x09,
+  REMEMBER: 0x0a,
+  RESTORE_STATE: 0x0b,
+  DEF_CFA: 0x0c,
+  DEF_CFA_REGISTER: 0x0d,
+  DEF_CFA_OFFSET: 0x0e,
+  DEF_CFA_EXPRESSION: 0x0f,
+  EXPRESSION: 0x10,
+  OFFSET_EXTENDED_SF: 0x11,
+  DEF_CFA_SF: 0x12,
+  DEF_CFA_OFFSET_SF: 0x13,
+  VAL_OFFSET: 0x14,
+  VAL_OFFSET_SF: 0x15,
+  VAL_EXPRESSION: 0x16,
+  GNU_ARGS_SIZE: 0x2e,
+  ADVANCE: 0x40,
+  OFFSET: 0x80,
+  RESTORE: 0xc0,
+} as const;
+
+/** The row in force at `pc`, which the description covers. Throws Malformed. */
+export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
+  const { cie } = fde;
+  let cfa: CfaRule | undefined;
+  let rules = new Map<number, Rule>();
+  let initial: ReadonlyMap<number, Rule> = new Map();
+  let argumentSize = 0;
+  const stack: { cfa: CfaRule | undefined; rules: Map<number, Rule> }[] = [];
+
+  const run = (code: Code, from: Addr): void => {
+    const c = new Cursor(image, code.start);
+    let location = from;
+    const restore = (register: number) => {
+      const rule = initial.get(register);
+      if (rule) rules.set(register, rule);
+      else rules.delete(register);
+    };
+    const block = () => c.take(c.uleb());
+    const registerCfa = () => {
+      if (cfa?.kind !== 'register') throw new Malformed('the frame address is not a register');
+      return cfa;
+    };
+    while (c.address < code.end && location <= pc) {
+      const op = c.u8();
+      const low = op & 63;
+      if (op >= OP.RESTORE) restore(low);
+      else if (op >= OP.OFFSET) rules.set(low, { kind: 'offset', offset: c.uleb() * cie.dataAlign });
+      else if (op >= OP.ADVANCE) location += low * cie.codeAlign;
+      else
+        switch (op) {
+          case 0:
+            break;
+          case OP.ADVANCE1:
+            location += c.u8() * cie.codeAlign;
+            break;
+          case OP.ADVANCE2:
+            location += c.u16() * cie.codeAlign;
+            break;
+          case OP.ADVANCE4:
+            location += c.u32() * cie.codeAlign;
+            break;
+          case OP.OFFSET_EXTENDED:
+            rules.set(c.uleb(), { kind: 'offset', offset: c.uleb() * cie.dataAlign });
+            break;
+          case OP.RESTORE_EXTENDED:
+            restore(c.uleb());
+            break;
+          case OP.UNDEFINED:
+            rules.set(c.uleb(), { kind: 'undefined' });
+            break;
+          case OP.SAME_VALUE:
+            rules.set(c.uleb(), { kind: 'same' });
+            break;
+          case OP.REGISTER:
+            rules.set(c.uleb(), { kind: 'register', register: c.uleb() });
+            break;
+          case OP.REMEMBER:
+            stack.push({ cfa, rules: new Map(rules) });
+            break;
+          case OP.RESTORE_STATE: {
+            const state = stack.pop();
+            if (!state) throw new Malformed('no state to restore');
+            ({ cfa, rules } = state);
+            break;
+          }
+          case OP.DEF_CFA:
+            cfa = { kind: 'register', register: c.uleb(), offset: c.uleb() };
+            break;
+          case OP.DEF_CFA_SF:
+            cfa = { kind: 'register', register: c.uleb(), offset: c.sleb() * cie.dataAlign };
+            break;
+          case OP.DEF_CFA_REGISTER:
+            cfa = { ...registerCfa(), register: c.uleb() };
+            break;
+          case OP.DEF_CFA_OFFSET:
+            cfa = { ...registerCfa(), offset: c.uleb() };
+            break;
+          case OP.DEF_CFA_OFFSET_SF:
+            cfa = { ...registerCfa(), offset: c.sleb() * cie.dataAlign };
+            break;
+          case OP.DEF_CFA_EXPRESSION:
+            cfa = { kind: 'expression', bytes: block() };
+            break;
+          case OP.EXPRESSION:
+            rules.set(c.uleb(), { kind: 'expression', bytes: block() });
+            break;
+          case OP.VAL_EXPRESSION:
+            rules.set(c.uleb(), { kind: 'valExpression', bytes: block() });
+            break;
+          case OP.OFFSET_EXTENDED_SF:
+            rules.set(c.uleb(), { kind: 'offset', offset: c.sleb() * cie.dataAlign });
+            break;
+          case OP.VAL_OFFSET:
+            rules.set(c.uleb(), { kind: 'valOffset', offset: c.uleb() * cie.dataAlign });
+            break;
+          case OP.VAL_OFFSET_SF:
+            rules.set(c.uleb(), { kind: 'valOffset', offset: c.sleb() * cie.dataAlign });
+            break;
+          case OP.GNU_ARGS_SIZE:
+            argumentSize = c.uleb();
+            break;
+          default:
+            throw new Malformed(`call frame instruction ${op}`);
+        }
+    }
+  };
+  run(cie.instructions, fde.start);
+  initial = new Map(rules);
+  run(fde.instructions, fde.start);
+  return { cfa, rules, argumentSize };
+}
+
+/** The row as call frame instructions, in a CIE without initial ones and with this data alignment. */
+export function encodeRow(row: Row, dataAlign: number): Uint8Array {
+  const out = new Writer(0);
+  const factor = (offset: number) => {
+    if (offset % dataAlign !== 0) throw new Malformed('an offset that the data alignment does not divide');
+    return offset / dataAlign;
+  };
+  const { cfa } = row;
+  if (cfa?.kind === 'expression') out.put(OP.DEF_CFA_EXPRESSION).uleb(cfa.bytes.length).append(cfa.bytes);
+  else if (cfa && cfa.offset >= 0) out.put(OP.DEF_CFA).uleb(cfa.register).uleb(cfa.offset);
+  else if (cfa) out.put(OP.DEF_CFA_SF).uleb(cfa.register).sleb(factor(cfa.offset));
+  for (const [register, rule] of [...row.rules].sort(([a], [b]) => a - b)) {
+    switch (rule.kind) {
+      case 'offset': {
+        const factored = factor(rule.offset);
+        if (factored < 0) out.put(OP.OFFSET_EXTENDED_SF).uleb(register).sleb(factored);
+        else if (register < 64) out.put(OP.OFFSET | register).uleb(factored);
+        else out.put(OP.OFFSET_EXTENDED).uleb(register).uleb(factored);
+        break;
+      }
+      case 'valOffset':
+        out.put(OP.VAL_OFFSET_SF).uleb(register).sleb(factor(rule.offset));
+        break;
+      case 'register':
+        out.put(OP.REGISTER).uleb(register).uleb(rule.register);
+        break;
+      case 'expression':
+      case 'valExpression':
+        out.put(rule.kind === 'expression' ? OP.EXPRESSION : OP.VAL_EXPRESSION);
+        out.uleb(register).uleb(rule.bytes.length).append(rule.bytes);
+        break;
+      case 'undefined':
+        out.put(OP.UNDEFINED).uleb(register);
+        break;
+      case 'same':
+        out.put(OP.SAME_VALUE).uleb(register);
+        break;
+    }
+  }
+  if (row.argumentSize > 0) out.put(OP.GNU_ARGS_SIZE).uleb(row.argumentSize);
+  return out.bytes;
+}

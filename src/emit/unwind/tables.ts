@@ -1,0 +1,232 @@
+/**
+ * Unwind tables for optimized code. At a call in optimized code the stack frame and the callee-saved registers are those of the
+ * original at the original call; only the return address differs. So the new frame description of a call is the row of the
+ * original one at that call, and its landing pad is the original landing pad.
+ *
+ * How unwinders find the new tables, for both ways there are:
+ * - Static glibc executables register .eh_frame at start (crtbeginT.o, __register_frame_info), and libgcc walks it to the zero
+ *   word that ends it; a PT_GNU_EH_FRAME does not help there, since glibc from 2.35 on leaves _dl_find_object's range of a static
+ *   executable empty. The table cannot grow in place, so its last record becomes an ignored one (a CIE that nothing refers to)
+ *   whose length reaches to the new tables; the frame description it held is repeated there.
+ * - Where there is a PT_GNU_EH_FRAME, it gets a new search table over the old and the new descriptions.
+ */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import type { Image } from '../../elf/image.ts';
+import type { Patch, UnwindPart } from '../../elf/write.ts';
+import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
+import { type Cie, coveringFde, type Fde, type Frames, findFrames } from './frames.ts';
+import { type Handling, handlingAt, writeLsda } from './lsda.ts';
+import { encodeRow, rowAt } from './rows.ts';
+
+const PT_GNU_EH_FRAME = 0x6474e550;
+
+/** A call in optimized code: the address behind it, and the address behind the original call. */
+export interface CallSite {
+  readonly returnAddress: Addr;
+  readonly originalReturnAddress: Addr;
+}
+
+export interface UnwindTables extends UnwindPart {
+  /** Of `bytes`. */
+  readonly size: ByteCount;
+  /** Sites whose original can be unwound, but which got no description: exceptions must not pass them. */
+  readonly unserved: readonly CallSite[];
+}
+
+/** Frame descriptions for calls in optimized code, to be placed at `at` (any address; 8-byte aligned is best). */
+export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr): UnwindTables {
+  const nothing = { address: at, bytes: new Uint8Array(0), size: 0, patches: [], header: undefined, link: undefined };
+  if (sites.length === 0) return { ...nothing, unserved: [] };
+  const frames = findFrames(image);
+  if (!frames) {
+    // A table that is there but not understood serves the original; one that is not there serves nobody.
+    const hidden = image.sections.some((s) => s.name === '.eh_frame' && s.size > 8) || hasHeader(image);
+    return { ...nothing, unserved: hidden ? sites : [] };
+  }
+  const { ranges, unserved } = describe(image, frames, sites);
+  if (ranges.length === 0) return { ...nothing, unserved };
+  try {
+    return { ...write(image, frames, ranges, at), unserved };
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    return { ...nothing, unserved: sites };
+  }
+}
+
+const hasHeader = (image: Image) => image.programHeaders.some((h) => h.type === PT_GNU_EH_FRAME);
+
+/** Code with one row and one handling. */
+interface Range {
+  readonly start: Addr;
+  end: Addr;
+  readonly fde: Fde;
+  readonly row: Uint8Array;
+  readonly handling: Handling;
+  readonly key: string;
+}
+
+function describe(image: Image, frames: Frames, sites: readonly CallSite[]): { ranges: Range[]; unserved: CallSite[] } {
+  const ranges: Range[] = [];
+  const unserved: CallSite[] = [];
+  let previous: Range | undefined;
+  for (const site of [...sites].sort((a, b) => a.returnAddress - b.returnAddress)) {
+    const { returnAddress, originalReturnAddress } = site;
+    // Unwinders look up the return address less one: it is the call that matters, not what follows it.
+    const fde = coveringFde(frames, originalReturnAddress - 1);
+    if (!fde) {
+      previous = undefined;
+      continue;
+    }
+    try {
+      const row = encodeRow(rowAt(image, fde, originalReturnAddress - 1), fde.cie.dataAlign);
+      const handling: Handling =
+        fde.lsda === undefined ? { kind: 'none' } : handlingAt(image, fde.lsda, fde.start, originalReturnAddress);
+      const key = JSON.stringify([cieKey(fde.cie, handling), [...row], handling]);
+      if (previous?.key === key) {
+        previous.end = returnAddress;
+        continue;
+      }
+      previous = { start: returnAddress - 2, end: returnAddress, fde, row, handling, key };
+      ranges.push(previous);
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      unserved.push(site);
+      previous = undefined;
+    }
+  }
+  return { ranges, unserved };
+}
+
+/** What the CIE of a new description is made of. Without a handler the personality has nothing to do, and is left out. */
+const cieKey = (cie: Cie, handling: Handling) => ({
+  dataAlign: cie.dataAlign,
+  returnColumn: cie.returnColumn,
+  signalFrame: cie.signalFrame,
+  personality: handling.kind === 'none' ? undefined : cie.personality,
+});
+
+function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr): Omit<UnwindTables, 'unserved'> {
+  const out = new Writer(at);
+  const lsdas = new Map<string, Addr>();
+  for (const { handling } of ranges) {
+    const key = JSON.stringify(handling);
+    if (handling.kind !== 'none' && !lsdas.has(key)) lsdas.set(key, writeLsda(out, handling));
+  }
+  out.align(8);
+  const records = out.address;
+  const cies = new Map<string, Addr>();
+  const search: { start: Addr; fde: Addr }[] = [];
+  const cieFor = (key: string, make: () => Addr): Addr => {
+    const known = cies.get(key);
+    if (known !== undefined) return known;
+    const made = make();
+    cies.set(key, made);
+    return made;
+  };
+  for (const { start, end, fde, row, handling } of ranges) {
+    const parts = cieKey(fde.cie, handling);
+    const withLsda = handling.kind !== 'none';
+    const cie = cieFor(JSON.stringify([parts, withLsda]), () =>
+      writeCie(out, { ...parts, codeAlign: 1, withLsda, instructions: new Uint8Array(0) }),
+    );
+    const lsda = withLsda ? lsdas.get(JSON.stringify(handling)) : undefined;
+    search.push({ start, fde: writeFde(out, cie, { start, end, withLsda, lsda, instructions: row }) });
+  }
+
+  const patches: Patch[] = [];
+  let link: UnwindPart['link'];
+  const { last } = frames;
+  if (last && records > last.address) {
+    const { fde } = last;
+    if (fde) {
+      const withLsda = fde.cie.lsdaEncoding !== PE.OMIT;
+      const instructions = codeBytes(image, fde.cie.instructions);
+      const cie = writeCie(out, { ...fde.cie, withLsda, instructions });
+      const copy = writeFde(out, cie, {
+        start: fde.start,
+        end: fde.end,
+        withLsda,
+        lsda: fde.lsda,
+        instructions: codeBytes(image, fde.instructions),
+      });
+      search.push({ start: fde.start, fde: copy });
+    }
+    const distance = records - (last.address + 4);
+    if (distance >= 0xfffffff0) throw new Malformed('the tables are too far apart');
+    patches.push({ address: last.address, bytes: new Writer(0).u32(distance).u32(0).bytes });
+    link = { address: last.address, size: last.end + 4 - last.address };
+  } else if (!hasHeader(image)) throw new Malformed('no way to make the new tables known');
+  out.u32(0);
+
+  let header: Addr | undefined;
+  if (hasHeader(image)) {
+    out.align(4);
+    header = out.address;
+    for (const fde of frames.fdes)
+      if (!last || !link || fde.address !== last.address) search.push({ start: fde.start, fde: fde.address });
+    search.sort((a, b) => a.start - b.start || a.fde - b.fde);
+    out
+      .put(1, RELATIVE, PE.UDATA4, PE.DATAREL | PE.SDATA4)
+      .relative(frames.start)
+      .u32(search.length);
+    for (const entry of search)
+      for (const target of [entry.start, entry.fde]) {
+        if (target - header !== ((target - header) | 0)) throw new Malformed('the tables are too far from the code');
+        out.u32(target - header);
+      }
+  }
+  const { bytes } = out;
+  return { address: at, bytes, size: bytes.length, patches, header, link };
+}
+
+const codeBytes = (image: Image, code: { readonly start: Addr; readonly end: Addr }) =>
+  code.end === code.start ? new Uint8Array(0) : new Cursor(image, code.start).take(code.end - code.start);
+
+/** Version 1, pointers RELATIVE. @returns the record's address */
+function writeCie(
+  out: Writer,
+  cie: Pick<Cie, 'codeAlign' | 'dataAlign' | 'returnColumn' | 'personality' | 'signalFrame'> & {
+    readonly withLsda: boolean;
+    readonly instructions: Uint8Array;
+  },
+): Addr {
+  const { personality, withLsda, signalFrame } = cie;
+  if (cie.returnColumn > 255) throw new Malformed('the return column is too large');
+  const at = out.address;
+  const letters = `z${personality ? 'P' : ''}${withLsda ? 'L' : ''}R${signalFrame ? 'S' : ''}\0`;
+  out.u32(0).u32(0).put(1);
+  out.append([...letters].map((letter) => letter.charCodeAt(0)));
+  out.uleb(cie.codeAlign).sleb(cie.dataAlign).put(cie.returnColumn);
+  out.uleb((personality ? 5 : 0) + (withLsda ? 1 : 0) + 1);
+  if (personality) out.put(RELATIVE | (personality.indirect ? PE.INDIRECT : 0)).relative(personality.address);
+  if (withLsda) out.put(RELATIVE);
+  out.put(RELATIVE).append(cie.instructions);
+  return endRecord(out, at);
+}
+
+function writeFde(
+  out: Writer,
+  cie: Addr,
+  fde: {
+    readonly start: Addr;
+    readonly end: Addr;
+    readonly withLsda: boolean;
+    readonly lsda: Addr | undefined;
+    readonly instructions: Uint8Array;
+  },
+): Addr {
+  const at = out.address;
+  out.u32(0).u32(at + 4 - cie);
+  out.relative(fde.start).u32(fde.end - fde.start);
+  out.uleb(fde.withLsda ? 4 : 0);
+  if (fde.withLsda) out.relative(fde.lsda);
+  out.append(fde.instructions);
+  return endRecord(out, at);
+}
+
+/** Pads with DW_CFA_nop and fills in the length. */
+function endRecord(out: Writer, at: Addr): Addr {
+  out.align(4);
+  out.setU32(at, out.address - at - 4);
+  return at;
+}
