@@ -81,8 +81,7 @@ export class Memory {
 
   /** The bytes of a range, live. Throws GuestFault if they may not be accessed so. */
   slice(address: Addr, length: ByteCount, access: 'load' | 'store' | 'fetch'): Uint8Array {
-    const permission =
-      access === 'load' ? PERMISSION.READ : access === 'store' ? PERMISSION.WRITE : PERMISSION.EXECUTE;
+    const permission = access === 'load' ? PERMISSION.READ : access === 'store' ? PERMISSION.WRITE : PERMISSION.EXECUTE;
     if (!this.allows(address, length, permission)) throw new GuestFault(access, address);
     return this.bytes.subarray(address, address + length);
   }

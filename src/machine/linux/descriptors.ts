@@ -1,0 +1,357 @@
+/** Open files and the table of file descriptors. What a descriptor can do is a method of its open file; what it cannot fails as Linux does. */
+import { Blocked, E, fail } from './errno.ts';
+import type { DeviceNode, DirectoryNode, FileNode, Node } from './nodes.ts';
+import type { Overlay } from './overlay.ts';
+
+/** asm-generic/fcntl.h. */
+export const O = {
+  ACCMODE: 3,
+  WRONLY: 1,
+  RDWR: 2,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  LARGEFILE: 0o100000,
+  DIRECTORY: 0o200000,
+  NOFOLLOW: 0o400000,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+  TMPFILE: 0o20200000,
+} as const;
+
+const PIPE_CAPACITY = 65536;
+/** Writes of up to so many bytes go into a pipe whole or not at all. */
+const PIPE_BUF = 4096;
+export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
+
+/** An open file description (POSIX): shared by the descriptors that dup makes. */
+export abstract class OpenFile {
+  flags: number;
+  position = 0;
+  /** Descriptors that refer to it. */
+  references = 0;
+  constructor(flags: number) {
+    this.flags = flags;
+  }
+  get readable(): boolean {
+    return (this.flags & O.ACCMODE) !== O.WRONLY && (this.flags & O.PATH) === 0;
+  }
+  get writable(): boolean {
+    return (this.flags & O.ACCMODE) !== 0 && (this.flags & O.PATH) === 0;
+  }
+  get blocking(): boolean {
+    return (this.flags & O.NONBLOCK) === 0;
+  }
+  /** What stat tells about; undefined: a pipe or stream. */
+  readonly node: Node | undefined = undefined;
+  /** Reads at the position and moves it. @returns bytes read, 0 at the end */
+  abstract read(target: Uint8Array): number;
+  abstract write(source: Uint8Array): number;
+  /** At a place, without moving the position. */
+  readAt(_at: number, _target: Uint8Array): number {
+    return fail(E.SPIPE);
+  }
+  writeAt(_at: number, _source: Uint8Array): number {
+    return fail(E.SPIPE);
+  }
+  /** The size that SEEK_END counts from. */
+  end(): number {
+    return fail(E.SPIPE);
+  }
+  /** POLL bits that are ready now. */
+  poll(): number {
+    return POLL.IN | POLL.OUT;
+  }
+  close(): void {}
+}
+
+export class RegularFile extends OpenFile {
+  override readonly node: FileNode;
+  readonly #overlay: Overlay;
+  constructor(node: FileNode, flags: number, overlay: Overlay) {
+    super(flags);
+    this.node = node;
+    this.#overlay = overlay;
+  }
+  read(target: Uint8Array): number {
+    const count = this.node.contents.read(this.position, target);
+    this.position += count;
+    return count;
+  }
+  write(source: Uint8Array): number {
+    if (this.flags & O.APPEND) this.position = this.node.contents.size;
+    const count = this.#put(this.position, source);
+    this.position += count;
+    return count;
+  }
+  override readAt(at: number, target: Uint8Array): number {
+    return this.node.contents.read(at, target);
+  }
+  override writeAt(at: number, source: Uint8Array): number {
+    // With O_APPEND Linux appends whatever the offset (pwrite(2), "Bugs").
+    return this.#put(this.flags & O.APPEND ? this.node.contents.size : at, source);
+  }
+  override end(): number {
+    return this.node.contents.size;
+  }
+  #put(at: number, source: Uint8Array): number {
+    this.node.contents.write(at, source);
+    if (source.length > 0) this.#overlay.modified(this.node);
+    return source.length;
+  }
+}
+
+export class OpenDirectory extends OpenFile {
+  override readonly node: DirectoryNode;
+  /** Names as they were when reading began; the position counts entries. */
+  names: readonly string[] | undefined;
+  constructor(node: DirectoryNode, flags: number) {
+    super(flags);
+    this.node = node;
+  }
+  read(): number {
+    return fail(E.ISDIR);
+  }
+  write(): number {
+    return fail(E.BADF);
+  }
+  override readAt(): number {
+    return fail(E.ISDIR);
+  }
+  override end(): number {
+    return 2 ** 31 - 1;
+  }
+}
+
+export class OpenDevice extends OpenFile {
+  override readonly node: DeviceNode;
+  readonly #random: (target: Uint8Array) => void;
+  constructor(node: DeviceNode, flags: number, random: (target: Uint8Array) => void) {
+    super(flags);
+    this.node = node;
+    this.#random = random;
+  }
+  read(target: Uint8Array): number {
+    const { device } = this.node;
+    if (device === 'null') return 0;
+    if (device === 'random') this.#random(target);
+    else target.fill(0);
+    return target.length;
+  }
+  write(source: Uint8Array): number {
+    return this.node.device === 'full' ? fail(E.NOSPC) : source.length;
+  }
+  override readAt(_at: number, target: Uint8Array): number {
+    return this.read(target);
+  }
+  override writeAt(_at: number, source: Uint8Array): number {
+    return this.write(source);
+  }
+  override end(): number {
+    return 0;
+  }
+}
+
+/** A path opened with O_PATH that is neither file nor directory: good for stat only. */
+export class OpenPath extends OpenFile {
+  override readonly node: Node;
+  constructor(node: Node, flags: number) {
+    super(flags);
+    this.node = node;
+  }
+  read(): number {
+    return fail(E.BADF);
+  }
+  write(): number {
+    return fail(E.BADF);
+  }
+}
+
+/** Fills the target as far as it can; 0 means the end. */
+export type Source = (target: Uint8Array) => number;
+/** Takes bytes that are live in guest memory: it must use or copy them before it returns. */
+export type Sink = (fd: 1 | 2, bytes: Uint8Array) => void;
+
+export class InputStream extends OpenFile {
+  readonly #source: Source;
+  constructor(source: Source) {
+    super(0);
+    this.#source = source;
+  }
+  read(target: Uint8Array): number {
+    return target.length === 0 ? 0 : this.#source(target);
+  }
+  write(): number {
+    return fail(E.BADF);
+  }
+  override poll(): number {
+    return POLL.IN;
+  }
+}
+
+export class OutputStream extends OpenFile {
+  readonly #fd: 1 | 2;
+  readonly #sink: Sink;
+  constructor(fd: 1 | 2, sink: Sink) {
+    super(O.WRONLY);
+    this.#fd = fd;
+    this.#sink = sink;
+  }
+  read(): number {
+    return fail(E.BADF);
+  }
+  write(source: Uint8Array): number {
+    try {
+      if (source.length > 0) this.#sink(this.#fd, source);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') fail(E.PIPE);
+      if (code === 'ENOSPC') fail(E.NOSPC);
+      if (code === 'EIO') fail(E.IO);
+      throw error;
+    }
+    return source.length;
+  }
+  override poll(): number {
+    return POLL.OUT;
+  }
+}
+
+/** The bytes in a pipe, and how many ends are open. */
+class Pipe {
+  readonly #buffer = new Uint8Array(PIPE_CAPACITY);
+  #start = 0;
+  count = 0;
+  readers = 1;
+  writers = 1;
+  take(target: Uint8Array): number {
+    const count = Math.min(target.length, this.count);
+    for (let done = 0; done < count; ) {
+      const at = (this.#start + done) % PIPE_CAPACITY;
+      const part = this.#buffer.subarray(at, Math.min(at + count - done, PIPE_CAPACITY));
+      target.set(part, done);
+      done += part.length;
+    }
+    this.#start = (this.#start + count) % PIPE_CAPACITY;
+    this.count -= count;
+    return count;
+  }
+  put(source: Uint8Array): number {
+    const count = Math.min(source.length, PIPE_CAPACITY - this.count);
+    for (let done = 0; done < count; ) {
+      const at = (this.#start + this.count) % PIPE_CAPACITY;
+      const part = source.subarray(done, done + Math.min(count - done, PIPE_CAPACITY - at));
+      this.#buffer.set(part, at);
+      this.count += part.length;
+      done += part.length;
+    }
+    return count;
+  }
+}
+
+export class PipeReader extends OpenFile {
+  readonly pipe: Pipe;
+  constructor(pipe: Pipe, flags: number) {
+    super(flags);
+    this.pipe = pipe;
+  }
+  read(target: Uint8Array): number {
+    if (target.length === 0) return 0;
+    if (this.pipe.count === 0) {
+      if (this.pipe.writers === 0) return 0;
+      if (this.blocking) throw new Blocked('a read from an empty pipe that it holds the other end of');
+      fail(E.AGAIN);
+    }
+    return this.pipe.take(target);
+  }
+  write(): number {
+    return fail(E.BADF);
+  }
+  override poll(): number {
+    return (this.pipe.count > 0 ? POLL.IN : 0) | (this.pipe.writers === 0 ? POLL.HUP : 0);
+  }
+  override close(): void {
+    this.pipe.readers--;
+  }
+}
+
+export class PipeWriter extends OpenFile {
+  readonly pipe: Pipe;
+  constructor(pipe: Pipe, flags: number) {
+    super(flags | O.WRONLY);
+    this.pipe = pipe;
+  }
+  read(): number {
+    return fail(E.BADF);
+  }
+  write(source: Uint8Array): number {
+    if (this.pipe.readers === 0) fail(E.PIPE);
+    const room = PIPE_CAPACITY - this.pipe.count;
+    if (room < source.length) {
+      if (this.blocking) throw new Blocked('a write into a full pipe that it holds the other end of');
+      if (room === 0 || source.length <= PIPE_BUF) fail(E.AGAIN);
+    }
+    return this.pipe.put(source);
+  }
+  override poll(): number {
+    return (PIPE_CAPACITY - this.pipe.count >= PIPE_BUF ? POLL.OUT : 0) | (this.pipe.readers === 0 ? POLL.ERR : 0);
+  }
+  override close(): void {
+    this.pipe.writers--;
+  }
+}
+
+export function makePipe(flags: number): [PipeReader, PipeWriter] {
+  const pipe = new Pipe();
+  return [new PipeReader(pipe, flags), new PipeWriter(pipe, flags)];
+}
+
+/** The descriptors of a process. */
+export class Descriptors {
+  /** RLIMIT_NOFILE. */
+  static readonly LIMIT = 1024;
+  readonly #files = new Map<number, { file: OpenFile; cloexec: boolean }>();
+
+  find(fd: number): OpenFile | undefined {
+    return this.#files.get(fd)?.file;
+  }
+
+  /** The open file of a descriptor; fails with EBADF. */
+  get(fd: number): OpenFile {
+    return this.#files.get(fd)?.file ?? fail(E.BADF);
+  }
+  /** The lowest free descriptor, not below `from`; fails with EMFILE. */
+  add(file: OpenFile, cloexec: boolean, from = 0): number {
+    let fd = from;
+    while (this.#files.has(fd)) fd++;
+    if (fd >= Descriptors.LIMIT) fail(E.MFILE);
+    this.#put(fd, file, cloexec);
+    return fd;
+  }
+  /** Puts an open file at a descriptor, closing what was there. */
+  replace(fd: number, file: OpenFile, cloexec: boolean): void {
+    if (fd < 0 || fd >= Descriptors.LIMIT) fail(E.BADF);
+    // First the new reference: `file` may be what is closed.
+    file.references++;
+    if (this.#files.has(fd)) this.close(fd);
+    file.references--;
+    this.#put(fd, file, cloexec);
+  }
+  close(fd: number): void {
+    const file = this.get(fd);
+    this.#files.delete(fd);
+    if (--file.references === 0) file.close();
+  }
+  cloexec(fd: number): boolean {
+    return this.#files.get(fd)?.cloexec ?? fail(E.BADF);
+  }
+  setCloexec(fd: number, cloexec: boolean): void {
+    (this.#files.get(fd) ?? fail(E.BADF)).cloexec = cloexec;
+  }
+  #put(fd: number, file: OpenFile, cloexec: boolean): void {
+    file.references++;
+    this.#files.set(fd, { file, cloexec });
+  }
+}

@@ -1,0 +1,72 @@
+/** Linux error numbers (asm-generic/errno-base.h, errno.h), and the exceptions by which the parts of a syscall give up. */
+
+export const E = {
+  PERM: 1,
+  NOENT: 2,
+  SRCH: 3,
+  INTR: 4,
+  IO: 5,
+  NXIO: 6,
+  TOOBIG: 7,
+  NOEXEC: 8,
+  BADF: 9,
+  CHILD: 10,
+  AGAIN: 11,
+  NOMEM: 12,
+  ACCES: 13,
+  FAULT: 14,
+  BUSY: 16,
+  EXIST: 17,
+  XDEV: 18,
+  NODEV: 19,
+  NOTDIR: 20,
+  ISDIR: 21,
+  INVAL: 22,
+  MFILE: 24,
+  NOTTY: 25,
+  FBIG: 27,
+  NOSPC: 28,
+  SPIPE: 29,
+  ROFS: 30,
+  MLINK: 31,
+  PIPE: 32,
+  DOM: 33,
+  RANGE: 34,
+  DEADLK: 35,
+  NAMETOOLONG: 36,
+  NOSYS: 38,
+  NOTEMPTY: 39,
+  LOOP: 40,
+  NODATA: 61,
+  OVERFLOW: 75,
+  OPNOTSUPP: 95,
+  AFNOSUPPORT: 97,
+  TIMEDOUT: 110,
+} as const;
+
+const NAMES = new Map<number, string>(Object.entries(E).map(([name, code]) => [code, `E${name}`]));
+NAMES.set(E.TOOBIG, 'E2BIG');
+
+/** `ENOENT` for 2. */
+export const errnoName = (code: number): string => NAMES.get(code) ?? `errno ${code}`;
+
+/** The guest gets -code. No Error: it carries no stack, and guests fail often (searching paths). Caught where a row is run. */
+export class Errno {
+  readonly code: number;
+  constructor(code: number) {
+    this.code = code;
+  }
+}
+
+export const fail = (code: number): never => {
+  throw new Errno(code);
+};
+
+/** The syscall would wait for something that nothing in this machine can ever bring about. Caught where a row is run. */
+export class Blocked {
+  /** What it waits for: `a read from an empty pipe`. */
+  readonly what: string;
+  constructor(what: string) {
+    this.what = what;
+  }
+}

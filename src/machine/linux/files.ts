@@ -1,0 +1,451 @@
+/** Syscalls on open files and descriptors: open, read, write, seek, duplicate, pipes, poll. */
+import type { Addr } from '../../base/units.ts';
+import {
+  Descriptors,
+  makePipe,
+  O,
+  OpenDevice,
+  OpenDirectory,
+  type OpenFile,
+  OpenPath,
+  PipeReader,
+  POLL,
+  RegularFile,
+} from './descriptors.ts';
+import { Blocked, E, fail } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import { MAX_FILE_SIZE, type Node } from './nodes.ts';
+import { findAt, may } from './paths.ts';
+import type { SyscallRow } from './row.ts';
+import { CODE, SIG, send } from './signals.ts';
+
+const F = {
+  DUPFD: 0,
+  GETFD: 1,
+  SETFD: 2,
+  GETFL: 3,
+  SETFL: 4,
+  GETLK: 5,
+  SETLK: 6,
+  SETLKW: 7,
+  OFD_GETLK: 36,
+  OFD_SETLK: 37,
+  OFD_SETLKW: 38,
+  DUPFD_CLOEXEC: 1030,
+  SETPIPE_SZ: 1031,
+  GETPIPE_SZ: 1032,
+} as const;
+const F_UNLCK = 2;
+const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
+const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
+/** Bytes that sendfile moves at a time. */
+const CHUNK = 65536;
+
+function openNode(kernel: Kernel, node: Node, flags: number): OpenFile {
+  if (flags & O.PATH) return node.kind === 'directory' ? new OpenDirectory(node, flags) : new OpenPath(node, flags);
+  const access = flags & O.ACCMODE;
+  if (node.kind === 'link') return fail(E.LOOP);
+  if (!may(node, (access !== O.WRONLY ? 4 : 0) | (access !== 0 ? 2 : 0))) fail(E.ACCES);
+  if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
+  if (node.kind === 'directory') {
+    if (access !== 0 || flags & O.CREAT) fail(E.ISDIR);
+    return new OpenDirectory(node, flags);
+  }
+  if (flags & O.TRUNC && access !== 0) {
+    node.contents.resize(0);
+    kernel.overlay.modified(node);
+  }
+  return new RegularFile(node, flags, kernel.overlay);
+}
+
+function open(kernel: Kernel, fd: number, path: Addr, flags: number, mode: number): number {
+  const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL);
+  const cloexec = (flags & O.CLOEXEC) !== 0;
+  // What F_GETFL shows of them.
+  const kept = flags & ~(O.CREAT | O.EXCL | O.TRUNC | O.CLOEXEC);
+  const { directory, name, node, slash } = findAt(kernel, fd, path, follow);
+  if ((flags & O.TMPFILE) === O.TMPFILE) {
+    if (node?.kind !== 'directory') return fail(node ? E.NOTDIR : E.NOENT);
+    const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
+    return kernel.descriptors.add(new RegularFile(file, kept, kernel.overlay), cloexec);
+  }
+  if (node) {
+    if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) fail(E.EXIST);
+    if (flags & O.DIRECTORY && node.kind !== 'directory') fail(E.NOTDIR);
+    const file = openNode(kernel, node, flags);
+    file.flags = kept;
+    return kernel.descriptors.add(file, cloexec);
+  }
+  if ((flags & O.CREAT) === 0) return fail(E.NOENT);
+  if (slash) return fail(E.ISDIR);
+  if (directory.gone) fail(E.NOENT);
+  if (!may(directory, 3)) fail(E.ACCES);
+  const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
+  kernel.overlay.place(directory, name, file);
+  return kernel.descriptors.add(new RegularFile(file, kept, kernel.overlay), cloexec);
+}
+
+const reader = (kernel: Kernel, fd: number): OpenFile => {
+  const file = kernel.descriptors.get(fd);
+  return file.readable ? file : fail(E.BADF);
+};
+const writer = (kernel: Kernel, fd: number): OpenFile => {
+  const file = kernel.descriptors.get(fd);
+  return file.writable ? file : fail(E.BADF);
+};
+
+/** Writes; a broken pipe also raises SIGPIPE. */
+function put(kernel: Kernel, write: () => number): number {
+  try {
+    return write();
+  } catch (error) {
+    if ((error as { code?: unknown }).code === E.PIPE) send(kernel, kernel.task, { signal: SIG.PIPE, code: CODE.USER });
+    throw error;
+  }
+}
+
+/** Runs a transfer over the parts of an iovec, up to the first that is not filled; an error counts only if nothing was moved. */
+function scatter(
+  kernel: Kernel,
+  address: Addr,
+  count: number,
+  move: (address: Addr, length: number, done: number) => number,
+): number {
+  let total = 0;
+  for (const part of kernel.guest.vectors(address, count)) {
+    if (part.length === 0) continue;
+    let moved: number;
+    try {
+      moved = move(part.address, part.length, total);
+    } catch (error) {
+      if (total > 0) return total;
+      throw error;
+    }
+    total += moved;
+    if (moved < part.length) break;
+  }
+  return total;
+}
+
+const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : offset);
+
+function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
+  const file = kernel.descriptors.get(fd);
+  const end = file.end();
+  let position: number;
+  if (whence === SEEK.SET) position = offset;
+  else if (whence === SEEK.CUR) position = file.position + offset;
+  else if (whence === SEEK.END) position = end + offset;
+  else if (whence === SEEK.DATA || whence === SEEK.HOLE) {
+    if (offset < 0 || offset >= end) fail(E.NXIO);
+    position = whence === SEEK.DATA ? offset : end;
+  } else return fail(E.INVAL);
+  if (position < 0) fail(E.INVAL);
+  if (position > Number.MAX_SAFE_INTEGER) fail(E.OVERFLOW);
+  if (file instanceof OpenDirectory && position === 0) file.names = undefined;
+  file.position = position;
+  return position;
+}
+
+function control(kernel: Kernel, fd: number, command: number, argument: number): number {
+  const { descriptors, guest } = kernel;
+  const file = descriptors.get(fd);
+  switch (command) {
+    case F.DUPFD:
+    case F.DUPFD_CLOEXEC:
+      if (argument < 0 || argument >= Descriptors.LIMIT) fail(E.INVAL);
+      return descriptors.add(file, command === F.DUPFD_CLOEXEC, argument);
+    case F.GETFD:
+      return descriptors.cloexec(fd) ? 1 : 0;
+    case F.SETFD:
+      descriptors.setCloexec(fd, (argument & 1) !== 0);
+      return 0;
+    case F.GETFL:
+      return file.flags | O.LARGEFILE;
+    case F.SETFL:
+      file.flags = (file.flags & ~(O.APPEND | O.NONBLOCK)) | (argument & (O.APPEND | O.NONBLOCK));
+      return 0;
+    // One process: every lock is free to take.
+    case F.GETLK:
+    case F.OFD_GETLK:
+      guest.setU16(argument, F_UNLCK);
+      return 0;
+    case F.SETLK:
+    case F.SETLKW:
+    case F.OFD_SETLK:
+    case F.OFD_SETLKW:
+      return 0;
+    case F.SETPIPE_SZ:
+    case F.GETPIPE_SZ:
+      return 65536;
+    default:
+      return fail(E.INVAL);
+  }
+}
+
+function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): number {
+  const { descriptors, guest } = kernel;
+  const file = descriptors.get(fd);
+  switch (request) {
+    case IOCTL.FIOCLEX:
+    case IOCTL.FIONCLEX:
+      descriptors.setCloexec(fd, request === IOCTL.FIOCLEX);
+      return 0;
+    case IOCTL.FIONBIO:
+      file.flags = guest.i32(argument) !== 0 ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK;
+      return 0;
+    case IOCTL.FIONREAD:
+      if (file instanceof PipeReader) guest.setU32(argument, file.pipe.count);
+      else if (file instanceof RegularFile) guest.setU32(argument, Math.max(0, file.end() - file.position));
+      else return fail(E.NOTTY);
+      return 0;
+    default:
+      // No terminal anywhere, whatever the host's is: output must not depend on it.
+      return fail(E.NOTTY);
+  }
+}
+
+/** Moves bytes from file to file. @param from, to where to read and write; undefined: at the files' positions */
+function transfer(source: OpenFile, target: OpenFile, count: number, from?: number, to?: number): number {
+  const buffer = new Uint8Array(Math.min(CHUNK, count));
+  let total = 0;
+  while (total < count) {
+    const part = buffer.subarray(0, Math.min(buffer.length, count - total));
+    const got = from === undefined ? source.read(part) : source.readAt(from + total, part);
+    if (got === 0) break;
+    const bytes = part.subarray(0, got);
+    total += to === undefined ? target.write(bytes) : target.writeAt(to + total, bytes);
+  }
+  return total;
+}
+
+function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, count: number): number {
+  const target = writer(kernel, out);
+  const source = reader(kernel, input);
+  const from = offset === 0 ? undefined : notNegative(Number(kernel.guest.i64(offset)));
+  const moved = put(kernel, () => transfer(source, target, count, from));
+  if (from !== undefined) kernel.guest.setU64(offset, from + moved);
+  return moved;
+}
+
+function copyRange(kernel: Kernel, input: number, inAt: Addr, out: number, outAt: Addr, count: number): number {
+  const [source, target] = [reader(kernel, input), writer(kernel, out)];
+  if (!(source instanceof RegularFile && target instanceof RegularFile)) fail(E.INVAL);
+  const from = inAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(inAt)));
+  const to = outAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(outAt)));
+  const moved = transfer(source, target, Math.min(count, MAX_FILE_SIZE), from, to);
+  if (from !== undefined) kernel.guest.setU64(inAt, from + moved);
+  if (to !== undefined) kernel.guest.setU64(outAt, to + moved);
+  return moved;
+}
+
+/** What to do when nothing is ready: let the time-out pass, or know that nothing ever will be. */
+function waitForNothing(kernel: Kernel, timeout: bigint | undefined, what: string): number {
+  if (timeout === undefined) throw new Blocked(what);
+  kernel.clock.sleep(timeout);
+  return 0;
+}
+
+function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr): number {
+  const { guest } = kernel;
+  if (count > Descriptors.LIMIT) fail(E.INVAL);
+  const limit = timeout === 0 ? undefined : guest.timespec(timeout);
+  let ready = 0;
+  for (let index = 0; index < count; index++) {
+    const at = fds + 8 * index;
+    const fd = guest.i32(at);
+    let events = 0;
+    if (fd >= 0) {
+      const file = kernel.descriptors.find(fd);
+      events = file ? file.poll() & (guest.u16(at + 4) | POLL.ERR | POLL.HUP) : POLL.NVAL;
+    }
+    guest.setU16(at + 6, events);
+    if (events !== 0) ready++;
+  }
+  return ready > 0 ? ready : waitForNothing(kernel, limit, 'a poll of descriptors that never become ready');
+}
+
+function select(kernel: Kernel, count: number, readSet: Addr, writeSet: Addr, exceptSet: Addr, timeout: Addr): number {
+  const { guest } = kernel;
+  if (count < 0 || count > Descriptors.LIMIT) fail(E.INVAL);
+  const limit = timeout === 0 ? undefined : guest.timespec(timeout);
+  const sets = [readSet, writeSet, exceptSet];
+  const wanted = [POLL.IN | POLL.HUP, POLL.OUT | POLL.ERR, 0];
+  const bytes = Math.ceil(count / 64) * 8;
+  const results = sets.map(() => new Uint8Array(bytes));
+  let ready = 0;
+  for (const [which, set] of sets.entries()) {
+    if (set === 0) continue;
+    for (let fd = 0; fd < count; fd++) {
+      if ((guest.u8(set + (fd >> 3)) & (1 << (fd & 7))) === 0) continue;
+      if (kernel.descriptors.get(fd).poll() & wanted[which]) {
+        results[which][fd >> 3] |= 1 << (fd & 7);
+        ready++;
+      }
+    }
+  }
+  const result = ready > 0 ? ready : waitForNothing(kernel, limit, 'a select of descriptors that never become ready');
+  for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]);
+  return result;
+}
+
+function pipe(kernel: Kernel, fds: Addr, flags: number): number {
+  if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
+  kernel.guest.output(fds, 8);
+  const cloexec = (flags & O.CLOEXEC) !== 0;
+  const [input, output] = makePipe(flags & O.NONBLOCK);
+  const first = kernel.descriptors.add(input, cloexec);
+  kernel.guest.setU32(fds, first);
+  kernel.guest.setU32(fds + 4, kernel.descriptors.add(output, cloexec));
+  return 0;
+}
+
+function duplicate(kernel: Kernel, from: number, to: number, flags: number): number {
+  if (flags & ~O.CLOEXEC || from === to) fail(E.INVAL);
+  kernel.descriptors.replace(to, kernel.descriptors.get(from), (flags & O.CLOEXEC) !== 0);
+  return to;
+}
+
+function closeRange(kernel: Kernel, first: number, last: number, flags: number): number {
+  const CLOEXEC = 4;
+  if (first > last || flags & ~(CLOEXEC | 2)) fail(E.INVAL);
+  for (let fd = first; fd <= Math.min(last, Descriptors.LIMIT - 1); fd++) {
+    if (!kernel.descriptors.find(fd)) continue;
+    if (flags & CLOEXEC) kernel.descriptors.setCloexec(fd, true);
+    else kernel.descriptors.close(fd);
+  }
+  return 0;
+}
+
+export const FILE_ROWS: readonly SyscallRow[] = [
+  { number: 23, name: 'dup', arguments: ['fd'], run: (k, fd) => k.descriptors.add(k.descriptors.get(fd), false) },
+  { number: 24, name: 'dup3', arguments: ['fd', 'fd', 'flags'], run: duplicate },
+  { number: 25, name: 'fcntl', arguments: ['fd', 'int', 'address'], run: control },
+  { number: 29, name: 'ioctl', arguments: ['fd', 'flags', 'address'], run: ioctl },
+  {
+    number: 32,
+    name: 'flock',
+    arguments: ['fd', 'int'],
+    run: (k, fd) => {
+      k.descriptors.get(fd);
+      return 0;
+    },
+  },
+  { number: 56, name: 'openat', arguments: ['fd', 'path', 'flags', 'mode'], run: open },
+  {
+    number: 57,
+    name: 'close',
+    arguments: ['fd'],
+    run: (k, fd) => {
+      k.descriptors.close(fd);
+      return 0;
+    },
+  },
+  { number: 59, name: 'pipe2', arguments: ['address', 'flags'], run: pipe },
+  { number: 62, name: 'lseek', arguments: ['fd', 'offset', 'int'], run: seek },
+  {
+    number: 63,
+    name: 'read',
+    arguments: ['fd', 'buffer', 'size'],
+    run: (k, fd, buffer, size) => reader(k, fd).read(k.guest.output(buffer, size)),
+  },
+  {
+    number: 64,
+    name: 'write',
+    arguments: ['fd', 'buffer', 'size'],
+    run: (k, fd, buffer, size) => put(k, () => writer(k, fd).write(k.guest.input(buffer, size))),
+  },
+  {
+    number: 65,
+    name: 'readv',
+    arguments: ['fd', 'address', 'int'],
+    run: (k, fd, vector, count) => {
+      const file = reader(k, fd);
+      return scatter(k, vector, count, (address, length) => file.read(k.guest.output(address, length)));
+    },
+  },
+  {
+    number: 66,
+    name: 'writev',
+    arguments: ['fd', 'address', 'int'],
+    run: (k, fd, vector, count) => {
+      const file = writer(k, fd);
+      return put(k, () => scatter(k, vector, count, (address, length) => file.write(k.guest.input(address, length))));
+    },
+  },
+  {
+    number: 67,
+    name: 'pread64',
+    arguments: ['fd', 'buffer', 'size', 'offset'],
+    run: (k, fd, buffer, size, offset) => reader(k, fd).readAt(notNegative(offset), k.guest.output(buffer, size)),
+  },
+  {
+    number: 68,
+    name: 'pwrite64',
+    arguments: ['fd', 'buffer', 'size', 'offset'],
+    run: (k, fd, buffer, size, offset) =>
+      put(k, () => writer(k, fd).writeAt(notNegative(offset), k.guest.input(buffer, size))),
+  },
+  {
+    number: 69,
+    name: 'preadv',
+    arguments: ['fd', 'address', 'int', 'offset'],
+    run: (k, fd, vector, count, offset) => {
+      const file = reader(k, fd);
+      const start = notNegative(offset);
+      return scatter(k, vector, count, (at, length, done) => file.readAt(start + done, k.guest.output(at, length)));
+    },
+  },
+  {
+    number: 70,
+    name: 'pwritev',
+    arguments: ['fd', 'address', 'int', 'offset'],
+    run: (k, fd, vector, count, offset) => {
+      const file = writer(k, fd);
+      const start = notNegative(offset);
+      return put(k, () =>
+        scatter(k, vector, count, (at, length, done) => file.writeAt(start + done, k.guest.input(at, length))),
+      );
+    },
+  },
+  { number: 71, name: 'sendfile', arguments: ['fd', 'fd', 'address', 'size'], run: sendFile },
+  {
+    number: 72,
+    name: 'pselect6',
+    arguments: ['int', 'address', 'address', 'address', 'address', 'address'],
+    run: select,
+  },
+  { number: 73, name: 'ppoll', arguments: ['address', 'size', 'address', 'address'], run: poll },
+  ...[82, 83].map((number) => ({
+    number,
+    name: number === 82 ? 'fsync' : 'fdatasync',
+    arguments: ['fd'] as const,
+    run: (k: Kernel, fd: number) => (k.descriptors.get(fd) instanceof RegularFile ? 0 : fail(E.INVAL)),
+  })),
+  { number: 81, name: 'sync', arguments: [], run: () => 0 },
+  {
+    number: 279,
+    name: 'memfd_create',
+    arguments: ['path', 'flags'],
+    run: (k, name, flags) => {
+      k.guest.string(name, 249);
+      return k.descriptors.add(new RegularFile(k.overlay.makeFile(0o777), O.RDWR, k.overlay), (flags & 1) !== 0);
+    },
+  },
+  {
+    number: 285,
+    name: 'copy_file_range',
+    arguments: ['fd', 'address', 'fd', 'address', 'size', 'flags'],
+    run: copyRange,
+  },
+  { number: 436, name: 'close_range', arguments: ['size', 'size', 'flags'], run: closeRange },
+  {
+    number: 437,
+    name: 'openat2',
+    arguments: ['fd', 'path', 'address', 'size'],
+    run: (k, fd, path, how, size) => {
+      if (size < 24) return fail(E.INVAL);
+      return open(k, fd, path, k.guest.word(how), k.guest.word(how + 8));
+    },
+  },
+];

@@ -1,0 +1,109 @@
+/** Typed access to the guest's memory for syscalls. Everything throws GuestFault on a bad pointer, which becomes EFAULT. */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import { GuestFault, type Memory, PAGE, PERMISSION } from '../memory.ts';
+import { E, fail } from './errno.ts';
+
+/** Linux moves at most this much in one call (MAX_RW_COUNT). */
+const MAX_TRANSFER: ByteCount = 0x7ffff000;
+const MAX_VECTORS = 1024;
+
+export class Guest {
+  readonly #memory: Memory;
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
+
+  /** Bytes to read from, live. */
+  input(address: Addr, length: ByteCount): Uint8Array {
+    return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'load');
+  }
+  /** Bytes to write to, live. */
+  output(address: Addr, length: ByteCount): Uint8Array {
+    return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'store');
+  }
+
+  u8(address: Addr): number {
+    return this.#check(address, 1, 'load').getUint8(address);
+  }
+  u16(address: Addr): number {
+    return this.#check(address, 2, 'load').getUint16(address, true);
+  }
+  i32(address: Addr): number {
+    return this.#check(address, 4, 'load').getInt32(address, true);
+  }
+  u32(address: Addr): number {
+    return this.#check(address, 4, 'load').getUint32(address, true);
+  }
+  u64(address: Addr): bigint {
+    return this.#check(address, 8, 'load').getBigUint64(address, true);
+  }
+  i64(address: Addr): bigint {
+    return this.#check(address, 8, 'load').getBigInt64(address, true);
+  }
+  /** A pointer or size: exact below 2^53, beyond it too large for any check. */
+  word(address: Addr): number {
+    return Number(this.u64(address));
+  }
+  setU8(address: Addr, value: number): void {
+    this.#check(address, 1, 'store').setUint8(address, value);
+  }
+  setU16(address: Addr, value: number): void {
+    this.#check(address, 2, 'store').setUint16(address, value, true);
+  }
+  setU32(address: Addr, value: number): void {
+    this.#check(address, 4, 'store').setUint32(address, value, true);
+  }
+  setU64(address: Addr, value: bigint | number): void {
+    this.#check(address, 8, 'store').setBigUint64(address, BigInt.asUintN(64, BigInt(value)), true);
+  }
+
+  /** A string of bytes up to its NUL, one character a byte. */
+  string(address: Addr, limit: ByteCount = PAGE): string {
+    const { bytes, size } = this.#memory;
+    // Page by page: what follows the NUL may be unmapped.
+    let text = '';
+    for (let at = address; text.length <= limit; ) {
+      if (!this.#memory.allows(at, 1, PERMISSION.READ)) throw new GuestFault('load', at);
+      const end = Math.min(at - (at % PAGE) + PAGE, size);
+      const part = Buffer.from(bytes.buffer, at, end - at);
+      const nul = part.indexOf(0);
+      text += part.toString('latin1', 0, nul < 0 ? part.length : nul);
+      if (nul >= 0) break;
+      at = end;
+    }
+    return text.length > limit ? fail(E.NAMETOOLONG) : text;
+  }
+
+  /** struct iovec[count]. Fails with EINVAL as Linux does. */
+  vectors(address: Addr, count: number): { address: Addr; length: ByteCount }[] {
+    if (count < 0 || count > MAX_VECTORS) fail(E.INVAL);
+    const vectors = Array.from({ length: count }, (_, i) => ({
+      address: this.word(address + 16 * i),
+      length: this.word(address + 16 * i + 8),
+    }));
+    if (vectors.some((v) => v.length >= 2 ** 63)) fail(E.INVAL);
+    return vectors;
+  }
+
+  /** struct timespec, in nanoseconds; fails with EINVAL if it is not normalised. */
+  timespec(address: Addr): bigint {
+    const seconds = this.i64(address);
+    const nanoseconds = this.i64(address + 8);
+    if (seconds < 0n || nanoseconds < 0n || nanoseconds >= 1_000_000_000n) fail(E.INVAL);
+    return seconds * 1_000_000_000n + nanoseconds;
+  }
+  setTimespec(address: Addr, nanoseconds: bigint): void {
+    this.setU64(address, nanoseconds / 1_000_000_000n);
+    this.setU64(address + 8, nanoseconds % 1_000_000_000n);
+  }
+  setTimeval(address: Addr, nanoseconds: bigint): void {
+    this.setU64(address, nanoseconds / 1_000_000_000n);
+    this.setU64(address + 8, (nanoseconds % 1_000_000_000n) / 1000n);
+  }
+
+  #check(address: Addr, length: ByteCount, access: 'load' | 'store'): DataView {
+    const permission = access === 'load' ? PERMISSION.READ : PERMISSION.WRITE;
+    if (!this.#memory.allows(address, length, permission)) throw new GuestFault(access, address);
+    return this.#memory.view;
+  }
+}

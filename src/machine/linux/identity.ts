@@ -1,0 +1,274 @@
+/** Syscalls about the process, its threads, limits and the system. One process, one thread, one user, all the same in every run. */
+import type { Addr } from '../../base/units.ts';
+import { STACK_SIZE } from '../layout.ts';
+import { Descriptors } from './descriptors.ts';
+import { Blocked, E, fail } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import type { ArgumentKind, SyscallRow } from './row.ts';
+
+const INFINITY = 2n ** 64n - 1n;
+const LIMIT_COUNT = 16;
+const RLIMIT = { DATA: 2, STACK: 3, CORE: 4, NOFILE: 7, AS: 9 } as const;
+const FUTEX = {
+  WAIT: 0,
+  WAKE: 1,
+  REQUEUE: 3,
+  CMP_REQUEUE: 4,
+  WAKE_OP: 5,
+  WAIT_BITSET: 9,
+  WAKE_BITSET: 10,
+  COMMAND: 127,
+} as const;
+const UTS_FIELD = 65;
+const PR = {
+  SET_NAME: 15,
+  GET_NAME: 16,
+  GET_DUMPABLE: 3,
+  SET_DUMPABLE: 4,
+  SET_NO_NEW_PRIVS: 38,
+  GET_NO_NEW_PRIVS: 39,
+} as const;
+
+function exit(kernel: Kernel, status: number): undefined {
+  kernel.ending = { kind: 'status', status: status & 255 };
+}
+
+function limitOf(kernel: Kernel, resource: number): [bigint, bigint] {
+  if (resource < 0 || resource >= LIMIT_COUNT) fail(E.INVAL);
+  if (resource === RLIMIT.STACK) return [BigInt(STACK_SIZE), INFINITY];
+  if (resource === RLIMIT.CORE) return [0n, INFINITY];
+  if (resource === RLIMIT.NOFILE) return [BigInt(Descriptors.LIMIT), BigInt(Descriptors.LIMIT)];
+  if (resource === RLIMIT.AS) return [BigInt(kernel.memory.size), INFINITY];
+  return [INFINITY, INFINITY];
+}
+
+function putLimit(kernel: Kernel, resource: number, at: Addr): void {
+  const [soft, hard] = limitOf(kernel, resource);
+  if (at === 0) return;
+  kernel.guest.setU64(at, soft);
+  kernel.guest.setU64(at + 8, hard);
+}
+
+/** Limits can be read; setting them succeeds and changes nothing (but those that could be passed are checked first). */
+function setLimit(kernel: Kernel, resource: number, at: Addr): number {
+  const [, hard] = limitOf(kernel, resource);
+  const [soft, wantedHard] = [kernel.guest.u64(at), kernel.guest.u64(at + 8)];
+  if (soft > wantedHard) fail(E.INVAL);
+  if (wantedHard > hard) fail(E.PERM);
+  return 0;
+}
+
+function futex(kernel: Kernel, at: Addr, operation: number, value: number, timeout: Addr): number {
+  const { guest } = kernel;
+  const command = operation & FUTEX.COMMAND;
+  if (at % 4 !== 0) fail(E.INVAL);
+  switch (command) {
+    case FUTEX.WAIT:
+    case FUTEX.WAIT_BITSET: {
+      if (guest.i32(at) !== value) fail(E.AGAIN);
+      if (timeout === 0) throw new Blocked('a futex that no other thread can wake');
+      // WAIT counts from now, WAIT_BITSET is a point in time (futex(2)), on CLOCK_REALTIME if bit 8 is set.
+      const time = guest.timespec(timeout);
+      const now = operation & 256 ? kernel.clock.realtime : kernel.clock.monotonic;
+      const left = command === FUTEX.WAIT ? time : time - now;
+      if (left > 0n) kernel.clock.sleep(left);
+      return fail(E.TIMEDOUT);
+    }
+    case FUTEX.CMP_REQUEUE:
+    case FUTEX.WAKE:
+    case FUTEX.WAKE_BITSET:
+    case FUTEX.REQUEUE:
+    case FUTEX.WAKE_OP:
+      guest.i32(at);
+      return 0;
+    default:
+      return fail(E.NOSYS);
+  }
+}
+
+function systemName(kernel: Kernel, at: Addr): number {
+  const fields = ['Linux', 'isoform', '6.1.0', '#1 SMP', 'riscv64', '(none)'];
+  kernel.guest.output(at, UTS_FIELD * fields.length).fill(0);
+  for (const [index, text] of fields.entries())
+    kernel.guest.output(at + UTS_FIELD * index, UTS_FIELD).set(Buffer.from(text, 'latin1'));
+  return 0;
+}
+
+/** struct sysinfo, 112 bytes. */
+function systemInfo(kernel: Kernel, at: Addr): number {
+  const { guest, memory } = kernel;
+  guest.output(at, 112).fill(0);
+  guest.setU64(at, kernel.clock.monotonic / 1_000_000_000n);
+  guest.setU64(at + 32, memory.size);
+  guest.setU64(at + 40, memory.size / 2);
+  guest.setU16(at + 80, 1);
+  guest.setU32(at + 104, 1);
+  return 0;
+}
+
+function processControl(kernel: Kernel, option: number, argument: Addr): number {
+  switch (option) {
+    case PR.SET_NAME:
+      kernel.guest.input(argument, 1);
+      return 0;
+    case PR.GET_NAME:
+      kernel.guest.output(argument, 16).fill(0);
+      kernel.guest.output(argument, 16).set(Buffer.from('guest', 'latin1'));
+      return 0;
+    case PR.GET_DUMPABLE:
+      return 1;
+    case PR.SET_DUMPABLE:
+    case PR.SET_NO_NEW_PRIVS:
+    case PR.GET_NO_NEW_PRIVS:
+      return 0;
+    default:
+      return fail(E.INVAL);
+  }
+}
+
+function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): number {
+  if (flags & ~7) fail(E.INVAL);
+  const target = kernel.guest.output(at, Math.min(size, 2 ** 25 - 1));
+  kernel.random(target);
+  return target.length;
+}
+
+function affinity(kernel: Kernel, size: number, at: Addr): number {
+  if (size < 8 || size % 8 !== 0) fail(E.INVAL);
+  kernel.guest.setU64(at, 1);
+  return 8;
+}
+
+/** A syscall that always gives the same. */
+const always = (
+  number: number,
+  name: string,
+  kinds: readonly ArgumentKind[],
+  value: (kernel: Kernel) => number,
+): SyscallRow => ({
+  number,
+  name,
+  arguments: kinds,
+  run: (kernel) => value(kernel),
+});
+const zero = (number: number, name: string, kinds: readonly ArgumentKind[] = []) =>
+  always(number, name, kinds, () => 0);
+
+/** Known, and not there: programs fall back on something else. `why` is told to the user once. */
+const missing = (number: number, name: string, kinds: readonly ArgumentKind[], why?: string): SyscallRow =>
+  always(number, name, kinds, (kernel) => {
+    if (why) kernel.report(`the guest called ${name}: ${why}; it gets ENOSYS`);
+    return -E.NOSYS;
+  });
+
+const uid = (kernel: Kernel) => kernel.uid;
+const threads = 'a second thread or process is not supported';
+
+export const IDENTITY_ROWS: readonly SyscallRow[] = [
+  zero(90, 'capget', ['address', 'address']),
+  zero(92, 'personality', ['flags']),
+  { number: 93, name: 'exit', arguments: ['int'], run: exit },
+  { number: 94, name: 'exit_group', arguments: ['int'], run: exit },
+  {
+    number: 96,
+    name: 'set_tid_address',
+    arguments: ['address'],
+    run: (k, at) => {
+      k.task.clearTid = at;
+      return k.task.tid;
+    },
+  },
+  { number: 98, name: 'futex', arguments: ['address', 'int', 'int', 'address', 'address', 'int'], run: futex },
+  zero(99, 'set_robust_list', ['address', 'size']),
+  missing(100, 'get_robust_list', ['int', 'address', 'address']),
+  zero(118, 'sched_setparam', ['int', 'address']),
+  zero(119, 'sched_setscheduler', ['int', 'int', 'address']),
+  zero(120, 'sched_getscheduler', ['int']),
+  {
+    number: 121,
+    name: 'sched_getparam',
+    arguments: ['int', 'address'],
+    run: (k, _pid, at) => {
+      k.guest.setU32(at, 0);
+      return 0;
+    },
+  },
+  zero(122, 'sched_setaffinity', ['int', 'size', 'address']),
+  {
+    number: 123,
+    name: 'sched_getaffinity',
+    arguments: ['int', 'size', 'address'],
+    run: (k, _pid, size, at) => affinity(k, size, at),
+  },
+  zero(124, 'sched_yield'),
+  always(125, 'sched_get_priority_max', ['int'], () => 0),
+  always(126, 'sched_get_priority_min', ['int'], () => 0),
+  zero(140, 'setpriority', ['int', 'int', 'int']),
+  // The kernel's getpriority gives 20 - nice.
+  always(141, 'getpriority', ['int', 'int'], () => 20),
+  zero(144, 'setgid', ['int']),
+  zero(146, 'setuid', ['int']),
+  ...[148, 150].map((number) => ({
+    number,
+    name: number === 148 ? 'getresuid' : 'getresgid',
+    arguments: ['address', 'address', 'address'] as const,
+    run: (k: Kernel, ...at: number[]) => {
+      for (const address of at) k.guest.setU32(address, k.uid);
+      return 0;
+    },
+  })),
+  zero(154, 'setpgid', ['int', 'int']),
+  always(155, 'getpgid', ['int'], (k) => k.pid),
+  always(156, 'getsid', ['int'], (k) => k.pid),
+  always(157, 'setsid', [], (k) => k.pid),
+  zero(158, 'getgroups', ['int', 'address']),
+  { number: 160, name: 'uname', arguments: ['address'], run: systemName },
+  {
+    number: 163,
+    name: 'getrlimit',
+    arguments: ['int', 'address'],
+    run: (k, resource, at) => {
+      putLimit(k, resource, at);
+      return 0;
+    },
+  },
+  { number: 164, name: 'setrlimit', arguments: ['int', 'address'], run: setLimit },
+  { number: 167, name: 'prctl', arguments: ['int', 'address', 'address', 'address', 'address'], run: processControl },
+  {
+    number: 168,
+    name: 'getcpu',
+    arguments: ['address', 'address'],
+    run: (k, cpu, node) => {
+      if (cpu !== 0) k.guest.setU32(cpu, 0);
+      if (node !== 0) k.guest.setU32(node, 0);
+      return 0;
+    },
+  },
+  always(172, 'getpid', [], (k) => k.pid),
+  always(173, 'getppid', [], (k) => k.pid - 1),
+  always(174, 'getuid', [], uid),
+  always(175, 'geteuid', [], uid),
+  always(176, 'getgid', [], uid),
+  always(177, 'getegid', [], uid),
+  always(178, 'gettid', [], (k) => k.task.tid),
+  { number: 179, name: 'sysinfo', arguments: ['address'], run: systemInfo },
+  always(198, 'socket', ['int', 'int', 'int'], () => -E.AFNOSUPPORT),
+  missing(220, 'clone', ['flags', 'address', 'address', 'address', 'address'], threads),
+  missing(221, 'execve', ['path', 'address', 'address'], 'other programs are not run'),
+  missing(258, 'riscv_hwprobe', ['address', 'size', 'size', 'address', 'flags']),
+  always(260, 'wait4', ['int', 'address', 'int', 'address'], () => -E.CHILD),
+  {
+    number: 261,
+    name: 'prlimit64',
+    arguments: ['int', 'int', 'address', 'address'],
+    run: (k, pid, resource, wanted, old) => {
+      if (pid !== 0 && pid !== k.pid) fail(E.SRCH);
+      putLimit(k, resource, old);
+      return wanted === 0 ? 0 : setLimit(k, resource, wanted);
+    },
+  },
+  { number: 278, name: 'getrandom', arguments: ['address', 'size', 'flags'], run: randomBytes },
+  always(283, 'membarrier', ['int', 'flags', 'int'], () => 0),
+  missing(293, 'rseq', ['address', 'size', 'flags', 'flags']),
+  missing(435, 'clone3', ['address', 'size'], threads),
+];

@@ -1,0 +1,134 @@
+/** The state that Linux keeps for a process, and its threads (tasks). What syscalls do with it is in the rows. */
+import type { Addr } from '../../base/units.ts';
+import type { Hart } from '../hart.ts';
+import type { Memory } from '../memory.ts';
+import type { AddressSpace } from '../space.ts';
+import type { Clock } from './clock.ts';
+import { Descriptors } from './descriptors.ts';
+import { Guest } from './guest.ts';
+import type { DirectoryNode } from './nodes.ts';
+import type { Overlay } from './overlay.ts';
+
+/** struct sigaction as riscv64 has it (no restorer). */
+export interface Action {
+  /** SIG_DFL = 0, SIG_IGN = 1, else the handler. */
+  readonly handler: Addr;
+  readonly flags: bigint;
+  /** Bit n-1 for signal n. */
+  readonly mask: bigint;
+}
+
+/** A signal on its way: what siginfo_t will say. */
+export interface Pending {
+  readonly signal: number;
+  readonly code: number;
+  /** si_addr, for faults. */
+  readonly address?: bigint;
+  /** si_value, for rt_sigqueueinfo. */
+  readonly value?: bigint;
+}
+
+/** One thread. */
+export interface Task {
+  readonly hart: Hart;
+  readonly tid: number;
+  mask: bigint;
+  /** The mask to go back to after the handler that rt_sigsuspend waited for. */
+  savedMask: bigint | undefined;
+  altStack: { address: Addr; size: number; flags: number };
+  pending: Pending[];
+  clearTid: Addr;
+}
+
+/** How a process ended. */
+export type Ending =
+  | { readonly kind: 'status'; readonly status: number }
+  /** Terminated by a signal; `address` is what a fault was about. */
+  | { readonly kind: 'signal'; readonly signal: number; readonly address?: bigint }
+  /** Waits for ever. */
+  | { readonly kind: 'deadlock'; readonly what: string };
+
+export interface KernelParts {
+  readonly memory: Memory;
+  readonly space: AddressSpace;
+  readonly overlay: Overlay;
+  readonly clock: Clock;
+  readonly random: (target: Uint8Array) => void;
+  readonly cwd: DirectoryNode;
+  readonly heapStart: Addr;
+  readonly heapLimit: Addr;
+  readonly trampoline: Addr;
+  readonly uid: number;
+  readonly pid: number;
+  readonly hart: Hart;
+  /** Called when the kernel, not the guest's code, moves control. */
+  readonly diverted: (from: Addr, to: Addr) => void;
+  /** Tells the user once about something that is missing. */
+  readonly report: (message: string) => void;
+}
+
+export class Kernel {
+  readonly memory: Memory;
+  readonly guest: Guest;
+  readonly space: AddressSpace;
+  readonly overlay: Overlay;
+  readonly clock: Clock;
+  readonly random: (target: Uint8Array) => void;
+  readonly descriptors = new Descriptors();
+  readonly trampoline: Addr;
+  readonly uid: number;
+  readonly pid: number;
+  readonly heapStart: Addr;
+  /** The heap may not grow beyond this. */
+  readonly heapLimit: Addr;
+  readonly tasks: Task[];
+  /** The task whose syscall or fault is being served. */
+  task: Task;
+  cwd: DirectoryNode;
+  umask = 0o022;
+  /** The program break. */
+  brk: Addr;
+  /** By signal number; missing: default. */
+  readonly actions = new Map<number, Action>();
+  /** ITIMER_REAL: when it fires next, in CLOCK_MONOTONIC nanoseconds, and its interval. */
+  alarm: { at: bigint; interval: bigint } | undefined;
+  ending: Ending | undefined;
+  readonly diverted: (from: Addr, to: Addr) => void;
+  readonly #report: (message: string) => void;
+  readonly #reported = new Set<string>();
+
+  constructor(parts: KernelParts) {
+    this.memory = parts.memory;
+    this.guest = new Guest(parts.memory);
+    this.space = parts.space;
+    this.overlay = parts.overlay;
+    this.clock = parts.clock;
+    this.random = parts.random;
+    this.trampoline = parts.trampoline;
+    this.uid = parts.uid;
+    this.pid = parts.pid;
+    this.cwd = parts.cwd;
+    this.heapStart = parts.heapStart;
+    this.heapLimit = parts.heapLimit;
+    this.brk = parts.heapStart;
+    this.task = {
+      hart: parts.hart,
+      tid: parts.pid,
+      mask: 0n,
+      savedMask: undefined,
+      altStack: { address: 0, size: 0, flags: 2 },
+      pending: [],
+      clearTid: 0,
+    };
+    this.tasks = [this.task];
+    this.diverted = parts.diverted;
+    this.#report = parts.report;
+  }
+
+  /** Tells the user something, each message once. */
+  report(message: string): void {
+    if (this.#reported.has(message)) return;
+    this.#reported.add(message);
+    this.#report(message);
+  }
+}

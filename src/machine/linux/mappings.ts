@@ -1,0 +1,189 @@
+/** Syscalls on the address space: brk, mmap and what goes with them. File mappings are private copies made when mapped. */
+import { alignUp } from '../../base/bits.ts';
+import type { Addr } from '../../base/units.ts';
+import { PAGE, PERMISSION } from '../memory.ts';
+import { OpenDevice, RegularFile } from './descriptors.ts';
+import { E, fail } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import type { SyscallRow } from './row.ts';
+
+const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
+const MAP = {
+  SHARED: 1,
+  PRIVATE: 2,
+  SHARED_VALIDATE: 3,
+  TYPE: 15,
+  FIXED: 0x10,
+  ANONYMOUS: 0x20,
+  FIXED_NOREPLACE: 0x100000,
+} as const;
+const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
+const MADV_DONTNEED = 4;
+
+/** Page permissions of PROT_ bits: what can be written can be read (there is no other page in RISC-V). */
+function permissionsOf(protection: number): number {
+  if (protection & ~(PROT.READ | PROT.WRITE | PROT.EXEC)) fail(E.INVAL);
+  return (
+    (protection & (PROT.READ | PROT.WRITE) ? PERMISSION.READ : 0) |
+    (protection & PROT.WRITE ? PERMISSION.WRITE : 0) |
+    (protection & PROT.EXEC ? PERMISSION.EXECUTE : 0)
+  );
+}
+
+function brk(kernel: Kernel, wanted: Addr): number {
+  const { space } = kernel;
+  if (wanted < kernel.heapStart || wanted > kernel.heapLimit) return kernel.brk;
+  const [oldEnd, newEnd] = [alignUp(kernel.brk, PAGE), alignUp(wanted, PAGE)];
+  if (newEnd > oldEnd) {
+    if (!space.free(oldEnd, newEnd - oldEnd)) return kernel.brk;
+    space.map(oldEnd, newEnd - oldEnd, PERMISSION.READ | PERMISSION.WRITE);
+  } else if (newEnd < oldEnd) space.unmap(newEnd, oldEnd - newEnd);
+  kernel.brk = wanted;
+  return wanted;
+}
+
+function placeFor(kernel: Kernel, hint: Addr, length: number, flags: number): Addr {
+  const { space } = kernel;
+  if (flags & (MAP.FIXED | MAP.FIXED_NOREPLACE)) {
+    if (hint % PAGE !== 0) fail(E.INVAL);
+    if (!space.contains(hint, length)) fail(hint < PAGE ? E.PERM : E.NOMEM);
+    if (flags & MAP.FIXED_NOREPLACE && !space.free(hint, length)) fail(E.EXIST);
+    return hint;
+  }
+  const at = alignUp(hint, PAGE);
+  if (hint !== 0 && space.contains(at, length) && space.free(at, length)) return at;
+  return space.findFree(length) ?? fail(E.NOMEM);
+}
+
+function mmap(
+  kernel: Kernel,
+  hint: Addr,
+  size: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): number {
+  const type = flags & MAP.TYPE;
+  if (size === 0 || type < MAP.SHARED || type > MAP.SHARED_VALIDATE || offset % PAGE !== 0 || offset < 0) fail(E.INVAL);
+  if (size > kernel.memory.size) fail(E.NOMEM);
+  const permissions = permissionsOf(protection);
+  const length = alignUp(size, PAGE);
+  const file = flags & MAP.ANONYMOUS ? undefined : kernel.descriptors.get(fd);
+  if (file && !(file instanceof RegularFile || (file instanceof OpenDevice && file.node.device === 'zero')))
+    fail(E.NODEV);
+  if (file && !file.readable) fail(E.ACCES);
+  if (file && type !== MAP.PRIVATE && protection & PROT.WRITE) {
+    if (!file.writable) fail(E.ACCES);
+    // The file would not get what is written into the mapping: better none than a wrong one. Programs fall back on read and write.
+    kernel.report(
+      'the guest asked for a writable shared mapping of a file, which is not supported: mmap fails with ENODEV',
+    );
+    fail(E.NODEV);
+  }
+  const at = placeFor(kernel, hint, length, flags);
+  kernel.space.map(at, length, permissions);
+  if (file instanceof RegularFile) file.readAt(offset, kernel.memory.bytes.subarray(at, at + length));
+  return at;
+}
+
+function range(kernel: Kernel, address: Addr, size: number): number {
+  if (address % PAGE !== 0) fail(E.INVAL);
+  const length = alignUp(size, PAGE);
+  if (!kernel.space.contains(address, length)) fail(E.NOMEM);
+  return length;
+}
+
+function munmap(kernel: Kernel, address: Addr, size: number): number {
+  if (address % PAGE !== 0 || size === 0) fail(E.INVAL);
+  const length = alignUp(size, PAGE);
+  if (!kernel.space.contains(address, length)) fail(E.INVAL);
+  kernel.space.unmap(address, length);
+  return 0;
+}
+
+function mprotect(kernel: Kernel, address: Addr, size: number, protection: number): number {
+  const GROWS = 0x03000000;
+  const permissions = permissionsOf(protection & ~GROWS);
+  if (address % PAGE !== 0) fail(E.INVAL);
+  if (size === 0) return 0;
+  const length = range(kernel, address, size);
+  if (!kernel.space.mapped(address, length)) fail(E.NOMEM);
+  kernel.space.protect(address, length, permissions);
+  return 0;
+}
+
+function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, flags: number, wanted: Addr): number {
+  const { space, memory } = kernel;
+  if (old % PAGE !== 0 || newSize === 0 || oldSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) fail(E.INVAL);
+  if (newSize > memory.size) fail(E.NOMEM);
+  const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
+  if (!space.contains(old, oldLength) || !space.mapped(old, oldLength)) fail(E.FAULT);
+  const permissions = memory.permissions[old / PAGE];
+  const fixed = (flags & MREMAP.FIXED) !== 0;
+  if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
+  if (!fixed) {
+    if (newLength <= oldLength) {
+      if (newLength < oldLength) space.unmap(old + newLength, oldLength - newLength);
+      return old;
+    }
+    const more = newLength - oldLength;
+    if (space.contains(old, newLength) && space.free(old + oldLength, more)) {
+      space.map(old + oldLength, more, permissions);
+      return old;
+    }
+    if ((flags & MREMAP.MAYMOVE) === 0) fail(E.NOMEM);
+  }
+  if (fixed && wanted < old + oldLength && old < wanted + newLength) fail(E.INVAL);
+  if (fixed && !space.contains(wanted, newLength)) fail(E.NOMEM);
+  const at = fixed ? wanted : (space.findFree(newLength) ?? fail(E.NOMEM));
+  space.map(at, newLength, permissions);
+  memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
+  space.unmap(old, oldLength);
+  return at;
+}
+
+function madvise(kernel: Kernel, address: Addr, size: number, advice: number): number {
+  const length = range(kernel, address, size);
+  if (!kernel.space.mapped(address, length)) fail(E.NOMEM);
+  // Which pages are private and anonymous is not recorded: only the heap and mappings above it are sure to be.
+  if (advice === MADV_DONTNEED && address >= kernel.heapStart)
+    for (let at = address; at < address + length; at += PAGE) {
+      const permissions = kernel.memory.permissions[at / PAGE];
+      kernel.space.map(at, PAGE, permissions);
+    }
+  return 0;
+}
+
+const nothing = (number: number, name: string): SyscallRow => ({
+  number,
+  name,
+  arguments: ['address', 'size', 'flags'],
+  run: (k, address, size) => {
+    range(k, address - (address % PAGE), size + (address % PAGE));
+    return 0;
+  },
+});
+
+export const MAPPING_ROWS: readonly SyscallRow[] = [
+  { number: 214, name: 'brk', arguments: ['address'], run: brk },
+  { number: 215, name: 'munmap', arguments: ['address', 'size'], run: munmap },
+  { number: 216, name: 'mremap', arguments: ['address', 'size', 'size', 'flags', 'address'], run: mremap },
+  { number: 222, name: 'mmap', arguments: ['address', 'size', 'flags', 'flags', 'fd', 'offset'], run: mmap },
+  { number: 226, name: 'mprotect', arguments: ['address', 'size', 'flags'], run: mprotect },
+  nothing(227, 'msync'),
+  nothing(228, 'mlock'),
+  nothing(229, 'munlock'),
+  { number: 230, name: 'mlockall', arguments: ['flags'], run: () => 0 },
+  { number: 231, name: 'munlockall', arguments: [], run: () => 0 },
+  { number: 233, name: 'madvise', arguments: ['address', 'size', 'int'], run: madvise },
+  {
+    number: 259,
+    name: 'riscv_flush_icache',
+    arguments: ['address', 'address', 'flags'],
+    run: (k, start, end) => {
+      k.space.onCodeChange(start, Math.max(0, end - start));
+      return 0;
+    },
+  },
+];

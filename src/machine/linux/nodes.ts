@@ -1,0 +1,181 @@
+/**
+ * What the overlay file system is made of: directories, files, symbolic links, devices, all in memory. A node that stands for
+ * something on the host reads it when first asked and never writes it. Names and link targets are strings of bytes ("binary"
+ * strings, one character a byte): a Linux name is bytes, and need not be UTF-8.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { E, fail } from './errno.ts';
+
+/** Bytes as one character each, and back. */
+export const toBinary = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+export const fromBinary = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
+export const hostPath = (path: string): Buffer => Buffer.from(path, 'latin1');
+
+/** No file may grow beyond this. */
+export const MAX_FILE_SIZE = 2 ** 30;
+/** Host files up to this size are read whole at first use; larger ones through a window of WINDOW bytes until they are written. */
+const WHOLE = 2 ** 24;
+const WINDOW = 2 ** 20;
+
+/** Nanoseconds since the epoch. */
+export interface Times {
+  accessed: bigint;
+  modified: bigint;
+  changed: bigint;
+}
+
+interface Common {
+  readonly ino: number;
+  /** Permission bits, 0..07777. */
+  mode: number;
+  links: number;
+  readonly times: Times;
+  /** Contents, mode or times differ from the host's. */
+  changed: boolean;
+}
+
+export interface DirectoryNode extends Common {
+  readonly kind: 'directory';
+  /** Known entries; null: the host has one of this name, and the guest deleted it. */
+  readonly entries: Map<string, Node | null>;
+  /** Names that the guest put there (created, renamed, linked), as opposed to those found on the host. */
+  readonly placed: Set<string>;
+  /** Where it is on the host, if it is there. */
+  host: string | undefined;
+  /** Only the entries that are known can be seen: above a granted directory. */
+  sealed: boolean;
+  parent: DirectoryNode;
+  name: string;
+  /** Removed: nothing can be created in it. */
+  gone: boolean;
+}
+
+export interface FileNode extends Common {
+  readonly kind: 'file';
+  readonly contents: Contents;
+}
+
+export interface LinkNode extends Common {
+  readonly kind: 'link';
+  readonly target: string;
+}
+
+export interface DeviceNode extends Common {
+  readonly kind: 'device';
+  readonly device: 'null' | 'zero' | 'full' | 'random';
+}
+
+export type Node = DirectoryNode | FileNode | LinkNode | DeviceNode;
+
+/** The bytes of a file: in memory, or still on the host. Bytes between what was written and `size` are zero. */
+export class Contents {
+  #size: number;
+  #data: Uint8Array;
+  #host: string | undefined;
+  #window: { start: number; bytes: Uint8Array } | undefined;
+
+  /** @param host a host file of `size` bytes to read from, as a binary string */
+  constructor(host?: string, size = 0) {
+    this.#host = host;
+    this.#size = size;
+    this.#data = new Uint8Array(0);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Reads at a position. @returns bytes read; 0 at the end */
+  read(position: number, target: Uint8Array): number {
+    const count = Math.min(target.length, this.#size - position);
+    if (count <= 0) return 0;
+    if (this.#host !== undefined && this.#size > WHOLE) return this.#readWindow(position, target.subarray(0, count));
+    this.#load();
+    const known = this.#data.subarray(position, position + count);
+    target.set(known);
+    target.fill(0, known.length, count);
+    return count;
+  }
+
+  write(position: number, source: Uint8Array): void {
+    const end = position + source.length;
+    if (end > MAX_FILE_SIZE) fail(E.FBIG);
+    if (source.length === 0) return;
+    this.#load();
+    this.#reserve(end);
+    this.#data.set(source, position);
+    this.#size = Math.max(this.#size, end);
+  }
+
+  resize(size: number): void {
+    if (size > MAX_FILE_SIZE) fail(E.FBIG);
+    if (size === 0) this.#host = undefined;
+    this.#load();
+    // What is cut off must read as zero if the file grows again.
+    if (size < this.#data.length) this.#data.fill(0, size);
+    this.#size = size;
+  }
+
+  /** A copy of all bytes. */
+  all(): Uint8Array {
+    const bytes = new Uint8Array(this.#size);
+    this.read(0, bytes);
+    for (let at = 0; at < bytes.length; ) {
+      const got = this.read(at, bytes.subarray(at));
+      if (got === 0) break;
+      at += got;
+    }
+    return bytes;
+  }
+
+  #reserve(size: number): void {
+    if (size <= this.#data.length) return;
+    const grown = new Uint8Array(Math.max(size, Math.min(2 * this.#data.length, MAX_FILE_SIZE), 256));
+    grown.set(this.#data);
+    this.#data = grown;
+  }
+
+  #load(): void {
+    if (this.#host === undefined) return;
+    const bytes = new Uint8Array(this.#size);
+    // A host file that shrank meanwhile reads as zeros behind its end; the guest sees one size throughout.
+    readHost(this.#host, 0, bytes);
+    this.#data = bytes;
+    this.#host = undefined;
+    this.#window = undefined;
+  }
+
+  #readWindow(position: number, target: Uint8Array): number {
+    let window = this.#window;
+    if (!window || position < window.start || position >= window.start + window.bytes.length) {
+      const start = position - (position % WINDOW);
+      window = { start, bytes: new Uint8Array(Math.min(WINDOW, this.#size - start)) };
+      readHost(this.#host!, start, window.bytes);
+      this.#window = window;
+    }
+    const part = window.bytes.subarray(position - window.start, position - window.start + target.length);
+    target.set(part);
+    return part.length;
+  }
+}
+
+function readHost(path: string, position: number, target: Uint8Array): void {
+  let fd: number;
+  try {
+    fd = openSync(hostPath(path), 'r');
+  } catch (error) {
+    fail((error as NodeJS.ErrnoException).code === 'EMFILE' ? E.MFILE : E.ACCES);
+    return;
+  }
+  try {
+    for (let at = 0; at < target.length; ) {
+      const got = readSync(fd, target, at, target.length - at, position + at);
+      if (got === 0) break;
+      at += got;
+    }
+  } catch {
+    fail(E.IO);
+  } finally {
+    closeSync(fd);
+  }
+}

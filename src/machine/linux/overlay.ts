@@ -1,0 +1,348 @@
+/**
+ * The overlay file system. The guest sees the host's granted directories at their own paths; whatever it creates, writes, renames
+ * or removes happens in memory only. Ancestors of granted directories exist and list nothing else; every other path is refused
+ * with EACCES without a look at the host, so that a run depends on nothing outside the grant.
+ */
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { badOption } from '../../base/errors.ts';
+import { E, fail } from './errno.ts';
+import {
+  Contents,
+  type DeviceNode,
+  type DirectoryNode,
+  type FileNode,
+  fromBinary,
+  hostPath,
+  type LinkNode,
+  type Node,
+  type Times,
+  toBinary,
+} from './nodes.ts';
+
+const MAX_LINKS = 40;
+const MAX_NAME = 255;
+const MAX_PATH = 4096;
+
+/** One path that differs from the host after the run. */
+export type Change =
+  | { readonly path: string; readonly kind: 'file'; readonly mode: number; readonly bytes: Uint8Array }
+  | { readonly path: string; readonly kind: 'directory'; readonly mode: number }
+  | { readonly path: string; readonly kind: 'link'; readonly target: string }
+  | { readonly path: string; readonly kind: 'deleted' };
+
+/** Where a path leads: its last directory, its last name, and what is there (if anything). */
+export interface Place {
+  readonly directory: DirectoryNode;
+  /** `.` if the path names the directory itself. */
+  readonly name: string;
+  readonly node: Node | undefined;
+  /** The path ended in a slash: only a directory will do. */
+  readonly slash: boolean;
+}
+
+export class Overlay {
+  readonly root: DirectoryNode;
+  readonly #now: () => bigint;
+  #nextIno = 2;
+
+  /**
+   * @param grants absolute host directories, POSIX paths
+   * @param now nanoseconds since the epoch, for the times of what the guest writes
+   */
+  constructor(grants: readonly string[], now: () => bigint) {
+    this.#now = now;
+    this.root = this.#directory(undefined, undefined, '');
+    this.root.sealed = true;
+    // Shorter paths first: a grant inside another one is found there.
+    const ordered = [...grants].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+    for (const grant of ordered) this.#grant(grant);
+    this.#ancestors('/tmp').mode = 0o1777;
+    const devices = this.#ancestors('/dev');
+    for (const device of ['null', 'zero', 'full', 'random', 'urandom'] as const)
+      if (!devices.entries.has(device))
+        devices.entries.set(device, this.#device(device === 'urandom' ? 'random' : device));
+  }
+
+  /** Makes sure that a directory is there (empty if it is not granted): for the working directory. */
+  ensureDirectory(path: string): DirectoryNode {
+    try {
+      const { node } = this.find(this.root, toBinary(path), true);
+      if (node?.kind === 'directory') return node;
+    } catch {
+      // Outside the grants: made below.
+    }
+    return this.#ancestors(path);
+  }
+
+  /** A symbolic link that is there from the start and counts as no change: /proc/self/exe. */
+  provideLink(path: string, target: string): void {
+    const at = path.lastIndexOf('/');
+    this.#ancestors(path.slice(0, at)).entries.set(toBinary(path.slice(at + 1)), this.makeLink(toBinary(target)));
+  }
+
+  /**
+   * Walks a path as Linux does (fs/namei.c). Throws Errno when a directory on the way is missing or not granted; the last
+   * component may be missing (node undefined).
+   * @param base where a relative path starts
+   * @param follow follow a symbolic link in the last component (one with a trailing slash always is)
+   */
+  find(base: DirectoryNode, path: string, follow: boolean): Place {
+    if (path === '') fail(E.NOENT);
+    if (path.length >= MAX_PATH) fail(E.NAMETOOLONG);
+    let directory = path.startsWith('/') ? this.root : base;
+    let rest = path.split('/').filter((part) => part !== '');
+    const slash = path.endsWith('/');
+    let links = 0;
+    while (rest.length > 0) {
+      const name = rest.shift()!;
+      const last = rest.length === 0;
+      if (name === '.' || name === '..') {
+        if (name === '..') directory = directory.parent;
+        if (last) return { directory, name: '.', node: directory, slash };
+        continue;
+      }
+      if (name.length > MAX_NAME) fail(E.NAMETOOLONG);
+      const node = this.lookup(directory, name);
+      if (node?.kind === 'link' && (!last || follow || slash)) {
+        if (++links > MAX_LINKS) fail(E.LOOP);
+        if (node.target.startsWith('/')) directory = this.root;
+        rest = [...node.target.split('/').filter((part) => part !== ''), ...rest];
+        continue;
+      }
+      if (last) {
+        if (slash && node && node.kind !== 'directory') fail(E.NOTDIR);
+        return { directory, name, node, slash };
+      }
+      if (!node) return fail(E.NOENT);
+      if (node.kind !== 'directory') return fail(E.NOTDIR);
+      directory = node;
+    }
+    return { directory, name: '.', node: directory, slash };
+  }
+
+  /** As find, but something must be there. */
+  get(base: DirectoryNode, path: string, follow: boolean): Node {
+    return this.find(base, path, follow).node ?? fail(E.NOENT);
+  }
+
+  /** One entry of a directory. Throws EACCES in an ancestor of a granted directory for names that lead elsewhere. */
+  lookup(directory: DirectoryNode, name: string): Node | undefined {
+    const known = directory.entries.get(name);
+    if (known !== undefined) return known ?? undefined;
+    if (directory.sealed) return fail(E.ACCES);
+    return directory.host === undefined ? undefined : this.#fromHost(directory, name);
+  }
+
+  /** All names in a directory, in byte order, without `.` and `..`. */
+  list(directory: DirectoryNode): string[] {
+    const names = new Set<string>();
+    if (directory.host)
+      try {
+        for (const name of readdirSync(hostPath(directory.host), { encoding: 'latin1' })) names.add(name);
+      } catch {
+        fail(E.ACCES);
+      }
+    for (const [name, node] of directory.entries)
+      if (node) names.add(name);
+      else names.delete(name);
+    return [...names].filter((name) => this.lookup(directory, name)).sort();
+  }
+
+  /** Puts a node under a name, in place of what may be there. */
+  place(directory: DirectoryNode, name: string, node: Node): void {
+    if (directory.gone) fail(E.NOENT);
+    const old = this.lookup(directory, name);
+    if (old) old.links--;
+    node.links++;
+    directory.entries.set(name, node);
+    directory.placed.add(name);
+    if (node.kind === 'directory') {
+      node.parent = directory;
+      node.name = name;
+    }
+    this.#touch(directory);
+  }
+
+  /** Takes a name away. The node lives on while it is open or linked elsewhere. */
+  remove(directory: DirectoryNode, name: string): void {
+    const node = this.lookup(directory, name);
+    if (!node) return;
+    node.links--;
+    if (directory.host && hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
+    else directory.entries.delete(name);
+    directory.placed.delete(name);
+    this.#touch(directory);
+  }
+
+  /** New nodes have no name yet; place gives them one. */
+  makeFile(mode: number): FileNode {
+    return { kind: 'file', contents: new Contents(), ...this.#common(mode), links: 0 };
+  }
+  makeDirectory(mode: number, parent: DirectoryNode, name: string): DirectoryNode {
+    const node = this.#directory(undefined, parent, name);
+    node.mode = mode;
+    node.links = 0;
+    return node;
+  }
+  makeLink(target: string): LinkNode {
+    return { kind: 'link', target, ...this.#common(0o777), links: 0 };
+  }
+
+  /** Marks a node as changed by the guest, now. */
+  modified(node: Node): void {
+    node.changed = true;
+    node.times.modified = node.times.changed = this.#now();
+  }
+
+  /** The path of a directory, or undefined if it was removed. */
+  pathOf(directory: DirectoryNode): string | undefined {
+    const parts: string[] = [];
+    for (let at = directory; at !== this.root; at = at.parent) {
+      if (at.gone) return undefined;
+      parts.unshift(at.name);
+    }
+    return `/${parts.join('/')}`;
+  }
+
+  /** All that differs from the host, in byte order of paths. Two equal runs give equal lists. */
+  changes(): Change[] {
+    const changes: Change[] = [];
+    const visit = (directory: DirectoryNode, path: string, all: boolean): void => {
+      for (const [name, node] of all
+        ? this.list(directory).map((n) => [n, this.lookup(directory, n)] as const)
+        : directory.entries) {
+        const inside = fromBinary(`${path}/${name}`);
+        if (!node) changes.push({ path: inside, kind: 'deleted' });
+        else {
+          const whole = all || directory.placed.has(name);
+          if (whole || node.changed) changes.push(...asChange(node, inside));
+          if (node.kind === 'directory') visit(node, `${path}/${name}`, whole);
+        }
+      }
+    };
+    visit(this.root, '', false);
+    return changes.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  }
+
+  #touch(directory: DirectoryNode): void {
+    directory.times.modified = directory.times.changed = this.#now();
+  }
+
+  #common(mode: number, times?: Times) {
+    const now = this.#now();
+    return {
+      ino: this.#nextIno++,
+      mode,
+      links: 1,
+      times: times ?? { accessed: now, modified: now, changed: now },
+      changed: false,
+    };
+  }
+
+  #directory(host: string | undefined, parent: DirectoryNode | undefined, name: string, times?: Times): DirectoryNode {
+    const node = {
+      kind: 'directory' as const,
+      entries: new Map<string, Node | null>(),
+      placed: new Set<string>(),
+      host,
+      sealed: false,
+      name,
+      gone: false,
+      ...this.#common(0o755, times),
+    } as unknown as DirectoryNode;
+    node.parent = parent ?? node;
+    return node;
+  }
+
+  #device(device: DeviceNode['device']): DeviceNode {
+    return { kind: 'device', device, ...this.#common(0o666) };
+  }
+
+  /** A directory that is there whatever the host has; the directories above it show nothing but it. */
+  #ancestors(path: string): DirectoryNode {
+    let at = this.root;
+    for (const name of toBinary(path)
+      .split('/')
+      .filter((part) => part !== '')) {
+      let next = at.entries.get(name) ?? (at.host ? this.#fromHost(at, name) : undefined);
+      if (next?.kind !== 'directory') {
+        next = this.#directory(undefined, at, name);
+        at.entries.set(name, next);
+        if (at.host === undefined) at.sealed = true;
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  #grant(path: string): void {
+    let times: Times;
+    let mode: number;
+    try {
+      const stat = statSync(path, { bigint: true });
+      if (!stat.isDirectory()) throw badOption(`${path}: is not a directory`, 'a grant is a directory');
+      times = timesOf(stat);
+      mode = Number(stat.mode) & 0o7777;
+    } catch (error) {
+      if ((error as Error).name === 'IsoformError') throw error;
+      throw badOption(`${path}: cannot be granted: ${(error as NodeJS.ErrnoException).code}`, 'a grant is a directory');
+    }
+    const at = this.#ancestors(path);
+    // Inside a directory granted before: it is there already.
+    if (at.host !== undefined) return;
+    at.host = toBinary(path);
+    at.sealed = false;
+    at.mode = mode;
+    Object.assign(at.times, times);
+  }
+
+  #fromHost(directory: DirectoryNode, name: string): Node | undefined {
+    const host = `${directory.host}/${name}`;
+    const path = hostPath(host);
+    let node: Node;
+    try {
+      const stat = lstatSync(path, { bigint: true });
+      const mode = Number(stat.mode) & 0o7777;
+      const times = timesOf(stat);
+      if (stat.isFile()) {
+        node = { kind: 'file', contents: new Contents(host, Number(stat.size)), ...this.#common(mode, times) };
+      } else if (stat.isDirectory()) {
+        node = this.#directory(host, directory, name, times);
+        node.mode = mode;
+      } else if (stat.isSymbolicLink()) {
+        const target = readlinkSync(path, { encoding: 'latin1' });
+        node = { kind: 'link', target, ...this.#common(0o777, times) };
+      } else {
+        // Sockets, fifos and devices of the host would make a run depend on who is at their other end.
+        return undefined;
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === 'ENOENT' ? undefined : fail(code === 'ENAMETOOLONG' ? E.NAMETOOLONG : E.ACCES);
+    }
+    directory.entries.set(name, node);
+    return node;
+  }
+}
+
+function hostHas(path: string): boolean {
+  try {
+    lstatSync(hostPath(path));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const timesOf = (stat: { atimeNs: bigint; mtimeNs: bigint; ctimeNs: bigint }): Times => ({
+  accessed: stat.atimeNs,
+  modified: stat.mtimeNs,
+  changed: stat.ctimeNs,
+});
+
+function asChange(node: Node, path: string): Change[] {
+  if (node.kind === 'file') return [{ path, kind: 'file', mode: node.mode, bytes: node.contents.all() }];
+  if (node.kind === 'directory') return [{ path, kind: 'directory', mode: node.mode }];
+  if (node.kind === 'link') return [{ path, kind: 'link', target: fromBinary(node.target) }];
+  return [];
+}

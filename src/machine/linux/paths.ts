@@ -1,0 +1,45 @@
+/** What syscalls on paths share: where a path starts, who may do what, and taking part in the overlay's tree. */
+import type { Addr } from '../../base/units.ts';
+import { OpenDirectory } from './descriptors.ts';
+import { E, fail } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import type { DirectoryNode, Node } from './nodes.ts';
+import type { Place } from './overlay.ts';
+
+export const AT = {
+  FDCWD: -100,
+  SYMLINK_NOFOLLOW: 0x100,
+  REMOVEDIR: 0x200,
+  SYMLINK_FOLLOW: 0x400,
+  EMPTY_PATH: 0x1000,
+} as const;
+
+/** The directory that a path relative to `fd` starts in. */
+function baseOf(kernel: Kernel, fd: number, path: string): DirectoryNode {
+  if (fd === AT.FDCWD || path.startsWith('/')) return kernel.cwd;
+  const file = kernel.descriptors.get(fd);
+  return file instanceof OpenDirectory ? file.node : fail(E.NOTDIR);
+}
+
+/** Where the path at a guest address leads. */
+export function findAt(kernel: Kernel, fd: number, address: Addr, follow: boolean): Place {
+  const path = kernel.guest.string(address);
+  return kernel.overlay.find(baseOf(kernel, fd, path), path, follow);
+}
+
+/** As findAt; something must be there. */
+export const nodeAt = (kernel: Kernel, fd: number, address: Addr, follow: boolean): Node =>
+  findAt(kernel, fd, address, follow).node ?? fail(E.NOENT);
+
+/** The guest is everybody's owner: only the owner's permission bits count. @param wanted 4 read, 2 write, 1 execute */
+export const may = (node: Node, wanted: number): boolean => ((node.mode >> 6) & wanted) === wanted;
+
+/** A place where something can be made: nothing there yet, and its directory can be written. */
+export function freeAt(kernel: Kernel, fd: number, address: Addr, forDirectory = false): Place {
+  const place = findAt(kernel, fd, address, false);
+  if (place.node) fail(E.EXIST);
+  if (place.slash && !forDirectory) fail(E.NOENT);
+  if (place.directory.gone) fail(E.NOENT);
+  if (!may(place.directory, 3)) fail(E.ACCES);
+  return place;
+}

@@ -1,0 +1,32 @@
+/** What a row of the syscall table is. One row a syscall: its number, its name, what its arguments are, and what it does. */
+import type { Kernel } from './kernel.ts';
+
+/**
+ * What an argument is: how its register becomes a number, and how --strace prints it. `fd`, `int` and `signal` are the low 32
+ * bits, signed; `flags` and `mode` the low 32 bits, unsigned; `size` and `address` unsigned 64 bits and `offset` signed 64 bits
+ * (beyond 2^53 rounded, which no check lets through). `path` is the address of a string, `buffer` the address of bytes whose
+ * length is the next argument.
+ */
+export type ArgumentKind =
+  | 'fd'
+  | 'int'
+  | 'signal'
+  | 'flags'
+  | 'mode'
+  | 'size'
+  | 'offset'
+  | 'address'
+  | 'path'
+  | 'buffer';
+
+export interface SyscallRow {
+  /** As in asm-generic/unistd.h. */
+  readonly number: number;
+  readonly name: string;
+  readonly arguments: readonly ArgumentKind[];
+  /**
+   * @returns the result (a negative error number fails), or undefined: the registers are already as they shall be, or the
+   * process has ended. May throw Errno, GuestFault (EFAULT), Blocked.
+   */
+  readonly run: (kernel: Kernel, ...args: number[]) => number | undefined;
+}

@@ -1,0 +1,139 @@
+/** All syscalls by number, and running one: arguments by kind, errors as results, time, signals, and a line for --strace. */
+import { A0 } from '../../base/units.ts';
+import { GuestFault } from '../memory.ts';
+import { Blocked, E, Errno, errnoName } from './errno.ts';
+import { FILE_ROWS } from './files.ts';
+import { IDENTITY_ROWS } from './identity.ts';
+import type { Kernel } from './kernel.ts';
+import { MAPPING_ROWS } from './mappings.ts';
+import type { ArgumentKind, SyscallRow } from './row.ts';
+import { fireAlarm, SIGNAL_ROWS } from './signalcalls.ts';
+import { deliver, signalName } from './signals.ts';
+import { STAT_ROWS } from './stat.ts';
+import { TIME_ROWS } from './time.ts';
+import { TREE_ROWS } from './tree.ts';
+
+export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
+  [...FILE_ROWS, ...STAT_ROWS, ...TREE_ROWS, ...MAPPING_ROWS, ...IDENTITY_ROWS, ...TIME_ROWS, ...SIGNAL_ROWS].map(
+    (row) => [row.number, row],
+  ),
+);
+
+/** An argument register as its kind says (see ArgumentKind). */
+function argument(kind: ArgumentKind, raw: bigint): number {
+  switch (kind) {
+    case 'fd':
+    case 'int':
+    case 'signal':
+      return Number(BigInt.asIntN(32, raw));
+    case 'flags':
+    case 'mode':
+      // Bits 31..0 as a signed machine integer: `&` and `|` on it stay exact.
+      return Number(BigInt.asIntN(32, raw));
+    case 'offset':
+      return Number(BigInt.asIntN(64, raw));
+    default:
+      return Number(raw);
+  }
+}
+
+/**
+ * Runs the syscall that a task's hart has just asked for with an ecall (pc behind it), then delivers signals.
+ * @param trace gets one line, as strace prints it
+ */
+export function runSyscall(kernel: Kernel, number: number, trace?: (line: string) => void): void {
+  const { task, clock } = kernel;
+  const { hart } = task;
+  clock.tick(hart.retired);
+  const row = SYSCALLS.get(number);
+  const raw = row?.arguments.map((_, index) => hart.get(A0 + index)) ?? [];
+  const args = row ? row.arguments.map((kind, index) => argument(kind, raw[index])) : [];
+  const result = row ? attempt(kernel, row, args) : unknown(kernel, number);
+  if (result !== undefined) hart.set(A0, BigInt(result));
+  if (trace) trace(`${describe(kernel, row, number, args)} = ${describeResult(row, result)}`);
+  fireAlarm(kernel);
+  if (!kernel.ending && task.pending.length > 0) {
+    const before = task.pending.map((p) => p.signal);
+    deliver(kernel, task);
+    if (trace)
+      for (const signal of before)
+        if (!task.pending.some((p) => p.signal === signal)) trace(`--- ${signalName(signal)} ---`);
+  }
+}
+
+function attempt(kernel: Kernel, row: SyscallRow, args: number[]): number | undefined {
+  try {
+    return row.run(kernel, ...args);
+  } catch (error) {
+    if (error instanceof Errno) return -error.code;
+    if (error instanceof GuestFault) return -E.FAULT;
+    if (error instanceof Blocked) {
+      kernel.ending = { kind: 'deadlock', what: error.what };
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function unknown(kernel: Kernel, number: number): number {
+  kernel.report(`the guest made syscall ${number}, which is not supported; it gets ENOSYS`);
+  return -E.NOSYS;
+}
+
+const SHOWN_BYTES = 32;
+
+function describe(kernel: Kernel, row: SyscallRow | undefined, number: number, args: readonly number[]): string {
+  if (!row) return `syscall_${number}(...)`;
+  const shown = row.arguments.map((kind, index) => {
+    const value = args[index];
+    switch (kind) {
+      case 'path':
+        return quoteAt(kernel, value, undefined);
+      case 'buffer':
+        return quoteAt(kernel, value, args[index + 1]);
+      case 'address':
+        return value === 0 ? 'NULL' : `0x${value.toString(16)}`;
+      case 'flags':
+        return `0x${(value >>> 0).toString(16)}`;
+      case 'mode':
+        return `0${(value >>> 0).toString(8)}`;
+      case 'signal':
+        return signalName(value);
+      case 'fd':
+        return value === -100 ? 'AT_FDCWD' : `${value}`;
+      default:
+        return `${value}`;
+    }
+  });
+  return `${row.name}(${shown.join(', ')})`;
+}
+
+function quoteAt(kernel: Kernel, address: number, length: number | undefined): string {
+  try {
+    const text =
+      length === undefined
+        ? kernel.guest.string(address)
+        : Buffer.from(kernel.guest.input(address, Math.min(length, SHOWN_BYTES))).toString('latin1');
+    const escaped = text.replace(
+      /[^ -~]|["\\]/g,
+      (c) => ESCAPES[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    );
+    return `"${escaped}"${length !== undefined && length > SHOWN_BYTES ? '...' : ''}`;
+  } catch {
+    return address === 0 ? 'NULL' : `0x${address.toString(16)}`;
+  }
+}
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\n': '\\n',
+  '\t': '\\t',
+  '\r': '\\r',
+  '\0': '\\0',
+  '"': '\\"',
+  '\\': '\\\\',
+};
+
+function describeResult(row: SyscallRow | undefined, result: number | undefined): string {
+  if (result === undefined) return '?';
+  if (result < 0) return `-1 ${errnoName(-result)}`;
+  return row && ['mmap', 'brk', 'mremap'].includes(row.name) ? `0x${result.toString(16)}` : `${result}`;
+}

@@ -1,0 +1,302 @@
+/**
+ * A guest process: its memory, its harts and its kernel. An engine runs a hart until it wants the machine; then `syscall` or
+ * `fault` does what Linux would and says whether the guest goes on. Everything that comes from outside is in ProcessOptions, so
+ * two processes made alike behave alike.
+ */
+import { resolve } from 'node:path';
+import { badOption } from '../base/errors.ts';
+import { A0, A7, type Addr, type ByteCount } from '../base/units.ts';
+import type { ElfSymbol, Image } from '../elf/image.ts';
+import { Hart } from './hart.ts';
+import { layoutOf, STACK_SIZE } from './layout.ts';
+import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
+import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
+import { Kernel } from './linux/kernel.ts';
+import { type Change, Overlay } from './linux/overlay.ts';
+import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
+import { runSyscall, SYSCALLS } from './linux/table.ts';
+import { type Loaded, load } from './load.ts';
+import { Memory, PERMISSION } from './memory.ts';
+import { AddressSpace } from './space.ts';
+
+export type { ClockOptions } from './linux/clock.ts';
+export type { Sink, Source } from './linux/descriptors.ts';
+export type { Change } from './linux/overlay.ts';
+
+export interface ProcessOptions {
+  readonly image: Image;
+  /** The guest's arguments, without the program's name. */
+  readonly args?: readonly string[];
+  /** argv[0]; default: the image's path. Two forms of one program must get the same to be comparable. */
+  readonly programName?: string;
+  /** The whole environment, `NAME=value`; default: empty. */
+  readonly env?: readonly string[];
+  /** Standard input: bytes, or a function that fills a target and returns how many it put there, 0 at the end. Default: empty. */
+  readonly stdin?: Uint8Array | Source;
+  /** Takes what goes to standard output (1) and error (2). The bytes are live: use or copy them at once. Default: nothing. */
+  readonly sink?: Sink;
+  /** Host directories that the guest can read; default: the working directory. */
+  readonly grants?: readonly string[];
+  /** The guest's working directory; default: the host's. */
+  readonly cwd?: string;
+  /** Guest memory in bytes, a multiple of 64 KiB; default 1 GiB. */
+  readonly memorySize?: ByteCount;
+  /** First address of the heap; default: behind the image. Give an optimized file that of its original (`Process.heapStart`). */
+  readonly heapStart?: Addr;
+  readonly clock?: ClockOptions;
+  /** Seed of getrandom, /dev/urandom and AT_RANDOM. */
+  readonly seed?: bigint;
+  /** Gets one line a syscall, as strace prints it. */
+  readonly strace?: (line: string) => void;
+  /** Gets what the user should be told (once each): syscalls that are missing. */
+  readonly report?: (message: string) => void;
+}
+
+/** How a guest ended. */
+export type Exit =
+  | { readonly kind: 'status'; readonly status: number }
+  | {
+      readonly kind: 'signal';
+      readonly signal: number;
+      /** `SIGSEGV`. */
+      readonly name: string;
+      readonly pc: Addr;
+      /** The address that a fault was about. */
+      readonly address: bigint | undefined;
+      /** `main+0x12`. */
+      readonly symbol: string | undefined;
+    }
+  | {
+      readonly kind: 'limit';
+      readonly limit: 'instructions' | 'time' | 'deadlock';
+      readonly message: string;
+      readonly pc: Addr;
+    };
+
+/** Something a hart cannot go on from by itself. The stops of engine/engine.ts that are faults have this form. */
+export type Fault =
+  | { readonly kind: 'ebreak' }
+  | { readonly kind: 'illegal' }
+  | { readonly kind: 'fault'; readonly access: 'load' | 'store' | 'fetch'; readonly address: bigint }
+  | { readonly kind: 'misaligned'; readonly address: bigint };
+
+/** A syscall that a hart has asked for. */
+export interface PendingSyscall {
+  readonly number: number;
+  /** Undefined: unknown. */
+  readonly name: string | undefined;
+  /** a0..a5 as far as the syscall has arguments (unknown: all six). */
+  readonly args: readonly bigint[];
+}
+
+/** An address and how often, for profiles (run-time addresses). */
+export interface AddressCount {
+  readonly at: Addr;
+  readonly count: number;
+}
+
+const DEFAULT_SIZE: ByteCount = 2 ** 30;
+/** Below this not even the stack fits. */
+const SMALLEST: ByteCount = 2 ** 24;
+const LARGEST: ByteCount = 3 * 2 ** 30;
+const PID = 1000;
+const UID = 1000;
+
+/** Loads the image and sets up everything up to the first instruction. Throws IsoformError if it does not fit, or a grant is bad. */
+export function createProcess(options: ProcessOptions): Process {
+  return new Process(options);
+}
+
+export class Process {
+  readonly image: Image;
+  readonly memory: Memory;
+  readonly kernel: Kernel;
+  /** What is added to the image's addresses at run time. */
+  readonly bias: Addr;
+  readonly heapStart: Addr;
+  readonly #strace: ((line: string) => void) | undefined;
+  readonly #starts = new Map<Addr, number>();
+  readonly #stops = new Map<Addr, number>();
+
+  constructor(options: ProcessOptions) {
+    const { image } = options;
+    const size = options.memorySize ?? DEFAULT_SIZE;
+    if (size < SMALLEST || size > LARGEST || size % 65536 !== 0)
+      throw badOption(`guest memory of ${size} bytes`, '16 MiB to 3 GiB, a multiple of 64 KiB');
+    this.image = image;
+    this.memory = new Memory(size);
+    const hart = new Hart(this.memory);
+    const layout = layoutOf(size);
+    const space = new AddressSpace(this.memory, layout.mappingTop);
+    const clock = new Clock(options.clock);
+    const random = makeRandom(options.seed ?? 0x69736f666f726dn);
+    const cwd = resolve(options.cwd ?? process.cwd());
+    const overlay = new Overlay(
+      (options.grants ?? [cwd]).map((dir) => resolve(cwd, dir)),
+      () => clock.realtime,
+    );
+    overlay.provideLink('/proc/self/exe', resolve(cwd, image.file));
+    const seedBytes = new Uint8Array(16);
+    random(seedBytes);
+    const fileName = options.programName ?? image.file;
+    const loaded: Loaded = load(space, {
+      image,
+      layout,
+      heapStart: options.heapStart,
+      args: [fileName, ...(options.args ?? [])],
+      env: options.env ?? [],
+      fileName,
+      random: seedBytes,
+      uid: UID,
+    });
+    this.bias = loaded.bias;
+    this.heapStart = loaded.heapStart;
+    hart.pc = loaded.entry;
+    hart.set(2, BigInt(loaded.sp));
+    this.#strace = options.strace;
+    this.kernel = new Kernel({
+      memory: this.memory,
+      space,
+      overlay,
+      clock,
+      random,
+      cwd: overlay.ensureDirectory(cwd),
+      heapStart: loaded.heapStart,
+      heapLimit: layout.mappingTop,
+      trampoline: layout.trampoline,
+      uid: UID,
+      pid: PID,
+      hart,
+      diverted: (from, to) => {
+        bump(this.#stops, from);
+        bump(this.#starts, to);
+      },
+      report: options.report ?? (() => {}),
+    });
+    bump(this.#starts, loaded.entry);
+    const sink = options.sink ?? (() => {});
+    const { descriptors } = this.kernel;
+    descriptors.add(new InputStream(asSource(options.stdin)), false);
+    descriptors.add(new OutputStream(1, sink), false);
+    descriptors.add(new OutputStream(2, sink), false);
+  }
+
+  /** All harts; the guest starts with one. */
+  get harts(): readonly Hart[] {
+    return this.kernel.tasks.map((task) => task.hart);
+  }
+  /** The hart that runs now. */
+  get hart(): Hart {
+    return this.kernel.task.hart;
+  }
+  /** The stack of the first thread: lowest address and size. */
+  get stack(): { readonly address: Addr; readonly size: ByteCount } {
+    return { address: layoutOf(this.memory.size).stackLow, size: STACK_SIZE };
+  }
+  /** Where signal handlers return to: code that is in no image. */
+  get trampoline(): Addr {
+    return this.kernel.trampoline;
+  }
+
+  /** Tells an engine's `invalidate` when the guest changes its code by syscalls. */
+  onCodeChange(listener: (address: Addr, length: ByteCount) => void): void {
+    this.kernel.space.onCodeChange = listener;
+  }
+
+  /** The syscall that the current hart has asked for (its ecall has retired), before it is run. */
+  pendingSyscall(): PendingSyscall {
+    const { hart } = this;
+    const number = Number(hart.get(A7));
+    const row = SYSCALLS.get(number);
+    const count = row?.arguments.length ?? 6;
+    return { number, name: row?.name, args: Array.from({ length: count }, (_, index) => hart.get(A0 + index)) };
+  }
+
+  /** Runs that syscall; its result is in a0 afterwards (unless it was rt_sigreturn, or a signal handler was entered). */
+  syscall(): 'continue' | Exit {
+    runSyscall(this.kernel, Number(this.hart.get(A7)), this.#strace);
+    return this.#outcome();
+  }
+
+  /** A fault of the current hart: enters the guest's handler if it has one, else ends the process. */
+  fault(fault: Fault): 'continue' | Exit {
+    const { kernel } = this;
+    const pc = BigInt(kernel.task.hart.pc);
+    kernel.clock.tick(kernel.task.hart.retired);
+    switch (fault.kind) {
+      case 'ebreak':
+        force(kernel, kernel.task, { signal: SIG.TRAP, code: CODE.TRAP_BRKPT, address: pc });
+        break;
+      case 'illegal':
+        force(kernel, kernel.task, { signal: SIG.ILL, code: CODE.ILL_ILLOPC, address: pc });
+        break;
+      case 'misaligned':
+        force(kernel, kernel.task, { signal: SIG.BUS, code: CODE.BUS_ADRALN, address: fault.address });
+        break;
+      case 'fault': {
+        const mapped = this.memory.allows(Number(fault.address), 1, PERMISSION.MAPPED);
+        const code = mapped ? CODE.SEGV_ACCERR : CODE.SEGV_MAPERR;
+        force(kernel, kernel.task, { signal: SIG.SEGV, code, address: fault.address });
+      }
+    }
+    const { signal } = kernel.task.pending[0];
+    this.#strace?.(`--- ${signalName(signal)} at pc=0x${pc.toString(16)} ---`);
+    deliver(kernel, kernel.task);
+    return this.#outcome();
+  }
+
+  /** Where control began from outside the code, by rising address: the entry point, signal handlers, returns from them. */
+  get starts(): AddressCount[] {
+    return sorted(this.#starts);
+  }
+  /** Where control left or ended: diversions, and where each hart is now (its next instruction, which has not run). */
+  get stops(): AddressCount[] {
+    const stops = new Map(this.#stops);
+    for (const hart of this.harts) bump(stops, hart.pc);
+    return sorted(stops);
+  }
+
+  /** The files that differ from the host's now, in byte order of their paths. */
+  changes(): Change[] {
+    return this.kernel.overlay.changes();
+  }
+
+  /** `name+0x12` for a run-time address inside a function of the image, if it has symbols. */
+  symbolAt(address: Addr): string | undefined {
+    const at = address - this.bias;
+    let found: ElfSymbol | undefined;
+    for (const symbol of this.image.symbols)
+      if (symbol.kind === 'function' && symbol.address <= at && at < symbol.address + Math.max(symbol.size, 2))
+        found = symbol;
+    if (!found) return undefined;
+    return at === found.address ? found.name : `${found.name}+0x${(at - found.address).toString(16)}`;
+  }
+
+  #outcome(): 'continue' | Exit {
+    const { ending } = this.kernel;
+    if (!ending) return 'continue';
+    if (ending.kind === 'status') return ending;
+    const { pc } = this.hart;
+    if (ending.kind === 'deadlock')
+      return { kind: 'limit', limit: 'deadlock', message: `the guest waits for ever: ${ending.what}`, pc };
+    const { signal, address } = ending;
+    return { kind: 'signal', signal, name: signalName(signal), pc, address, symbol: this.symbolAt(pc) };
+  }
+}
+
+const bump = (counts: Map<Addr, number>, at: Addr): void => {
+  counts.set(at, (counts.get(at) ?? 0) + 1);
+};
+const sorted = (counts: ReadonlyMap<Addr, number>): AddressCount[] =>
+  [...counts].map(([at, count]) => ({ at, count })).sort((a, b) => a.at - b.at);
+
+function asSource(stdin: Uint8Array | Source | undefined): Source {
+  if (typeof stdin === 'function') return stdin;
+  let rest = stdin ?? new Uint8Array(0);
+  return (target) => {
+    const part = rest.subarray(0, target.length);
+    target.set(part);
+    rest = rest.subarray(part.length);
+    return part.length;
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * The guest's mappings. The permission table is the only record of what is mapped: one mapping more or less costs nothing, and
+ * engines see every change at once. New pages read as zero.
+ */
+import { alignUp } from '../base/bits.ts';
+import type { Addr, ByteCount } from '../base/units.ts';
+import { type Memory, PAGE, PERMISSION } from './memory.ts';
+
+export class AddressSpace {
+  readonly memory: Memory;
+  /** Called when code may have changed or gone, for engines to forget it. */
+  onCodeChange: (address: Addr, length: ByteCount) => void = () => {};
+  readonly #top: Addr;
+  /** 1 for each page that may hold something else than zeros. */
+  readonly #used: Uint8Array;
+
+  /** @param top new mappings are placed below this */
+  constructor(memory: Memory, top: Addr) {
+    this.memory = memory;
+    this.#top = top;
+    this.#used = new Uint8Array(memory.size / PAGE);
+  }
+
+  /** Is every page of the range mapped (whatever its permissions)? */
+  mapped(address: Addr, length: ByteCount): boolean {
+    return this.memory.allows(address, length, PERMISSION.MAPPED);
+  }
+  /** Is no page of the range mapped? */
+  free(address: Addr, length: ByteCount): boolean {
+    const { permissions } = this.memory;
+    for (let page = Math.floor(address / PAGE); page < Math.ceil((address + length) / PAGE); page++)
+      if (permissions[page] !== 0) return false;
+    return true;
+  }
+  /** Pages 1 up to the end: page 0 always faults. */
+  contains(address: Addr, length: ByteCount): boolean {
+    return address >= PAGE && address + length <= this.memory.size;
+  }
+
+  /** Maps whole pages that read as zero, in place of what was there. The range must be inside the address space. */
+  map(address: Addr, length: ByteCount, permissions: number): void {
+    const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
+    this.#codeGoes(first, last);
+    for (let page = first; page < last; page++) {
+      if (this.#used[page] === 1) this.memory.bytes.fill(0, page * PAGE, (page + 1) * PAGE);
+      this.#used[page] = 1;
+    }
+    this.memory.permissions.fill(permissions | PERMISSION.MAPPED, first, last);
+  }
+  unmap(address: Addr, length: ByteCount): void {
+    const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
+    this.#codeGoes(first, last);
+    this.memory.permissions.fill(0, first, last);
+  }
+  protect(address: Addr, length: ByteCount, permissions: number): void {
+    const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
+    this.#codeGoes(first, last);
+    this.memory.permissions.fill(permissions | PERMISSION.MAPPED, first, last);
+  }
+
+  /** The highest free range of so many bytes (whole pages), or undefined. Linux places mappings so, too (arch_get_unmapped_area_topdown). */
+  findFree(length: ByteCount): Addr | undefined {
+    const { permissions } = this.memory;
+    const wanted = alignUp(length, PAGE) / PAGE;
+    let end = this.#top / PAGE;
+    for (let page = end - 1; page > 0; page--) {
+      if (permissions[page] !== 0) end = page;
+      else if (end - page === wanted) return page * PAGE;
+    }
+    return undefined;
+  }
+
+  #codeGoes(first: number, last: number): void {
+    const { permissions } = this.memory;
+    for (let page = first; page < last; page++)
+      if (permissions[page] & PERMISSION.EXECUTE) {
+        this.onCodeChange(first * PAGE, (last - first) * PAGE);
+        return;
+      }
+  }
+}
