@@ -1,0 +1,124 @@
+/** Meanings of rows against the manual's words, on the values where they are easily got wrong. Random agreement with qemu is elsewhere. */
+import { describe, expect, test } from 'vitest';
+import { evaluate } from '../../src/domain/concrete.ts';
+import { decode } from '../../src/isa/decode.ts';
+import { makeInsn } from '../../src/isa/encode.ts';
+import { parse } from '../../src/isa/text.ts';
+
+const u = (value: bigint): bigint => BigInt.asUintN(64, value);
+const MIN64 = -(1n << 63n);
+const MIN32 = -(1n << 31n);
+const BOX = 0xffffffff00000000n;
+
+/** What an instruction gives for its two (or fewer) operands, as an unsigned 64-bit number. */
+const result = (text: string, rs1 = 0n, rs2 = 0n): bigint | undefined =>
+  evaluate(parse(text), { rs1: u(rs1), rs2: u(rs2), pc: 0x1000n });
+
+const integer: [text: string, rs1: bigint, rs2: bigint, expected: bigint][] = [
+  ['addw a0,a1,a2', 0x7fffffffn, 1n, MIN32],
+  ['subw a0,a1,a2', MIN32, 1n, 0x7fffffffn],
+  ['addiw a0,a1,0', 0x1_8000_0000n, 0n, MIN32],
+  ['sll a0,a1,a2', 1n, 63n, MIN64],
+  ['sll a0,a1,a2', 1n, 64n, 1n],
+  ['sllw a0,a1,a2', 1n, 31n, MIN32],
+  ['sllw a0,a1,a2', 1n, 32n, 1n],
+  ['srlw a0,a1,a2', -1n, 0n, -1n],
+  ['srlw a0,a1,a2', -1n, 1n, 0x7fffffffn],
+  ['sraw a0,a1,a2', 0x80000000n, 31n, -1n],
+  ['sraw a0,a1,a2', 0xff_7fff_ffffn, 33n, 0x3fffffffn],
+  ['srliw a0,a1,0x1f', 0xff_8000_0000n, 0n, 1n],
+  ['srai a0,a1,0x3f', MIN64, 0n, -1n],
+  ['sltiu a0,a1,-1', 5n, 0n, 1n],
+  ['slt a0,a1,a2', -1n, 0n, 1n],
+  ['sltu a0,a1,a2', -1n, 0n, 0n],
+  ['lui a0,0x80000', 0n, 0n, MIN32],
+  ['auipc a0,0xfffff', 0n, 0n, 0n],
+  ['mulh a0,a1,a2', MIN64, MIN64, 1n << 62n],
+  ['mulhu a0,a1,a2', -1n, -1n, -2n],
+  ['mulhsu a0,a1,a2', -1n, -1n, -1n],
+  ['mulw a0,a1,a2', 0x10000n, 0x8000n, MIN32],
+  ['div a0,a1,a2', 7n, 0n, -1n],
+  ['div a0,a1,a2', MIN64, -1n, MIN64],
+  ['div a0,a1,a2', -7n, 2n, -3n],
+  ['rem a0,a1,a2', -7n, 2n, -1n],
+  ['rem a0,a1,a2', MIN64, -1n, 0n],
+  ['rem a0,a1,a2', 7n, 0n, 7n],
+  ['divw a0,a1,a2', MIN32, -1n, MIN32],
+  ['divw a0,a1,a2', 7n, 1n << 32n, -1n],
+  ['divuw a0,a1,a2', -1n, 1n, -1n],
+  ['divuw a0,a1,a2', 7n, 0n, -1n],
+  ['remuw a0,a1,a2', 0x80000000n, 0n, MIN32],
+  ['remw a0,a1,a2', 0x1_0000_0007n, 4n, 3n],
+];
+
+test.each(integer)('%s of %d, %d', (text, rs1, rs2, expected) => {
+  expect(result(text, rs1, rs2)).toBe(u(expected));
+});
+
+describe('floating point in integers', () => {
+  // One value of each class, in the order of fclass's bits.
+  const doubles = [
+    0xfff0000000000000n,
+    0xbff0000000000000n,
+    0x800fffffffffffffn,
+    0x8000000000000000n,
+    0x0000000000000000n,
+    0x0000000000000001n,
+    0x7fefffffffffffffn,
+    0x7ff0000000000000n,
+    0x7ff0000000000001n,
+    0x7ff8000000000000n,
+  ];
+  const singles = [
+    0xff800000n,
+    0xbf800000n,
+    0x807fffffn,
+    0x80000000n,
+    0x00000000n,
+    0x00000001n,
+    0x7f7fffffn,
+    0x7f800000n,
+    0x7f800001n,
+    0x7fc00000n,
+  ];
+  test.each(doubles.map((value, bit) => [value, bit] as const))('fclass.d of %d is bit %i', (value, bit) => {
+    expect(result('fclass.d a0,fa1', value)).toBe(1n << BigInt(bit));
+  });
+  test.each(singles.map((value, bit) => [value, bit] as const))('fclass.s of %d is bit %i', (value, bit) => {
+    expect(result('fclass.s a0,fa1', BOX | value)).toBe(1n << BigInt(bit));
+  });
+
+  const ONE = 0x3f800000n;
+  test('a single that is not boxed reads as the canonical NaN', () => {
+    expect(result('fclass.s a0,fa1', ONE)).toBe(1n << 9n);
+    expect(result('fclass.s a0,fa1', 0xfffffffe00000000n | ONE)).toBe(1n << 9n);
+    expect(result('fsgnj.s fa0,fa1,fa2', ONE, BOX | 0x80000000n)).toBe(BOX | 0xffc00000n);
+    expect(result('fsgnj.s fa0,fa1,fa2', BOX | ONE, 0x80000000n)).toBe(BOX | ONE);
+  });
+  test('moves take the bits as they are', () => {
+    expect(result('fmv.x.w a0,fa1', 0x80000000n)).toBe(u(MIN32));
+    expect(result('fmv.w.x fa0,a1', 0x1234567880000000n)).toBe(BOX | 0x80000000n);
+    expect(result('fmv.x.d a0,fa1', MIN64)).toBe(u(MIN64));
+    expect(result('fmv.d.x fa0,a1', -1n)).toBe(u(-1n));
+  });
+  test('sign injection', () => {
+    expect(result('fsgnjn.s fa0,fa1,fa2', BOX | ONE, BOX | ONE)).toBe(BOX | 0xbf800000n);
+    expect(result('fsgnjx.s fa0,fa1,fa2', BOX | 0xbf800000n, BOX | 0xbf800000n)).toBe(BOX | ONE);
+    expect(result('fsgnjn.d fa0,fa1,fa2', 1n, 2n)).toBe(u(MIN64 | 1n));
+    expect(result('fsgnjx.d fa0,fa1,fa2', MIN64, MIN64 | 5n)).toBe(0n);
+  });
+});
+
+test('the operands of a compressed instruction are the full ones', () => {
+  // c.addi4spn a0,sp,16; c.lui a5,0xfffe1; c.srai s0,63
+  expect(evaluate(decode(0x0808)!, { rs1: 0x100n })).toBe(0x110n);
+  expect(evaluate(decode(0x7785)!, {})).toBe(u(-0x1f000n));
+  expect(evaluate(decode(0x947d)!, { rs1: u(MIN64) })).toBe(u(-1n));
+});
+
+test('what is not pure has no value', () => {
+  for (const text of ['lw a0,0(a1)', 'jal ra,.+8', 'fadd.d fa0,fa1,fa2', 'csrrs a0,frm,zero', 'ecall']) {
+    expect(result(text, 1n, 1n)).toBeUndefined();
+  }
+  expect(evaluate(makeInsn('add', { rd: 10, rs1: 11 }), {})).toBeUndefined();
+});
