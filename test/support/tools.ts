@@ -20,8 +20,15 @@ import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The checkout. */
-export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+/** The checkout: found by a file only it has, since scripts run this file compiled, from inside the cache. */
+export const ROOT = (() => {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'vitest.config.ts'))) {
+    if (dirname(folder) === folder) throw new Error('not inside the checkout');
+    folder = dirname(folder);
+  }
+  return folder;
+})();
 /** What tests build and fetch; not under version control; may be deleted at any time between runs. */
 export const CACHE = join(ROOT, '.cache');
 

@@ -1,0 +1,49 @@
+/** That the real programs can be had, and that their inputs make sense; what isoform does with them is tested elsewhere. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { prose, sql } from '../support/inputs.ts';
+import { has, PROGRAMS, program, type Run } from '../support/programs.ts';
+import { qemu } from '../support/tools.ts';
+
+const outputs: Record<string, (output: string, run: Run) => void> = {
+  lua: (output) => expect(output).toMatch(/queens|fannkuch\(7\) = 16/),
+  bunzip2: (output, run) => expect(output).toBe(unpacked(run, 400_000, 20_000)),
+  minigunzip: (output, run) => expect(output).toBe(unpacked(run, 1_800_000, 160_000)),
+  sqlite: (output) => expect(output).toMatch(/^ok\nchanges \d{2,}$/m),
+  cxx: (output) => expect(output).toMatch(/, depth 0\n$/),
+};
+
+function unpacked(run: Run, train: number, small: number): string {
+  const name = run.args.at(-1)!;
+  return name.startsWith('train')
+    ? prose(7, train)
+    : name.startsWith('small')
+      ? prose(9, small)
+      : sql(17, Math.floor(train / 150));
+}
+
+for (const name of PROGRAMS) {
+  describe.runIf(await has(name))(name, () => {
+    test.each(['train', 'other', 'small'] as const)('%s runs under qemu', async (which) => {
+      const { file, [which]: run } = await program(name);
+      const result = qemu(file, run.args, { cwd: run.dir, stdin: run.stdin });
+      expect(result.stderr.toString()).toBe('');
+      expect(result.status).toBe(0);
+      expect(result.stdout.length).toBeGreaterThan(0);
+      outputs[name]?.(result.stdout.toString('latin1'), run);
+    });
+
+    test('can be linked with its relocations kept', async () => {
+      const { file, linked } = await program(name);
+      const kept = await linked(['-Wl,-q']);
+      expect(kept).not.toBe(file);
+      expect(readFileSync(kept).length).toBeGreaterThan(readFileSync(file).length);
+    });
+  });
+}
+
+test('inputs are the same every time', () => {
+  expect(prose(3, 2000)).toBe(prose(3, 2000));
+  expect(prose(3, 2000)).not.toBe(prose(4, 2000));
+  expect(sql(3, 10)).toContain('CREATE TABLE');
+});
