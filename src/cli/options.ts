@@ -1,0 +1,100 @@
+/** Options that the commands share, and what they mean for a process. Commands that run a guest all take the same ones. */
+import { readSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { badOption } from '../base/errors.ts';
+import type { Image } from '../elf/image.ts';
+import type { ProcessOptions, Sink, Source } from '../machine/process.ts';
+
+/** What `withGuestOptions` gives to a command's action. */
+export interface GuestFlags {
+  readonly dir: readonly string[];
+  readonly env: readonly string[];
+  readonly limitInstructions?: number;
+  readonly limitTime?: number;
+  readonly memory?: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** `64M`, `1G`, `65536`. Throws bad-option. */
+export function parseSize(text: string): number {
+  const match = /^(\d+)([KMG]?)i?B?$/i.exec(text);
+  if (!match) throw badOption(`${text}: not a size`, 'for example 512M or 1G');
+  return Number(match[1]) * UNITS[match[2].toUpperCase()];
+}
+
+/** A whole number above 0, also as 1e9 or 10_000. Throws bad-option. */
+export function parseCount(text: string): number {
+  const value = /^\d[\d_]*(e\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
+  if (!Number.isSafeInteger(value) || value <= 0) throw badOption(`${text}: not a count`, 'a whole number above 0');
+  return value;
+}
+
+/** Seconds, above 0. Throws bad-option. */
+export function parseSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw badOption(`${text}: not a number of seconds`);
+  return value;
+}
+
+/** For options that can be given several times. */
+export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function parseVariable(text: string, before: readonly string[]): string[] {
+  if (text.indexOf('=') < 1) throw badOption(`${text}: not an environment variable`, 'NAME=VALUE');
+  return [...before, text];
+}
+
+/** Adds the options of every command that runs a guest. */
+export const withGuestOptions = (command: Command): Command =>
+  command
+    .option('--dir <dir>', 'let the guest read this directory too (repeatable; the current one always)', collect, [])
+    .option(
+      '--env <name=value>',
+      "set a variable in the guest's environment, which is empty otherwise (repeatable)",
+      parseVariable,
+      [],
+    )
+    .option('--limit-instructions <n>', 'stop the guest after so many instructions', parseCount)
+    .option('--limit-time <seconds>', 'stop the guest after so long', parseSeconds)
+    .option('--memory <size>', 'guest memory (default: 1G)', parseSize);
+
+/** The part of ProcessOptions that follows from the options. Standard streams are not in it. */
+export const guestOptions = (flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions => ({
+  image,
+  args,
+  env: flags.env,
+  grants: [process.cwd(), ...flags.dir.map((dir) => resolve(dir))],
+  memorySize: flags.memory,
+  report: (message) => process.stderr.write(`isoform: ${message}\n`),
+});
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+/** The streams may be in non-blocking mode (a pipe or terminal shared with another process): wait a little, try again. */
+function retrying<T>(operation: () => T): T {
+  for (;;)
+    try {
+      return operation();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, 2);
+    }
+}
+
+/** The host's standard input, read when the guest asks for it. */
+export const hostInput: Source = (target) => {
+  try {
+    return retrying(() => readSync(0, target, 0, target.length, null));
+  } catch (error) {
+    // Closed, or (as Windows says it) at the end; a directory as standard input has nothing to give either.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EOF' || code === 'EBADF' || code === 'EISDIR') return 0;
+    throw error;
+  }
+};
+
+/** The host's standard output and error, unbuffered: what the guest has written is out. */
+export const hostOutput: Sink = (fd, bytes) => {
+  for (let at = 0; at < bytes.length; ) at += retrying(() => writeSync(fd, bytes, at, bytes.length - at));
+};

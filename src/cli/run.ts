@@ -1,0 +1,71 @@
+/** `isoform run`: runs a guest; its output and its exit status are the command's own. */
+import type { Command } from 'commander';
+import { overLimit } from '../base/errors.ts';
+import { hex } from '../base/units.ts';
+import type { Exit } from '../machine/process.ts';
+import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
+
+interface RunFlags extends GuestFlags {
+  readonly engine: string;
+  readonly strace?: boolean;
+  readonly stats?: boolean;
+  readonly writeThrough?: string;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('run')
+    .description('run a guest; what it writes to files stays in memory unless --write-through lets it out')
+    .passThroughOptions()
+    .argument('<file>', 'a RISC-V executable')
+    .argument('[args...]', "the guest's arguments")
+    .option('--engine <name>', 'basic, dispatch or threaded; lockstep compares two', 'dispatch');
+  withGuestOptions(command)
+    .option('--strace', 'print every syscall on standard error')
+    .option('--stats', 'print counts as JSON on standard error at the end')
+    .option('--write-through <dir>', 'when the guest has ended, write its changes under this directory to the host')
+    .action(run);
+}
+
+async function run(file: string, args: readonly string[], flags: RunFlags): Promise<void> {
+  const [{ readImage }, { createProcess }, { makeEngine }, { execute }] = await Promise.all([
+    import('../elf/read.ts'),
+    import('../machine/process.ts'),
+    import('../engine/engines.ts'),
+    import('../engine/execute.ts'),
+  ]);
+  const out = flags.writeThrough;
+  const guest = createProcess({
+    ...guestOptions({ ...flags, dir: out === undefined ? flags.dir : [...flags.dir, out] }, readImage(file), args),
+    stdin: hostInput,
+    sink: hostOutput,
+    strace: flags.strace ? (line) => process.stderr.write(`${line}\n`) : undefined,
+  });
+  const engine = makeEngine(flags.engine, guest.memory);
+  const { exit, instructions } = execute(guest, engine, {
+    limitInstructions: flags.limitInstructions,
+    wallTime: flags.limitTime,
+  });
+  if (flags.stats) {
+    const { takenBranches } = await import('../engine/statistics.ts');
+    const stats = { instructions, takenBranches: takenBranches(engine.transfers(), guest.memory), engine: engine.name };
+    process.stderr.write(`${JSON.stringify(stats)}\n`);
+  }
+  if (out !== undefined) (await import('./writethrough.ts')).writeThrough(guest.changes(), out);
+  process.exitCode = statusOf(exit);
+}
+
+/** Signals that say nothing is wrong with the guest: somebody wanted it to end. */
+const QUIET: ReadonlySet<string> = new Set(['SIGHUP', 'SIGINT', 'SIGKILL', 'SIGPIPE', 'SIGTERM', 'SIGALRM']);
+
+function statusOf(exit: Exit): number {
+  if (exit.kind === 'status') return exit.status;
+  if (exit.kind === 'limit')
+    throw overLimit(exit.message, exit.limit === 'deadlock' ? `at ${hex(exit.pc)}` : `raise --limit-${exit.limit}`);
+  if (!QUIET.has(exit.name)) {
+    const symbol = exit.symbol === undefined ? '' : ` (${exit.symbol})`;
+    const address = exit.address === undefined ? '' : `, address ${hex(exit.address)}`;
+    process.stderr.write(`isoform: the guest was killed by ${exit.name} at ${hex(exit.pc)}${symbol}${address}\n`);
+  }
+  return 128 + exit.signal;
+}
