@@ -1,6 +1,7 @@
 /** The domain of actual values: unsigned 64-bit bigints. Used by the basic engine and for folding constants. */
 import { MASK64 } from '../base/bits.ts';
-import type { Domain, Insn, Step } from '../isa/row.ts';
+import type { Domain, FloatOp, Insn, Step } from '../isa/row.ts';
+import { ROUND, softfloat } from './softfloat.ts';
 
 const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
 const int = (value: bigint): bigint => BigInt.asIntN(64, value);
@@ -74,7 +75,9 @@ class PureStep implements Step<bigint> {
   branch = refuse;
   goto = refuse;
   jump = refuse;
-  float = refuse;
+  /** Only what can neither round nor raise a flag. */
+  float = (op: FloatOp, a: bigint): bigint =>
+    op === 'f64.from.i32' || op === 'f64.from.u32' ? softfloat(op, ROUND.RNE, a).value : refuse();
   csr = refuse;
   writesCsr = refuse;
   loadReserved = refuse;
