@@ -1,0 +1,63 @@
+/**
+ * Redundant extension removal.
+ *
+ * What: an op that extends a value which already is that wide gives way to the value (sext.w of a word load, zero extension of a byte
+ * load, and the shift pairs compilers write without Zbb); an op that only looks at low bits reads through an extension.
+ * Why it is safe: the op's term with the wider operand is the very same term, so its result is the same for all inputs.
+ * Risk: none in instructions; a value may live longer in its home, which the home rule bounds.
+ */
+import type { Op, Superblock, Value } from '../src/superblock/form.ts';
+import { operandsOf } from '../src/superblock/form.ts';
+import { homesOf } from '../src/superblock/homes.ts';
+import type { Pass } from '../src/superblock/pass.ts';
+import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
+import { type SuperblockTerms, termsOf, withOperands } from '../src/superblock/terms.ts';
+
+/** The values of the line, each with what it computes, oldest first. */
+function sameAs(terms: SuperblockTerms, op: Op, older: ReadonlyMap<number, Value>): Value | undefined {
+  const term = terms.result(op);
+  if (term === undefined) return undefined;
+  return operandsOf(op).find((value) => terms.of(value) === term) ?? older.get(term.id);
+}
+
+export const extensions: Pass = {
+  name: 'extensions',
+  description: 'removes extensions of values that are wide enough already',
+  run(superblock: Superblock, { fuel }) {
+    const terms = termsOf(superblock);
+    const older = new Map<number, Value>();
+    const byId = new Map(superblock.ops.map((op) => [op.id, op]));
+    let current = superblock;
+    for (const op of superblock.ops) {
+      let now = current.ops.find((other) => other.id === op.id);
+      if (now === undefined) continue;
+      // Read through: an operand that is itself an extension of something this op could read as well.
+      const homes = homesOf(current);
+      const position = current.ops.indexOf(now);
+      for (const role of ['rs1', 'rs2'] as const) {
+        const value = now[role];
+        const maker = value?.kind === 'op' ? byId.get(value.id) : undefined;
+        const source = maker?.rs1;
+        if (maker === undefined || source === undefined || source.kind === 'const' || source.kind === 'code') continue;
+        if (maker.rs2 !== undefined || !removable(maker) || !homes.intact(source, position)) continue;
+        const changed: Op = { ...now, [role]: source };
+        if (!withOperands(terms, now, changed)) continue;
+        if (!fuel.spend('extensions', superblock.head)) return current;
+        current = { ...current, ops: current.ops.map((other) => (other === now ? changed : other)) };
+        now = changed;
+      }
+      if (!removable(now)) continue;
+      const by = sameAs(terms, op, older);
+      if (by === undefined) {
+        const term = terms.result(op);
+        if (term !== undefined && term.value === undefined) older.set(term.id, { kind: 'op', id: op.id });
+        continue;
+      }
+      const next = replaceOp(current, now, by) ?? replaceSomeUses(current, now, by);
+      if (next === undefined || next === current) continue;
+      if (!fuel.spend('extensions', superblock.head)) return current;
+      current = next;
+    }
+    return current;
+  },
+};

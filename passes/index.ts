@@ -1,0 +1,41 @@
+/**
+ * The order of the passes, as data, with the reason for each constraint; asserted when loaded.
+ */
+import { badOption, internal } from '../src/base/errors.ts';
+import type { Pass } from '../src/superblock/pass.ts';
+import { extensions } from './extensions.ts';
+import { invert } from './invert.ts';
+import { jumps } from './jumps.ts';
+import { propagate } from './propagate.ts';
+import { sink } from './sink.ts';
+
+export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, sink];
+
+/** `first` must run before `second`. */
+const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
+  { first: jumps, second: propagate, because: 'what is gone need not be looked at' },
+  { first: propagate, second: extensions, because: 'a copy hides how wide its source is used' },
+  { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
+];
+
+/** Passes without which even a rejected superblock would cost more than the original: they change control transfers only. */
+export const IDENTITY_PASSES: readonly Pass[] = [jumps, invert];
+
+for (const { first, second, because } of CONSTRAINTS)
+  if (PASSES.indexOf(first) >= PASSES.indexOf(second))
+    throw internal(`pass ${first.name} must run before ${second.name}: ${because}`);
+
+/** Passes by a comma-separated list of names: exactly those, in the order of PASSES; `none`; `-name` leaves one out. */
+export function choosePasses(list: string | undefined): readonly Pass[] {
+  if (list === undefined || list === 'all') return PASSES;
+  if (list === 'none') return [];
+  const names = list.split(',');
+  const known = PASSES.map((pass) => pass.name).join(', ');
+  for (const name of names)
+    if (!PASSES.some((pass) => pass.name === name.replace(/^-/, '')))
+      throw badOption(`there is no pass '${name.replace(/^-/, '')}'`, `there are: ${known}`);
+  const left = new Set(names.filter((name) => name.startsWith('-')).map((name) => name.slice(1)));
+  return left.size === names.length
+    ? PASSES.filter((pass) => !left.has(pass.name))
+    : PASSES.filter((pass) => names.includes(pass.name));
+}

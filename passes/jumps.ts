@@ -1,0 +1,25 @@
+/**
+ * Jump removal.
+ *
+ * What: a jump along the trace goes, since what it jumps to comes next anyway. (Links of inlined calls are values and fall to the
+ * other passes.)
+ * Why it is safe: a jump that links nothing has no effect but where it goes.
+ * Risk: none.
+ */
+import { facts } from '../src/domain/record.ts';
+import type { Pass } from '../src/superblock/pass.ts';
+
+export const jumps: Pass = {
+  name: 'jumps',
+  description: 'removes jumps along the trace',
+  run(superblock, { fuel }) {
+    let changed = false;
+    const ops = superblock.ops.filter((op) => {
+      const fact = facts(op.insn);
+      if (fact.control !== 'jump' || fact.writes !== undefined || !fuel.spend('jumps', superblock.head)) return true;
+      changed = true;
+      return false;
+    });
+    return changed ? { ...superblock, ops } : superblock;
+  },
+};

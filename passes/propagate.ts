@@ -1,0 +1,48 @@
+/**
+ * Constant and copy propagation.
+ *
+ * What: an op whose result is a constant, or one of its own operands unchanged, gives way to that value. A load that gives back a
+ * return address the line itself saved counts as that constant.
+ * Why it is safe: the result's term, computed by the row itself, is the constant's or the operand's; equal terms are equal values
+ * for all inputs. A saved return address rests on assumption A3.
+ * Risk: a constant at the final exit costs as much there as the op did; it is left alone where it would cost more.
+ */
+import { constantInsns } from '../src/isa/idioms.ts';
+import { operandsOf, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
+import { usesOf } from '../src/superblock/homes.ts';
+import type { Pass } from '../src/superblock/pass.ts';
+import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
+import { constantOf, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
+
+/** Instructions it takes to make a value at an exit. */
+const costOf = (value: Value): number =>
+  value.kind === 'const' ? constantInsns(1, value.value).length : value.kind === 'code' ? 2 : 1;
+
+function simpler(terms: SuperblockTerms, op: Op): Value | undefined {
+  const term = terms.result(op);
+  if (term === undefined) return undefined;
+  return constantOf(term) ?? operandsOf(op).find((value) => terms.of(value) === term);
+}
+
+export const propagate: Pass = {
+  name: 'propagate',
+  description: 'lets uses of constants and copies use the original value',
+  run(superblock: Superblock, { fuel }) {
+    const terms = termsOf(superblock);
+    let current = superblock;
+    for (const op of superblock.ops) {
+      if (!removable(op)) continue;
+      const by = simpler(terms, op);
+      if (by === undefined) continue;
+      const now = current.ops.find((other) => other.id === op.id)!;
+      const uses = usesOf(current).get(op.id);
+      if (uses === undefined) continue;
+      const gives = !uses.final || costOf(by) <= (now.known === undefined ? 1 : 2);
+      const next = (gives ? replaceOp(current, now, by) : undefined) ?? replaceSomeUses(current, now, by);
+      if (next === undefined || next === current) continue;
+      if (!fuel.spend('propagate', superblock.head)) return current;
+      current = next;
+    }
+    return current;
+  },
+};

@@ -1,0 +1,45 @@
+/**
+ * Everything isoform assumes beyond what it checks, by name. The report lists these; `--strict` and `--without A1,...` switch them off.
+ */
+export interface Assumption {
+  readonly id: string;
+  readonly name: string;
+  readonly text: string;
+  /** What is checked of it, and when. */
+  readonly check: string;
+}
+
+export const ASSUMPTIONS: readonly Assumption[] = [
+  {
+    id: 'A1',
+    name: 'calling convention',
+    text: 'Functions reached by calls the analysis cannot follow keep to the psABI: they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others.',
+    check: 'Direct callees are analysed, not assumed; the rerun compares all registers that are live at each syscall.',
+  },
+  {
+    id: 'A2',
+    name: 'code is entered where it can be seen to be',
+    text: 'No jump enters the middle of the bytes of a patch. Entries are: targets of branches and jumps anywhere in the text, return points, symbols, code addresses in data and in instructions, entries of jump tables, and everything the profile saw.',
+    check: 'A patch over a single four-byte instruction needs none of this; others are made only where no such entry is found.',
+  },
+  {
+    id: 'A3',
+    name: 'saved return addresses stay',
+    text: 'A return address saved in a stack slot is not overwritten through a pointer other than the stack pointer before the function returns.',
+    check: 'The rerun would differ; stores through the stack pointer are followed exactly.',
+  },
+  {
+    id: 'A4',
+    name: 'jump tables only jump',
+    text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code.',
+    check: 'All profiled targets must be in one table; entries never seen as targets stay as they are.',
+  },
+  {
+    id: 'A5',
+    name: 'code does not change',
+    text: 'The program neither writes to its own text nor reads it as data where it was patched.',
+    check: 'The rerun would differ.',
+  },
+];
+
+export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5';

@@ -1,0 +1,159 @@
+/**
+ * Emission: from lowered superblocks to the optimized file. The original stays where it is, byte for byte but for patches and
+ * retargeted jump tables; superblocks go into a new segment behind bss.
+ */
+import type { Addr, ByteCount, Reg } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import { addSegment, nextSegmentAddress, type Patch } from '../elf/write.ts';
+import type { LoweredSuperblock } from '../lower/item.ts';
+import { codeOf } from '../profile/code.ts';
+import type { ImageProfile } from '../profile/profile.ts';
+import type { Flow } from '../superblock/flow.ts';
+import type { AssumptionId } from './assumptions.ts';
+import { gatherEvidence } from './evidence.ts';
+import { layOut, type Layout, OutOfReach } from './layout.ts';
+import { type AddressMapData, encodeMap } from './map.ts';
+import { makePatches } from './patch.ts';
+import { place } from './place.ts';
+import { findTables, retarget } from './tables.ts';
+import { unwindTables } from './unwind/index.ts';
+
+export interface EmitRequest {
+  readonly image: Image;
+  readonly profile: ImageProfile;
+  readonly flow: Flow;
+  readonly superblocks: readonly LoweredSuperblock[];
+  /** Original paths by head. */
+  readonly paths: ReadonlyMap<Addr, readonly Addr[]>;
+  /** Heads emitted in their identity form. */
+  readonly identity: ReadonlySet<Addr>;
+  /** Heads that original code may enter. */
+  readonly entered: (head: Addr) => boolean;
+  /** A register dead at an address. */
+  readonly deadAt: (address: Addr) => Reg | undefined;
+  /** Assumptions that may be made. */
+  readonly allowed: ReadonlySet<AssumptionId>;
+  /** Assumptions that earlier storeys have made. */
+  readonly assumed: ReadonlySet<AssumptionId>;
+}
+
+export interface Emitted {
+  readonly bytes: Uint8Array;
+  readonly map: AddressMapData;
+  readonly layout: Layout;
+  readonly bytesAdded: ByteCount;
+  /** Superblocks left out because an exit could not reach far enough. */
+  readonly leftOut: readonly Addr[];
+  /** Heads that original code may enter but that could not be patched. */
+  readonly unpatched: readonly Addr[];
+}
+
+export function emit(request: EmitRequest): Emitted {
+  const { image, profile, flow, allowed } = request;
+  const address = nextSegmentAddress(image);
+  let superblocks = [...request.superblocks];
+  const leftOut: Addr[] = [];
+  let layout: Layout;
+  for (;;) {
+    try {
+      layout = layOut(place(superblocks), address);
+    } catch (error) {
+      if (!(error instanceof OutOfReach)) throw error;
+      leftOut.push(error.head);
+      superblocks = superblocks.filter((lowered) => lowered.head !== error.head);
+      continue;
+    }
+    // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass it.
+    const unserved = unservedCalls(image, layout, address);
+    if (unserved.size === 0) break;
+    leftOut.push(...unserved);
+    superblocks = superblocks.filter((lowered) => !unserved.has(lowered.head));
+  }
+
+  const assumed = new Set<AssumptionId>(request.assumed);
+  const evidence = gatherEvidence(image, profile);
+  const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
+  const kept = new Set<Addr>();
+  for (const { lowered } of layout.superblocks) {
+    for (const stub of lowered.stubs) if (stub.to !== undefined && !startOf.has(stub.to)) kept.add(stub.to);
+    if (lowered.final.to !== undefined && !startOf.has(lowered.final.to)) kept.add(lowered.final.to);
+  }
+  const patches = makePatches(
+    layout.superblocks
+      .filter((placed) => request.entered(placed.lowered.head))
+      .map((placed) => ({
+        head: placed.lowered.head,
+        target: placed.start,
+        scratch: request.deadAt(placed.lowered.head),
+      })),
+    codeOf(image),
+    evidence,
+    kept,
+    !allowed.has('A2'),
+  );
+  if (patches.assumed) assumed.add('A2');
+  if (patches.patches.length > 0) assumed.add('A5');
+  const tables = allowed.has('A4') ? retarget(findTables(image, flow, evidence), (head) => startOf.get(head)) : [];
+  if (tables.length > 0) assumed.add('A4');
+
+  const sites = callSites(layout);
+  const unwind = unwindTables(image, sites, alignEight(address + layout.bytes.length));
+  const all: Patch[] = [...patches.patches, ...tables];
+  const map: AddressMapData = {
+    version: 1,
+    original: image.hash,
+    originalEnd: image.end,
+    superblocks: layout.superblocks.map((placed) => ({
+      head: placed.lowered.head,
+      start: placed.start,
+      end: placed.end,
+      stubs: placed.stubs.filter((stub) => stub !== undefined).map((stub) => [stub.start, stub.end] as const),
+      path: request.paths.get(placed.lowered.head) ?? [],
+      count: Math.round(placed.lowered.count),
+      identity: request.identity.has(placed.lowered.head),
+    })),
+    returns: sites.map((site) => [site.returnAddress, site.originalReturnAddress] as const),
+    patches: [...all, ...unwind.patches].map((patch) => [patch.address, patch.bytes.length] as const),
+    retargeted: [],
+    assumptions: [...assumed].sort(),
+  };
+  const names = new Map(image.symbols.filter((symbol) => symbol.kind === 'function').map((s) => [s.address, s.name]));
+  const bytes = addSegment(image, {
+    address,
+    code: layout.bytes,
+    patches: all,
+    map: encodeMap(map),
+    ...(unwind.bytes.length > 0 && { unwind }),
+    symbols: layout.superblocks.map((placed) => ({
+      name: `${names.get(placed.lowered.head) ?? `x${placed.lowered.head.toString(16)}`}.isoform`,
+      address: placed.start,
+      size: placed.end - placed.start,
+    })),
+  });
+  return {
+    bytes,
+    map,
+    layout,
+    bytesAdded: bytes.length - image.bytes.length,
+    leftOut,
+    unpatched: patches.left,
+  };
+}
+
+const alignEight = (address: Addr): Addr => Math.ceil(address / 8) * 8;
+
+const callSites = (layout: Layout) =>
+  layout.superblocks
+    .filter((placed) => placed.returnAddress !== undefined)
+    .map((placed) => ({ returnAddress: placed.returnAddress!, originalReturnAddress: placed.lowered.final.to! }));
+
+/** Heads of superblocks whose calls got no frame description though the original's have one. */
+function unservedCalls(image: Image, layout: Layout, address: Addr): Set<Addr> {
+  const { unserved } = unwindTables(image, callSites(layout), alignEight(address + layout.bytes.length));
+  const bad = new Set(unserved.map((site) => site.returnAddress));
+  return new Set(
+    layout.superblocks
+      .filter((placed) => placed.returnAddress !== undefined && bad.has(placed.returnAddress))
+      .map((placed) => placed.lowered.head),
+  );
+}

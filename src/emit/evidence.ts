@@ -1,0 +1,111 @@
+/**
+ * Evidence of where code is entered: addresses that something in the image can jump to. A patch may cover several instructions
+ * only if none but the first is among them. Too many entries cost patches, too few would cost correctness (assumption A2).
+ */
+import type { Addr } from '../base/units.ts';
+import { evaluate } from '../domain/concrete.ts';
+import { facts } from '../domain/record.ts';
+import type { Image } from '../elf/image.ts';
+import { pcRelativeAddress } from '../isa/idioms.ts';
+import type { Insn } from '../isa/row.ts';
+import { codeOf } from '../profile/code.ts';
+import type { ImageProfile } from '../profile/profile.ts';
+
+export interface Evidence {
+  /** Something may jump to this address. */
+  entered(address: Addr): boolean;
+  /** Constants that instructions make and that lie in the image's data: where tables may begin. Rising. */
+  readonly dataAddresses: readonly { readonly address: Addr; readonly pc: Addr }[];
+}
+
+export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
+  const code = codeOf(image);
+  const entries = new Set<Addr>();
+  const dataAddresses: { address: Addr; pc: Addr }[] = [];
+  const isCode = (address: number) => (address & 1) === 0 && code.isExecutable(address);
+  const inData = (address: number) =>
+    image.segments.some((segment) => address >= segment.address && address < segment.address + segment.bytes.length);
+
+  const note = (value: number, pc: Addr) => {
+    if (isCode(value)) entries.add(value);
+    if (inData(value)) dataAddresses.push({ address: value, pc });
+  };
+  for (const { start, end } of code.ranges) {
+    // Constants made by an upper part and an addition, in straight-line code: register -> value so far.
+    const made = new Map<number, bigint>();
+    for (let pc = start; pc < end; ) {
+      const insn = code.insnAt(pc);
+      if (insn === undefined) {
+        made.clear();
+        pc += 2;
+        continue;
+      }
+      trackConstant(insn, pc, made, (value) => note(Number(value), pc));
+      const { control, writes } = facts(insn);
+      if (control === 'branch' || control === 'jump') entries.add(pc + insn.imm);
+      if (control === 'syscall' || control === 'trap') entries.add(pc + insn.size);
+      if ((control === 'jump' || control === 'indirect') && writes !== undefined) entries.add(pc + insn.size);
+      if (control === 'indirect' || control === 'jump') made.clear();
+      pc += insn.size;
+    }
+  }
+  for (const symbol of image.symbols) if (symbol.kind !== 'object') entries.add(symbol.address);
+  entries.add(image.entry);
+  for (const segment of image.segments) {
+    const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
+    const first = (8 - (segment.address % 8)) % 8;
+    for (let at = first; at + 8 <= segment.bytes.length; at += 8) {
+      const high = view.getUint32(at + 4, true);
+      if (high !== 0) continue;
+      const value = view.getUint32(at, true);
+      if (isCode(value)) entries.add(value);
+    }
+  }
+  // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code.
+  for (const { address } of dataAddresses)
+    for (const relative of [true, false])
+      for (const target of readTable(image, address, 4, relative ? address : 0)) entries.add(target);
+  for (const { to } of profile.transfers) entries.add(to);
+  for (const { at } of profile.starts) entries.add(at);
+  dataAddresses.sort((a, b) => a.address - b.address || a.pc - b.pc);
+  return { entered: (address) => entries.has(address), dataAddresses };
+}
+
+/** Follows constants through straight-line code: upper immediates, pc-relative or not, and additions to them. */
+function trackConstant(insn: Insn, pc: Addr, made: Map<number, bigint>, found: (value: bigint) => void): void {
+  const fact = facts(insn);
+  const base = insn.rs1 === 0 ? 0n : made.get(insn.rs1);
+  const relative = pcRelativeAddress(insn, pc);
+  if (relative !== undefined) {
+    made.set(insn.rd, BigInt(relative));
+    found(BigInt(relative));
+    return;
+  }
+  if (fact.writes === undefined) return;
+  const operandsKnown = fact.reads.length === 0 || (fact.reads.length === 1 && base !== undefined);
+  const value = fact.pure && operandsKnown ? evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) }) : undefined;
+  if (value === undefined || insn.row.operands.includes('rs2')) made.delete(fact.writes);
+  else {
+    made.set(fact.writes, value);
+    if (value < 2n ** 48n) found(value);
+  }
+}
+
+/**
+ * Reads a table of code addresses: entries of `width` bytes, relative to `base` (0: absolute), as long as they lead into code.
+ * @returns the targets, in order
+ */
+export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr, most = 1024): Addr[] {
+  const code = codeOf(image);
+  const segment = image.segments.find((s) => at >= s.address && at < s.address + s.bytes.length);
+  if (segment === undefined) return [];
+  const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
+  const targets: Addr[] = [];
+  for (let offset = at - segment.address; offset + width <= segment.bytes.length && targets.length < most; offset += width) {
+    const entry = width === 8 ? Number(view.getBigInt64(offset, true)) : view.getInt32(offset, true);
+    const target = base + entry;
+    if (entry === 0 || (target & 1) !== 0 || !code.isExecutable(target) || code.insnAt(target) === undefined) break;
+    targets.push(target);
+  }
+  return targets;
+}

@@ -1,0 +1,369 @@
+/**
+ * Gives every item an address and bytes. Sizes depend on distances and distances on sizes: everything starts at its shortest form
+ * and only ever grows, until all of it reaches (the usual relaxation of assemblers; it ends because nothing shrinks).
+ */
+import { internal } from '../base/errors.ts';
+import type { Addr, Reg } from '../base/units.ts';
+import { compress, encodeBytes } from '../isa/encode.ts';
+import {
+  addImmediateInsn,
+  addPcInsn,
+  invertBranch,
+  jumpInsn,
+  jumpRegisterInsn,
+  reachesBranch,
+  reachesJump,
+  splitDistance,
+} from '../isa/idioms.ts';
+import type { Insn } from '../isa/row.ts';
+import type { Item, LoweredSuperblock } from '../lower/item.ts';
+import { fitsSigned } from '../base/bits.ts';
+
+/** A line of superblocks in the order they are placed; the stubs of a group stand behind its lines. */
+export type Group = readonly LoweredSuperblock[];
+
+export interface PlacedInsn {
+  readonly address: Addr;
+  readonly size: number;
+  /** The original instruction it stands for; undefined for what isoform added. */
+  readonly pc: Addr | undefined;
+}
+
+export interface PlacedSuperblock {
+  readonly lowered: LoweredSuperblock;
+  readonly start: Addr;
+  /** First address behind the line. */
+  readonly end: Addr;
+  /** Its stubs: where each begins and ends; undefined where the branch leads straight on. */
+  readonly stubs: readonly ({ readonly start: Addr; readonly end: Addr } | undefined)[];
+  /** The optimized return address of its final call, if it ends in one. */
+  readonly returnAddress: Addr | undefined;
+  readonly insns: readonly PlacedInsn[];
+}
+
+export interface Layout {
+  readonly bytes: Uint8Array;
+  readonly superblocks: readonly PlacedSuperblock[];
+}
+
+/** Thrown when an exit has no register to jump far with: the superblock must be left out. */
+export class OutOfReach extends Error {
+  readonly head: Addr;
+  constructor(head: Addr) {
+    super(`an exit of superblock 0x${head.toString(16)} reaches no further than a jump`);
+    this.head = head;
+  }
+}
+
+/** A place that may move: an address fixed beforehand, or an atom's. */
+type Place = { readonly fixed: Addr } | { readonly atom: number };
+
+interface Atom {
+  kind: 'fixed' | 'branch' | 'escape' | 'jump' | 'call' | 'address' | 'high' | 'low' | 'mark';
+  size: number;
+  insn?: Insn;
+  place?: Place;
+  /** branch: where to go instead when the near place is out of reach. */
+  far?: { stub: StubState; owner: number };
+  scratch?: Reg | undefined;
+  reg?: Reg;
+  base?: number;
+  /** high: the address its first user wants. */
+  wants?: Addr;
+  /** high: the atoms that use it. */
+  lows?: Atom[];
+  address?: Addr;
+  pc?: Addr | undefined;
+  owner: number;
+}
+
+interface StubState {
+  needed: boolean;
+  first: number;
+  last: number;
+}
+
+/**
+ * @param at where the first byte will be
+ * @throws OutOfReach
+ */
+export function layOut(groups: readonly Group[], at: Addr): Layout {
+  const order = groups.flat();
+  const atoms: Atom[] = [];
+  const startAtom = new Map<Addr, number>();
+  const owners: { start: number; end: number; stubs: StubState[] }[] = [];
+  const stubStates = order.map((lowered) =>
+    lowered.stubs.map(() => ({ needed: false, first: -1, last: -1 }) as StubState),
+  );
+  const heads = new Set(order.map((lowered) => lowered.head));
+  const highs = new Map<string, number>();
+  const pendingPlaces: { atom: Atom; to: Addr }[] = [];
+  const push = (atom: Atom): number => atoms.push(atom) - 1;
+  const leadTo = (atom: Atom, to: Addr) => {
+    if (heads.has(to)) pendingPlaces.push({ atom, to });
+    else atom.place = { fixed: to };
+    push(atom);
+  };
+  const stubPlaces: { atom: Atom; stub: StubState }[] = [];
+
+  const pushItem = (item: Item, owner: number, lowered: LoweredSuperblock) => {
+    switch (item.kind) {
+      case 'insn':
+        push({ kind: 'fixed', size: item.insn.size, insn: item.insn, pc: item.pc, owner });
+        break;
+      case 'branch':
+      case 'escape': {
+        const stub = lowered.stubs[item.stub]!;
+        const state = stubStates[owner]![item.stub]!;
+        const atom: Atom = {
+          kind: item.kind,
+          size: item.kind === 'branch' ? 2 : 4,
+          insn: item.insn,
+          pc: item.pc,
+          owner,
+          far: { stub: state, owner },
+        };
+        if (item.kind === 'branch' && stub.items.length === 0 && stub.to !== undefined && heads.has(stub.to))
+          pendingPlaces.push({ atom, to: stub.to });
+        else {
+          state.needed = true;
+          stubPlaces.push({ atom, stub: state });
+        }
+        push(atom);
+        break;
+      }
+      case 'call':
+        leadTo({ kind: 'call', size: 4, reg: item.link, pc: item.pc, owner }, item.to);
+        break;
+      case 'address':
+        push({ kind: 'address', size: 8, reg: item.reg, address: item.address, pc: item.pc, owner });
+        break;
+      case 'high':
+        highs.set(
+          `${owner}:${item.base}`,
+          push({ kind: 'high', size: 4, reg: item.reg, address: item.address, lows: [], pc: item.pc, owner }),
+        );
+        break;
+      case 'low': {
+        const base = highs.get(`${owner}:${item.base}`)!;
+        const low: Atom = { kind: 'low', size: 4, insn: item.insn, base, address: item.address, pc: item.pc, owner };
+        // The upper part is chosen for the first address that is wanted.
+        const { lows } = atoms[base]!;
+        if (lows!.length === 0) atoms[base]!.wants = item.address;
+        lows!.push(low);
+        push(low);
+        break;
+      }
+    }
+  };
+
+  let index = 0;
+  for (const group of groups) {
+    const firstOfGroup = index;
+    group.forEach((lowered, inGroup) => {
+      const owner = index++;
+      const start = push({ kind: 'mark', size: 0, owner });
+      startAtom.set(lowered.head, start);
+      const next = group[inGroup + 1]?.head;
+      const { final } = lowered;
+      const last = lowered.line.at(-1);
+      const flip =
+        final.kind === 'goto' && final.flippable && final.to !== next && last?.kind === 'branch' && heads.has(final.to!);
+      for (const item of flip ? lowered.line.slice(0, -1) : lowered.line) pushItem(item, owner, lowered);
+      if (flip) {
+        // The hot way on becomes the branch; the exit falls through into what was its stub.
+        const stub = lowered.stubs[last.stub]!;
+        const atom: Atom = { kind: 'branch', size: 2, insn: invertBranch(last.insn), pc: last.pc, owner };
+        pendingPlaces.push({ atom, to: final.to! });
+        push(atom);
+        for (const item of stub.items) pushItem(item, owner, lowered);
+        if (stub.to !== undefined && stub.to !== next)
+          leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
+      } else if (final.kind !== 'indirect' && final.to !== undefined && final.to !== next)
+        leadTo({ kind: 'jump', size: 2, scratch: final.scratch, owner }, final.to);
+      owners.push({ start, end: push({ kind: 'mark', size: 0, owner }), stubs: stubStates[owner]! });
+    });
+    for (let owner = firstOfGroup; owner < index; owner++) {
+      const lowered = order[owner]!;
+      lowered.stubs.forEach((stub, number) => {
+        const state = stubStates[owner]![number]!;
+        state.first = push({ kind: 'mark', size: 0, owner });
+        for (const item of stub.items) pushItem(item, owner, lowered);
+        if (stub.to !== undefined) leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
+        state.last = push({ kind: 'mark', size: 0, owner });
+      });
+    }
+  }
+  for (const { atom, to } of pendingPlaces) atom.place = { atom: startAtom.get(to)! };
+  for (const { atom, stub } of stubPlaces) atom.place = { atom: stub.first };
+
+  /** Atoms of stubs that nothing needs take no room. */
+  const inStub = new Map<number, StubState>();
+  for (const states of stubStates)
+    for (const state of states) for (let atom = state.first; atom <= state.last; atom++) inStub.set(atom, state);
+  const addresses: Addr[] = new Array(atoms.length);
+  const assign = () => {
+    let address = at;
+    atoms.forEach((atom, number) => {
+      addresses[number] = address;
+      if (inStub.get(number)?.needed !== false) address += atom.size;
+    });
+    return address;
+  };
+  const placeOf = (place: Place): Addr => ('fixed' in place ? place.fixed : addresses[place.atom]!);
+
+  let end = assign();
+  for (;;) {
+    let changed = false;
+    atoms.forEach((atom, number) => {
+      if (inStub.get(number)?.needed === false) return;
+      const need = sizeNeeded(atom, addresses[number]!, placeOf);
+      if (need === 'stub') {
+        atom.far!.stub.needed = true;
+        atom.place = { atom: atom.far!.stub.first };
+        changed = true;
+      } else if (need === 'none') throw new OutOfReach(order[atom.owner]!.head);
+      else if (need > atom.size) {
+        atom.size = need;
+        changed = true;
+      }
+    });
+    if (!changed) break;
+    end = assign();
+  }
+
+  const bytes = new Uint8Array(end - at);
+  const insns: PlacedInsn[][] = order.map(() => []);
+  atoms.forEach((atom, number) => {
+    if (inStub.get(number)?.needed === false || atom.size === 0) return;
+    let offset = addresses[number]! - at;
+    for (const insn of encodeAtom(atom, addresses[number]!, placeOf, atoms, addresses)) {
+      bytes.set(insn, offset);
+      insns[atom.owner]!.push({ address: at + offset, size: insn.length, pc: atom.pc });
+      offset += insn.length;
+    }
+    if (offset - (addresses[number]! - at) !== atom.size)
+      throw internal(`an item of ${atom.size} bytes was encoded in ${offset - (addresses[number]! - at)}`);
+  });
+  return {
+    bytes,
+    superblocks: owners.map(({ start, end: last, stubs }, owner) => {
+      const lowered = order[owner]!;
+      const list = insns[owner]!.sort((a, b) => a.address - b.address);
+      const call = lowered.final.kind === 'call' ? lastCall(addresses, atoms, owner, owners[owner]!) : undefined;
+      return {
+        lowered,
+        start: addresses[start]!,
+        end: addresses[last]!,
+        stubs: stubs.map((state) =>
+          state.needed ? { start: addresses[state.first]!, end: addresses[state.last]! } : undefined,
+        ),
+        returnAddress: call,
+        insns: list,
+      };
+    }),
+  };
+}
+
+/** The address behind a superblock's final call: its last instruction, but for a jump to a return point placed elsewhere. */
+function lastCall(
+  addresses: readonly Addr[],
+  atoms: readonly Atom[],
+  owner: number,
+  range: { start: number; end: number },
+): Addr {
+  for (let number = range.end - 1; number > range.start; number--) {
+    const atom = atoms[number]!;
+    if (atom.kind === 'jump' || atom.owner !== owner) continue;
+    return addresses[number]! + atom.size;
+  }
+  throw internal('a superblock that calls has no call');
+}
+
+const compressed = (insn: Insn): boolean => compress(insn) !== undefined;
+
+function sizeNeeded(
+  atom: Atom,
+  address: Addr,
+  placeOf: (place: Place) => Addr,
+): number | 'stub' | 'none' {
+  switch (atom.kind) {
+    case 'branch': {
+      const distance = placeOf(atom.place!) - address;
+      if (compressed({ ...atom.insn!, imm: distance })) return 2;
+      if (reachesBranch(distance)) return 4;
+      if (atom.far !== undefined && !isStubPlace(atom)) return 'stub';
+      return 8;
+    }
+    case 'escape':
+      return 8;
+    case 'jump': {
+      const distance = placeOf(atom.place!) - address;
+      if (compressed(jumpInsn(distance))) return 2;
+      if (reachesJump(distance)) return 4;
+      return atom.scratch === undefined ? 'none' : 8;
+    }
+    case 'call': {
+      const distance = placeOf(atom.place!) - address;
+      return reachesJump(distance) ? 4 : 8;
+    }
+    case 'high': {
+      const high = splitDistance((atom.wants ?? atom.address!) - address).high;
+      return atom.lows!.every((low) => fitsSigned(low.address! - (address + high), 12)) ? 4 : 8;
+    }
+    default:
+      return atom.size;
+  }
+}
+
+const isStubPlace = (atom: Atom): boolean =>
+  atom.place !== undefined && 'atom' in atom.place && atom.place.atom === atom.far?.stub.first;
+
+function encodeAtom(
+  atom: Atom,
+  address: Addr,
+  placeOf: (place: Place) => Addr,
+  atoms: readonly Atom[],
+  addresses: readonly Addr[],
+): Uint8Array[] {
+  const wide = (insn: Insn) => encodeBytes({ ...insn, size: 4 }, false);
+  const pair = (reg: Reg, target: Addr, second: (low: number) => Insn): Uint8Array[] => {
+    const { high, low } = splitDistance(target - address);
+    return [wide(addPcInsn(reg, high)), wide(second(low))];
+  };
+  switch (atom.kind) {
+    case 'fixed':
+      return [encodeBytes(atom.insn!, atom.size === 2)];
+    case 'branch': {
+      const distance = placeOf(atom.place!) - address;
+      if (atom.size <= 4) return [encodeBytes({ ...atom.insn!, imm: distance }, atom.size === 2)];
+      return [wide({ ...invertBranch(atom.insn!), imm: 8 }), wide(jumpInsn(distance - 4))];
+    }
+    case 'escape':
+      return [wide({ ...atom.insn!, imm: 8 }), wide(jumpInsn(placeOf(atom.place!) - address - 4))];
+    case 'jump': {
+      const target = placeOf(atom.place!);
+      if (atom.size <= 4) return [encodeBytes(jumpInsn(target - address), atom.size === 2)];
+      return pair(atom.scratch!, target, (low) => jumpRegisterInsn(atom.scratch!, low));
+    }
+    case 'call': {
+      const target = placeOf(atom.place!);
+      if (atom.size === 4) return [wide(jumpInsn(target - address, atom.reg!))];
+      return pair(atom.reg!, target, (low) => jumpRegisterInsn(atom.reg!, low, atom.reg!));
+    }
+    case 'address':
+      return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
+    case 'high':
+      if (atom.size === 8)
+        return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
+      return [wide(addPcInsn(atom.reg!, splitDistance((atom.wants ?? atom.address!) - address).high))];
+    case 'low': {
+      const base = atoms[atom.base!]!;
+      const baseAt = addresses[atom.base!]!;
+      const held = base.size === 8 ? base.address! : baseAt + splitDistance((base.wants ?? base.address!) - baseAt).high;
+      return [wide({ ...atom.insn!, imm: atom.address! - held })];
+    }
+    case 'mark':
+      return [];
+  }
+}

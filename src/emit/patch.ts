@@ -1,0 +1,86 @@
+/**
+ * Patches: jumps written over original heads, so that original code enters the superblocks. A jump over a single four-byte
+ * instruction needs no evidence; one that covers more is made only where nothing is known to enter what lies behind the first
+ * instruction (assumption A2).
+ */
+import { type Addr, type Reg } from '../base/units.ts';
+import { encodeBytes } from '../isa/encode.ts';
+import { addPcInsn, jumpInsn, jumpRegisterInsn, reachesJump, splitDistance } from '../isa/idioms.ts';
+import type { Patch } from '../elf/write.ts';
+import type { InsnSource } from '../superblock/flow.ts';
+import type { Evidence } from './evidence.ts';
+
+export interface PatchRequest {
+  readonly head: Addr;
+  /** The superblock's address. */
+  readonly target: Addr;
+  /** A register dead at the head, for targets out of a jump's reach. */
+  readonly scratch: Reg | undefined;
+}
+
+export interface Patches {
+  readonly patches: readonly Patch[];
+  /** Some patch covers more than one instruction. */
+  readonly assumed: boolean;
+  /** Heads that could not be patched. */
+  readonly left: readonly Addr[];
+}
+
+/**
+ * @param kept addresses of original instructions that optimized code itself leads to
+ * @param cautious make only patches that need no evidence
+ */
+export function makePatches(
+  requests: readonly PatchRequest[],
+  code: InsnSource,
+  evidence: Evidence,
+  kept: ReadonlySet<Addr>,
+  cautious: boolean,
+): Patches {
+  const patches: Patch[] = [];
+  const left: Addr[] = [];
+  const heads = new Set(requests.map((request) => request.head));
+  let assumed = false;
+  let covered = 0;
+  for (const { head, target, scratch } of [...requests].sort((a, b) => a.head - b.head)) {
+    const bytes = entryJump(head, target, scratch);
+    const first = code.insnAt(head);
+    if (bytes === undefined || first === undefined || head < covered) {
+      left.push(head);
+      continue;
+    }
+    if (first.size < bytes.length) {
+      const safe = !cautious && nothingEnters(head, bytes.length, code, (at) => evidence.entered(at) || kept.has(at) || heads.has(at));
+      if (!safe) {
+        left.push(head);
+        continue;
+      }
+      assumed = true;
+    }
+    patches.push({ address: head, bytes });
+    covered = head + bytes.length;
+  }
+  return { patches, assumed, left };
+}
+
+function entryJump(head: Addr, target: Addr, scratch: Reg | undefined): Uint8Array | undefined {
+  const distance = target - head;
+  if (reachesJump(distance)) return encodeBytes(jumpInsn(distance), false);
+  if (scratch === undefined) return undefined;
+  const { high, low } = splitDistance(distance);
+  const bytes = new Uint8Array(8);
+  bytes.set(encodeBytes({ ...addPcInsn(scratch, high), size: 4 }, false));
+  bytes.set(encodeBytes({ ...jumpRegisterInsn(scratch, low), size: 4 }, false), 4);
+  return bytes;
+}
+
+/** True if no instruction that begins behind the head and within the patch can be entered, and all of them are known code. */
+function nothingEnters(head: Addr, size: number, code: InsnSource, entered: (at: Addr) => boolean): boolean {
+  for (let at = head; at < head + size; ) {
+    if (at > head && entered(at)) return false;
+    const insn = code.insnAt(at);
+    if (insn === undefined) return false;
+    at += insn.size;
+  }
+  return true;
+}

@@ -1,0 +1,68 @@
+/** The checker: what must hold of every superblock. It runs after every pass, always. */
+import { internal } from '../base/errors.ts';
+import { hex } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
+import { homeRuleViolation } from './homes.ts';
+import { type Exit, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
+
+/** The ops whose effects others can see, as text: a pass may drop none of them but a load nobody needs, and reorder none. */
+const effectsOf = (superblock: Superblock): string[] =>
+  superblock.ops
+    .filter((op) => {
+      const fact = facts(op.insn);
+      return fact.store !== undefined || fact.ordered || fact.accrues;
+    })
+    .map((op) => `${op.id}:${op.insn.row.name}`);
+
+/**
+ * Throws an internal error naming the pass if the superblock is malformed, or if it lost or reordered effects.
+ * @param before what it was made from, if anything
+ */
+export function checkSuperblock(superblock: Superblock, by: string, before?: Superblock): void {
+  const fail = (what: string): never => {
+    throw internal(`${by} broke superblock ${hex(superblock.head)}: ${what}`, superblock.head);
+  };
+  const defined = new Set<number>();
+  const seen = (value: Value, where: string, also?: ReadonlySet<number>) => {
+    if (value.kind === 'op' && !defined.has(value.id) && !also?.has(value.id))
+      fail(`${where} uses ${keyOf(value)}, which is not defined there`);
+    if (value.kind === 'head' && value.reg === 0) fail(`${where} uses x0 as a register`);
+  };
+  const checkExit = (exit: Exit, where: string) => {
+    const own = new Set<number>();
+    for (const op of exit.sunk) {
+      if (!facts(op.insn).pure) fail(`${where} has sunk %${op.id}, which is not pure`);
+      for (const value of operandsOf(op)) seen(value, `sunk %${op.id}`, own);
+      own.add(op.id);
+    }
+    for (const [reg, value] of exit.snapshot) {
+      if (reg === 0) fail(`${where} has x0 in its snapshot`);
+      seen(value, where, own);
+    }
+  };
+  const check = (op: Op) => {
+    for (const value of operandsOf(op)) seen(value, `%${op.id}`);
+    const control = facts(op.insn).control;
+    if (control === 'branch' && (op.exit === undefined || op.leaves === undefined)) fail(`branch %${op.id} has no exit`);
+    if (control === 'indirect' && (op.expect === undefined || op.exit === undefined)) fail(`%${op.id} is no guard`);
+    if (control === 'syscall' || control === 'trap') fail(`%${op.id} must not be inside a superblock`);
+    if (op.exit !== undefined) checkExit(op.exit, `the exit of %${op.id}`);
+    if (defined.has(op.id)) fail(`%${op.id} is defined twice`);
+    if (facts(op.insn).writes !== undefined) defined.add(op.id);
+  };
+  superblock.ops.forEach(check);
+  const { final } = superblock;
+  if (final.kind !== 'goto' && final.op === undefined) fail('its final transfer is missing');
+  if ((final.kind === 'call') !== (final.link !== undefined)) fail('link and call do not match');
+  if (final.op !== undefined) for (const value of operandsOf(final.op)) seen(value, 'the final transfer');
+  checkExit(final.exit, 'the final exit');
+  const homeless = homeRuleViolation(superblock);
+  if (homeless !== undefined) fail(homeless);
+  if (before !== undefined) {
+    if (before.head !== superblock.head) fail('its head changed');
+    const old = effectsOf(before);
+    const now = effectsOf(superblock);
+    if (old.length !== now.length || old.some((effect, index) => effect !== now[index]))
+      fail(`effects changed from ${old.join(' ')} to ${now.join(' ')}`);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The profiled flow that trace selection walks: executed blocks with their terminators, exact edge counts both ways, and which
+ * edges retreat (close a loop). A call's block also leads to its return point, as one step over the callee.
+ */
+import type { Addr, InsnCount } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
+import type { Control, Insn } from '../isa/row.ts';
+import type { EdgeKind, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
+
+/** Where decoded instructions come from. */
+export interface InsnSource {
+  insnAt(address: Addr): Insn | undefined;
+}
+
+export interface FlowBlock {
+  readonly start: Addr;
+  readonly end: Addr;
+  readonly count: InsnCount;
+  readonly insns: readonly { readonly pc: Addr; readonly insn: Insn }[];
+  /** The last instruction's way out; 'none' where the block only runs into the next. */
+  readonly control: Control;
+  /** The last instruction links (a call). */
+  readonly links: boolean;
+  /** Outgoing edges, hottest first. */
+  readonly out: readonly ProfiledEdge[];
+  /** Incoming edges, hottest first. */
+  readonly into: readonly ProfiledEdge[];
+  /** Contains an LR or SC: such code runs only in the original text, so that no reservation is ever cut. */
+  readonly reserved: boolean;
+}
+
+export interface Flow {
+  readonly blocks: ReadonlyMap<Addr, FlowBlock>;
+  /** Blocks by falling count, then rising address. */
+  readonly hottest: readonly FlowBlock[];
+  /** Instructions retired in all blocks. */
+  readonly instructions: InsnCount;
+  /** The block that calls and whose return point this is. */
+  readonly callBefore: ReadonlyMap<Addr, FlowBlock>;
+  /** True if the edge closes a loop (its target is an ancestor in a depth-first walk that prefers hot edges). */
+  retreats(from: Addr, to: Addr): boolean;
+  /** Count of transfers from a block (by start) to an address. */
+  edgeCount(from: Addr, to: Addr): InsnCount;
+}
+
+const byCount = (a: { count: number; to: number; from: number }, b: { count: number; to: number; from: number }) =>
+  b.count - a.count || a.to - b.to || a.from - b.from;
+
+const WITHIN: ReadonlySet<EdgeKind> = new Set(['fall', 'taken', 'jump', 'indirect', 'syscall']);
+
+export function makeFlow(
+  profiled: { blocks: readonly ProfiledBlock[]; edges: readonly ProfiledEdge[] },
+  code: InsnSource,
+): Flow {
+  const out = new Map<Addr, ProfiledEdge[]>();
+  const into = new Map<Addr, ProfiledEdge[]>();
+  const push = (map: Map<Addr, ProfiledEdge[]>, at: Addr, edge: ProfiledEdge) => {
+    const list = map.get(at);
+    if (list === undefined) map.set(at, [edge]);
+    else list.push(edge);
+  };
+  for (const edge of profiled.edges) {
+    push(out, edge.from, edge);
+    push(into, edge.to, edge);
+  }
+  const blocks = new Map<Addr, FlowBlock>();
+  const callBefore = new Map<Addr, FlowBlock>();
+  let instructions = 0;
+  for (const block of profiled.blocks) {
+    const insns: { pc: Addr; insn: Insn }[] = [];
+    let reserved = false;
+    for (let pc = block.start; pc < block.end; ) {
+      const insn = code.insnAt(pc);
+      if (insn === undefined) break;
+      const fact = facts(insn);
+      // An atomic that only loads or only stores is half of an LR..SC pair.
+      if (fact.ordered && (fact.load === undefined) !== (fact.store === undefined)) reserved = true;
+      insns.push({ pc, insn });
+      pc += insn.size;
+    }
+    const last = insns.at(-1);
+    if (last === undefined) continue;
+    const fact = facts(last.insn);
+    const made: FlowBlock = {
+      start: block.start,
+      end: block.end,
+      count: block.count,
+      insns,
+      control: fact.control,
+      links: (fact.control === 'jump' || fact.control === 'indirect') && last.insn.rd !== 0,
+      out: (out.get(block.start) ?? []).sort(byCount),
+      into: (into.get(block.start) ?? []).sort(byCount),
+      reserved,
+    };
+    blocks.set(block.start, made);
+    if (made.links) callBefore.set(made.end, made);
+    instructions += block.count * insns.length;
+  }
+  const hottest = [...blocks.values()].sort((a, b) => b.count - a.count || a.start - b.start);
+  const retreating = findRetreating(blocks, hottest);
+  return {
+    blocks,
+    hottest,
+    instructions,
+    callBefore,
+    retreats: (from, to) => retreating.has(`${from}>${to}`),
+    edgeCount: (from, to) => {
+      let sum = 0;
+      for (const edge of blocks.get(from)?.out ?? []) if (edge.to === to) sum += edge.count;
+      return sum;
+    },
+  };
+}
+
+/** Successors within the function; a call steps over its callee. */
+function successors(block: FlowBlock): Addr[] {
+  const next = block.out.filter((edge) => WITHIN.has(edge.kind)).map((edge) => edge.to);
+  if (block.links) next.push(block.end);
+  return next;
+}
+
+function findRetreating(blocks: ReadonlyMap<Addr, FlowBlock>, hottest: readonly FlowBlock[]): Set<string> {
+  const retreating = new Set<string>();
+  const state = new Map<Addr, 'open' | 'done'>();
+  const visit = (root: FlowBlock) => {
+    const stack: { block: FlowBlock; next: Addr[] }[] = [{ block: root, next: successors(root) }];
+    state.set(root.start, 'open');
+    while (stack.length > 0) {
+      const top = stack.at(-1)!;
+      const to = top.next.shift();
+      if (to === undefined) {
+        state.set(top.block.start, 'done');
+        stack.pop();
+        continue;
+      }
+      const block = blocks.get(to);
+      if (block === undefined) continue;
+      const seen = state.get(to);
+      if (seen === 'open') retreating.add(`${top.block.start}>${to}`);
+      else if (seen === undefined) {
+        state.set(to, 'open');
+        stack.push({ block, next: successors(block) });
+      }
+    }
+  };
+  // Functions first, from where control enters them, so that loops are found from their headers; then whatever is left.
+  for (const block of [...hottest].sort((a, b) => a.start - b.start))
+    if (block.into.length === 0 || block.into.some((edge) => edge.kind === 'call' || edge.kind === 'indirect-call'))
+      if (!state.has(block.start)) visit(block);
+  for (const block of hottest) if (!state.has(block.start)) visit(block);
+  return retreating;
+}

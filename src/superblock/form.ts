@@ -1,0 +1,135 @@
+/**
+ * The superblock form: a straight line of real instructions in SSA form, with a snapshot at every exit. There is no other
+ * intermediate language; the IR of a same-ISA optimizer is the ISA (LuaJIT's trace IR with snapshots, over real instructions).
+ *
+ * At the head the state is the identity: each register in its own place. An operand is a value: a register at the head, an
+ * op's result, or a constant. Memory is one chain of versions, which is the order of the line: loads, stores and ordered
+ * instructions are never reordered against one another. All of this is immutable: a pass builds a new superblock.
+ */
+import { type Addr, type InsnCount, REG_COUNT, type Reg, regName } from '../base/units.ts';
+import type { Insn } from '../isa/row.ts';
+
+export type Value =
+  /** What the register held at the head. Never x0, which is the constant 0. */
+  | { readonly kind: 'head'; readonly reg: Reg }
+  /** The result of the op with this id. */
+  | { readonly kind: 'op'; readonly id: number }
+  /** A constant, unsigned 64 bits. */
+  | { readonly kind: 'const'; readonly value: bigint }
+  /** An address within the image, as linked; at run time the load bias is added. */
+  | { readonly kind: 'code'; readonly address: Addr };
+
+/** A set of registers, bit r for register r. */
+export type RegSet = bigint;
+
+export const ALL_REGS: RegSet = (1n << BigInt(REG_COUNT)) - 1n - 1n;
+export const inSet = (set: RegSet, reg: Reg): boolean => ((set >> BigInt(reg)) & 1n) === 1n;
+
+/** Where control leaves, and what the state must be there. */
+export interface Exit {
+  /** The original address control goes to; undefined where the op computes it (jalr). */
+  readonly target: Addr | undefined;
+  /** Registers that differ from the identity. A register not in here must hold what it held at the head. */
+  readonly snapshot: ReadonlyMap<Reg, Value>;
+  /** Registers that matter at the target; of the others nothing is promised. */
+  readonly live: RegSet;
+  /** Ops that only this exit needs (sunk out of the line); they run in its stub, in order. Pure ones only. */
+  readonly sunk: readonly Op[];
+  /** How often it is expected to be taken. */
+  readonly count: InsnCount;
+}
+
+/**
+ * One instruction of the line. `insn` says which; its register fields are hints (insn.rd is the result's home register), its
+ * operands are the values here.
+ *
+ * Control transfers within the line:
+ * - a conditional branch has an `exit`; it leaves when the condition is as `leaves` says;
+ * - a jump along the line (jal with rd = x0) does nothing and has no exit; with rd != x0 it is an inlined call, its result is `link`;
+ * - `expect` on a jalr makes it a guard: it leaves when the computed target is not `expect`; its stub performs the jalr itself.
+ */
+export interface Op {
+  /** Unique within the superblock and kept by passes. */
+  readonly id: number;
+  readonly insn: Insn;
+  /** The original instruction's address. */
+  readonly pc: Addr;
+  readonly rs1?: Value;
+  readonly rs2?: Value;
+  readonly rs3?: Value;
+  readonly exit?: Exit;
+  readonly leaves?: 'taken' | 'untaken';
+  readonly expect?: Addr;
+  /** Of a load: the value it is known to give, a return address that the line itself saved there (assumption A3). */
+  readonly known?: Value;
+}
+
+/** How the line ends. */
+export interface Final {
+  /** goto: on to exit.target. call: a real call; `link` is the original return address. indirect: a jalr that does not link. */
+  readonly kind: 'goto' | 'call' | 'indirect';
+  readonly exit: Exit;
+  /** The jal or jalr that is performed (call, indirect). Its operand is rs1 (jalr). */
+  readonly op: Op | undefined;
+  /** call: the original address behind the call. */
+  readonly link: Addr | undefined;
+}
+
+export interface Superblock {
+  readonly head: Addr;
+  /** Times it is expected to be entered. */
+  readonly count: InsnCount;
+  /** The original path: the addresses of its blocks in order, for reports and for the prover. */
+  readonly path: readonly Addr[];
+  readonly ops: readonly Op[];
+  readonly final: Final;
+}
+
+export const ZERO_VALUE: Value = { kind: 'const', value: 0n };
+export const headValue = (reg: Reg): Value => (reg === 0 ? ZERO_VALUE : { kind: 'head', reg });
+export const opValue = (op: Op): Value => ({ kind: 'op', id: op.id });
+
+/** A key that is equal for equal values. */
+export function keyOf(value: Value): string {
+  switch (value.kind) {
+    case 'head':
+      return regName(value.reg);
+    case 'op':
+      return `%${value.id}`;
+    case 'const':
+      return `${BigInt.asIntN(64, value.value)}`;
+    case 'code':
+      return `code:0x${value.address.toString(16)}`;
+  }
+}
+export const sameValue = (a: Value, b: Value): boolean => keyOf(a) === keyOf(b);
+
+/** The value that a register must hold at an exit. */
+export const wanted = (exit: Exit, reg: Reg): Value => exit.snapshot.get(reg) ?? headValue(reg);
+
+/** The operands of an op that are there. */
+export const operandsOf = (op: Op): Value[] => [op.rs1, op.rs2, op.rs3].filter((value) => value !== undefined);
+
+/** Every exit in order of the line, the final one last, with the op it belongs to. */
+export function exitsOf(superblock: Superblock): { exit: Exit; op: Op | undefined; final: boolean }[] {
+  const exits: { exit: Exit; op: Op | undefined; final: boolean }[] = [];
+  for (const op of superblock.ops) if (op.exit !== undefined) exits.push({ exit: op.exit, op, final: false });
+  exits.push({ exit: superblock.final.exit, op: superblock.final.op, final: true });
+  return exits;
+}
+
+/** A map over every value an exit mentions (snapshot and sunk ops). */
+export function mapExit(exit: Exit, change: (value: Value) => Value): Exit {
+  const snapshot = new Map<Reg, Value>();
+  for (const [reg, value] of exit.snapshot) snapshot.set(reg, change(value));
+  return { ...exit, snapshot, sunk: exit.sunk.map((op) => mapOperands(op, change)) };
+}
+
+export function mapOperands(op: Op, change: (value: Value) => Value): Op {
+  return {
+    ...op,
+    ...(op.rs1 && { rs1: change(op.rs1) }),
+    ...(op.rs2 && { rs2: change(op.rs2) }),
+    ...(op.rs3 && { rs3: change(op.rs3) }),
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * The home rule: a value lives in its home register (a head value in its own register, a result in its instruction's rd), and is
+ * used only while it is there. Lowering then needs no other registers, and a superblock can never run out of them.
+ * Positions: -1 is the head, i is the i-th op, ops.length the final exit. An op reads before it writes.
+ */
+import { REG_COUNT, type Reg } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
+import { inSet, type Op, operandsOf, type Superblock, type Value, wanted } from './form.ts';
+
+export interface Homes {
+  /** The home of a value that has one. */
+  homeOf(value: Value): Reg | undefined;
+  /** True if the value is still in its home when the op at `position` reads (its exit included). Constants always are. */
+  intact(value: Value, position: number): boolean;
+}
+
+export function homesOf(superblock: Superblock): Homes {
+  const positions = new Map<number, number>();
+  const writes: number[][] = Array.from({ length: REG_COUNT }, () => []);
+  superblock.ops.forEach((op, position) => {
+    const home = facts(op.insn).writes;
+    if (home === undefined) return;
+    positions.set(op.id, position);
+    writes[home]!.push(position);
+  });
+  const ops = new Map(superblock.ops.map((op) => [op.id, op]));
+  const homeOf = (value: Value): Reg | undefined => {
+    if (value.kind === 'head') return value.reg;
+    if (value.kind !== 'op') return undefined;
+    const op = ops.get(value.id);
+    return op === undefined ? undefined : facts(op.insn).writes;
+  };
+  return {
+    homeOf,
+    intact(value, position) {
+      if (value.kind === 'const' || value.kind === 'code') return true;
+      const home = homeOf(value);
+      if (home === undefined) return false;
+      const from = value.kind === 'head' ? -1 : positions.get(value.id)!;
+      return from < position && !writes[home]!.some((at) => at > from && at < position);
+    },
+  };
+}
+
+/** Where a value is used: by ops of the line (position), in snapshots or sunk ops of exits (position of the exit). */
+export interface Uses {
+  readonly line: readonly number[];
+  readonly exits: readonly number[];
+  /** The final exit is among them. */
+  readonly final: boolean;
+}
+
+/** Uses of every op's result, by id. A register that is not in a snapshot uses its head value; that is not listed here. */
+export function usesOf(superblock: Superblock): Map<number, Uses> {
+  const uses = new Map<number, { line: number[]; exits: number[]; final: boolean }>();
+  const of = (id: number) => {
+    const known = uses.get(id);
+    if (known !== undefined) return known;
+    const made = { line: [], exits: [], final: false };
+    uses.set(id, made);
+    return made;
+  };
+  const end = superblock.ops.length;
+  const atExit = (values: Iterable<Value>, sunk: readonly Op[], position: number) => {
+    const all = [...values, ...sunk.flatMap(operandsOf)];
+    for (const value of all)
+      if (value.kind === 'op') {
+        const use = of(value.id);
+        use.exits.push(position);
+        if (position === end) use.final = true;
+      }
+  };
+  superblock.ops.forEach((op, position) => {
+    for (const value of operandsOf(op)) if (value.kind === 'op') of(value.id).line.push(position);
+    if (op.exit !== undefined) atExit(op.exit.snapshot.values(), op.exit.sunk, position);
+  });
+  const { final } = superblock;
+  if (final.op !== undefined) for (const value of operandsOf(final.op)) if (value.kind === 'op') of(value.id).line.push(end);
+  atExit(final.exit.snapshot.values(), final.exit.sunk, end);
+  return uses;
+}
+
+/**
+ * Checks the home rule. @returns what breaks it, or undefined. The value a register must hold at an exit must be in some register
+ * there, or be a constant, or be sunk into that exit.
+ */
+export function homeRuleViolation(superblock: Superblock): string | undefined {
+  const homes = homesOf(superblock);
+  const check = (value: Value, position: number, own: ReadonlySet<number>): string | undefined =>
+    (value.kind === 'op' && own.has(value.id)) || homes.intact(value, position)
+      ? undefined
+      : `a value with home ${homes.homeOf(value) ?? '?'} is used at ${position} after its home was overwritten`;
+  const none = new Set<number>();
+  const checkAll = (op: Op | undefined, exit: Superblock['final']['exit'] | undefined, position: number) => {
+    if (op !== undefined)
+      for (const value of operandsOf(op)) {
+        const wrong = check(value, position, none);
+        if (wrong !== undefined) return wrong;
+      }
+    if (exit === undefined) return undefined;
+    const own = new Set(exit.sunk.map((sunk) => sunk.id));
+    for (const sunk of exit.sunk)
+      for (const value of operandsOf(sunk)) {
+        const wrong = check(value, position, own);
+        if (wrong !== undefined) return wrong;
+      }
+    for (let reg = 1; reg < REG_COUNT; reg++)
+      if (inSet(exit.live, reg)) {
+        const wrong = check(wanted(exit, reg), position, own);
+        if (wrong !== undefined) return wrong;
+      }
+    return undefined;
+  };
+  for (const [position, op] of superblock.ops.entries()) {
+    const wrong = checkAll(op, op.exit, position);
+    if (wrong !== undefined) return wrong;
+  }
+  return checkAll(superblock.final.op, superblock.final.exit, superblock.ops.length);
+}

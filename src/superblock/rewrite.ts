@@ -1,0 +1,85 @@
+/** Rewrites that passes share. Each gives a superblock that keeps the home rule, or undefined if there is none. */
+import { F0 } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
+import { mapExit, mapOperands, type Op, type Superblock, sameValue, type Value, ZERO_VALUE } from './form.ts';
+import { homeRuleViolation, homesOf } from './homes.ts';
+
+/** An op that may vanish when nobody needs its result: pure, or an ordinary load (its fault, if any, vanishes with it). */
+export const removable = (op: Op): boolean => {
+  const fact = facts(op.insn);
+  return op.exit === undefined && (fact.pure || (fact.load !== undefined && !fact.ordered && fact.store === undefined));
+};
+
+/** A constant can stand where an op reads a register only if it is 0, which is x0. */
+const canBeOperand = (value: Value): boolean =>
+  value.kind === 'head' || value.kind === 'op' || sameValue(value, ZERO_VALUE);
+
+/** Values of the integer file and of the floating-point file do not stand for one another: an operand says which it reads. */
+function sameFile(superblock: Superblock, op: Op, by: Value): boolean {
+  const float = (facts(op.insn).writes ?? 0) >= F0;
+  const home = homesOf(superblock).homeOf(by);
+  return home === undefined ? !float : float === home >= F0;
+}
+
+/** A copy of the superblock with every use of a value changed; the line's operands only where `atLine` allows. */
+export function mapUses(
+  superblock: Superblock,
+  change: (value: Value) => Value,
+  atLine: (position: number) => boolean = () => true,
+  atExits = true,
+): Superblock {
+  const { final } = superblock;
+  const end = superblock.ops.length;
+  return {
+    ...superblock,
+    ops: superblock.ops.map((op, position) => {
+      const operands = atLine(position) ? mapOperands(op, change) : op;
+      return op.exit !== undefined && atExits ? { ...operands, exit: mapExit(op.exit, change) } : operands;
+    }),
+    final: {
+      ...final,
+      op: final.op !== undefined && atLine(end) ? mapOperands(final.op, change) : final.op,
+      exit: atExits ? mapExit(final.exit, change) : final.exit,
+    },
+  };
+}
+
+/** Lets every use of an op's result use another value, and removes the op. Undefined where the other value does not reach. */
+export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock | undefined {
+  if (!removable(op) || !sameFile(superblock, op, by)) return undefined;
+  const is = (value: Value) => value.kind === 'op' && value.id === op.id;
+  if (!canBeOperand(by)) {
+    const reads = (other: Op | undefined) =>
+      other !== undefined && [other.rs1, other.rs2, other.rs3].some((value) => value !== undefined && is(value));
+    if (superblock.ops.some(reads) || reads(superblock.final.op)) return undefined;
+    const sunk = [...superblock.ops.flatMap((other) => other.exit?.sunk ?? []), ...superblock.final.exit.sunk];
+    if (sunk.some(reads)) return undefined;
+  }
+  const without = { ...superblock, ops: superblock.ops.filter((other) => other !== op) };
+  const changed = mapUses(without, (value) => (is(value) ? by : value));
+  return homeRuleViolation(changed) === undefined ? changed : undefined;
+}
+
+/** Lets those uses within the line that another value reaches use it; the op stays. Undefined if there is none. */
+export function replaceSomeUses(superblock: Superblock, op: Op, by: Value): Superblock | undefined {
+  if (!canBeOperand(by) || !sameFile(superblock, op, by)) return undefined;
+  const homes = homesOf(superblock);
+  let any = false;
+  const changed = mapUses(
+    superblock,
+    (value) => {
+      if (value.kind !== 'op' || value.id !== op.id) return value;
+      any = true;
+      return by;
+    },
+    (position) => homes.intact(by, position),
+    false,
+  );
+  return any ? changed : undefined;
+}
+
+/** Removes an op that nothing uses. */
+export const removeOp = (superblock: Superblock, op: Op): Superblock => ({
+  ...superblock,
+  ops: superblock.ops.filter((other) => other !== op),
+});

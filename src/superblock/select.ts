@@ -1,0 +1,322 @@
+/**
+ * Trace selection: which paths become superblocks. Seeds by count, grown backward into callers, so that hot callees are reached
+ * through their callers' traces; forward along the likelier edges, through calls whose return is reached, jumps and returns; then
+ * closure: every exit target with enough flow gets a trace of its own, so that nothing hot falls back into the original code.
+ */
+import type { Addr, InsnCount } from '../base/units.ts';
+import type { Flow, FlowBlock } from './flow.ts';
+
+/** How a trace goes on behind a block. */
+export type Follow =
+  /** Runs into the next block, or past a branch that is not taken. */
+  | 'fall'
+  | 'taken'
+  | 'jump'
+  /** Into the callee of a direct call that is inlined. */
+  | 'call'
+  /** Out of an inlined callee, to its return point. */
+  | 'return'
+  /** An indirect jump or call to its profiled target, which is checked. */
+  | 'guard';
+
+export interface TraceStep {
+  readonly block: FlowBlock;
+  /** How it goes on to the next step; undefined for the last. */
+  readonly follow: Follow | undefined;
+}
+
+export interface Trace {
+  readonly head: Addr;
+  readonly steps: readonly TraceStep[];
+  /** Where the last block's ordinary way on leads (goto), or that its last instruction leaves by itself. */
+  readonly end:
+    | { readonly kind: 'goto'; readonly target: Addr }
+    | { readonly kind: 'call' }
+    | { readonly kind: 'indirect' };
+}
+
+export interface SelectOptions {
+  /** A trace stops at about this many instructions. */
+  readonly maxInsns: number;
+  /** Inlined calls nest this deep. */
+  readonly maxDepth: number;
+  /** A callee's path may have this many instructions to be inlined. */
+  readonly maxInline: number;
+  /** Blocks that run at least this share of all instructions are covered (weight = count times instructions). */
+  readonly coldShare: number;
+  /** Exit targets with at least this share of all instructions as flow times length get a trace of their own. */
+  readonly closureShare: number;
+  /** A tail behind a join is copied if it is this short and ends in an indirect jump or return. */
+  readonly maxTail: number;
+  /** Growth stops where less than this share of the head's flow arrives. */
+  readonly minArrival: number;
+  /** Indirect jumps and calls are guarded when one target has this share of them; above 1 never. */
+  readonly guardShare: number;
+}
+
+export const DEFAULT_SELECT: SelectOptions = {
+  maxInsns: 160,
+  maxDepth: 5,
+  maxInline: 80,
+  coldShare: 2e-5,
+  closureShare: 1e-5,
+  maxTail: 10,
+  minArrival: 0.1,
+  guardShare: 2,
+};
+
+/** The likelier way on from a block, with its share of the block's outflow. */
+function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number } | undefined {
+  const last = block.insns.at(-1)!;
+  if (block.control === 'branch') {
+    const target = last.pc + last.insn.imm;
+    const taken = block.out.filter((edge) => edge.kind === 'taken').reduce((sum, edge) => sum + edge.count, 0);
+    const fall = block.out.filter((edge) => edge.kind === 'fall').reduce((sum, edge) => sum + edge.count, 0);
+    if (taken + fall === 0) return undefined;
+    return taken > fall
+      ? { to: target, follow: 'taken', share: taken / (taken + fall) }
+      : { to: block.end, follow: 'fall', share: fall / (taken + fall) };
+  }
+  if (block.control === 'none') return { to: block.end, follow: 'fall', share: 1 };
+  if (block.control === 'jump') {
+    const to = last.pc + last.insn.imm;
+    return { to, follow: block.links ? 'call' : 'jump', share: 1 };
+  }
+  if (block.control === 'indirect') {
+    const best = block.out[0];
+    const total = block.out.reduce((sum, edge) => sum + edge.count, 0);
+    if (best === undefined || total === 0) return undefined;
+    return { to: best.to, follow: 'guard', share: best.count / total };
+  }
+  return undefined;
+}
+
+/** A block that a superblock may begin with. */
+export const canHead = (block: FlowBlock | undefined): block is FlowBlock =>
+  block !== undefined &&
+  !block.reserved &&
+  !((block.control === 'syscall' || block.control === 'trap') && block.insns.length === 1);
+
+/** Follows the likelier way from a head until a rule stops it. */
+export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, options: SelectOptions): Trace | undefined {
+  const first = flow.blocks.get(head);
+  if (!canHead(first)) return undefined;
+  const steps: { block: FlowBlock; follow: Follow | undefined }[] = [];
+  /** Inlined calls not yet returned from: the index of the calling step and the return point. */
+  const frames: { step: number; link: Addr; insns: number }[] = [];
+  const seen = new Set<string>();
+  let block = first;
+  let insns = 0;
+  let arrival = 1;
+  let end: Trace['end'] | undefined;
+
+  while (end === undefined) {
+    const context = frames.map((frame) => frame.link).join();
+    seen.add(`${block.start}|${context}`);
+    const step: { block: FlowBlock; follow: Follow | undefined } = { block, follow: undefined };
+    steps.push(step);
+    insns += block.insns.length;
+    const last = block.insns.at(-1)!;
+    if (block.control === 'syscall' || block.control === 'trap') {
+      end = { kind: 'goto', target: last.pc };
+      break;
+    }
+    let way = likelier(block);
+    const frame = frames.at(-1);
+    // A return out of an inlined callee goes to the call's return point.
+    const returns =
+      block.control === 'indirect' && !block.links && frame !== undefined && flow.edgeCount(block.start, frame.link) > 0;
+    if (returns) {
+      way = { to: frame.link, follow: 'return', share: 1 };
+    }
+    const stay: Trace['end'] =
+      block.control === 'indirect'
+        ? { kind: block.links ? 'call' : 'indirect' }
+        : block.control === 'jump' && block.links
+          ? { kind: 'call' }
+          : { kind: 'goto', target: way?.to ?? block.end };
+    if (way === undefined) {
+      end = stay;
+      break;
+    }
+    if (way.follow === 'guard' && way.share < options.guardShare) {
+      end = stay;
+      break;
+    }
+    const next = flow.blocks.get(way.to);
+    const nextContext =
+      way.follow === 'call'
+        ? [...frames.map((f) => f.link), block.end].join()
+        : way.follow === 'return'
+          ? frames
+              .slice(0, -1)
+              .map((f) => f.link)
+              .join()
+          : context;
+    const depthAfter = frames.length + (way.follow === 'call' ? 1 : way.follow === 'return' ? -1 : 0);
+    const stop =
+      next === undefined ||
+      next.reserved ||
+      (way.to === head && depthAfter === 0) ||
+      seen.has(`${way.to}|${nextContext}`) ||
+      insns + next.insns.length > options.maxInsns ||
+      arrival * way.share < options.minArrival ||
+      (way.follow === 'call' &&
+        (frames.length >= options.maxDepth || steps.some((s) => s.block.start === way.to))) ||
+      (frame !== undefined && way.follow !== 'return' && insns - frame.insns > options.maxInline) ||
+      (depthAfter === 0 && heads.has(way.to) && !shortTail(flow, way.to, options));
+    if (stop) {
+      end = stay;
+      break;
+    }
+    if (way.follow === 'call') frames.push({ step: steps.length - 1, link: block.end, insns });
+    if (way.follow === 'return') frames.pop();
+    step.follow = way.follow;
+    arrival *= way.share;
+    block = next;
+  }
+  // A call whose return was not reached is a real call: roll back to the outermost one.
+  const open = frames[0];
+  if (open !== undefined) {
+    steps.length = open.step + 1;
+    steps[open.step]!.follow = undefined;
+    end = { kind: 'call' };
+  }
+  return { head, steps, end };
+}
+
+/** A tail worth copying behind a join: short, straight, and ending in an indirect jump or return. */
+function shortTail(flow: Flow, at: Addr, options: SelectOptions): boolean {
+  let insns = 0;
+  for (let address = at; ; ) {
+    const block = flow.blocks.get(address);
+    if (block === undefined || block.reserved) return false;
+    insns += block.insns.length;
+    if (insns > options.maxTail) return false;
+    if (block.control === 'indirect') return !block.links;
+    if (block.control === 'none') address = block.end;
+    else if (block.control === 'jump' && !block.links) address = block.insns.at(-1)!.pc + block.insns.at(-1)!.insn.imm;
+    else return false;
+    if (address === at) return false;
+  }
+}
+
+/** Grows a seed backward along the majority of its inflow, into callers too, but never around a loop. */
+export function growBackward(flow: Flow, seed: Addr, stopAt: ReadonlySet<Addr>): Addr {
+  const walked = new Set<Addr>([seed]);
+  let at = seed;
+  for (;;) {
+    const block = flow.blocks.get(at)!;
+    const caller = flow.callBefore.get(at);
+    let from: Addr | undefined;
+    if (caller !== undefined && block.into.every((edge) => edge.kind === 'return')) from = caller.start;
+    else {
+      const best = block.into.find((edge) => !flow.retreats(edge.from, at) && edge.kind !== 'return');
+      if (best !== undefined && best.count * 2 > block.count && best.kind !== 'indirect' && best.kind !== 'indirect-call')
+        from = best.from;
+    }
+    if (from === undefined || walked.has(from) || stopAt.has(from)) return at;
+    const before = flow.blocks.get(from);
+    if (!canHead(before) || before.control === 'syscall' || before.control === 'trap') return at;
+    walked.add(from);
+    at = from;
+  }
+}
+
+export interface Selection {
+  readonly traces: readonly Trace[];
+  /** Estimated times each trace is entered. */
+  readonly entries: ReadonlyMap<Addr, InsnCount>;
+}
+
+/** Selects all traces of a profile. */
+export function selectTraces(flow: Flow, options: SelectOptions = DEFAULT_SELECT): Selection {
+  const heads = new Set<Addr>();
+  const traces = new Map<Addr, Trace>();
+  const covered = new Set<Addr>();
+  const add = (head: Addr): boolean => {
+    if (heads.has(head)) return false;
+    const trace = growTrace(flow, head, heads, options);
+    if (trace === undefined) return false;
+    heads.add(head);
+    traces.set(head, trace);
+    for (const step of trace.steps) covered.add(step.block.start);
+    return true;
+  };
+
+  const cold = flow.instructions * options.coldShare;
+  for (const block of flow.hottest) {
+    if (block.count * block.insns.length < cold || covered.has(block.start) || !canHead(block)) continue;
+    add(growBackward(flow, block.start, covered));
+    // The way back may have led to a trace that does not pass here after all.
+    if (!covered.has(block.start)) add(block.start);
+  }
+
+  // Closure. Every round asks where the traces so far lead, and gives the hottest such places traces of their own.
+  const worth = flow.instructions * options.closureShare;
+  let entries = estimateEntries(flow, traces);
+  for (let round = 0; round < 12; round++) {
+    const wanted = new Map<Addr, number>();
+    for (const trace of traces.values())
+      for (const exit of traceExits(flow, trace, entries.get(trace.head) ?? 0))
+        wanted.set(exit.target, (wanted.get(exit.target) ?? 0) + exit.count);
+    let grown = false;
+    for (const [target, count] of [...wanted].sort((a, b) => b[1] - a[1] || a[0] - b[0])) {
+      const block = flow.blocks.get(target);
+      if (block !== undefined && count * Math.max(8, block.insns.length) >= worth && add(target)) grown = true;
+    }
+    if (!grown) break;
+    entries = estimateEntries(flow, traces);
+  }
+  return { traces: [...traces.values()], entries };
+}
+
+/** Where a trace that is entered so often leads, and how often. Return points of real calls are among it. */
+export function traceExits(flow: Flow, trace: Trace, entries: number): { target: Addr; count: number }[] {
+  const exits: { target: Addr; count: number }[] = [];
+  let at = entries;
+  trace.steps.forEach((step, index) => {
+    const { block } = step;
+    const next = trace.steps[index + 1]?.block.start;
+    const total = block.out.reduce((sum, edge) => sum + edge.count, 0);
+    if (step.follow === 'fall' || step.follow === 'taken' || step.follow === 'guard') {
+      for (const edge of block.out)
+        if (edge.to !== next && total > 0) exits.push({ target: edge.to, count: (at * edge.count) / total });
+      if (total > 0) at *= flow.edgeCount(block.start, next!) / total;
+    } else if (step.follow === undefined) {
+      for (const edge of block.out) if (total > 0) exits.push({ target: edge.to, count: (at * edge.count) / total });
+      // The callee comes back: its return point is entered as often as the call is made.
+      if (trace.end.kind === 'call') exits.push({ target: block.end, count: at });
+    }
+  });
+  return exits;
+}
+
+/**
+ * How often each trace is entered: a block runs as often as control enters the trace it heads plus as often as it is passed
+ * within other traces, whose flow in turn comes from their entries. Solved by a few rounds of relaxation.
+ */
+export function estimateEntries(flow: Flow, traces: ReadonlyMap<Addr, Trace>): Map<Addr, InsnCount> {
+  const entries = new Map<Addr, number>();
+  for (const head of traces.keys()) entries.set(head, flow.blocks.get(head)!.count);
+  for (let round = 0; round < 8; round++) {
+    const passed = new Map<Addr, number>();
+    for (const trace of traces.values()) {
+      let at = entries.get(trace.head)!;
+      trace.steps.forEach((step, index) => {
+        if (index > 0) passed.set(step.block.start, (passed.get(step.block.start) ?? 0) + at);
+        const next = trace.steps[index + 1]?.block.start;
+        if (next !== undefined && (step.follow === 'fall' || step.follow === 'taken' || step.follow === 'guard')) {
+          const total = step.block.out.reduce((sum, edge) => sum + edge.count, 0);
+          if (total > 0) at *= flow.edgeCount(step.block.start, next) / total;
+        }
+      });
+    }
+    for (const head of traces.keys()) {
+      const exact = Math.max(0, flow.blocks.get(head)!.count - (passed.get(head) ?? 0));
+      // Damped: two traces through each other's heads would swing otherwise.
+      entries.set(head, (entries.get(head)! + exact) / 2);
+    }
+  }
+  return entries;
+}
