@@ -16,7 +16,7 @@ const RUN: readonly [ValueType[], ValueType[]] = [[I32, I32], [I32]];
 
 function generate(routines: Routines, places: Places, imports: Imports): RunCode {
   const module = new ModuleBuilder();
-  const layout = { ...places, ...importAll(module, imports) };
+  const layout = importAll(module, places, imports);
   const run = module.declare(module.type(...RUN));
   const code = new Code(2);
   const record = 0;

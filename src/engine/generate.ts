@@ -1,15 +1,18 @@
 /** What the generated modules of both predecoding engines share. */
 import { I32, I64, type ModuleBuilder } from '../base/wasm.ts';
-import type { Imports } from './record-engine.ts';
+import { ExactFunctions } from '../domain/wasm-exact.ts';
+import { HART } from '../machine/hart.ts';
+import type { Imports, Places } from './record-engine.ts';
 import { RECORD, ROUTINE } from './records.ts';
 import { EXIT, emitEnterRun, type Frame, type Layout } from './routine.ts';
 
-/** Declares the imports. @returns the functions among them */
-export function importAll(module: ModuleBuilder, imports: Imports): Pick<Layout, 'float' | 'counter'> {
+/** Declares the imports. @returns everything that routines need */
+export function importAll(module: ModuleBuilder, places: Places, imports: Imports): Layout {
   module.importMemory(imports.memory.buffer.byteLength / 65536);
   const float = module.importFunction('float', module.type([I32, I32, I64, I64, I64], [I64]));
   const counter = module.importFunction('counter', module.type([I32, I32, I32], [I64]));
-  return { float: () => float, counter };
+  const exact = new ExactFunctions(module, float, places.hart + HART.FFLAGS);
+  return { ...places, float: (op) => exact.of(op), counter };
 }
 
 /** The routines that are no instruction. */

@@ -14,7 +14,7 @@ import type { Routines } from './routines.ts';
 
 function generate(routines: Routines, places: Places, imports: Imports): RunCode {
   const module = new ModuleBuilder();
-  const layout = { ...places, ...importAll(module, imports) };
+  const layout = importAll(module, places, imports);
   const count = routines.end;
   module.importTable(count);
   const type = module.type([I32, I32], [I32]);
