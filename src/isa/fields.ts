@@ -52,7 +52,7 @@ const IMMEDIATES: Record<Format, ImmediateField> = {
 
 export const immediateOf = (row: Row, word: number): number => IMMEDIATES[row.format].get(word);
 export const withImmediate = (row: Row, imm: number): number => IMMEDIATES[row.format].put(imm);
-/** Can the row hold this immediate? */
+/** Can an instruction of this row hold this immediate? */
 export const immediateFits = (row: Row, imm: number): boolean =>
   Number.isInteger(imm) &&
   IMMEDIATES[row.format].fits(imm) &&
