@@ -21,14 +21,21 @@ export type Handling =
       /** What landing pads are relative to, and how far from it this one is (never 0, which means none). */
       readonly base: Addr;
       readonly pad: number;
-      /** The filters of the chain of actions, first to last; undefined: a cleanup only. */
-      readonly actions: readonly Action[] | undefined;
+      /** Undefined: a cleanup only. */
+      readonly actions: Actions | undefined;
     };
-/** A catch of a type (null: of everything), a list of types that may pass, or a cleanup. */
-type Action =
-  | { readonly kind: 'catch'; readonly type: Pointer | undefined }
-  | { readonly kind: 'allow'; readonly types: readonly (Pointer | undefined)[] }
-  | { readonly kind: 'cleanup' };
+/**
+ * What a landing pad catches. Filters keep their numbers, and so do types and lists of types, because the landing pad's code
+ * compares the number of the filter that matched.
+ */
+interface Actions {
+  /** First to last: n > 0 is the catch of type n, 0 a cleanup, -n the list at byte n-1 of `lists`. */
+  readonly filters: readonly number[];
+  /** Of 1.. in order; only those that the filters lead to, the others undefined, as is the null that catches everything. */
+  readonly types: readonly (Pointer | undefined)[];
+  /** Lists of type numbers, each ended by 0: the types that may pass. */
+  readonly lists: readonly number[];
+}
 
 /** What the LSDA of a function says for the call that returns to `returnAddress`. Throws Malformed. */
 export function handlingAt(image: Image, lsda: Addr, functionStart: Addr, returnAddress: Addr): Handling {
@@ -60,32 +67,36 @@ function distanceAt(c: Cursor): { distance: number; at: Addr } {
   return { distance, at: c.address };
 }
 
-function chain(image: Image, first: Addr, encoding: number, typeBase: Addr | undefined): Action[] {
-  const type = (index: number): Pointer | undefined => {
-    if (typeBase === undefined) throw new Malformed('a type without a type table');
-    return new Cursor(image, typeBase - index * sizeOfEncoding(encoding)).pointer(encoding);
-  };
-  const list: Action[] = [];
+function chain(image: Image, first: Addr, encoding: number, typeBase: Addr | undefined): Actions {
+  const filters: number[] = [];
+  const used = new Set<number>();
+  let listsEnd = 0;
   const seen = new Set<Addr>();
-  for (let at = first; ; ) {
+  for (let at = first, more = true; more; ) {
     if (seen.has(at)) throw new Malformed('a chain of actions without an end');
     seen.add(at);
     const c = new Cursor(image, at);
     const filter = c.sleb();
+    filters.push(filter);
+    if (filter !== 0 && typeBase === undefined) throw new Malformed('a filter without a type table');
+    if (filter > 0) used.add(filter);
+    if (filter < 0 && typeBase !== undefined) {
+      const list = new Cursor(image, typeBase - filter - 1);
+      for (let index = list.uleb(); index !== 0; index = list.uleb()) used.add(index);
+      listsEnd = Math.max(listsEnd, list.address - typeBase);
+    }
     const next = c.address;
     const distance = c.sleb();
-    if (filter > 0) list.push({ kind: 'catch', type: type(filter) });
-    else if (filter === 0) list.push({ kind: 'cleanup' });
-    else {
-      if (typeBase === undefined) throw new Malformed('a list of types without a type table');
-      const types: (Pointer | undefined)[] = [];
-      const specification = new Cursor(image, typeBase - filter - 1);
-      for (let index = specification.uleb(); index !== 0; index = specification.uleb()) types.push(type(index));
-      list.push({ kind: 'allow', types });
-    }
-    if (distance === 0) return list;
     at = next + distance;
+    more = distance !== 0;
   }
+  const types: (Pointer | undefined)[] = [];
+  for (const index of [...used].sort((a, b) => a - b)) {
+    if (index > 0xffff) throw new Malformed('a type number is too large');
+    while (types.length < index) types.push(undefined);
+    types[index - 1] = new Cursor(image, typeBase! - index * sizeOfEncoding(encoding)).pointer(encoding);
+  }
+  return { filters, types, lists: listsEnd === 0 ? [] : [...new Cursor(image, typeBase!).take(listsEnd)] };
 }
 
 /** Longer than any range of code: the one record holds for all that the frame description covers. */
@@ -99,32 +110,17 @@ export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'none
     out.put(PE.OMIT, PE.OMIT, PE.ULEB).uleb(0);
     return at;
   }
-  const types: (Pointer | undefined)[] = [];
-  const indexOf = (type: Pointer | undefined): number => {
-    const known = types.findIndex((t) => t?.address === type?.address && t?.indirect === type?.indirect);
-    return known < 0 ? types.push(type) : known + 1;
-  };
+  const { filters, types, lists } = handling.actions ?? { filters: [], types: [], lists: [] };
   const records = new Writer(0);
-  const lists = new Writer(0);
-  const actions = handling.actions ?? [];
-  for (const [index, action] of actions.entries()) {
-    if (action.kind === 'catch') records.sleb(indexOf(action.type));
-    else if (action.kind === 'cleanup') records.sleb(0);
-    else {
-      records.sleb(-(lists.address + 1));
-      for (const type of action.types) lists.uleb(indexOf(type));
-      lists.uleb(0);
-    }
-    // The distance to the next record counts from this field, which is one byte.
-    records.sleb(index === actions.length - 1 ? 0 : 1);
-  }
+  // The distance to the next record counts from its own field, which is one byte.
+  for (const [index, filter] of filters.entries()) records.sleb(filter).sleb(index === filters.length - 1 ? 0 : 1);
   // One encoding holds for the whole type table.
   const indirect = types.some((t) => t?.indirect);
   if (types.some((t) => t && t.indirect !== indirect)) throw new Malformed('types of two encodings');
   const sites = new Writer(0).uleb(0).uleb(WHOLE_RANGE).uleb(handling.pad);
   sites.uleb(handling.actions ? 1 : 0);
   out.put(RELATIVE).relative(handling.base);
-  if (types.length === 0 && lists.address === 0) out.put(PE.OMIT);
+  if (types.length === 0 && lists.length === 0) out.put(PE.OMIT);
   else {
     out.put(RELATIVE | (indirect ? PE.INDIRECT : 0));
     const rest = 1 + new Writer(0).uleb(sites.address).address + sites.address + records.address;
@@ -142,10 +138,10 @@ export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'none
     out.uleb(distance);
   }
   out.put(PE.ULEB).uleb(sites.address).append(sites.bytes).append(records.bytes);
-  if (types.length > 0 || lists.address > 0) {
+  if (types.length > 0 || lists.length > 0) {
     out.align(4);
     for (const type of [...types].reverse()) out.relative(type?.address);
-    out.append(lists.bytes);
+    out.append(lists);
   }
   return at;
 }

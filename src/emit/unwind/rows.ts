@@ -69,9 +69,10 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
       else rules.delete(register);
     };
     const block = () => c.take(c.uleb());
+    // GCC's common entry for RISC-V sets the register alone and means offset 0.
     const registerCfa = () => {
-      if (cfa?.kind !== 'register') throw new Malformed('the frame address is not a register');
-      return cfa;
+      if (cfa?.kind === 'expression') throw new Malformed('the frame address is not a register');
+      return cfa ?? { kind: 'register' as const, register: 0, offset: 0 };
     };
     while (c.address < code.end && location <= pc) {
       const op = c.u8();
