@@ -17,6 +17,9 @@ const PLACE: readonly (readonly [RegisterField, number])[] = [
   ['rs3', 27],
 ];
 
+/** Can this immediate be encoded in an instruction of this row? */
+export const immediateEncodable = (row: Row, imm: number): boolean => immediateFits(row, imm);
+
 /**
  * The 32-bit word, unsigned, whatever insn.size is.
  * @throws internal() if a field does not fit: passes must not make such instructions
