@@ -12,7 +12,8 @@
 import { facts } from '../../src/domain/record.ts';
 import { softfloat } from '../../src/domain/softfloat.ts';
 import { decode } from '../../src/isa/decode.ts';
-import { compress, encodeBytes, immediateEncodable, makeInsn } from '../../src/isa/encode.ts';
+import { compress, encodeBytes, makeInsn } from '../../src/isa/encode.ts';
+import { immediateFits } from '../../src/isa/fields.ts';
 import type { Insn, Row } from '../../src/isa/row.ts';
 import { COMPRESSED, ROWS } from '../../src/isa/table.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
@@ -56,8 +57,14 @@ const makePool = (random: Random): BigUint64Array => {
     for (let i = 0; i < count; i++) pool[from + i] = make(i);
   };
   const triple = (at: number, width: 32 | 64, patterns: (random: Random) => bigint[], box: bigint) => {
-    const a = random.choose(patterns(random));
-    const b = random.oneIn(5) ? a : random.choose(patterns(random));
+    let a = random.choose(patterns(random));
+    let b = random.oneIn(5) ? a : random.choose(patterns(random));
+    if (random.oneIn(4)) {
+      // A product at the edge between tiny and normal: the least normal number and its neighbours, by about 1.
+      const fraction = width === 64 ? 52n : 23n;
+      a = (1n << fraction) + BigInt(random.below(5) - 2);
+      b = ((((1n << BigInt(width - 2)) - 1n) >> fraction) << fraction) + BigInt(random.below(9) - 4);
+    }
     const product = softfloat(`f${width}.mul`, random.below(5), a, b).value ^ (1n << BigInt(width - 1));
     for (const [i, value] of [a, b, product].entries()) pool[at + i] = value | box;
   };
@@ -202,7 +209,7 @@ class Generator {
     const random = this.#random;
     if (row.format === 'U') return random.choose([0, 1, -1, 0x7ffff, -0x80000, random.next() >> 12]) << 12;
     const edges = [0, 1, -1, 2, 31, 32, 63, 2047, -2048, random.below(4096) - 2048, random.below(64), random.below(32)];
-    return random.choose(edges.filter((imm) => immediateEncodable(row, imm)));
+    return random.choose(edges.filter((imm) => immediateFits(row, imm)));
   }
   #rounding(row: Row): number {
     return has(row, 'rm')
