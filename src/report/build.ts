@@ -8,6 +8,7 @@ import { hotGraph } from './graph.ts';
 import type { AssumptionReport, Difference, PassReport, ProgramReport, ReportModel, VerifiedInput } from './model.ts';
 import { REPORT_FORMAT, REPORT_VERSION } from './model.ts';
 import { makeNames, type Names } from './names.ts';
+import { command } from './shell.ts';
 import { statisticsOf } from './statistics.ts';
 import { coverageOf, reportSuperblocks, type SuperblockSummary, share } from './superblocks.ts';
 
@@ -76,10 +77,6 @@ export function buildReport(input: ReportInput): ReportModel {
     commands: input.commands ?? [command(['isoform', 'pgo', input.original.image.file, ...input.arguments])],
   };
 }
-
-/** A shell command from its words, quoted where a POSIX shell needs it. */
-export const command = (words: readonly string[]): string =>
-  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
 
 function programReport(counts: Counts): ProgramReport {
   const statistics = statisticsOf(counts);

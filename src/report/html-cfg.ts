@@ -3,7 +3,7 @@ import { count, type Html, html, percent, plural, short } from './html-text.ts';
 import { layout, type Point } from './layout.ts';
 import type { GraphEdge, GraphNode, HotGraph } from './model.ts';
 
-const NODE = { width: 150, height: 38 };
+const NODE = { width: 166, height: 38 };
 const MARGIN = 14;
 /** Steps of the heat scale in the style sheet. */
 const HEATS = 6;
@@ -28,7 +28,7 @@ export function graphPicture(graph: HotGraph, id: string, title: string, hottest
   const edges = graph.edges
     .map((edge, index) => ({ edge, points: placed.edges[index] }))
     .sort((a, b) => a.edge.count - b.edge.count);
-  return html`<svg class="cfg" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" width="${width}" height="${height}"
+  return html`<svg class="cfg" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" width="${width}" height="${height}" style="--w:${width}px"
  role="img" aria-labelledby="${id}-title ${id}-text"><title id="${id}-title">${title}</title>
 <desc id="${id}-text">${plural(graph.nodes.length, 'block')} with ${percent(graph.share)} of all executed instructions, and
  ${plural(graph.edges.length, 'edge')}. The hottest: ${hottestOf(graph)}.</desc>
@@ -63,7 +63,7 @@ function nodePicture(node: GraphNode, { x, y }: Point, hottest: number): Html {
   const heat = Math.min(HEATS, Math.round(HEATS * Math.sqrt(work / Math.max(1, hottest))));
   const label = node.label.length > LABEL ? `${node.label.slice(0, LABEL - 9)}…${node.label.slice(-8)}` : node.label;
   return html`<g><title>${node.label} at ${node.address}: ${count(node.count)} times ${plural(node.instructions, 'instruction')}</title>
-<rect class="h${heat}" x="${place(x - NODE.width / 2)}" y="${place(y - NODE.height / 2)}" width="${NODE.width}" height="${NODE.height}" rx="5"/>
+<rect class="h${heat}${node.superblock === undefined ? ' bare' : ''}" x="${place(x - NODE.width / 2)}" y="${place(y - NODE.height / 2)}" width="${NODE.width}" height="${NODE.height}" rx="5"/>
 <text x="${place(x)}" y="${place(y - 3)}">${label}</text><text class="n" x="${place(x)}" y="${place(y + 12)}">${short(node.count)} × ${node.instructions}</text></g>`;
 }
 

@@ -2,6 +2,7 @@
 import { graphPicture } from './html-cfg.ts';
 import { change, count, type Html, html, percent, perMille, plural, tone } from './html-text.ts';
 import type { ReportModel, Statistics } from './model.ts';
+import { command } from './shell.ts';
 
 const heading = (id: string, title: string): Html => html`<h2 id="${id}-title">${title}</h2>`;
 const section = (id: string, title: string, ...content: (Html | undefined)[]): Html =>
@@ -27,8 +28,8 @@ const ROWS: readonly (readonly [key: keyof Statistics, name: string, level: 'sum
 export function statisticsSection(model: ReportModel): Html {
   const before = model.original.statistics;
   const after = model.optimized.statistics;
-  const cell = (part: number, whole: number) =>
-    html`<td class="number" data-v="${part}">${count(part)} <small>${perMille(part, whole)}</small></td>`;
+  const cell = (label: string, part: number, whole: number) =>
+    html`<td role="cell" class="number" data-l="${label}">${count(part)} <small>${perMille(part, whole)}</small></td>`;
   return section(
     'statistics',
     'What was executed',
@@ -36,14 +37,14 @@ export function statisticsSection(model: ReportModel): Html {
 Taken branches are all transfers that do not fall through. Counts are not cycles: fewer is better, by how much depends on the processor.</p>`,
     scroll(
       'What was executed',
-      html`<table class="data"><thead><tr><th scope="col">Event</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change</th></tr></thead>
+      html`<table class="data stack" role="table"><thead><tr><th scope="col">Event</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change</th></tr></thead>
 <tbody>${ROWS.map(
         ([
           key,
           name,
           level,
-        ]) => html`<tr class="${level}"><th scope="row">${name}</th>${cell(before[key], before.instructions)}${cell(after[key], after.instructions)}
-<td class="number ${key === 'branchesNotTaken' ? '' : tone(before[key], after[key])}">${change(before[key], after[key])}</td></tr>`,
+        ]) => html`<tr role="row" class="${level}"><th scope="row" role="rowheader">${name}</th>${cell('Before', before[key], before.instructions)}${cell('After', after[key], after.instructions)}
+<td role="cell" data-l="Change" class="number ${key === 'branchesNotTaken' ? '' : tone(before[key], after[key])}">${change(before[key], after[key])}</td></tr>`,
       )}</tbody></table>`,
     ),
   );
@@ -59,16 +60,16 @@ export function functionsSection(model: ReportModel): Html {
     html`<p>Instructions executed in each function. An optimized instruction counts for the function its original is in, wherever it is now.</p>`,
     scroll(
       'Hot functions',
-      html`<table class="data sortable"><thead><tr><th scope="col">Function</th><th scope="col" class="spark"><span class="out">Bars</span></th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change</th></tr></thead>
+      html`<table class="data sortable stack" role="table"><thead><tr><th scope="col">Function</th><th scope="col" class="spark"><span class="out">Bars</span></th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change</th></tr></thead>
 <tbody>${model.functions.map(
         ({
           name,
           address,
           before,
           after,
-        }) => html`<tr><td class="name"><span class="mono">${name}</span> <span class="quiet mono">${address}</span></td><td class="spark pair">${bar(before)}${bar(after)}</td>
-<td class="number" data-v="${before}">${count(before)} <small>${percent(total === 0 ? 0 : before / total)}</small></td><td class="number" data-v="${after}">${count(after)}</td>
-<td class="number ${tone(before, after)}" data-v="${before === 0 ? 0 : after / before - 1}">${change(before, after)}</td></tr>`,
+        }) => html`<tr role="row"><td role="cell" class="name"><span class="mono">${name}</span> <span class="quiet mono">${address}</span></td><td role="cell" class="spark pair">${bar(before)}${bar(after)}</td>
+<td role="cell" class="number" data-l="Before" data-v="${before}">${count(before)} <small>${percent(total === 0 ? 0 : before / total)}</small></td><td role="cell" class="number" data-l="After" data-v="${after}">${count(after)}</td>
+<td role="cell" class="number ${tone(before, after)}" data-l="Change" data-v="${before === 0 ? 0 : after / before - 1}">${change(before, after)}</td></tr>`,
       )}</tbody></table>`,
     ),
   );
@@ -83,7 +84,7 @@ export function picturesSection(model: ReportModel): Html {
         .filter(({ kind }) => (kind === 'fall' || kind === 'syscall') === falling)
         .reduce((sum, edge) => sum + edge.count, 0);
     const all = part(true) + part(false);
-    return html`<figure><figcaption><b>${title}</b> <span class="quiet">${plural(graph.nodes.length, 'hottest block')}, ${percent(graph.share)} of execution; ${percent(all === 0 ? 0 : part(true) / all)} of transfers fall through</span></figcaption>
+    return html`<figure><figcaption><b>${title}</b> <span class="quiet">${plural(graph.nodes.length, 'hottest block')}, ${percent(graph.share)} of execution; ${percent(all === 0 ? 0 : part(true) / all)} of the flow shown falls through</span></figcaption>
 <div class="frame" tabindex="0" role="region" aria-label="${title}: picture">${graphPicture(graph, id, `${title}: the hot control-flow graph`, hottest)}</div></figure>`;
   };
   return section(
@@ -92,7 +93,7 @@ export function picturesSection(model: ReportModel): Html {
     html`<p>Each box is a block, with how often it was executed and its length in instructions.</p>`,
     html`<p class="legend"><span><svg width="34" height="8" aria-hidden="true"><path class="edge fall" d="M0 4H34" stroke-width="3"/></svg> falls through</span>
 <span><svg width="34" height="8" aria-hidden="true"><path class="edge taken" d="M0 4H34" stroke-width="3"/></svg> taken: a branch, jump, call or return</span>
-<span>Wider line: more often</span><span><svg width="77" height="12" aria-hidden="true">${[0, 1, 2, 3, 4, 5, 6].map((step) => html`<rect class="h${step}" x="${step * 11}" width="11" height="12"/>`)}</svg> more instructions executed</span></p>`,
+<span>Wider line: more often</span><span><svg width="77" height="12" aria-hidden="true">${[0, 1, 2, 3, 4, 5, 6].map((step) => html`<rect class="h${step}" x="${step * 11}" width="11" height="12"/>`)}</svg> more instructions executed</span><span>Dashed box: not in a superblock</span></p>`,
     html`<div class="pictures">${figure(original, 'cfg-before', 'Before')}${figure(optimized, 'cfg-after', 'After')}</div>`,
   );
 }
@@ -106,15 +107,15 @@ export const passesSection = (model: ReportModel): Html =>
       ? html`<p>No pass was enabled.</p>`
       : scroll(
           'What each pass did',
-          html`<table class="data sortable"><thead><tr><th scope="col">Pass</th><th scope="col">Rewrites</th><th scope="col">Removed</th><th scope="col">Of all</th></tr></thead>
+          html`<table class="data sortable stack" role="table"><thead><tr><th scope="col">Pass</th><th scope="col">Rewrites</th><th scope="col">Removed</th><th scope="col">Of all</th></tr></thead>
 <tbody>${model.passes.map(
             ({
               name,
               description,
               rewrites,
               removed,
-            }) => html`<tr><td><b>${name}</b><br><span class="quiet">${description}</span></td><td data-v="${rewrites}">${count(rewrites)}</td>
-<td class="number" data-v="${removed}">${count(removed)}</td><td class="number" data-v="${removed}">${percent(model.original.instructions === 0 ? 0 : removed / model.original.instructions)}</td></tr>`,
+            }) => html`<tr role="row"><td role="cell"><b>${name}</b><br><span class="quiet">${description}</span></td><td role="cell" data-l="Rewrites" data-v="${rewrites}">${count(rewrites)}</td>
+<td role="cell" class="number" data-l="Removed" data-v="${removed}">${count(removed)}</td><td role="cell" class="number" data-l="Of all" data-v="${removed}">${percent(model.original.instructions === 0 ? 0 : removed / model.original.instructions)}</td></tr>`,
           )}</tbody></table>`,
         ),
   );
@@ -143,12 +144,12 @@ export function verificationSection(model: ReportModel): Html {
 the end exit status, output and files.</p>`,
     scroll(
       'Verified inputs',
-      html`<table class="data"><thead><tr><th scope="col">Input</th><th scope="col">Syscalls</th><th scope="col" class="text">Ended with</th><th scope="col" class="text">Verdict</th></tr></thead>
+      html`<table class="data stack" role="table"><thead><tr><th scope="col">Input</th><th scope="col">Syscalls</th><th scope="col" class="text">Ended with</th><th scope="col" class="text">Verdict</th></tr></thead>
 <tbody>${inputs.map(
         (input) =>
-          html`<tr><td class="name">${input.name}${input.training ? html` <span class="quiet">training</span>` : undefined}${
-            input.arguments.length > 0 ? html`<br><code class="quiet">${input.arguments.join(' ')}</code>` : undefined
-          }</td><td>${count(input.syscalls)}</td><td class="text">${input.end}</td><td class="text"><span class="chip ${input.verdict}">${input.verdict}</span></td></tr>`,
+          html`<tr role="row"><td role="cell" class="name">${input.name}${input.training ? html` <span class="quiet">training</span>` : undefined}${
+            input.arguments.length > 0 ? html`<br><code class="quiet">${command(input.arguments)}</code>` : undefined
+          }</td><td role="cell" data-l="Syscalls">${count(input.syscalls)}</td><td role="cell" class="text" data-l="Ended with">${input.end}</td><td role="cell" class="text" data-l="Verdict"><span class="chip ${input.verdict}">${input.verdict}</span></td></tr>`,
       )}</tbody></table>`,
     ),
     differences.length === 0

@@ -188,6 +188,9 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 .code tr.new td:nth-child(3){color:var(--better)}
 .code tr.on{background:color-mix(in srgb,var(--accent) 18%,transparent)}
 .code .from{color:var(--quiet);font-size:.92em}
+.data.small th,.data.small td{padding:.2rem .7rem;font-size:.87rem}
+.list-head{display:grid;grid-template-columns:2.2rem minmax(0,1fr) 9rem 8.5rem 5.5rem;gap:.9rem;padding:0 calc(.9rem + 1px);font-size:.82rem;color:var(--quiet)}
+.list-head :nth-child(n+3){text-align:right}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;font-size:.85rem;color:var(--quiet);margin:.2rem 0 .8rem}
 .legend b{font-family:var(--mono);font-weight:600}
 .legend svg{vertical-align:middle}
@@ -196,10 +199,11 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 .pictures figure{background:var(--surface);border:1px solid var(--rule);border-radius:8px;padding:.9rem;min-width:0}
 .pictures figcaption{font-size:.9rem;margin-bottom:.6rem}
 .pictures .frame{overflow-x:auto}
-.cfg{display:block;margin:0 auto;max-width:none}
+.cfg{display:block;margin:0 auto;max-width:100%;min-width:calc(var(--w)*.7);height:auto}
 .cfg text{font:11.5px var(--mono);text-anchor:middle;fill:var(--node)}
 .cfg text.n{font-size:10.5px}
 .cfg rect{stroke:color-mix(in srgb,var(--node) 28%,transparent);stroke-width:1}
+.cfg rect.bare{stroke:var(--node);stroke-dasharray:3 3}
 .edge{fill:none;stroke-linecap:butt}
 .edge.fall{stroke:var(--fall)}.edge.taken{stroke:var(--taken);stroke-dasharray:7 3}
 .tip.fall{fill:var(--fall)}.tip.taken{fill:var(--taken)}
@@ -242,6 +246,16 @@ main>section{margin-top:2.2rem}
 .data td small{display:block;min-width:0}
 .data tbody tr.sub th{padding-left:1.1rem}
 .data .spark{display:none}
+.list-head{display:none}
+.stack thead{display:none}
+.stack tr{display:grid;grid-template-columns:minmax(0,1.25fr) minmax(0,1.25fr) minmax(0,1fr);border-top:1px solid var(--rule)}
+.stack tr:first-child{border-top:0}
+.data.stack td,.data.stack th{border:0;padding-top:.1rem}
+.data.stack tr>:first-child{grid-column:1/-1;padding:.5rem .55rem .1rem}
+.stack td:last-child{padding-bottom:.5rem}
+
+.data.stack td,.data.stack .text{text-align:left}
+.stack td[data-l]::before{content:attr(data-l);display:block;font-size:.78rem;color:var(--quiet)}
 .sb>summary{grid-template-columns:2rem minmax(0,1fr) 5rem;gap:.1rem .6rem}
 .sb>summary .who{grid-column:2/4}
 .sb>summary .share{grid-column:1/3}

@@ -16,7 +16,7 @@ export function superblocksSection(model: ReportModel): Html {
   for (; index < model.superblocks.length; index++) {
     const superblock = model.superblocks[index];
     if (superblock.original === undefined || superblock.optimized === undefined) break;
-    const part = details(superblock, index, total);
+    const part = details(superblock, index, total, model.superblocks[0].weight);
     left -= part.markup.length;
     if (left < 0 && index > 0) break;
     detailed.push(part);
@@ -27,7 +27,7 @@ export function superblocksSection(model: ReportModel): Html {
 original path beside what replaced it.</p>
 ${curve(model)}
 <p class="legend"><span><b>–</b> removed</span><span><b>↓</b> sunk into an exit stub</span><span><b>~</b> changed</span><span><b>+</b> new</span><span>Counts: how often each instruction was executed; a path's blocks are counted wherever they were executed</span></p>
-<div id="superblock-list">${detailed}</div>
+<div id="superblock-list"><p class="list-head" aria-hidden="true"><span>Rank</span><span>Head</span><span>Share of execution</span><span>Instructions</span><span>Verdict</span></p>${detailed}</div>
 ${rest.length === 0 ? undefined : restTable(rest, index, total)}</section>`;
 }
 
@@ -44,7 +44,7 @@ function curve(model: ReportModel): Html {
 <dl>${needed('50 %', superblocks50)}${needed('90 %', superblocks90)}${needed('99 %', superblocks99)}</dl></div>`;
 }
 
-function details(superblock: SuperblockReport, index: number, total: number): Html {
+function details(superblock: SuperblockReport, index: number, total: number, most: number): Html {
   const { original = [], optimized = [], instructions } = superblock;
   const line = optimized.filter(({ part }) => part === 'line');
   const stubs = optimized.filter(({ part }) => part === 'stub');
@@ -52,7 +52,7 @@ function details(superblock: SuperblockReport, index: number, total: number): Ht
   const fact = (name: string, value: string | Html) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`<details class="sb" id="sb-${superblock.head}"${html`${index === 0 ? html` open` : undefined}`}><summary>
 <span class="rank">${index + 1}</span><span class="who" title="${superblock.symbol}">${superblock.symbol} <span class="quiet">${superblock.head}</span></span>
-${shareOf(superblock, total)}
+${shareOf(superblock, total, most)}
 <span class="delta ${tone(instructions.before, instructions.after)}">${change(instructions.before, instructions.after)} <span class="out">instructions</span></span>
 <span class="mark">${chip(superblock.verdict)}</span></summary><div class="body">
 <dl class="facts">${fact('Entered', `${count(superblock.count)} times`)}
@@ -67,16 +67,17 @@ ${exits(superblock)}</div></details>`;
 
 const chip = (verdict: string): Html => html`<span class="chip ${verdict}">${verdict}</span>`;
 
-const shareOf = (superblock: SuperblockReport, total: number): Html => {
+/** The bar is as long as the row for the hottest superblock. */
+const shareOf = (superblock: SuperblockReport, total: number, most: number): Html => {
   const part = total === 0 ? 0 : superblock.weight / total;
-  return html`<span class="share"><i style="width:${(part * 100).toFixed(2)}%"></i><span>${percent(part)}</span></span>`;
+  return html`<span class="share"><i style="width:${((superblock.weight / Math.max(1, most)) * 100).toFixed(2)}%"></i><span>${percent(part)}</span></span>`;
 };
 
 const code = (label: string, rows: readonly Html[]): Html =>
   html`<div class="code" tabindex="0" role="region" aria-label="${label}"><table><tbody>${rows}</tbody></table></div>`;
 
 const GAP = html`<tr class="gap"><td colspan="4">`;
-const MARKS = { kept: '', changed: '~', sunk: '↓', removed: '–' } as const;
+const MARKS = { kept: '', changed: '~', sunk: '↓', removed: '–', new: '+' } as const;
 
 /** A count that repeats the one above is set back. */
 const counter = () => {
@@ -113,8 +114,8 @@ function rightRow() {
 
 function rightCells(line: OptimizedLine, cell: (value: number) => Html, facing: boolean, changed: boolean): Html {
   const { address, text, count: executed, originalAddress } = line;
-  const kind = originalAddress === undefined ? 'new' : changed ? 'changed' : undefined;
-  return html`<tr${kind && html` class="${kind}"`}${originalAddress && html` data-o="${bare(originalAddress)}"`}>${cell(executed)}<td>${bare(address)}<td>${kind === 'new' ? '+' : changed ? '~' : ''}<td>${text}${
+  const kind = originalAddress === undefined ? 'new' : changed ? 'changed' : line.part === 'stub' ? 'sunk' : undefined;
+  return html`<tr${kind && html` class="${kind}"`}${originalAddress && html` data-o="${bare(originalAddress)}"`}>${cell(executed)}<td>${bare(address)}<td>${kind && MARKS[kind]}<td>${text}${
     originalAddress === undefined || facing
       ? undefined
       : html`<span class="from">  from ${bare(originalAddress)}</span>`
@@ -133,7 +134,7 @@ function stubRows(stubs: readonly OptimizedLine[]): Html[] {
 function exits(superblock: SuperblockReport): Html | undefined {
   if (superblock.exits.length === 0) return undefined;
   const all = superblock.exits.reduce((sum, exit) => sum + exit.count, 0);
-  return html`<div class="scroll" style="margin-top:1rem"><table class="data"><caption>Exits</caption>
+  return html`<div class="scroll" style="margin-top:1rem" tabindex="0" role="region" aria-label="Exits"><table class="data small"><caption>Exits</caption>
 <thead><tr><th scope="col">Exit</th><th scope="col" class="text">At</th><th scope="col" class="text">To original</th><th scope="col">Taken</th><th scope="col">Share</th></tr></thead>
 <tbody>${superblock.exits.map(
     (exit) =>

@@ -14,6 +14,7 @@ import { summary } from './html-summary.ts';
 import { superblocksSection } from './html-superblock.ts';
 import { change, html, raw } from './html-text.ts';
 import type { ReportModel } from './model.ts';
+import { command } from './shell.ts';
 
 const SECTIONS = [
   ['statistics', 'Executed'],
@@ -38,7 +39,7 @@ export function renderHtml(model: ReportModel): string {
 <style>${raw(STYLE)}</style></head><body>
 <a class="skip" href="#statistics">Skip to the details</a>
 <header><p class="kind">isoform comparison report</p><h1>${program.name}</h1>
-<p class="run">${program.arguments.length > 0 ? html`run as <code>${[program.name, ...program.arguments].join(' ')}</code>` : 'run without arguments'}</p></header>
+<p class="run">${program.arguments.length > 0 ? html`run as <code>${command([program.name, ...program.arguments])}</code>` : 'run without arguments'}</p></header>
 <main>${summary(model)}
 <nav aria-label="Sections"><ul>${SECTIONS.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
 ${statisticsSection(model)}
