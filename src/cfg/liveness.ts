@@ -9,13 +9,15 @@
  *   caller-saved ones that the callee nowhere writes (see "kept registers"). The callee's real live-in needs no list of argument
  *   registers: hand-written callees that read t- or s-registers have them in it. Results (a0 ...) are live at returns, so a callee that
  *   leaves one alone on some path has it live-in. Millicode (__riscv_save_N, linked through t0) returns through t0, where all is live.
- * - *Return through ra.* Live: results, preserved registers, kept registers. *Through t0*, or to ra plus something: all.
+ * - *Return through ra.* Live: results, preserved registers, kept registers. *Through t0*: the same where
+ *   nothing is called with that link (then someone has put ra there), else all.
  * - *Unknown call.* Arguments and preserved registers. So preserved registers are live before any call that may unwind: landing pads
  *   of exceptions, which no edge leads to, can only count on those (and on a0, a1, which the unwinder passes in a return).
  * - *Unknown jump.* In a function whose symbol has a size and whose bytes all decode: everything read or live anywhere in that function (and its
  *   `.cold` parts), for a jump table or computed goto; and arguments, preserved registers and ra, for a tail call. Elsewhere: all.
  * - *ecall.* Reads a0..a7, writes a0; the kernel keeps the rest (Linux RISC-V system call ABI).
- * - *ebreak, bytes that are no instruction, addresses where no code was found*: all.
+ * - *ebreak* does not go on. A handler may leave it by unwinding or longjmp: arguments, preserved registers, ra.
+ * - *Bytes that are no instruction, addresses where no code was found*: all.
  *
  * Kept registers: a compiler that knows a callee keeps values in caller-saved registers across the call if the callee does not touch
  * them (gcc -fipa-ra, on at -O2). So a register that is live at a return point of a function's direct callers, and that the function
@@ -103,7 +105,7 @@ class Queue {
 }
 
 /** How the set after a block is made up, beyond the union over `flow`. */
-type Rule = 'flow' | 'all' | 'return' | 'call' | 'unknown-call' | 'linked-jump' | 'unknown-jump' | 'syscall';
+type Rule = 'flow' | 'all' | 'trap' | 'return' | 'call' | 'unknown-call' | 'linked-jump' | 'unknown-jump' | 'syscall';
 
 /** Blocks of (what is taken to be) one function, and the unknown jumps that may lead to any of them. */
 interface Region {
@@ -143,6 +145,8 @@ class Solver {
   jumpsOfGroup: number[][] = [];
   readonly siblings: Siblings;
   readonly assumeAbi: boolean;
+  /** Does any call link through t0? */
+  readonly usesAlternateLink: boolean;
 
   constructor(cfg: Cfg, assumeAbi: boolean) {
     const { blocks } = cfg;
@@ -162,6 +166,9 @@ class Solver {
     this.group = new Int32Array(size).fill(-1);
     this.flow = blocks.map(({ flow }) => Int32Array.from(flow, (to) => this.index.get(to)!));
     this.dependents = blocks.map(() => []);
+    this.usesAlternateLink = blocks.some(
+      ({ returnPoint, site }) => returnPoint !== undefined && facts(cfg.code.insnAt(site)!).writes !== RA,
+    );
     this.rules = blocks.map((block, i) => {
       this.summarise(block, i);
       const rule = this.ruleOf(block, i);
@@ -199,9 +206,10 @@ class Solver {
       case 'syscall':
         return block.flowKnown ? 'syscall' : 'all';
       case 'trap':
-        return 'all';
+        return 'trap';
       case 'return':
-        return last.rs1 === RA && last.imm === 0 && linked === undefined ? 'return' : 'all';
+        if (last.imm !== 0) return 'all';
+        return last.rs1 === RA || !this.usesAlternateLink ? 'return' : 'all';
       case 'call':
       case 'indirect-call': {
         const callee = target === undefined ? undefined : this.index.get(target);
@@ -400,6 +408,8 @@ class Solver {
         return after;
       case 'all':
         return ALL_REGS;
+      case 'trap':
+        return AT_TAIL_CALL;
       case 'syscall':
         return union(without(after, SYSCALL_RESULT), { x: SYSCALL_READS, f: 0 });
       case 'return':
