@@ -59,6 +59,8 @@ export interface Cfg {
   readonly graph: CfgGraph;
   /** The block that starts at this very address. */
   blockAt(address: Addr): CfgBlock | undefined;
+  /** Does a jump or branch from another function lead to this block? Calls do not count. */
+  enteredFromOutside(start: Addr): boolean;
   /** The block that has an instruction at this address. */
   blockOver(address: Addr): CfgBlock | undefined;
 }
@@ -113,6 +115,8 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   for (const block of blocks) (block as { function: Addr }).function = owner.get(block.start)!;
 
   const index = new Map(blocks.map((block) => [block.start, block]));
+  const outside = new Set<Addr>();
+  for (const block of blocks) for (const to of block.flow) if (owner.get(to) !== block.function) outside.add(to);
   return {
     image,
     code,
@@ -120,6 +124,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
     functions,
     graph: graphOf(blocks, index, code, bySite, new Set(ran.blocks.map(({ start }) => start))),
     blockAt: (address) => index.get(address),
+    enteredFromOutside: (start) => outside.has(start),
     blockOver(address) {
       let low = 0;
       let high = blocks.length;
