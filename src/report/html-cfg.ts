@@ -16,6 +16,7 @@ const LABEL = 22;
  * @param hottest instructions in the hottest block of either picture: what full heat means
  */
 export function graphPicture(graph: HotGraph, id: string, title: string, hottest: number): Html {
+  if (graph.nodes.length === 0) return html`<p>No block was executed.</p>`;
   const mostTaken = Math.max(1, ...graph.edges.map((edge) => edge.count));
   const placed = layout(
     graph.nodes.map((node) => ({ id: node.id, ...NODE })),

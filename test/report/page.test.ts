@@ -34,7 +34,7 @@ const different = (model: ReportModel): ReportModel => ({
   },
 });
 
-describe.runIf(needs('the report in a browser', 'chromium'))('the page in a browser', () => {
+describe.runIf(needs('the report in a browser', 'chromium'))('the page in a browser', { timeout: 60_000 }, () => {
   let browser: Browser;
   const files: Record<string, string> = {};
 
@@ -66,6 +66,8 @@ describe.runIf(needs('the report in a browser', 'chromium'))('the page in a brow
     readonly viewport: { readonly width: number; readonly height: number };
     readonly colorScheme: 'light' | 'dark';
     readonly script?: boolean;
+    /** Takes a picture of all of the page too (slow). */
+    readonly whole?: boolean;
   }
 
   /** Opens a view, collects what goes wrong, takes pictures. */
@@ -86,7 +88,7 @@ describe.runIf(needs('the report in a browser', 'chromium'))('the page in a brow
     const url = pathToFileURL(files[view.file]).href;
     await page.goto(url);
     await page.screenshot({ path: join(SCREENS, `${view.name}-first.png`) });
-    await page.screenshot({ path: join(SCREENS, `${view.name}-whole.png`), fullPage: true });
+    if (view.whole) await page.screenshot({ path: join(SCREENS, `${view.name}-whole.png`), fullPage: true });
     await check(page);
     expect(problems).toEqual([]);
     expect(requests.filter((request) => request !== url && !request.startsWith('data:'))).toEqual([]);
@@ -102,14 +104,39 @@ describe.runIf(needs('the report in a browser', 'chromium'))('the page in a brow
 
   const views: readonly View[] = [
     { name: 'light', file: 'example', viewport: DESKTOP, colorScheme: 'light' },
-    { name: 'dark', file: 'example', viewport: DESKTOP, colorScheme: 'dark' },
-    { name: 'phone', file: 'example', viewport: PHONE, colorScheme: 'light' },
+    { name: 'dark', file: 'example', viewport: DESKTOP, colorScheme: 'dark', whole: true },
+    { name: 'phone', file: 'example', viewport: PHONE, colorScheme: 'light', whole: true },
     { name: 'phone-dark', file: 'example', viewport: PHONE, colorScheme: 'dark' },
     { name: 'tablet', file: 'example', viewport: { width: 800, height: 1100 }, colorScheme: 'light' },
     { name: 'no-script', file: 'example', viewport: DESKTOP, colorScheme: 'light', script: false },
     { name: 'different', file: 'different', viewport: DESKTOP, colorScheme: 'light' },
     { name: 'different-phone', file: 'different', viewport: PHONE, colorScheme: 'dark' },
   ];
+  it('sorts tables, filters and opens superblocks, lights up partners', () =>
+    open({ name: 'used', file: 'example', viewport: DESKTOP, colorScheme: 'light' }, async (page) => {
+      const names = () => page.locator('#functions tbody .name .mono:first-child').allTextContents();
+      const byBefore = await names();
+      await page.locator('#functions thead button', { hasText: 'Change' }).click();
+      const byChange = await names();
+      expect(byChange).not.toEqual(byBefore);
+      expect([...byChange].sort()).toEqual([...byBefore].sort());
+      expect(byChange[0]).toBe('main');
+
+      const shown = () => page.locator('details.sb:not([hidden])').count();
+      const all = await shown();
+      await page.locator('.tools input').fill('HASH_BYTES');
+      expect(await shown()).toBeLessThan(all);
+      expect(await page.locator('details.sb:not([hidden]) .who').allTextContents()).toSatisfy((texts: string[]) =>
+        texts.every((text) => text.startsWith('hash_bytes')),
+      );
+      await page.locator('.tools input').fill('');
+      await page.locator('.tools button').click();
+      expect(await page.locator('details.sb[open]').count()).toBe(all);
+
+      await page.locator('details.sb tr[data-o]').first().hover();
+      expect(await page.locator('tr.on').count()).toBe(2);
+    }));
+
   it.each(views)(
     '$name: answers the three questions on the first screen, does not scroll sideways, asks for nothing',
     (view) =>
