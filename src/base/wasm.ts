@@ -145,18 +145,24 @@ function unsigned(out: number[], value: number): void {
   out.push(rest);
 }
 
-/** Appends a signed LEB128 number. */
-function signed(out: number[], value: bigint): void {
-  let rest = value;
-  for (;;) {
-    const byte = Number(rest & 0x7fn);
-    rest >>= 7n;
-    if ((rest === 0n && (byte & 0x40) === 0) || (rest === -1n && (byte & 0x40) !== 0)) {
-      out.push(byte);
-      return;
-    }
-    out.push(byte | 0x80);
+/** Appends a signed LEB128 number of up to 32 bits. */
+function signed32(out: number[], value: number): void {
+  let rest = value | 0;
+  while (rest < -64 || rest > 63) {
+    out.push((rest & 0x7f) | 0x80);
+    rest >>= 7;
   }
+  out.push(rest & 0x7f);
+}
+
+/** Appends a signed LEB128 number of up to 64 bits. */
+function signed64(out: number[], value: bigint): void {
+  let rest = BigInt.asIntN(64, value);
+  while (rest < -64n || rest > 63n) {
+    out.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  out.push(Number(rest & 0x7fn));
 }
 
 /** A place one can break to. Valid until its block ends. */
@@ -191,12 +197,12 @@ export class Code {
   }
   i32(value: number): this {
     this.#bytes.push(0x41);
-    signed(this.#bytes, BigInt(value | 0));
+    signed32(this.#bytes, value);
     return this;
   }
   i64(value: bigint): this {
     this.#bytes.push(0x42);
-    signed(this.#bytes, BigInt.asIntN(64, value));
+    signed64(this.#bytes, value);
     return this;
   }
   f64(value: number): this {
@@ -265,23 +271,21 @@ export class Code {
   }
 
   /** The function's body with its local declarations, as the code section has it. */
-  body(): number[] {
+  body(): Uint8Array {
     if (this.#depth !== 0) throw internal('wasm: a block is still open');
-    const out: number[] = [];
+    const locals: number[] = [];
     const runs: [number, ValueType][] = [];
     for (const type of this.#locals) {
       const last = runs.at(-1);
       if (last?.[1] === type) last[0]++;
       else runs.push([1, type]);
     }
-    unsigned(out, runs.length);
+    unsigned(locals, runs.length);
     for (const [count, type] of runs) {
-      unsigned(out, count);
-      out.push(type);
+      unsigned(locals, count);
+      locals.push(type);
     }
-    for (const byte of this.#bytes) out.push(byte);
-    out.push(0x0b);
-    return out;
+    return concatenate([locals, this.#bytes, [0x0b]]);
   }
 
   #indexed(opcode: number, index: number): this {
@@ -354,7 +358,7 @@ export class ModuleBuilder {
   /** Puts functions into table 0, from entry `at` on. */
   elements(at: number, functions: readonly number[]): void {
     const bytes = [0x00, 0x41];
-    signed(bytes, BigInt(at));
+    signed32(bytes, at);
     bytes.push(0x0b);
     unsigned(bytes, functions.length);
     for (const func of functions) unsigned(bytes, func);
@@ -362,26 +366,16 @@ export class ModuleBuilder {
   }
 
   bytes(): Uint8Array {
-    const out: number[] = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-    const section = (id: number, entries: readonly (readonly number[])[]): void => {
+    const parts: ArrayLike<number>[] = [[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]];
+    const section = (id: number, entries: readonly ArrayLike<number>[]): void => {
       if (entries.length === 0) return;
-      const content: number[] = [];
-      unsigned(content, entries.length);
-      for (const entry of entries) for (const byte of entry) content.push(byte);
-      out.push(id);
-      unsigned(out, content.length);
-      for (const byte of content) out.push(byte);
+      const count = leb(entries.length);
+      const length = entries.reduce((sum, entry) => sum + entry.length, count.length);
+      parts.push([id], leb(length), count, ...entries);
     };
     section(1, this.#typeBytes);
     section(2, this.#imports);
-    section(
-      3,
-      this.#functionTypes.map((type) => {
-        const bytes: number[] = [];
-        unsigned(bytes, type);
-        return bytes;
-      }),
-    );
+    section(3, this.#functionTypes.map(leb));
     section(7, this.#exports);
     section(9, this.#elements);
     section(
@@ -389,16 +383,27 @@ export class ModuleBuilder {
       this.#bodies.map((code) => {
         if (code === undefined) throw internal('wasm: a function is declared but not defined');
         const body = code.body();
-        const bytes: number[] = [];
-        unsigned(bytes, body.length);
-        for (const byte of body) bytes.push(byte);
-        return bytes;
+        return concatenate([leb(body.length), body]);
       }),
     );
-    return Uint8Array.from(out);
+    return concatenate(parts);
   }
 }
 
+function leb(value: number): number[] {
+  const bytes: number[] = [];
+  unsigned(bytes, value);
+  return bytes;
+}
+function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
 function name(text: string): number[] {
   const bytes = [...new TextEncoder().encode(text)];
   return [bytes.length, ...bytes];

@@ -1,6 +1,6 @@
 /**
  * The routines an engine has so far, by variant. A variant is asked for when an instruction of it is decoded; asking for one that is
- * new also takes in the common variants of all rows of the same extension, so that code is generated a few times, not hundreds.
+ * new also takes in the common variants of all rows of the same group of extensions, so that code is generated a few times, not hundreds.
  */
 import type { Insn, Row } from '../isa/row.ts';
 import { COMPRESSED, ROWS } from '../isa/table.ts';
@@ -13,6 +13,9 @@ const DYNAMIC = 7;
 const NEAREST = 0;
 const TO_ZERO = 1;
 const COMMON_CSRS: readonly number[] = [CSR.fflags, CSR.frm];
+
+/** Integer programs do without the rows of floating point. */
+const isFloat = (row: Row): boolean => row.extension === 'F' || row.extension === 'D';
 
 const hasCompressed = new Set(COMPRESSED.map((alias) => alias.row));
 
@@ -53,17 +56,17 @@ export class Routines {
   readonly #index = new Map<string, number>();
   /** Insn objects are shared between equal words (see decode), so this saves making the key each time. */
   readonly #ofInsn = new WeakMap<Insn, number>();
-  readonly #extensions = new Set<string>();
+  readonly #groups = new Set<boolean>();
 
   /** The routine of an instruction; a new one if need be, whose code is not yet generated. */
   of(insn: Insn): number {
     const known = this.#ofInsn.get(insn);
     if (known !== undefined) return known;
     const variant = variantOf(insn);
-    if (!this.#extensions.has(insn.row.extension)) {
-      this.#extensions.add(insn.row.extension);
-      for (const row of ROWS)
-        if (row.extension === insn.row.extension) for (const v of commonVariants(row)) this.#add(v);
+    const group = isFloat(insn.row);
+    if (!this.#groups.has(group)) {
+      this.#groups.add(group);
+      for (const row of ROWS) if (isFloat(row) === group) for (const common of commonVariants(row)) this.#add(common);
     }
     const routine = this.#add(variant);
     this.#ofInsn.set(insn, routine);
