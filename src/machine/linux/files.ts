@@ -12,12 +12,13 @@ import {
   POLL,
   RegularFile,
 } from './descriptors.ts';
-import { Blocked, E, fail } from './errno.ts';
+import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { MAX_FILE_SIZE, type Node } from './nodes.ts';
 import { findAt, may } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 import { CODE, SIG, send } from './signals.ts';
+import { wait, withMask } from './wait.ts';
 
 const F = {
   DUPFD: 0,
@@ -239,14 +240,12 @@ function copyRange(kernel: Kernel, input: number, inAt: Addr, out: number, outAt
   return moved;
 }
 
-/** What to do when nothing is ready: let the time-out pass, or know that nothing ever will be. */
+/** Nothing is ready: lets the time-out pass, unless a signal comes. */
 function waitForNothing(kernel: Kernel, timeout: bigint | undefined, what: string): number {
-  if (timeout === undefined) throw new Blocked(what);
-  kernel.clock.sleep(timeout);
-  return 0;
+  return wait(kernel, timeout, what) === undefined ? 0 : fail(E.INTR);
 }
 
-function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr): number {
+function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Addr, maskSize: number): number {
   const { guest } = kernel;
   if (count > Descriptors.LIMIT) fail(E.INVAL);
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
@@ -262,10 +261,21 @@ function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr): number {
     guest.setU16(at + 6, events);
     if (events !== 0) ready++;
   }
-  return ready > 0 ? ready : waitForNothing(kernel, limit, 'a poll of descriptors that never become ready');
+  if (ready > 0) return ready;
+  return withMask(kernel, mask, maskSize, () =>
+    waitForNothing(kernel, limit, 'a poll of descriptors that never become ready'),
+  );
 }
 
-function select(kernel: Kernel, count: number, readSet: Addr, writeSet: Addr, exceptSet: Addr, timeout: Addr): number {
+function select(
+  kernel: Kernel,
+  count: number,
+  readSet: Addr,
+  writeSet: Addr,
+  exceptSet: Addr,
+  timeout: Addr,
+  mask: Addr,
+): number {
   const { guest } = kernel;
   if (count < 0 || count > Descriptors.LIMIT) fail(E.INVAL);
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
@@ -284,9 +294,13 @@ function select(kernel: Kernel, count: number, readSet: Addr, writeSet: Addr, ex
       }
     }
   }
-  const result = ready > 0 ? ready : waitForNothing(kernel, limit, 'a select of descriptors that never become ready');
+  if (ready === 0) {
+    // The sixth argument points to the mask's address and its size.
+    const [set, size] = mask === 0 ? [0, 0] : [guest.word(mask), guest.word(mask + 8)];
+    withMask(kernel, set, size, () => waitForNothing(kernel, limit, 'a select of descriptors that never become ready'));
+  }
   for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]);
-  return result;
+  return ready;
 }
 
 function pipe(kernel: Kernel, fds: Addr, flags: number): number {
@@ -415,7 +429,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     arguments: ['int', 'address', 'address', 'address', 'address', 'address'],
     run: select,
   },
-  { number: 73, name: 'ppoll', arguments: ['address', 'size', 'address', 'address'], run: poll },
+  { number: 73, name: 'ppoll', arguments: ['address', 'size', 'address', 'address', 'size'], run: poll },
   ...[82, 83].map((number) => ({
     number,
     name: number === 82 ? 'fsync' : 'fdatasync',

@@ -5,6 +5,7 @@ import { Descriptors } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
+import { wait } from './wait.ts';
 
 const INFINITY = 2n ** 64n - 1n;
 const LIMIT_COUNT = 16;
@@ -66,13 +67,13 @@ function futex(kernel: Kernel, at: Addr, operation: number, value: number, timeo
     case FUTEX.WAIT:
     case FUTEX.WAIT_BITSET: {
       if (guest.i32(at) !== value) fail(E.AGAIN);
-      if (timeout === 0) throw new Blocked('a futex that no other thread can wake');
+      const what = 'a futex that no other thread can wake';
+      if (timeout === 0) throw new Blocked(what);
       // WAIT counts from now, WAIT_BITSET is a point in time (futex(2)), on CLOCK_REALTIME if bit 8 is set.
       const time = guest.timespec(timeout);
       const now = operation & 256 ? kernel.clock.realtime : kernel.clock.monotonic;
       const left = command === FUTEX.WAIT ? time : time - now;
-      if (left > 0n) kernel.clock.sleep(left);
-      return fail(E.TIMEDOUT);
+      return fail(wait(kernel, left > 0n ? left : 0n, what) === undefined ? E.TIMEDOUT : E.INTR);
     }
     case FUTEX.CMP_REQUEUE:
     case FUTEX.WAKE:

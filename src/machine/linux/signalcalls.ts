@@ -4,6 +4,7 @@ import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
 import { blockable, CODE, maskOf, returnFromHandler, SIG, SIGNAL_COUNT, send, setAlternateStack } from './signals.ts';
+import { wait, withMask } from './wait.ts';
 
 const HOW = { BLOCK: 0, UNBLOCK: 1, SETMASK: 2 } as const;
 const SET_SIZE = 8;
@@ -52,31 +53,11 @@ function kill(kernel: Kernel, pid: number, signal: number): number {
   return meant ? toTask(kernel, kernel.task.tid, signal, CODE.USER) : fail(E.SRCH);
 }
 
-/** Waits for a signal: it has come already, or the alarm is the next thing to happen, or nothing ever will. */
 function suspend(kernel: Kernel, set: Addr, setSize: number): number {
-  if (setSize !== SET_SIZE) fail(E.INVAL);
-  const { task, clock } = kernel;
-  const wanted = blockable(kernel.guest.u64(set));
-  const arrived = () => task.pending.some((p) => (wanted & maskOf(p.signal)) === 0n);
-  if (!arrived() && kernel.alarm) {
-    clock.sleep(kernel.alarm.at - clock.monotonic);
-    fireAlarm(kernel, wanted);
-  }
-  if (!arrived()) throw new Blocked('a signal that nobody sends');
-  task.savedMask = task.mask;
-  task.mask = wanted;
-  return -E.INTR;
-}
-
-/** Raises SIGALRM if its time has come. @param mask the signal mask to judge by whether it may be dropped */
-export function fireAlarm(kernel: Kernel, mask = kernel.task.mask): void {
-  const { alarm, clock, task } = kernel;
-  if (!alarm || clock.monotonic < alarm.at) return;
-  kernel.alarm = alarm.interval > 0n ? { at: clock.monotonic + alarm.interval, interval: alarm.interval } : undefined;
-  const held = task.mask;
-  task.mask = mask;
-  send(kernel, task, { signal: SIG.ALRM, code: CODE.KERNEL });
-  task.mask = held;
+  return withMask(kernel, set, setSize, () => {
+    wait(kernel, undefined, 'a signal that nobody sends');
+    return -E.INTR;
+  });
 }
 
 function waitFor(kernel: Kernel, set: Addr, info: Addr, timeout: Addr): number {
@@ -95,9 +76,9 @@ function waitFor(kernel: Kernel, set: Addr, info: Addr, timeout: Addr): number {
     }
     return pending.signal;
   }
-  if (timeout === 0) throw new Blocked('a signal that nobody sends');
-  kernel.clock.sleep(guest.timespec(timeout));
-  return fail(E.AGAIN);
+  if (timeout === 0 && !kernel.alarm) throw new Blocked('a signal that nobody sends');
+  const interrupted = wait(kernel, timeout === 0 ? undefined : guest.timespec(timeout), 'a signal that nobody sends');
+  return fail(interrupted === undefined ? E.AGAIN : E.INTR);
 }
 
 export const SIGNAL_ROWS: readonly SyscallRow[] = [

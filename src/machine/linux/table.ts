@@ -7,11 +7,12 @@ import { IDENTITY_ROWS } from './identity.ts';
 import type { Kernel } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
-import { fireAlarm, SIGNAL_ROWS } from './signalcalls.ts';
+import { SIGNAL_ROWS } from './signalcalls.ts';
 import { deliver, signalName } from './signals.ts';
 import { STAT_ROWS } from './stat.ts';
 import { TIME_ROWS } from './time.ts';
 import { TREE_ROWS } from './tree.ts';
+import { fireAlarm } from './wait.ts';
 
 export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
   [...FILE_ROWS, ...STAT_ROWS, ...TREE_ROWS, ...MAPPING_ROWS, ...IDENTITY_ROWS, ...TIME_ROWS, ...SIGNAL_ROWS].map(

@@ -3,6 +3,7 @@ import type { Addr } from '../../base/units.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
+import { wait } from './wait.ts';
 
 const TIMER_ABSTIME = 1;
 const ITIMER_REAL = 0;
@@ -19,12 +20,14 @@ function readClock(kernel: Kernel, id: number): bigint {
   return fail(E.INVAL);
 }
 
-function sleep(kernel: Kernel, id: number, flags: number, request: Addr): number {
+function sleep(kernel: Kernel, id: number, flags: number, request: Addr, remaining: Addr): number {
   const wanted = kernel.guest.timespec(request);
   const now = readClock(kernel, id);
   const time = flags & TIMER_ABSTIME ? wanted - now : wanted;
-  if (time > 0n) kernel.clock.sleep(time);
-  return 0;
+  const left = wait(kernel, time > 0n ? time : 0n, 'time');
+  if (left === undefined) return 0;
+  if (remaining !== 0 && (flags & TIMER_ABSTIME) === 0) kernel.guest.setTimespec(remaining, left);
+  return -E.INTR;
 }
 
 function putTimes(kernel: Kernel, at: Addr): void {
@@ -56,7 +59,12 @@ function setTimer(kernel: Kernel, which: number, wanted: Addr, old: Addr): numbe
 }
 
 export const TIME_ROWS: readonly SyscallRow[] = [
-  { number: 101, name: 'nanosleep', arguments: ['address', 'address'], run: (k, request) => sleep(k, 1, 0, request) },
+  {
+    number: 101,
+    name: 'nanosleep',
+    arguments: ['address', 'address'],
+    run: (k, request, left) => sleep(k, 1, 0, request, left),
+  },
   { number: 102, name: 'getitimer', arguments: ['int', 'address'], run: getTimer },
   { number: 103, name: 'setitimer', arguments: ['int', 'address', 'address'], run: setTimer },
   { number: 112, name: 'clock_settime', arguments: ['int', 'address'], run: () => -E.PERM },
@@ -83,7 +91,7 @@ export const TIME_ROWS: readonly SyscallRow[] = [
     number: 115,
     name: 'clock_nanosleep',
     arguments: ['int', 'flags', 'address', 'address'],
-    run: (k, id, flags, request) => sleep(k, id, flags, request),
+    run: sleep,
   },
   {
     number: 153,
