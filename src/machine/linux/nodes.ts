@@ -89,7 +89,11 @@ export class Contents {
   read(position: number, target: Uint8Array): number {
     const count = Math.min(target.length, this.#size - position);
     if (count <= 0) return 0;
-    if (this.#host !== undefined && this.#size > WHOLE) return this.#readWindow(position, target.subarray(0, count));
+    if (this.#host !== undefined && this.#size > WHOLE) {
+      // A read from a file is never short but at its end.
+      for (let done = 0; done < count; ) done += this.#readWindow(position + done, target.subarray(done, count));
+      return count;
+    }
     this.#load();
     const known = this.#data.subarray(position, position + count);
     target.set(known);
@@ -120,11 +124,6 @@ export class Contents {
   all(): Uint8Array {
     const bytes = new Uint8Array(this.#size);
     this.read(0, bytes);
-    for (let at = 0; at < bytes.length; ) {
-      const got = this.read(at, bytes.subarray(at));
-      if (got === 0) break;
-      at += got;
-    }
     return bytes;
   }
 

@@ -56,7 +56,10 @@ export class Overlay {
     // Shorter paths first: a grant inside another one is found there.
     const ordered = [...grants].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
     for (const grant of ordered) this.#grant(grant);
-    this.#ancestors('/tmp').mode = 0o1777;
+    // A place to write to, even where it is only on the way to a granted directory.
+    const tmp = this.#ancestors('/tmp');
+    tmp.mode = 0o1777;
+    tmp.sealed = false;
     const devices = this.#ancestors('/dev');
     for (const device of ['null', 'zero', 'full', 'random', 'urandom'] as const)
       if (!devices.entries.has(device))

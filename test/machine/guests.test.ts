@@ -1,0 +1,98 @@
+/** Guests that use the whole syscall interface, compared with qemu-riscv64: output, exit status, files left behind. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readImage } from '../../src/elf/read.ts';
+import { makeEngine } from '../../src/engine/engines.ts';
+import { execute } from '../../src/engine/execute.ts';
+import { createProcess, type Exit } from '../../src/machine/process.ts';
+import { compileFile, needs, qemu } from '../support/tools.ts';
+
+const stdin = Buffer.from('some text\nof three lines\nwith an end\n');
+const statusOf = (exit: Exit): number => (exit.kind === 'status' ? exit.status : exit.kind === 'signal' ? 128 + exit.signal : -1);
+
+function runHere(file: string, args: readonly string[], cwd: string) {
+  const out: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
+  const guest = createProcess({
+    image: readImage(file),
+    args,
+    env: [],
+    stdin,
+    cwd,
+    sink: (fd, bytes) => void out[fd].push(Buffer.from(bytes)),
+  });
+  const { exit } = execute(guest, makeEngine('dispatch', guest.memory), { limitInstructions: 1e9 });
+  return { exit, guest, stdout: Buffer.concat(out[1]).toString(), stderr: Buffer.concat(out[2]).toString() };
+}
+
+const guests = ['environment', 'files', 'pipes', 'signals', 'memory', 'times'];
+const endings = ['exit', 'abort', 'null', 'jump', 'illegal', 'break', 'misaligned', 'recursion', 'kill', 'text', 'handler', 'atexit'];
+const STATIC = ['-O2', '-static', '-w'];
+const PIE = ['-O2', '-fPIE', '-static-pie', '-nostdlib', '-nostartfiles', '-Wl,--no-dynamic-linker', '-w'];
+const runs: [string, string[]][] = [
+  ['pie', []],
+  ...guests.map((name): [string, string[]] => [name, ['one', 'two words', '']]),
+  ...endings.map((how): [string, string[]] => ['ends', [how]]),
+];
+
+describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under qemu', () => {
+  test.each(runs)('%s %j', (name, args) => {
+    const file = compileFile(`test/machine/guests/${name}.c`, name === 'pie' ? PIE : STATIC);
+    const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
+    try {
+      const [theirs, ours] = ['theirs', 'ours'].map((part) => join(folder, part));
+      for (const cwd of [theirs, ours]) mkdirSync(cwd);
+      const expected = qemu(file, args, { stdin, cwd: theirs });
+      const actual = runHere(file, args, ours);
+      expect(actual.stdout).toBe(expected.stdout.toString());
+      if (expected.status < 128) expect(actual.stderr).toBe(expected.stderr.toString());
+      expect(statusOf(actual.exit)).toBe(expected.status);
+      // The host is untouched; what would be there is in the overlay, file for file.
+      expect(readdirSync(ours)).toEqual([]);
+      const left = actual.guest
+        .changes()
+        .filter(({ kind }) => kind === 'file')
+        .map((change) => [change.path.slice(ours.length + 1), change.kind === 'file' && Buffer.from(change.bytes).toString()]);
+      const wanted = readdirSync(theirs, { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => [entry.name, readFileSync(join(theirs, entry.name), 'latin1')])
+        .sort(([a], [b]) => (a < b ? -1 : 1));
+      expect(left).toEqual(wanted);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe.runIf(needs('faults of guests', 'gcc'))('a fault is a result', () => {
+  test('with signal, pc, address and symbol', () => {
+    const file = compileFile('test/machine/guests/ends.c', STATIC);
+    const { exit } = runHere(file, ['null'], tmpdir());
+    expect(exit).toMatchObject({ kind: 'signal', signal: 11, name: 'SIGSEGV', address: 0n });
+    expect(exit.kind === 'signal' && exit.symbol).toMatch(/^main(\+0x[0-9a-f]+)?$/);
+  });
+
+  test('control is accounted for: what started has stopped', () => {
+    const file = compileFile('test/machine/guests/signals.c', STATIC);
+    const { guest } = runHere(file, [], tmpdir());
+    const total = (counts: readonly { count: number }[]) => counts.reduce((sum, { count }) => sum + count, 0);
+    expect(total(guest.starts)).toBe(total(guest.stops));
+    expect(guest.starts.find(({ at }) => at === guest.image.entry)?.count).toBe(1);
+    // Every return from a handler went over the trampoline (two handlers were left by siglongjmp instead).
+    expect(guest.stops.find(({ at }) => at === guest.trampoline + 8)!.count).toBeGreaterThan(10);
+  });
+
+  test('two runs are alike to the last byte of the overlay and the last instruction', () => {
+    const file = compileFile('test/machine/guests/files.c', STATIC);
+    const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
+    try {
+      const [a, b] = [runHere(file, [], folder), runHere(file, [], folder)];
+      expect(a.stdout).toBe(b.stdout);
+      expect(a.guest.hart.retired).toBe(b.guest.hart.retired);
+      expect(a.guest.changes()).toEqual(b.guest.changes());
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
