@@ -56,6 +56,7 @@ export interface Cfg {
   readonly blocks: readonly CfgBlock[];
   /** By entry, rising. */
   readonly functions: ReadonlyMap<Addr, CfgFunction>;
+  /** Made when it is first asked for: analyses work on `blocks`. */
   readonly graph: CfgGraph;
   /** The block that starts at this very address. */
   blockAt(address: Addr): CfgBlock | undefined;
@@ -102,11 +103,19 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   const drafts = leaders.map((start) => draft(code, found.isLeader, start));
   const flows = drafts.map((block) => flowOf(block, code, bySite.get(block.site) ?? []));
   const counts = countsOf(drafts, ran.blocks, profile);
+  // Field by field: spreading objects is several times as slow, and there are a hundred thousand.
   const blocks: CfgBlock[] = drafts.map((block, i) => ({
-    ...block,
-    ...flows[i]!,
+    start: block.start,
+    end: block.end,
+    site: block.site,
+    insns: block.insns,
     count: counts[i]!,
+    ending: block.ending,
     evidence: found.evidenceAt(block.start),
+    target: block.target,
+    returnPoint: block.returnPoint,
+    flow: flows[i]!.flow,
+    flowKnown: flows[i]!.flowKnown,
     function: block.start,
   }));
   const entries = new Set<Addr>([image.entry, ...found.callees]);
@@ -115,6 +124,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   for (const block of blocks) (block as { function: Addr }).function = owner.get(block.start)!;
 
   const index = new Map(blocks.map((block) => [block.start, block]));
+  let graph: CfgGraph | undefined;
   const outside = new Set<Addr>();
   for (const block of blocks) for (const to of block.flow) if (owner.get(to) !== block.function) outside.add(to);
   return {
@@ -122,7 +132,10 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
     code,
     blocks,
     functions,
-    graph: graphOf(blocks, index, code, bySite, new Set(ran.blocks.map(({ start }) => start))),
+    get graph() {
+      graph ??= graphOf(blocks, index, code, bySite, new Set(ran.blocks.map(({ start }) => start)));
+      return graph;
+    },
     blockAt: (address) => index.get(address),
     enteredFromOutside: (start) => outside.has(start),
     blockOver(address) {

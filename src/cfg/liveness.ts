@@ -323,12 +323,19 @@ class Solver {
     const read = new Sets(blocks.length);
     const regionLive = new Sets(siblings.regions.length);
     blocks.forEach((_, i) => {
-      for (const region of siblings.of[i]!) regionLive.add(region, this.reads.x[i]!, this.reads.f[i]!);
+      for (const region of siblings.of[i]!)
+        regionLive.add(region, this.reads.x[i]! & KEEPABLE.x, this.reads.f[i]! & KEEPABLE.f);
     });
     const backward = new Queue(blocks.length);
     const forward = new Queue(blocks.length);
     for (let i = blocks.length - 1; i >= 0; i--) backward.push(i);
-    for (let i = backward.shift(); i !== undefined; i = backward.shift()) {
+    // Kept registers go forward only when nothing is left to do backward: in few large steps, not in many small ones.
+    for (;;) {
+      const i = backward.shift();
+      if (i === undefined) {
+        if (!this.carryKept(forward, backward)) break;
+        continue;
+      }
       let x = 0;
       let f = 0;
       for (const to of this.flow[i]!) {
@@ -361,16 +368,25 @@ class Solver {
       f &= KEEPABLE.f;
       for (const region of siblings.of[i]!)
         if (regionLive.add(region, x, f)) for (const jump of siblings.regions[region]!.jumps) backward.push(jump);
-      if (read.add(i, generated.x[i]! | (x & ~killed.x[i]!), generated.f[i]! | (f & ~killed.f[i]!)))
-        for (const user of this.dependents[i]!) backward.push(user);
-      for (let at = forward.shift(); at !== undefined; at = forward.shift()) {
-        if (this.rules[at] === 'return' || siblings.jump[at]! >= 0) backward.push(at);
-        const next = siblings.jump[at]! >= 0 ? siblings.regions[siblings.jump[at]!]!.blocks : this.flow[at]!;
-        for (const to of next) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
-        if (siblings.jump[at]! >= 0)
-          for (const to of this.flow[at]!) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
-      }
+      const inX = (generated.x[i]! & KEEPABLE.x) | (x & ~killed.x[i]!);
+      const inF = (generated.f[i]! & KEEPABLE.f) | (f & ~killed.f[i]!);
+      if (read.add(i, inX, inF)) for (const user of this.dependents[i]!) backward.push(user);
     }
+  }
+
+  /** Takes kept registers on to where they may return. @returns whether there was anything to do */
+  private carryKept(forward: Queue, backward: Queue): boolean {
+    const { kept, siblings } = this;
+    let some = false;
+    for (let at = forward.shift(); at !== undefined; at = forward.shift()) {
+      some = true;
+      const region = siblings.jump[at]!;
+      if (this.rules[at] === 'return' || region >= 0) backward.push(at);
+      for (const to of this.flow[at]!) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
+      if (region < 0) continue;
+      for (const to of siblings.regions[region]!.blocks) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
+    }
+    return some;
   }
 
   solve(): void {

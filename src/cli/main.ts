@@ -15,6 +15,8 @@ interface CommandFile {
 /** Every command and the file it is in, in the order of the help text. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   run: () => import('./run.ts'),
+  merge: () => import('./merge.ts'),
+  dump: () => import('./dump.ts'),
 };
 
 /** Exit status of every error that is not the guest's. */

@@ -1,0 +1,64 @@
+/** `isoform dump`: what isoform knows about a program, as text. */
+import type { Command } from 'commander';
+import { badOption } from '../base/errors.ts';
+
+interface DumpFlags {
+  readonly profile?: string;
+  readonly function?: string;
+  readonly dot?: boolean;
+  readonly live?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('dump')
+    .description('print what isoform knows: image, profile (of a .isoprof file) or cfg')
+    .argument('<what>', 'image, profile or cfg')
+    .argument('<file>', 'an executable; for profile: a .isoprof file, or an executable and -p')
+    .option('-p, --profile <file>', 'the counts to show')
+    .option('--function <name>', 'only this function: a symbol or an address in it')
+    .option('--dot', 'cfg: as Graphviz DOT')
+    .option('--live', 'cfg: with the live registers of each block')
+    .action(dump);
+}
+
+async function dump(what: string, file: string, flags: DumpFlags): Promise<void> {
+  if (!Object.hasOwn(TEXTS, what)) throw badOption(`cannot dump ${what}`, `one of ${Object.keys(TEXTS).join(', ')}`);
+  process.stdout.write(await TEXTS[what as keyof typeof TEXTS](file, flags));
+}
+
+const TEXTS = {
+  image: async (file: string) => {
+    const [{ readImage }, { dumpImage }] = await Promise.all([import('../elf/read.ts'), import('../cfg/dump.ts')]);
+    return dumpImage(readImage(file));
+  },
+  profile: async (file: string, { profile }: DumpFlags) => {
+    const [{ readImage }, { dumpProfile }, { profileOf, readProfile }] = await Promise.all([
+      import('../elf/read.ts'),
+      import('../cfg/dump.ts'),
+      import('../profile/store.ts'),
+    ]);
+    if (profile === undefined) return dumpProfile(readProfile(file));
+    const image = readImage(file);
+    const found = readProfile(profile);
+    profileOf(found, image, profile);
+    return dumpProfile(found, image);
+  },
+  cfg: async (file: string, flags: DumpFlags) => {
+    const [{ readImage }, { profileOf, readProfile }, { buildCfg }, { dotCfg, dumpCfg, findFunction }, { livenessOf }] =
+      await Promise.all([
+        import('../elf/read.ts'),
+        import('../profile/store.ts'),
+        import('../cfg/build.ts'),
+        import('../cfg/dump.ts'),
+        import('../cfg/liveness.ts'),
+      ]);
+    const image = readImage(file);
+    const counts =
+      flags.profile === undefined ? undefined : profileOf(readProfile(flags.profile), image, flags.profile);
+    const cfg = buildCfg(image, counts);
+    const only = flags.function === undefined ? undefined : findFunction(cfg, flags.function);
+    if (flags.dot) return dotCfg(cfg, only);
+    return dumpCfg(cfg, { only, liveness: flags.live ? livenessOf(cfg) : undefined });
+  },
+} as const;
