@@ -59,9 +59,22 @@ describe('a good file', () => {
   test('with broken section headers loses the sections only', () => {
     for (const edits of [
       [[40, 8, 2n ** 63n]],
-      [[40, 8, 100], [58, 2, 64], [60, 2, 0xffff]],
-      [[40, 8, 64], [58, 2, 64], [60, 2, 2], [62, 2, 1]],
-      [[40, 8, 64], [58, 2, 64], [60, 2, 0]],
+      [
+        [40, 8, 100],
+        [58, 2, 64],
+        [60, 2, 0xffff],
+      ],
+      [
+        [40, 8, 64],
+        [58, 2, 64],
+        [60, 2, 2],
+        [62, 2, 1],
+      ],
+      [
+        [40, 8, 64],
+        [58, 2, 64],
+        [60, 2, 0],
+      ],
     ] as [number, 2 | 8, number | bigint][][])
       expect(parseImage(changed(...edits), 'file').sections).toEqual([]);
   });
@@ -93,7 +106,12 @@ describe('a bad file gives one clear error', () => {
     ['program headers far outside', changed([32, 8, 2n ** 64n - 8n]), 'bad-elf', /outside the file/],
     ['nothing to load', changed([FIRST, 4, 4], [SECOND, 4, 4]), 'bad-elf', /nothing to load/],
     ['an interpreter', changed([SECOND, 4, 3]), 'needs-interpreter', /static/],
-    ['an interpreter outside the file', changed([SECOND, 4, 3], [SECOND + 8, 8, 2n ** 60n]), 'needs-interpreter', /static/],
+    [
+      'an interpreter outside the file',
+      changed([SECOND, 4, 3], [SECOND + 8, 8, 2n ** 60n]),
+      'needs-interpreter',
+      /static/,
+    ],
     ['more file than memory', changed([SECOND + 40, 8, 1]), 'bad-elf', /larger in the file/],
     ['a segment beyond the file', changed([SECOND + 8, 8, 2n ** 40n]), 'bad-elf', /outside the file/],
     ['a segment that wraps', changed([SECOND + 16, 8, 2n ** 64n - 4096n]), 'bad-elf', /address space/],

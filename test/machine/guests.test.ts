@@ -10,7 +10,8 @@ import { createProcess, type Exit } from '../../src/machine/process.ts';
 import { compileFile, needs, qemu } from '../support/tools.ts';
 
 const stdin = Buffer.from('some text\nof three lines\nwith an end\n');
-const statusOf = (exit: Exit): number => (exit.kind === 'status' ? exit.status : exit.kind === 'signal' ? 128 + exit.signal : -1);
+const statusOf = (exit: Exit): number =>
+  exit.kind === 'status' ? exit.status : exit.kind === 'signal' ? 128 + exit.signal : -1;
 
 function runHere(file: string, args: readonly string[], cwd: string) {
   const out: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
@@ -27,7 +28,20 @@ function runHere(file: string, args: readonly string[], cwd: string) {
 }
 
 const guests = ['environment', 'files', 'pipes', 'signals', 'memory', 'times'];
-const endings = ['exit', 'abort', 'null', 'jump', 'illegal', 'break', 'misaligned', 'recursion', 'kill', 'text', 'handler', 'atexit'];
+const endings = [
+  'exit',
+  'abort',
+  'null',
+  'jump',
+  'illegal',
+  'break',
+  'misaligned',
+  'recursion',
+  'kill',
+  'text',
+  'handler',
+  'atexit',
+];
 const STATIC = ['-O2', '-static', '-w'];
 const PIE = ['-O2', '-fPIE', '-static-pie', '-nostdlib', '-nostartfiles', '-Wl,--no-dynamic-linker', '-w'];
 const runs: [string, string[]][] = [
@@ -53,7 +67,10 @@ describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under 
       const left = actual.guest
         .changes()
         .filter(({ kind }) => kind === 'file')
-        .map((change) => [change.path.slice(ours.length + 1), change.kind === 'file' && Buffer.from(change.bytes).toString()]);
+        .map((change) => [
+          change.path.slice(ours.length + 1),
+          change.kind === 'file' && Buffer.from(change.bytes).toString(),
+        ]);
       const wanted = readdirSync(theirs, { withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map((entry) => [entry.name, readFileSync(join(theirs, entry.name), 'latin1')])

@@ -91,7 +91,9 @@ describe('the address space', () => {
 
   test('what does not fit gives a clear error', () => {
     expect(() => make({ image: image(64, 2 ** 30 - 4096) })).toThrow(/beyond guest memory/);
-    expect(() => make({ image: image(64, 0x7ff000), memorySize: 2 ** 24 })).toThrow(/no room for its heap|beyond guest memory/);
+    expect(() => make({ image: image(64, 0x7ff000), memorySize: 2 ** 24 })).toThrow(
+      /no room for its heap|beyond guest memory/,
+    );
     expect(() => make({ memorySize: 4096 })).toThrow(/guest memory of 4096 bytes/);
     const low = parseImage(bareElf([{ address: 0, bytes: Uint8Array.of(0x73, 0, 0, 0), execute: true }], 2), 'low');
     expect(() => make({ image: low })).toThrow(/page 0/);
@@ -128,14 +130,29 @@ describe('syscalls without an engine', () => {
 
   test('every row survives arguments that make no sense', async () => {
     const { SYSCALLS } = await import('../../src/machine/linux/table.ts');
-    const nonsense = [0n, 1n, -1n, 0x12000n, 0x12008n, 2n ** 31n, 2n ** 63n - 1n, 2n ** 62n, 0x10000n, 4096n, 12345678901n];
+    const nonsense = [
+      0n,
+      1n,
+      -1n,
+      0x12000n,
+      0x12008n,
+      2n ** 31n,
+      2n ** 63n - 1n,
+      2n ** 62n,
+      0x10000n,
+      4096n,
+      12345678901n,
+    ];
     const process = make({ sink: () => {}, report: () => {} });
     let turn = 0;
     for (const { number, name } of SYSCALLS.values()) {
       for (let round = 0; round < 60; round++) {
         process.hart.set(17, BigInt(number));
         for (let index = 0; index < 6; index++)
-          process.hart.set(10 + index, BigInt.asUintN(64, nonsense[(turn = (turn * 31 + 17) % 10007) % nonsense.length]));
+          process.hart.set(
+            10 + index,
+            BigInt.asUintN(64, nonsense[(turn = (turn * 31 + 17) % 10007) % nonsense.length]),
+          );
         expect(() => process.syscall(), name).not.toThrow();
         process.kernel.ending = undefined;
       }

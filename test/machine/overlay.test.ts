@@ -1,10 +1,25 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeThrough } from '../../src/cli/writethrough.ts';
 import { E, Errno } from '../../src/machine/linux/errno.ts';
-import { Contents, type DirectoryNode, type FileNode, MAX_FILE_SIZE, type Node } from '../../src/machine/linux/nodes.ts';
+import {
+  Contents,
+  type DirectoryNode,
+  type FileNode,
+  MAX_FILE_SIZE,
+  type Node,
+} from '../../src/machine/linux/nodes.ts';
 import { Overlay } from '../../src/machine/linux/overlay.ts';
 
 let host: string;
@@ -106,7 +121,11 @@ describe('what the guest changes', () => {
     remove(overlay, `${granted}/shortcut`);
     create(overlay, `${granted}/short-lived`, 'x');
     remove(overlay, `${granted}/short-lived`);
-    expect(overlay.changes().map((c) => [c.path.slice(granted.length), c.kind, 'bytes' in c && Buffer.from(c.bytes).toString()])).toEqual([
+    expect(
+      overlay
+        .changes()
+        .map((c) => [c.path.slice(granted.length), c.kind, 'bytes' in c && Buffer.from(c.bytes).toString()]),
+    ).toEqual([
       ['/file', 'file', 'FROM the host'],
       ['/new', 'file', 'made'],
       ['/shortcut', 'deleted', false],
