@@ -6,6 +6,7 @@
  * Why it is safe: the op's term with the wider operand is the very same term, so its result is the same for all inputs.
  * Risk: none in instructions; a value may live longer in its home, which the home rule bounds.
  */
+import { F0 } from '../src/base/units.ts';
 import type { Op, Superblock, Value } from '../src/superblock/form.ts';
 import { operandsOf } from '../src/superblock/form.ts';
 import { homesOf } from '../src/superblock/homes.ts';
@@ -40,6 +41,7 @@ export const extensions: Pass = {
         const source = maker?.rs1;
         if (maker === undefined || source === undefined || source.kind === 'const' || source.kind === 'code') continue;
         if (maker.rs2 !== undefined || !removable(maker) || !homes.intact(source, position)) continue;
+        if (homes.homeOf(source)! >= F0 || homes.homeOf(value!)! >= F0) continue;
         const changed: Op = { ...now, [role]: source };
         if (!withOperands(terms, now, changed)) continue;
         if (!fuel.spend('extensions', superblock.head)) return current;

@@ -8,7 +8,7 @@
  * Risk: a constant at the final exit costs as much there as the op did; it is left alone where it would cost more.
  */
 import { constantInsns } from '../src/isa/idioms.ts';
-import { operandsOf, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
+import { type Op, operandsOf, type Superblock, type Value } from '../src/superblock/form.ts';
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';

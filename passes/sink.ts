@@ -7,11 +7,12 @@
  * nobody needs goes too: its memory effect is none, and a fault it would have raised cannot matter to a result nobody reads.
  * Risk: code size: an op needed by many exits is copied into each of them, so the number is limited.
  */
+
+import { facts } from '../src/domain/record.ts';
 import type { Exit, Op, Superblock } from '../src/superblock/form.ts';
 import { homeRuleViolation, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, removeOp } from '../src/superblock/rewrite.ts';
-import { facts } from '../src/domain/record.ts';
 
 const MAX_COPIES = 6;
 

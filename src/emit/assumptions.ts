@@ -20,7 +20,8 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     id: 'A2',
     name: 'code is entered where it can be seen to be',
     text: 'No jump enters the middle of the bytes of a patch. Entries are: targets of branches and jumps anywhere in the text, return points, symbols, code addresses in data and in instructions, entries of jump tables, and everything the profile saw.',
-    check: 'A patch over a single four-byte instruction needs none of this; others are made only where no such entry is found.',
+    check:
+      'A patch over a single four-byte instruction needs none of this; others are made only where no such entry is found.',
   },
   {
     id: 'A3',

@@ -11,7 +11,7 @@ import type { ImageProfile } from '../profile/profile.ts';
 import type { Flow } from '../superblock/flow.ts';
 import type { AssumptionId } from './assumptions.ts';
 import { gatherEvidence } from './evidence.ts';
-import { layOut, type Layout, OutOfReach } from './layout.ts';
+import { type Layout, layOut, OutOfReach } from './layout.ts';
 import { type AddressMapData, encodeMap } from './map.ts';
 import { makePatches } from './patch.ts';
 import { place } from './place.ts';

@@ -83,7 +83,10 @@ function trackConstant(insn: Insn, pc: Addr, made: Map<number, bigint>, found: (
   }
   if (fact.writes === undefined) return;
   const operandsKnown = fact.reads.length === 0 || (fact.reads.length === 1 && base !== undefined);
-  const value = fact.pure && operandsKnown ? evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) }) : undefined;
+  const value =
+    fact.pure && operandsKnown
+      ? evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) })
+      : undefined;
   if (value === undefined || insn.row.operands.includes('rs2')) made.delete(fact.writes);
   else {
     made.set(fact.writes, value);
@@ -101,7 +104,11 @@ export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr, most
   if (segment === undefined) return [];
   const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
   const targets: Addr[] = [];
-  for (let offset = at - segment.address; offset + width <= segment.bytes.length && targets.length < most; offset += width) {
+  for (
+    let offset = at - segment.address;
+    offset + width <= segment.bytes.length && targets.length < most;
+    offset += width
+  ) {
     const entry = width === 8 ? Number(view.getBigInt64(offset, true)) : view.getInt32(offset, true);
     const target = base + entry;
     if (entry === 0 || (target & 1) !== 0 || !code.isExecutable(target) || code.insnAt(target) === undefined) break;

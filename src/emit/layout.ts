@@ -2,6 +2,8 @@
  * Gives every item an address and bytes. Sizes depend on distances and distances on sizes: everything starts at its shortest form
  * and only ever grows, until all of it reaches (the usual relaxation of assemblers; it ends because nothing shrinks).
  */
+
+import { fitsSigned } from '../base/bits.ts';
 import { internal } from '../base/errors.ts';
 import type { Addr, Reg } from '../base/units.ts';
 import { compress, encodeBytes } from '../isa/encode.ts';
@@ -17,7 +19,6 @@ import {
 } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import type { Item, LoweredSuperblock } from '../lower/item.ts';
-import { fitsSigned } from '../base/bits.ts';
 
 /** A line of superblocks in the order they are placed; the stubs of a group stand behind its lines. */
 export type Group = readonly LoweredSuperblock[];
@@ -168,7 +169,11 @@ export function layOut(groups: readonly Group[], at: Addr): Layout {
       const { final } = lowered;
       const last = lowered.line.at(-1);
       const flip =
-        final.kind === 'goto' && final.flippable && final.to !== next && last?.kind === 'branch' && heads.has(final.to!);
+        final.kind === 'goto' &&
+        final.flippable &&
+        final.to !== next &&
+        last?.kind === 'branch' &&
+        heads.has(final.to!);
       for (const item of flip ? lowered.line.slice(0, -1) : lowered.line) pushItem(item, owner, lowered);
       if (flip) {
         // The hot way on becomes the branch; the exit falls through into what was its stub.
@@ -282,11 +287,7 @@ function lastCall(
 
 const compressed = (insn: Insn): boolean => compress(insn) !== undefined;
 
-function sizeNeeded(
-  atom: Atom,
-  address: Addr,
-  placeOf: (place: Place) => Addr,
-): number | 'stub' | 'none' {
+function sizeNeeded(atom: Atom, address: Addr, placeOf: (place: Place) => Addr): number | 'stub' | 'none' {
   switch (atom.kind) {
     case 'branch': {
       const distance = placeOf(atom.place!) - address;
@@ -354,13 +355,13 @@ function encodeAtom(
     case 'address':
       return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
     case 'high':
-      if (atom.size === 8)
-        return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
+      if (atom.size === 8) return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
       return [wide(addPcInsn(atom.reg!, splitDistance((atom.wants ?? atom.address!) - address).high))];
     case 'low': {
       const base = atoms[atom.base!]!;
       const baseAt = addresses[atom.base!]!;
-      const held = base.size === 8 ? base.address! : baseAt + splitDistance((base.wants ?? base.address!) - baseAt).high;
+      const held =
+        base.size === 8 ? base.address! : baseAt + splitDistance((base.wants ?? base.address!) - baseAt).high;
       return [wide({ ...atom.insn!, imm: atom.address! - held })];
     }
     case 'mark':

@@ -3,10 +3,10 @@
  * instruction needs no evidence; one that covers more is made only where nothing is known to enter what lies behind the first
  * instruction (assumption A2).
  */
-import { type Addr, type Reg } from '../base/units.ts';
+import type { Addr, Reg } from '../base/units.ts';
+import type { Patch } from '../elf/write.ts';
 import { encodeBytes } from '../isa/encode.ts';
 import { addPcInsn, jumpInsn, jumpRegisterInsn, reachesJump, splitDistance } from '../isa/idioms.ts';
-import type { Patch } from '../elf/write.ts';
 import type { InsnSource } from '../superblock/flow.ts';
 import type { Evidence } from './evidence.ts';
 
@@ -50,7 +50,9 @@ export function makePatches(
       continue;
     }
     if (first.size < bytes.length) {
-      const safe = !cautious && nothingEnters(head, bytes.length, code, (at) => evidence.entered(at) || kept.has(at) || heads.has(at));
+      const safe =
+        !cautious &&
+        nothingEnters(head, bytes.length, code, (at) => evidence.entered(at) || kept.has(at) || heads.has(at));
       if (!safe) {
         left.push(head);
         continue;

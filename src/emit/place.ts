@@ -56,7 +56,8 @@ export function place(superblocks: readonly LoweredSuperblock[]): Group[] {
   for (const chain of chains)
     chain.forEach((lowered, index) => {
       const previous = chain[index - 1];
-      const cut = previous === undefined ? bytes > GROUP_BYTES : bytes > GROUP_BYTES_MOST && previous.final.kind !== 'call';
+      const cut =
+        previous === undefined ? bytes > GROUP_BYTES : bytes > GROUP_BYTES_MOST && previous.final.kind !== 'call';
       if (cut) {
         groups.push([]);
         bytes = 0;

@@ -4,10 +4,12 @@
  * jump once more.
  */
 import type { Addr } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
+import { runTerms, type Term, Terms } from '../domain/term.ts';
 import type { Image } from '../elf/image.ts';
 import type { Patch } from '../elf/write.ts';
-import type { Flow } from '../superblock/flow.ts';
 import { codeOf } from '../profile/code.ts';
+import type { Flow, FlowBlock } from '../superblock/flow.ts';
 import { type Evidence, readTable } from './evidence.ts';
 
 export interface JumpTable {
@@ -16,44 +18,113 @@ export interface JumpTable {
   /** Entries are distances from here; 0: addresses. */
   readonly base: Addr;
   readonly targets: readonly Addr[];
+  /** Those that were seen; only their entries are changed. */
+  readonly profiled: ReadonlySet<Addr>;
 }
+
+/** Targets that must be matched to believe a table whose address the jump's own block does not show. */
+const ENOUGH_TARGETS = 4;
 
 /** The tables behind the indirect jumps of a profile. */
 export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTable[] {
-  const tables = new Map<string, JumpTable>();
+  const tables: JumpTable[] = [];
   let words: Map<Addr, Addr[]> | undefined;
   for (const block of flow.blocks.values()) {
     if (block.control !== 'indirect' || block.links) continue;
     const targets = new Set(block.out.filter((edge) => edge.kind === 'indirect').map((edge) => edge.to));
     if (targets.size === 0) continue;
-    const site = block.insns.at(-1)!.pc;
-    const found = smallTable(image, evidence, site, targets);
-    words ??= image.relocatable ? new Map() : addressWords(image);
-    const table = found ?? wordTable(image, words, targets);
-    if (table !== undefined) tables.set(`${table.at}/${table.width}`, table);
+    const shape = jumpShape(block);
+    if (shape === undefined) continue;
+    let table: Omit<JumpTable, 'profiled'> | undefined;
+    if (shape.at !== undefined && (shape.width === 8 || shape.base !== undefined))
+      table = tableAt(image, shape.at, shape.width, shape.base ?? 0, targets);
+    else if (targets.size >= ENOUGH_TARGETS && shape.width === 4)
+      table = smallTable(image, evidence, block.insns.at(-1)!.pc, targets);
+    else if (targets.size >= ENOUGH_TARGETS) {
+      words ??= addressWords(image);
+      table = wordTable(image, words, targets);
+    }
+    // In a PIE absolute entries are written by relocations when the program starts.
+    if (table !== undefined && !(image.relocatable && table.base === 0)) tables.push({ ...table, profiled: targets });
   }
-  return [...tables.values()].sort((a, b) => a.at - b.at);
+  return tables.sort((a, b) => a.at - b.at || a.width - b.width);
 }
 
-/** A table of 32-bit entries that begins at a constant the code makes; of several, the one made nearest to the jump. */
-function smallTable(image: Image, evidence: Evidence, site: Addr, targets: ReadonlySet<Addr>): JumpTable | undefined {
-  let best: JumpTable | undefined;
-  let distance = Number.POSITIVE_INFINITY;
-  for (const { address, pc } of evidence.dataAddresses) {
-    const away = Math.abs(site - pc);
-    if (away >= distance || away > 65536) continue;
-    for (const base of image.relocatable ? [address] : [address, 0]) {
-      const entries = readTable(image, address, 4, base);
-      if (entries.length < targets.size) continue;
-      const set = new Set(entries);
-      if ([...targets].every((target) => set.has(target))) {
-        best = { at: address, width: 4, base, targets: entries };
-        distance = away;
-        break;
-      }
+interface JumpShape {
+  readonly width: 4 | 8;
+  /** Where the table is, if the block shows it. */
+  readonly at: Addr | undefined;
+  /** What entries are relative to; 0 for addresses; undefined if the block does not show it. */
+  readonly base: Addr | undefined;
+}
+
+/** How the block computes its jump: from a loaded address, or from a loaded distance plus a base. Undefined: not from a table. */
+function jumpShape(block: FlowBlock): JumpShape | undefined {
+  const terms = new Terms();
+  const regs = new Map<number, Term>([[0, terms.const(0n)]]);
+  const loads = new Map<Term, { address: Term | undefined; bytes: number }>();
+  const read = (reg: number) => regs.get(reg) ?? terms.input(`r${reg}`);
+  for (const { pc, insn } of block.insns) {
+    const fact = facts(insn);
+    let opaque: Term | undefined;
+    const operands = { rs1: read(insn.rs1), rs2: read(insn.rs2), rs3: read(insn.rs3), pc: terms.const(BigInt(pc)) };
+    if (fact.control === 'indirect') {
+      const target = insn.imm === 0 ? operands.rs1 : undefined;
+      return target === undefined ? undefined : shapeOf(target, loads);
     }
+    const effects = runTerms(terms, insn, operands, (widths) => (opaque = terms.input(`%${pc}`, widths)));
+    if (opaque !== undefined && fact.load !== undefined)
+      loads.set(opaque, { address: effects.address, bytes: fact.load.bytes });
+    if (fact.writes !== undefined) regs.set(fact.writes, effects.result ?? terms.input(`%${pc}`));
   }
-  return best;
+  return undefined;
+}
+
+function shapeOf(
+  target: Term,
+  loads: ReadonlyMap<Term, { address: Term | undefined; bytes: number }>,
+): JumpShape | undefined {
+  const constant = (term: Term | undefined): Addr | undefined =>
+    term?.value !== undefined && term.value < 2n ** 48n ? Number(term.value) : undefined;
+  const tableOf = (address: Term | undefined) =>
+    address?.op === 'add' ? constant(address.args[1]) : constant(address);
+  const direct = loads.get(target);
+  if (direct !== undefined && (direct.bytes === 4 || direct.bytes === 8))
+    return { width: direct.bytes, at: tableOf(direct.address), base: 0 };
+  if (target.op !== 'add') return undefined;
+  for (const [entry, base] of [target.args, [...target.args].reverse()]) {
+    const load = loads.get(entry!);
+    if (load?.bytes === 4) return { width: 4, at: tableOf(load.address), base: constant(base) };
+  }
+  return undefined;
+}
+
+function tableAt(
+  image: Image,
+  at: Addr,
+  width: 4 | 8,
+  base: Addr,
+  targets: ReadonlySet<Addr>,
+): Omit<JumpTable, 'profiled'> | undefined {
+  const entries = readTable(image, at, width, base);
+  const set = new Set(entries);
+  return [...targets].every((target) => set.has(target)) ? { at, width, base, targets: entries } : undefined;
+}
+
+/** A table of distances from its own start that begins at a constant made nearby; only if there is just one that fits. */
+function smallTable(
+  image: Image,
+  evidence: Evidence,
+  site: Addr,
+  targets: ReadonlySet<Addr>,
+): Omit<JumpTable, 'profiled'> | undefined {
+  const found = new Map<Addr, Omit<JumpTable, 'profiled'>>();
+  for (const { address, pc } of evidence.dataAddresses) {
+    if (Math.abs(site - pc) > 65536 || found.has(address)) continue;
+    const table = tableAt(image, address, 4, address, targets);
+    if (table !== undefined) found.set(address, table);
+  }
+  return found.size === 1 ? [...found.values()][0] : undefined;
 }
 
 /** Where in the data each code address stands as an aligned 8-byte word. */
@@ -75,12 +146,15 @@ function addressWords(image: Image): Map<Addr, Addr[]> {
 }
 
 /** A run of 8-byte code addresses that holds all targets: grown both ways from where the rarest target stands. */
-function wordTable(image: Image, words: ReadonlyMap<Addr, Addr[]>, targets: ReadonlySet<Addr>): JumpTable | undefined {
-  if (targets.size < 2) return undefined;
+function wordTable(
+  image: Image,
+  words: ReadonlyMap<Addr, Addr[]>,
+  targets: ReadonlySet<Addr>,
+): Omit<JumpTable, 'profiled'> | undefined {
   const rarest = [...targets].sort((a, b) => (words.get(a)?.length ?? 0) - (words.get(b)?.length ?? 0) || a - b)[0]!;
   const all = new Map<Addr, Addr>();
   for (const [value, places] of words) for (const place of places) all.set(place, value);
-  const found: JumpTable[] = [];
+  const found: Omit<JumpTable, 'profiled'>[] = [];
   for (const place of words.get(rarest) ?? []) {
     let first = place;
     while (all.has(first - 8)) first -= 8;
@@ -97,7 +171,7 @@ export function retarget(tables: readonly JumpTable[], addressOf: (head: Addr) =
   const patches = new Map<Addr, Patch>();
   for (const table of tables)
     table.targets.forEach((target, index) => {
-      const address = addressOf(target);
+      const address = table.profiled.has(target) ? addressOf(target) : undefined;
       if (address === undefined) return;
       const bytes = new Uint8Array(table.width);
       const view = new DataView(bytes.buffer);

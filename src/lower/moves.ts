@@ -82,11 +82,23 @@ export function exitMoves(
     if (value.kind === 'op' && sunk.has(value.id)) {
       const source = made.get(value.id)!;
       if (source.dest !== dest)
-        tasks.push({ dest, sources: [source.dest], after: [source], copies: true, emit: ([from]) => [moveItem(dest, from!)] });
+        tasks.push({
+          dest,
+          sources: [source.dest],
+          after: [source],
+          copies: true,
+          emit: ([from]) => [moveItem(dest, from!)],
+        });
       continue;
     }
     if (value.kind === 'code') {
-      tasks.push({ dest, sources: [], after: [], copies: false, emit: () => [{ kind: 'address', reg: dest, address: value.address }] });
+      tasks.push({
+        dest,
+        sources: [],
+        after: [],
+        copies: false,
+        emit: () => [{ kind: 'address', reg: dest, address: value.address }],
+      });
       continue;
     }
     if (value.kind === 'const') {
@@ -178,13 +190,13 @@ function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] |
     if (scratch !== undefined) {
       items.push(moveItem(scratch, blocked.dest));
       for (const task of pending)
-        if (!readsMade(task, blocked))
-          task.sources = task.sources.map((reg) => (reg === blocked.dest ? scratch : reg));
+        if (!readsMade(task, blocked)) task.sources = task.sources.map((reg) => (reg === blocked.dest ? scratch : reg));
       continue;
     }
     const [from] = blocked.sources;
     if ([...pending].some((task) => task.after.includes(blocked))) return undefined;
-    if (!blocked.copies || blocked.after.length > 0 || from === undefined || blocked.dest >= F0 || from >= F0) return undefined;
+    if (!blocked.copies || blocked.after.length > 0 || from === undefined || blocked.dest >= F0 || from >= F0)
+      return undefined;
     for (const insn of [xorInsn(blocked.dest, from), xorInsn(from, blocked.dest), xorInsn(blocked.dest, from)])
       items.push({ kind: 'insn', insn: compressible(insn) });
     pending.delete(blocked);

@@ -100,7 +100,12 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
   const final: Superblock[] = [];
   const lowered: LoweredSuperblock[] = [];
   for (const superblock of superblocks) {
-    const plain = () => runPasses(superblock, passes.filter((pass) => IDENTITY_PASSES.includes(pass)), { fuel });
+    const plain = () =>
+      runPasses(
+        superblock,
+        passes.filter((pass) => IDENTITY_PASSES.includes(pass)),
+        { fuel },
+      );
     let chosen = runPasses(superblock, passes, { fuel }, (pass, before, after) => {
       options.observe?.(pass, before, after);
       if (before === after) return;

@@ -40,7 +40,8 @@ class Slots {
       if (!this.#trust) this.#slots.clear();
       return;
     }
-    for (const at of [...this.#slots.keys()]) if (at < offset + BigInt(bytes) && offset < at + 8n) this.#slots.delete(at);
+    for (const at of [...this.#slots.keys()])
+      if (at < offset + BigInt(bytes) && offset < at + 8n) this.#slots.delete(at);
     if (bytes === 8 && value?.kind === 'op') this.#slots.set(offset, value);
   }
   load(offset: bigint | undefined, bytes: number): Value | undefined {
@@ -124,7 +125,8 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
         );
         let known: Value | undefined;
         const offset = stackOffset(effects.address);
-        if (fact.store !== undefined) slots.store(offset, fact.store.bytes, fact.load === undefined ? op.rs2 : undefined);
+        if (fact.store !== undefined)
+          slots.store(offset, fact.store.bytes, fact.load === undefined ? op.rs2 : undefined);
         else if (fact.load !== undefined) {
           const value = slots.load(offset, fact.load.bytes);
           const link = value?.kind === 'op' ? links.get(value.id) : undefined;

@@ -2,8 +2,8 @@
 import { internal } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { homeRuleViolation } from './homes.ts';
 import { type Exit, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
+import { homeRuleViolation } from './homes.ts';
 
 /** The ops whose effects others can see, as text: a pass may drop none of them but a load nobody needs, and reorder none. */
 const effectsOf = (superblock: Superblock): string[] =>
@@ -43,7 +43,8 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   const check = (op: Op) => {
     for (const value of operandsOf(op)) seen(value, `%${op.id}`);
     const control = facts(op.insn).control;
-    if (control === 'branch' && (op.exit === undefined || op.leaves === undefined)) fail(`branch %${op.id} has no exit`);
+    if (control === 'branch' && (op.exit === undefined || op.leaves === undefined))
+      fail(`branch %${op.id} has no exit`);
     if (control === 'indirect' && (op.expect === undefined || op.exit === undefined)) fail(`%${op.id} is no guard`);
     if (control === 'syscall' || control === 'trap') fail(`%${op.id} must not be inside a superblock`);
     if (op.exit !== undefined) checkExit(op.exit, `the exit of %${op.id}`);

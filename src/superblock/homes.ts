@@ -75,7 +75,8 @@ export function usesOf(superblock: Superblock): Map<number, Uses> {
     if (op.exit !== undefined) atExit(op.exit.snapshot.values(), op.exit.sunk, position);
   });
   const { final } = superblock;
-  if (final.op !== undefined) for (const value of operandsOf(final.op)) if (value.kind === 'op') of(value.id).line.push(end);
+  if (final.op !== undefined)
+    for (const value of operandsOf(final.op)) if (value.kind === 'op') of(value.id).line.push(end);
   atExit(final.exit.snapshot.values(), final.exit.sunk, end);
   return uses;
 }

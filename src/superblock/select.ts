@@ -125,7 +125,10 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
     const frame = frames.at(-1);
     // A return out of an inlined callee goes to the call's return point.
     const returns =
-      block.control === 'indirect' && !block.links && frame !== undefined && flow.edgeCount(block.start, frame.link) > 0;
+      block.control === 'indirect' &&
+      !block.links &&
+      frame !== undefined &&
+      flow.edgeCount(block.start, frame.link) > 0;
     if (returns) {
       way = { to: frame.link, follow: 'return', share: 1 };
     }
@@ -161,8 +164,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
       seen.has(`${way.to}|${nextContext}`) ||
       insns + next.insns.length > options.maxInsns ||
       arrival * way.share < options.minArrival ||
-      (way.follow === 'call' &&
-        (frames.length >= options.maxDepth || steps.some((s) => s.block.start === way.to))) ||
+      (way.follow === 'call' && (frames.length >= options.maxDepth || steps.some((s) => s.block.start === way.to))) ||
       (frame !== undefined && way.follow !== 'return' && insns - frame.insns > options.maxInline) ||
       (depthAfter === 0 && heads.has(way.to) && !shortTail(flow, way.to, options));
     if (stop) {
@@ -212,7 +214,12 @@ export function growBackward(flow: Flow, seed: Addr, stopAt: ReadonlySet<Addr>):
     if (caller !== undefined && block.into.every((edge) => edge.kind === 'return')) from = caller.start;
     else {
       const best = block.into.find((edge) => !flow.retreats(edge.from, at) && edge.kind !== 'return');
-      if (best !== undefined && best.count * 2 > block.count && best.kind !== 'indirect' && best.kind !== 'indirect-call')
+      if (
+        best !== undefined &&
+        best.count * 2 > block.count &&
+        best.kind !== 'indirect' &&
+        best.kind !== 'indirect-call'
+      )
         from = best.from;
     }
     if (from === undefined || walked.has(from) || stopAt.has(from)) return at;
