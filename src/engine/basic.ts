@@ -28,18 +28,18 @@ class Trap {
 /** Instructions per tick of the `time` CSR. */
 const INSNS_PER_TICK = 100n;
 
-/** How the instruction at hand ends. */
+/** How the instruction at hand ends. A branch that is not taken is a transfer too. */
 type Ending = 'next' | 'transfer' | 'ecall' | 'fence.i';
 
 class BasicStep implements Step<bigint> {
   readonly #hart: Hart;
   readonly #memory: Memory;
   #insn!: Insn;
-  #pc = 0n;
+  #pc: Addr = 0;
   #retired = 0;
-  /** Where control goes. */
-  target = 0n;
   ending: Ending = 'next';
+  /** Where control goes, if it is a transfer: any 64 bits. */
+  target = 0n;
 
   constructor(hart: Hart) {
     this.#hart = hart;
@@ -47,11 +47,10 @@ class BasicStep implements Step<bigint> {
   }
 
   /** @param retired instructions retired in this run so far */
-  execute(insn: Insn, pc: bigint, retired: InsnCount): void {
+  execute(insn: Insn, pc: Addr, retired: InsnCount): void {
     this.#insn = insn;
     this.#pc = pc;
     this.#retired = retired;
-    this.target = this.link();
     this.ending = 'next';
     insn.row.semantics(this, concrete);
   }
@@ -81,10 +80,10 @@ class BasicStep implements Step<bigint> {
     return concrete.const(BigInt(this.#insn.imm));
   }
   pc(): bigint {
-    return this.#pc;
+    return BigInt(this.#pc);
   }
   link(): bigint {
-    return concrete.add(this.#pc, BigInt(this.#insn.size));
+    return BigInt(this.#pc + this.#insn.size);
   }
 
   /** The address as an offset in the linear memory. */
@@ -120,12 +119,11 @@ class BasicStep implements Step<bigint> {
   }
 
   branch(condition: bigint): void {
-    this.ending = 'transfer';
     if (condition !== 0n) this.goto();
+    else this.jump(this.link());
   }
   goto(): void {
-    this.ending = 'transfer';
-    this.target = concrete.add(this.#pc, this.imm());
+    this.jump(concrete.add(this.pc(), this.imm()));
   }
   jump(target: bigint): void {
     this.ending = 'transfer';
@@ -222,45 +220,57 @@ class Basic implements Engine {
   }
 
   run(hart: Hart, budget: InsnCount): { stop: Stop; retired: InsnCount } {
-    // The full 64 bits: a guest may jump anywhere, and hart.pc is a number.
-    const pcAt = hart.base + HART.PC;
-    const { view } = this.#memory;
     const step = new BasicStep(hart);
+    // A guest may jump anywhere in 64 bits: what is no Addr of its address space is kept in `far`, until it faults.
+    const { view, size } = this.#memory;
+    const slot = hart.base + HART.PC;
+    const start = view.getBigUint64(slot, true);
+    let pc: Addr = Number(start);
+    let far = start < BigInt(size) ? undefined : start;
     let retired = 0;
+    let stop: Stop = { kind: 'budget' };
     try {
       while (retired < budget) {
-        const pc = view.getBigUint64(pcAt, true);
-        step.execute(this.#fetch(pc), pc, retired);
-        view.setBigUint64(pcAt, step.target, true);
+        if (far !== undefined) throw new Trap({ kind: 'fault', access: 'fetch', address: far });
+        const insn = this.#fetch(pc);
+        step.execute(insn, pc, retired);
         retired++;
-        if (step.ending === 'next') continue;
-        if (step.ending === 'fence.i') {
-          this.#decoded.clear();
+        if (step.ending === 'next') {
+          pc += insn.size;
           continue;
         }
-        this.#count(Number(pc), Number(step.target));
-        if (step.ending === 'ecall') return { stop: { kind: 'ecall' }, retired };
+        if (step.ending === 'fence.i') {
+          this.#decoded.clear();
+          pc += insn.size;
+          continue;
+        }
+        const target = step.ending === 'ecall' ? step.link() : step.target;
+        this.#count(pc, Number(target));
+        pc = Number(target);
+        far = target < BigInt(size) ? undefined : target;
+        if (step.ending === 'ecall') {
+          stop = { kind: 'ecall' };
+          break;
+        }
       }
     } catch (error) {
-      if (error instanceof Trap) return { stop: error.stop, retired };
-      throw error;
+      if (!(error instanceof Trap)) throw error;
+      stop = error.stop;
     }
-    return { stop: { kind: 'budget' }, retired };
+    view.setBigUint64(slot, far ?? BigInt(pc), true);
+    return { stop, retired };
   }
 
-  #fetch(pc: bigint): Insn {
-    const { size, view, bytes } = this.#memory;
-    const fault = () => new Trap({ kind: 'fault', access: 'fetch', address: pc });
-    if (pc >= BigInt(size)) throw fault();
-    const at = Number(pc);
-    if (!this.#memory.allows(at, 2, PERMISSION.EXECUTE)) throw fault();
-    const known = this.#decoded.get(at);
+  #fetch(pc: Addr): Insn {
+    const { view, bytes } = this.#memory;
+    const known = this.#decoded.get(pc);
     // Permissions are looked at each time, so that what is decoded never outlives them.
-    const length = known?.size ?? ((view.getUint8(at) & 3) === 3 ? 4 : 2);
-    if (!this.#memory.allows(at, length, PERMISSION.EXECUTE)) throw fault();
-    const insn = known ?? decodeAt(bytes, at);
+    const length = known?.size ?? ((view.getUint8(pc) & 3) === 3 ? 4 : 2);
+    if (!this.#memory.allows(pc, length, PERMISSION.EXECUTE))
+      throw new Trap({ kind: 'fault', access: 'fetch', address: BigInt(pc) });
+    const insn = known ?? decodeAt(bytes, pc);
     if (insn === undefined) throw new Trap({ kind: 'illegal' });
-    if (known === undefined) this.#decoded.set(at, insn);
+    if (known === undefined) this.#decoded.set(pc, insn);
     return insn;
   }
 
