@@ -33,6 +33,8 @@ const GAP_Y = 40;
 /** Width that a bend of a long edge takes. */
 const BEND = 10;
 const SWEEPS = 16;
+/** Nodes side by side. */
+const WIDEST = 3;
 
 interface Vertex {
   /** Index of the node, or -1 for a bend of a long edge. */
@@ -45,8 +47,15 @@ interface Vertex {
   x: number;
   y: number;
   /** Vertices in the next layer and in the one before, with the edges' weights. */
-  readonly below: { readonly vertex: Vertex; readonly weight: number }[];
-  readonly above: { readonly vertex: Vertex; readonly weight: number }[];
+  readonly below: Neighbour[];
+  readonly above: Neighbour[];
+}
+
+interface Neighbour {
+  readonly vertex: Vertex;
+  readonly weight: number;
+  /** The edge that makes it one: two edges may join the same two. */
+  readonly link: number;
 }
 
 /** Lays out each connected part by itself, the heaviest first, and sets them in rows no wider than `rowWidth` if that can be. */
@@ -127,8 +136,8 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
     for (let layer = chain[0].layer + 1; layer < target.layer; layer++) chain.push(add(-1, layer, BEND, 0));
     chain.push(target);
     for (let index = 1; index < chain.length; index++) {
-      chain[index - 1].below.push({ vertex: chain[index], weight: link.weight });
-      chain[index].above.push({ vertex: chain[index - 1], weight: link.weight });
+      chain[index - 1].below.push({ vertex: chain[index], weight: link.weight, link: link.index });
+      chain[index].above.push({ vertex: chain[index - 1], weight: link.weight, link: link.index });
     }
     chains.set(link.index, chain);
   }
@@ -138,7 +147,7 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
   const points = new Map<number, Point[]>();
   for (const link of links) {
     const chain = chains.get(link.index)!;
-    const route = routeOf(chain);
+    const route = routeOf(chain, link.index);
     points.set(link.index, backward.has(link.index) ? route.reverse() : route);
   }
   const all = layers.flat();
@@ -175,22 +184,46 @@ function backEdges(part: readonly number[], links: readonly IndexedLink[]): Set<
   return back;
 }
 
-/** Longest path from the sources; then sources move down to just above what they lead to. */
+/**
+ * Every node below all that lead to it, as high as can be, but no more than WIDEST in a layer, the heavier ones first (a branch with
+ * twenty targets would be unreadably wide otherwise); then sources move down to just above what they lead to.
+ */
 function assignLayers(part: readonly number[], links: readonly Link[]): Map<number, number> {
-  const layerOf = new Map<number, number>(part.map((node) => [node, 0]));
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const { from, to } of links)
-      if (layerOf.get(to)! <= layerOf.get(from)!) {
-        layerOf.set(to, layerOf.get(from)! + 1);
-        changed = true;
-      }
+  const open = new Map<number, number>(part.map((node) => [node, 0]));
+  const weight = new Map<number, number>(part.map((node) => [node, 0]));
+  for (const { from, to, weight: more } of links) {
+    open.set(to, open.get(to)! + 1);
+    weight.set(to, weight.get(to)! + more);
+    weight.set(from, weight.get(from)! + more);
+  }
+  const layerOf = new Map<number, number>();
+  const filled: number[] = [];
+  const ready = part.filter((node) => open.get(node) === 0);
+  const lowest = new Map<number, number>();
+  while (ready.length > 0) {
+    ready.sort((a, b) => (lowest.get(a) ?? 0) - (lowest.get(b) ?? 0) || weight.get(b)! - weight.get(a)! || a - b);
+    const node = ready.shift()!;
+    let layer = lowest.get(node) ?? 0;
+    while ((filled[layer] ?? 0) >= WIDEST) layer++;
+    filled[layer] = (filled[layer] ?? 0) + 1;
+    layerOf.set(node, layer);
+    for (const { from, to } of links) {
+      if (from !== node) continue;
+      lowest.set(to, Math.max(lowest.get(to) ?? 0, layer + 1));
+      open.set(to, open.get(to)! - 1);
+      if (open.get(to) === 0) ready.push(to);
+    }
   }
   const entered = new Set(links.map(({ to }) => to));
   for (const node of part) {
     if (entered.has(node)) continue;
     const next = links.filter(({ from }) => from === node).map(({ to }) => layerOf.get(to)!);
-    if (next.length > 0) layerOf.set(node, Math.min(...next) - 1);
+    const wanted = Math.min(...next) - 1;
+    const layer = layerOf.get(node)!;
+    if (next.length === 0 || wanted <= layer || filled[wanted] >= WIDEST || filled[layer] === 1) continue;
+    filled[layer]--;
+    filled[wanted]++;
+    layerOf.set(node, wanted);
   }
   return layerOf;
 }
@@ -223,7 +256,7 @@ function orderLayers(layers: readonly Vertex[][]): void {
   number();
 }
 
-function barycenter(neighbours: Vertex['above'], otherwise: number): number {
+function barycenter(neighbours: readonly Neighbour[], otherwise: number): number {
   let sum = 0;
   let weight = 0;
   for (const neighbour of neighbours) {
@@ -276,7 +309,7 @@ function settle(layer: readonly Vertex[], down: boolean): void {
   const offsets: number[] = [];
   let offset = 0;
   for (const [index, vertex] of layer.entries()) {
-    if (index > 0) offset += (layer[index - 1].width + vertex.width) / 2 + GAP_X;
+    if (index > 0) offset += (layer[index - 1].width + vertex.width) / 2 + gap(layer[index - 1], vertex);
     offsets.push(offset);
     const neighbours = down ? vertex.above : vertex.below;
     const weight = neighbours.reduce((sum, neighbour) => sum + neighbour.weight, 0) || 0.001;
@@ -299,19 +332,23 @@ function settle(layer: readonly Vertex[], down: boolean): void {
 }
 const mean = (pool: { sum: number; weight: number }): number => pool.sum / pool.weight;
 
+/** Lines may run closer to each other than boxes stand. */
+const gap = (a: Vertex, b: Vertex): number =>
+  a.node < 0 && b.node < 0 ? GAP_X / 3 : a.node < 0 || b.node < 0 ? GAP_X / 2 : GAP_X;
+
 /** Edges leave and enter side by side, in the order of where they come from and go to. */
-function routeOf(chain: readonly Vertex[]): Point[] {
+function routeOf(chain: readonly Vertex[], link: number): Point[] {
   const first = chain[0];
   const last = chain.at(-1)!;
-  const port = (vertex: Vertex, neighbours: Vertex['above'], towards: Vertex): number => {
-    const sorted = [...neighbours].sort((a, b) => a.vertex.x - b.vertex.x);
-    const rank = sorted.findIndex(({ vertex: other }) => other === towards);
+  const port = (vertex: Vertex, neighbours: readonly Neighbour[]): number => {
+    const sorted = [...neighbours].sort((a, b) => a.vertex.x - b.vertex.x || a.link - b.link);
+    const rank = sorted.findIndex((neighbour) => neighbour.link === link);
     const room = Math.min(18, (vertex.width * 0.7) / Math.max(1, sorted.length));
     return vertex.x + (rank - (sorted.length - 1) / 2) * room;
   };
   return [
-    { x: port(first, first.below, chain[1]), y: first.y + first.height / 2 },
+    { x: port(first, first.below), y: first.y + first.height / 2 },
     ...chain.slice(1, -1).map(({ x, y }) => ({ x, y })),
-    { x: port(last, last.above, chain.at(-2)!), y: last.y - last.height / 2 },
+    { x: port(last, last.above), y: last.y - last.height / 2 },
   ];
 }

@@ -1,10 +1,10 @@
 /** Superblocks for the report: code side by side, exits, and what each one cost and saved by exact counts. */
 import { internal } from '../base/errors.ts';
 import { type Addr, type ByteCount, hex, type InsnCount } from '../base/units.ts';
-import { facts } from '../domain/record.ts';
-import { type Insn, targetOf } from '../isa/row.ts';
+import type { Insn } from '../isa/row.ts';
 import { print } from '../isa/text.ts';
 import { type Counts, instructionsAt, type PlacedInsn } from './counts.ts';
+import { sameInsn } from './match.ts';
 import type { CoverageReport, ExitReport, Fate, OptimizedLine, PathBlock, SuperblockReport } from './model.ts';
 import type { Names } from './names.ts';
 
@@ -122,7 +122,9 @@ const weightOf = (summary: SuperblockSummary, optimized: Counts): InsnCount =>
 
 function entries(summary: SuperblockSummary, optimized: Counts): InsnCount {
   if (summary.ranges.length === 0) throw internal('a superblock without code is reported', summary.head);
-  return optimized.at(summary.ranges[0].start);
+  // An empty line (a lone jump that now falls through) has no instruction of its own to count.
+  const [{ start, end }] = summary.ranges;
+  return start === end ? 0 : optimized.at(start);
 }
 
 const codeOf = (summary: SuperblockSummary, optimized: Counts, part: 'line' | 'stub'): PlacedInsn[] =>
@@ -207,19 +209,4 @@ function originalCode(
       }),
     };
   });
-}
-
-/** The same but for what a move to another address changes. */
-function sameInsn(a: Insn, b: Insn): boolean {
-  const moves = targetOf(a, 0) !== undefined || facts(a).readsPc;
-  return (
-    a.row === b.row &&
-    a.rd === b.rd &&
-    a.rs1 === b.rs1 &&
-    a.rs2 === b.rs2 &&
-    a.rs3 === b.rs3 &&
-    a.rm === b.rm &&
-    a.csr === b.csr &&
-    (moves || a.imm === b.imm)
-  );
 }

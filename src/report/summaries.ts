@@ -1,0 +1,200 @@
+/**
+ * What the report needs to know of each superblock, read from the two files and the address map alone: so that a report made later
+ * from the files says the same as one made by the optimizer, and says what is in the file, not what was meant to be.
+ */
+import type { Addr, InsnCount } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import type { AddressMapData, MappedSuperblock } from '../emit/map.ts';
+import { targetOf } from '../isa/row.ts';
+import { codeOf } from '../profile/code.ts';
+import { endingOf, farTarget } from '../profile/flow.ts';
+import type { ProfiledBlock } from '../profile/profile.ts';
+import { type Counts, instructionsAt, makeCounts, type PlacedInsn, type ProfiledRun } from './counts.ts';
+import { originsOf } from './match.ts';
+import type { ExitSummary, OptimizedRange, SuperblockSummary } from './superblocks.ts';
+
+export interface SummaryOptions {
+  /** What was found out about a superblock, by its head; default: tested. */
+  readonly verdict?: (
+    head: Addr,
+  ) => { readonly verdict: SuperblockSummary['verdict']; readonly reason?: string } | undefined;
+  /** Optimized address -> original instruction, where it is known for sure; the rest is found from the code. */
+  readonly origins?: ReadonlyMap<Addr, Addr>;
+}
+
+/** @param original the profile that superblocks were formed by, or one of the same program: its blocks must be the same */
+export function summariesOf(
+  original: ProfiledRun,
+  optimized: Image,
+  map: AddressMapData,
+  options: SummaryOptions = {},
+): SuperblockSummary[] {
+  const counts = makeCounts(original);
+  const blocks = new Map(counts.blocks.map((block) => [block.start, block]));
+  const reader = new Reader(optimized, map);
+  return map.superblocks.map((mapped) => {
+    const path = mapped.path.flatMap((start) => pathBlocks(start, blocks, counts));
+    const code = path.map(({ start, end }) => instructionsAt(original.image, start, end));
+    const line = instructionsAt(optimized, mapped.start, mapped.end);
+    const stubs = mapped.stubs.flatMap(([start, end]) => instructionsAt(optimized, start, end));
+    const found = originsOf(code.flat(), line, stubs);
+    if (options.origins)
+      for (const { address } of [...line, ...stubs]) {
+        const known = options.origins.get(address);
+        if (known !== undefined) found.set(address, known);
+      }
+    const ranges: OptimizedRange[] = [
+      { start: mapped.start, end: mapped.end, part: 'line' },
+      ...mapped.stubs.map(([start, end]): OptimizedRange => ({ start, end, part: 'stub' })),
+    ];
+    return {
+      head: mapped.head,
+      path,
+      ranges,
+      addresses: found,
+      exits: reader.exits(mapped, line, code),
+      bytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0),
+      ...(options.verdict?.(mapped.head) ?? { verdict: 'tested' }),
+    };
+  });
+}
+
+/** A block of the path. Another profile than the one it was formed by may split it. */
+function pathBlocks(start: Addr, blocks: ReadonlyMap<Addr, ProfiledBlock>, counts: Counts) {
+  const block = blocks.get(start);
+  if (block !== undefined) return [{ start, end: block.end }];
+  // Not executed in this profile: up to where control would leave.
+  const code = codeOf(counts.image);
+  for (let end = start; ; ) {
+    const insn = code.insnAt(end);
+    if (insn === undefined) return end === start ? [] : [{ start, end }];
+    end += insn.size;
+    if (endingOf(insn) !== 'none') return [{ start, end }];
+  }
+}
+
+/** Reads exits out of optimized code. */
+class Reader {
+  readonly #image: Image;
+  readonly #map: AddressMapData;
+  /** Heads by where their lines start. A line that has become empty starts where the next one does. */
+  readonly #heads: ReadonlyMap<Addr, readonly Addr[]>;
+  readonly #stubs: ReadonlyMap<Addr, Addr>;
+
+  constructor(image: Image, map: AddressMapData) {
+    this.#image = image;
+    this.#map = map;
+    const heads = new Map<Addr, Addr[]>();
+    for (const { start, head } of map.superblocks) heads.set(start, [...(heads.get(start) ?? []), head]);
+    this.#heads = heads;
+    this.#stubs = new Map(
+      map.superblocks.flatMap(({ stubs }) => stubs.map(([start, end]): [Addr, Addr] => [start, end])),
+    );
+  }
+
+  /** The original addresses that a transfer to an optimized address may lead to, through stubs; none: it is computed. */
+  #leadsTo(address: Addr): readonly Addr[] {
+    if (address < this.#map.originalEnd) return [address];
+    const heads = this.#heads.get(address);
+    if (heads !== undefined) return heads;
+    const end = this.#stubs.get(address);
+    if (end === undefined) return [];
+    const stub = instructionsAt(this.#image, address, end);
+    const target = jumpTarget(stub, stub.length - 1);
+    if (target !== undefined) return target === address ? [] : this.#leadsTo(target);
+    return endingOf(stub.at(-1)!.insn) === 'none' ? this.#leadsTo(end) : [];
+  }
+
+  exits(
+    mapped: MappedSuperblock,
+    line: readonly PlacedInsn[],
+    path: readonly (readonly PlacedInsn[])[],
+  ): ExitSummary[] {
+    const ends = pathEnds(path);
+    const whole = path.reduce((sum, block) => sum + block.length, 0);
+    const exits: ExitSummary[] = [];
+    /** Where on the path the last exit was. */
+    let at = 0;
+    const leave = (site: Addr, to: Addr | undefined, kind: string, last: boolean) => {
+      const targets = to === undefined ? [] : this.#leadsTo(to);
+      const index = ends.findIndex((end, place) => place >= at && end.leads(targets));
+      const target = targets.find((each) => ends[index]?.ways.includes(each)) ?? targets.at(-1);
+      if (index >= 0 && !last) at = index + 1;
+      const retired = last ? whole : (ends[index >= 0 ? index : Math.max(0, at - 1)]?.retired ?? whole);
+      exits.push({
+        kind: target === mapped.head && kind !== 'call' ? 'loop' : kind,
+        site,
+        ...(to === undefined ? {} : { to }),
+        ...(target === undefined ? {} : { target }),
+        pathInstructions: retired,
+      });
+    };
+    for (const [index, { address, insn }] of line.entries()) {
+      const ending = endingOf(insn);
+      if (ending === 'none' || ending === 'syscall') continue;
+      const behind = address + insn.size;
+      const last = behind === mapped.end;
+      const to = ending === 'branch' ? targetOf(insn, address) : jumpTarget(line, index);
+      // A branch over a jump to a stub goes on in the line.
+      if (ending === 'branch' && to! > mapped.start && to! < mapped.end) continue;
+      if (ending === 'branch') leave(address, to, 'side', false);
+      else {
+        // What stands behind a call is the way on from its return point, which is another superblock's work.
+        const called = ending === 'call' || ending === 'indirect-call';
+        leave(address, to, NAMES[ending] ?? (last ? 'final' : 'side'), last || called);
+        if (called) return exits;
+      }
+    }
+    const end = line.at(-1);
+    const ending = end === undefined ? 'none' : endingOf(end.insn);
+    if (end !== undefined && (ending === 'none' || ending === 'branch' || ending === 'syscall'))
+      leave(end.address, mapped.end, 'final', true);
+    return exits;
+  }
+}
+
+const NAMES: Partial<Record<ReturnType<typeof endingOf>, string>> = {
+  call: 'call',
+  'indirect-call': 'indirect call',
+  return: 'return',
+  indirect: 'indirect',
+  trap: 'trap',
+};
+
+/** Where a jump or call leads, in one instruction or two; undefined: computed. */
+function jumpTarget(code: readonly PlacedInsn[], index: number): Addr | undefined {
+  const { address, insn } = code[index];
+  const near = targetOf(insn, address);
+  if (near !== undefined || index === 0) return near;
+  const before = code[index - 1];
+  return farTarget(before.insn, before.address, insn);
+}
+
+/** A control transfer on the path. */
+interface PathEnd {
+  /** Instructions of the path that have retired with it. */
+  readonly retired: InsnCount;
+  /** Where it can leave for, but for computed addresses. */
+  readonly ways: readonly Addr[];
+  /** Can it leave for one of these? None: for a computed address. */
+  readonly leads: (targets: readonly Addr[]) => boolean;
+}
+
+function pathEnds(path: readonly (readonly PlacedInsn[])[]): PathEnd[] {
+  let retired: InsnCount = 0;
+  const ends: PathEnd[] = [];
+  for (const [index, block] of path.entries()) {
+    retired += block.length;
+    const last = block.at(-1);
+    if (last === undefined) continue;
+    const { address, insn } = last;
+    const ending = endingOf(insn);
+    const next = path[index + 1]?.[0]?.address;
+    if (ending === 'branch') {
+      const ways = [targetOf(insn, address)!, address + insn.size].filter((way) => way !== next);
+      ends.push({ retired, ways, leads: (targets) => targets.some((target) => ways.includes(target)) });
+    } else if (ending === 'indirect' || ending === 'indirect-call' || ending === 'return')
+      ends.push({ retired, ways: [], leads: (targets) => targets.length === 0 });
+  }
+  return ends;
+}
