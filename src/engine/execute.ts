@@ -11,18 +11,30 @@ const SLICE: InsnCount = 2 ** 22;
 
 /** Why a stretch of execution ended. */
 export type ProcessEvent =
-  /** A syscall is asked for and has not run: call process.syscall(). */
+  /** A syscall is asked for and has not run: call process.syscall(). `call` tells which, until then. */
   | { readonly kind: 'syscall'; readonly call: PendingSyscall }
   /** Call process.fault(fault). */
   | { readonly kind: 'fault'; readonly fault: Fault }
   | { readonly kind: 'budget' };
+
+/** Looks at the call only when asked: most users just run it. */
+class SyscallEvent {
+  readonly kind = 'syscall';
+  readonly #process: Process;
+  constructor(process: Process) {
+    this.#process = process;
+  }
+  get call(): PendingSyscall {
+    return this.#process.pendingSyscall();
+  }
+}
 
 /** Runs the current hart for at most `budget` instructions, up to the next syscall or fault. Counts what retired in the hart. */
 export function runToEvent(process: Process, engine: Engine, budget: InsnCount): ProcessEvent {
   const { hart } = process;
   const { stop, retired } = engine.run(hart, budget);
   hart.retired += retired;
-  if (stop.kind === 'ecall') return { kind: 'syscall', call: process.pendingSyscall() };
+  if (stop.kind === 'ecall') return new SyscallEvent(process);
   if (stop.kind === 'budget') return stop;
   return { kind: 'fault', fault: stop };
 }
@@ -55,7 +67,7 @@ export function execute(process: Process, engine: Engine, options: ExecuteOption
   attach(process, engine);
   const retired = () => process.harts.reduce((sum, hart) => sum + hart.retired, 0);
   for (let turn = 0; ; turn++) {
-    const left = limit - retired();
+    const left = limit === Number.POSITIVE_INFINITY ? limit : limit - retired();
     if (left <= 0) return stopped('instructions', `the guest has run ${limit} instructions, the limit`);
     const event = runToEvent(process, engine, Math.min(SLICE, left));
     if (event.kind === 'syscall') options.onSyscall?.(event.call);

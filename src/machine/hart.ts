@@ -54,11 +54,23 @@ export class Hart {
   set(reg: Reg, value: bigint): void {
     if (reg !== 0) this.#view.setBigUint64(slotOf(reg), BigInt.asUintN(64, value), true);
   }
+  /** The register's value as a number, unsigned; beyond 2^53 rounded. For syscalls, which are too many for bigints. */
+  number(reg: Reg): number {
+    return this.#word(slotOf(reg));
+  }
+  /** The register's low 32 bits, signed. */
+  int32(reg: Reg): number {
+    return this.#view.getInt32(slotOf(reg), true);
+  }
+  /** Writes a whole number, sign-extended to 64 bits. */
+  setNumber(reg: Reg, value: number): void {
+    if (reg !== 0) this.#setWord(slotOf(reg), value);
+  }
   get pc(): Addr {
-    return Number(this.#view.getBigUint64(HART.PC, true));
+    return this.#word(HART.PC);
   }
   set pc(value: Addr) {
-    this.#view.setBigUint64(HART.PC, BigInt(value), true);
+    this.#setWord(HART.PC, value);
   }
   get fflags(): number {
     return this.#view.getInt32(HART.FFLAGS, true);
@@ -80,10 +92,18 @@ export class Hart {
     this.#view.setBigInt64(HART.RESERVATION, value, true);
   }
   get retired(): number {
-    return Number(this.#view.getBigInt64(HART.RETIRED, true));
+    return this.#word(HART.RETIRED);
   }
   set retired(value: number) {
-    this.#view.setBigInt64(HART.RETIRED, BigInt(value), true);
+    this.#setWord(HART.RETIRED, value);
+  }
+
+  #word(at: number): number {
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 2 ** 32;
+  }
+  #setWord(at: number, value: number): void {
+    this.#view.setInt32(at, value, true);
+    this.#view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
   }
 }
 

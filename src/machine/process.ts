@@ -206,7 +206,7 @@ export class Process {
   /** The syscall that the current hart has asked for (its ecall has retired), before it is run. */
   pendingSyscall(): PendingSyscall {
     const { hart } = this;
-    const number = Number(hart.get(A7));
+    const number = hart.number(A7);
     const row = SYSCALLS.get(number);
     const count = row?.arguments.length ?? 6;
     return { number, name: row?.name, args: Array.from({ length: count }, (_, index) => hart.get(A0 + index)) };
@@ -214,7 +214,7 @@ export class Process {
 
   /** Runs that syscall; its result is in a0 afterwards (unless it was rt_sigreturn, or a signal handler was entered). */
   syscall(): 'continue' | Exit {
-    runSyscall(this.kernel, Number(this.hart.get(A7)), this.#strace);
+    runSyscall(this.kernel, this.hart.number(A7), this.#strace);
     return this.#outcome();
   }
 

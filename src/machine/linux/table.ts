@@ -1,5 +1,6 @@
 /** All syscalls by number, and running one: arguments by kind, errors as results, time, signals, and a line for --strace. */
-import { A0 } from '../../base/units.ts';
+import { A0, type Reg } from '../../base/units.ts';
+import type { Hart } from '../hart.ts';
 import { GuestFault } from '../memory.ts';
 import { Blocked, E, Errno, errnoName } from './errno.ts';
 import { FILE_ROWS } from './files.ts';
@@ -21,20 +22,21 @@ export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
 );
 
 /** An argument register as its kind says (see ArgumentKind). */
-function argument(kind: ArgumentKind, raw: bigint): number {
+function argument(hart: Hart, reg: Reg, kind: ArgumentKind): number {
   switch (kind) {
     case 'fd':
     case 'int':
     case 'signal':
-      return Number(BigInt.asIntN(32, raw));
     case 'flags':
     case 'mode':
-      // Bits 31..0 as a signed machine integer: `&` and `|` on it stay exact.
-      return Number(BigInt.asIntN(32, raw));
-    case 'offset':
-      return Number(BigInt.asIntN(64, raw));
+      // Flags too as a signed machine integer: `&` and `|` on it stay exact.
+      return hart.int32(reg);
+    case 'offset': {
+      const value = hart.number(reg);
+      return value < 2 ** 63 ? value : value === 2 ** 63 ? -value : Number(BigInt.asIntN(64, hart.get(reg)));
+    }
     default:
-      return Number(raw);
+      return hart.number(reg);
   }
 }
 
@@ -47,10 +49,12 @@ export function runSyscall(kernel: Kernel, number: number, trace?: (line: string
   const { hart } = task;
   clock.tick(hart.retired);
   const row = SYSCALLS.get(number);
-  const raw = row?.arguments.map((_, index) => hart.get(A0 + index)) ?? [];
-  const args = row ? row.arguments.map((kind, index) => argument(kind, raw[index])) : [];
+  const args: number[] = [];
+  if (row)
+    for (let index = 0; index < row.arguments.length; index++)
+      args.push(argument(hart, A0 + index, row.arguments[index]));
   const result = row ? attempt(kernel, row, args) : unknown(kernel, number);
-  if (result !== undefined) hart.set(A0, BigInt(result));
+  if (result !== undefined) hart.setNumber(A0, result);
   if (trace) trace(`${describe(kernel, row, number, args)} = ${describeResult(row, result)}`);
   fireAlarm(kernel);
   if (!kernel.ending && task.pending.length > 0) {
