@@ -34,7 +34,7 @@ for (const name of PROGRAMS) {
       ['train', FAST],
       ['other', FAST],
     ] as const;
-    test.each(cases)('%s run under %j', async (which, engines) => {
+    test.each(cases)('%s run', async (which, engines) => {
       const { file, [which]: run } = await program(name);
       const result = agree(file, run, engines);
       const reference = qemu(file, run.args, { cwd: run.dir, stdin: run.stdin });
@@ -51,14 +51,14 @@ describe('samples', () => {
   // The slow engine gets the shorter inputs of those samples that have them.
   const slow = ['nbody', 'sort', 'queens', 'words', 'base64', 'sha256'];
   const cases = list.flatMap(({ name }) => [
-    { name, which: '', engines: FAST },
-    { name, which: '.other', engines: slow.includes(name) ? ENGINES : FAST },
+    { name, which: 'input', engines: FAST },
+    { name, which: 'input.other', engines: slow.includes(name) ? ENGINES : FAST },
   ]);
-  test.each(cases)('$name$which under $engines', ({ name, which, engines }) => {
+  test.each(cases)('$name $which', ({ name, which, engines }) => {
     const folder = join(samples, name);
-    const stdin = readFileSync(join(folder, `input${which}`));
+    const stdin = readFileSync(join(folder, which));
     const result = agree(join(folder, `${name}.elf`), { args: [], stdin, dir: folder }, engines);
     expect(result.status).toBe(0);
-    expect(result.stdout.equals(readFileSync(join(folder, `expected${which}`)))).toBe(true);
+    expect(result.stdout.equals(readFileSync(join(folder, which.replace('input', 'expected'))))).toBe(true);
   });
 });

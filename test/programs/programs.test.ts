@@ -7,8 +7,9 @@ import { qemu } from '../support/tools.ts';
 
 const outputs: Record<string, (output: string, run: Run) => void> = {
   lua: (output) => expect(output).toMatch(/queens|fannkuch\(7\) = 16/),
-  bunzip2: (output, run) => expect(output).toBe(unpacked(run, 400_000, 15_000)),
-  minigunzip: (output, run) => expect(output).toBe(unpacked(run, 1_800_000, 100_000)),
+  bunzip2: (output, run) => expect(output === unpacked(run, 400_000, 15_000), 'the text that was packed').toBe(true),
+  minigunzip: (output, run) =>
+    expect(output === unpacked(run, 1_800_000, 100_000), 'the text that was packed').toBe(true),
   sqlite: (output) => expect(output).toMatch(/^ok\nchanges \d{2,}$/m),
   cxx: (output) => expect(output).toMatch(/, depth 0\n$/),
 };

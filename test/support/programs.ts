@@ -22,7 +22,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assignments, prose, sql } from './inputs.ts';
+import { assignments, generator, prose, sql, vocabulary } from './inputs.ts';
 import { CACHE, compilerVersion, findTool, leaveOut, publish, qemu, ROOT, runAsync, scratch, tool } from './tools.ts';
 
 export interface Run {
@@ -221,7 +221,7 @@ async function make(recipe: Recipe): Promise<Program> {
     if (findTool(name) === undefined) throw new Error(`needs the cross toolchain and qemu (${name} is missing)`);
   }
   const file = await build(recipe.source, []);
-  const dir = await once('inputs', recipe.name, [file, ...inputMakers(), JSON.stringify(recipe)], (folder) =>
+  const dir = await once('inputs', recipe.name, [file, ...inputMakers(recipe)], (folder) =>
     recipe.inputs(folder, file),
   );
   return {
@@ -234,14 +234,14 @@ async function make(recipe: Recipe): Promise<Program> {
   };
 }
 
-/** Inputs are made again when what makes them changes. */
-const inputMakers = (): string[] =>
-  [
-    join(ROOT, 'test/support/inputs.ts'),
-    join(ROOT, 'test/support/programs.ts'),
-    join(OWN, 'mixed.lua'),
-    join(OWN, 'fannkuch.lua'),
-  ].map((file) => readFileSync(file, 'utf8'));
+/**
+ * Inputs are made again when what makes them changes: the code as this process has loaded it, which the files on disk may
+ * have left behind, and our scripts.
+ */
+const inputMakers = (recipe: Recipe): string[] => [
+  ...[recipe.inputs, texts, packed, generator, vocabulary, prose, sql, assignments].map(String),
+  ...['mixed.lua', 'fannkuch.lua'].map((file) => readFileSync(join(OWN, file), 'utf8')),
+];
 
 async function build(name: keyof typeof SOURCES, linkFlags: readonly string[]): Promise<string> {
   const source: Source = SOURCES[name];
