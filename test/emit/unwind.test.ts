@@ -6,51 +6,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { alignUp } from '../../src/base/bits.ts';
-import { RA, ZERO } from '../../src/base/units.ts';
-import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
-import { addSegment, nextSegmentAddress, type Patch, writeExecutable } from '../../src/elf/write.ts';
-import { type CallSite, unwindTables } from '../../src/emit/unwind/index.ts';
-import { decodeAt } from '../../src/isa/decode.ts';
-import { encodeBytes, makeInsn } from '../../src/isa/encode.ts';
+import { writeExecutable } from '../../src/elf/write.ts';
+import { unwindTables } from '../../src/emit/unwind/index.ts';
 import { compileFile, needs, qemu, run, tool } from '../support/tools.ts';
-
-interface Moved {
-  readonly bytes: Uint8Array;
-  readonly sites: readonly CallSite[];
-  readonly unserved: readonly CallSite[];
-}
-
-/** Moves all direct calls of `functions` (address ranges) out of line. */
-function moveCalls(image: Image, functions: readonly { address: number; size: number }[], withTables: boolean): Moved {
-  const start = nextSegmentAddress(image);
-  const code: number[] = [];
-  const patches: Patch[] = [];
-  const sites: CallSite[] = [];
-  const done = new Set<number>();
-  for (const { address, size } of functions) {
-    const segment = image.segments.find((s) => address >= s.address && address + size <= s.address + s.bytes.length);
-    if (!segment?.flags.execute) continue;
-    for (let pc = address; pc < address + size; ) {
-      const insn = decodeAt(segment.bytes, pc - segment.address);
-      if (!insn) break;
-      if (insn.row.format === 'J' && insn.rd === RA && insn.size === 4 && !done.has(pc)) {
-        done.add(pc);
-        const at = start + code.length;
-        code.push(...encodeBytes(makeInsn(insn.row, { rd: RA, imm: pc + insn.imm - at }), false));
-        code.push(...encodeBytes(makeInsn(insn.row, { rd: ZERO, imm: pc + 4 - (at + 4) }), false));
-        patches.push({ address: pc, bytes: encodeBytes(makeInsn(insn.row, { rd: ZERO, imm: at - pc }), false) });
-        sites.push({ returnAddress: at + 4, originalReturnAddress: pc + 4 });
-      }
-      pc += insn.size;
-    }
-  }
-  const bytes = Uint8Array.from(code);
-  const unwind = withTables ? unwindTables(image, sites, alignUp(start + bytes.length, 8)) : undefined;
-  const request = { address: start, code: bytes, patches, map: new Uint8Array(0), unwind };
-  return { bytes: addSegment(image, request), sites, unserved: unwind?.unserved ?? [] };
-}
+import { moveCalls } from './move-calls.ts';
 
 const exceptions = (...flags: string[]) =>
   compileFile('test/emit/exceptions.cpp', ['-O2', '-static', '-std=c++14', '-Wno-deprecated', ...flags]);

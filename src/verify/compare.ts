@@ -1,0 +1,165 @@
+/**
+ * Are two processes in the same state, under the address map? Two words are the same if they are equal, or if the map pairs them: a
+ * return address in optimized code stands for the original one. Everything else that may differ is listed in `tolerated`.
+ */
+import type { Addr, Reg } from '../base/units.ts';
+import { SP } from '../base/units.ts';
+import type { AddressMap } from '../emit/map.ts';
+import { PAGE, PERMISSION } from '../machine/memory.ts';
+import type { Process } from '../machine/process.ts';
+
+/** The new segment of the optimized image, run-time addresses: code, then tables that only unwinders read. */
+export interface NewSegment {
+  readonly start: Addr;
+  readonly codeStart: Addr;
+  readonly codeEnd: Addr;
+  readonly end: Addr;
+}
+
+export interface MemoryDifference {
+  /** Of the aligned 8-byte word. */
+  readonly address: Addr;
+  readonly original: bigint;
+  readonly optimized: bigint;
+}
+
+/** Below a stack pointer that is not on the first thread's stack, so much counts as dead. */
+const DEAD_BELOW = 65536;
+/** Largest frame that the kernel makes for a signal handler (struct rt_sigframe), rounded up. */
+const SIGNAL_FRAME = 2048;
+
+export class Comparison {
+  readonly #original: Process;
+  readonly #optimized: Process;
+  readonly #map: AddressMap;
+  readonly #segment: NewSegment;
+  readonly #words: readonly [BigUint64Array, BigUint64Array];
+  readonly #buffers: readonly [Buffer, Buffer];
+  /** Words that differ in the two files: patched tables. */
+  readonly #initial = new Map<Addr, readonly [bigint, bigint]>();
+  /** Pairs of values besides the map's: places where control was in a syscall. `original,optimized`. */
+  readonly #pairs = new Set<string>();
+  /** Signal frames that hold dead registers: [low, high). */
+  #frames: { low: Addr; high: Addr }[] = [];
+  /** Where the first thread's stack pointer was when it was last on its own stack. */
+  #stackPointer: Addr;
+  /** Bytes of memory compared so far. */
+  compared = 0;
+  /** The most words of live stack that differed at once. */
+  stackWords = 0;
+
+  /** Takes the processes before their first instruction. */
+  constructor(original: Process, optimized: Process, map: AddressMap, segment: NewSegment) {
+    this.#original = original;
+    this.#optimized = optimized;
+    this.#map = map;
+    this.#segment = segment;
+    const words = (process: Process) => new BigUint64Array(process.memory.linear.buffer, 0, process.memory.size / 8);
+    const buffer = (process: Process) => Buffer.from(process.memory.linear.buffer, 0, process.memory.size);
+    this.#words = [words(original), words(optimized)];
+    this.#buffers = [buffer(original), buffer(optimized)];
+    this.#stackPointer = Number(original.hart.get(SP));
+    for (const { address, original: o, optimized: p } of this.#differences(() => false))
+      this.#initial.set(address, [o, p]);
+  }
+
+  /** May `optimized` stand where the original program has `original`? */
+  same(original: bigint, optimized: bigint): boolean {
+    return original === optimized || this.#tolerated(original, optimized);
+  }
+
+  #tolerated(original: bigint, optimized: bigint): boolean {
+    if (this.#pairs.has(`${original},${optimized}`)) return true;
+    // Code addresses fit in 53 bits; other values are no addresses.
+    if (optimized >= 1n << 47n || original >= 1n << 47n) return false;
+    const { bias } = this.#original;
+    const [o, p] = [Number(original), Number(optimized)];
+    if (this.#map.isPair(o - bias, p - bias)) return true;
+    const { codeStart, codeEnd, end } = this.#segment;
+    const image = this.#original.image;
+    const inImage = image.segments.some(
+      (s) => !s.flags.write && o >= s.address + bias && o < s.address + bias + s.size,
+    );
+    if (!inImage) return false;
+    // An unwinder keeps addresses of the tables it has read (a pending exception has that of its handler table)...
+    if (p >= codeEnd && p < end) return true;
+    // ... and the start of the code they describe, which for a call in optimized code is its last two bytes.
+    return p >= codeStart && p < codeEnd && this.#map.toOriginal(p + 2 - bias) !== undefined;
+  }
+
+  /** Both harts have stopped in the same syscall or fault: what a signal frame will say of the place. */
+  pairPlaces(): void {
+    const [o, p] = [this.#original.hart.pc, this.#optimized.hart.pc];
+    if (o !== p) this.#pairs.add(`${BigInt(o)},${BigInt(p)}`);
+  }
+
+  /** A syscall or fault has been served: if that entered a signal handler, its frame holds registers that may be dead. */
+  noteFrame(stackPointerBefore: Addr): void {
+    const now = Number(this.#original.hart.get(SP));
+    if (now === stackPointerBefore) return;
+    const near = stackPointerBefore > now && stackPointerBefore - now < SIGNAL_FRAME;
+    this.#frames.push({ low: now, high: near ? stackPointerBefore : now + SIGNAL_FRAME });
+  }
+
+  /** The first register of `registers` that differs. */
+  register(registers: Iterable<Reg>): Reg | undefined {
+    const [o, p] = [this.#original.hart, this.#optimized.hart];
+    for (const reg of registers) if (!this.same(o.get(reg), p.get(reg))) return reg;
+    return undefined;
+  }
+
+  /**
+   * The first word of memory that differs; code, and the stack below the stack pointer, are left out. Words above it are counted only:
+   * a frame may hold what earlier, deeper frames left behind (the unwinder's, or of registers that no longer matter), and a word that
+   * does matter comes to light in what it changes.
+   */
+  memory(): MemoryDifference | undefined {
+    const sp = Number(this.#original.hart.get(SP));
+    const { stack } = this.#original;
+    if (sp >= stack.address && sp < stack.address + stack.size) this.#stackPointer = sp;
+    this.#frames = this.#frames.filter(({ low }) => sp <= low);
+    const dead = (address: Addr) =>
+      (address >= stack.address && address < this.#stackPointer) ||
+      (address < sp && address >= sp - DEAD_BELOW) ||
+      this.#frames.some(({ low, high }) => address >= low && address < high);
+    let stackWords = 0;
+    const onStack = (address: Addr) => address >= stack.address && address < stack.address + stack.size;
+    for (const difference of this.#differences(dead)) {
+      const { address, original, optimized } = difference;
+      const initial = this.#initial.get(address);
+      if (initial?.[0] === original && initial[1] === optimized) continue;
+      if (this.#tolerated(original, optimized)) continue;
+      if (!onStack(address)) return difference;
+      stackWords++;
+    }
+    this.stackWords = Math.max(this.stackWords, stackWords);
+    return undefined;
+  }
+
+  *#differences(dead: (address: Addr) => boolean): Generator<MemoryDifference> {
+    const [left, right] = [this.#original.memory.permissions, this.#optimized.memory.permissions];
+    const [o, p] = this.#words;
+    const [first, second] = this.#buffers;
+    const { stack } = this.#original;
+    const deadStack = { from: stack.address, to: this.#stackPointer - (this.#stackPointer % PAGE) };
+    for (let page = 1; page < left.length; page++) {
+      if ((left[page]! | right[page]!) === 0) continue;
+      const at = page * PAGE;
+      if (at >= this.#segment.start && at < this.#segment.end) continue;
+      if (at >= deadStack.from && at < deadStack.to) continue;
+      const code = PERMISSION.EXECUTE;
+      // Text differs by design, where it was patched; a page that can be written and executed is compared.
+      const isText = (permission: number) => (permission & code) !== 0 && (permission & PERMISSION.WRITE) === 0;
+      if (isText(left[page]!) && isText(right[page]!)) continue;
+      this.compared += PAGE;
+      if (left[page] !== right[page]) {
+        yield { address: at, original: BigInt(left[page]!), optimized: BigInt(right[page]!) };
+        continue;
+      }
+      if (first.compare(second, at, at + PAGE, at, at + PAGE) === 0) continue;
+      for (let word = at / 8; word < (at + PAGE) / 8; word++)
+        if (o[word] !== p[word] && !dead(word * 8))
+          yield { address: word * 8, original: o[word]!, optimized: p[word]! };
+    }
+  }
+}
