@@ -6,7 +6,7 @@ import { Code, I32, type Label, ModuleBuilder } from '../base/wasm.ts';
 import { LocalPool } from '../domain/wasm.ts';
 import type { Memory } from '../machine/memory.ts';
 import type { Engine } from './engine.ts';
-import { emitSpecial, importAll } from './generate.ts';
+import { emitSpecial, importAll, moduleFor } from './generate.ts';
 import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, RecordEngine, type RunCode } from './record-engine.ts';
 import { RECORD, ROUTINE } from './records.ts';
 import { emitRoutine, type Frame } from './routine.ts';
@@ -14,7 +14,7 @@ import type { Routines } from './routines.ts';
 
 const RUN: readonly [ValueType[], ValueType[]] = [[I32, I32], [I32]];
 
-function generate(routines: Routines, places: Places, imports: Imports): RunCode {
+function build(routines: Routines, places: Places, imports: Imports): ModuleBuilder {
   const module = new ModuleBuilder();
   const layout = importAll(module, places, imports);
   const run = module.declare(module.type(...RUN));
@@ -50,8 +50,12 @@ function generate(routines: Routines, places: Places, imports: Imports): RunCode
   code.get(exitLocal);
   module.define(run, code);
   module.export('run', run);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { m: { ...imports } });
-  return instance.exports.run as RunCode;
+  return module;
+}
+
+function generate(routines: Routines, places: Places, imports: Imports): RunCode {
+  const module = moduleFor('dispatch', routines, places, imports, () => build(routines, places, imports));
+  return new WebAssembly.Instance(module, { m: { ...imports } }).exports.run;
 }
 
 /** @param memory the memory of every hart that this engine will run */

@@ -5,6 +5,7 @@ import { HART } from '../machine/hart.ts';
 import type { Imports, Places } from './record-engine.ts';
 import { RECORD, ROUTINE } from './records.ts';
 import { EXIT, emitEnterRun, type Frame, type Layout } from './routine.ts';
+import type { Routines } from './routines.ts';
 
 /** Declares the imports. @returns everything that routines need */
 export function importAll(module: ModuleBuilder, places: Places, imports: Imports): Layout {
@@ -13,6 +14,33 @@ export function importAll(module: ModuleBuilder, places: Places, imports: Import
   const counter = module.importFunction('counter', module.type([I32, I32, I32], [I64]));
   const exact = new ExactFunctions(module, float, places.hart + HART.FFLAGS);
   return { ...places, float: (op) => exact.of(op), counter };
+}
+
+/** Modules by what they depend on. A second run in one process so starts with code that V8 has optimized already. */
+const modules = new Map<string, WebAssembly.Module>();
+/** Programs have few sets of routines; random ones have many. */
+const MODULES_KEPT = 8;
+
+/**
+ * The module for these routines and places: made, or made before.
+ * @param engine whose it is
+ */
+export function moduleFor(
+  engine: string,
+  routines: Routines,
+  places: Places,
+  imports: Imports,
+  make: () => ModuleBuilder,
+): WebAssembly.Module {
+  const key = JSON.stringify([engine, places, imports.memory.buffer.byteLength, routines.keys]);
+  let module = modules.get(key);
+  if (module === undefined) {
+    module = new WebAssembly.Module(make().bytes());
+    const [oldest] = modules.keys();
+    if (modules.size >= MODULES_KEPT && oldest !== undefined) modules.delete(oldest);
+    modules.set(key, module);
+  }
+  return module;
 }
 
 /** The routines that are no instruction. */

@@ -182,7 +182,9 @@ export class Predecoder {
     }
   }
   #targetPc(record: number): Addr {
-    return this.records.pcOf(this.records.word(record, RECORD.TARGET) >>> 0);
+    const pc = this.records.pcOf(this.records.word(record, RECORD.TARGET) >>> 0);
+    // A jump back over address 0.
+    return pc < 0 ? Number(BigInt.asUintN(64, BigInt(pc))) : pc;
   }
 
   /** Counts a transfer that cannot be counted in a table. */

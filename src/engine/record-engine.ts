@@ -80,7 +80,11 @@ export class RecordEngine implements Engine {
 
     const start = view.getBigUint64(pcAt, true);
     if (remaining <= 0) return stopAt({ kind: 'budget' }, start);
-    const fetchFault = (address: bigint): Stop => ({ kind: 'fault', access: 'fetch', address });
+    const fetchFault = (address: bigint): Stop => ({
+      kind: 'fault',
+      access: 'fetch',
+      address: BigInt.asUintN(64, address),
+    });
     // Records are for even addresses; an odd one can come from outside only, every instruction keeps pc even.
     if (start >= BigInt(this.#memory.size) || start % 2n !== 0n) return stopAt(fetchFault(start), start);
     let pc = Number(start);

@@ -12,26 +12,30 @@ import { CSRS, type Variant } from './routine.ts';
 const DYNAMIC = 7;
 const NEAREST = 0;
 const TO_ZERO = 1;
+const MODES: readonly number[] = [NEAREST, TO_ZERO, 2, 3, 4, DYNAMIC];
 const COMMON_CSRS: readonly number[] = [CSR.fflags, CSR.frm];
 
 /** Integer programs do without the rows of floating point. */
 const isFloat = (row: Row): boolean => row.extension === 'F' || row.extension === 'D';
 
+/** All numbers that are no CSR are alike: illegal. */
+const NO_CSR = 0;
+
 const hasCompressed = new Set(COMPRESSED.map((alias) => alias.row));
 
-/** The variants of a row that compilers emit. */
-function commonVariants(row: Row): Variant[] {
-  const sizes: (2 | 4)[] = hasCompressed.has(row) ? [4, 2] : [4];
+/** The variants of a row: those that compilers emit, or all. */
+function variantsOf(row: Row, all: boolean): Variant[] {
+  const one = { row, size: 4, rm: 0, csr: 0, writesCsr: false } as const;
   if (row.operands.includes('rm')) {
     // Conversions to integers are C casts, to zero; exact conversions are written with mode 0.
-    const modes = row.exact ? [NEAREST] : row.operands.includes('rd') ? [DYNAMIC, TO_ZERO] : [DYNAMIC];
-    return modes.map((rm) => ({ row, size: 4, rm, csr: 0, writesCsr: false }));
+    const common = row.exact ? [NEAREST] : row.operands.includes('rd') ? [DYNAMIC, TO_ZERO] : [DYNAMIC];
+    return (all ? MODES : common).map((rm) => ({ ...one, rm }));
   }
   if (row.operands.includes('csr'))
-    return COMMON_CSRS.flatMap((csr) =>
-      [false, true].map((writesCsr) => ({ row, size: 4 as const, rm: 0, csr, writesCsr })),
+    return (all ? [NO_CSR, ...CSRS] : COMMON_CSRS).flatMap((csr) =>
+      [false, true].map((writesCsr) => ({ ...one, csr, writesCsr })),
     );
-  return sizes.map((size) => ({ row, size, rm: 0, csr: 0, writesCsr: false }));
+  return hasCompressed.has(row) ? [one, { ...one, size: 2 }] : [one];
 }
 
 const variantOf = (insn: Insn): Variant => {
@@ -41,8 +45,7 @@ const variantOf = (insn: Insn): Variant => {
     row,
     size,
     rm: row.operands.includes('rm') ? insn.rm : 0,
-    // All that are no CSR are alike: illegal.
-    csr: isCsr && CSRS.includes(insn.csr) ? insn.csr : 0,
+    csr: isCsr && CSRS.includes(insn.csr) ? insn.csr : NO_CSR,
     writesCsr: isCsr && (insn.rs1 !== 0 || insn.imm !== 0),
   };
 };
@@ -66,11 +69,17 @@ export class Routines {
     const group = isFloat(insn.row);
     if (!this.#groups.has(group)) {
       this.#groups.add(group);
-      for (const row of ROWS) if (isFloat(row) === group) for (const common of commonVariants(row)) this.#add(common);
+      for (const row of ROWS)
+        if (isFloat(row) === group) for (const common of variantsOf(row, false)) this.#add(common);
     }
+    if (!this.#index.has(keyOf(variant))) for (const other of variantsOf(insn.row, true)) this.#add(other);
     const routine = this.#add(variant);
     this.#ofInsn.set(insn, routine);
     return routine;
+  }
+  /** What the variants are, in order. */
+  get keys(): string[] {
+    return [...this.#index.keys()];
   }
   /** One more than the highest routine index. */
   get end(): number {

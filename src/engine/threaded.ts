@@ -6,13 +6,13 @@ import { Code, I32, ModuleBuilder } from '../base/wasm.ts';
 import { LocalPool } from '../domain/wasm.ts';
 import type { Memory } from '../machine/memory.ts';
 import type { Engine } from './engine.ts';
-import { emitSpecial, importAll } from './generate.ts';
+import { emitSpecial, importAll, moduleFor } from './generate.ts';
 import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, RecordEngine, type RunCode } from './record-engine.ts';
 import { RECORD, ROUTINE } from './records.ts';
 import { emitRoutine, type Frame } from './routine.ts';
 import type { Routines } from './routines.ts';
 
-function generate(routines: Routines, places: Places, imports: Imports): RunCode {
+function build(routines: Routines, places: Places, imports: Imports): ModuleBuilder {
   const module = new ModuleBuilder();
   const layout = importAll(module, places, imports);
   const count = routines.end;
@@ -54,9 +54,13 @@ function generate(routines: Routines, places: Places, imports: Imports): RunCode
   module.define(run, enter.code);
   module.export('run', run);
   module.elements(0, functions);
-  const table = new WebAssembly.Table({ element: 'anyfunc', initial: count, maximum: count });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { m: { ...imports, table } });
-  return instance.exports.run as RunCode;
+  return module;
+}
+
+function generate(routines: Routines, places: Places, imports: Imports): RunCode {
+  const module = moduleFor('threaded', routines, places, imports, () => build(routines, places, imports));
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: routines.end, maximum: routines.end });
+  return new WebAssembly.Instance(module, { m: { ...imports, table } }).exports.run;
 }
 
 /** @param memory the memory of every hart that this engine will run */
