@@ -69,6 +69,7 @@ export function blocksOf(profile: ImageProfile, image: Image): Blocks {
   const edges: ProfiledEdge[] = [];
   let retired = 0;
   let sitesSeen = 0;
+  const stopsSeen = new Set<Addr>();
   for (const start of [...leaders].sort((a, b) => a - b)) {
     const count = (inflow.get(start) ?? 0) - (stops.get(start) ?? 0);
     if (count < 0) throw wrong('more stops than entries', start);
@@ -81,6 +82,7 @@ export function blocksOf(profile: ImageProfile, image: Image): Blocks {
     for (;;) {
       const insn = code.insnAt(at);
       const stopped = at === start ? 0 : (stops.get(at) ?? 0);
+      stopsSeen.add(at);
       flow -= stopped;
       cutOff += stopped;
       ranBeforeStops += stopped * insns;
@@ -117,6 +119,10 @@ export function blocksOf(profile: ImageProfile, image: Image): Blocks {
     blocks.push({ start, end: at, insns, count });
     retired += (count - cutOff) * insns + ranBeforeStops;
   }
+  // Where no code is, control may still arrive and fault.
+  for (const [at, count] of stops)
+    if (!stopsSeen.has(at) && (leaders.has(at) || inflow.get(at) !== count))
+      throw wrong('a stop where control never was', at);
   if (sitesSeen !== sites.size) {
     const ends = new Set(edges.map(({ site }) => site));
     for (const site of sites.keys()) if (!ends.has(site)) throw wrong('a transfer from where none can be', site);
