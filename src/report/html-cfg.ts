@@ -10,13 +10,19 @@ const HEATS = 6;
 /** Characters that fit on a node. */
 const LABEL = 22;
 
+export interface Picture {
+  /** In pixels at full size. */
+  readonly width: number;
+  readonly picture: Html;
+}
+
 /**
  * @param id starts the identifiers within the picture; unique on the page
  * @param title what it shows
  * @param hottest instructions in the hottest block of either picture: what full heat means
  */
-export function graphPicture(graph: HotGraph, id: string, title: string, hottest: number): Html {
-  if (graph.nodes.length === 0) return html`<p>No block was executed.</p>`;
+export function graphPicture(graph: HotGraph, id: string, title: string, hottest: number): Picture {
+  if (graph.nodes.length === 0) return { width: 0, picture: html`<p>No block was executed.</p>` };
   const mostTaken = Math.max(1, ...graph.edges.map((edge) => edge.count));
   const placed = layout(
     graph.nodes.map((node) => ({ id: node.id, ...NODE })),
@@ -29,7 +35,7 @@ export function graphPicture(graph: HotGraph, id: string, title: string, hottest
   const edges = graph.edges
     .map((edge, index) => ({ edge, points: placed.edges[index] }))
     .sort((a, b) => a.edge.count - b.edge.count);
-  return html`<svg class="cfg" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" width="${width}" height="${height}" style="--w:${width}px"
+  const picture = html`<svg class="cfg" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" width="${width}" height="${height}" style="--w:${width}px"
  role="img" aria-labelledby="${id}-title ${id}-text"><title id="${id}-title">${title}</title>
 <desc id="${id}-text">${plural(graph.nodes.length, 'block')} with ${percent(graph.share)} of all executed instructions, and
  ${plural(graph.edges.length, 'edge')}. The hottest: ${hottestOf(graph)}.</desc>
@@ -40,6 +46,7 @@ export function graphPicture(graph: HotGraph, id: string, title: string, hottest
   )}</defs>
 ${edges.map(({ edge, points }) => edgePicture(edge, points, where.get(edge.from)!, id, mostTaken))}
 ${graph.nodes.map((node, index) => nodePicture(node, placed.nodes[index], hottest))}</svg>`;
+  return { width, picture };
 }
 
 const LOOP = 26;

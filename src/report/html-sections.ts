@@ -75,17 +75,26 @@ export function functionsSection(model: ReportModel): Html {
   );
 }
 
+/** The widest picture that still can be read in half the page. */
+const SIDE_BY_SIDE = 760;
+
 export function picturesSection(model: ReportModel): Html {
   const { original, optimized } = model.cfg;
   const hottest = Math.max(1, ...[...original.nodes, ...optimized.nodes].map((node) => node.count * node.instructions));
-  const figure = (graph: typeof original, id: string, title: string) => {
+  const pictures = {
+    'cfg-before': graphPicture(original, 'cfg-before', 'Before: the hot control-flow graph', hottest),
+    'cfg-after': graphPicture(optimized, 'cfg-after', 'After: the hot control-flow graph', hottest),
+  };
+  // Side by side unless one would be too small to read.
+  const wide = Math.max(...Object.values(pictures).map(({ width }) => width)) > SIDE_BY_SIDE;
+  const figure = (graph: typeof original, id: keyof typeof pictures, title: string) => {
     const part = (falling: boolean) =>
       graph.edges
         .filter(({ kind }) => (kind === 'fall' || kind === 'syscall') === falling)
         .reduce((sum, edge) => sum + edge.count, 0);
     const all = part(true) + part(false);
     return html`<figure><figcaption><b>${title}</b> <span class="quiet">${plural(graph.nodes.length, 'hottest block')}, ${percent(graph.share)} of execution; ${percent(all === 0 ? 0 : part(true) / all)} of the flow shown falls through</span></figcaption>
-<div class="frame" tabindex="0" role="region" aria-label="${title}: picture">${graphPicture(graph, id, `${title}: the hot control-flow graph`, hottest)}</div></figure>`;
+<div class="frame" tabindex="0" role="region" aria-label="${title}: picture">${pictures[id].picture}</div></figure>`;
   };
   return section(
     'cfg',
@@ -94,7 +103,7 @@ export function picturesSection(model: ReportModel): Html {
     html`<p class="legend"><span><svg width="34" height="8" aria-hidden="true"><path class="edge fall" d="M0 4H34" stroke-width="3"/></svg> falls through</span>
 <span><svg width="34" height="8" aria-hidden="true"><path class="edge taken" d="M0 4H34" stroke-width="3"/></svg> taken: a branch, jump, call or return</span>
 <span>Wider line: more often</span><span><svg width="77" height="12" aria-hidden="true">${[0, 1, 2, 3, 4, 5, 6].map((step) => html`<rect class="h${step}" x="${step * 11}" width="11" height="12"/>`)}</svg> more instructions executed</span><span>Dashed box: not in a superblock</span></p>`,
-    html`<div class="pictures">${figure(original, 'cfg-before', 'Before')}${figure(optimized, 'cfg-after', 'After')}</div>`,
+    html`<div class="pictures${wide ? ' wide' : ''}">${figure(original, 'cfg-before', 'Before')}${figure(optimized, 'cfg-after', 'After')}</div>`,
   );
 }
 

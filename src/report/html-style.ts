@@ -196,6 +196,7 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 .legend svg{vertical-align:middle}
 
 .pictures{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1rem;align-items:start}
+.pictures.wide{grid-template-columns:minmax(0,1fr)}
 .pictures figure{background:var(--surface);border:1px solid var(--rule);border-radius:8px;padding:.9rem;min-width:0}
 .pictures figcaption{font-size:.9rem;margin-bottom:.6rem}
 .pictures .frame{overflow-x:auto}

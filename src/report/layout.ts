@@ -35,6 +35,8 @@ const BEND = 10;
 const SWEEPS = 16;
 /** Nodes side by side. */
 const WIDEST = 3;
+/** So many long edges at one node run together. */
+const TRUNK = 3;
 
 interface Vertex {
   /** Index of the node, or -1 for a bend of a long edge. */
@@ -53,9 +55,9 @@ interface Vertex {
 
 interface Neighbour {
   readonly vertex: Vertex;
-  readonly weight: number;
-  /** The edge that makes it one: two edges may join the same two. */
-  readonly link: number;
+  weight: number;
+  /** The edges that make it one: two edges may join the same two side by side, edges of one trunk join them as one line. */
+  readonly links: Set<number>;
 }
 
 /** Lays out each connected part by itself, the heaviest first, and sets them in rows no wider than `rowWidth` if that can be. */
@@ -130,14 +132,22 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
   };
   for (const node of part) vertices.set(node, add(node, layerOf.get(node)!, nodes[node].width, nodes[node].height));
   const chains = new Map<number, Vertex[]>();
+  const bends = new Map<string, Vertex>();
+  const trunkOf = trunks(forward, layerOf);
   for (const link of forward) {
     const target = vertices.get(link.to)!;
     const chain = [vertices.get(link.from)!];
-    for (let layer = chain[0].layer + 1; layer < target.layer; layer++) chain.push(add(-1, layer, BEND, 0));
+    const trunk = trunkOf(link);
+    for (let layer = chain[0].layer + 1; layer < target.layer; layer++) {
+      const key = `${trunk} ${layer}`;
+      const bend = bends.get(key) ?? add(-1, layer, BEND, 0);
+      bends.set(key, bend);
+      chain.push(bend);
+    }
     chain.push(target);
     for (let index = 1; index < chain.length; index++) {
-      chain[index - 1].below.push({ vertex: chain[index], weight: link.weight, link: link.index });
-      chain[index].above.push({ vertex: chain[index - 1], weight: link.weight, link: link.index });
+      join(chain[index - 1].below, chain[index], link);
+      join(chain[index].above, chain[index - 1], link);
     }
     chains.set(link.index, chain);
   }
@@ -156,6 +166,32 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
     height: Math.max(...all.map((vertex) => vertex.y + vertex.height / 2)),
     nodes: new Map(part.map((node) => [node, { x: vertices.get(node)!.x, y: vertices.get(node)!.y }])),
     edges: points,
+  };
+}
+
+/** Adds a neighbour; a bend that several edges of a trunk share is one neighbour. */
+function join(neighbours: Neighbour[], vertex: Vertex, link: IndexedLink): void {
+  const there = vertex.node < 0 ? neighbours.find((neighbour) => neighbour.vertex === vertex) : undefined;
+  if (there === undefined) neighbours.push({ vertex, weight: link.weight, links: new Set([link.index]) });
+  else {
+    there.weight += link.weight;
+    there.links.add(link.index);
+  }
+}
+
+/**
+ * Long edges that leave one node, or enter one, run as one line for as long as they can where there are many (the targets of a jump
+ * table, the ways back to a loop): gives the name of each edge's trunk, its own if it runs alone.
+ */
+function trunks(links: readonly IndexedLink[], layerOf: ReadonlyMap<number, number>): (link: IndexedLink) => string {
+  const long = links.filter((link) => layerOf.get(link.to)! - layerOf.get(link.from)! > 1);
+  const leaving = (link: Link) => long.filter(({ from }) => from === link.from).length;
+  const entering = (link: Link) => long.filter(({ to }) => to === link.to).length;
+  return (link) => {
+    const out = leaving(link);
+    const into = entering(link);
+    if (Math.max(out, into) < TRUNK) return `alone ${link.index}`;
+    return out >= into ? `from ${link.from}` : `to ${link.to}`;
   };
 }
 
@@ -341,8 +377,10 @@ function routeOf(chain: readonly Vertex[], link: number): Point[] {
   const first = chain[0];
   const last = chain.at(-1)!;
   const port = (vertex: Vertex, neighbours: readonly Neighbour[]): number => {
-    const sorted = [...neighbours].sort((a, b) => a.vertex.x - b.vertex.x || a.link - b.link);
-    const rank = sorted.findIndex((neighbour) => neighbour.link === link);
+    const sorted = [...neighbours].sort(
+      (a, b) => a.vertex.x - b.vertex.x || Math.min(...a.links) - Math.min(...b.links),
+    );
+    const rank = sorted.findIndex((neighbour) => neighbour.links.has(link));
     const room = Math.min(18, (vertex.width * 0.7) / Math.max(1, sorted.length));
     return vertex.x + (rank - (sorted.length - 1) / 2) * room;
   };
