@@ -2,7 +2,7 @@
  * Evidence of where code is entered: addresses that something in the image can jump to. A patch may cover several instructions
  * only if none but the first is among them. Too many entries cost patches, too few would cost correctness (assumption A2).
  */
-import type { Addr } from '../base/units.ts';
+import type { Addr, Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
@@ -11,24 +11,31 @@ import type { Insn } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 
+/** An address in the data that the instruction at `pc` puts into `reg`. */
+export interface DataAddress {
+  readonly address: Addr;
+  readonly pc: Addr;
+  readonly reg: Reg;
+}
+
 export interface Evidence {
   /** Something may jump to this address. */
   entered(address: Addr): boolean;
   /** Constants that instructions make and that lie in the image's data: where tables may begin. Rising. */
-  readonly dataAddresses: readonly { readonly address: Addr; readonly pc: Addr }[];
+  readonly dataAddresses: readonly DataAddress[];
 }
 
 export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const code = codeOf(image);
   const entries = new Set<Addr>();
-  const dataAddresses: { address: Addr; pc: Addr }[] = [];
+  const dataAddresses: DataAddress[] = [];
   const isCode = (address: number) => (address & 1) === 0 && code.isExecutable(address);
   const inData = (address: number) =>
     image.segments.some((segment) => address >= segment.address && address < segment.address + segment.bytes.length);
 
-  const note = (value: number, pc: Addr) => {
+  const note = (value: number, pc: Addr, reg: Reg) => {
     if (isCode(value)) entries.add(value);
-    if (inData(value)) dataAddresses.push({ address: value, pc });
+    if (inData(value)) dataAddresses.push({ address: value, pc, reg });
   };
   for (const { start, end } of code.ranges) {
     // Constants made by an upper part and an addition, in straight-line code: register -> value so far.
@@ -40,7 +47,7 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
         pc += 2;
         continue;
       }
-      trackConstant(insn, pc, made, (value) => note(Number(value), pc));
+      trackConstant(insn, pc, made, (value) => note(Number(value), pc, insn.rd));
       const { control, writes } = facts(insn);
       if (control === 'branch' || control === 'jump') entries.add(pc + insn.imm);
       if (control === 'syscall' || control === 'trap') entries.add(pc + insn.size);

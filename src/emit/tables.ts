@@ -3,7 +3,7 @@
  * superblock's head lead to the superblock instead (assumption A4). Without it each such jump would land on a patched head and
  * jump once more.
  */
-import type { Addr } from '../base/units.ts';
+import type { Addr, Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import type { Image } from '../elf/image.ts';
@@ -24,6 +24,8 @@ export interface JumpTable {
 
 /** Targets that must be matched to believe a table whose address the jump's own block does not show. */
 const ENOUGH_TARGETS = 4;
+/** How far from its jump a base may be made where no symbol tells the function. */
+const NEAR = 32768;
 
 /** The tables behind the indirect jumps of a profile. */
 export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTable[] {
@@ -38,8 +40,8 @@ export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTa
     let table: Omit<JumpTable, 'profiled'> | undefined;
     if (shape.at !== undefined && (shape.width === 8 || shape.base !== undefined))
       table = tableAt(image, shape.at, shape.width, shape.base ?? 0, targets);
-    else if (targets.size >= ENOUGH_TARGETS && shape.width === 4)
-      table = smallTable(image, evidence, block.insns.at(-1)!.pc, targets);
+    else if (shape.width === 4 && (shape.register !== undefined || targets.size >= ENOUGH_TARGETS))
+      table = smallTable(image, evidence, block.insns.at(-1)!.pc, targets, shape.register);
     else if (targets.size >= ENOUGH_TARGETS) {
       words ??= addressWords(image);
       table = wordTable(image, words, targets);
@@ -56,6 +58,8 @@ interface JumpShape {
   readonly at: Addr | undefined;
   /** What entries are relative to; 0 for addresses; undefined if the block does not show it. */
   readonly base: Addr | undefined;
+  /** The register that holds the base on entry to the block, where it was made outside (hoisted out of a loop). */
+  readonly register: Reg | undefined;
 }
 
 /** How the block computes its jump: from a loaded address, or from a loaded distance plus a base. Undefined: not from a table. */
@@ -90,11 +94,13 @@ function shapeOf(
     address?.op === 'add' ? constant(address.args[1]) : constant(address);
   const direct = loads.get(target);
   if (direct !== undefined && (direct.bytes === 4 || direct.bytes === 8))
-    return { width: direct.bytes, at: tableOf(direct.address), base: 0 };
+    return { width: direct.bytes, at: tableOf(direct.address), base: 0, register: undefined };
   if (target.op !== 'add') return undefined;
   for (const [entry, base] of [target.args, [...target.args].reverse()]) {
     const load = loads.get(entry!);
-    if (load?.bytes === 4) return { width: 4, at: tableOf(load.address), base: constant(base) };
+    if (load?.bytes !== 4) continue;
+    const register = base!.name?.startsWith('r') ? Number(base!.name.slice(1)) : undefined;
+    return { width: 4, at: tableOf(load.address), base: constant(base), register };
   }
   return undefined;
 }
@@ -111,16 +117,31 @@ function tableAt(
   return [...targets].every((target) => set.has(target)) ? { at, width, base, targets: entries } : undefined;
 }
 
-/** A table of distances from its own start that begins at a constant made nearby; only if there is just one that fits. */
+/** The function an address is in, by its symbol; without one, what is near. */
+function functionAround(image: Image, address: Addr): { start: Addr; end: Addr } {
+  const symbol = image.symbols.find(
+    (s) => s.kind === 'function' && s.size > 0 && address >= s.address && address < s.address + s.size,
+  );
+  if (symbol !== undefined) return { start: symbol.address, end: symbol.address + symbol.size };
+  return { start: address - NEAR, end: address + NEAR };
+}
+
+/**
+ * A table of distances from its own start that begins at a constant which the function puts into the register the jump adds; only
+ * if there is just one that fits.
+ */
 function smallTable(
   image: Image,
   evidence: Evidence,
   site: Addr,
   targets: ReadonlySet<Addr>,
+  register: Reg | undefined,
 ): Omit<JumpTable, 'profiled'> | undefined {
+  const { start, end } = functionAround(image, site);
   const found = new Map<Addr, Omit<JumpTable, 'profiled'>>();
-  for (const { address, pc } of evidence.dataAddresses) {
-    if (Math.abs(site - pc) > 65536 || found.has(address)) continue;
+  for (const { address, pc, reg } of evidence.dataAddresses) {
+    if (pc < start || pc >= end || found.has(address)) continue;
+    if (register !== undefined && reg !== register) continue;
     const table = tableAt(image, address, 4, address, targets);
     if (table !== undefined) found.set(address, table);
   }

@@ -156,6 +156,8 @@ function outsideEntries(flow: Flow, superblocks: readonly Superblock[]): (head: 
     const block = flow.blocks.get(head);
     if (block === undefined) return false;
     if (flow.callBefore.has(head)) return true;
+    // Original code that has got into a loop, by whatever way, must find its way out of there.
+    if (block.into.some((edge) => flow.retreats(edge.from, head))) return true;
     const inflow = block.into.reduce((sum, edge) => sum + edge.count, 0);
     return (
       inflow < block.count ||

@@ -164,7 +164,16 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
   return { cfa, rules, argumentSize };
 }
 
-/** The row as call frame instructions, in a CIE without initial ones and with this data alignment. */
+/** sp, by its number in call frame instructions. */
+const SP_COLUMN = 2;
+
+/**
+ * What a CIE of ours begins every row with: CFA = sp + 0, as compilers have it. Rows then are told in the same instructions as theirs, so
+ * that an unwinder goes the ways it went in the profiled run.
+ */
+export const initialInstructions = (): Uint8Array => new Uint8Array([OP.DEF_CFA, SP_COLUMN, 0]);
+
+/** The row as call frame instructions, behind `initialInstructions` and with this data alignment. */
 export function encodeRow(row: Row, dataAlign: number): Uint8Array {
   const out = new Writer(0);
   const factor = (offset: number) => {
@@ -173,7 +182,9 @@ export function encodeRow(row: Row, dataAlign: number): Uint8Array {
   };
   const { cfa } = row;
   if (cfa?.kind === 'expression') out.put(OP.DEF_CFA_EXPRESSION).uleb(cfa.bytes.length).append(cfa.bytes);
-  else if (cfa && cfa.offset >= 0) out.put(OP.DEF_CFA).uleb(cfa.register).uleb(cfa.offset);
+  else if (cfa && cfa.register === SP_COLUMN && cfa.offset >= 0) {
+    if (cfa.offset > 0) out.put(OP.DEF_CFA_OFFSET).uleb(cfa.offset);
+  } else if (cfa && cfa.offset >= 0) out.put(OP.DEF_CFA).uleb(cfa.register).uleb(cfa.offset);
   else if (cfa) out.put(OP.DEF_CFA_SF).uleb(cfa.register).sleb(factor(cfa.offset));
   for (const [register, rule] of [...row.rules].sort(([a], [b]) => a - b)) {
     switch (rule.kind) {

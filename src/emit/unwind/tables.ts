@@ -16,7 +16,7 @@ import type { Patch, UnwindPart } from '../../elf/write.ts';
 import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
 import { type Cie, coveringFde, type Fde, type Frames, findFrames } from './frames.ts';
 import { type Handling, handlingAt, writeLsda } from './lsda.ts';
-import { encodeRow, rowAt } from './rows.ts';
+import { encodeRow, initialInstructions, rowAt } from './rows.ts';
 
 const PT_GNU_EH_FRAME = 0x6474e550;
 
@@ -127,7 +127,7 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
     const parts = cieKey(fde.cie, handling);
     const withLsda = handling.kind !== 'none';
     const cie = cieFor(JSON.stringify([parts, withLsda]), () =>
-      writeCie(out, { ...parts, codeAlign: 1, withLsda, instructions: new Uint8Array(0) }),
+      writeCie(out, { ...parts, codeAlign: 1, withLsda, instructions: initialInstructions() }),
     );
     const lsda = withLsda ? lsdas.get(JSON.stringify(handling)) : undefined;
     search.push({ start, fde: writeFde(out, cie, { start, end, withLsda, lsda, instructions: row }) });
