@@ -5,86 +5,36 @@
  * What differs is reported with the superblock at fault. That is found by switching superblocks off (their first instruction becomes
  * a jump to the original code) and searching for the one without which the difference is gone.
  *
- * The original runs with the new segment's data, its program header and its unwind tables added, but none of its code (the
- * *companion*). For these change how a C library uses its heap: glibc makes an array of all PT_LOADs (_dl_find_object_init), libgcc
- * one of all frame descriptions. The original as it is runs too, and must give the same output and exit.
+ * The original runs as its companion (setting.ts); as it is it runs too, and must give the same output and exit.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { alignUp } from '../base/bits.ts';
-import { badOption, unsupported } from '../base/errors.ts';
-import { A0, type Addr, GP, hex, type InsnCount, type Reg, regName, SP, TP } from '../base/units.ts';
-import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
-import type { Image, Segment } from '../elf/image.ts';
-import { readNote, readOptimizedCode } from '../elf/write.ts';
-import { type AddressMap, decodeMap } from '../emit/map.ts';
-import { findFrames } from '../emit/unwind/index.ts';
-import type { Engine } from '../engine/engine.ts';
-import { makeEngine } from '../engine/engines.ts';
-import { attach, execute, type ProcessEvent, runToEvent, serve } from '../engine/execute.ts';
-import { takenBranches } from '../engine/statistics.ts';
-import { encodeBytes } from '../isa/encode.ts';
-import { jumpInsn, reachesJump } from '../isa/idioms.ts';
-import { HEAP_GAP, HEAP_ROUND, PIE_BIAS } from '../machine/layout.ts';
-import { SYSCALLS } from '../machine/linux/table.ts';
-import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
-import { Comparison, type NewSegment } from './compare.ts';
+import { unsupported } from '../base/errors.ts';
+import { A0, type Addr, GP, hex, type InsnCount, regName, SP, TP } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import { execute, type ProcessEvent, runToEvent, serve } from '../engine/execute.ts';
+import { Comparison } from './compare.ts';
+import { disable, findCulprit, superblocksRun } from './culprit.ts';
+import {
+  type Difference,
+  describe,
+  describeExit,
+  eventDifference,
+  filesDifference,
+  outputDifference,
+} from './events.ts';
+import {
+  makeSide,
+  NO_STATISTICS,
+  prepare,
+  type RerunOptions,
+  type RunStatistics,
+  type Setting,
+  type Side,
+  statistics,
+} from './setting.ts';
 
-export interface RerunOptions {
-  readonly original: Image;
-  readonly optimized: Image;
-  /** What the program runs on: the same for both. */
-  readonly input: Omit<ProcessOptions, 'image' | 'heapStart' | 'sink' | 'strace' | 'report'>;
-  /** Default: dispatch. */
-  readonly engine?: string;
-  /**
-   * Registers that must be equal at a syscall, by the original address behind the ecall (as linked). Default: sp, gp, tp. A register
-   * that no longer matters may differ; one that matters comes to light in what it changes.
-   */
-  readonly liveAt?: (address: Addr) => Iterable<Reg>;
-  /** Of the original; what goes over it is a difference of neither. */
-  readonly limitInstructions?: InsnCount;
-  /** Look for the superblock at fault; default true. */
-  readonly localize?: boolean;
-  /** Gets what the original writes to standard output and error. */
-  readonly sink?: ProcessOptions['sink'];
-  readonly report?: (message: string) => void;
-}
-
-/** Where the two programs part. */
-export interface Difference {
-  readonly kind:
-    | 'syscall'
-    | 'argument'
-    | 'result'
-    | 'register'
-    | 'memory'
-    | 'output'
-    | 'fault'
-    | 'progress'
-    | 'exit'
-    | 'files';
-  /** The number of the syscall, counted from 1. */
-  readonly syscall: number;
-  /** Original address (as linked) where the original is then, and its symbol. */
-  readonly pc: Addr;
-  readonly symbol: string | undefined;
-  /** Optimized address (as linked). */
-  readonly optimizedPc: Addr;
-  /** Head of the superblock at fault, if it was found. */
-  readonly superblock: Addr | undefined;
-  readonly superblockSymbol: string | undefined;
-  /** What is different, in words. */
-  readonly what: string;
-  readonly expected: string;
-  readonly found: string;
-}
-
-export interface RunStatistics {
-  readonly instructions: InsnCount;
-  readonly takenBranches: number;
-  readonly syscalls: number;
-  readonly exit: Exit | undefined;
-}
+export type { Difference } from './events.ts';
+export type { RerunOptions, RunStatistics } from './setting.ts';
 
 export interface RerunResult {
   readonly verdict: 'equivalent' | 'different';
@@ -117,7 +67,16 @@ export function rerun(options: RerunOptions): RerunResult {
   if (first.difference.kind === 'memory' && first.lastCompared < first.difference.syscall - 1)
     exact = run(setting, { disabled: new Set(), everyFrom: first.lastCompared + 1, main: false });
   const difference = exact.difference ?? first.difference;
-  const superblock = options.localize === false ? undefined : findCulprit(setting);
+  const superblock =
+    options.localize === false
+      ? undefined
+      : findCulprit(
+          setting,
+          first.ran,
+          (disabled) =>
+            run(setting, { disabled, everyFrom: undefined, main: false, until: difference.syscall }).difference !==
+            undefined,
+        );
   return {
     verdict: 'different',
     differences: [
@@ -133,125 +92,14 @@ export function rerun(options: RerunOptions): RerunResult {
   };
 }
 
-interface Setting {
-  readonly options: RerunOptions;
-  readonly map: AddressMap;
-  readonly segment: NewSegment;
-  /** The original with the new data. */
-  readonly companion: Image;
-  readonly heapStart: Addr;
-  readonly input: RerunOptions['input'];
-}
-
-function prepare(options: RerunOptions): Setting {
-  const { original, optimized } = options;
-  const note = readNote(optimized);
-  const code = readOptimizedCode(optimized);
-  if (!note || !code)
-    throw unsupported(`${optimized.file}: has no address map`, 'give a file that isoform has optimized');
-  const map = decodeMap(note, optimized.file);
-  if (map.data.original !== original.hash)
-    throw unsupported(`${optimized.file}: is the optimized form of another file than ${original.file}`);
-  if (original.relocatable !== optimized.relocatable) throw unsupported(`${optimized.file}: is of another kind`);
-  const own = optimized.segments.find((s) => code.address >= s.address && code.address < s.address + s.size)!;
-  const bias = original.relocatable ? PIE_BIAS : 0;
-  const segment = {
-    start: own.address + bias,
-    codeStart: code.address + bias,
-    codeEnd: code.address + code.bytes.length + bias,
-    end: alignUp(own.address + own.size, 4096) + bias,
-  };
-  const { stdin } = options.input;
-  return {
-    options,
-    map,
-    segment,
-    companion: companionOf(original, optimized, own),
-    heapStart: alignUp(bias + Math.max(original.end, optimized.end), HEAP_ROUND) + HEAP_GAP,
-    input: typeof stdin === 'function' ? { ...options.input, stdin: readAll(stdin) } : options.input,
-  };
-}
-
-/** Standard input is needed more than once. */
-function readAll(source: Source): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (;;) {
-    const part = new Uint8Array(65536);
-    const size = source(part);
-    if (size <= 0) return Buffer.concat(parts);
-    parts.push(part.subarray(0, size));
-    if (parts.length > 16384) throw badOption('more than a gigabyte of standard input');
-  }
-}
-
-function companionOf(original: Image, optimized: Image, added: Segment): Image {
-  const last = findFrames(original)?.last;
-  const { programHeaders, programHeaderOffset } = optimized;
-  // The bytes of the file that emission changes beside code and jump tables: the headers, and the link to the new unwind tables.
-  const changed = [{ offset: 0, size: programHeaderOffset + programHeaders.length * PROGRAM_HEADER_SIZE }];
-  if (programHeaderOffset !== original.programHeaderOffset) changed[0]!.size = ELF_HEADER_SIZE;
-  const frames = last && original.segments.find((s) => last.address >= s.address && last.end <= s.address + s.size);
-  if (last && frames) changed.push({ offset: frames.offset + (last.address - frames.address), size: 8 });
-  const segments = original.segments.map((segment) => {
-    const bytes = Uint8Array.from(segment.bytes);
-    for (const { offset, size } of changed) {
-      const from = Math.max(offset, segment.offset);
-      const to = Math.min(offset + size, segment.offset + bytes.length);
-      if (from < to) bytes.set(optimized.bytes.subarray(from, to), from - segment.offset);
-    }
-    return { ...segment, bytes };
-  });
-  const data = { ...added, flags: { read: true, write: false, execute: false } };
-  return {
-    ...original,
-    programHeaders,
-    programHeaderOffset,
-    segments: [...segments, data],
-    end: added.address + added.size,
-  };
-}
-
-/** One of the two programs as it runs. */
-interface Side {
-  readonly process: Process;
-  readonly engine: Engine;
-  /** Output since it was last looked at. */
-  output: { fd: 1 | 2; bytes: Uint8Array }[];
-  syscalls: number;
-  exit: Exit | undefined;
-}
-
-function makeSide(setting: Setting, image: Image): Side {
-  const { options, input, heapStart } = setting;
-  const output: Side['output'] = [];
-  const process = createProcess({
-    ...input,
-    // Time that depended on retired instructions would differ; so would a name.
-    image: { ...image, file: options.original.file },
-    programName: input.programName ?? options.original.file,
-    clock: { ...input.clock, perInstruction: 0 },
-    heapStart,
-    sink: (fd, bytes) => side.output.push({ fd, bytes: Uint8Array.from(bytes) }),
-  });
-  const engine = makeEngine(options.engine ?? 'dispatch', process.memory);
-  attach(process, engine);
-  const side: Side = { process, engine, output, syscalls: 0, exit: undefined };
-  return side;
-}
-
-const statistics = ({ process, engine, syscalls, exit }: Side): RunStatistics => ({
-  instructions: process.harts.reduce((sum, hart) => sum + hart.retired, 0),
-  takenBranches: takenBranches(engine.transfers(), process.memory),
-  syscalls,
-  exit,
-});
-
 interface Attempt {
   readonly difference: Difference | undefined;
   /** The last syscall at which memory was found equal. */
   readonly lastCompared: number;
   readonly original: RunStatistics;
   readonly optimized: RunStatistics;
+  /** Heads of the superblocks that were entered. */
+  readonly ran: ReadonlySet<Addr>;
   /** Digest of all output. */
   readonly output: string;
   readonly staleStackWords: number;
@@ -264,6 +112,8 @@ interface How {
   readonly everyFrom: number | undefined;
   /** Statistics and output are wanted. */
   readonly main: boolean;
+  /** Stop behind this syscall, as without difference. */
+  readonly until?: number;
 }
 
 function run(setting: Setting, how: How): Attempt {
@@ -304,7 +154,7 @@ function run(setting: Setting, how: How): Attempt {
   const memory = (always: boolean): Difference | undefined => {
     const allowed = FREE_BYTES + BYTES_PER_INSTRUCTION * original.process.hart.retired;
     const exact = how.everyFrom !== undefined && syscall >= how.everyFrom;
-    if (!always && !exact && comparison.compared > allowed) return undefined;
+    if (!always && !exact && syscall !== how.until && comparison.compared > allowed) return undefined;
     const found = comparison.memory();
     if (found) return differ('memory', `memory at ${hex(found.address)}`, found.original, found.optimized);
     lastCompared = syscall;
@@ -363,12 +213,13 @@ function run(setting: Setting, how: How): Attempt {
   };
 
   let outcome: Difference | 'ended' | undefined;
-  while (outcome === undefined) outcome = step();
+  while (outcome === undefined && syscall !== how.until) outcome = step();
   return {
     difference: outcome === 'ended' ? undefined : outcome,
     lastCompared,
-    original: statistics(original),
-    optimized: statistics(optimized),
+    original: how.main ? statistics(original) : NO_STATISTICS,
+    optimized: how.main ? statistics(optimized) : NO_STATISTICS,
+    ran: how.main ? superblocksRun(setting, optimized) : new Set(),
     output: digest.digest('hex'),
     staleStackWords: comparison.stackWords,
   };
@@ -381,85 +232,6 @@ function toEvent(side: Side, budget: InsnCount): ProcessEvent {
     left -= side.process.hart.retired - before;
     if (event.kind !== 'budget' || left <= 0) return event;
   }
-}
-
-/** The kinds of an argument that are 32 bits wide: what is above them has no meaning. */
-const NARROW: ReadonlySet<string> = new Set(['fd', 'int', 'signal', 'flags', 'mode']);
-
-type Finding = readonly [Difference['kind'], string, string | bigint, string | bigint];
-
-function eventDifference(expected: ProcessEvent, found: ProcessEvent, comparison: Comparison): Finding | undefined {
-  if (expected.kind !== 'syscall' || found.kind !== 'syscall') {
-    const same =
-      expected.kind === 'fault' &&
-      found.kind === 'fault' &&
-      JSON.stringify(expected.fault, bigints) === JSON.stringify(found.fault, bigints);
-    return same ? undefined : ['fault', 'what happens next', describe(expected), describe(found)];
-  }
-  const [call, other] = [expected.call, found.call];
-  if (call.number !== other.number) return ['syscall', 'the syscall', describe(expected), describe(found)];
-  const kinds = SYSCALLS.get(call.number)?.arguments;
-  for (const [index, value] of call.args.entries()) {
-    const narrow = kinds !== undefined && NARROW.has(kinds[index]!);
-    const [a, b] = narrow
-      ? [BigInt.asUintN(32, value), BigInt.asUintN(32, other.args[index]!)]
-      : [value, other.args[index]!];
-    if (!comparison.same(a, b))
-      return ['argument', `argument ${index + 1} of ${call.name ?? `syscall ${call.number}`}`, a, b];
-  }
-  return undefined;
-}
-
-const bigints = (_: string, value: unknown) => (typeof value === 'bigint' ? hex(value) : value);
-
-function describe(event: ProcessEvent): string {
-  if (event.kind === 'syscall')
-    return `${event.call.name ?? `syscall ${event.call.number}`}(${event.call.args.map(hex).join(', ')})`;
-  if (event.kind === 'budget') return 'no event';
-  const { fault } = event;
-  if (fault.kind === 'fault') return `a ${fault.access} fault at ${hex(fault.address)}`;
-  return fault.kind === 'misaligned' ? `a misaligned access at ${hex(fault.address)}` : `an ${fault.kind}`;
-}
-
-function describeExit(exit: Exit | 'continue'): string {
-  if (exit === 'continue') return 'it goes on';
-  if (exit.kind === 'status') return `exit status ${exit.status}`;
-  if (exit.kind === 'limit') return exit.message;
-  return `${exit.name}${exit.address === undefined ? '' : ` at ${hex(exit.address)}`}`;
-}
-
-/** Compares what both have written since the last time, and forgets it. */
-function outputDifference(original: Side, optimized: Side): readonly [string, string] | undefined {
-  const text = ({ output }: Side) => output.map(({ fd, bytes }) => `${fd}: ${Buffer.from(bytes).toString('latin1')}`);
-  const equal =
-    original.output.length === optimized.output.length &&
-    original.output.every(
-      ({ fd, bytes }, i) => optimized.output[i]!.fd === fd && Buffer.compare(bytes, optimized.output[i]!.bytes) === 0,
-    );
-  const found = equal ? undefined : ([cut(text(original)), cut(text(optimized))] as const);
-  original.output = [];
-  optimized.output = [];
-  return found;
-}
-const cut = (parts: readonly string[]): string => JSON.stringify(parts.join('').slice(0, 200));
-
-function filesDifference(
-  differ: (kind: 'files', what: string, expected: string, found: string) => Difference,
-  original: Process,
-  optimized: Process,
-): Difference | undefined {
-  const list = (process: Process) =>
-    process.changes().map((change) =>
-      JSON.stringify(change, (_, value) => {
-        if (typeof value === 'bigint') return hex(value);
-        return value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value;
-      }),
-    );
-  const [expected, found] = [list(original), list(optimized)];
-  for (let index = 0; index < Math.max(expected.length, found.length); index++)
-    if (expected[index] !== found[index])
-      return differ('files', 'a file', expected[index] ?? 'no change', found[index] ?? 'no change');
-  return undefined;
 }
 
 /** The equivalent case: does the original as it is do the same as its companion? */
@@ -496,42 +268,6 @@ function finish(setting: Setting, attempt: Attempt): RerunResult {
     optimized,
     staleStackWords,
   };
-}
-
-/** Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. */
-function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): void {
-  const { map, options } = setting;
-  const { memory, bias } = process;
-  for (const { head, start } of map.data.superblocks) {
-    if (!heads.has(head)) continue;
-    memory.bytes.set(encodeBytes(jumpInsn(head - start), false), start + bias);
-    for (const [address, size] of map.data.patches) {
-      if (address !== head) continue;
-      const segment = options.original.segments.find((s) => address >= s.address && address < s.address + s.size)!;
-      memory.bytes.set(segment.bytes.subarray(address - segment.address).subarray(0, size), address + bias);
-    }
-  }
-}
-
-/**
- * The superblock without which there would be no difference: of those that can be switched off, in the order of their addresses,
- * the first that brings a difference when it joins those before it. Undefined if there is a difference with all of them off.
- */
-function findCulprit(setting: Setting): Addr | undefined {
-  const heads = setting.map.data.superblocks
-    .filter(({ head, start, end }) => end - start >= 4 && reachesJump(head - start))
-    .map(({ head }) => head);
-  const differs = (enabled: number) =>
-    run(setting, { disabled: new Set(heads.slice(enabled)), everyFrom: undefined, main: false }).difference !==
-    undefined;
-  if (heads.length === 0 || differs(0)) return undefined;
-  let [good, bad] = [0, heads.length];
-  while (bad - good > 1) {
-    const middle = (good + bad) >> 1;
-    if (differs(middle)) bad = middle;
-    else good = middle;
-  }
-  return heads[bad - 1];
 }
 
 function symbolOf(image: Image, address: Addr): string | undefined {

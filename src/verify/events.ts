@@ -1,0 +1,120 @@
+/** Comparing what two processes ask of the kernel, what they write, how they end; and saying it in words. */
+import { createHash } from 'node:crypto';
+import { type Addr, hex } from '../base/units.ts';
+import type { ProcessEvent } from '../engine/execute.ts';
+import { SYSCALLS } from '../machine/linux/table.ts';
+import type { Exit, Process } from '../machine/process.ts';
+import type { Comparison } from './compare.ts';
+import type { Side } from './setting.ts';
+
+/** Where the two programs part. */
+export interface Difference {
+  readonly kind:
+    | 'syscall'
+    | 'argument'
+    | 'result'
+    | 'register'
+    | 'memory'
+    | 'output'
+    | 'fault'
+    | 'progress'
+    | 'exit'
+    | 'files';
+  /** The number of the syscall, counted from 1. */
+  readonly syscall: number;
+  /** Original address (as linked) where the original is then, and its symbol. */
+  readonly pc: Addr;
+  readonly symbol: string | undefined;
+  /** Optimized address (as linked). */
+  readonly optimizedPc: Addr;
+  /** Head of the superblock at fault, if it was found. */
+  readonly superblock: Addr | undefined;
+  readonly superblockSymbol: string | undefined;
+  /** What is different, in words. */
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
+/** The kinds of an argument that are 32 bits wide: what is above them has no meaning. */
+const NARROW: ReadonlySet<string> = new Set(['fd', 'int', 'signal', 'flags', 'mode']);
+
+type Finding = readonly [Difference['kind'], string, string | bigint, string | bigint];
+
+export function eventDifference(
+  expected: ProcessEvent,
+  found: ProcessEvent,
+  comparison: Comparison,
+): Finding | undefined {
+  if (expected.kind !== 'syscall' || found.kind !== 'syscall') {
+    const same =
+      expected.kind === 'fault' &&
+      found.kind === 'fault' &&
+      JSON.stringify(expected.fault, bigints) === JSON.stringify(found.fault, bigints);
+    return same ? undefined : ['fault', 'what happens next', describe(expected), describe(found)];
+  }
+  const [call, other] = [expected.call, found.call];
+  if (call.number !== other.number) return ['syscall', 'the syscall', describe(expected), describe(found)];
+  const kinds = SYSCALLS.get(call.number)?.arguments;
+  for (const [index, value] of call.args.entries()) {
+    const narrow = kinds !== undefined && NARROW.has(kinds[index]!);
+    const [a, b] = narrow
+      ? [BigInt.asUintN(32, value), BigInt.asUintN(32, other.args[index]!)]
+      : [value, other.args[index]!];
+    if (!comparison.same(a, b))
+      return ['argument', `argument ${index + 1} of ${call.name ?? `syscall ${call.number}`}`, a, b];
+  }
+  return undefined;
+}
+
+const bigints = (_: string, value: unknown) => (typeof value === 'bigint' ? hex(value) : value);
+
+export function describe(event: ProcessEvent): string {
+  if (event.kind === 'syscall')
+    return `${event.call.name ?? `syscall ${event.call.number}`}(${event.call.args.map(hex).join(', ')})`;
+  if (event.kind === 'budget') return 'no event';
+  const { fault } = event;
+  if (fault.kind === 'fault') return `a ${fault.access} fault at ${hex(fault.address)}`;
+  return fault.kind === 'misaligned' ? `a misaligned access at ${hex(fault.address)}` : `an ${fault.kind}`;
+}
+
+export function describeExit(exit: Exit | 'continue'): string {
+  if (exit === 'continue') return 'it goes on';
+  if (exit.kind === 'status') return `exit status ${exit.status}`;
+  if (exit.kind === 'limit') return exit.message;
+  return `${exit.name}${exit.address === undefined ? '' : ` at ${hex(exit.address)}`}`;
+}
+
+/** Compares what both have written since the last time, and forgets it. */
+export function outputDifference(original: Side, optimized: Side): readonly [string, string] | undefined {
+  const text = ({ output }: Side) => output.map(({ fd, bytes }) => `${fd}: ${Buffer.from(bytes).toString('latin1')}`);
+  const equal =
+    original.output.length === optimized.output.length &&
+    original.output.every(
+      ({ fd, bytes }, i) => optimized.output[i]!.fd === fd && Buffer.compare(bytes, optimized.output[i]!.bytes) === 0,
+    );
+  const found = equal ? undefined : ([cut(text(original)), cut(text(optimized))] as const);
+  original.output = [];
+  optimized.output = [];
+  return found;
+}
+const cut = (parts: readonly string[]): string => JSON.stringify(parts.join('').slice(0, 200));
+
+export function filesDifference(
+  differ: (kind: 'files', what: string, expected: string, found: string) => Difference,
+  original: Process,
+  optimized: Process,
+): Difference | undefined {
+  const list = (process: Process) =>
+    process.changes().map((change) =>
+      JSON.stringify(change, (_, value) => {
+        if (typeof value === 'bigint') return hex(value);
+        return value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value;
+      }),
+    );
+  const [expected, found] = [list(original), list(optimized)];
+  for (let index = 0; index < Math.max(expected.length, found.length); index++)
+    if (expected[index] !== found[index])
+      return differ('files', 'a file', expected[index] ?? 'no change', found[index] ?? 'no change');
+  return undefined;
+}

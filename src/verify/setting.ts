@@ -1,0 +1,165 @@
+/**
+ * What a rerun is made of: the two images, checked to belong together, and processes of them that get the same of everything.
+ *
+ * The original runs with the new segment's data, its program header and its unwind tables added, but none of its code (the
+ * *companion*). For these change how a C library uses its heap: glibc makes an array of all PT_LOADs (_dl_find_object_init), libgcc
+ * one of all frame descriptions.
+ */
+import { alignUp } from '../base/bits.ts';
+import { badOption, unsupported } from '../base/errors.ts';
+import type { Addr, InsnCount, Reg } from '../base/units.ts';
+import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
+import type { Image, Segment } from '../elf/image.ts';
+import { readNote, readOptimizedCode } from '../elf/write.ts';
+import { type AddressMap, decodeMap } from '../emit/map.ts';
+import { findFrames } from '../emit/unwind/index.ts';
+import type { Engine } from '../engine/engine.ts';
+import { makeEngine } from '../engine/engines.ts';
+import { attach } from '../engine/execute.ts';
+import { takenBranches } from '../engine/statistics.ts';
+import { HEAP_GAP, HEAP_ROUND, PIE_BIAS } from '../machine/layout.ts';
+import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
+import type { NewSegment } from './compare.ts';
+
+export interface RerunOptions {
+  readonly original: Image;
+  readonly optimized: Image;
+  /** What the program runs on: the same for both. */
+  readonly input: Omit<ProcessOptions, 'image' | 'heapStart' | 'sink' | 'strace' | 'report'>;
+  /** Default: dispatch. */
+  readonly engine?: string;
+  /**
+   * Registers that must be equal at a syscall, by the original address behind the ecall (as linked). Default: sp, gp, tp. A register
+   * that no longer matters may differ; one that matters comes to light in what it changes.
+   */
+  readonly liveAt?: (address: Addr) => Iterable<Reg>;
+  /** Of the original; what goes over it is a difference of neither. */
+  readonly limitInstructions?: InsnCount;
+  /** Look for the superblock at fault; default true. */
+  readonly localize?: boolean;
+  /** Gets what the original writes to standard output and error. */
+  readonly sink?: ProcessOptions['sink'];
+  readonly report?: (message: string) => void;
+}
+
+export interface RunStatistics {
+  readonly instructions: InsnCount;
+  readonly takenBranches: number;
+  readonly syscalls: number;
+  readonly exit: Exit | undefined;
+}
+
+export interface Setting {
+  readonly options: RerunOptions;
+  readonly map: AddressMap;
+  readonly segment: NewSegment;
+  /** The original with the new data. */
+  readonly companion: Image;
+  readonly heapStart: Addr;
+  readonly input: RerunOptions['input'];
+}
+
+export function prepare(options: RerunOptions): Setting {
+  const { original, optimized } = options;
+  const note = readNote(optimized);
+  const code = readOptimizedCode(optimized);
+  if (!note || !code)
+    throw unsupported(`${optimized.file}: has no address map`, 'give a file that isoform has optimized');
+  const map = decodeMap(note, optimized.file);
+  if (map.data.original !== original.hash)
+    throw unsupported(`${optimized.file}: is the optimized form of another file than ${original.file}`);
+  if (original.relocatable !== optimized.relocatable) throw unsupported(`${optimized.file}: is of another kind`);
+  const own = optimized.segments.find((s) => code.address >= s.address && code.address < s.address + s.size)!;
+  const bias = original.relocatable ? PIE_BIAS : 0;
+  const segment = {
+    start: own.address + bias,
+    codeStart: code.address + bias,
+    codeEnd: code.address + code.bytes.length + bias,
+    end: alignUp(own.address + own.size, 4096) + bias,
+  };
+  const { stdin } = options.input;
+  return {
+    options,
+    map,
+    segment,
+    companion: companionOf(original, optimized, own),
+    heapStart: alignUp(bias + Math.max(original.end, optimized.end), HEAP_ROUND) + HEAP_GAP,
+    input: typeof stdin === 'function' ? { ...options.input, stdin: readAll(stdin) } : options.input,
+  };
+}
+
+/** Standard input is needed more than once. */
+function readAll(source: Source): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const part = new Uint8Array(65536);
+    const size = source(part);
+    if (size <= 0) return Buffer.concat(parts);
+    parts.push(part.subarray(0, size));
+    if (parts.length > 16384) throw badOption('more than a gigabyte of standard input');
+  }
+}
+
+function companionOf(original: Image, optimized: Image, added: Segment): Image {
+  const last = findFrames(original)?.last;
+  const { programHeaders, programHeaderOffset } = optimized;
+  // The bytes of the file that emission changes beside code and jump tables: the headers, and the link to the new unwind tables.
+  const changed = [{ offset: 0, size: programHeaderOffset + programHeaders.length * PROGRAM_HEADER_SIZE }];
+  if (programHeaderOffset !== original.programHeaderOffset) changed[0]!.size = ELF_HEADER_SIZE;
+  const frames = last && original.segments.find((s) => last.address >= s.address && last.end <= s.address + s.size);
+  if (last && frames) changed.push({ offset: frames.offset + (last.address - frames.address), size: 8 });
+  const segments = original.segments.map((segment) => {
+    const bytes = Uint8Array.from(segment.bytes);
+    for (const { offset, size } of changed) {
+      const from = Math.max(offset, segment.offset);
+      const to = Math.min(offset + size, segment.offset + bytes.length);
+      if (from < to) bytes.set(optimized.bytes.subarray(from, to), from - segment.offset);
+    }
+    return { ...segment, bytes };
+  });
+  const data = { ...added, flags: { read: true, write: false, execute: false } };
+  return {
+    ...original,
+    programHeaders,
+    programHeaderOffset,
+    segments: [...segments, data],
+    end: added.address + added.size,
+  };
+}
+
+/** One of the two programs as it runs. */
+export interface Side {
+  readonly process: Process;
+  readonly engine: Engine;
+  /** Output since it was last looked at. */
+  output: { fd: 1 | 2; bytes: Uint8Array }[];
+  syscalls: number;
+  exit: Exit | undefined;
+}
+
+export function makeSide(setting: Setting, image: Image): Side {
+  const { options, input, heapStart } = setting;
+  const output: Side['output'] = [];
+  const process = createProcess({
+    ...input,
+    // Time that depended on retired instructions would differ; so would a name.
+    image: { ...image, file: options.original.file },
+    programName: input.programName ?? options.original.file,
+    clock: { ...input.clock, perInstruction: 0 },
+    heapStart,
+    sink: (fd, bytes) => side.output.push({ fd, bytes: Uint8Array.from(bytes) }),
+  });
+  const engine = makeEngine(options.engine ?? 'dispatch', process.memory);
+  attach(process, engine);
+  const side: Side = { process, engine, output, syscalls: 0, exit: undefined };
+  return side;
+}
+
+export const statistics = ({ process, engine, syscalls, exit }: Side): RunStatistics => ({
+  instructions: process.harts.reduce((sum, hart) => sum + hart.retired, 0),
+  takenBranches: takenBranches(engine.transfers(), process.memory),
+  syscalls,
+  exit,
+});
+
+export const NO_STATISTICS: RunStatistics = { instructions: 0, takenBranches: 0, syscalls: 0, exit: undefined };
