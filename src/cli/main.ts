@@ -66,11 +66,10 @@ function report(error: unknown): number {
   return FAILURE;
 }
 
-// Whoever reads our output may stop reading (`isoform ... | head`): that is no error.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
+// Whoever reads our output may stop reading (`isoform ... | head`): that is no error. A listener on the streams themselves would
+// make every start load Node's stream and network modules.
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : report(error));
+});
 
 process.exitCode = await main(process.argv.slice(2));

@@ -7,7 +7,16 @@ export const SYMBOL_SIZE = 24;
 
 export const EM_RISCV = 243;
 export const ET = { REL: 1, EXEC: 2, DYN: 3, CORE: 4 } as const;
-export const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3, NOTE: 4, PHDR: 6, TLS: 7, RISCV_ATTRIBUTES: 0x70000003 } as const;
+export const PT = {
+  LOAD: 1,
+  DYNAMIC: 2,
+  INTERP: 3,
+  NOTE: 4,
+  PHDR: 6,
+  TLS: 7,
+  GNU_STACK: 0x6474e551,
+  RISCV_ATTRIBUTES: 0x70000003,
+} as const;
 export const PF = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
 export const SHT = { NULL: 0, PROGBITS: 1, SYMTAB: 2, STRTAB: 3, NOTE: 7, NOBITS: 8, DYNSYM: 11 } as const;
 /** e_flags of RISC-V: the E base instruction set, and the field of the floating-point ABI with its value for 128-bit floats. */

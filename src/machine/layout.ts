@@ -4,7 +4,7 @@
  */
 import type { Addr, ByteCount } from '../base/units.ts';
 
-/** Where an ET_DYN image's address 0 goes. Not 0, so that null pointers fault; fixed, so that runs are alike. */
+/** Where an ET_DYN image's address 0 goes (or the next multiple of its alignment). Not 0, so that null pointers fault; fixed, so that runs are alike. */
 export const PIE_BIAS: Addr = 0x10000;
 
 /** RLIMIT_STACK: all of it is mapped at the start (pages nobody touches cost nothing). */

@@ -1,7 +1,8 @@
 /** Puts an image and its initial stack into memory as Linux does (fs/binfmt_elf.c, load_elf_binary and create_elf_tables). */
 import { alignDown, alignUp } from '../base/bits.ts';
 import { badOption, overLimit, unsupported } from '../base/errors.ts';
-import { type Addr, hex } from '../base/units.ts';
+import { type Addr, type ByteCount, hex } from '../base/units.ts';
+import { PF, PT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import { HEAP_GAP, HEAP_ROUND, type Layout, PIE_BIAS, STACK_SIZE } from './layout.ts';
 import { PAGE, PERMISSION } from './memory.ts';
@@ -61,7 +62,7 @@ export interface LoadOptions {
 /** Maps image, stack and trampoline. Throws IsoformError if they do not fit into memory. */
 export function load(space: AddressSpace, options: LoadOptions): Loaded {
   const { image, layout } = options;
-  const bias = image.relocatable ? PIE_BIAS : 0;
+  const bias = image.relocatable ? alignUp(PIE_BIAS, alignmentOf(image)) : 0;
   mapImage(space, image, bias, layout);
   const heapStart = options.heapStart ?? alignUp(bias + image.end, HEAP_ROUND) + HEAP_GAP;
   if (heapStart % PAGE !== 0 || heapStart < bias + image.end || heapStart > layout.mappingTop)
@@ -69,10 +70,20 @@ export function load(space: AddressSpace, options: LoadOptions): Loaded {
   space.map(layout.trampoline, PAGE, PERMISSION.READ | PERMISSION.EXECUTE);
   for (const [index, word] of TRAMPOLINE.entries())
     space.memory.view.setUint32(layout.trampoline + 4 * index, word, true);
-  space.map(layout.stackLow, STACK_SIZE, PERMISSION.READ | PERMISSION.WRITE);
+  const executable = image.programHeaders.some((h) => h.type === PT.GNU_STACK && (h.flags & PF.EXECUTE) !== 0);
+  const stack = PERMISSION.READ | PERMISSION.WRITE | (executable ? PERMISSION.EXECUTE : 0);
+  space.map(layout.stackLow, STACK_SIZE, stack);
   const entry = bias + image.entry;
   return { bias, entry, heapStart, sp: buildStack(space, options, bias) };
 }
+
+/** The largest alignment that a segment asks for, as far as it makes sense. */
+function alignmentOf(image: Image): ByteCount {
+  const wanted = image.programHeaders.filter((h) => h.type === PT.LOAD && h.align <= MAX_ALIGNMENT && isPower(h.align));
+  return Math.max(PAGE, ...wanted.map((h) => h.align));
+}
+const MAX_ALIGNMENT: ByteCount = 2 ** 26;
+const isPower = (value: number): boolean => value > 0 && Number.isInteger(Math.log2(value));
 
 function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout): void {
   const { memory } = space;
@@ -102,12 +113,12 @@ function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout)
 
 /**
  * AT_PHDR is the address of the table in the segment whose file part covers its offset (load_elf_binary). The table may lie in no
- * segment: then it is 0.
+ * segment: then it is the bias alone.
  */
 function programHeaderAddress(image: Image, bias: Addr): Addr {
   const at = image.programHeaderOffset;
   const segment = image.segments.find((s) => at >= s.offset && at < s.offset + s.bytes.length);
-  return segment ? at - segment.offset + segment.address + bias : 0;
+  return segment ? at - segment.offset + segment.address + bias : bias;
 }
 
 function buildStack(space: AddressSpace, options: LoadOptions, bias: Addr): Addr {

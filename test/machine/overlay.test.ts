@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -19,6 +10,7 @@ import {
   type FileNode,
   MAX_FILE_SIZE,
   type Node,
+  Usage,
 } from '../../src/machine/linux/nodes.ts';
 import { Overlay } from '../../src/machine/linux/overlay.ts';
 
@@ -138,8 +130,7 @@ describe('what the guest changes', () => {
   test('a directory moved away takes along what it has on the host', () => {
     const overlay = make();
     const { directory, node } = overlay.find(overlay.root, `${granted}/sub`, false);
-    overlay.remove(directory, 'sub');
-    overlay.place(directory, 'moved', node!);
+    overlay.move(directory, 'sub', directory, 'moved');
     expect(text(at(overlay, `${granted}/moved/inner`))).toBe('inner');
     expect(overlay.pathOf(node as DirectoryNode)).toBe(`${granted}/moved`);
     expect(overlay.changes().map(({ path, kind }) => [path.slice(granted.length), kind])).toEqual([
@@ -153,9 +144,8 @@ describe('what the guest changes', () => {
     const overlay = make();
     create(overlay, `${granted}/new`, 'made').mode = 0o600;
     remove(overlay, `${granted}/file`);
-    const { directory, node } = overlay.find(overlay.root, `${granted}/sub`, false);
-    overlay.remove(directory, 'sub');
-    overlay.place(directory, 'moved', node!);
+    const { directory } = overlay.find(overlay.root, `${granted}/sub`, false);
+    overlay.move(directory, 'sub', directory, 'moved');
     overlay.place(directory, 'link', overlay.makeLink('new'));
     create(overlay, '/tmp/elsewhere', 'stays');
     writeThrough(overlay.changes(), granted);
@@ -166,18 +156,21 @@ describe('what the guest changes', () => {
     expect(text(at(make(), `${granted}/new`))).toBe('made');
   });
 
-  test.skipIf(process.getuid?.() === 0)('what cannot be written is said', () => {
+  test('what cannot be written is said, and nothing half-written is left', () => {
     const overlay = make();
     create(overlay, `${granted}/new`, 'made');
-    chmodSync(granted, 0o500);
-    expect(() => writeThrough(overlay.changes(), granted)).toThrow(/cannot be written: EACCES/);
-    chmodSync(granted, 0o700);
+    create(overlay, `${granted}/sub/second`, 'made');
+    // The host changes meanwhile: where a directory was is a file now.
+    rmSync(join(granted, 'sub'), { recursive: true });
+    writeFileSync(join(granted, 'sub'), 'in the way');
+    expect(() => writeThrough(overlay.changes(), granted)).toThrow(/sub\/second: cannot be written: ENOTDIR/);
+    expect(readdirSync(granted).sort()).toEqual(['escape', 'file', 'new', 'shortcut', 'sub']);
   });
 });
 
 describe('contents of files', () => {
   test('sparse writing, shrinking and growing read as zeros', () => {
-    const contents = new Contents();
+    const contents = new Contents(new Usage());
     contents.write(10, Buffer.from('end'));
     expect([...contents.all()]).toEqual([...new Array(10).fill(0), ...Buffer.from('end')]);
     contents.resize(11);
@@ -187,11 +180,22 @@ describe('contents of files', () => {
   });
 
   test('a file has a largest size', () => {
-    const contents = new Contents();
+    const contents = new Contents(new Usage());
     expect(codeOf(() => contents.resize(MAX_FILE_SIZE + 1))).toBe(E.FBIG);
     expect(codeOf(() => contents.write(2 ** 52, new Uint8Array(1)))).toBe(E.FBIG);
     contents.resize(MAX_FILE_SIZE);
     expect(contents.read(MAX_FILE_SIZE - 1, new Uint8Array(4).fill(9))).toBe(1);
+  });
+
+  test('all files together have a largest size; what is deleted gives its room back', () => {
+    const usage = new Usage();
+    const half = new Contents(usage);
+    half.write(MAX_FILE_SIZE - 1, Uint8Array.of(1));
+    const other = new Contents(usage);
+    other.write(MAX_FILE_SIZE - 1, Uint8Array.of(1));
+    expect(codeOf(() => new Contents(usage).write(0, Uint8Array.of(1)))).toBe(E.NOSPC);
+    other.discard();
+    expect(codeOf(() => new Contents(usage).write(0, Uint8Array.of(1)))).toBe(undefined);
   });
 
   test('a large host file is read through a window, the same bytes', () => {

@@ -74,6 +74,11 @@ export class RegularFile extends OpenFile {
     super(flags);
     this.node = node;
     this.#overlay = overlay;
+    node.opens++;
+  }
+  override close(): void {
+    this.node.opens--;
+    this.#overlay.release(this.node);
   }
   read(target: Uint8Array): number {
     const count = this.node.contents.read(this.position, target);

@@ -13,6 +13,18 @@ export const hostPath = (path: string): Buffer => Buffer.from(path, 'latin1');
 
 /** No file may grow beyond this. */
 export const MAX_FILE_SIZE = 2 ** 30;
+/** All that the guest writes may take so much of the host's memory; beyond, the disk is full. */
+const CAPACITY = 2 ** 31;
+
+/** Bytes of memory that the files of one overlay take. */
+export class Usage {
+  #used = 0;
+  /** Takes so many bytes more (or gives back, if negative); fails with ENOSPC. */
+  take(bytes: number): void {
+    if (bytes > 0 && this.#used + bytes > CAPACITY) fail(E.NOSPC);
+    this.#used += bytes;
+  }
+}
 /** Host files up to this size are read whole at first use; larger ones through a window of WINDOW bytes until they are written. */
 const WHOLE = 2 ** 24;
 const WINDOW = 2 ** 20;
@@ -53,6 +65,8 @@ export interface DirectoryNode extends Common {
 export interface FileNode extends Common {
   readonly kind: 'file';
   readonly contents: Contents;
+  /** Open file descriptions that refer to it. */
+  opens: number;
 }
 
 export interface LinkNode extends Common {
@@ -69,13 +83,15 @@ export type Node = DirectoryNode | FileNode | LinkNode | DeviceNode;
 
 /** The bytes of a file: in memory, or still on the host. Bytes between what was written and `size` are zero. */
 export class Contents {
+  readonly #usage: Usage;
   #size: number;
   #data: Uint8Array;
   #host: string | undefined;
   #window: { start: number; bytes: Uint8Array } | undefined;
 
   /** @param host a host file of `size` bytes to read from, as a binary string */
-  constructor(host?: string, size = 0) {
+  constructor(usage: Usage, host?: string, size = 0) {
+    this.#usage = usage;
     this.#host = host;
     this.#size = size;
     this.#data = new Uint8Array(0);
@@ -113,11 +129,21 @@ export class Contents {
 
   resize(size: number): void {
     if (size > MAX_FILE_SIZE) fail(E.FBIG);
-    if (size === 0) this.#host = undefined;
+    if (size === 0) {
+      this.#host = undefined;
+      this.discard();
+    }
     this.#load();
     // What is cut off must read as zero if the file grows again.
     if (size < this.#data.length) this.#data.fill(0, size);
     this.#size = size;
+  }
+
+  /** Gives the memory back: the file is empty, or nobody can reach it any more. */
+  discard(): void {
+    this.#usage.take(-this.#data.length);
+    this.#data = new Uint8Array(0);
+    this.#size = 0;
   }
 
   /** A copy of all bytes. */
@@ -129,13 +155,16 @@ export class Contents {
 
   #reserve(size: number): void {
     if (size <= this.#data.length) return;
-    const grown = new Uint8Array(Math.max(size, Math.min(2 * this.#data.length, MAX_FILE_SIZE), 256));
+    const capacity = Math.max(size, Math.min(2 * this.#data.length, MAX_FILE_SIZE), 256);
+    this.#usage.take(capacity - this.#data.length);
+    const grown = new Uint8Array(capacity);
     grown.set(this.#data);
     this.#data = grown;
   }
 
   #load(): void {
     if (this.#host === undefined) return;
+    this.#usage.take(this.#size);
     const bytes = new Uint8Array(this.#size);
     // A host file that shrank meanwhile reads as zeros behind its end; the guest sees one size throughout.
     readHost(this.#host, 0, bytes);

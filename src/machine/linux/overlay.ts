@@ -17,6 +17,7 @@ import {
   type Node,
   type Times,
   toBinary,
+  Usage,
 } from './nodes.ts';
 
 const MAX_LINKS = 40;
@@ -43,6 +44,7 @@ export interface Place {
 export class Overlay {
   readonly root: DirectoryNode;
   readonly #now: () => bigint;
+  readonly #usage = new Usage();
   #nextIno = 2;
 
   /**
@@ -155,7 +157,7 @@ export class Overlay {
   place(directory: DirectoryNode, name: string, node: Node): void {
     if (directory.gone) fail(E.NOENT);
     const old = this.lookup(directory, name);
-    if (old) old.links--;
+    if (old) this.#unlinked(old);
     node.links++;
     directory.entries.set(name, node);
     directory.placed.add(name);
@@ -170,16 +172,37 @@ export class Overlay {
   remove(directory: DirectoryNode, name: string): void {
     const node = this.lookup(directory, name);
     if (!node) return;
-    node.links--;
+    this.#unlinked(node);
     if (directory.host && hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
     else directory.entries.delete(name);
     directory.placed.delete(name);
     this.#touch(directory);
   }
 
+  /** Gives a node another name, in place of what may be there. */
+  move(from: DirectoryNode, oldName: string, to: DirectoryNode, newName: string): void {
+    const node = this.lookup(from, oldName);
+    if (!node) return;
+    // Held meanwhile: a file without a name loses its contents.
+    node.links++;
+    this.remove(from, oldName);
+    this.place(to, newName, node);
+    node.links--;
+  }
+
+  /** A name of the node has gone. */
+  #unlinked(node: Node): void {
+    node.links--;
+    this.release(node);
+  }
+  /** Gives back the memory of a file that has no name and is not open. */
+  release(node: Node): void {
+    if (node.kind === 'file' && node.links === 0 && node.opens === 0) node.contents.discard();
+  }
+
   /** New nodes have no name yet; place gives them one. */
   makeFile(mode: number): FileNode {
-    return { kind: 'file', contents: new Contents(), ...this.#common(mode), links: 0 };
+    return { kind: 'file', contents: new Contents(this.#usage), opens: 0, ...this.#common(mode), links: 0 };
   }
   makeDirectory(mode: number, parent: DirectoryNode, name: string): DirectoryNode {
     const node = this.#directory(undefined, parent, name);
@@ -308,7 +331,12 @@ export class Overlay {
       const mode = Number(stat.mode) & 0o7777;
       const times = timesOf(stat);
       if (stat.isFile()) {
-        node = { kind: 'file', contents: new Contents(host, Number(stat.size)), ...this.#common(mode, times) };
+        node = {
+          kind: 'file',
+          contents: new Contents(this.#usage, host, Number(stat.size)),
+          opens: 0,
+          ...this.#common(mode, times),
+        };
       } else if (stat.isDirectory()) {
         node = this.#directory(host, directory, name, times);
         node.mode = mode;

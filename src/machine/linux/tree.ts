@@ -82,8 +82,7 @@ function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Ad
     if (old?.kind === 'directory') fail(E.ISDIR);
     if (source.slash || target.slash) fail(E.NOTDIR);
   }
-  kernel.overlay.remove(source.directory, source.name);
-  kernel.overlay.place(target.directory, target.name, node);
+  kernel.overlay.move(source.directory, source.name, target.directory, target.name);
   return 0;
 }
 
