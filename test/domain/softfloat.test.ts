@@ -36,7 +36,7 @@ describe('softfloat', () => {
   for (const [name, host] of Object.entries(HOST)) {
     it(`f64.${name} and f32.${name} give what the host gives`, () => {
       const random = makeRandom(1);
-      for (let i = 0; i < 4000; i++) {
+      for (let i = 0; i < 2000; i++) {
         const a = random.choose(doublePatterns(random));
         const b = random.choose(doublePatterns(random));
         const got = softfloat(`f64.${name}` as FloatOp, ROUND.RNE, a, b).value;
@@ -61,7 +61,7 @@ describe('softfloat', () => {
     };
     const finite = (pattern: bigint) => ((pattern >> 52n) & 0x7ffn) !== 0x7ffn;
     let checked = 0;
-    for (let i = 0; i < 5000; i++) {
+    for (let i = 0; i < 2500; i++) {
       const [a, b, c] = [0, 0, 0].map(() => random.choose(doublePatterns(random))) as [bigint, bigint, bigint];
       if (!finite(a) || !finite(b) || !finite(c)) continue;
       const truth = exact(a, 1100n) * exact(b, 1100n) + exact(c, 2200n);
@@ -89,7 +89,7 @@ describe('softfloat', () => {
       const toward = truth < 0n ? up.value : down.value;
       expect(by(ROUND.RTZ).value).toBe(toward);
     }
-    expect(checked).toBeGreaterThan(1000);
+    expect(checked).toBeGreaterThan(500);
   });
 
   const INF = 0x7ff0000000000000n;
