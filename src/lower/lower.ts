@@ -9,11 +9,11 @@ import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../i
 import type { Insn } from '../isa/row.ts';
 import {
   type Exit,
-  inSet,
   keyOf,
   mapExit,
   type Op,
   operandsOf,
+  regsOf,
   type Superblock,
   type Value,
   wanted,
@@ -130,7 +130,7 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
 
 function exitValues(exit: Exit): Value[] {
   const values: Value[] = [];
-  for (let reg = 1; reg < REG_COUNT; reg++) if (inSet(exit.live, reg)) values.push(wanted(exit, reg));
+  for (const reg of regsOf(exit.live)) values.push(wanted(exit, reg));
   for (const op of exit.sunk) values.push(...operandsOf(op));
   return values;
 }

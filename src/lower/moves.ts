@@ -5,7 +5,7 @@
 import { F0, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns, crossMoveInsn, moveInsn, xorInsn } from '../isa/idioms.ts';
-import { type Exit, inSet, keyOf, type Op, type RegSet, type Value, wanted } from '../superblock/form.ts';
+import { type Exit, inSet, keyOf, type Op, type RegSet, regsOf, type Value, wanted } from '../superblock/form.ts';
 import { compressible } from './compressible.ts';
 import type { Item } from './item.ts';
 
@@ -45,7 +45,7 @@ export function exitMoves(
   const sunk = new Map(exit.sunk.map((op) => [op.id, op]));
   const wants = new Map<Reg, Value>();
   let live = exit.live;
-  for (let reg = 1; reg < 64; reg++) if (inSet(exit.live, reg)) wants.set(reg, wanted(exit, reg));
+  for (const reg of regsOf(exit.live)) wants.set(reg, wanted(exit, reg));
   if (extra !== undefined) {
     wants.set(extra.reg, extra.value);
     live |= 1n << BigInt(extra.reg);

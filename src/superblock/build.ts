@@ -14,8 +14,8 @@ import {
   headValue,
   type Op,
   type RegSet,
+  regsOf,
   type Superblock,
-  sameValue,
   type Value,
 } from './form.ts';
 import type { Trace } from './select.ts';
@@ -80,8 +80,10 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
 
   const snapshot = (live: RegSet): Map<Reg, Value> => {
     const map = new Map<Reg, Value>();
-    for (let reg = 1; reg < REG_COUNT; reg++)
-      if ((live >> BigInt(reg)) & 1n && !sameValue(regs[reg]!, headValue(reg))) map.set(reg, regs[reg]!);
+    for (const reg of regsOf(live)) {
+      const value = regs[reg]!;
+      if (value.kind !== 'head' || value.reg !== reg) map.set(reg, value);
+    }
     return map;
   };
   const exitTo = (target: Addr | undefined, live: RegSet, times: number): Exit => ({

@@ -25,6 +25,17 @@ export type RegSet = bigint;
 export const ALL_REGS: RegSet = (1n << BigInt(REG_COUNT)) - 1n - 1n;
 export const inSet = (set: RegSet, reg: Reg): boolean => ((set >> BigInt(reg)) & 1n) === 1n;
 
+const members = new Map<RegSet, readonly Reg[]>();
+/** The registers of a set, rising. Few different sets occur, so the lists are kept. */
+export function regsOf(set: RegSet): readonly Reg[] {
+  let regs = members.get(set);
+  if (regs === undefined) {
+    regs = Array.from({ length: REG_COUNT - 1 }, (_, index) => index + 1).filter((reg) => inSet(set, reg));
+    members.set(set, regs);
+  }
+  return regs;
+}
+
 /** Where control leaves, and what the state must be there. */
 export interface Exit {
   /** The original address control goes to; undefined where the op computes it (jalr). */

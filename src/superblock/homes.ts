@@ -3,9 +3,9 @@
  * used only while it is there. Lowering then needs no other registers, and a superblock can never run out of them.
  * Positions: -1 is the head, i is the i-th op, ops.length the final exit. An op reads before it writes.
  */
-import { REG_COUNT, type Reg } from '../base/units.ts';
+import type { Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { inSet, type Op, operandsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 
 export interface Homes {
   /** The home of a value that has one. */
@@ -16,12 +16,12 @@ export interface Homes {
 
 export function homesOf(superblock: Superblock): Homes {
   const positions = new Map<number, number>();
-  const writes: number[][] = Array.from({ length: REG_COUNT }, () => []);
+  const writes: (number[] | undefined)[] = [];
   superblock.ops.forEach((op, position) => {
     const home = facts(op.insn).writes;
     if (home === undefined) return;
     positions.set(op.id, position);
-    writes[home]!.push(position);
+    (writes[home] ??= []).push(position);
   });
   const ops = new Map(superblock.ops.map((op) => [op.id, op]));
   const homeOf = (value: Value): Reg | undefined => {
@@ -37,7 +37,7 @@ export function homesOf(superblock: Superblock): Homes {
       const home = homeOf(value);
       if (home === undefined) return false;
       const from = value.kind === 'head' ? -1 : positions.get(value.id)!;
-      return from < position && !writes[home]!.some((at) => at > from && at < position);
+      return from < position && !writes[home]?.some((at) => at > from && at < position);
     },
   };
 }
@@ -105,11 +105,10 @@ export function homeRuleViolation(superblock: Superblock): string | undefined {
         const wrong = check(value, position, own);
         if (wrong !== undefined) return wrong;
       }
-    for (let reg = 1; reg < REG_COUNT; reg++)
-      if (inSet(exit.live, reg)) {
-        const wrong = check(wanted(exit, reg), position, own);
-        if (wrong !== undefined) return wrong;
-      }
+    for (const reg of regsOf(exit.live)) {
+      const wrong = check(wanted(exit, reg), position, own);
+      if (wrong !== undefined) return wrong;
+    }
     return undefined;
   };
   for (const [position, op] of superblock.ops.entries()) {
