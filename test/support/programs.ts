@@ -303,7 +303,8 @@ function sourcesIn(folder: string, below: string): string[] {
 
 /**
  * A folder of the cache, made once per content of `key` by `fill`, whole or not at all, by one process at a time.
- * A failure is remembered for ten minutes: without a network, each test file would otherwise wait for the time-outs again.
+ * A failure that took long is remembered for ten minutes: without a network, each test file would otherwise wait for the
+ * time-outs again.
  */
 async function once(
   kind: string,
@@ -321,6 +322,7 @@ async function once(
     if (existsSync(failed) && Date.now() - statSync(failed).mtimeMs < 600_000)
       throw new Error(readFileSync(failed, 'utf8'));
     const folder = scratch(`${kind}-${name}`);
+    const start = Date.now();
     try {
       await fill(folder);
       publish(folder, target);
@@ -328,7 +330,7 @@ async function once(
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(join(CACHE, 'programs', kind), { recursive: true });
-      writeFileSync(failed, error instanceof Error ? error.message : String(error));
+      if (Date.now() - start > 5000) writeFileSync(failed, error instanceof Error ? error.message : String(error));
       throw error;
     }
     return target;
