@@ -123,21 +123,13 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
     cies.set(key, made);
     return made;
   };
-  for (const { start, end, fde, row, handling } of ranges) {
-    const parts = cieKey(fde.cie, handling);
-    const withLsda = handling.kind !== 'none';
-    const cie = cieFor(JSON.stringify([parts, withLsda]), () =>
-      writeCie(out, { ...parts, codeAlign: 1, withLsda, instructions: initialInstructions() }),
-    );
-    const lsda = withLsda ? lsdas.get(JSON.stringify(handling)) : undefined;
-    search.push({ start, fde: writeFde(out, cie, { start, end, withLsda, lsda, instructions: row }) });
-  }
-
   const patches: Patch[] = [];
   let link: UnwindPart['link'];
   const { last } = frames;
   if (last && records > last.address) {
     const { fde } = last;
+    // Its copy comes first, so that the descriptions stay as sorted as they were: libgcc sorts them at the first exception, and one
+    // low address behind many high ones would cost it (unwind-dw2-fde.c, fde_split).
     if (fde) {
       const withLsda = fde.cie.lsdaEncoding !== PE.OMIT;
       const instructions = codeBytes(image, fde.cie.instructions);
@@ -156,6 +148,15 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
     patches.push({ address: last.address, bytes: new Writer(0).u32(distance).u32(0).bytes });
     link = { address: last.address, size: last.end + 4 - last.address };
   } else if (!hasHeader(image)) throw new Malformed('no way to make the new tables known');
+  for (const { start, end, fde, row, handling } of ranges) {
+    const parts = cieKey(fde.cie, handling);
+    const withLsda = handling.kind !== 'none';
+    const cie = cieFor(JSON.stringify([parts, withLsda]), () =>
+      writeCie(out, { ...parts, codeAlign: 1, withLsda, instructions: initialInstructions() }),
+    );
+    const lsda = withLsda ? lsdas.get(JSON.stringify(handling)) : undefined;
+    search.push({ start, fde: writeFde(out, cie, { start, end, withLsda, lsda, instructions: row }) });
+  }
   out.u32(0);
 
   let header: Addr | undefined;
