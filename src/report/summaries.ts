@@ -52,7 +52,7 @@ export function summariesOf(
       path,
       ranges,
       addresses: found,
-      exits: reader.exits(mapped, line, code),
+      exits: reader.exits(mapped, line, code, found),
       bytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0),
       ...(options.verdict?.(mapped.head) ?? { verdict: 'tested' }),
     };
@@ -105,10 +105,12 @@ class Reader {
     return endingOf(stub.at(-1)!.insn) === 'none' ? this.#leadsTo(end) : [];
   }
 
+  /** @param origins of the line's instructions, as far as they are known */
   exits(
     mapped: MappedSuperblock,
     line: readonly PlacedInsn[],
     path: readonly (readonly PlacedInsn[])[],
+    origins: ReadonlyMap<Addr, Addr>,
   ): ExitSummary[] {
     const ends = pathEnds(path);
     const whole = path.reduce((sum, block) => sum + block.length, 0);
@@ -117,7 +119,11 @@ class Reader {
     let at = 0;
     const leave = (site: Addr, to: Addr | undefined, kind: string, last: boolean) => {
       const targets = to === undefined ? [] : this.#leadsTo(to);
-      const index = ends.findIndex((end, place) => place >= at && end.leads(targets));
+      // Exits are in the order of the path. Two branches of it may lead to one place, and one of them may be gone.
+      const origin = origins.get(site);
+      const fits = (end: PathEnd, place: number) => place >= at && end.leads(targets);
+      const own = ends.findIndex((end, place) => end.address === origin && fits(end, place));
+      const index = own >= 0 ? own : ends.findIndex(fits);
       const target = targets.find((each) => ends[index]?.ways.includes(each)) ?? targets.at(-1);
       if (index >= 0 && !last) at = index + 1;
       const retired = last ? whole : (ends[index >= 0 ? index : Math.max(0, at - 1)]?.retired ?? whole);
@@ -172,6 +178,7 @@ function jumpTarget(code: readonly PlacedInsn[], index: number): Addr | undefine
 
 /** A control transfer on the path. */
 interface PathEnd {
+  readonly address: Addr;
   /** Instructions of the path that have retired with it. */
   readonly retired: InsnCount;
   /** Where it can leave for, but for computed addresses. */
@@ -192,9 +199,9 @@ function pathEnds(path: readonly (readonly PlacedInsn[])[]): PathEnd[] {
     const next = path[index + 1]?.[0]?.address;
     if (ending === 'branch') {
       const ways = [targetOf(insn, address)!, address + insn.size].filter((way) => way !== next);
-      ends.push({ retired, ways, leads: (targets) => targets.some((target) => ways.includes(target)) });
+      ends.push({ address, retired, ways, leads: (targets) => targets.some((target) => ways.includes(target)) });
     } else if (ending === 'indirect' || ending === 'indirect-call' || ending === 'return')
-      ends.push({ retired, ways: [], leads: (targets) => targets.length === 0 });
+      ends.push({ address, retired, ways: [], leads: (targets) => targets.length === 0 });
   }
   return ends;
 }
