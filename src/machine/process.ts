@@ -13,6 +13,7 @@ import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
 import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
 import { Kernel } from './linux/kernel.ts';
 import { type Change, Overlay } from './linux/overlay.ts';
+import { unshare } from './linux/shared.ts';
 import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
 import { runSyscall, SYSCALLS } from './linux/table.ts';
 import { type Loaded, load } from './load.ts';
@@ -173,6 +174,9 @@ export class Process {
       },
       report: options.report ?? (() => {}),
     });
+    space.onRelease = (address, length) => {
+      if (this.kernel.shared.length > 0) unshare(this.kernel, address, length);
+    };
     bump(this.#starts, loaded.entry);
     const sink = options.sink ?? (() => {});
     const { descriptors } = this.kernel;

@@ -10,6 +10,8 @@ export class AddressSpace {
   readonly memory: Memory;
   /** Called when code may have changed or gone, for engines to forget it. */
   onCodeChange: (address: Addr, length: ByteCount) => void = () => {};
+  /** Called before the mapping of whole pages goes away. */
+  onRelease: (address: Addr, length: ByteCount) => void = () => {};
   readonly #top: Addr;
   /** 1 for each page that may hold something else than zeros. */
   readonly #used: Uint8Array;
@@ -40,6 +42,7 @@ export class AddressSpace {
   /** Maps whole pages that read as zero, in place of what was there. The range must be inside the address space. */
   map(address: Addr, length: ByteCount, permissions: number): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
+    this.onRelease(address, (last - first) * PAGE);
     this.#codeGoes(first, last);
     for (let page = first; page < last; page++) {
       if (this.#used[page] === 1) this.memory.bytes.fill(0, page * PAGE, (page + 1) * PAGE);
@@ -49,6 +52,7 @@ export class AddressSpace {
   }
   unmap(address: Addr, length: ByteCount): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
+    this.onRelease(address, (last - first) * PAGE);
     this.#codeGoes(first, last);
     this.memory.permissions.fill(0, first, last);
   }

@@ -11,7 +11,7 @@ import { createProcess } from '../../src/machine/process.ts';
 import { generator } from '../support/inputs.ts';
 import { ROOT } from '../support/tools.ts';
 
-const ROUNDS = Number(process.env.ISOFORM_MUTATIONS ?? 300);
+const ROUNDS = Number(process.env.ISOFORM_MUTATIONS ?? 150);
 const SEED = Number(process.env.ISOFORM_SEED ?? 1);
 
 /** @returns what became of it */

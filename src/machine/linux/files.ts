@@ -303,6 +303,8 @@ function select(
   return ready;
 }
 
+const isStored = (file: OpenFile): boolean => file instanceof RegularFile || file instanceof OpenDirectory;
+
 function pipe(kernel: Kernel, fds: Addr, flags: number): number {
   if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
   kernel.guest.output(fds, 8);
@@ -434,7 +436,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number,
     name: number === 82 ? 'fsync' : 'fdatasync',
     arguments: ['fd'] as const,
-    run: (k: Kernel, fd: number) => (k.descriptors.get(fd) instanceof RegularFile ? 0 : fail(E.INVAL)),
+    run: (k: Kernel, fd: number) => (isStored(k.descriptors.get(fd)) ? 0 : fail(E.INVAL)),
   })),
   { number: 81, name: 'sync', arguments: [], run: () => 0 },
   {

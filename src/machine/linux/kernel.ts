@@ -1,12 +1,12 @@
 /** The state that Linux keeps for a process, and its threads (tasks). What syscalls do with it is in the rows. */
-import type { Addr } from '../../base/units.ts';
+import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
 import type { AddressSpace } from '../space.ts';
 import type { Clock } from './clock.ts';
 import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
-import type { DirectoryNode } from './nodes.ts';
+import type { DirectoryNode, FileNode, View } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 
 /** struct sigaction as riscv64 has it (no restorer). */
@@ -48,6 +48,14 @@ export type Ending =
   /** Waits for ever. */
   | { readonly kind: 'deadlock'; readonly what: string };
 
+/** Guest pages that are a part of a file (see shared.ts). */
+export interface SharedMapping {
+  readonly address: Addr;
+  readonly length: ByteCount;
+  readonly node: FileNode;
+  readonly view: View;
+}
+
 export interface KernelParts {
   readonly memory: Memory;
   readonly space: AddressSpace;
@@ -81,6 +89,8 @@ export class Kernel {
   readonly heapStart: Addr;
   /** The heap may not grow beyond this. */
   readonly heapLimit: Addr;
+  /** Shared mappings of files. */
+  readonly shared: SharedMapping[] = [];
   readonly tasks: Task[];
   /** The task whose syscall or fault is being served. */
   task: Task;

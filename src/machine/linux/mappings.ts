@@ -1,4 +1,4 @@
-/** Syscalls on the address space: brk, mmap and what goes with them. File mappings are private copies made when mapped. */
+/** Syscalls on the address space: brk, mmap and what goes with them. Private mappings of files are copies made when mapped. */
 import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
@@ -6,6 +6,7 @@ import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
+import { share, sharedAt, unshare } from './shared.ts';
 
 const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 const MAP = {
@@ -73,17 +74,17 @@ function mmap(
   if (file && !(file instanceof RegularFile || (file instanceof OpenDevice && file.node.device === 'zero')))
     fail(E.NODEV);
   if (file && !file.readable) fail(E.ACCES);
-  if (file && type !== MAP.PRIVATE && protection & PROT.WRITE) {
-    if (!file.writable) fail(E.ACCES);
-    // The file would not get what is written into the mapping: better none than a wrong one. Programs fall back on read and write.
-    kernel.report(
-      'the guest asked for a writable shared mapping of a file, which is not supported: mmap fails with ENODEV',
-    );
-    fail(E.NODEV);
-  }
+  const shared = file instanceof RegularFile && type !== MAP.PRIVATE;
+  if (shared && protection & PROT.WRITE && !file.writable) fail(E.ACCES);
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
-  if (file instanceof RegularFile) file.readAt(offset, kernel.memory.bytes.subarray(at, at + length));
+  if (shared) {
+    if (!share(kernel, file.node, { address: at, length, offset, writable: file.writable })) {
+      kernel.space.unmap(at, length);
+      kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
+      fail(E.NODEV);
+    }
+  } else if (file instanceof RegularFile) file.readAt(offset, kernel.memory.bytes.subarray(at, at + length));
   return at;
 }
 
@@ -120,6 +121,15 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
   if (!space.contains(old, oldLength) || !space.mapped(old, oldLength)) fail(E.FAULT);
   const permissions = memory.permissions[old / PAGE];
+  const file = sharedAt(kernel, old);
+  if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);
+  /** Shares the pages at their new place and length with the file again. */
+  const shareAgain = (address: Addr): Addr => {
+    if (!file) return address;
+    unshare(kernel, address, newLength);
+    const { offset, writable } = file.view;
+    return share(kernel, file.node, { address, length: newLength, offset, writable }) ? address : fail(E.NODEV);
+  };
   const fixed = (flags & MREMAP.FIXED) !== 0;
   if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
   if (!fixed) {
@@ -130,7 +140,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     const more = newLength - oldLength;
     if (space.contains(old, newLength) && space.free(old + oldLength, more)) {
       space.map(old + oldLength, more, permissions);
-      return old;
+      return shareAgain(old);
     }
     if ((flags & MREMAP.MAYMOVE) === 0) fail(E.NOMEM);
   }
@@ -140,7 +150,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   space.map(at, newLength, permissions);
   memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
   space.unmap(old, oldLength);
-  return at;
+  return shareAgain(at);
 }
 
 function madvise(kernel: Kernel, address: Addr, size: number, advice: number): number {
@@ -150,7 +160,7 @@ function madvise(kernel: Kernel, address: Addr, size: number, advice: number): n
   if (advice === MADV_DONTNEED && address >= kernel.heapStart)
     for (let at = address; at < address + length; at += PAGE) {
       const permissions = kernel.memory.permissions[at / PAGE];
-      kernel.space.map(at, PAGE, permissions);
+      if (!sharedAt(kernel, at)) kernel.space.map(at, PAGE, permissions);
     }
   return 0;
 }

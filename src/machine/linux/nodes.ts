@@ -81,12 +81,23 @@ export interface DeviceNode extends Common {
 
 export type Node = DirectoryNode | FileNode | LinkNode | DeviceNode;
 
+/** A shared mapping of a part of a file: guest memory, live. */
+export interface View {
+  /** Where the part begins in the file. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** The guest may have written to it. */
+  readonly writable: boolean;
+}
+
 /** The bytes of a file: in memory, or still on the host. Bytes between what was written and `size` are zero. */
 export class Contents {
   readonly #usage: Usage;
   #size: number;
   #data: Uint8Array;
   #host: string | undefined;
+  /** Parts that are mapped into guest memory: there, not in #data, are their bytes. */
+  #views: readonly View[] = [];
   #window: { start: number; bytes: Uint8Array } | undefined;
 
   /** @param host a host file of `size` bytes to read from, as a binary string */
@@ -105,16 +116,21 @@ export class Contents {
   read(position: number, target: Uint8Array): number {
     const count = Math.min(target.length, this.#size - position);
     if (count <= 0) return 0;
+    this.#readBase(position, target, count);
+    for (const view of this.#views) copyOverlap(view.offset, view.bytes, position, target.subarray(0, count));
+    return count;
+  }
+
+  #readBase(position: number, target: Uint8Array, count: number): void {
     if (this.#host !== undefined && this.#size > WHOLE) {
       // A read from a file is never short but at its end.
       for (let done = 0; done < count; ) done += this.#readWindow(position + done, target.subarray(done, count));
-      return count;
+      return;
     }
     this.#load();
     const known = this.#data.subarray(position, position + count);
     target.set(known);
     target.fill(0, known.length, count);
-    return count;
   }
 
   write(position: number, source: Uint8Array): void {
@@ -125,6 +141,22 @@ export class Contents {
     this.#reserve(end);
     this.#data.set(source, position);
     this.#size = Math.max(this.#size, end);
+    for (const view of this.#views) copyOverlap(position, source, view.offset, view.bytes);
+  }
+
+  /** Begins to share a part with guest memory, which gets the file's bytes. False if another mapping shares some of it. */
+  attach(view: View): boolean {
+    const end = (v: View) => v.offset + v.bytes.length;
+    if (this.#views.some((v) => v.offset < end(view) && view.offset < end(v))) return false;
+    this.read(view.offset, view.bytes);
+    this.#views = [...this.#views, view];
+    return true;
+  }
+  /** Ends it: what was written there is now in the file. */
+  detach(view: View): void {
+    this.#views = this.#views.filter((v) => v !== view);
+    const count = Math.min(view.bytes.length, this.#size - view.offset);
+    if (view.writable && count > 0) this.write(view.offset, view.bytes.subarray(0, count));
   }
 
   resize(size: number): void {
@@ -136,6 +168,7 @@ export class Contents {
     this.#load();
     // What is cut off must read as zero if the file grows again.
     if (size < this.#data.length) this.#data.fill(0, size);
+    for (const view of this.#views) view.bytes.fill(0, Math.max(0, Math.min(size, this.#size) - view.offset));
     this.#size = size;
   }
 
@@ -185,6 +218,13 @@ export class Contents {
     target.set(part);
     return part.length;
   }
+}
+
+/** Copies what two stretches of a file have in common. */
+function copyOverlap(from: number, source: Uint8Array, to: number, target: Uint8Array): void {
+  const start = Math.max(from, to);
+  const end = Math.min(from + source.length, to + target.length);
+  if (start < end) target.set(source.subarray(start - from, end - from), start - to);
 }
 
 function readHost(path: string, position: number, target: Uint8Array): void {

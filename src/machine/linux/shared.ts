@@ -1,0 +1,51 @@
+/**
+ * Shared mappings of files. Guest memory holds the bytes of the mapped part, and the file's reads and writes go there (see
+ * Contents.attach), so that both are always the same. One part of a file can be mapped once: guest pages cannot be in two places.
+ */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import type { Kernel, SharedMapping } from './kernel.ts';
+import type { FileNode } from './nodes.ts';
+
+/** Shares pages that have just been mapped with a file. False if some of that part of the file is mapped already. */
+export function share(
+  kernel: Kernel,
+  node: FileNode,
+  part: { address: Addr; length: ByteCount; offset: number; writable: boolean },
+): boolean {
+  const { address, length, offset, writable } = part;
+  const view = { offset, bytes: kernel.memory.bytes.subarray(address, address + length), writable };
+  if (!node.contents.attach(view)) return false;
+  node.opens++;
+  if (writable) kernel.overlay.modified(node);
+  kernel.shared.push({ address, length, node, view });
+  return true;
+}
+
+/** The shared mapping that an address is in. */
+export const sharedAt = (kernel: Kernel, address: Addr): SharedMapping | undefined =>
+  kernel.shared.find((m) => address >= m.address && address < m.address + m.length);
+
+/** Ends sharing in a range of pages; what is left of a mapping before and behind it goes on. */
+export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void {
+  const end = address + length;
+  for (const mapping of [...kernel.shared]) {
+    const mappingEnd = mapping.address + mapping.length;
+    if (mapping.address >= end || mappingEnd <= address) continue;
+    kernel.shared.splice(kernel.shared.indexOf(mapping), 1);
+    const { node, view } = mapping;
+    node.contents.detach(view);
+    for (const [from, to] of [
+      [mapping.address, Math.min(address, mappingEnd)],
+      [Math.max(end, mapping.address), mappingEnd],
+    ])
+      if (from < to)
+        share(kernel, node, {
+          address: from,
+          length: to - from,
+          offset: view.offset + (from - mapping.address),
+          writable: view.writable,
+        });
+    node.opens--;
+    kernel.overlay.release(node);
+  }
+}
