@@ -1,6 +1,7 @@
 /** `isoform dump`: what isoform knows about a program, as text. */
 import type { Command } from 'commander';
 import { badOption } from '../base/errors.ts';
+import { registerSuperblock } from './dump-superblock.ts';
 
 interface DumpFlags {
   readonly profile?: string;
@@ -10,9 +11,9 @@ interface DumpFlags {
 }
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('dump')
-    .description('print what isoform knows: image, profile (of a .isoprof file) or cfg')
+    .description('print what isoform knows: image, profile (of a .isoprof file), cfg or superblock')
     .argument('<what>', 'image, profile or cfg')
     .argument('<file>', 'an executable; for profile: a .isoprof file, or an executable and -p')
     .option('-p, --profile <file>', 'the counts to show')
@@ -20,6 +21,7 @@ export function register(program: Command): void {
     .option('--dot', 'cfg: as Graphviz DOT')
     .option('--live', 'cfg: with the live registers of each block')
     .action(dump);
+  registerSuperblock(command);
 }
 
 async function dump(what: string, file: string, flags: DumpFlags): Promise<void> {

@@ -15,8 +15,15 @@ interface CommandFile {
 /** Every command and the file it is in, in the order of the help text. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   run: () => import('./run.ts'),
+  profile: () => import('./profile.ts'),
   merge: () => import('./merge.ts'),
+  optimize: () => import('./optimize.ts'),
+  verify: () => import('./verify.ts'),
+  report: () => import('./report.ts'),
+  pgo: () => import('./pgo.ts'),
   dump: () => import('./dump.ts'),
+  bisect: () => import('./bisect.ts'),
+  demo: () => import('./demo.ts'),
 };
 
 /** Exit status of every error that is not the guest's. */

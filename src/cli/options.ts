@@ -46,8 +46,8 @@ function parseVariable(text: string, before: readonly string[]): string[] {
   return [...before, text];
 }
 
-/** Adds the options of every command that runs a guest. */
-export const withGuestOptions = (command: Command): Command =>
+/** Adds the options of every command that runs a guest to its end. */
+export const withMachineOptions = (command: Command): Command =>
   command
     .option('--dir <dir>', 'let the guest read this directory too (repeatable; the current one always)', collect, [])
     .option(
@@ -57,8 +57,11 @@ export const withGuestOptions = (command: Command): Command =>
       [],
     )
     .option('--limit-instructions <n>', 'stop the guest after so many instructions', parseCount)
-    .option('--limit-time <seconds>', 'stop the guest after so long', parseSeconds)
     .option('--memory <size>', 'guest memory (default: 1G)', parseSize);
+
+/** Adds the options of every command that runs a guest once. */
+export const withGuestOptions = (command: Command): Command =>
+  withMachineOptions(command).option('--limit-time <seconds>', 'stop the guest after so long', parseSeconds);
 
 /** The part of ProcessOptions that follows from the options. Standard streams are not in it. */
 export const guestOptions = (flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions => ({

@@ -1,0 +1,52 @@
+/** `isoform demo`: a sample the whole way, with nothing else installed. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { unsupported } from '../base/errors.ts';
+
+const SAMPLE = 'bytecode';
+
+export function register(program: Command): void {
+  program
+    .command('demo')
+    .description('take a sample program the whole way, and name the report to open; needs no toolchain, takes seconds')
+    .option('--report <file>', 'where the report goes', `reports/${SAMPLE}.html`)
+    .addHelpText('after', '\nExample:\n  isoform demo\n')
+    .action(demo);
+}
+
+/** The samples lie beside the sources and beside what is built from them. */
+function samplesFolder(): string {
+  for (const up of ['../../', '../../../']) {
+    const folder = fileURLToPath(new URL(`${up}samples`, import.meta.url));
+    if (existsSync(join(folder, SAMPLE, `${SAMPLE}.elf`))) return folder;
+  }
+  throw unsupported('the samples are not installed', 'run it in a checkout');
+}
+
+async function demo({ report }: { readonly report: string }): Promise<void> {
+  const { pgoFile } = await import('./pgo.ts');
+  const folder = relative(process.cwd(), join(samplesFolder(), SAMPLE));
+  const file = join(folder, `${SAMPLE}.elf`);
+  const about = (JSON.parse(readFileSync(join(folder, '../samples.json'), 'utf8')) as Sample[]).find(
+    ({ name }) => name === SAMPLE,
+  );
+  process.stdout.write(`isoform takes ${file} the whole way: ${about?.description}.\n\n`);
+  await pgoFile(file, [], {
+    dir: [],
+    env: [],
+    engine: 'dispatch',
+    stdin: join(folder, 'input'),
+    also: [join(folder, 'input.other')],
+    output: join(mkdtempSync(join(tmpdir(), 'isoform-demo-')), `${SAMPLE}.isoform`),
+    report,
+  });
+  process.stdout.write(`\nOpen this in a browser: ${report}\n`);
+}
+
+interface Sample {
+  readonly name: string;
+  readonly description: string;
+}

@@ -1,0 +1,83 @@
+/** What the guest runs on, for commands that run it more than once: the same for every run. */
+import { fstatSync, readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { Command } from 'commander';
+import { cannotRead } from '../base/errors.ts';
+import type { Image } from '../elf/image.ts';
+import type { GuestInput } from '../pipeline/profile-run.ts';
+import { type GuestFlags, guestOptions, withMachineOptions } from './options.ts';
+
+export interface InputFlags extends GuestFlags {
+  readonly stdin?: string;
+  readonly engine: string;
+}
+
+/** Adds the options of commands that run a guest several times on the same input. */
+export const withInputOptions = (command: Command): Command =>
+  withMachineOptions(command)
+    .option(
+      '--stdin <file>',
+      "the guest's standard input (default: isoform's own, read to its end before the first run; a terminal is not read)",
+    )
+    .option('--engine <name>', 'basic, dispatch or threaded', 'dispatch');
+
+export interface GuestRun {
+  readonly input: GuestInput;
+  /** What the input is called: the file of standard input, `standard input`, or the arguments. */
+  readonly name: string;
+  /** Names of what the guest reads, as far as they are known. */
+  readonly inputs: readonly string[];
+}
+
+/** The input that follows from the options. Throws cannot-read. */
+export function guestRun(flags: InputFlags, image: Image, args: readonly string[]): GuestRun {
+  const stdin = flags.stdin === undefined ? ownInput() : readInputFile(flags.stdin);
+  const from = flags.stdin ?? (stdin.length > 0 ? 'standard input' : undefined);
+  return {
+    input: inputOf(flags, image, args, stdin),
+    name: from ?? (args.length > 0 ? args.join(' ') : 'no input'),
+    inputs: from === undefined ? [] : [from],
+  };
+}
+
+/** The same guest on another standard input. */
+export const otherRun = (run: GuestRun, file: string): GuestRun => ({
+  input: { ...run.input, stdin: readInputFile(file) },
+  name: file,
+  inputs: [file],
+});
+
+function inputOf(flags: GuestFlags, image: Image, args: readonly string[], stdin: Uint8Array): GuestInput {
+  const { env, grants, memorySize } = guestOptions(flags, image, args);
+  return { args, env, grants, memorySize, stdin };
+}
+
+/** Throws cannot-read. */
+export function readInputFile(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw cannotRead(file, error);
+  }
+}
+
+function ownInput(): Uint8Array {
+  if (isatty(0)) return new Uint8Array(0);
+  try {
+    // A closed or nonsensical standard input has nothing to give.
+    if (fstatSync(0).isDirectory()) return new Uint8Array(0);
+    return readFileSync(0);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EBADF' || code === 'EOF') return new Uint8Array(0);
+    throw cannotRead('standard input', error);
+  }
+}
+
+/** The options as words again, for the commands that a report prints. */
+export const inputWords = (flags: InputFlags): string[] => [
+  ...flags.dir.flatMap((dir) => ['--dir', dir]),
+  ...flags.env.flatMap((variable) => ['--env', variable]),
+  ...(flags.memory === undefined ? [] : ['--memory', String(flags.memory)]),
+  ...(flags.stdin === undefined ? [] : ['--stdin', flags.stdin]),
+];

@@ -1,0 +1,88 @@
+/** `isoform optimize`: from a profile to an optimized executable. */
+import type { Command } from 'commander';
+import type { Image } from '../elf/image.ts';
+import type { Optimized } from '../pipeline/optimize.ts';
+import type { CountingFuel } from '../pipeline/rewrites.ts';
+import { checkOutput, stemOf } from './output.ts';
+import { makeProgress } from './progress.ts';
+import { type OptimizeFlags, optimizedText, optimizeOptions, withOptimizeOptions } from './shared.ts';
+
+interface Flags extends OptimizeFlags {
+  readonly profile: string;
+  readonly output?: string;
+  readonly explain?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('optimize')
+    .description('write an optimized form of an executable; the original stays as it is')
+    .argument('<file>', 'the executable that was profiled')
+    .requiredOption('-p, --profile <file>', 'its profile, as isoform profile or merge writes it')
+    .option('-o, --output <file>', 'where the optimized executable goes (default: NAME.isoform)');
+  withOptimizeOptions(command)
+    .option(
+      '--explain <where>',
+      'print the superblock at this address or symbol: as it was formed, then after each pass that changed it',
+    )
+    .option('--json', 'print what was done as JSON on standard output')
+    .option('-q, --quiet', 'say nothing on standard error but errors')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  isoform optimize -p prog.isoprof -o prog.fast ./prog\n  isoform optimize -p prog.isoprof --passes=-sink --explain main ./prog\n',
+    )
+    .action(optimizeFile);
+}
+
+async function optimizeFile(file: string, flags: Flags): Promise<void> {
+  const [{ readImage }, { writeExecutable }, { profileOf, readProfile }, { optimize }, { makeCountingFuel }] =
+    await Promise.all([
+      import('../elf/read.ts'),
+      import('../elf/write.ts'),
+      import('../profile/store.ts'),
+      import('../pipeline/optimize.ts'),
+      import('../pipeline/rewrites.ts'),
+    ]);
+  const image = readImage(file);
+  const profile = profileOf(readProfile(flags.profile), image, flags.profile);
+  const name = flags.output ?? `${stemOf(file)}.isoform`;
+  const target = checkOutput(name, { inputs: [file, flags.profile], executable: true });
+  const options = optimizeOptions(flags);
+  const explain =
+    flags.explain === undefined
+      ? undefined
+      : (await import('../pipeline/explain.ts')).explainSuperblock(image, profile, options, flags.explain);
+  const progress = await makeProgress(flags.quiet);
+  progress.begin('forming superblocks');
+  const fuel = makeCountingFuel(flags.fuel);
+  const optimized = optimize(image, profile, { ...options, fuel, observe: explain?.observe });
+  writeExecutable(target, optimized.bytes);
+  progress.say(`${name}: ${optimizedText(optimized)}`);
+  if (explain) process.stdout.write(explain.text());
+  if (flags.json) process.stdout.write(`${JSON.stringify(await summary(name, image, optimized, fuel), null, 2)}\n`);
+}
+
+async function summary(name: string, image: Image, optimized: Optimized, fuel: CountingFuel) {
+  const [{ hex }, { passReports }] = await Promise.all([import('../base/units.ts'), import('../pipeline/rewrites.ts')]);
+  const { map, bytesAdded, leftOut, unpatched } = optimized;
+  return {
+    format: 'isoform-optimize',
+    version: 1,
+    original: { file: image.file, hash: image.hash, bytes: image.bytes.length },
+    optimized: { file: name, bytes: optimized.bytes.length },
+    bytesAdded,
+    rewrites: fuel.spent,
+    superblocks: map.superblocks.map(({ head, start, end, stubs, count, identity }) => ({
+      head: hex(head),
+      count,
+      identity,
+      bytes: [[start, end] as const, ...stubs].reduce((sum, [from, to]) => sum + to - from, 0),
+    })),
+    passes: passReports(optimized.passes, fuel),
+    assumptions: map.assumptions,
+    leftOut: leftOut.map(hex),
+    unpatched: unpatched.map(hex),
+  };
+}

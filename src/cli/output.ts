@@ -1,0 +1,108 @@
+/** Where commands put what they make: looked at before the work begins, written whole or not at all. */
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { badOption, cannotWrite } from '../base/errors.ts';
+
+/** The name a program's files get where none is given: `dir/prog.elf` -> `prog`. */
+export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.(elf|out|exe)$/, '');
+
+export interface OutputOptions {
+  /** Files that must not be overwritten: what the command reads. */
+  readonly inputs?: readonly string[];
+  /** Missing directories will be made when it is written. */
+  readonly parents?: boolean;
+  /** An executable may be replaced by it. */
+  readonly executable?: boolean;
+}
+
+/**
+ * Can a file be written there? Says so before hours of work, and changes nothing.
+ * @returns where to write: behind symbolic links, so that a link stays one
+ * @throws cannot-write, bad-option
+ */
+export function checkOutput(path: string, options: OutputOptions = {}): string {
+  const target = existsSync(path) ? realpathSync(path) : resolve(path);
+  if (existsSync(target)) {
+    const stat = statSync(target);
+    if (stat.isDirectory()) throw cannotWrite(path, { code: 'it is a directory' });
+    // A rename would put a file in the place of a device or pipe.
+    if (!stat.isFile()) throw cannotWrite(path, { code: 'it is not a regular file' });
+    for (const input of options.inputs ?? [])
+      if (existsSync(input) && sameFile(target, input))
+        throw badOption(`${path}: would overwrite ${input}, which is read`, 'choose another name with -o');
+    if (!options.executable && isElf(target)) throw badOption(`${path}: is an executable and would be overwritten`);
+  }
+  let folder = dirname(target);
+  while (options.parents && !existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  const probe = join(folder, `.isoform-${randomBytes(6).toString('hex')}`);
+  try {
+    closeSync(openSync(probe, 'wx', 0o600));
+    unlinkSync(probe);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+  return target;
+}
+
+function sameFile(one: string, other: string): boolean {
+  const [a, b] = [statSync(one), statSync(other)];
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+function isElf(file: string): boolean {
+  const head = Buffer.alloc(4);
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      readSync(fd, head, 0, 4, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+  return head.toString('latin1') === '\x7fELF';
+}
+
+/**
+ * Writes a file: beside its place first, then renamed over it.
+ * @param target what checkOutput gave back
+ * @throws cannot-write
+ */
+export function writeWhole(target: string, content: string | Uint8Array, mode = 0o644): void {
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(temporary, content, { flag: 'wx' });
+    chmodSync(temporary, mode & ~process.umask());
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw cannotWrite(target, error);
+  }
+}
+
+/** Standard output as the place of a file: `--json -`. */
+export const STDOUT = '-';
+
+/** As checkOutput and writeWhole for text, in one object; undefined where nothing is wanted. */
+export function textOutput(path: string | undefined, inputs: readonly string[]): ((text: string) => void) | undefined {
+  if (path === undefined) return undefined;
+  if (path === STDOUT) return (text) => void process.stdout.write(text);
+  const target = checkOutput(path, { inputs, parents: true });
+  return (text) => writeWhole(target, text);
+}

@@ -1,0 +1,111 @@
+/** `isoform pgo`: the whole way in one go. */
+import type { Command } from 'commander';
+import type { PgoObserver } from '../pipeline/pgo.ts';
+import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
+import { collect, hostOutput } from './options.ts';
+import { checkOutput, STDOUT, stemOf, textOutput } from './output.ts';
+import { makeProgress, type Progress } from './progress.ts';
+import {
+  type OptimizeFlags,
+  optimizedText,
+  optimizeOptions,
+  optimizeWords,
+  profiledText,
+  verifiedText,
+  withOptimizeOptions,
+} from './shared.ts';
+
+interface PgoFlags extends InputFlags, OptimizeFlags {
+  readonly output?: string;
+  readonly report?: string;
+  readonly json?: string;
+  readonly also: readonly string[];
+  readonly quiet?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('pgo')
+    .description(
+      "profile, optimize, verify and report in one go. The guest's output is that of the first run; exit status 0: equivalent, 1: different (the executable is not written then), 2: error",
+    )
+    .passThroughOptions()
+    .argument('<file>', 'a RISC-V executable')
+    .argument('[args...]', "the guest's arguments")
+    .option('-o, --output <file>', 'where the optimized executable goes (default: NAME.isoform)')
+    .option('--report <file>', 'where the report goes (default: reports/NAME.html)')
+    .option(
+      '--json <file>',
+      "write the report as JSON too; - is standard output, where the guest's output is left out then",
+    );
+  withOptimizeOptions(withInputOptions(command))
+    .option('--also <file>', 'verify on this standard input too (repeatable)', collect, [])
+    .option('-q, --quiet', "say nothing but errors, and leave out the guest's output")
+    .addHelpText(
+      'after',
+      '\nExample:\n  isoform pgo -o prog.fast --stdin train.txt --also other.txt ./prog --level 9\n',
+    )
+    .action(pgoFile);
+}
+
+/** What the command does. */
+export async function pgoFile(file: string, args: readonly string[], flags: PgoFlags): Promise<void> {
+  const [{ readImage }, { writeExecutable }, { pgo }, { renderHtml }, { command }] = await Promise.all([
+    import('../elf/read.ts'),
+    import('../elf/write.ts'),
+    import('../pipeline/pgo.ts'),
+    import('../report/html.ts'),
+    import('../report/shell.ts'),
+  ]);
+  const image = readImage(file);
+  const name = flags.output ?? `${stemOf(file)}.isoform`;
+  const page = flags.report ?? `reports/${stemOf(file)}.html`;
+  const inputs = [file, ...flags.also, ...(flags.stdin === undefined ? [] : [flags.stdin])];
+  const target = checkOutput(name, { inputs, executable: true });
+  const writePage = textOutput(page, inputs);
+  const writeJson = textOutput(flags.json, inputs);
+  const training = guestRun(flags, image, args);
+  const also = flags.also.flatMap((other) => ['--also', other]);
+  const progress = await makeProgress(flags.quiet);
+  const words = ['isoform', 'pgo', ...optimizeWords(flags), ...inputWords(flags), ...also, file, ...args];
+
+  const { optimized, model } = pgo(
+    {
+      original: image,
+      output: name,
+      training,
+      others: flags.also.map((other) => otherRun(training, other)),
+      engine: flags.engine,
+      limitInstructions: flags.limitInstructions,
+      optimize: optimizeOptions(flags),
+      fuel: flags.fuel,
+      inputs: training.inputs,
+      commands: [command(words)],
+      report: (message) => progress.say(message),
+      sink: flags.quiet || flags.json === STDOUT ? undefined : passOn(progress),
+    },
+    observer(progress),
+  );
+  const equivalent = model.verdict === 'equivalent';
+  if (equivalent) writeExecutable(target, optimized.bytes);
+  writePage?.(renderHtml(model));
+  writeJson?.(`${JSON.stringify(model, null, 2)}\n`);
+  const written = [...(equivalent ? [name] : []), page, ...(writeJson && flags.json !== STDOUT ? [flags.json] : [])];
+  progress.say(`wrote ${written.join(', ')}`);
+  process.exitCode = equivalent ? 0 : 1;
+}
+
+/** Says what was done, as it happens. */
+const observer = (progress: Progress): PgoObserver => ({
+  begin: (step) => progress.begin(step),
+  profiled: (outcome) => progress.say(`profiled: ${profiledText(outcome)}`),
+  optimized: (optimized) => progress.say(`optimized: ${optimizedText(optimized)}`),
+  verified: (verified) => progress.say(verifiedText(verified)),
+});
+
+const passOn =
+  (progress: Progress): typeof hostOutput =>
+  (fd, bytes) => {
+    progress.clear();
+    hostOutput(fd, bytes);
+  };

@@ -1,0 +1,67 @@
+/** `isoform profile`: runs a guest and counts. */
+import type { Command } from 'commander';
+import { overLimit } from '../base/errors.ts';
+import type { Exit } from '../machine/process.ts';
+import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
+import { checkOutput, stemOf, writeWhole } from './output.ts';
+import { makeProgress } from './progress.ts';
+
+interface ProfileFlags extends GuestFlags {
+  readonly output?: string;
+  readonly engine: string;
+  readonly stdin?: string;
+  readonly quiet?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('profile')
+    .description(
+      "run a guest and count every block and edge; output and exit status are the guest's own. A guest that runs into a limit is profiled up to there",
+    )
+    .passThroughOptions()
+    .argument('<file>', 'a RISC-V executable')
+    .argument('[args...]', "the guest's arguments")
+    .option('-o, --output <file>', 'where the profile goes (default: NAME.isoprof)')
+    .option('--stdin <file>', "the guest's standard input (default: isoform's own)")
+    .option('--engine <name>', 'basic, dispatch or threaded', 'dispatch');
+  withGuestOptions(command)
+    .option('-q, --quiet', 'say nothing on standard error but errors')
+    .addHelpText('after', '\nExample:\n  isoform profile -o train.isoprof ./prog --level 9 <train.txt\n')
+    .action(profile);
+}
+
+async function profile(file: string, args: readonly string[], flags: ProfileFlags): Promise<void> {
+  const [{ readImage }, { profileRun }, { encodeProfile }, { profiledText }, { readInputFile }] = await Promise.all([
+    import('../elf/read.ts'),
+    import('../pipeline/profile-run.ts'),
+    import('../profile/store.ts'),
+    import('./shared.ts'),
+    import('./input.ts'),
+  ]);
+  const image = readImage(file);
+  const name = flags.output ?? `${stemOf(file)}.isoprof`;
+  const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
+  const { image: _, report, ...input } = guestOptions(flags, image, args);
+  const outcome = profileRun({
+    image,
+    input: { ...input, stdin: flags.stdin === undefined ? hostInput : readInputFile(flags.stdin) },
+    engine: flags.engine,
+    sink: hostOutput,
+    report,
+    limitInstructions: flags.limitInstructions,
+    wallTime: flags.limitTime,
+  });
+  writeWhole(target, encodeProfile(outcome.profile));
+  const progress = await makeProgress(flags.quiet);
+  progress.say(`${name}: ${profiledText(outcome)}`);
+  process.exitCode = statusOf(outcome.exit);
+}
+
+/** As perf record: the guest's own. A limit was the user's wish. */
+function statusOf(exit: Exit): number {
+  if (exit.kind === 'status') return exit.status;
+  if (exit.kind === 'signal') return 128 + exit.signal;
+  if (exit.limit === 'deadlock') throw overLimit(exit.message, 'the profile holds what ran up to there');
+  return 0;
+}

@@ -1,0 +1,43 @@
+/** What a command says on standard error while it works: a spinner on a terminal, plain lines otherwise, nothing if quiet. */
+export interface Progress {
+  /** A step begins. Only a terminal shows it, and only until the next word. */
+  begin(step: string): void;
+  /** Something is done. */
+  say(line: string): void;
+  /** Takes a running step away, before anybody else writes to the terminal. */
+  clear(): void;
+}
+
+const SILENT: Progress = { begin: () => {}, say: () => {}, clear: () => {} };
+
+export async function makeProgress(quiet: boolean | undefined): Promise<Progress> {
+  if (quiet) return SILENT;
+  const say = (line: string) => void process.stderr.write(`isoform: ${line}\n`);
+  if (!process.stderr.isTTY) return { ...SILENT, say };
+  const { default: ora } = await import('ora');
+  // The work is synchronous: the spinner shows what is being done, it cannot turn meanwhile.
+  const spinner = ora({ discardStdin: false });
+  const clear = () => void spinner.stop();
+  return {
+    clear,
+    begin: (step) => void spinner.start(step),
+    say(line) {
+      clear();
+      say(line);
+    },
+  };
+}
+
+/** `12,345`, everywhere alike. */
+export const count = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** `-3.2 %`, `±0.0 %`: how much more `after` is than `before`. */
+export function change(before: number, after: number): string {
+  if (before === 0) return after === 0 ? '±0.0 %' : '';
+  const percent = (100 * (after - before)) / before;
+  const text = Math.abs(percent).toFixed(1);
+  return `${text === '0.0' ? '±' : percent < 0 ? '-' : '+'}${text} %`;
+}
+
+/** `1 superblock`, `2 superblocks`. */
+export const plural = (value: number, one: string): string => `${count(value)} ${one}${value === 1 ? '' : 's'}`;

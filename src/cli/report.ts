@@ -1,0 +1,99 @@
+/** `isoform report`: two forms of a program side by side, as a page and as data. */
+import type { Command } from 'commander';
+import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
+import { collect } from './options.ts';
+import { STDOUT, stemOf, textOutput } from './output.ts';
+import { makeProgress } from './progress.ts';
+import { verifiedText } from './shared.ts';
+
+interface ReportFlags extends InputFlags {
+  readonly profile: string;
+  readonly output?: string;
+  readonly json?: string;
+  readonly also: readonly string[];
+  readonly quiet?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('report')
+    .description(
+      'run original and optimized, verify, and write a comparison report; exit status as of verify. The guest writes nothing to the screen',
+    )
+    .passThroughOptions()
+    .argument('<original>', 'the original executable')
+    .argument('<optimized>', 'what isoform optimize made of it')
+    .argument('[args...]', "the guest's arguments")
+    .requiredOption('-p, --profile <file>', 'the profile that it was made from')
+    .option('-o, --output <file>', 'where the page goes (default: reports/NAME.html)')
+    .option('--json <file>', 'write the report as JSON too; - is standard output');
+  withInputOptions(command)
+    .option('--also <file>', 'verify on this standard input too (repeatable)', collect, [])
+    .option('-q, --quiet', 'say nothing on standard error but errors')
+    .addHelpText(
+      'after',
+      '\nExample:\n  isoform report -p prog.isoprof --stdin train.txt --json reports/prog.json ./prog ./prog.isoform --level 9\n',
+    )
+    .action(report);
+}
+
+async function report(original: string, optimized: string, args: readonly string[], flags: ReportFlags) {
+  const [
+    { readImage },
+    { countPair },
+    { passesOf },
+    { reportModel },
+    { verifyRun },
+    { profileOf, readProfile },
+    { covers },
+    { renderHtml },
+    { command },
+  ] = await Promise.all([
+    import('../elf/read.ts'),
+    import('../pipeline/count.ts'),
+    import('../pipeline/passes-of.ts'),
+    import('../pipeline/report-model.ts'),
+    import('../pipeline/verify-run.ts'),
+    import('../profile/store.ts'),
+    import('../pipeline/training.ts'),
+    import('../report/html.ts'),
+    import('../report/shell.ts'),
+  ]);
+  const images = { original: readImage(original), optimized: readImage(optimized) };
+  const trained = readProfile(flags.profile);
+  const profile = profileOf(trained, images.original, flags.profile);
+  const page = flags.output ?? `reports/${stemOf(original)}.html`;
+  const read = [original, optimized, flags.profile, ...flags.also, ...(flags.stdin === undefined ? [] : [flags.stdin])];
+  const writePage = textOutput(page, read);
+  const writeJson = textOutput(flags.json, read);
+  const guest = guestRun(flags, images.original, args);
+  const others = flags.also.map((file) => otherRun(guest, file));
+  const progress = await makeProgress(flags.quiet);
+  const limits = { engine: flags.engine, limitInstructions: flags.limitInstructions };
+
+  progress.begin('counting');
+  const counts = countPair({ ...images, ...limits, input: guest.input });
+  const verified = [guest, ...others].map((run, index) => {
+    progress.begin(`verifying on ${run.name}`);
+    const training = index === 0 && covers(trained, profile, counts.original);
+    const found = verifyRun({ ...images, ...limits, ...run, training });
+    progress.say(verifiedText(found));
+    return found;
+  });
+  progress.begin('writing the report');
+  const words = ['isoform', 'report', '-p', flags.profile, ...inputWords(flags)];
+  const also = flags.also.flatMap((file) => ['--also', file]);
+  const model = reportModel({
+    original: { image: images.original, profile: counts.original },
+    optimized: { image: images.optimized, profile: counts.optimized },
+    arguments: args,
+    inputs: guest.inputs,
+    verified,
+    passes: passesOf(images.original, profile, images.optimized),
+    commands: [command([...words, ...also, original, optimized, ...args])],
+  });
+  writePage?.(renderHtml(model));
+  writeJson?.(`${JSON.stringify(model, null, 2)}\n`);
+  progress.say([page, ...(flags.json === undefined || flags.json === STDOUT ? [] : [flags.json])].join(', '));
+  process.exitCode = model.verdict === 'equivalent' ? 0 : 1;
+}

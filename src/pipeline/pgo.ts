@@ -1,0 +1,91 @@
+/** The whole way, as one page: profile, optimize, verify, count again, report. */
+import { overLimit } from '../base/errors.ts';
+import type { Image } from '../elf/image.ts';
+import { parseImage } from '../elf/read.ts';
+import type { ProcessOptions } from '../machine/process.ts';
+import { profileOf } from '../profile/store.ts';
+import type { ReportModel } from '../report/model.ts';
+import { countOptimized } from './count.ts';
+import { type Optimized, type OptimizeOptions, optimize } from './optimize.ts';
+import { type GuestInput, type ProfileOutcome, profileRun } from './profile-run.ts';
+import { reportModel } from './report-model.ts';
+import { makeCountingFuel, passReports } from './rewrites.ts';
+import { type Verified, verifyRun } from './verify-run.ts';
+
+export interface NamedInput {
+  readonly name: string;
+  readonly input: GuestInput;
+}
+
+export interface PgoRequest {
+  readonly original: Image;
+  /** What the optimized file will be called, for messages. */
+  readonly output: string;
+  readonly training: NamedInput;
+  /** Further inputs to verify on. */
+  readonly others: readonly NamedInput[];
+  readonly engine?: string | undefined;
+  readonly limitInstructions?: number | undefined;
+  readonly optimize?: Omit<OptimizeOptions, 'fuel'>;
+  readonly fuel?: number | undefined;
+  /** Gets the output of the first run. */
+  readonly sink?: ProcessOptions['sink'];
+  readonly report?: ProcessOptions['report'];
+  /** For the report: names of what the program read, and the commands that make the report again. */
+  readonly inputs: readonly string[];
+  readonly commands: readonly string[];
+}
+
+export interface PgoResult {
+  readonly training: ProfileOutcome;
+  readonly optimized: Optimized;
+  readonly form: Image;
+  readonly verified: readonly Verified[];
+  readonly model: ReportModel;
+}
+
+/** What is about to be done, then what came of it. */
+export interface PgoObserver {
+  begin(step: string): void;
+  profiled(outcome: ProfileOutcome): void;
+  optimized(optimized: Optimized): void;
+  verified(verified: Verified): void;
+}
+
+export function pgo(request: PgoRequest, observer: PgoObserver): PgoResult {
+  const { original, training, engine, limitInstructions, report } = request;
+  const guest = { engine, limitInstructions, report };
+
+  observer.begin(`profiling ${original.file}`);
+  const first = profileRun({ ...guest, image: original, input: training.input, sink: request.sink });
+  if (first.exit.kind === 'limit') throw overLimit(first.exit.message, 'the program must come to its end');
+  const profile = profileOf(first.profile, original);
+  observer.profiled(first);
+
+  observer.begin('forming superblocks');
+  const fuel = makeCountingFuel(request.fuel);
+  const optimized = optimize(original, profile, { ...request.optimize, fuel });
+  const form = parseImage(optimized.bytes, request.output);
+  observer.optimized(optimized);
+
+  const inputs = [{ ...training, training: true }, ...request.others.map((other) => ({ ...other, training: false }))];
+  const verified = inputs.map((each) => {
+    observer.begin(`verifying on ${each.name}`);
+    const found = verifyRun({ ...each, original, optimized: form, engine, limitInstructions });
+    observer.verified(found);
+    return found;
+  });
+
+  observer.begin('counting the optimized program');
+  const again = countOptimized({ original, optimized: form, input: training.input, engine }, first.instructions);
+  const model = reportModel({
+    original: { image: original, profile },
+    optimized: { image: form, profile: again },
+    arguments: training.input.args ?? [],
+    inputs: request.inputs,
+    verified,
+    passes: passReports(optimized.passes, fuel),
+    commands: request.commands,
+  });
+  return { training: first, optimized, form, verified, model };
+}

@@ -1,0 +1,66 @@
+/** One run of one image, counted. */
+import type { InsnCount } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import { makeEngine } from '../engine/engines.ts';
+import { execute, type Outcome } from '../engine/execute.ts';
+import { createProcess, type ProcessOptions } from '../machine/process.ts';
+import { collect } from '../profile/collect.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { RerunOptions } from '../verify/rerun.ts';
+
+/** What a program runs on, the same for each of its forms. */
+export type GuestInput = RerunOptions['input'];
+
+export interface ProfileRequest {
+  readonly image: Image;
+  readonly input: GuestInput;
+  /** As which image it is loaded (see `alike`); default: as itself. */
+  readonly loadedAs?: Image;
+  /** Default: dispatch. */
+  readonly engine?: string | undefined;
+  readonly limitInstructions?: InsnCount | undefined;
+  /** Seconds. */
+  readonly wallTime?: number | undefined;
+  /** Gets the guest's output. */
+  readonly sink?: ProcessOptions['sink'];
+  readonly report?: ProcessOptions['report'];
+}
+
+export interface ProfileOutcome extends Outcome {
+  readonly profile: Profile;
+}
+
+/** How two forms of one program are loaded so that they run alike: under one name, with room for the larger one below the heap. */
+export const alike = (image: Image, original: Image, optimized: Image): Image => ({
+  ...image,
+  file: original.file,
+  end: Math.max(original.end, optimized.end),
+});
+
+/**
+ * Runs an image to its end, or to a limit. Instructions take no time by the guest's clock, so that a form of the program that needs
+ * fewer of them reads the same times.
+ */
+export function profileRun(request: ProfileRequest): ProfileOutcome {
+  const { image, input } = request;
+  const process = createProcess({
+    ...input,
+    image: request.loadedAs ?? image,
+    clock: { ...input.clock, perInstruction: 0 },
+    sink: request.sink,
+    report: request.report,
+  });
+  const engine = makeEngine(request.engine ?? 'dispatch', process.memory);
+  const outcome = execute(process, engine, {
+    limitInstructions: request.limitInstructions,
+    wallTime: request.wallTime,
+  });
+  const profile = collect({
+    transfers: engine.transfers(),
+    starts: process.starts,
+    stops: process.stops,
+    images: [{ image, bias: process.bias }],
+    instructions: outcome.instructions,
+  });
+  return { ...outcome, profile };
+}

@@ -1,0 +1,37 @@
+/** What the passes did, counted: rewrites by the fuel they took, instructions by what the superblocks lost. */
+import { type Fuel, makeFuel } from '../base/fuel.ts';
+import type { PassReport } from '../report/model.ts';
+import type { PassTotal } from './optimize.ts';
+
+export interface CountingFuel extends Fuel {
+  /** Rewrites granted so far, by pass. */
+  readonly rewrites: ReadonlyMap<string, number>;
+}
+
+/** @param limit as of makeFuel */
+export function makeCountingFuel(limit?: number): CountingFuel {
+  const fuel = makeFuel(limit);
+  const rewrites = new Map<string, number>();
+  return {
+    rewrites,
+    spend(pass, address) {
+      const granted = fuel.spend(pass, address);
+      if (granted) rewrites.set(pass, (rewrites.get(pass) ?? 0) + 1);
+      return granted;
+    },
+    get spent() {
+      return fuel.spent;
+    },
+    get last() {
+      return fuel.last;
+    },
+  };
+}
+
+export const passReports = (passes: readonly PassTotal[], fuel: CountingFuel): PassReport[] =>
+  passes.map(({ name, description, saved }) => ({
+    name,
+    description,
+    rewrites: fuel.rewrites.get(name) ?? 0,
+    removed: Math.round(saved),
+  }));

@@ -1,0 +1,49 @@
+/** Verification on one input, in the report's terms. */
+import { hex } from '../base/units.ts';
+import type { Exit } from '../machine/process.ts';
+import type { Difference, VerifiedInput } from '../report/model.ts';
+import { type RerunOptions, type RerunResult, rerun } from '../verify/rerun.ts';
+
+export interface VerifyRequest extends RerunOptions {
+  /** What the input is called in reports. */
+  readonly name: string;
+  /** The profile was taken on it. */
+  readonly training: boolean;
+}
+
+export interface Verified {
+  readonly input: VerifiedInput;
+  readonly differences: readonly Difference[];
+  readonly result: RerunResult;
+}
+
+/** Throws what `rerun` throws. */
+export function verifyRun(request: VerifyRequest): Verified {
+  const result = rerun(request);
+  return {
+    input: {
+      name: request.name,
+      arguments: request.input.args ?? [],
+      training: request.training,
+      verdict: result.verdict,
+      syscalls: result.original.syscalls,
+      end: result.original.exit === undefined ? 'not reached' : exitText(result.original.exit),
+    },
+    differences: result.differences.map((difference) => ({
+      input: request.name,
+      what: difference.syscall > 0 ? `${difference.what} at syscall ${difference.syscall}` : difference.what,
+      expected: difference.expected,
+      found: difference.found,
+      pc: hex(difference.pc),
+      ...(difference.symbol !== undefined && { symbol: difference.symbol }),
+      ...(difference.superblock !== undefined && { superblock: hex(difference.superblock) }),
+    })),
+    result,
+  };
+}
+
+/** `exit status 0`, `signal 6 (SIGABRT)`. */
+export function exitText(exit: Exit): string {
+  if (exit.kind === 'status') return `exit status ${exit.status}`;
+  return exit.kind === 'signal' ? `signal ${exit.signal} (${exit.name})` : exit.message;
+}
