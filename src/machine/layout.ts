@@ -2,10 +2,23 @@
  * Where things lie in a guest's address space. Everything but the image and the heap is placed from the top down, so that it does
  * not depend on the file: the signal trampoline, the stack, then mappings.
  */
+import { alignUp } from '../base/bits.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
+import { PT } from '../elf/constants.ts';
+import type { Image } from '../elf/image.ts';
+import { PAGE } from './memory.ts';
 
-/** Where an ET_DYN image's address 0 goes (or the next multiple of its alignment). Not 0, so that null pointers fault; fixed, so that runs are alike. */
-export const PIE_BIAS: Addr = 0x10000;
+/** Where an ET_DYN image's address 0 goes, or the next multiple of its alignment. Not 0, so that null pointers fault. */
+const PIE_BIAS: Addr = 0x10000;
+const MAX_ALIGNMENT: ByteCount = 2 ** 26;
+
+/** What is added to an image's addresses when it is loaded: the same in every run. */
+export function biasOf(image: Image): Addr {
+  if (!image.relocatable) return 0;
+  const alignments = image.programHeaders.filter((h) => h.type === PT.LOAD).map((h) => h.align);
+  const sensible = alignments.filter((align) => align <= MAX_ALIGNMENT && Number.isInteger(Math.log2(align)));
+  return alignUp(PIE_BIAS, Math.max(PAGE, ...sensible));
+}
 
 /** RLIMIT_STACK: all of it is mapped at the start (pages nobody touches cost nothing). */
 export const STACK_SIZE: ByteCount = 2 ** 23;

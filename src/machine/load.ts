@@ -1,10 +1,10 @@
 /** Puts an image and its initial stack into memory as Linux does (fs/binfmt_elf.c, load_elf_binary and create_elf_tables). */
 import { alignDown, alignUp } from '../base/bits.ts';
 import { badOption, overLimit, unsupported } from '../base/errors.ts';
-import { type Addr, type ByteCount, hex } from '../base/units.ts';
+import { type Addr, hex } from '../base/units.ts';
 import { PF, PT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
-import { HEAP_GAP, HEAP_ROUND, type Layout, PIE_BIAS, STACK_SIZE } from './layout.ts';
+import { biasOf, HEAP_GAP, HEAP_ROUND, type Layout, STACK_SIZE } from './layout.ts';
 import { PAGE, PERMISSION } from './memory.ts';
 import type { AddressSpace } from './space.ts';
 
@@ -62,7 +62,7 @@ export interface LoadOptions {
 /** Maps image, stack and trampoline. Throws IsoformError if they do not fit into memory. */
 export function load(space: AddressSpace, options: LoadOptions): Loaded {
   const { image, layout } = options;
-  const bias = image.relocatable ? alignUp(PIE_BIAS, alignmentOf(image)) : 0;
+  const bias = biasOf(image);
   mapImage(space, image, bias, layout);
   const heapStart = options.heapStart ?? alignUp(bias + image.end, HEAP_ROUND) + HEAP_GAP;
   if (heapStart % PAGE !== 0 || heapStart < bias + image.end || heapStart > layout.mappingTop)
@@ -76,14 +76,6 @@ export function load(space: AddressSpace, options: LoadOptions): Loaded {
   const entry = bias + image.entry;
   return { bias, entry, heapStart, sp: buildStack(space, options, bias) };
 }
-
-/** The largest alignment that a segment asks for, as far as it makes sense. */
-function alignmentOf(image: Image): ByteCount {
-  const wanted = image.programHeaders.filter((h) => h.type === PT.LOAD && h.align <= MAX_ALIGNMENT && isPower(h.align));
-  return Math.max(PAGE, ...wanted.map((h) => h.align));
-}
-const MAX_ALIGNMENT: ByteCount = 2 ** 26;
-const isPower = (value: number): boolean => value > 0 && Number.isInteger(Math.log2(value));
 
 function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout): void {
   const { memory } = space;

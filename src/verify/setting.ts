@@ -17,7 +17,7 @@ import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/engines.ts';
 import { attach } from '../engine/execute.ts';
 import { takenBranches } from '../engine/statistics.ts';
-import { HEAP_GAP, HEAP_ROUND, PIE_BIAS } from '../machine/layout.ts';
+import { biasOf, HEAP_GAP, HEAP_ROUND } from '../machine/layout.ts';
 import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
 import type { NewSegment } from './compare.ts';
 
@@ -70,7 +70,7 @@ export function prepare(options: RerunOptions): Setting {
     throw unsupported(`${optimized.file}: is the optimized form of another file than ${original.file}`);
   if (original.relocatable !== optimized.relocatable) throw unsupported(`${optimized.file}: is of another kind`);
   const own = optimized.segments.find((s) => code.address >= s.address && code.address < s.address + s.size)!;
-  const bias = original.relocatable ? PIE_BIAS : 0;
+  const bias = biasOf(original);
   const segment = {
     start: own.address + bias,
     codeStart: code.address + bias,
