@@ -41,6 +41,12 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     text: 'The program neither writes to its own text nor reads it as data where it was patched.',
     check: 'The rerun would differ.',
   },
+  {
+    id: 'A6',
+    name: 'nobody looks in between',
+    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, and no one counts instructions (the cycle, time and instret counters).',
+    check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
+  },
 ];
 
-export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5';
+export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6';

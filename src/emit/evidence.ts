@@ -10,6 +10,7 @@ import { pcRelativeAddress } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 import type { ImageProfile } from '../profile/profile.ts';
+import { landingPads } from './unwind/index.ts';
 
 /** An address in the data that the instruction at `pc` puts into `reg`. */
 export interface DataAddress {
@@ -72,6 +73,7 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   for (const { address } of dataAddresses)
     for (const relative of [true, false])
       for (const target of readTable(image, address, 4, relative ? address : 0)) entries.add(target);
+  for (const pad of landingPads(image)) entries.add(pad);
   for (const { to } of profile.transfers) entries.add(to);
   for (const { at } of profile.starts) entries.add(at);
   dataAddresses.sort((a, b) => a.address - b.address || a.pc - b.pc);

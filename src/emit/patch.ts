@@ -4,6 +4,7 @@
  * instruction (assumption A2).
  */
 import type { Addr, Reg } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
 import type { Patch } from '../elf/write.ts';
 import { encodeBytes } from '../isa/encode.ts';
 import { addPcInsn, jumpInsn, jumpRegisterInsn, reachesJump, splitDistance } from '../isa/idioms.ts';
@@ -76,13 +77,18 @@ function entryJump(head: Addr, target: Addr, scratch: Reg | undefined): Uint8Arr
   return bytes;
 }
 
-/** True if no instruction that begins behind the head and within the patch can be entered, and all of them are known code. */
+/**
+ * True if no instruction that begins behind the head and within the patch can be entered, and all of them are known code that the
+ * head runs on into: what stands behind an unconditional transfer is there because something else enters it.
+ */
 function nothingEnters(head: Addr, size: number, code: InsnSource, entered: (at: Addr) => boolean): boolean {
   for (let at = head; at < head + size; ) {
     if (at > head && entered(at)) return false;
     const insn = code.insnAt(at);
     if (insn === undefined) return false;
     at += insn.size;
+    const { control } = facts(insn);
+    if (at < head + size && (control === 'jump' || control === 'indirect' || control === 'trap')) return false;
   }
   return true;
 }

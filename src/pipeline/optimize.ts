@@ -48,7 +48,8 @@ export interface Optimized extends Emitted {
   readonly assumptions: readonly string[];
 }
 
-const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A5'];
+/** Those that can be switched off; A5 and A6 come with patching and with optimizing at all. */
+export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4'];
 
 /** Everything up to the superblocks, before any pass. */
 export interface Prepared {
@@ -124,7 +125,7 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
     lowered.push(low);
   }
 
-  const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1'] : []);
+  const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
   if (superblocks.some((superblock) => superblock.ops.some((op) => op.known !== undefined))) assumed.add('A3');
   const emitted = emit({
     image,

@@ -37,16 +37,36 @@ interface Actions {
   readonly lists: readonly number[];
 }
 
-/** What the LSDA of a function says for the call that returns to `returnAddress`. Throws Malformed. */
-export function handlingAt(image: Image, lsda: Addr, functionStart: Addr, returnAddress: Addr): Handling {
+/** Every landing pad that the LSDA of a function names. Throws Malformed. */
+export function padsOf(image: Image, lsda: Addr, functionStart: Addr): Addr[] {
   const c = new Cursor(image, lsda);
+  const { base, siteEncoding, actions } = header(c, functionStart);
+  const pads: Addr[] = [];
+  while (c.address < actions) {
+    c.stored(siteEncoding);
+    c.stored(siteEncoding);
+    const pad = c.stored(siteEncoding);
+    c.uleb();
+    if (pad !== 0) pads.push(base + pad);
+  }
+  return pads;
+}
+
+/** The LSDA's header: what landing pads are relative to, where types are, and where the call sites end and the actions begin. */
+function header(c: Cursor, functionStart: Addr) {
   const baseEncoding = c.u8();
   const base = baseEncoding === PE.OMIT ? functionStart : (c.pointer(baseEncoding)?.address ?? 0);
   const typeEncoding = c.u8();
   const typeBase = typeEncoding === PE.OMIT ? undefined : (({ distance, at }) => at + distance)(distanceAt(c));
   const siteEncoding = c.u8();
   const tableSize = c.uleb();
-  const actions = c.address + tableSize;
+  return { base, typeEncoding, typeBase, siteEncoding, actions: c.address + tableSize };
+}
+
+/** What the LSDA of a function says for the call that returns to `returnAddress`. Throws Malformed. */
+export function handlingAt(image: Image, lsda: Addr, functionStart: Addr, returnAddress: Addr): Handling {
+  const c = new Cursor(image, lsda);
+  const { base, typeEncoding, typeBase, siteEncoding, actions } = header(c, functionStart);
   const offset = returnAddress - 1 - functionStart;
   while (c.address < actions) {
     const start = c.stored(siteEncoding);

@@ -15,7 +15,7 @@ import type { Image } from '../../elf/image.ts';
 import type { Patch, UnwindPart } from '../../elf/write.ts';
 import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
 import { type Cie, coveringFde, type Fde, type Frames, findFrames } from './frames.ts';
-import { type Handling, handlingAt, writeLsda } from './lsda.ts';
+import { type Handling, handlingAt, padsOf, writeLsda } from './lsda.ts';
 import { encodeRow, initialInstructions, rowAt } from './rows.ts';
 
 const PT_GNU_EH_FRAME = 0x6474e550;
@@ -51,6 +51,21 @@ export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr)
     if (!(error instanceof Malformed)) throw error;
     return { ...nothing, unserved: sites };
   }
+}
+
+/** Every landing pad of the image: the unwinder enters them, and no instruction shows it. */
+export function landingPads(image: Image): Addr[] {
+  const pads: Addr[] = [];
+  for (const fde of findFrames(image)?.fdes ?? []) {
+    if (fde.lsda === undefined) continue;
+    try {
+      pads.push(...padsOf(image, fde.lsda, fde.start));
+    } catch (error) {
+      // What cannot be read here the unwinder cannot read either.
+      if (!(error instanceof Malformed)) throw error;
+    }
+  }
+  return pads;
 }
 
 const hasHeader = (image: Image) => image.programHeaders.some((h) => h.type === PT_GNU_EH_FRAME);
