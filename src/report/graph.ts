@@ -11,7 +11,7 @@ const MOST_NODES = 40;
 const ENOUGH = 0.98;
 
 /**
- * The hottest blocks and the edges among them.
+ * The blocks at the hottest edges, and all edges among them.
  * @param label names a block
  * @param superblock the head of the superblock that a block is in
  */
@@ -21,16 +21,21 @@ export function hotGraph(
   superblock: (address: Addr) => Addr | undefined,
 ): HotGraph {
   const weight = (block: ProfiledBlock): InsnCount => block.insns * block.count;
-  const byWeight = counts.blocks
-    .filter((block) => block.count > 0)
-    .sort((a, b) => weight(b) - weight(a) || a.start - b.start);
+  const byStart = new Map(counts.blocks.map((block) => [block.start, block]));
   const chosen: ProfiledBlock[] = [];
   let held = 0;
-  for (const block of byWeight) {
-    if (chosen.length >= MOST_NODES || held >= ENOUGH * counts.total) break;
+  const choose = (block: ProfiledBlock | undefined): void => {
+    if (block === undefined || block.count === 0 || chosen.includes(block)) return;
+    if (chosen.length >= MOST_NODES || held >= ENOUGH * counts.total) return;
     chosen.push(block);
     held += weight(block);
+  };
+  // The ends of the hottest edges first: a picture of hot blocks that do not hang together shows no flow.
+  for (const edge of [...counts.edges].sort((a, b) => b.count - a.count || a.site - b.site || a.to - b.to)) {
+    choose(byStart.get(edge.from));
+    choose(byStart.get(edge.to));
   }
+  for (const block of [...counts.blocks].sort((a, b) => weight(b) - weight(a) || a.start - b.start)) choose(block);
   chosen.sort((a, b) => a.start - b.start);
   const shown = new Set(chosen.map((block) => block.start));
   // Several edges of one kind between two blocks (the targets of a table that share a block) are one line.

@@ -93,7 +93,7 @@ export function picturesSection(model: ReportModel): Html {
         .filter(({ kind }) => (kind === 'fall' || kind === 'syscall') === falling)
         .reduce((sum, edge) => sum + edge.count, 0);
     const all = part(true) + part(false);
-    return html`<figure><figcaption><b>${title}</b> <span class="quiet">${plural(graph.nodes.length, 'hottest block')}, ${percent(graph.share)} of execution; ${percent(all === 0 ? 0 : part(true) / all)} of the flow shown falls through</span></figcaption>
+    return html`<figure><figcaption><b>${title}</b> <span class="quiet">${plural(graph.nodes.length, 'block')} at the hottest edges, ${percent(graph.share)} of execution; ${percent(all === 0 ? 0 : part(true) / all)} of the flow shown falls through</span></figcaption>
 <div class="frame" tabindex="0" role="region" aria-label="${title}: picture">${pictures[id].picture}</div></figure>`;
   };
   return section(

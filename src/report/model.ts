@@ -159,7 +159,7 @@ export interface GraphEdge {
   readonly count: number;
 }
 
-/** The hottest blocks and the edges between them. */
+/** The blocks at the hottest edges (at most 40) and the edges among them. */
 export interface HotGraph {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];
