@@ -42,7 +42,7 @@ export function runToEvent(process: Process, engine: Engine, budget: InsnCount):
 /** Serves an event as the machine does. */
 export function serve(process: Process, event: ProcessEvent): 'continue' | Exit {
   if (event.kind === 'syscall') return process.syscall();
-  return event.kind === 'fault' ? process.fault(event.fault) : 'continue';
+  return event.kind === 'fault' ? process.fault(event.fault) : process.timePassed();
 }
 
 export interface ExecuteOptions {

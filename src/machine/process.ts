@@ -16,6 +16,7 @@ import { type Change, Overlay } from './linux/overlay.ts';
 import { unshare } from './linux/shared.ts';
 import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
 import { runSyscall, SYSCALLS } from './linux/table.ts';
+import { fireAlarm } from './linux/wait.ts';
 import { type Loaded, load } from './load.ts';
 import { Memory, PERMISSION } from './memory.ts';
 import { AddressSpace } from './space.ts';
@@ -219,6 +220,16 @@ export class Process {
   /** Runs that syscall; its result is in a0 afterwards (unless it was rt_sigreturn, or a signal handler was entered). */
   syscall(): 'continue' | Exit {
     runSyscall(this.kernel, this.hart.number(A7), this.#strace);
+    return this.#outcome();
+  }
+
+  /** Instructions have retired without a syscall: an alarm may be due. */
+  timePassed(): 'continue' | Exit {
+    const { kernel } = this;
+    if (!kernel.alarm) return 'continue';
+    kernel.clock.passed(this.hart.retired);
+    fireAlarm(kernel);
+    deliver(kernel, kernel.task);
     return this.#outcome();
   }
 

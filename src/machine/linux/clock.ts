@@ -36,6 +36,10 @@ export class Clock {
     this.#passed += this.#perCall;
     this.#instructions = retired;
   }
+  /** So many instructions have retired since the start. */
+  passed(retired: number): void {
+    this.#instructions = retired;
+  }
   sleep(nanoseconds: bigint): void {
     this.#passed += nanoseconds;
   }
