@@ -121,6 +121,8 @@ interface Siblings {
   readonly of: readonly (readonly number[])[];
 }
 
+const NOWHERE: readonly number[] = [];
+
 class Solver {
   readonly cfg: Cfg;
   readonly blocks: readonly CfgBlock[];
@@ -281,7 +283,9 @@ class Solver {
       jump[i] = rules[i] === 'unknown-jump' ? group[i]! : near;
       regions[jump[i]!]!.jumps.push(i);
     });
-    return { regions, jump, of };
+    // Regions that nothing jumps about in need no sums.
+    const needed = of.map((list) => (list.some((region) => regions[region]!.jumps.length > 0) ? list : NOWHERE));
+    return { regions, jump, of: needed };
   }
 
   /** The fixpoint of `written`. Only certain paths count: under-approximation is the safe side. */
@@ -289,14 +293,16 @@ class Solver {
     const { written, killed, blocks } = this;
     const users: number[][] = blocks.map(() => []);
     const sources = blocks.map((block, i) => {
-      const from = [...this.flow[i]!].filter((to) => {
+      const certain = (to: number) => {
         const next = blocks[to]!;
         const leaves = next.function !== block.function;
         if (block.returnPoint !== undefined || block.ending === 'none' || block.ending === 'syscall')
           // Behind a call that does not return may lie another function.
           return !leaves && (next.count > 0 || this.cfg.functions.get(block.function)!.size !== undefined);
         return true;
-      });
+      };
+      const from: number[] = [];
+      for (const to of this.flow[i]!) if (certain(to)) from.push(to);
       if (this.callee[i]! >= 0) from.push(this.callee[i]!);
       for (const source of from) users[source]!.push(i);
       return from;
