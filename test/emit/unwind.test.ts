@@ -16,7 +16,18 @@ const exceptions = (...flags: string[]) =>
   compileFile('test/emit/exceptions.cpp', ['-O2', '-static', '-std=c++14', '-Wno-deprecated', ...flags]);
 
 /** `bare`: without section headers, as some packers leave it. */
-const FORMS = ['plain', 'stripped', 'bare', 'with --eh-frame-hdr'] as const;
+const FORMS = ['plain', 'stripped', 'bare', 'with --eh-frame-hdr', 'unregistered'] as const;
+
+/** Linked so that nothing registers the tables: unwinders find them through PT_GNU_EH_FRAME alone, as in a static PIE. */
+function unregistered(): string {
+  const part = (name: string) =>
+    run(tool('gxx'), [`-print-file-name=${name}`])
+      .stdout.toString()
+      .trim();
+  const start = ['crt1.o', 'crti.o', 'crtbegin.o'].map(part);
+  const end = ['crtend.o', 'crtn.o'].map(part);
+  return exceptions('-Wl,--eh-frame-hdr', '-nostartfiles', ...start, ...end);
+}
 
 describe.runIf(needs('unwinding through moved calls', 'gxx', 'readelf', 'strip', 'qemu'))('unwinding', () => {
   let dir: string;
@@ -28,7 +39,7 @@ describe.runIf(needs('unwinding through moved calls', 'gxx', 'readelf', 'strip',
   for (const form of FORMS)
     test(`exceptions pass through moved calls: ${form}`, () => {
       const hdr = form === 'with --eh-frame-hdr' ? ['-Wl,--eh-frame-hdr'] : [];
-      const source = exceptions(...hdr);
+      const source = form === 'unregistered' ? unregistered() : exceptions(...hdr);
       const functions = readImage(source).symbols.filter((s) => s.kind === 'function');
       let input = source;
       if (form === 'stripped') {
