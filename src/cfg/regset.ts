@@ -6,7 +6,6 @@ export interface RegSet {
   readonly f: number;
 }
 
-export const NO_REGS: RegSet = { x: 0, f: 0 };
 /** Every register but x0. */
 export const ALL_REGS: RegSet = { x: ~1, f: ~0 };
 
@@ -14,8 +13,6 @@ export const hasReg = (set: RegSet, reg: Reg): boolean => (((reg < 32 ? set.x : 
 export const union = (a: RegSet, b: RegSet): RegSet => ({ x: a.x | b.x, f: a.f | b.f });
 export const intersect = (a: RegSet, b: RegSet): RegSet => ({ x: a.x & b.x, f: a.f & b.f });
 export const without = (a: RegSet, b: RegSet): RegSet => ({ x: a.x & ~b.x, f: a.f & ~b.f });
-export const sameRegs = (a: RegSet, b: RegSet): boolean => a.x === b.x && a.f === b.f;
-export const isSubset = (a: RegSet, b: RegSet): boolean => (a.x & ~b.x) === 0 && (a.f & ~b.f) === 0;
 
 /** The registers of a set, rising. */
 export function regsIn(set: RegSet): Reg[] {
