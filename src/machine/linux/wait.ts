@@ -27,15 +27,14 @@ export function wait(kernel: Kernel, time: bigint | undefined, what: string): bi
   const { clock } = kernel;
   if (arrived(kernel)) return time ?? 0n;
   let left = time;
-  while (kernel.alarm) {
-    const until = kernel.alarm.at - clock.monotonic;
-    if (left !== undefined && until > left) break;
-    if (until > 0n) clock.sleep(until);
-    if (left !== undefined) left -= until > 0n ? until : 0n;
+  const until = kernel.alarm ? kernel.alarm.at - clock.monotonic : undefined;
+  if (until !== undefined && (left === undefined || until <= left)) {
+    const passing = until > 0n ? until : 0n;
+    clock.sleep(passing);
+    if (left !== undefined) left -= passing;
     fireAlarm(kernel);
     if (arrived(kernel)) return left ?? 0n;
-    // An ignored or blocked alarm that comes again and again ends no wait.
-    if (kernel.alarm && left === undefined) break;
+    // Blocked or ignored: so will be the next ones of this wait.
   }
   if (left === undefined) throw new Blocked(what);
   if (left > 0n) clock.sleep(left);
