@@ -185,13 +185,13 @@ export class Terms implements Domain<Term> {
     if (a.value !== undefined) return this.const(concrete.sext(a.value, bits));
     if (a.signed <= bits) return a;
     const inner = this.#lowBits(a, bits);
-    return this.#make(`sext${bits}`, [inner], bits);
+    return inner === a ? this.#make(`sext${bits}`, [a], bits) : this.sext(inner, bits);
   }
   zext(a: Term, bits: 8 | 16 | 32): Term {
     if (a.value !== undefined) return this.const(concrete.zext(a.value, bits));
     if (a.unsigned <= bits) return a;
     const inner = this.#lowBits(a, bits);
-    return this.#make(`zext${bits}`, [inner], Math.min(64, bits + 1), bits);
+    return inner === a ? this.#make(`zext${bits}`, [a], bits + 1, bits) : this.zext(inner, bits);
   }
   /** An extension of an extension that keeps at least as many bits looks through it. */
   #lowBits(a: Term, bits: number): Term {
