@@ -7,6 +7,7 @@
  * for all inputs. A saved return address rests on assumption A3.
  * Risk: a constant at the final exit costs as much there as the op did; it is left alone where it would cost more.
  */
+import { facts } from '../src/domain/record.ts';
 import { constantInsns } from '../src/isa/idioms.ts';
 import { type Op, operandsOf, type Superblock, type Value } from '../src/superblock/form.ts';
 import { usesOf } from '../src/superblock/homes.ts';
@@ -37,7 +38,8 @@ export const propagate: Pass = {
       const now = current.ops.find((other) => other.id === op.id)!;
       const uses = usesOf(current).get(op.id);
       if (uses === undefined) continue;
-      const gives = !uses.final || costOf(by) <= (now.known === undefined ? 1 : 2);
+      const costs = now.known !== undefined || facts(op.insn).control === 'jump' ? 2 : 1;
+      const gives = !uses.final || costOf(by) <= costs;
       const next = (gives ? replaceOp(current, now, by) : undefined) ?? replaceSomeUses(current, now, by);
       if (next === undefined || next === current) continue;
       if (!fuel.spend('propagate', superblock.head)) return current;

@@ -4,10 +4,14 @@ import { facts } from '../domain/record.ts';
 import { mapExit, mapOperands, type Op, type Superblock, sameValue, type Value, ZERO_VALUE } from './form.ts';
 import { homeRuleViolation, homesOf } from './homes.ts';
 
-/** An op that may vanish when nobody needs its result: pure, or an ordinary load (its fault, if any, vanishes with it). */
+/**
+ * An op that may vanish when nobody needs its result: pure, an ordinary load (its fault, if any, vanishes with it), or a jump along
+ * the line that links.
+ */
 export const removable = (op: Op): boolean => {
   const fact = facts(op.insn);
-  return op.exit === undefined && (fact.pure || (fact.load !== undefined && !fact.ordered && fact.store === undefined));
+  if (op.exit !== undefined || fact.ordered || fact.store !== undefined) return false;
+  return fact.pure || fact.load !== undefined || (fact.control === 'jump' && fact.writes !== undefined);
 };
 
 /** A constant can stand where an op reads a register only if it is 0, which is x0. */

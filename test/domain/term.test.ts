@@ -38,12 +38,12 @@ const value = fc.oneof(fc.constantFrom(...CONSTANTS), fc.bigInt({ min: 0n, max: 
 
 /** Inputs with what is known of their widths, and values that keep to it. */
 const INPUTS = [
-  { name: 'a', widths: {}, fit: (v: bigint) => v },
-  { name: 'b', widths: {}, fit: (v: bigint) => v },
-  { name: 'word', widths: { signed: 32 }, fit: (v: bigint) => BigInt.asUintN(64, BigInt.asIntN(32, v)) },
-  { name: 'byte', widths: { unsigned: 8 }, fit: (v: bigint) => v & 0xffn },
-  { name: 'half', widths: { unsigned: 16 }, fit: (v: bigint) => v & 0xffffn },
-  { name: 'short', widths: { signed: 16 }, fit: (v: bigint) => BigInt.asUintN(64, BigInt.asIntN(16, v)) },
+  { name: 'a', widths: {}, clip: (v: bigint) => v },
+  { name: 'b', widths: {}, clip: (v: bigint) => v },
+  { name: 'word', widths: { signed: 32 }, clip: (v: bigint) => BigInt.asUintN(64, BigInt.asIntN(32, v)) },
+  { name: 'byte', widths: { unsigned: 8 }, clip: (v: bigint) => v & 0xffn },
+  { name: 'half', widths: { unsigned: 16 }, clip: (v: bigint) => v & 0xffffn },
+  { name: 'short', widths: { signed: 16 }, clip: (v: bigint) => BigInt.asUintN(64, BigInt.asIntN(16, v)) },
 ] as const;
 
 type Tree =
@@ -168,7 +168,7 @@ function meaningOf(term: Term, input: (name: string) => bigint, known = new Map<
   return result;
 }
 
-const inputsOf = (values: readonly bigint[]) => INPUTS.map(({ fit }, i) => fit(values[i]!));
+const inputsOf = (values: readonly bigint[]) => INPUTS.map(({ clip }, i) => clip(values[i]!));
 const named = (inputs: readonly bigint[]) => (name: string) =>
   inputs[INPUTS.findIndex((input) => input.name === name)]!;
 const values = fc.array(fc.tuple(value, value, value, value, value, value), { minLength: 1, maxLength: 4 });
