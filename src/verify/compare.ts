@@ -138,12 +138,19 @@ export class Comparison {
 
   *#differences(dead: (address: Addr) => boolean): Generator<MemoryDifference> {
     const [left, right] = [this.#original.memory.permissions, this.#optimized.memory.permissions];
+    const [lefts, rights] = [left, right].map(
+      (table) => new Uint32Array(table.buffer, table.byteOffset, table.length / 4),
+    ) as [Uint32Array, Uint32Array];
     const [o, p] = this.#words;
     const [first, second] = this.#buffers;
     const { stack } = this.#original;
     const deadStack = { from: stack.address, to: this.#stackPointer - (this.#stackPointer % PAGE) };
     for (let page = 1; page < left.length; page++) {
-      if ((left[page]! | right[page]!) === 0) continue;
+      if (left[page] === 0 && right[page] === 0) {
+        // Most of the address space is empty: four pages a look.
+        while ((page & 3) === 3 && lefts[(page + 1) >> 2] === 0 && rights[(page + 1) >> 2] === 0) page += 4;
+        continue;
+      }
       const at = page * PAGE;
       if (at >= this.#segment.start && at < this.#segment.end) continue;
       if (at >= deadStack.from && at < deadStack.to) continue;

@@ -8,7 +8,7 @@
  * The original runs as its companion (setting.ts); as it is it runs too, and must give the same output and exit.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { unsupported } from '../base/errors.ts';
+import { overLimit } from '../base/errors.ts';
 import { A0, type Addr, GP, hex, type InsnCount, regName, SP, TP } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { execute, type ProcessEvent, runToEvent, serve } from '../engine/execute.ts';
@@ -176,7 +176,7 @@ function run(setting: Setting, how: How): Attempt {
     const expected = toEvent(original, Math.max(0, limit - before));
     syscall++;
     if (expected.kind === 'budget')
-      throw unsupported(`${options.original.file}: has run ${limit} instructions, the limit`, 'raise the limit');
+      throw overLimit(`${options.original.file}: has run ${limit} instructions, the limit`, 'raise the limit');
     const took = original.process.hart.retired - before;
     const found = toEvent(optimized, PATIENCE.factor * took + PATIENCE.extra);
     const [o, p] = [original.process, optimized.process];

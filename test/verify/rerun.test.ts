@@ -52,6 +52,7 @@ const input = (args: string[] = [], stdin = ''): RerunOptions['input'] => ({
   stdin: Buffer.from(stdin),
   cwd: '/tmp',
   grants: [],
+  memorySize: 2 ** 26,
 });
 
 describe.runIf(needs('verification by rerun', 'gcc', 'gxx', 'qemu'))('rerun', () => {
