@@ -37,15 +37,22 @@ export function register(program: Command): void {
 }
 
 async function optimizeFile(file: string, flags: Flags): Promise<void> {
-  const [{ readImage }, { writeExecutable }, { profileOf, readProfile }, { optimize }, { makeCountingFuel }] =
-    await Promise.all([
-      import('../elf/read.ts'),
-      import('../elf/write.ts'),
-      import('../profile/store.ts'),
-      import('../pipeline/optimize.ts'),
-      import('../pipeline/rewrites.ts'),
-    ]);
+  const [
+    { readImage },
+    { nextSegmentAddress, writeExecutable },
+    { profileOf, readProfile },
+    { optimize },
+    { makeCountingFuel },
+  ] = await Promise.all([
+    import('../elf/read.ts'),
+    import('../elf/write.ts'),
+    import('../profile/store.ts'),
+    import('../pipeline/optimize.ts'),
+    import('../pipeline/rewrites.ts'),
+  ]);
   const image = readImage(file);
+  // What cannot be optimized is refused first, whatever the profile is.
+  nextSegmentAddress(image);
   const profile = profileOf(readProfile(flags.profile), image, flags.profile);
   const name = flags.output ?? `${stemOf(file)}.isoform`;
   const target = checkOutput(name, { inputs: [file, flags.profile], executable: true });

@@ -1,7 +1,7 @@
 /** Options that the commands share, and what they mean for a process. Commands that run a guest all take the same ones. */
 import { readSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import type { ProcessOptions, Sink, Source } from '../machine/process.ts';
@@ -38,26 +38,35 @@ export function parseSeconds(text: string): number {
   return value;
 }
 
-/** For options that can be given several times. */
-export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
-
 function parseVariable(text: string, before: readonly string[]): string[] {
   if (text.indexOf('=') < 1) throw badOption(`${text}: not an environment variable`, 'NAME=VALUE');
   return [...before, text];
 }
 
+/** Adds an option that can be given several times; without it the value is an empty list, of which the help need not tell. */
+export function repeatable(
+  command: Command,
+  flags: string,
+  description: string,
+  parse: (value: string, before: readonly string[]) => readonly string[] = (value, before) => [...before, value],
+): Command {
+  const option = new Option(flags, `${description} (repeatable)`).argParser(parse);
+  return command.addOption(option).setOptionValue(option.attributeName(), []);
+}
+
 /** Adds the options of every command that runs a guest to its end. */
-export const withMachineOptions = (command: Command): Command =>
-  command
-    .option('--dir <dir>', 'let the guest read this directory too (repeatable; the current one always)', collect, [])
-    .option(
-      '--env <name=value>',
-      "set a variable in the guest's environment, which is empty otherwise (repeatable)",
-      parseVariable,
-      [],
-    )
+export function withMachineOptions(command: Command): Command {
+  repeatable(command, '--dir <dir>', 'let the guest read this directory too; the current one always');
+  repeatable(
+    command,
+    '--env <name=value>',
+    "set a variable in the guest's environment, which is empty otherwise",
+    parseVariable,
+  );
+  return command
     .option('--limit-instructions <n>', 'stop the guest after so many instructions', parseCount)
     .option('--memory <size>', 'guest memory (default: 1G)', parseSize);
+}
 
 /** Adds the options of every command that runs a guest once. */
 export const withGuestOptions = (command: Command): Command =>

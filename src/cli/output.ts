@@ -18,7 +18,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { badOption, cannotWrite } from '../base/errors.ts';
 
 /** The name a program's files get where none is given: `dir/prog.elf` -> `prog`. */
-export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.(elf|out|exe)$/, '');
+export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.elf$/, '');
 
 export interface OutputOptions {
   /** Files that must not be overwritten: what the command reads. */

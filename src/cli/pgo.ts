@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { PgoObserver } from '../pipeline/pgo.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
-import { collect, hostOutput } from './options.ts';
+import { hostOutput, repeatable } from './options.ts';
 import { checkOutput, STDOUT, stemOf, textOutput } from './output.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import {
@@ -38,8 +38,8 @@ export function register(program: Command): void {
       '--json <file>',
       "write the report as JSON too; - is standard output, where the guest's output is left out then",
     );
-  withOptimizeOptions(withInputOptions(command))
-    .option('--also <file>', 'verify on this standard input too (repeatable)', collect, [])
+  withOptimizeOptions(withInputOptions(command));
+  repeatable(command, '--also <file>', 'verify on this standard input too')
     .option('-q, --quiet', "say nothing but errors, and leave out the guest's output")
     .addHelpText(
       'after',

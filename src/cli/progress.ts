@@ -13,7 +13,8 @@ const SILENT: Progress = { begin: () => {}, say: () => {}, clear: () => {} };
 export async function makeProgress(quiet: boolean | undefined): Promise<Progress> {
   if (quiet) return SILENT;
   const say = (line: string) => void process.stderr.write(`isoform: ${line}\n`);
-  if (!process.stderr.isTTY) return { ...SILENT, say };
+  // On a terminal that does not tell its width ora would clear lines for ever.
+  if (!process.stderr.isTTY || !(process.stderr.columns > 0)) return { ...SILENT, say };
   const { default: ora } = await import('ora');
   // The work is synchronous: the spinner shows what is being done, it cannot turn meanwhile.
   const spinner = ora({ discardStdin: false });

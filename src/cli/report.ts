@@ -1,7 +1,7 @@
 /** `isoform report`: two forms of a program side by side, as a page and as data. */
 import type { Command } from 'commander';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
-import { collect } from './options.ts';
+import { repeatable } from './options.ts';
 import { STDOUT, stemOf, textOutput } from './output.ts';
 import { makeProgress } from './progress.ts';
 import { verifiedText } from './shared.ts';
@@ -27,8 +27,8 @@ export function register(program: Command): void {
     .requiredOption('-p, --profile <file>', 'the profile that it was made from')
     .option('-o, --output <file>', 'where the page goes (default: reports/NAME.html)')
     .option('--json <file>', 'write the report as JSON too; - is standard output');
-  withInputOptions(command)
-    .option('--also <file>', 'verify on this standard input too (repeatable)', collect, [])
+  withInputOptions(command);
+  repeatable(command, '--also <file>', 'verify on this standard input too')
     .option('-q, --quiet', 'say nothing on standard error but errors')
     .addHelpText(
       'after',

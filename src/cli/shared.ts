@@ -78,5 +78,5 @@ export function verifiedText({ input, differences, result }: Verified): string {
   return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}`;
 }
 
-export const profiledText = (outcome: { readonly instructions: number; readonly exit: Exit }): string =>
-  `${count(outcome.instructions)} instructions, ${exitText(outcome.exit)}`;
+export const profiledText = ({ instructions, exit }: { readonly instructions: number; readonly exit: Exit }): string =>
+  `${count(instructions)} instructions, ${exit.kind === 'limit' ? `stopped: ${exit.message}` : exitText(exit)}`;

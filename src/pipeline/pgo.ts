@@ -2,6 +2,7 @@
 import { overLimit } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import { parseImage } from '../elf/read.ts';
+import { nextSegmentAddress } from '../elf/write.ts';
 import type { ProcessOptions } from '../machine/process.ts';
 import { profileOf } from '../profile/store.ts';
 import type { ReportModel } from '../report/model.ts';
@@ -55,6 +56,8 @@ export interface PgoObserver {
 export function pgo(request: PgoRequest, observer: PgoObserver): PgoResult {
   const { original, training, engine, limitInstructions, report } = request;
   const guest = { engine, limitInstructions, report };
+  // What cannot be optimized is refused before any work is done.
+  nextSegmentAddress(original);
 
   observer.begin(`profiling ${original.file}`);
   const first = profileRun({ ...guest, image: original, input: training.input, sink: request.sink });
