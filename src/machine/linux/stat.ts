@@ -59,8 +59,11 @@ function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   };
 }
 
-const blocksOf = (stat: Stat): number =>
-  stat.mode >> 12 === TYPE.file >> 12 ? Math.ceil(stat.size / BLOCK) * (BLOCK / 512) : 0;
+/** In units of 512 bytes; a directory takes one block. */
+const blocksOf = (stat: Stat): number => {
+  const kind = stat.mode & ~0o7777;
+  return kind === TYPE.file || kind === TYPE.directory ? Math.ceil(stat.size / BLOCK) * (BLOCK / 512) : 0;
+};
 
 /** struct stat (uapi/asm-generic/stat.h). */
 function putStat(kernel: Kernel, at: Addr, stat: Stat): number {
