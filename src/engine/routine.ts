@@ -263,16 +263,15 @@ class RoutineStep implements Step<WasmValue> {
 
   branch(condition: WasmValue): void {
     this.ended = true;
-    const { code, record, pool } = this.#frame;
-    const taken = pool.take(I32);
-    const counter = pool.take(I32);
-    // No branch of the host: an unpredictable guest branch costs one misprediction, in the dispatch, not two.
-    this.domain.pushCondition(condition).set(taken);
-    code.get(record).get(taken).op('i32.eqz').i32(3).op('i32.shl', 'i32.add').tee(counter);
-    code.get(counter).access('i64.load', RECORD.TAKEN).i64(1n).op('i64.add').access('i64.store', RECORD.TAKEN);
-    code.get(record).access('i32.load', RECORD.TARGET);
-    code.get(record).i32(this.#behind).op('i32.add');
-    code.get(taken).op('select').set(record);
+    const { code, record } = this.#frame;
+    const count = (field: number) =>
+      code.get(record).get(record).access('i64.load', field).i64(1n).op('i64.add').access('i64.store', field);
+    this.domain.pushCondition(condition);
+    code.if();
+    count(RECORD.TAKEN).get(record).access('i32.load', RECORD.TARGET).set(record);
+    code.else();
+    count(RECORD.NOT_TAKEN).get(record).i32(this.#behind).op('i32.add').set(record);
+    code.end();
     emitEnterRun(this.#frame);
   }
   goto(): void {
