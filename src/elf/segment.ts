@@ -1,0 +1,133 @@
+/**
+ * The new segment: what it is made of, and how it is found again. It begins with an ELF note that says where the other parts
+ * are, so that the address map is found by address alone and survives `strip`. All parts are in sections of their own, because
+ * objcopy drops what is in none.
+ */
+import { alignUp } from '../base/bits.ts';
+import { internal, unsupported } from '../base/errors.ts';
+import type { Addr, ByteCount } from '../base/units.ts';
+import { SHT } from './constants.ts';
+import { ascii, getU64, setFields, viewOf } from './fields.ts';
+import type { Image } from './image.ts';
+
+export const SHF = { ALLOC: 2, EXECUTE: 4 } as const;
+
+/** Elf64_Nhdr, the name `isoform\0`, and the description: version, and offset and size of map and code, from the segment's start. */
+const NOTE_NAME = 'isoform\0';
+const NOTE_TYPE = 1;
+const NOTE_VERSION = 1;
+const NOTE_DESCRIPTION = 44;
+/** Bytes before the code. */
+export const NOTE_SIZE = 12 + NOTE_NAME.length + NOTE_DESCRIPTION;
+
+export interface Patch {
+  readonly address: Addr;
+  readonly bytes: Uint8Array;
+}
+
+/** Unwind tables for the new code, as emit/unwind makes them. */
+export interface UnwindPart {
+  /** Where `bytes` belong: behind the code. */
+  readonly address: Addr;
+  readonly bytes: Uint8Array;
+  /** What must change in the original tables, so that unwinders find the new ones. */
+  readonly patches: readonly Patch[];
+  /** The new table that PT_GNU_EH_FRAME is to point to; only for an image that has that header. It ends with `bytes`. */
+  readonly header: Addr | undefined;
+  /** The part of the original .eh_frame that no longer reads as part of it. */
+  readonly link: { readonly address: Addr; readonly size: ByteCount } | undefined;
+}
+
+export interface SegmentRequest {
+  /** Must be `nextSegmentAddress(image)`. */
+  readonly address: Addr;
+  readonly code: Uint8Array;
+  /** Over loaded file bytes of the original. They may not overlap. */
+  readonly patches: readonly Patch[];
+  /** The address map; `readNote` gives it back. */
+  readonly map: Uint8Array;
+  readonly unwind?: UnwindPart;
+  /** Names for places in the code; written when the image has a symbol table. */
+  readonly symbols?: readonly { readonly name: string; readonly address: Addr; readonly size: ByteCount }[];
+}
+
+export interface Parts {
+  readonly list: readonly {
+    readonly name: string;
+    readonly type: number;
+    readonly flags: number;
+    readonly align: number;
+    readonly address: Addr;
+    readonly bytes: Uint8Array;
+  }[];
+  readonly end: Addr;
+}
+
+export function segmentParts(request: SegmentRequest, base: Addr): Parts {
+  const { address, code, unwind, map } = request;
+  const codeEnd = address + code.length;
+  if (unwind && unwind.address < codeEnd) throw internal('unwind tables overlap the code', unwind.address);
+  const mapAt = alignUp(unwind ? unwind.address + unwind.bytes.length : codeEnd, 8);
+  const note = new Uint8Array(NOTE_SIZE);
+  const view = viewOf(note);
+  view.setUint32(0, NOTE_NAME.length, true);
+  view.setUint32(4, NOTE_DESCRIPTION, true);
+  view.setUint32(8, NOTE_TYPE, true);
+  note.set(ascii(NOTE_NAME), 12);
+  view.setUint32(20, NOTE_VERSION, true);
+  setFields(view, 24, [mapAt - base, map.length, address - base, code.length]);
+  const list = [
+    { name: '.note.isoform', type: SHT.NOTE, flags: SHF.ALLOC, align: 4, address: base, bytes: note },
+    { name: '.isoform.text', type: SHT.PROGBITS, flags: SHF.ALLOC | SHF.EXECUTE, align: 4, address, bytes: code },
+  ];
+  const data = { type: SHT.PROGBITS, flags: SHF.ALLOC, align: 8 };
+  if (unwind && unwind.bytes.length > 0) {
+    const split = unwind.header === undefined ? unwind.bytes.length : unwind.header - unwind.address;
+    list.push({ name: '.isoform.eh_frame', ...data, address: unwind.address, bytes: unwind.bytes.subarray(0, split) });
+    if (unwind.header !== undefined)
+      list.push({
+        name: '.isoform.eh_frame_hdr',
+        ...data,
+        align: 4,
+        address: unwind.header,
+        bytes: unwind.bytes.subarray(split),
+      });
+  }
+  list.push({ name: '.isoform.map', ...data, address: mapAt, bytes: map });
+  return { list, end: mapAt + map.length };
+}
+
+/** The address map of an optimized image, or undefined if the image is not one. The sections' names play no part. */
+export function readNote(image: Image): Uint8Array | undefined {
+  const note = findNote(image);
+  return note?.bytes.subarray(note.mapOffset, note.mapOffset + note.mapSize);
+}
+
+/** The new code of an optimized image. */
+export function readOptimizedCode(image: Image): { readonly address: Addr; readonly bytes: Uint8Array } | undefined {
+  const note = findNote(image);
+  return (
+    note && {
+      address: note.address + note.codeOffset,
+      bytes: note.bytes.subarray(note.codeOffset, note.codeOffset + note.codeSize),
+    }
+  );
+}
+
+/** Where the parts of an optimized image are; undefined for any other image. Throws unsupported for a damaged or foreign note. */
+export function findNote(image: Image) {
+  for (const segment of image.segments) {
+    const { bytes, address } = segment;
+    if (!segment.flags.execute || bytes.length < NOTE_SIZE) continue;
+    const view = viewOf(bytes);
+    if (view.getUint32(0, true) !== NOTE_NAME.length || view.getUint32(4, true) !== NOTE_DESCRIPTION) continue;
+    if (!ascii(NOTE_NAME).every((byte, i) => bytes[12 + i] === byte)) continue;
+    if (view.getUint32(20, true) !== NOTE_VERSION)
+      throw unsupported(`${image.file}: was optimized by another version of isoform`);
+    const [mapOffset, mapSize, codeOffset, codeSize] = [24, 32, 40, 48].map((at) => getU64(view, at));
+    if (mapOffset + mapSize > bytes.length || codeOffset + codeSize > bytes.length)
+      throw unsupported(`${image.file}: its isoform note is damaged`);
+    return { address, bytes, mapOffset, mapSize, codeOffset, codeSize };
+  }
+  return undefined;
+}

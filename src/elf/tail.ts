@@ -1,0 +1,210 @@
+/**
+ * What loading never reads: symbols, strings, debugging sections, section headers. It moves behind the new segment. That keeps file
+ * offsets below addresses: qemu's loader takes the smallest `p_vaddr - p_offset` of all segments as the load address
+ * (linux-user/elfload.c), so a segment far down in a file with much debugging data would break AT_PHDR, through which static
+ * glibc finds TLS.
+ */
+import { alignUp } from '../base/bits.ts';
+import { internal, unsupported } from '../base/errors.ts';
+import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
+import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE, SHT, SYMBOL_SIZE } from './constants.ts';
+import { ascii, concat, getU64, setFields, setU64, viewOf } from './fields.ts';
+import type { Image, SectionHeader } from './image.ts';
+import { type Parts, type SegmentRequest, SHF } from './segment.ts';
+
+const PAGE = 4096;
+const STB_GLOBAL = 1;
+const STT_FUNC = 2;
+
+export interface Layout {
+  /** The file up to here stays as it is. */
+  readonly stay: FileOffset;
+  /** Indexes of sections that move behind the new segment, in file order. */
+  readonly moving: readonly number[];
+  /** p_vaddr - p_offset of the first segment. */
+  readonly difference: number;
+}
+
+/**
+ * What moves is all that lies behind the last loaded byte, if every byte of it belongs to a section that is not loaded or to the
+ * section headers, or is zero. Else (data appended to the executable) the whole file stays and only the symbols and headers
+ * are written anew behind the segment.
+ */
+export function layoutOf(image: Image): Layout {
+  const first = image.segments[0];
+  const loaded = [
+    { offset: 0, size: ELF_HEADER_SIZE },
+    { offset: image.programHeaderOffset, size: image.programHeaders.length * PROGRAM_HEADER_SIZE },
+    ...image.segments.map((s) => ({ offset: s.offset, size: s.bytes.length })),
+    ...image.sections.filter((s) => inFile(s) && (s.flags & SHF.ALLOC) !== 0),
+  ];
+  const end = loaded.reduce((most, part) => Math.max(most, part.offset + part.size), 0);
+  const moving = image.sections
+    .map((section, index) => ({ section, index }))
+    .filter(({ section }) => inFile(section) && section.offset >= end)
+    .sort((a, b) => a.section.offset - b.section.offset || a.index - b.index);
+  const known = moving.map(({ section }) => ({ from: section.offset, to: section.offset + section.size }));
+  const headersAt = getU64(viewOf(image.bytes), 40);
+  if (image.sections.length > 0)
+    known.push({ from: headersAt, to: headersAt + image.sections.length * SECTION_HEADER_SIZE });
+  known.sort((a, b) => a.from - b.from);
+  let at = end;
+  let foreign = false;
+  for (const { from, to } of [...known, { from: image.bytes.length, to: image.bytes.length }]) {
+    if (from > at && image.bytes.subarray(at, from).some((byte) => byte !== 0)) foreign = true;
+    at = Math.max(at, to);
+  }
+  const difference = first.address - first.offset;
+  // These get new entries, so they are written anew wherever they were.
+  const names = sectionNamesIndex(image);
+  const table = image.sections.findIndex(isSymbolTable);
+  const again = [names, ...(table < 0 ? [] : [table, image.sections[table].link])];
+  const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...again]);
+  return {
+    stay: foreign ? image.bytes.length : end,
+    moving: [...indexes].filter((index) => index > 0 && index < image.sections.length),
+    difference,
+  };
+}
+
+const isSymbolTable = (s: SectionHeader) => s.type === SHT.SYMTAB && s.entrySize === SYMBOL_SIZE;
+/** Does a section take bytes of the file? */
+export const inFile = (s: SectionHeader) => s.type !== SHT.NOBITS && s.type !== SHT.NULL && s.size > 0;
+const sectionNamesIndex = (image: Image): number => {
+  const view = viewOf(image.bytes);
+  const index = view.getUint16(62, true);
+  return index === 0xffff ? (image.sections[0]?.link ?? 0) : index;
+};
+
+interface AddedSection {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly align: number;
+  readonly address: Addr;
+  readonly offset: FileOffset;
+  readonly size: ByteCount;
+}
+
+export interface Tail {
+  /** Of the whole file. */
+  readonly size: ByteCount;
+  /** Where a byte of the original file is now. */
+  moved(offset: FileOffset): FileOffset;
+  write(out: Uint8Array): void;
+}
+
+/** What comes behind the segment: moved sections (symbols and names grown) and the section headers. */
+export function makeTail(
+  image: Image,
+  layout: Layout,
+  request: SegmentRequest,
+  parts: Parts,
+  segment: { readonly base: Addr; readonly offset: FileOffset; readonly end: FileOffset },
+): Tail {
+  if (image.sections.length === 0) return { size: segment.end as number, moved: (offset) => offset, write: () => {} };
+  const names = sectionNamesIndex(image);
+  const contents = new Map<number, Uint8Array>(
+    layout.moving.map((index) => [
+      index,
+      image.bytes.subarray(image.sections[index].offset).subarray(0, image.sections[index].size),
+    ]),
+  );
+  const addName = (table: number, name: string): number => {
+    const old = contents.get(table);
+    if (!old) throw internal(`string table ${table} does not move`);
+    contents.set(table, concat(old, ascii(`${name}\0`)));
+    return old.length;
+  };
+  const oldHeaders = getU64(viewOf(image.bytes), 40);
+  const headers: Uint8Array[] = image.sections.map((_, index) =>
+    image.bytes.slice(oldHeaders + index * SECTION_HEADER_SIZE, oldHeaders + (index + 1) * SECTION_HEADER_SIZE),
+  );
+  const link = request.unwind?.link;
+  const added: AddedSection[] = [
+    ...parts.list.map((part) => ({
+      ...part,
+      size: part.bytes.length,
+      offset: segment.offset + (part.address - segment.base),
+    })),
+  ];
+  const frame =
+    link &&
+    image.sections.findIndex(
+      (s) => (s.flags & SHF.ALLOC) !== 0 && s.address <= link.address && link.address < s.address + s.size,
+    );
+  if (link && frame !== undefined && frame >= 0) {
+    const section = image.sections[frame];
+    setU64(viewOf(headers[frame]), 32, link.address - section.address);
+    added.push({
+      name: '.isoform.eh_link',
+      type: SHT.PROGBITS,
+      flags: SHF.ALLOC,
+      align: 1,
+      address: link.address,
+      size: link.size,
+      offset: section.offset + (link.address - section.address),
+    });
+  }
+  if (image.sections.length + added.length >= 0xff00) throw unsupported(`${image.file}: has too many sections`);
+  for (const part of added) {
+    const header = new Uint8Array(SECTION_HEADER_SIZE);
+    const view = viewOf(header);
+    view.setUint32(0, addName(names, part.name), true);
+    view.setUint32(4, part.type, true);
+    setFields(view, 8, [part.flags, part.address, part.offset, part.size]);
+    setU64(view, 48, part.align);
+    headers.push(header);
+  }
+  const table = image.sections.findIndex(isSymbolTable);
+  if (table >= 0 && contents.has(table) && contents.has(image.sections[table].link)) {
+    const textIndex = image.sections.length + 1;
+    // Behind all others and global, so that neither the indexes of old symbols nor the count of local ones change.
+    const symbols = (request.symbols ?? []).map((symbol) => {
+      const entry = new Uint8Array(SYMBOL_SIZE);
+      const view = viewOf(entry);
+      view.setUint8(4, (STB_GLOBAL << 4) | STT_FUNC);
+      view.setUint16(6, textIndex, true);
+      setU64(view, 8, symbol.address);
+      setU64(view, 16, symbol.size);
+      return { name: symbol.name, entry, view };
+    });
+    const strings = contents.get(image.sections[table].link)!;
+    let at = strings.length;
+    for (const { name, view } of symbols) {
+      view.setUint32(0, at, true);
+      at += ascii(name).length + 1;
+    }
+    contents.set(image.sections[table].link, concat(strings, ascii(symbols.map((s) => `${s.name}\0`).join(''))));
+    contents.set(table, concat(contents.get(table)!, ...symbols.map((s) => s.entry)));
+  }
+  const places = new Map<number, FileOffset>();
+  let at = segment.end;
+  for (const index of layout.moving) {
+    at = alignUp(at, Math.max(1, Math.min(image.sections[index].align, PAGE)));
+    places.set(index, at);
+    const header = viewOf(headers[index]);
+    setU64(header, 24, at);
+    setU64(header, 32, contents.get(index)!.length);
+    at += contents.get(index)!.length;
+  }
+  const headersAt = alignUp(at, 8);
+  return {
+    size: headersAt + headers.length * SECTION_HEADER_SIZE,
+    moved(offset) {
+      for (const [index, place] of places) {
+        const section = image.sections[index];
+        if (offset >= section.offset && offset < section.offset + section.size)
+          return place + (offset - section.offset);
+      }
+      return offset;
+    },
+    write(out) {
+      for (const [index, place] of places) out.set(contents.get(index)!, place);
+      for (const [index, header] of headers.entries()) out.set(header, headersAt + index * SECTION_HEADER_SIZE);
+      const view = viewOf(out);
+      setU64(view, 40, headersAt);
+      view.setUint16(60, headers.length, true);
+    },
+  };
+}
