@@ -95,11 +95,11 @@ describe.each(others)('%s', (_, make) => {
     const SEED = 77;
     const r = random(SEED);
     const kinds = new Map<string, number>();
-    for (let program = 0; program < 6; program++) {
+    for (let program = 0; program < 3; program++) {
       const code = anyCode(r);
       const a = bare(makeBasic, code);
       const b = bare(make, code);
-      for (let slice = 0; slice < 250; slice++) {
+      for (let slice = 0; slice < 500; slice++) {
         const what = `seed ${SEED} program ${program} slice ${slice}`;
         const kind = compare(a, b, what, 1 + r.below(r.below(4) === 0 ? 1000 : 8));
         kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
