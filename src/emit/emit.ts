@@ -23,12 +23,14 @@ export interface EmitRequest {
   readonly profile: ImageProfile;
   readonly flow: Flow;
   readonly superblocks: readonly LoweredSuperblock[];
-  /** Original paths by head. */
-  readonly paths: ReadonlyMap<Addr, readonly Addr[]>;
+  /** A superblock's original path, by its head. */
+  readonly pathOf: (head: Addr) => readonly Addr[];
   /** Heads emitted in their identity form. */
   readonly identity: ReadonlySet<Addr>;
   /** Heads that original code may enter. */
   readonly entered: (head: Addr) => boolean;
+  /** A superblock for code that did not run, so that an exit to it need not jump far. */
+  readonly continueAt: (address: Addr) => LoweredSuperblock | undefined;
   /** A register dead at an address. */
   readonly deadAt: (address: Addr) => Reg | undefined;
   /** Assumptions that may be made. */
@@ -51,16 +53,16 @@ export interface Emitted {
 export function emit(request: EmitRequest): Emitted {
   const { image, profile, flow, allowed } = request;
   const address = nextSegmentAddress(image);
-  let superblocks = [...request.superblocks];
+  const { lines, aliases } = withoutEmptyLines(request.superblocks);
+  let superblocks = lines;
   const leftOut: Addr[] = [];
   let layout: Layout;
   for (;;) {
     try {
-      layout = layOut(place(superblocks), address);
+      layout = layOut(place(superblocks, aliases), address, aliases);
     } catch (error) {
       if (!(error instanceof OutOfReach)) throw error;
-      leftOut.push(error.head);
-      superblocks = superblocks.filter((lowered) => lowered.head !== error.head);
+      superblocks = bringNear(error, superblocks, request.continueAt, leftOut);
       continue;
     }
     // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass it.
@@ -73,19 +75,19 @@ export function emit(request: EmitRequest): Emitted {
   const assumed = new Set<AssumptionId>(request.assumed);
   const evidence = gatherEvidence(image, profile);
   const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
+  for (const [head, to] of aliases) {
+    const start = startOf.get(to);
+    if (start !== undefined) startOf.set(head, start);
+  }
   const kept = new Set<Addr>();
   for (const { lowered } of layout.superblocks) {
     for (const stub of lowered.stubs) if (stub.to !== undefined && !startOf.has(stub.to)) kept.add(stub.to);
     if (lowered.final.to !== undefined && !startOf.has(lowered.final.to)) kept.add(lowered.final.to);
   }
   const patches = makePatches(
-    layout.superblocks
-      .filter((placed) => request.entered(placed.lowered.head))
-      .map((placed) => ({
-        head: placed.lowered.head,
-        target: placed.start,
-        scratch: request.deadAt(placed.lowered.head),
-      })),
+    [...startOf]
+      .filter(([head]) => request.entered(head))
+      .map(([head, target]) => ({ head, target, scratch: request.deadAt(head) })),
     codeOf(image),
     evidence,
     kept,
@@ -108,7 +110,7 @@ export function emit(request: EmitRequest): Emitted {
       start: placed.start,
       end: placed.end,
       stubs: placed.stubs.filter((stub) => stub !== undefined).map((stub) => [stub.start, stub.end] as const),
-      path: request.paths.get(placed.lowered.head) ?? [],
+      path: request.pathOf(placed.lowered.head),
       count: Math.round(placed.lowered.count),
       identity: request.identity.has(placed.lowered.head),
     })),
@@ -138,6 +140,46 @@ export function emit(request: EmitRequest): Emitted {
     leftOut,
     unpatched: patches.left,
   };
+}
+
+/**
+ * Exits that can jump neither far nor near get the code they lead to copied: somewhere along it a register is written or a call made,
+ * and from there on there is a register to jump far with. Where that cannot be, the superblock is left out.
+ */
+function bringNear(
+  { exits }: OutOfReach,
+  superblocks: readonly LoweredSuperblock[],
+  continueAt: (address: Addr) => LoweredSuperblock | undefined,
+  leftOut: Addr[],
+): LoweredSuperblock[] {
+  const added = new Map<Addr, LoweredSuperblock>();
+  const out = new Set<Addr>();
+  for (const { head, to } of exits) {
+    if (added.has(to)) continue;
+    const next = continueAt(to);
+    if (next === undefined) out.add(head);
+    else added.set(to, next);
+  }
+  leftOut.push(...out);
+  return [...superblocks.filter((lowered) => !out.has(lowered.head)), ...added.values()];
+}
+
+/** A superblock whose line is empty only leads to another: its head becomes another name for that one's. */
+function withoutEmptyLines(superblocks: readonly LoweredSuperblock[]) {
+  const isEmpty = ({ line, final }: LoweredSuperblock) => line.length === 0 && final.kind === 'goto';
+  const byHead = new Map(superblocks.map((lowered) => [lowered.head, lowered]));
+  const aliases = new Map<Addr, Addr>();
+  for (const lowered of superblocks) {
+    const seen = new Set<Addr>();
+    let at: LoweredSuperblock | undefined = lowered;
+    while (at !== undefined && isEmpty(at) && !seen.has(at.head)) {
+      seen.add(at.head);
+      at = byHead.get(at.final.to!);
+    }
+    // What leads out of the superblocks, or round in an empty circle, stays as it is.
+    if (at !== undefined && !isEmpty(at) && at !== lowered) aliases.set(lowered.head, at.head);
+  }
+  return { lines: superblocks.filter((lowered) => !aliases.has(lowered.head)), aliases };
 }
 
 const alignEight = (address: Addr): Addr => Math.ceil(address / 8) * 8;

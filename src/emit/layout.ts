@@ -47,12 +47,12 @@ export interface Layout {
   readonly superblocks: readonly PlacedSuperblock[];
 }
 
-/** Thrown when an exit has no register to jump far with: the superblock must be left out. */
+/** Thrown when exits lead beyond a jump's reach and no register is free there to jump with. */
 export class OutOfReach extends Error {
-  readonly head: Addr;
-  constructor(head: Addr) {
-    super(`an exit of superblock 0x${head.toString(16)} reaches no further than a jump`);
-    this.head = head;
+  readonly exits: readonly { readonly head: Addr; readonly to: Addr }[];
+  constructor(exits: readonly { readonly head: Addr; readonly to: Addr }[]) {
+    super(`${exits.length} exits reach no further than a jump`);
+    this.exits = exits;
   }
 }
 
@@ -86,9 +86,10 @@ interface StubState {
 
 /**
  * @param at where the first byte will be
+ * @param aliases heads that only lead to another: transfers to them lead there
  * @throws OutOfReach
  */
-export function layOut(groups: readonly Group[], at: Addr): Layout {
+export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<Addr, Addr> = new Map()): Layout {
   const order = groups.flat();
   const atoms: Atom[] = [];
   const startAtom = new Map<Addr, number>();
@@ -100,7 +101,9 @@ export function layOut(groups: readonly Group[], at: Addr): Layout {
   const highs = new Map<string, number>();
   const pendingPlaces: { atom: Atom; to: Addr }[] = [];
   const push = (atom: Atom): number => atoms.push(atom) - 1;
-  const leadTo = (atom: Atom, to: Addr) => {
+  const resolve = (to: Addr): Addr => aliases.get(to) ?? to;
+  const leadTo = (atom: Atom, target: Addr) => {
+    const to = resolve(target);
     if (heads.has(to)) pendingPlaces.push({ atom, to });
     else atom.place = { fixed: to };
     push(atom);
@@ -124,8 +127,8 @@ export function layOut(groups: readonly Group[], at: Addr): Layout {
           owner,
           far: { stub: state, owner },
         };
-        if (item.kind === 'branch' && stub.items.length === 0 && stub.to !== undefined && heads.has(stub.to))
-          pendingPlaces.push({ atom, to: stub.to });
+        if (item.kind === 'branch' && stub.items.length === 0 && stub.to !== undefined && heads.has(resolve(stub.to)))
+          pendingPlaces.push({ atom, to: resolve(stub.to) });
         else {
           state.needed = true;
           stubPlaces.push({ atom, stub: state });
@@ -167,24 +170,21 @@ export function layOut(groups: readonly Group[], at: Addr): Layout {
       startAtom.set(lowered.head, start);
       const next = group[inGroup + 1]?.head;
       const { final } = lowered;
+      const goesTo = final.to === undefined ? undefined : resolve(final.to);
       const last = lowered.line.at(-1);
       const flip =
-        final.kind === 'goto' &&
-        final.flippable &&
-        final.to !== next &&
-        last?.kind === 'branch' &&
-        heads.has(final.to!);
+        final.kind === 'goto' && final.flippable && goesTo !== next && last?.kind === 'branch' && heads.has(goesTo!);
       for (const item of flip ? lowered.line.slice(0, -1) : lowered.line) pushItem(item, owner, lowered);
       if (flip) {
         // The hot way on becomes the branch; the exit falls through into what was its stub.
         const stub = lowered.stubs[last.stub]!;
         const atom: Atom = { kind: 'branch', size: 2, insn: invertBranch(last.insn), pc: last.pc, owner };
-        pendingPlaces.push({ atom, to: final.to! });
+        pendingPlaces.push({ atom, to: goesTo! });
         push(atom);
         for (const item of stub.items) pushItem(item, owner, lowered);
-        if (stub.to !== undefined && stub.to !== next)
+        if (stub.to !== undefined && resolve(stub.to) !== next)
           leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
-      } else if (final.kind !== 'indirect' && final.to !== undefined && final.to !== next)
+      } else if (final.kind !== 'indirect' && final.to !== undefined && goesTo !== next)
         leadTo({ kind: 'jump', size: 2, scratch: final.scratch, owner }, final.to);
       owners.push({ start, end: push({ kind: 'mark', size: 0, owner }), stubs: stubStates[owner]! });
     });
@@ -220,6 +220,7 @@ export function layOut(groups: readonly Group[], at: Addr): Layout {
   let end = assign();
   for (;;) {
     let changed = false;
+    const stranded: { head: Addr; to: Addr }[] = [];
     atoms.forEach((atom, number) => {
       if (inStub.get(number)?.needed === false) return;
       const need = sizeNeeded(atom, addresses[number]!, placeOf);
@@ -227,12 +228,13 @@ export function layOut(groups: readonly Group[], at: Addr): Layout {
         atom.far!.stub.needed = true;
         atom.place = { atom: atom.far!.stub.first };
         changed = true;
-      } else if (need === 'none') throw new OutOfReach(order[atom.owner]!.head);
+      } else if (need === 'none') stranded.push({ head: order[atom.owner]!.head, to: placeOf(atom.place!) });
       else if (need > atom.size) {
         atom.size = need;
         changed = true;
       }
     });
+    if (stranded.length > 0) throw new OutOfReach(stranded);
     if (!changed) break;
     end = assign();
   }

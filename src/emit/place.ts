@@ -11,18 +11,24 @@ import type { Group } from './layout.ts';
 const GROUP_BYTES = 2200;
 const GROUP_BYTES_MOST = 3000;
 
-export function place(superblocks: readonly LoweredSuperblock[]): Group[] {
+/** @param aliases heads that only lead to another */
+export function place(
+  superblocks: readonly LoweredSuperblock[],
+  aliases: ReadonlyMap<Addr, Addr> = new Map(),
+): Group[] {
   const byHead = new Map(superblocks.map((lowered) => [lowered.head, lowered]));
+  const resolve = (head: Addr): Addr => aliases.get(head) ?? head;
   const links: { from: Addr; to: Addr; weight: number }[] = [];
   for (const lowered of superblocks) {
     const { final } = lowered;
-    if (final.to !== undefined && byHead.has(final.to))
-      links.push({ from: lowered.head, to: final.to, weight: final.kind === 'call' ? final.count * 1e6 : final.count });
+    const to = final.to === undefined ? undefined : resolve(final.to);
+    if (to !== undefined && byHead.has(to))
+      links.push({ from: lowered.head, to, weight: final.kind === 'call' ? final.count * 1e6 : final.count });
     const last = lowered.line.at(-1);
-    if (final.flippable && last?.kind === 'branch' && final.to !== undefined && byHead.has(final.to)) {
+    if (final.flippable && last?.kind === 'branch' && to !== undefined && byHead.has(to)) {
       const stub = lowered.stubs[last.stub]!;
-      if (stub.to !== undefined && byHead.has(stub.to))
-        links.push({ from: lowered.head, to: stub.to, weight: stub.count });
+      const exit = stub.to === undefined ? undefined : resolve(stub.to);
+      if (exit !== undefined && byHead.has(exit)) links.push({ from: lowered.head, to: exit, weight: stub.count });
     }
   }
   links.sort((a, b) => b.weight - a.weight || a.from - b.from || a.to - b.to);

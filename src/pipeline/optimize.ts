@@ -15,12 +15,12 @@ import { deadRegister } from '../lower/moves.ts';
 import { blocksOf } from '../profile/blocks.ts';
 import { codeOf } from '../profile/code.ts';
 import type { ImageProfile } from '../profile/profile.ts';
-import { buildSuperblock, everythingLive } from '../superblock/build.ts';
+import { type BuildContext, buildSuperblock, everythingLive } from '../superblock/build.ts';
 import { checkSuperblock } from '../superblock/check.ts';
 import { type Flow, makeFlow } from '../superblock/flow.ts';
 import { ALL_REGS, type RegSet, type Superblock } from '../superblock/form.ts';
 import { type Pass, runPasses, weightOf } from '../superblock/pass.ts';
-import { DEFAULT_SELECT, type SelectOptions, selectTraces } from '../superblock/select.ts';
+import { DEFAULT_SELECT, type SelectOptions, selectTraces, traceUnrun } from '../superblock/select.ts';
 
 export interface OptimizeOptions {
   /** Comma-separated passes; default all. */
@@ -56,6 +56,7 @@ export interface Prepared {
   readonly flow: Flow;
   readonly superblocks: readonly Superblock[];
   readonly liveAt: (address: Addr) => RegSet;
+  readonly context: BuildContext;
 }
 
 /** Flow, traces and superblocks of a profile. */
@@ -73,7 +74,7 @@ export function prepare(
     buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context),
   );
   for (const superblock of superblocks) checkSuperblock(superblock, 'trace selection');
-  return { flow, superblocks, liveAt };
+  return { flow, superblocks, liveAt, context };
 }
 
 function abiLiveness(image: Image, profile: ImageProfile): (address: Addr) => RegSet {
@@ -94,36 +95,35 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
   const passes = choosePasses(options.passes);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
-  const { flow, superblocks, liveAt } = prepare(image, profile, allowed, options.select);
+  const { flow, superblocks, liveAt, context } = prepare(image, profile, allowed, options.select);
 
   const totals = new Map(passes.map((pass) => [pass, { superblocks: 0, saved: 0 }]));
+  const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
   const identity = new Set<Addr>();
   const final: Superblock[] = [];
-  const lowered: LoweredSuperblock[] = [];
-  for (const superblock of superblocks) {
-    const plain = () =>
-      runPasses(
-        superblock,
-        passes.filter((pass) => IDENTITY_PASSES.includes(pass)),
-        { fuel },
-      );
-    let chosen = runPasses(superblock, passes, { fuel }, (pass, before, after) => {
+  const plainly = (superblock: Superblock): LoweredSuperblock | undefined => {
+    const plain = runPasses(superblock, identityPasses, { fuel });
+    const low = lowerSuperblock(plain);
+    if (low !== undefined) {
+      identity.add(superblock.head);
+      final.push(plain);
+    }
+    return low;
+  };
+  const form = (superblock: Superblock): LoweredSuperblock | undefined => {
+    const formed = runPasses(superblock, passes, { fuel }, (pass, before, after) => {
       options.observe?.(pass, before, after);
       if (before === after) return;
       const total = totals.get(pass)!;
       total.superblocks++;
       total.saved += weightOf(before) - weightOf(after);
     });
-    let low = lowerSuperblock(chosen);
-    if (low === undefined) {
-      chosen = plain();
-      low = lowerSuperblock(chosen);
-      identity.add(superblock.head);
-    }
-    if (low === undefined) continue;
-    final.push(chosen);
-    lowered.push(low);
-  }
+    const low = lowerSuperblock(formed);
+    if (low === undefined) return plainly(superblock);
+    final.push(formed);
+    return low;
+  };
+  const lowered = superblocks.map(form).filter((low) => low !== undefined);
 
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
   if (superblocks.some((superblock) => superblock.ops.some((op) => op.known !== undefined))) assumed.add('A3');
@@ -132,9 +132,13 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
     profile,
     flow,
     superblocks: lowered,
-    paths: new Map(final.map((superblock) => [superblock.head, superblock.path])),
+    pathOf: (head) => final.find((superblock) => superblock.head === head)?.path ?? [],
     identity,
     entered: outsideEntries(flow, final),
+    continueAt: (address) => {
+      const trace = traceUnrun(codeOf(image), address);
+      return trace === undefined ? undefined : plainly(buildSuperblock(trace, flow, 0, context));
+    },
     deadAt: (address): Reg | undefined => deadRegister(liveAt(address), new Set()),
     allowed,
     assumed,

@@ -91,7 +91,8 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     snapshot: snapshot(live),
     live,
     sunk: [],
-    count: times,
+    // As text has it.
+    count: Math.round(times * 100) / 100,
   });
   const makeOp = (insn: Insn, pc: Addr, extra: Partial<Op> = {}): Op => {
     const roles = insn.row.operands;

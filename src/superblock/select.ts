@@ -4,7 +4,9 @@
  * closure: every exit target with enough flow gets a trace of its own, so that nothing hot falls back into the original code.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
-import type { Flow, FlowBlock } from './flow.ts';
+import { facts } from '../domain/record.ts';
+import type { Insn } from '../isa/row.ts';
+import type { Flow, FlowBlock, InsnSource } from './flow.ts';
 
 /** How a trace goes on behind a block. */
 export type Follow =
@@ -185,6 +187,49 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
     end = { kind: 'call' };
   }
   return { head, steps, end };
+}
+
+/** The straight code at an address that did not run, up to its first transfer, as a trace of one block. */
+export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
+  const insns: { pc: Addr; insn: Insn }[] = [];
+  for (let pc = head; ; ) {
+    const insn = code.insnAt(pc);
+    if (insn === undefined) return undefined;
+    const fact = facts(insn);
+    const stays =
+      fact.control === 'syscall' ||
+      fact.control === 'trap' ||
+      (fact.ordered && (fact.load === undefined) !== (fact.store === undefined));
+    const links = insn.rd !== 0;
+    if (!stays) insns.push({ pc, insn });
+    if (insns.length === 0) return undefined;
+    const next = pc + insn.size;
+    const made = (end: Trace['end']): Trace => ({
+      head,
+      steps: [
+        {
+          block: {
+            start: head,
+            end: stays ? pc : next,
+            count: 0,
+            insns,
+            control: stays ? 'none' : fact.control,
+            links,
+            out: [],
+            into: [],
+            reserved: false,
+          },
+          follow: undefined,
+        },
+      ],
+      end,
+    });
+    if (stays) return made({ kind: 'goto', target: pc });
+    if (fact.control === 'branch') return made({ kind: 'goto', target: next });
+    if (fact.control === 'jump') return made(links ? { kind: 'call' } : { kind: 'goto', target: pc + insn.imm });
+    if (fact.control === 'indirect') return made({ kind: links ? 'call' : 'indirect' });
+    pc = next;
+  }
 }
 
 /** A tail worth copying behind a join: short, straight, and ending in an indirect jump or return. */

@@ -9,15 +9,15 @@
  *     goto 0x1010 x90 live a0,sp {a0=%0}
  *
  * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`) or an address in the image (`code:0x1000`). The
- * register behind `%0:` is the result's home. `@` gives the original address and, `/2`, that the original was compressed. Lines
- * with `|` are ops sunk into the exit above.
+ * register behind `%0:` is the result's home. `@` gives the original address and, `/2`, that the original was compressed; `via a5`
+ * behind it is the register that an indirect jump reads. Lines with `|` are ops sunk into the exit above.
  */
 import { badText } from '../base/errors.ts';
 import { type Addr, hex, type Reg, regByName, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { makeInsn } from '../isa/encode.ts';
 import type { Operand } from '../isa/row.ts';
-import { rowNamed } from '../isa/table.ts';
+import { ROWS } from '../isa/table.ts';
 import {
   ALL_REGS,
   type Exit,
@@ -68,7 +68,9 @@ function opText(op: Op): string {
   const home = facts(op.insn).writes;
   const operands = op.insn.row.operands.filter((role) => !HIDDEN.has(role)).map((role) => operandText(op, role));
   const left = home === undefined ? `%${op.id}` : `%${op.id}:${regName(home)}`;
-  return `${left} = ${`${op.insn.row.name} ${operands.join(', ')}`.trim()} @${hex(op.pc)}${op.insn.size === 2 ? '/2' : ''}`;
+  const via = facts(op.insn).control === 'indirect' ? ` via ${regName(op.insn.rs1)}` : '';
+  const size = op.insn.size === 2 ? '/2' : '';
+  return `${left} = ${`${op.insn.row.name} ${operands.join(', ')}`.trim()} @${hex(op.pc)}${size}${via}`;
 }
 
 const liveText = (live: RegSet): string => {
@@ -113,22 +115,34 @@ export function superblockText(superblock: Superblock): string {
 }
 
 function parseValue(text: string, line: number): Value {
-  if (text.startsWith('%')) return { kind: 'op', id: Number(text.slice(1)) };
-  if (text.startsWith('code:')) return { kind: 'code', address: Number(text.slice(5)) };
+  if (/^%\d+$/.test(text)) return { kind: 'op', id: Number(text.slice(1)) };
+  if (text.startsWith('code:')) return { kind: 'code', address: addressOf(text.slice(5), line) };
   const reg = regByName(text);
   if (reg !== undefined) return headValue(reg);
   if (/^-?\d+$/.test(text)) return { kind: 'const', value: BigInt.asUintN(64, BigInt(text)) };
   throw badText(`'${text}' is no operand`, line);
 }
 
-const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?/;
+const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?/;
 
-function parseOp(text: string, line: number): { op: Op; rest: string } {
+function numberOf(text: string, line: number): number {
+  if (!/^-?\d+$/.test(text)) throw badText(`'${text}' is no number`, line);
+  return Number(text);
+}
+function addressOf(text: string, line: number): Addr {
+  if (!/^0x[0-9a-f]+$/.test(text)) throw badText(`'${text}' is no address`, line);
+  return Number(text);
+}
+const regOf = (name: string, line: number): Reg => regByName(name) ?? fail(name, line);
+
+/** @param homes of the results so far, by id; gets this op's */
+function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op; rest: string } {
   const match = OP.exec(text);
   if (match === null) throw badText(`'${text}' is no op`, line);
-  const [whole, id, home, name, list, pc, half] = match;
-  const row = rowNamed(name!);
-  const fields = { rd: home === undefined ? 0 : (regByName(home) ?? 0), imm: 0, rm: 0, csr: 0, size: half ? 2 : 4 };
+  const [whole, id, home, name, list, pc, half, via] = match;
+  const row = ROWS.find((other) => other.name === name);
+  if (row === undefined) throw badText(`'${name}' is no instruction`, line);
+  const fields = { rd: home === undefined ? 0 : regOf(home, line), imm: 0, rm: 0, csr: 0, size: half ? 2 : 4 };
   const values: { rs1?: Value; rs2?: Value; rs3?: Value } = {};
   const roles = row.operands.filter((role) => !HIDDEN.has(role));
   const texts = list === undefined || list === '' ? [] : list.split(', ');
@@ -141,21 +155,23 @@ function parseOp(text: string, line: number): { op: Op; rest: string } {
     else if (role === 'mem' || role === 'base') {
       const memory = /^(-?\d*)\((.+)\)$/.exec(operand);
       if (memory === null) throw badText(`'${operand}' is no address`, line);
-      fields.imm = Number(memory[1] || '0');
+      fields.imm = numberOf(memory[1] || '0', line);
       values.rs1 = parseValue(memory[2]!, line);
-    } else if (role === 'csr') fields.csr = Number(operand.slice(3));
-    else if (role === 'rm') fields.rm = Number(operand.slice(2));
-    else if (role === 'aqrl') fields.rm = Number(operand.slice(4));
-    else fields.imm = Number(operand.replace(/^\.\+?/, ''));
+    } else if (role === 'csr') fields.csr = numberOf(operand.slice(3), line);
+    else if (role === 'rm') fields.rm = numberOf(operand.slice(2), line);
+    else if (role === 'aqrl') fields.rm = numberOf(operand.slice(4), line);
+    else fields.imm = numberOf(operand.replace(/^\.\+?/, ''), line);
   });
-  const registerOf = (value: Value | undefined): Reg => (value?.kind === 'head' ? value.reg : 0);
+  const registerOf = (value: Value | undefined): Reg =>
+    value?.kind === 'head' ? value.reg : value?.kind === 'op' ? (homes.get(value.id) ?? 0) : 0;
   const insn = makeInsn(row, {
     ...fields,
     size: fields.size as 2 | 4,
-    rs1: registerOf(values.rs1),
+    rs1: via === undefined ? registerOf(values.rs1) : regOf(via, line),
     rs2: registerOf(values.rs2),
     rs3: registerOf(values.rs3),
   });
+  if (home !== undefined) homes.set(Number(id), fields.rd);
   return { op: { id: Number(id), insn, pc: Number(pc), ...values }, rest: text.slice(whole!.length) };
 }
 
@@ -166,12 +182,11 @@ function parseExit(text: string, line: number): Exit {
   if (match === null) throw badText(`'${text}' is no exit`, line);
   let live: RegSet = 0n;
   if (match[3] === 'all') live = ALL_REGS;
-  else if (match[3] !== 'none')
-    for (const name of match[3]!.split(',')) live |= 1n << BigInt(regByName(name) ?? fail(name, line));
+  else if (match[3] !== 'none') for (const name of match[3]!.split(',')) live |= 1n << BigInt(regOf(name, line));
   const snapshot = new Map<Reg, Value>();
   for (const entry of match[4]!.split(' ').filter((part) => part !== '')) {
     const [name, value] = entry.split('=');
-    snapshot.set(regByName(name!) ?? fail(name!, line), parseValue(value ?? '', line));
+    snapshot.set(regOf(name!, line), parseValue(value ?? '', line));
   }
   const target = match[1] === 'computed' ? undefined : Number(match[1]);
   return { target, snapshot, live, sunk: [], count: Number(match[2]) };
@@ -187,15 +202,20 @@ export function parseSuperblock(text: string): Superblock {
   let head: { head: Addr; count: number } | undefined;
   let path: Addr[] = [];
   const ops: Op[] = [];
+  const homes = new Map<number, Reg>();
   let final: Final | undefined;
   lines.forEach((line, index) => {
     const number = index + 1;
     if (line === '' || line.startsWith('#')) return;
     const first = /^superblock (0x[0-9a-f]+) x([\d.]+)$/.exec(line);
     if (first !== null) head = { head: Number(first[1]), count: Number(first[2]) };
-    else if (line.startsWith('path ')) path = line.slice(5).split(' ').map(Number);
+    else if (line.startsWith('path '))
+      path = line
+        .slice(5)
+        .split(' ')
+        .map((part) => addressOf(part, number));
     else if (line.startsWith('| ')) {
-      const sunk = parseOp(line.slice(2), number).op;
+      const sunk = parseOp(line.slice(2), number, homes).op;
       if (final !== undefined) final = { ...final, exit: { ...final.exit, sunk: [...final.exit.sunk, sunk] } };
       else {
         const owner = ops.at(-1);
@@ -203,7 +223,7 @@ export function parseSuperblock(text: string): Superblock {
         ops[ops.length - 1] = { ...owner, exit: { ...owner.exit, sunk: [...owner.exit.sunk, sunk] } };
       }
     } else if (line.startsWith('%')) {
-      const { op, rest } = parseOp(line, number);
+      const { op, rest } = parseOp(line, number, homes);
       const leaves = / leaves (taken|untaken)/.exec(rest)?.[1] as 'taken' | 'untaken' | undefined;
       const expect = / expect (0x[0-9a-f]+)/.exec(rest)?.[1];
       const known = / known (\S+)/.exec(rest)?.[1];
@@ -220,12 +240,12 @@ export function parseSuperblock(text: string): Superblock {
       final = {
         kind: match[1] as Final['kind'],
         link: match[2] === undefined ? undefined : Number(match[2]),
-        op: match[3] === undefined ? undefined : parseOp(match[3], number).op,
+        op: match[3] === undefined ? undefined : parseOp(match[3], number, homes).op,
         exit: parseExit(line, number),
       };
     }
   });
-  if (head === undefined) throw badText('no line says which superblock this is');
-  if (final === undefined) throw badText('the superblock has no final exit');
+  if (head === undefined) throw badText('no line says which superblock this is', lines.length);
+  if (final === undefined) throw badText('the superblock has no final exit', lines.length);
   return { ...head, path, ops, final };
 }

@@ -168,10 +168,10 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
 const SP_COLUMN = 2;
 
 /**
- * What a CIE of ours begins every row with: CFA = sp + 0, as compilers have it. Rows then are told in the same instructions as theirs, so
+ * What a CIE of ours begins every row with: CFA = sp + 0, as GNU as has it. Rows then are told in the same instructions as theirs, so
  * that an unwinder goes the ways it went in the profiled run.
  */
-export const initialInstructions = (): Uint8Array => new Uint8Array([OP.DEF_CFA, SP_COLUMN, 0]);
+export const initialInstructions = (): Uint8Array => new Uint8Array([OP.DEF_CFA_REGISTER, SP_COLUMN]);
 
 /** The row as call frame instructions, behind `initialInstructions` and with this data alignment. */
 export function encodeRow(row: Row, dataAlign: number): Uint8Array {

@@ -198,7 +198,7 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
 const codeBytes = (image: Image, code: { readonly start: Addr; readonly end: Addr }) =>
   code.end === code.start ? new Uint8Array(0) : new Cursor(image, code.start).take(code.end - code.start);
 
-/** Version 1, pointers RELATIVE. @returns the record's address */
+/** Version 3, as GNU as writes for RISC-V, pointers RELATIVE. @returns the record's address */
 function writeCie(
   out: Writer,
   cie: Pick<Cie, 'codeAlign' | 'dataAlign' | 'returnColumn' | 'personality' | 'signalFrame'> & {
@@ -207,12 +207,11 @@ function writeCie(
   },
 ): Addr {
   const { personality, withLsda, signalFrame } = cie;
-  if (cie.returnColumn > 255) throw new Malformed('the return column is too large');
   const at = out.address;
   const letters = `z${personality ? 'P' : ''}${withLsda ? 'L' : ''}R${signalFrame ? 'S' : ''}\0`;
-  out.u32(0).u32(0).put(1);
+  out.u32(0).u32(0).put(3);
   out.append([...letters].map((letter) => letter.charCodeAt(0)));
-  out.uleb(cie.codeAlign).sleb(cie.dataAlign).put(cie.returnColumn);
+  out.uleb(cie.codeAlign).sleb(cie.dataAlign).uleb(cie.returnColumn);
   out.uleb((personality ? 5 : 0) + (withLsda ? 1 : 0) + 1);
   if (personality) out.put(RELATIVE | (personality.indirect ? PE.INDIRECT : 0)).relative(personality.address);
   if (withLsda) out.put(RELATIVE);
