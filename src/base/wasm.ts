@@ -119,6 +119,7 @@ export type OpName = keyof typeof OP;
 export const ACCESS = {
   'i32.load': 0x28,
   'i64.load': 0x29,
+  'f64.load': 0x2b,
   'i32.load8_u': 0x2d,
   'i32.load16_u': 0x2f,
   'i64.load8_s': 0x30,
@@ -129,6 +130,7 @@ export const ACCESS = {
   'i64.load32_u': 0x35,
   'i32.store': 0x36,
   'i64.store': 0x37,
+  'f64.store': 0x39,
   'i64.store8': 0x3c,
   'i64.store16': 0x3d,
   'i64.store32': 0x3e,
@@ -262,6 +264,12 @@ export class Code {
   }
   call(func: number): this {
     return this.#indexed(0x10, func);
+  }
+  /** A call through table 0. */
+  callIndirect(type: number): this {
+    this.#indexed(0x11, type);
+    this.#bytes.push(0);
+    return this;
   }
   /** Leaves this function by a call through table 0 (tail-call proposal). */
   returnCallIndirect(type: number): this {

@@ -8,7 +8,6 @@ import { decodeAt } from '../isa/decode.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { HART, slotOf } from '../machine/hart.ts';
 import { type Memory, PAGE, PERMISSION } from '../machine/memory.ts';
-import type { Transfer } from './engine.ts';
 import { JumpTable } from './jumps.ts';
 import { RECORD, Records, ROUTINE } from './records.ts';
 import { Routines } from './routines.ts';
@@ -26,6 +25,8 @@ export class Predecoder {
   readonly #memory: Memory;
   /** What has been taken out of records. */
   readonly #counts = new TransferCounts();
+  /** Called with a range before its records are cleared. */
+  onClear: ((from: Addr, to: Addr) => void) | undefined;
   /** First addresses of pages that records have been written in. */
   readonly #pages = new Set<Addr>();
 
@@ -123,7 +124,8 @@ export class Predecoder {
   /** Forgets the instructions that lie in a range, and those that flow into it. */
   invalidate(address: Addr, length: ByteCount): void {
     const end = address + length;
-    const first = this.#reaching(address);
+    const first = this.reaching(address);
+    this.onClear?.(first, end);
     for (const [from, to] of this.records.ranges(first, end))
       for (let page = alignDown(from, PAGE); page < to; page += PAGE)
         if (this.#pages.has(page)) this.#clear(Math.max(page, from), Math.min(page + PAGE, to));
@@ -136,7 +138,7 @@ export class Predecoder {
   }
 
   /** The lowest address of an instruction that flows or reaches into what begins at `address`. */
-  #reaching(address: Addr): Addr {
+  reaching(address: Addr): Addr {
     const { records, routines } = this;
     let first = address;
     for (let at = alignUp(address, 2) - 2; at >= first - LONGEST && at >= 0; at -= 2) {
@@ -192,7 +194,8 @@ export class Predecoder {
     this.#counts.add(from, to, count);
   }
 
-  transfers(): Transfer[] {
+  /** Everything counted in records and tables so far. */
+  counts(): TransferCounts {
     const all = this.#counts.copy();
     this.jumps.collect(all);
     for (const page of this.#pages)
@@ -201,6 +204,6 @@ export class Predecoder {
         if (start === undefined) continue;
         for (let record = start, at = from; at < to; at += 2, record += RECORD.SIZE) this.#collect(record, at, all);
       }
-    return all.list();
+    return all;
   }
 }

@@ -12,9 +12,13 @@ import { Predecoder } from './predecode.ts';
 import { RECORD, ROUTINE } from './records.ts';
 import { EXIT, type Layout } from './routine.ts';
 import type { Routines } from './routines.ts';
+import type { TransferCounts } from './transfers.ts';
 
-/** Generated code for one hart: runs from a record whose run has been charged. @returns an EXIT; see EXIT_RECORD, EXIT_BUDGET. */
-export type RunCode = (record: number, budget: number) => number;
+/**
+ * Generated code for one hart: runs from a record whose run has been charged. With `interpret` 1, the instruction at the record is
+ * interpreted even if translated code begins there. @returns an EXIT; see EXIT_RECORD, EXIT_BUDGET.
+ */
+export type RunCode = (record: number, budget: number, interpret: number) => number;
 
 /** Fields of the hart's block that generated code fills in when it leaves: i32 each, in the slots engines have for themselves. */
 export const EXIT_RECORD = HART.STOP_KIND;
@@ -25,6 +29,16 @@ export interface Imports {
   readonly memory: WebAssembly.Memory;
   readonly float: (op: number, rounding: number, a: bigint, b: bigint, c: bigint) => bigint;
   readonly counter: (csr: number, record: number, budget: number) => bigint;
+}
+
+/** What an engine puts on top of interpreted records. */
+export interface Upper {
+  /** There are instructions at a record that the host has been asked for. */
+  decoded(pc: Addr, record: number): void;
+  /** An instruction with COUNTED over it has been reached as often as was asked for. */
+  hot(pc: Addr, record: number): void;
+  /** Adds counts of its own. */
+  collect(counts: TransferCounts): void;
 }
 /** Addresses that generated code is made for. */
 export type Places = Omit<Layout, 'float' | 'counter'>;
@@ -59,12 +73,14 @@ export class RecordEngine implements Engine {
   readonly #generate: Generate;
   readonly #code: Predecoder;
   readonly #cores = new Map<number, Core>();
+  readonly #upper: Upper | undefined;
 
-  constructor(name: string, memory: Memory, generate: Generate) {
+  constructor(name: string, memory: Memory, generate: Generate, makeUpper?: (code: Predecoder) => Upper) {
     this.name = name;
     this.#memory = memory;
     this.#generate = generate;
     this.#code = new Predecoder(memory);
+    this.#upper = makeUpper?.(this.#code);
   }
 
   run(hart: Hart, budget: InsnCount): { stop: Stop; retired: InsnCount } {
@@ -98,13 +114,14 @@ export class RecordEngine implements Engine {
       const resolved = this.#code.resolve(pc, entry);
       if (resolved === 'fetch') return stopAt(fetchFault(BigInt(pc)), pc);
       if (resolved === 'illegal') return stopAt({ kind: 'illegal' }, pc);
+      this.#upper?.decoded(pc, resolved);
 
       core.before = budget - remaining;
       core.given = Math.min(remaining, SLICE);
       const exit = this.#stay(core, resolved, core.given);
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
-      const retires = exit === EXIT.ECALL || exit === EXIT.JUMP || exit === EXIT.FENCE_I;
+      const retires = exit === EXIT.ECALL || exit === EXIT.JUMP || exit === EXIT.FAR || exit === EXIT.FENCE_I;
       // An instruction that has not retired gets its charge back, and so do those behind it in its run.
       const kept = retires ? left : left + records.word(at, RECORD.RUN);
       remaining -= core.given - kept;
@@ -115,6 +132,9 @@ export class RecordEngine implements Engine {
         case EXIT.BUDGET:
         case EXIT.STOP:
         case EXIT.DECODE:
+          break;
+        case EXIT.HOT:
+          this.#upper?.hot(pc, at);
           break;
         case EXIT.LOAD:
           return stopAt({ kind: 'fault', access: 'load', address: address() }, pc);
@@ -138,12 +158,12 @@ export class RecordEngine implements Engine {
           const target = address();
           const goal = target < BigInt(this.#memory.size) ? records.find(Number(target)) : undefined;
           if (goal === undefined) {
-            this.#code.count(pc, Number(target), 1);
+            if (exit === EXIT.JUMP) this.#code.count(pc, Number(target), 1);
             return stopAt(remaining === 0 ? { kind: 'budget' } : fetchFault(target), target);
           }
           pc = Number(target);
           found = goal;
-          this.#code.jumps.insert(at, pc);
+          if (exit === EXIT.JUMP) this.#code.jumps.insert(at, pc);
         }
       }
     }
@@ -157,14 +177,14 @@ export class RecordEngine implements Engine {
       core.routines = routines.end;
     }
     const run = records.word(record, RECORD.RUN);
-    if (run <= allowed) return core.run(record, allowed - run);
+    if (run <= allowed) return core.run(record, allowed - run, 0);
     // The budget ends within this run: plant a stop there. Nothing can leave the run before.
     let at = record;
     for (let i = 0; i < allowed; i++) at += (routines.size(records.routine(at)) / 2) * RECORD.SIZE;
-    const planted = records.routine(at);
+    const there = records.raw(at);
     records.setRoutine(at, ROUTINE.STOP);
-    const exit = core.run(record, allowed - run);
-    records.setRoutine(at, planted);
+    const exit = core.run(record, allowed - run, 1);
+    records.setRoutine(at, there);
     return exit;
   }
 
@@ -213,7 +233,9 @@ export class RecordEngine implements Engine {
   }
 
   transfers(): Transfer[] {
-    return this.#code.transfers();
+    const counts = this.#code.counts();
+    this.#upper?.collect(counts);
+    return counts.list();
   }
 
   invalidate(address: Addr, length: ByteCount): void {

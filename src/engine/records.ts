@@ -52,7 +52,11 @@ export const ROUTINE = {
   FORWARD: 3,
   /** Code ended here when it was decoded (no permission to execute): ask the host again. */
   PROBE: 4,
-  FIRST: 5,
+  /** Planted over an instruction where translated code may begin: counts down to asking for it. See `Records.plant`. */
+  COUNTED: 5,
+  /** Planted over an instruction where translated code begins. */
+  REGION: 6,
+  FIRST: 7,
 } as const;
 
 interface Region {
@@ -74,6 +78,8 @@ export class Records {
   readonly #stubOf = new Map<Addr, number>();
   /** One i32 a guest page: record = pc * 16 + delta; 0: no records. Offset in the linear memory. */
   readonly deltasAt: number;
+  /** Offset of the table of plants, if there is one. */
+  plantsAt = 0;
   readonly #deltas: Int32Array;
   readonly #u16: Uint16Array;
   readonly #i32: Int32Array;
@@ -92,12 +98,40 @@ export class Records {
     this.#u64 = new BigUint64Array(buffer);
   }
 
+  /** The routine of the instruction, whatever is planted over it. */
   routine(record: number): number {
+    const routine = this.raw(record);
+    if (routine !== ROUTINE.COUNTED && routine !== ROUTINE.REGION) return routine;
+    return this.#i32[this.#plantOf(record)] & 0xffff;
+  }
+  /** What generated code finds in the record. */
+  raw(record: number): number {
     return this.#u16[(record + RECORD.ROUTINE) >>> 1];
   }
   setRoutine(record: number, routine: number): void {
     this.#u16[(record + RECORD.ROUTINE) >>> 1] = routine;
   }
+  /**
+   * Plants COUNTED or REGION over an instruction. Its own routine moves to the lower half of the record's entry in the table of
+   * plants, at `plantsAt + (record - memory.size) / 8`; `upper` (16 bits) is for whoever plants.
+   */
+  plant(record: number, planted: number, upper: number): void {
+    const routine = this.routine(record);
+    this.#i32[this.#plantOf(record)] = (upper << 16) | routine;
+    this.setRoutine(record, planted);
+  }
+  unplant(record: number): void {
+    this.setRoutine(record, this.routine(record));
+  }
+  #plantOf(record: number): number {
+    return (this.plantsAt + ((record - this.#memory.size) >>> 3)) >>> 2;
+  }
+  /** Makes room for plants: an i32 a record. Only pages that are used take real memory. */
+  allowPlants(): void {
+    const { bytes, size } = this.#memory;
+    this.plantsAt = this.#memory.allocateHost((bytes.length - size) / 8);
+  }
+
   setHalf(record: number, field: number, value: number): void {
     this.#u16[(record + field) >>> 1] = value;
   }

@@ -32,6 +32,10 @@ export const EXIT = {
   JUMP: 10,
   /** Has retired. */
   FENCE_I: 11,
+  /** COUNTED has counted down. */
+  HOT: 12,
+  /** As JUMP, but counted already: control goes to HART.STOP_ADDRESS, where there is no code. */
+  FAR: 13,
 } as const;
 
 /** The table of executed indirect jumps: open addressing, linear probing, never full. */
@@ -68,6 +72,8 @@ export interface Frame {
   next(): void;
   /** Returns to the host. */
   leave(exit: number): void;
+  /** Goes to the address in the i64 local from the indirect jump at the record; by default through the table of jumps. */
+  jump?(goal: number): void;
 }
 
 /** Decoded fields that are fixed for a routine. */
@@ -120,95 +126,96 @@ export function emitEnterRun({ code, record, budget, leave, next }: Frame): void
   next();
 }
 
-class RoutineStep implements Step<WasmValue> {
+/** A row's step in generated code. Translated code keeps registers elsewhere and overrides how they are reached. */
+export class RoutineStep implements Step<WasmValue> {
   readonly domain: WasmDomain;
   ended = false;
-  readonly #frame: Frame;
-  readonly #layout: Layout;
-  readonly #variant: Variant;
-  readonly #code: Code;
+  protected readonly frame: Frame;
+  protected readonly layout: Layout;
+  protected readonly variant: Variant;
+  protected readonly code: Code;
 
   constructor(frame: Frame, layout: Layout, variant: Variant) {
-    this.#frame = frame;
-    this.#layout = layout;
-    this.#variant = variant;
-    this.#code = frame.code;
+    this.frame = frame;
+    this.layout = layout;
+    this.variant = variant;
+    this.code = frame.code;
     this.domain = new WasmDomain(frame.code, frame.pool);
   }
 
   /** Goes on with the record behind, in the same run. */
   advance(): void {
-    const { code, record, next } = this.#frame;
+    const { code, record, next } = this.frame;
     code.get(record).i32(this.#behind).op('i32.add').set(record);
     next();
   }
   get #behind(): number {
-    return (this.#variant.size / 2) * RECORD.SIZE;
+    return (this.variant.size / 2) * RECORD.SIZE;
   }
 
   #slot(field: number): Code {
-    return this.#code.get(this.#frame.record).access('i32.load16_u', field);
+    return this.code.get(this.frame.record).access('i32.load16_u', field);
   }
-  #read(field: number): WasmValue {
-    this.#slot(field).access('i64.load', this.#layout.hart);
+  protected read(field: number): WasmValue {
+    this.#slot(field).access('i64.load', this.layout.hart);
     return this.domain.pop();
   }
-  #write(value: WasmValue): void {
+  protected write(value: WasmValue): void {
     this.#slot(RECORD.RD);
-    this.domain.push(value).access('i64.store', this.#layout.hart);
+    this.domain.push(value).access('i64.store', this.layout.hart);
   }
   rs1(): WasmValue {
-    return this.#read(RECORD.RS1);
+    return this.read(RECORD.RS1);
   }
   rs2(): WasmValue {
-    return this.#read(RECORD.RS2);
+    return this.read(RECORD.RS2);
   }
   rd(value: WasmValue): void {
-    this.#write(value);
+    this.write(value);
   }
   fs1(): WasmValue {
-    return this.#read(RECORD.RS1);
+    return this.read(RECORD.RS1);
   }
   fs2(): WasmValue {
-    return this.#read(RECORD.RS2);
+    return this.read(RECORD.RS2);
   }
   fs3(): WasmValue {
-    return this.#read(RECORD.RS3);
+    return this.read(RECORD.RS3);
   }
   fd(value: WasmValue): void {
-    this.#write(value);
+    this.write(value);
   }
   imm(): WasmValue {
-    this.#code.get(this.#frame.record).access('i64.load32_s', RECORD.IMM);
+    this.code.get(this.frame.record).access('i64.load32_s', RECORD.IMM);
     return this.domain.pop();
   }
   pc(): WasmValue {
-    this.#code.get(this.#frame.record).access('i64.load32_u', RECORD.PC);
+    this.code.get(this.frame.record).access('i64.load32_u', RECORD.PC);
     return this.domain.pop();
   }
   link(): WasmValue {
-    return this.domain.add(this.pc(), this.domain.const(BigInt(this.#variant.size)));
+    return this.domain.add(this.pc(), this.domain.const(BigInt(this.variant.size)));
   }
 
   load(address: WasmValue, bytes: 1 | 2 | 4 | 8, signed: boolean): WasmValue {
     const local = this.domain.local(address);
-    this.#check(local, bytes, PERMISSION.READ, EXIT.LOAD);
+    this.check(local, bytes, PERMISSION.READ, EXIT.LOAD);
     return this.#fetch(local, bytes, signed);
   }
   store(address: WasmValue, bytes: 1 | 2 | 4 | 8, value: WasmValue): void {
     const local = this.domain.local(address);
-    this.#check(local, bytes, PERMISSION.WRITE, EXIT.STORE);
+    this.check(local, bytes, PERMISSION.WRITE, EXIT.STORE);
     this.#put(local, bytes, value);
   }
   #fetch(address: number, bytes: number, signed: boolean): WasmValue {
-    this.#code
+    this.code
       .get(address)
       .op('i32.wrap_i64')
       .access(LOADS[bytes + (signed ? 's' : 'u')], 0);
     return this.domain.pop();
   }
   #put(address: number, bytes: number, value: WasmValue): void {
-    this.#code.get(address).op('i32.wrap_i64');
+    this.code.get(address).op('i32.wrap_i64');
     this.domain.push(value).access(STORES[bytes], 0);
   }
 
@@ -216,11 +223,11 @@ class RoutineStep implements Step<WasmValue> {
    * Leaves with the address in STOP_ADDRESS unless all bytes may be accessed. Rotating the size's bits out of the low end puts the
    * tests for alignment and for the address space's size into one comparison; an aligned access is within one page.
    */
-  #check(address: number, bytes: number, permission: number, exit: number): void {
-    const code = this.#code;
-    const { memorySize, permissions } = this.#layout;
+  protected check(address: number, bytes: number, permission: number, exit: number): void {
+    const code = this.code;
+    const { memorySize, permissions } = this.layout;
     const shift = LOG2[bytes];
-    const rotated = this.#frame.pool.take(I64);
+    const rotated = this.frame.pool.take(I64);
     const fine = code.block();
     const fault = code.block();
     const slow = code.block();
@@ -253,17 +260,17 @@ class RoutineStep implements Step<WasmValue> {
     permissionOf(bytes - 1);
     code.op('i32.and').i32(permission).op('i32.and').brIf(fine);
     code.end();
-    this.#leaveAt(address, exit);
+    this.leaveAt(address, exit);
     code.end();
   }
-  #leaveAt(address: number, exit: number): void {
-    this.#code.i32(this.#layout.hart).get(address).access('i64.store', HART.STOP_ADDRESS);
-    this.#frame.leave(exit);
+  protected leaveAt(address: number, exit: number): void {
+    this.code.i32(this.layout.hart).get(address).access('i64.store', HART.STOP_ADDRESS);
+    this.frame.leave(exit);
   }
 
   branch(condition: WasmValue): void {
     this.ended = true;
-    const { code, record } = this.#frame;
+    const { code, record } = this.frame;
     const count = (field: number) =>
       code.get(record).get(record).access('i64.load', field).i64(1n).op('i64.add').access('i64.store', field);
     this.domain.pushCondition(condition);
@@ -272,21 +279,25 @@ class RoutineStep implements Step<WasmValue> {
     code.else();
     count(RECORD.NOT_TAKEN).get(record).i32(this.#behind).op('i32.add').set(record);
     code.end();
-    emitEnterRun(this.#frame);
+    emitEnterRun(this.frame);
   }
   goto(): void {
     this.ended = true;
-    const { code, record } = this.#frame;
+    const { code, record } = this.frame;
     code.get(record).get(record).access('i64.load', RECORD.TAKEN).i64(1n).op('i64.add');
     code.access('i64.store', RECORD.TAKEN);
     code.get(record).access('i32.load', RECORD.TARGET).set(record);
-    emitEnterRun(this.#frame);
+    emitEnterRun(this.frame);
   }
   jump(target: WasmValue): void {
     this.ended = true;
-    const { code, record, pool } = this.#frame;
-    const { hart, jumps, deltas } = this.#layout;
+    const { code, record, pool } = this.frame;
+    const { hart, jumps, deltas } = this.layout;
     const goal = this.domain.local(target);
+    if (this.frame.jump) {
+      this.frame.jump(goal);
+      return;
+    }
     const key = pool.take(I64);
     const entry = pool.take(I32);
     const found = pool.take(I64);
@@ -317,16 +328,16 @@ class RoutineStep implements Step<WasmValue> {
     code.get(goal).op('i32.wrap_i64').i32(4).op('i32.shl');
     code.get(goal).op('i32.wrap_i64').i32(PAGE_BITS).op('i32.shr_u').i32(2).op('i32.shl');
     code.access('i32.load', deltas).op('i32.add').set(record);
-    emitEnterRun(this.#frame);
+    emitEnterRun(this.frame);
     code.end();
     code.i32(hart).get(goal).access('i64.store', HART.STOP_ADDRESS);
-    this.#frame.leave(EXIT.JUMP);
+    this.frame.leave(EXIT.JUMP);
   }
 
   float(op: FloatOp, a: WasmValue, b?: WasmValue, c?: WasmValue): WasmValue {
-    const { hart, float } = this.#layout;
-    const { leave } = this.#frame;
-    const { row, rm } = this.#variant;
+    const { hart, float } = this.layout;
+    const { leave } = this.frame;
+    const { row, rm } = this.variant;
     const site: FloatSite = {
       domain: this.domain,
       rounding: row.operands.includes('rm') ? rm : undefined,
@@ -339,12 +350,12 @@ class RoutineStep implements Step<WasmValue> {
   }
 
   writesCsr(): boolean {
-    return this.#variant.writesCsr;
+    return this.variant.writesCsr;
   }
   csr(write: ((old: WasmValue) => WasmValue) | undefined): WasmValue {
-    const { code, record, budget, leave } = this.#frame;
-    const { hart, counter } = this.#layout;
-    const { csr } = this.#variant;
+    const { code, record, budget, leave } = this.frame;
+    const { hart, counter } = this.layout;
+    const { csr } = this.variant;
     const field = (offset: number): WasmValue => {
       code.i32(hart).access('i64.load32_u', offset);
       return this.domain.pop();
@@ -379,12 +390,12 @@ class RoutineStep implements Step<WasmValue> {
 
   loadReserved(address: WasmValue, bytes: 4 | 8): WasmValue {
     const local = this.#atomicAddress(address, bytes, PERMISSION.READ, EXIT.LOAD);
-    this.#code.i32(this.#layout.hart).get(local).access('i64.store', HART.RESERVATION);
+    this.code.i32(this.layout.hart).get(local).access('i64.store', HART.RESERVATION);
     return this.#fetch(local, bytes, true);
   }
   storeConditional(address: WasmValue, bytes: 4 | 8, value: WasmValue): WasmValue {
-    const code = this.#code;
-    const { hart } = this.#layout;
+    const code = this.code;
+    const { hart } = this.layout;
     const local = this.#atomicAddress(address, bytes, PERMISSION.WRITE, EXIT.STORE);
     code.i32(hart).access('i64.load', HART.RESERVATION).get(local).op('i64.ne');
     const failed = this.domain.popBool();
@@ -402,7 +413,7 @@ class RoutineStep implements Step<WasmValue> {
     return old;
   }
   #atomicAddress(address: WasmValue, bytes: number, permission: number, exit: number): number {
-    const code = this.#code;
+    const code = this.code;
     const local = this.domain.local(address);
     code
       .get(local)
@@ -411,25 +422,25 @@ class RoutineStep implements Step<WasmValue> {
       .i64(0n)
       .op('i64.ne');
     code.if();
-    this.#leaveAt(local, EXIT.MISALIGNED);
+    this.leaveAt(local, EXIT.MISALIGNED);
     code.end();
-    this.#check(local, bytes, permission, exit);
+    this.check(local, bytes, permission, exit);
     return local;
   }
 
   ecall(): void {
     this.ended = true;
-    this.#frame.leave(EXIT.ECALL);
+    this.frame.leave(EXIT.ECALL);
   }
   ebreak(): void {
     this.ended = true;
-    this.#frame.leave(EXIT.EBREAK);
+    this.frame.leave(EXIT.EBREAK);
   }
   // One hart in program order: nothing to do.
   fence(): void {}
   fenceI(): void {
     this.ended = true;
-    this.#frame.leave(EXIT.FENCE_I);
+    this.frame.leave(EXIT.FENCE_I);
   }
 }
 
