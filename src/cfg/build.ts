@@ -101,7 +101,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   }
 
   const drafts = leaders.map((start) => draft(code, found.isLeader, start));
-  const flows = drafts.map((block) => flowOf(block, code, bySite.get(block.site) ?? []));
+  const flows = drafts.map((block) => flowOf(block, found.isLeader, bySite.get(block.site) ?? []));
   const counts = countsOf(drafts, ran.blocks, profile);
   // Field by field: spreading objects is several times as slow, and there are a hundred thousand.
   const blocks: CfgBlock[] = drafts.map((block, i) => ({
@@ -183,7 +183,12 @@ function draft(code: Code, isLeader: (address: Addr) => boolean, start: Addr): D
   }
 }
 
-function flowOf(block: Draft, code: Code, edges: readonly ProfiledEdge[]): Pick<CfgBlock, 'flow' | 'flowKnown'> {
+/** In damaged code control may go to what is no block: there the flow is not known. */
+function flowOf(
+  block: Draft,
+  isLeader: (address: Addr) => boolean,
+  edges: readonly ProfiledEdge[],
+): Pick<CfgBlock, 'flow' | 'flowKnown'> {
   const { ending, target, end, returnPoint } = block;
   const after: Addr[] = [];
   let known = true;
@@ -196,9 +201,9 @@ function flowOf(block: Draft, code: Code, edges: readonly ProfiledEdge[]): Pick<
   }
   if (ending === 'return' || ending === 'trap') known = false;
   const flow = [...new Set(after)].filter((to) => {
-    const decodable = code.insnAt(to) !== undefined;
-    if (!decodable) known = false;
-    return decodable;
+    const found = isLeader(to);
+    if (!found) known = false;
+    return found;
   });
   return { flow: flow.sort((a, b) => a - b), flowKnown: known };
 }
