@@ -49,7 +49,7 @@ export const extensions: Pass = {
         now = changed;
       }
       if (!removable(now)) continue;
-      const by = sameAs(terms, op, older);
+      const by = sameAs(terms, now, older);
       if (by === undefined) {
         const term = terms.result(op);
         if (term !== undefined && term.value === undefined) older.set(term.id, { kind: 'op', id: op.id });

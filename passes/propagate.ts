@@ -33,9 +33,11 @@ export const propagate: Pass = {
     let current = superblock;
     for (const op of superblock.ops) {
       if (!removable(op)) continue;
-      const by = simpler(terms, op);
+      // It may have gone with another by now, or its operands may have been replaced.
+      const now = current.ops.find((other) => other.id === op.id);
+      if (now === undefined) continue;
+      const by = simpler(terms, now);
       if (by === undefined) continue;
-      const now = current.ops.find((other) => other.id === op.id)!;
       const uses = usesOf(current).get(op.id);
       if (uses === undefined) continue;
       const costs = now.known !== undefined || facts(op.insn).control === 'jump' ? 2 : 1;

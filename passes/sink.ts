@@ -39,7 +39,7 @@ export const sink: Pass = {
   run(superblock, { fuel }) {
     let current = superblock;
     for (const op of [...superblock.ops].reverse()) {
-      if (!removable(op) || facts(op.insn).writes === undefined) continue;
+      if (!removable(op)) continue;
       const uses = usesOf(current).get(op.id);
       if (uses !== undefined && (uses.line.length > 0 || uses.final)) continue;
       const exits = uses === undefined ? 0 : new Set(uses.exits).size;

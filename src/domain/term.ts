@@ -97,6 +97,11 @@ export class Terms implements Domain<Term> {
   or(a: Term, b: Term): Term {
     if (a.value !== undefined && b.value === undefined) return this.or(b, a);
     if (a === b || b.value === 0n) return a;
+    // Two parts of one value: how sign injection copies a floating-point register.
+    if (a.op === 'and' && b.op === 'and' && a.args[0] === b.args[0]) {
+      const [one, other] = [a.args[1]!.value, b.args[1]!.value];
+      if (one !== undefined && other !== undefined) return this.and(a.args[0]!, this.const(one | other));
+    }
     return this.#binary('or', a, b, Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned));
   }
   xor(a: Term, b: Term): Term {
@@ -184,19 +189,59 @@ export class Terms implements Domain<Term> {
   sext(a: Term, bits: 8 | 16 | 32): Term {
     if (a.value !== undefined) return this.const(concrete.sext(a.value, bits));
     if (a.signed <= bits) return a;
-    const inner = this.#lowBits(a, bits);
+    const inner = this.#low(a, bits);
     return inner === a ? this.#make(`sext${bits}`, [a], bits) : this.sext(inner, bits);
   }
   zext(a: Term, bits: 8 | 16 | 32): Term {
     if (a.value !== undefined) return this.const(concrete.zext(a.value, bits));
     if (a.unsigned <= bits) return a;
-    const inner = this.#lowBits(a, bits);
+    const inner = this.#low(a, bits);
     return inner === a ? this.#make(`zext${bits}`, [a], bits + 1, bits) : this.zext(inner, bits);
   }
-  /** An extension of an extension that keeps at least as many bits looks through it. */
-  #lowBits(a: Term, bits: number): Term {
-    const match = /^[sz]ext(\d+)$/.exec(a.op);
-    return match && Number(match[1]) >= bits ? this.#lowBits(a.args[0]!, bits) : a;
+
+  readonly #lows = new Map<string, Term>();
+  /** A term with the same low bits that does not extend what only its low bits are looked at of. */
+  #low(a: Term, bits: 8 | 16 | 32): Term {
+    const key = `${a.id},${bits}`;
+    const known = this.#lows.get(key);
+    if (known !== undefined) return known;
+    const low = this.#lowOf(a, bits);
+    this.#lows.set(key, low);
+    return low;
+  }
+  #lowOf(a: Term, bits: 8 | 16 | 32): Term {
+    const [x, y] = a.args;
+    switch (a.op) {
+      // Carries and products only go up.
+      case 'add':
+      case 'sub':
+      case 'mul':
+      case 'and':
+      case 'or':
+      case 'xor': {
+        const mask = y!.value;
+        if (a.op === 'and' && mask !== undefined && concrete.sext(mask, bits) === concrete.const(-1n))
+          return this.#low(x!, bits);
+        const [left, right] = [this.#low(x!, bits), this.#low(y!, bits)];
+        return left === x && right === y ? a : this[a.op](left, right);
+      }
+      case 'shl': {
+        if (y!.value === undefined) return a;
+        const left = this.#low(x!, bits);
+        return left === x ? a : this.shl(left, y!);
+      }
+      case 'sext8':
+      case 'zext8':
+        return bits === 8 ? this.#low(x!, bits) : a;
+      case 'sext16':
+      case 'zext16':
+        return bits <= 16 ? this.#low(x!, bits) : a;
+      case 'sext32':
+      case 'zext32':
+        return this.#low(x!, bits);
+      default:
+        return a;
+    }
   }
 }
 

@@ -1,8 +1,17 @@
 /** Rewrites that passes share. Each gives a superblock that keeps the home rule, or undefined if there is none. */
 import { F0 } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { mapExit, mapOperands, type Op, type Superblock, sameValue, type Value, ZERO_VALUE } from './form.ts';
-import { homeRuleViolation, homesOf } from './homes.ts';
+import {
+  mapExit,
+  mapOperands,
+  type Op,
+  operandsOf,
+  type Superblock,
+  sameValue,
+  type Value,
+  ZERO_VALUE,
+} from './form.ts';
+import { homeRuleViolation, homesOf, usesOf } from './homes.ts';
 
 /**
  * An op that may vanish when nobody needs its result: pure, an ordinary load (its fault, if any, vanishes with it), or a jump along
@@ -48,7 +57,10 @@ export function mapUses(
   };
 }
 
-/** Lets every use of an op's result use another value, and removes the op. Undefined where the other value does not reach. */
+/**
+ * Lets every use of an op's result use another value, and removes the op with what only it needed. Undefined where the other value
+ * does not reach.
+ */
 export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock | undefined {
   if (!removable(op) || !sameFile(superblock, op, by)) return undefined;
   const is = (value: Value) => value.kind === 'op' && value.id === op.id;
@@ -60,8 +72,21 @@ export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock
     if (sunk.some(reads)) return undefined;
   }
   const without = { ...superblock, ops: superblock.ops.filter((other) => other !== op) };
-  const changed = mapUses(without, (value) => (is(value) ? by : value));
+  const replaced = mapUses(without, (value) => (is(value) ? by : value));
+  const changed = removeUnused(replaced, operandsOf(op), by);
   return homeRuleViolation(changed) === undefined ? changed : undefined;
+}
+
+/** Removes the ops among these values that nothing uses any more, and so on with their operands. */
+function removeUnused(superblock: Superblock, values: readonly Value[], except: Value): Superblock {
+  let current = superblock;
+  for (const value of values) {
+    if (value.kind !== 'op' || sameValue(value, except)) continue;
+    const op = current.ops.find((other) => other.id === value.id);
+    if (op === undefined || !removable(op) || usesOf(current).has(op.id)) continue;
+    current = removeUnused(removeOp(current, op), operandsOf(op), except);
+  }
+  return current;
 }
 
 /** Lets those uses within the line that another value reaches use it; the op stays. Undefined if there is none. */
