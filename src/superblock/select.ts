@@ -52,6 +52,9 @@ export interface SelectOptions {
   readonly maxTail: number;
   /** Growth stops where less than this share of the head's flow arrives. */
   readonly minArrival: number;
+  /** A loop's trace goes round this many times, as long as it stays within `maxUnrolled` instructions. */
+  readonly unroll: number;
+  readonly maxUnrolled: number;
   /** Indirect jumps and calls are guarded when one target has this share of them; above 1 never. */
   readonly guardShare: number;
 }
@@ -64,6 +67,8 @@ export const DEFAULT_SELECT: SelectOptions = {
   closureShare: 1e-5,
   maxTail: 10,
   minArrival: 0.1,
+  unroll: 4,
+  maxUnrolled: 64,
   guardShare: 2,
 };
 
@@ -110,11 +115,13 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
   let block = first;
   let insns = 0;
   let arrival = 1;
+  /** Times the trace has come back to its head. */
+  let rounds = 0;
   let end: Trace['end'] | undefined;
 
   while (end === undefined) {
     const context = frames.map((frame) => frame.link).join();
-    seen.add(`${block.start}|${context}`);
+    seen.add(`${rounds}|${block.start}|${context}`);
     const step: { block: FlowBlock; follow: Follow | undefined } = { block, follow: undefined };
     steps.push(step);
     insns += block.insns.length;
@@ -159,22 +166,24 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
               .join()
           : context;
     const depthAfter = frames.length + (way.follow === 'call' ? 1 : way.follow === 'return' ? -1 : 0);
+    const closes = way.to === head && depthAfter === 0;
+    const again = closes && rounds + 1 < options.unroll && (insns / (rounds + 1)) * (rounds + 2) <= options.maxUnrolled;
     const stop =
       next === undefined ||
       next.reserved ||
-      (way.to === head && depthAfter === 0) ||
-      seen.has(`${way.to}|${nextContext}`) ||
+      (closes ? !again : seen.has(`${rounds}|${way.to}|${nextContext}`)) ||
       insns + next.insns.length > options.maxInsns ||
       arrival * way.share < options.minArrival ||
       (way.follow === 'call' && (frames.length >= options.maxDepth || steps.some((s) => s.block.start === way.to))) ||
       (frame !== undefined && way.follow !== 'return' && insns - frame.insns > options.maxInline) ||
-      (depthAfter === 0 && heads.has(way.to) && !shortTail(flow, way.to, options));
+      (depthAfter === 0 && !closes && heads.has(way.to) && !shortTail(flow, way.to, options));
     if (stop) {
       end = stay;
       break;
     }
     if (way.follow === 'call') frames.push({ step: steps.length - 1, link: block.end, insns });
     if (way.follow === 'return') frames.pop();
+    if (closes) rounds++;
     step.follow = way.follow;
     arrival *= way.share;
     block = next;
