@@ -1,8 +1,8 @@
 /** `isoform bisect`: which rewrite breaks a program? */
 import type { Command } from 'commander';
 import { guestRun, type InputFlags, withInputOptions } from './input.ts';
+import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { makeProgress } from './progress.ts';
-import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './shared.ts';
 
 interface BisectFlags extends InputFlags, OptimizeFlags {
   readonly profile: string;

@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import type { Image } from '../elf/image.ts';
 import type { Optimized } from '../pipeline/optimize.ts';
 import type { CountingFuel } from '../pipeline/rewrites.ts';
+import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress } from './progress.ts';
-import { type OptimizeFlags, optimizedText, optimizeOptions, withOptimizeOptions } from './shared.ts';
+import { optimizedText } from './words.ts';
 
 interface Flags extends OptimizeFlags {
   readonly profile: string;

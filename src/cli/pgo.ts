@@ -2,18 +2,11 @@
 import type { Command } from 'commander';
 import type { PgoObserver } from '../pipeline/pgo.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
+import { type OptimizeFlags, optimizeOptions, optimizeWords, withOptimizeOptions } from './optimize-options.ts';
 import { hostOutput, repeatable } from './options.ts';
 import { checkOutput, STDOUT, stemOf, textOutput } from './output.ts';
 import { makeProgress, type Progress } from './progress.ts';
-import {
-  type OptimizeFlags,
-  optimizedText,
-  optimizeOptions,
-  optimizeWords,
-  profiledText,
-  verifiedText,
-  withOptimizeOptions,
-} from './shared.ts';
+import { optimizedText, profiledText, verifiedText } from './words.ts';
 
 interface PgoFlags extends InputFlags, OptimizeFlags {
   readonly output?: string;

@@ -1,7 +1,9 @@
 /** `isoform profile`: runs a guest and counts. */
 import type { Command } from 'commander';
-import { overLimit } from '../base/errors.ts';
+import { badOption, overLimit } from '../base/errors.ts';
+import type { Image } from '../elf/image.ts';
 import type { Exit } from '../machine/process.ts';
+import type { Profile } from '../profile/profile.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
 import { checkOutput, stemOf, writeWhole } from './output.ts';
 import { makeProgress } from './progress.ts';
@@ -10,6 +12,7 @@ interface ProfileFlags extends GuestFlags {
   readonly output?: string;
   readonly engine: string;
   readonly stdin?: string;
+  readonly export?: string;
   readonly quiet?: boolean;
 }
 
@@ -23,6 +26,10 @@ export function register(program: Command): void {
     .argument('<file>', 'a RISC-V executable')
     .argument('[args...]', "the guest's arguments")
     .option('-o, --output <file>', 'where the profile goes (default: NAME.isoprof)')
+    .option(
+      '--export <format>',
+      'write it in the format of another tool; fdata: for llvm-bolt -data (default name: NAME.fdata)',
+    )
     .option('--stdin <file>', "the guest's standard input (default: isoform's own)")
     .option('--engine <name>', 'basic, dispatch or threaded', 'dispatch');
   withGuestOptions(command)
@@ -32,15 +39,16 @@ export function register(program: Command): void {
 }
 
 async function profile(file: string, args: readonly string[], flags: ProfileFlags): Promise<void> {
-  const [{ readImage }, { profileRun }, { encodeProfile }, { profiledText }, { readInputFile }] = await Promise.all([
+  const { export: format = 'isoprof' } = flags;
+  if (!Object.hasOwn(FORMATS, format)) throw badOption(`no profile format is named ${format}`, 'there is: fdata');
+  const [{ readImage }, { profileRun }, { profiledText }, { readInputFile }] = await Promise.all([
     import('../elf/read.ts'),
     import('../pipeline/profile-run.ts'),
-    import('../profile/store.ts'),
-    import('./shared.ts'),
+    import('./words.ts'),
     import('./input.ts'),
   ]);
   const image = readImage(file);
-  const name = flags.output ?? `${stemOf(file)}.isoprof`;
+  const name = flags.output ?? `${stemOf(file)}.${format}`;
   const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
   const { image: _, report, ...input } = guestOptions(flags, image, args);
   const outcome = profileRun({
@@ -52,11 +60,22 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
   });
-  writeWhole(target, encodeProfile(outcome.profile));
+  writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
   process.exitCode = statusOf(outcome.exit);
 }
+
+const FORMATS = {
+  isoprof: async (profile: Profile) => (await import('../profile/store.ts')).encodeProfile(profile),
+  fdata: async (profile: Profile, image: Image) => {
+    const [{ profileOf }, { exportFdata }] = await Promise.all([
+      import('../profile/store.ts'),
+      import('../profile/export-fdata.ts'),
+    ]);
+    return exportFdata(profileOf(profile, image), image);
+  },
+} as const;
 
 /** As perf record: the guest's own. A limit was the user's wish. */
 function statusOf(exit: Exit): number {

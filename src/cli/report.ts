@@ -4,7 +4,7 @@ import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } fro
 import { repeatable } from './options.ts';
 import { STDOUT, stemOf, textOutput } from './output.ts';
 import { makeProgress } from './progress.ts';
-import { verifiedText } from './shared.ts';
+import { verifiedText } from './words.ts';
 
 interface ReportFlags extends InputFlags {
   readonly profile: string;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { guestRun, type InputFlags, inputWords, withInputOptions } from './input.ts';
 import { makeProgress } from './progress.ts';
-import { verifiedText } from './shared.ts';
+import { verifiedText } from './words.ts';
 
 interface VerifyFlags extends InputFlags {
   readonly json?: boolean;

@@ -8,7 +8,7 @@ import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeSyn
 import { basename, dirname, join } from 'node:path';
 import { alignUp } from '../base/bits.ts';
 import { cannotWrite, internal, unsupported } from '../base/errors.ts';
-import type { Addr, FileOffset } from '../base/units.ts';
+import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
 import { PF, PROGRAM_HEADER_SIZE, PT } from './constants.ts';
 import { setU64 } from './fields.ts';
 import { encodeHeaders, planHeaders } from './headers.ts';
@@ -22,11 +22,17 @@ const PAGE = 4096;
 /** More than this much zero padding in the file is refused; it can only come from a huge bss and a full header table. */
 const MAX_PADDING = 2 ** 28;
 
-/** Where the new segment's code begins. Throws unsupported for an image that is already optimized. */
+/** What auipc and jalr reach, with room for the new segment itself. */
+const REACH: ByteCount = 2 ** 31 - 2 ** 26;
+
+/** Where the new segment's code begins. Throws unsupported for an image that is already optimized, or that is too large. */
 export function nextSegmentAddress(image: Image): Addr {
   if (findNote(image))
     throw unsupported(`${image.file}: is already optimized by isoform`, 'optimize the original executable instead');
-  return segmentBase(image, layoutOf(image)) + NOTE_SIZE;
+  const address = segmentBase(image, layoutOf(image)) + NOTE_SIZE;
+  if (address - image.segments[0]!.address > REACH)
+    throw unsupported(`${image.file}: spans more memory than a jump can reach`, undefined, image.segments[0]!.address);
+  return address;
 }
 
 /**

@@ -7,8 +7,9 @@ import type { Image } from '../elf/image.ts';
 import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import type { Superblock } from '../superblock/form.ts';
-import { runPasses, weightOf } from '../superblock/pass.ts';
+import { runPasses } from '../superblock/pass.ts';
 import { superblockText } from '../superblock/text.ts';
+import { weightOf } from '../superblock/weight.ts';
 import { type OptimizeOptions, prepare } from './optimize.ts';
 
 type Options = Pick<OptimizeOptions, 'passes' | 'without'>;

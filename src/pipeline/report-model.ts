@@ -50,7 +50,10 @@ export function mapOf(optimized: Image): AddressMap {
 }
 
 function verdicts(map: AddressMap, differences: readonly { readonly superblock?: string; readonly what: string }[]) {
-  const identity = new Set(map.data.superblocks.filter((each) => each.identity).map(({ head }) => head));
+  // What never ran is in its identity form because there is nothing to gain, not because something was wrong.
+  const identity = new Set(
+    map.data.superblocks.filter((each) => each.identity && each.count > 0).map(({ head }) => head),
+  );
   const guilty = new Map(differences.map(({ superblock, what }) => [superblock, what]));
   return (head: Addr) => {
     const found = guilty.get(hex(head));

@@ -1,0 +1,57 @@
+/** Options that the commands which optimize share, and what they mean. */
+import type { Command } from 'commander';
+import { badOption } from '../base/errors.ts';
+import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
+import { ASSUMABLE, type OptimizeOptions } from '../pipeline/optimize.ts';
+
+export interface OptimizeFlags {
+  readonly passes?: string;
+  readonly fuel?: number;
+  readonly strict?: boolean;
+  readonly without?: readonly AssumptionId[];
+}
+
+/** A whole number from 0 on. */
+function parseFuel(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw badOption(`${text}: not a number of rewrites`, 'a whole number from 0 on');
+  return value;
+}
+
+function parseAssumptions(text: string, before: readonly AssumptionId[] = []): AssumptionId[] {
+  return [
+    ...before,
+    ...text.split(',').map((id) => {
+      const found = ASSUMABLE.find((each) => each === id);
+      if (found !== undefined) return found;
+      const there = ASSUMPTIONS.some((assumption) => assumption.id === id);
+      throw badOption(
+        there ? `assumption ${id} cannot be switched off` : `there is no assumption '${id}'`,
+        `these can: ${ASSUMABLE.join(', ')}`,
+      );
+    }),
+  ];
+}
+
+export const withOptimizeOptions = (command: Command): Command =>
+  command
+    .option(
+      '--passes <list>',
+      'only these passes, separated by commas; -NAME leaves one out (--passes=-sink); none: change control flow only by layout',
+    )
+    .option('--fuel <n>', 'make only the first n rewrites', parseFuel)
+    .option('--strict', 'make no assumption that can be avoided (see the report for what each one is)')
+    .option('--without <ids>', 'make none of these assumptions, for example A1,A4', parseAssumptions);
+
+export const optimizeOptions = (flags: OptimizeFlags): Pick<OptimizeOptions, 'passes' | 'without'> => ({
+  passes: flags.passes,
+  without: flags.strict ? ASSUMABLE : flags.without,
+});
+
+/** The options as words again, for the commands that a report prints. */
+export const optimizeWords = (flags: OptimizeFlags): string[] => [
+  ...(flags.passes === undefined ? [] : [`--passes=${flags.passes}`]),
+  ...(flags.fuel === undefined ? [] : ['--fuel', String(flags.fuel)]),
+  ...(flags.strict ? ['--strict'] : []),
+  ...(flags.without === undefined ? [] : ['--without', flags.without.join(',')]),
+];

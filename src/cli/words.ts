@@ -1,0 +1,29 @@
+/** Words for what came of a step, the same in every command. */
+import type { Exit } from '../machine/process.ts';
+import type { Optimized } from '../pipeline/optimize.ts';
+import { exitText, type Verified } from '../pipeline/verify-run.ts';
+import { change, count, plural } from './progress.ts';
+
+export function optimizedText({ superblocks, bytesAdded, leftOut, unpatched }: Optimized): string {
+  const rest = [
+    ...(leftOut.length > 0 ? [`${count(leftOut.length)} left out`] : []),
+    ...(unpatched.length > 0 ? [`${plural(unpatched.length, 'head')} that could not be patched`] : []),
+  ];
+  return [plural(superblocks.length, 'superblock'), `${count(bytesAdded)} bytes added`, ...rest].join(', ');
+}
+
+/** One line on a verification. */
+export function verifiedText({ input, differences, result }: Verified): string {
+  const { original, optimized } = result;
+  if (differences.length === 0) {
+    const instructions = `${count(original.instructions)} -> ${count(optimized.instructions)} instructions (${change(original.instructions, optimized.instructions)})`;
+    const taken = `${count(original.takenBranches)} -> ${count(optimized.takenBranches)} taken branches (${change(original.takenBranches, optimized.takenBranches)})`;
+    return `equivalent on ${input.name}: ${plural(input.syscalls, 'syscall')}, ${input.end}; ${instructions}, ${taken}`;
+  }
+  const { what, expected, found, pc, symbol, superblock } = differences[0]!;
+  const where = `${pc === undefined ? '' : ` at ${pc}`}${symbol === undefined ? '' : ` (${symbol})`}`;
+  return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}`;
+}
+
+export const profiledText = ({ instructions, exit }: { readonly instructions: number; readonly exit: Exit }): string =>
+  `${count(instructions)} instructions, ${exit.kind === 'limit' ? `stopped: ${exit.message}` : exitText(exit)}`;

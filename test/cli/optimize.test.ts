@@ -1,0 +1,160 @@
+/** `isoform optimize`, `dump superblock` and `bisect`. */
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ASSUMABLE } from '../../src/pipeline/optimize.ts';
+import { parseSuperblock, superblockText } from '../../src/superblock/text.ts';
+import { expectOneLine, sample, workplace } from './support.ts';
+
+const place = workplace('optimize');
+const { elf, input } = sample('queens');
+const PROFILE = 'queens.isoprof';
+
+beforeAll(() => {
+  expect(place.run(['profile', '-q', elf], { stdin: readFileSync(input) }).status).toBe(0);
+});
+
+const said = (args: readonly string[]) => {
+  const { status, stdout, stderr } = place.run(args);
+  expect([status, stderr.toString()]).toEqual([0, '']);
+  return stdout.toString();
+};
+const summary = (...options: string[]) =>
+  JSON.parse(said(['optimize', '-q', '--json', '-p', PROFILE, '-o', 'out', ...options, elf])) as {
+    bytesAdded: number;
+    rewrites: number;
+    superblocks: { head: string; count: number }[];
+    passes: { name: string; rewrites: number; removed: number }[];
+    assumptions: string[];
+  };
+
+describe('what is made', () => {
+  test('NAME.isoform, executable, and one line about it', () => {
+    const { status, stdout, stderr } = place.run(['optimize', '-p', PROFILE, elf]);
+    expect([status, stdout.toString()]).toEqual([0, '']);
+    expect(stderr.toString()).toMatch(/^isoform: queens\.isoform: \d+ superblocks, [\d,]+ bytes added.*\n$/);
+    expect(statSync(place.path('queens.isoform')).mode & 0o111).not.toBe(0);
+  });
+
+  test('--json', () => {
+    const { bytesAdded, superblocks, rewrites, passes, assumptions } = summary();
+    expect(bytesAdded).toBe(statSync(place.path('out')).size - statSync(elf).size);
+    expect(superblocks[0]).toMatchObject({ head: expect.stringMatching(/^0x/), identity: false });
+    expect(passes.reduce((sum, pass) => sum + pass.rewrites, 0)).toBe(rewrites);
+    expect(assumptions).toContain('A1');
+  });
+
+  test('--strict, --without, --passes, --fuel', () => {
+    expect(summary('--strict').assumptions.filter((id) => ASSUMABLE.some((each) => each === id))).toEqual([]);
+    expect(summary('--without', 'A1,A3').assumptions).not.toContain('A1');
+    const none = summary('--passes', 'none');
+    expect([none.passes, none.rewrites]).toEqual([[], 0]);
+    const names = summary().passes.map(({ name }) => name);
+    expect(summary(`--passes=-${names[0]}`).passes.map(({ name }) => name)).toEqual(names.slice(1));
+    expect(summary('--fuel', '0').rewrites).toBe(0);
+    expect(summary('--fuel', '3').rewrites).toBe(3);
+  });
+
+  test('a link stays a link, its file is replaced', () => {
+    writeFileSync(place.path('target'), 'old');
+    symlinkSync('target', place.path('link'));
+    expect(place.run(['optimize', '-q', '-p', PROFILE, '-o', 'link', elf]).status).toBe(0);
+    expect(readFileSync(place.path('target')).subarray(1, 4).toString()).toBe('ELF');
+  });
+});
+
+describe('what is shown', () => {
+  const hottest = () => [...summary().superblocks].sort((a, b) => b.count - a.count)[0]!.head;
+
+  test('--explain: as formed, then after each pass that changed it', () => {
+    const text = said(['optimize', '-q', '-p', PROFILE, '--explain', hottest(), '-o', 'out', elf]);
+    const parts = text.split(/^# /m).slice(1);
+    expect(parts[0]).toMatch(/^as it was formed: \d+ instructions/);
+    expect(parts.length).toBeGreaterThan(1);
+    for (const part of parts.slice(1)) expect(part).toMatch(/^after \w+: [+-]?\d+ instructions \(.* %\), \d+ instr/);
+    // All that is shown parses back.
+    for (const part of parts) {
+      const body = part.slice(part.indexOf('\n') + 1).replace(/\n+$/, '\n');
+      expect(superblockText(parseSuperblock(body))).toBe(body);
+    }
+    expect(said(['dump', 'superblock', hottest(), '-p', PROFILE, elf])).toBe(
+      parts.at(-1)!.slice(parts.at(-1)!.indexOf('\n') + 1),
+    );
+  });
+
+  test('dump superblock: text that parses back; by symbol too', () => {
+    const text = said(['dump', 'superblock', hottest(), '-p', PROFILE, '--passes', 'none', elf]);
+    expect(superblockText(parseSuperblock(text))).toBe(text);
+    expect(said(['dump', 'superblock', 'place', '-p', PROFILE, elf])).toMatch(/^superblock 0x/);
+  });
+
+  test('no superblock there: one line', () => {
+    expect(expectOneLine(place.run(['dump', 'superblock', '0x1', '-p', PROFILE, elf]))).toMatch(/the hottest: 0x/);
+    expect(expectOneLine(place.run(['dump', 'superblock', 'no_such', '-p', PROFILE, elf]))).toMatch(/no function/);
+    expect(expectOneLine(place.run(['dump', 'superblock', '0x1', elf]))).toMatch(/-p/);
+    const files = place.files();
+    expectOneLine(place.run(['optimize', '-p', PROFILE, '--explain', '0x1', '-o', 'not-written', elf]));
+    expect(place.files()).toEqual(files);
+  });
+
+  test('bisect: nothing to find in what is right', () => {
+    const { status, stdout } = place.run(['bisect', '-q', '-p', PROFILE, elf], { stdin: Buffer.from('4\n') });
+    expect([status, stdout.toString()]).toEqual([0, expect.stringMatching(/^equivalent with all \d+ rewrites/)]);
+  });
+});
+
+describe('what is refused', () => {
+  const cases: [string, string[], RegExp][] = [
+    ['no profile', ['optimize', elf], /required option '-p/],
+    ['a profile of another binary', ['optimize', '-p', PROFILE, sample('sort').elf], /the profile of another binary/],
+    ['no profile file', ['optimize', '-p', elf, elf], /not a usable profile/],
+    ['a missing profile', ['optimize', '-p', 'missing', elf], /missing: cannot be read: ENOENT/],
+    ['an unknown pass', ['optimize', '-p', PROFILE, '--passes', 'magic', elf], /no pass 'magic' \(there are: /],
+    ['an unknown assumption', ['optimize', '-p', PROFILE, '--without', 'A77', elf], /no assumption 'A77'/],
+    [
+      'an assumption that must be made',
+      ['optimize', '-p', PROFILE, '--without', 'A5', elf],
+      /A5 cannot be switched off/,
+    ],
+    ['no fuel', ['optimize', '-p', PROFILE, '--fuel', 'much', elf], /much: not a number of rewrites/],
+    ['an optimized file', ['optimize', '-p', PROFILE, 'queens.isoform'], /already optimized/],
+    ['an optimized file (pgo)', ['pgo', 'queens.isoform'], /already optimized/],
+  ];
+  test.each(cases)('%s', (_, args, line) => {
+    const files = place.files();
+    expect(expectOneLine(place.run(args))).toMatch(line);
+    expect(place.files()).toEqual(files);
+  });
+
+  test('the input as the output, under any name', () => {
+    const copy = readFileSync(elf);
+    writeFileSync(place.path('own'), copy);
+    symlinkSync('own', place.path('alias'));
+    for (const output of ['own', 'alias', './own']) {
+      const line = expectOneLine(place.run(['optimize', '-p', PROFILE, '-o', output, 'own']));
+      expect(line).toMatch(/would overwrite own/);
+      expect(expectOneLine(place.run(['pgo', '-o', output, 'own']))).toMatch(/would overwrite own/);
+    }
+    expect(readFileSync(place.path('own')).equals(copy)).toBe(true);
+    expect(expectOneLine(place.run(['profile', '-o', 'own', 'own']))).toMatch(/would overwrite own/);
+    expect(expectOneLine(place.run(['pgo', '--json', 'queens.isoform', 'own']))).toMatch(/is an executable/);
+  });
+
+  test('an output that cannot be written, before any work is done', () => {
+    mkdirSync(place.path('directory'), { recursive: true });
+    const outputs: [string, RegExp][] = [
+      ['no/such/directory/out', /ENOENT/],
+      ['queens.isoprof/out', /ENOTDIR/],
+      ['directory', /it is a directory/],
+      ['/dev/null', /not a regular file/],
+    ];
+    for (const [output, why] of outputs) expect(expectOneLine(place.run(['pgo', '-o', output, elf]))).toMatch(why);
+    const nowhere = outputs[0]![0];
+    for (const command of [
+      ['profile', '-o', nowhere],
+      ['optimize', '-p', PROFILE, '-o', nowhere],
+      ['pgo', '--report', 'directory'],
+      ['pgo', '--json', 'queens.isoprof/x.json'],
+    ])
+      expect(expectOneLine(place.run([...command, elf])), command.join(' ')).toMatch(/cannot be written/);
+  });
+});
