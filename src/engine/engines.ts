@@ -6,6 +6,7 @@ import { makeDispatch } from './dispatch.ts';
 import type { Engine } from './engine.ts';
 import { makeLockstep } from './lockstep.ts';
 import { makeThreaded } from './threaded.ts';
+import { makeTranslate } from './translate.ts';
 
 type Maker = (memory: Memory) => Engine;
 
@@ -13,6 +14,12 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   basic: makeBasic,
   dispatch: makeDispatch,
   threaded: makeThreaded,
+  translate: makeTranslate,
+};
+/** Forms of engines that only tests and measurements ask for. */
+const FORMS: Readonly<Record<string, Maker>> = {
+  'translate-soon': (memory) => makeTranslate(memory, { threshold: 1 }),
+  'translate-uncounted': (memory) => makeTranslate(memory, { counting: false }),
 };
 
 /** The engines there are; `makeEngine` also knows `lockstep` and `lockstep:FIRST,SECOND`, two of them side by side. */
@@ -37,6 +44,7 @@ export function makeEngine(name: string, memory: Memory): Engine {
 }
 
 function makerOf(name: string): Maker {
+  if (Object.hasOwn(FORMS, name)) return FORMS[name]!;
   if (!Object.hasOwn(MAKERS, name))
     throw badOption(`no engine is named ${name}`, `use one of ${ENGINES.join(', ')}, ${LOCKSTEP}`);
   return MAKERS[name]!;

@@ -135,6 +135,9 @@ export class Records {
   setHalf(record: number, field: number, value: number): void {
     this.#u16[(record + field) >>> 1] = value;
   }
+  half(record: number, field: number): number {
+    return this.#u16[(record + field) >>> 1];
+  }
   word(record: number, field: number): number {
     return this.#i32[(record + field) >>> 2];
   }
@@ -166,6 +169,11 @@ export class Records {
       this.#addRegion(page);
     }
     return (pc * 16 + this.#deltas[page]) >>> 0;
+  }
+
+  /** Does the address have a record? */
+  known(pc: Addr): boolean {
+    return pc >= 0 && pc < this.#memory.size && this.#deltas[pc >>> PAGE_BITS] !== 0;
   }
 
   /** Where a direct transfer to an address goes: its record, or a stand-in. */

@@ -445,7 +445,7 @@ export class RoutineStep implements Step<WasmValue> {
 }
 
 /** Sets `entry` to the byte offset in the table of jumps where probing starts. Must agree with `jumpHash`. */
-function emitJumpHash(code: Code, record: number, pushTarget: () => void, entry: number): void {
+export function emitJumpHash(code: Code, record: number, pushTarget: () => void, entry: number): void {
   code.get(record).i32(5).op('i32.shr_u');
   pushTarget();
   code.i32(1).op('i32.shr_u', 'i32.xor').i32(JUMPS.FACTOR).op('i32.mul');

@@ -1,0 +1,384 @@
+/**
+ * A region as a wasm function. Control flow is rebuilt from the dominator tree (Ramsey, "Beyond Relooper: Recursive translation of
+ * unstructured control flow to structured control flow", ICFP 2022): a block that is entered from several places is placed behind
+ * the wasm block that its immediate dominator opens for it, one that is entered from one place is placed there.
+ *
+ * Exits to the interpreter share their code by what has to be stored: one tail for each set of dirty registers, at the end.
+ */
+import type { Addr, Reg } from '../../base/units.ts';
+import { Code, I64, type Label } from '../../base/wasm.ts';
+import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
+import { slotOf } from '../../machine/hart.ts';
+import type { Frame, Layout } from '../routine.ts';
+import { type Flow, flowOf } from './flow.ts';
+import type { CodeInsn } from './insns.ts';
+import type { Block, Region, Successor } from './region.ts';
+import { canLeave, type Placement, placeRegisters, type RegSet, regsOf, writtenBy } from './registers.ts';
+import { RegionStep, type Site } from './step.ts';
+import { CELL, DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
+
+/** What a region needs from those around it. */
+export interface Surroundings {
+  readonly layout: Layout;
+  readonly regionType: number;
+  /** Imported helpers, by function index. */
+  readonly count: number;
+  readonly returned: number;
+  readonly slotOf: number;
+  /** The slot for code at an address, translated or not. */
+  slotFor(pc: Addr): number;
+  recordFor(pc: Addr): number;
+  /** Address of the i64 that counts a transfer; undefined if nothing is counted. */
+  counter(from: Addr, to: Addr): number | undefined;
+  /** Address of the return cell of a call. */
+  returnCell(from: Addr, link: Addr): number;
+  /** Takes so many zeroed bytes of the host area, for a table. */
+  allocate(bytes: number): number;
+  halves: Uint16Array;
+}
+
+const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
+/** Slots further apart than this go through a table in memory: bytes of code. */
+const DIRECT_SPAN = 512;
+/** The slot that always has the interpreter. */
+const INTERPRETER_SLOT = 0;
+
+export function emitRegion(region: Region, surroundings: Surroundings): Code {
+  return new RegionEmitter(region, surroundings).emit();
+}
+
+class RegionEmitter {
+  readonly #code = new Code(3);
+  readonly #flow: Flow;
+  readonly #placement: Placement;
+  readonly #around: Surroundings;
+  readonly #locals = new Map<Reg, number>();
+  readonly #frame: Frame;
+  readonly #site: Site;
+  readonly #domain: WasmDomain;
+  readonly #next: number;
+  /** i64: the record to interpret from, and in the upper half how many instructions of the block have been executed. */
+  readonly #leaving: number;
+  readonly #tails = new Map<RegSet, Label>();
+  readonly #labels = new Map<number, Label>();
+  readonly #loops = new Map<number, Label>();
+  /** Of the instruction at hand: its record, how many of its block came before it, what is dirty before it. */
+  #record = 0;
+  #executed = 0;
+  #dirty: RegSet = 0n;
+
+  constructor(region: Region, surroundings: Surroundings) {
+    this.#around = surroundings;
+    this.#flow = flowOf(region);
+    const { order, checks } = this.#flow;
+    this.#placement = placeRegisters(this.#flow.region, order, checks);
+    const code = this.#code;
+    this.#next = code.local(I64);
+    this.#leaving = code.local(I64);
+    for (const reg of regsOf(this.#placement.all)) this.#locals.set(reg, code.local(I64));
+    const pool = new LocalPool(code);
+    this.#domain = new WasmDomain(code, pool);
+    this.#frame = {
+      code,
+      pool,
+      record: RECORD_LOCAL,
+      budget: BUDGET,
+      next: () => {},
+      leave: () => this.#leave(),
+    };
+    this.#site = {
+      frame: this.#frame,
+      layout: surroundings.layout,
+      local: (reg) => this.#locals.get(reg)!,
+      leaveIf: () => this.#leaveIf(),
+    };
+  }
+
+  emit(): Code {
+    const code = this.#code;
+    const { region } = this.#flow;
+    code.get(DEPTH_LOCAL).i32(DEPTH.REGION).op('i32.lt_s');
+    code.if();
+    code.i64(BigInt(region.head)).get(BUDGET).op('return').end();
+    const sets = [...this.#tailSets()];
+    for (const set of sets) this.#tails.set(set, code.block());
+    this.#load(this.#placement.needed[0]!);
+    this.#tree(0);
+    code.op('unreachable');
+    for (const set of sets.reverse()) {
+      code.end();
+      this.#store(set);
+      code.get(this.#leaving).op('i32.wrap_i64');
+      code.get(BUDGET).get(this.#leaving).i64(32n).op('i64.shr_u', 'i32.wrap_i64', 'i32.sub');
+      code.get(DEPTH_LOCAL).i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType);
+    }
+    return code;
+  }
+
+  /** The sets of dirty registers with which the interpreter may be asked. */
+  #tailSets(): Set<RegSet> {
+    const { region, order, checks } = this.#flow;
+    const sets = new Set<RegSet>();
+    for (const index of order) {
+      let dirty = this.#placement.dirty[index]!;
+      const { insns, ending } = region.blocks[index]!;
+      if (checks.has(index)) sets.add(dirty);
+      for (const insn of insns) {
+        if (canLeave(insn)) sets.add(dirty);
+        dirty |= writtenBy(insn);
+      }
+      if (ending === 'leave') sets.add(dirty);
+    }
+    return sets;
+  }
+
+  #tree(block: number): void {
+    const code = this.#code;
+    const { children, merges, rank, loopHeaders } = this.#flow;
+    if (loopHeaders.has(block)) this.#loops.set(block, code.loop());
+    const behind = children[block]!.filter((child) => merges.has(child)).sort((a, b) => rank[b]! - rank[a]!);
+    for (const child of behind) this.#labels.set(child, code.block());
+    this.#block(block);
+    for (const child of behind.reverse()) {
+      code.end();
+      this.#tree(child);
+    }
+    if (loopHeaders.has(block)) code.op('unreachable').end();
+  }
+
+  #block(index: number): void {
+    const code = this.#code;
+    const { region, checks, bound } = this.#flow;
+    const block = region.blocks[index]!;
+    this.#dirty = this.#placement.dirty[index]!;
+    this.#executed = 0;
+    if (checks.has(index)) {
+      this.#record = this.#around.recordFor(block.pc);
+      code.get(BUDGET).i32(bound[index]!).op('i32.lt_s');
+      this.#leaveIf();
+    }
+    let last: RegionStep | undefined;
+    for (const [i, at] of block.insns.entries()) {
+      this.#record = at.record;
+      this.#executed = i;
+      last = new RegionStep(this.#site, at);
+      last.emit();
+      // What an indirect jump writes it writes at the end.
+      if (at.ending !== 'jump') this.#dirty |= writtenBy(at);
+    }
+    this.#end(index, block, last);
+  }
+
+  #end(index: number, block: Block, step: RegionStep | undefined): void {
+    const code = this.#code;
+    const { ending, insns, successors } = block;
+    const at = insns.at(-1);
+    switch (ending) {
+      case 'fall':
+        this.#charge(insns.length);
+        this.#go(index, successors[0]!);
+        break;
+      case 'goto':
+        this.#charge(insns.length);
+        this.#count(at!, successors[0]!.pc);
+        this.#go(index, successors[0]!);
+        break;
+      case 'branch':
+        this.#charge(insns.length);
+        this.#domain.pushCondition(step!.condition!);
+        code.if();
+        for (const [i, to] of successors.entries()) {
+          if (i > 0) code.else();
+          this.#count(at!, to.pc);
+          this.#go(index, to);
+        }
+        code.end();
+        break;
+      case 'call':
+        this.#call(index, block, at!, step!);
+        break;
+      case 'return':
+        this.#checkHigh(step!.goal!);
+        this.#charge(insns.length);
+        this.#store(this.#dirty);
+        code
+          .i64(BigInt(at!.record) << 32n)
+          .get(step!.goal!)
+          .op('i64.or')
+          .get(BUDGET)
+          .op('return');
+        break;
+      case 'switch':
+        this.#switch(index, block, at!, step!);
+        break;
+      default:
+        this.#record = this.#around.recordFor(successors[0]!.pc);
+        this.#executed = insns.length;
+        this.#leave();
+    }
+  }
+
+  /** Goes on with a successor; the block's instructions are charged and counted. */
+  #go(from: number, { pc, block }: Successor): void {
+    const code = this.#code;
+    const { rank, merges } = this.#flow;
+    if (block < 0) {
+      this.#store(this.#dirty);
+      code.i32(this.#around.recordFor(pc)).get(BUDGET).get(DEPTH_LOCAL).i32(this.#around.slotFor(pc));
+      code.returnCallIndirect(this.#around.regionType);
+    } else if (rank[block]! <= rank[from]!) code.br(this.#loops.get(block)!);
+    else if (merges.has(block)) code.br(this.#labels.get(block)!);
+    else {
+      // The callee's state of emission is its own.
+      const dirty = this.#dirty;
+      this.#tree(block);
+      this.#dirty = dirty;
+    }
+  }
+
+  #call(index: number, { insns, successors }: Block, at: CodeInsn, step: RegionStep): void {
+    const code = this.#code;
+    const { regionType, recordFor, slotFor, returned } = this.#around;
+    const link = at.pc + at.insn.size;
+    const indirect = step.goal;
+    if (indirect !== undefined) this.#checkGoal(indirect);
+    step.writeLink();
+    this.#dirty |= writtenBy(at);
+    this.#charge(insns.length);
+    this.#store(this.#dirty);
+    const pushRest = () => code.get(BUDGET).get(DEPTH_LOCAL).i32(this.#frameSize).op('i32.sub');
+    if (indirect === undefined) {
+      this.#count(at, at.target);
+      code.i32(recordFor(at.target));
+      pushRest().i32(slotFor(at.target));
+    } else {
+      this.#countJump(at, indirect);
+      this.#pushRecord(indirect).tee(RECORD_LOCAL);
+      pushRest().get(RECORD_LOCAL).call(this.#around.slotOf);
+    }
+    code.callIndirect(regionType).set(BUDGET).set(this.#next);
+    const cell = this.#around.returnCell(at.pc, link);
+    code
+      .get(this.#next)
+      .i32(0)
+      .access('i64.load', cell + CELL.NEXT)
+      .op('i64.eq');
+    code.if();
+    emitIncrement(code, () => code.i32(0), cell + CELL.COUNT);
+    code.else();
+    code.i32(cell).get(this.#next).call(returned).op('i32.eqz');
+    code.if();
+    code.get(this.#next).get(BUDGET).op('return').end();
+    code.end();
+    this.#dirty = 0n;
+    const [back] = successors;
+    if (back!.block >= 0) this.#load(this.#placement.needed[back!.block]!);
+    this.#go(index, back!);
+  }
+
+  #switch(index: number, { insns, successors }: Block, at: CodeInsn, step: RegionStep): void {
+    const code = this.#code;
+    const goal = step.goal!;
+    const { regionType } = this.#around;
+    const leave = () => {
+      this.#charge(insns.length);
+      this.#countJump(at, goal);
+      this.#store(this.#dirty);
+      this.#pushRecord(goal).tee(RECORD_LOCAL).get(BUDGET).get(DEPTH_LOCAL);
+      code.get(RECORD_LOCAL).call(this.#around.slotOf).returnCallIndirect(regionType);
+    };
+    this.#checkGoal(goal);
+    if (successors.length === 0) {
+      leave();
+      return;
+    }
+    const targets = [...successors].sort((a, b) => a.pc - b.pc);
+    const low = targets[0]!.pc;
+    const span = targets.at(-1)!.pc - low + 2;
+    const unknown = code.block();
+    const labels = targets.map(() => code.block()).reverse();
+    const distance = this.#frame.pool.take(I64);
+    code.get(goal).i64(BigInt(low)).op('i64.sub').tee(distance);
+    code.i64(BigInt(span)).op('i64.ge_u').brIf(unknown);
+    code.get(distance).op('i32.wrap_i64');
+    if (span <= DIRECT_SPAN) {
+      const entries: Label[] = new Array(span / 2).fill(unknown);
+      for (const [i, { pc }] of targets.entries()) entries[(pc - low) / 2] = labels[i]!;
+      code.i32(1).op('i32.shr_u').brTable(entries, unknown);
+    } else {
+      const table = this.#around.allocate(span);
+      for (const [i, { pc }] of targets.entries()) this.#around.halves[(table + pc - low) >>> 1] = i + 1;
+      code.access('i32.load16_u', table).brTable([unknown, ...labels], unknown);
+    }
+    for (const to of targets) {
+      code.end();
+      this.#charge(insns.length);
+      this.#count(at, to.pc);
+      this.#go(index, to);
+    }
+    code.end();
+    leave();
+  }
+
+  /** Bytes of the host's stack that a call costs, roughly: V8 may keep every local and some temporaries there. */
+  get #frameSize(): number {
+    return 256 + this.#locals.size * 16;
+  }
+
+  #charge(insns: number): void {
+    if (insns > 0) this.#code.get(BUDGET).i32(insns).op('i32.sub').set(BUDGET);
+  }
+  #count(at: CodeInsn, to: Addr): void {
+    const address = this.#around.counter(at.pc, to);
+    if (address !== undefined) emitIncrement(this.#code, () => this.#code.i32(0), address);
+  }
+  #countJump(at: CodeInsn, goal: number): void {
+    this.#code
+      .i64(BigInt(at.record) << 32n)
+      .get(goal)
+      .op('i64.or')
+      .call(this.#around.count);
+  }
+  /** Leaves unless an address fits 32 bits. */
+  #checkHigh(goal: number): void {
+    this.#code.get(goal).i64(32n).op('i64.shr_u').i64(0n).op('i64.ne');
+    this.#leaveIf();
+  }
+  /** Leaves unless an address has a record. */
+  #checkGoal(goal: number): void {
+    const code = this.#code;
+    const { memorySize, deltas } = this.#around.layout;
+    code.get(goal).i64(BigInt(memorySize)).op('i64.ge_u');
+    this.#leaveIf();
+    pushDelta(deltas, () => code.get(goal).op('i32.wrap_i64')).op('i32.eqz');
+    this.#leaveIf();
+  }
+  #pushRecord(goal: number): Code {
+    const code = this.#code;
+    code.get(goal).op('i32.wrap_i64').i32(4).op('i32.shl');
+    return pushDelta(this.#around.layout.deltas, () => code.get(goal).op('i32.wrap_i64')).op('i32.add');
+  }
+
+  #load(set: RegSet): void {
+    for (const reg of regsOf(set)) this.#code.i32(0).access('i64.load', this.#placeOf(reg)).set(this.#locals.get(reg)!);
+  }
+  #store(set: RegSet): void {
+    for (const reg of regsOf(set))
+      this.#code.i32(0).get(this.#locals.get(reg)!).access('i64.store', this.#placeOf(reg));
+  }
+  #placeOf(reg: Reg): number {
+    return this.#around.layout.hart + slotOf(reg);
+  }
+
+  #prepareLeaving(): Label {
+    const record = this.#record | INTERPRET;
+    this.#code.i64((BigInt(this.#executed) << 32n) | BigInt(record)).set(this.#leaving);
+    return this.#tails.get(this.#dirty)!;
+  }
+  #leave(): void {
+    this.#code.br(this.#prepareLeaving());
+  }
+  #leaveIf(): void {
+    this.#code.brIf(this.#prepareLeaving());
+  }
+}

@@ -1,0 +1,69 @@
+/** The flow graph of a region, ready for structured control flow. */
+import { dominatorsOf } from '../../base/dominators.ts';
+import type { Region } from './region.ts';
+
+export interface Flow {
+  /** The region, with each edge into an irreducible loop turned into one that leaves. */
+  readonly region: Region;
+  /** Reachable blocks in reverse postorder. */
+  readonly order: readonly number[];
+  /** Position in `order`. */
+  readonly rank: Int32Array;
+  /** Blocks that a block immediately dominates. */
+  readonly children: readonly (readonly number[])[];
+  readonly loopHeaders: ReadonlySet<number>;
+  /** Blocks that are branched to, because they are entered from several places or by a table; the others are entered once, inline. */
+  readonly merges: ReadonlySet<number>;
+  /** Blocks at whose start the budget is looked at: no path goes round, and none is longer than `bound`, without one. */
+  readonly checks: ReadonlySet<number>;
+  /** By block: the most instructions from its start to the next check or exit. */
+  readonly bound: Int32Array;
+}
+
+export function flowOf(original: Region): Flow {
+  const inside = (region: Region) =>
+    region.blocks.map(({ successors }) => successors.filter(({ block }) => block >= 0).map(({ block }) => block));
+  const first = dominatorsOf({ successors: inside(original) });
+  const rank = new Int32Array(original.blocks.length).fill(-1);
+  first.order.forEach((block, i) => {
+    rank[block] = i;
+  });
+  const backward = (from: number, to: number) => rank[to]! <= rank[from]!;
+  const region: Region = {
+    head: original.head,
+    blocks: original.blocks.map((block, from) => ({
+      ...block,
+      successors: block.successors.map((to) =>
+        to.block >= 0 && backward(from, to.block) && !first.dominates(to.block, from) ? { pc: to.pc, block: -1 } : to,
+      ),
+    })),
+  };
+  // Edges that go back are never in the depth-first tree, so the order stays one; but blocks may have got nearer dominators.
+  const successors = inside(region);
+  const { immediate } = dominatorsOf({ successors });
+  const { order } = first;
+  const children: number[][] = successors.map(() => []);
+  for (const block of order) if (block !== 0) children[immediate[block]!]!.push(block);
+
+  const loopHeaders = new Set<number>();
+  const merges = new Set<number>();
+  const checks = new Set<number>([0]);
+  const entries = new Int32Array(successors.length);
+  for (const from of order) {
+    const { ending } = region.blocks[from]!;
+    for (const to of successors[from]!) {
+      if (backward(from, to)) {
+        loopHeaders.add(to);
+        checks.add(to);
+      } else if (++entries[to]! > 1 || ending === 'switch') merges.add(to);
+      if (ending === 'call') checks.add(to);
+    }
+  }
+  const bound = new Int32Array(successors.length);
+  for (const block of [...order].reverse()) {
+    let most = 0;
+    for (const to of successors[block]!) if (!checks.has(to)) most = Math.max(most, bound[to]!);
+    bound[block] = region.blocks[block]!.insns.length + most;
+  }
+  return { region, order, rank, children, loopHeaders, merges, checks, bound };
+}

@@ -1,0 +1,153 @@
+/**
+ * Regions: the code that is reached from a head by branches and jumps, without what has never run. A region is entered at its head
+ * only, so the head dominates all of it; calls leave it and come back behind the call.
+ */
+import type { Addr } from '../../base/units.ts';
+import type { Predecoder } from '../predecode.ts';
+import { type CodeInsn, insnAt } from './insns.ts';
+
+/** Where a block goes on: a block of the same region, or code outside (block -1). */
+export interface Successor {
+  readonly pc: Addr;
+  readonly block: number;
+}
+
+/**
+ * How a block ends.
+ * - `fall`: into the code behind.
+ * - `branch`: successors are taken, not taken.
+ * - `goto`: a jump that leaves no link.
+ * - `call`: a jump that does, direct or not; the successor is the code behind.
+ * - `return`: an indirect jump through a link register.
+ * - `switch`: another indirect jump; successors are its targets within the region.
+ * - `leave`: an instruction that is not translated.
+ */
+export type Ending = 'fall' | 'branch' | 'goto' | 'call' | 'return' | 'switch' | 'leave';
+
+export interface Block {
+  readonly pc: Addr;
+  /** With the one that ends it, but for `fall` and `leave`. */
+  readonly insns: readonly CodeInsn[];
+  readonly ending: Ending;
+  readonly successors: readonly Successor[];
+}
+
+/** Block 0 is the head. */
+export interface Region {
+  readonly head: Addr;
+  readonly blocks: readonly Block[];
+}
+
+/** What is known about the code from elsewhere. */
+export interface Knowledge {
+  /** Targets that an indirect jump has gone to. */
+  targetsOf(pc: Addr): readonly Addr[];
+  /** Is this where a function begins? Jumps there are not followed: they are calls in tail position. */
+  isFunction(pc: Addr): boolean;
+}
+
+/** A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. */
+const MOST_INSNS = 5000;
+const MOST_SWITCH_TARGETS = 512;
+
+/** Link registers, by the manual's hints for return-address prediction (unprivileged manual, section "Unconditional Jumps"). */
+const isLink = (reg: number): boolean => reg === 1 || reg === 5;
+
+const endingOf = ({ insn, ending }: CodeInsn): Ending | undefined => {
+  switch (ending) {
+    case 'none':
+      return undefined;
+    case 'branch':
+      return 'branch';
+    case 'goto':
+      return insn.rd === 0 ? 'goto' : 'call';
+    case 'jump':
+      if (insn.rd !== 0) return 'call';
+      return isLink(insn.rs1) ? 'return' : 'switch';
+    default:
+      return 'leave';
+  }
+};
+
+/** @returns undefined if there is no instruction at the head, or only one that is not translated */
+export function formRegion(code: Predecoder, head: Addr, knowledge: Knowledge): Region | undefined {
+  const insns = new Map<Addr, CodeInsn>();
+  const leaders = new Set<Addr>([head]);
+  const targets = new Map<Addr, readonly Addr[]>();
+  const follow = (pc: Addr) => pc === head || !knowledge.isFunction(pc);
+
+  // Breadth first, a straight line at a time.
+  const queue: Addr[] = [head];
+  const lead = (pc: Addr) => {
+    if (leaders.has(pc)) return;
+    leaders.add(pc);
+    queue.push(pc);
+  };
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (let pc = next; !insns.has(pc); ) {
+      const found = insns.size < MOST_INSNS ? insnAt(code, pc) : undefined;
+      if (found === undefined) break;
+      insns.set(pc, found);
+      const behind = pc + found.insn.size;
+      const ending = endingOf(found);
+      if (ending === undefined) {
+        pc = behind;
+        continue;
+      }
+      if (ending === 'branch') {
+        lead(behind);
+        lead(found.target);
+      } else if (ending === 'goto') {
+        if (follow(found.target)) lead(found.target);
+      } else if (ending === 'call') lead(behind);
+      else if (ending === 'switch') {
+        const seen = knowledge.targetsOf(pc).filter(follow).slice(0, MOST_SWITCH_TARGETS);
+        targets.set(pc, seen);
+        for (const target of seen) lead(target);
+      }
+      break;
+    }
+  }
+
+  const starts = [...leaders].filter((pc) => insns.has(pc));
+  if (starts[0] !== head) return undefined;
+  const blockOf = new Map(starts.map((pc, index) => [pc, index]));
+  const successor = (pc: Addr): Successor => ({ pc, block: blockOf.get(pc) ?? -1 });
+  const outside = (pc: Addr): Successor => ({ pc, block: -1 });
+  const blocks = starts.map((start): Block => {
+    const list: CodeInsn[] = [];
+    for (let pc = start; ; ) {
+      const found = insns.get(pc);
+      if (found === undefined || (leaders.has(pc) && pc !== start))
+        return { pc: start, insns: list, ending: 'fall', successors: [successor(pc)] };
+      const ending = endingOf(found);
+      const behind = pc + found.insn.size;
+      if (ending === 'leave') return { pc: start, insns: list, ending, successors: [outside(pc)] };
+      list.push(found);
+      if (ending === undefined) {
+        pc = behind;
+        continue;
+      }
+      const to = (): Successor[] => {
+        switch (ending) {
+          case 'branch':
+            return [successor(found.target), successor(behind)];
+          case 'goto':
+            return [follow(found.target) ? successor(found.target) : outside(found.target)];
+          case 'call':
+            return [successor(behind)];
+          case 'switch':
+            return targets
+              .get(pc)!
+              .map(successor)
+              .filter(({ block }) => block >= 0);
+          default:
+            return [];
+        }
+      };
+      return { pc: start, insns: list, ending, successors: to() };
+    }
+  });
+  const { insns: first, ending } = blocks[0]!;
+  return first.length === 0 && ending === 'leave' ? undefined : { head, blocks };
+}

@@ -1,0 +1,142 @@
+/**
+ * What translated code and the interpreter beneath it share: the type of a region, what it returns, and helper functions.
+ *
+ * A region is a function (record, budget, depth) -> (next, budget) in the table of regions; a slot whose code is not translated has
+ * the interpreter. `record` is where to begin, nothing of it charged to the budget; for the interpreter, with INTERPRET or CHARGED.
+ * `depth` is how many bytes of the host's stack may still be used. `next` is the address to go on at, with the record of the indirect jump that went there in its
+ * upper half if that transfer is still to be counted; or STOPPED.
+ */
+import { Code, I32, I64, ModuleBuilder, type ValueType } from '../../base/wasm.ts';
+import { HART } from '../../machine/hart.ts';
+import { PAGE_BITS } from '../../machine/memory.ts';
+import type { Imports, Places } from '../record-engine.ts';
+import { RECORD, ROUTINE } from '../records.ts';
+import { emitJumpHash, JUMPS } from '../routine.ts';
+
+export const REGION_TYPE: readonly [ValueType[], ValueType[]] = [
+  [I32, I32, I32],
+  [I64, I32],
+];
+/** Flags beside a record, for the interpreter: execute this instruction even if a region begins there; its run is charged already. */
+export const INTERPRET = 1;
+export const CHARGED = 2;
+/** As `next`: the host is needed. EXIT_KIND, EXIT_RECORD and EXIT_BUDGET say why. */
+export const STOPPED = 1;
+/** i32 in the hart's block: an EXIT. */
+export const EXIT_KIND = HART.BUDGET;
+
+/** Bytes of the host's stack. V8 gives a thread a little less than 1 MB, some of which is in use. */
+export const DEPTH = {
+  /** What a stay in generated code starts with. */
+  FULL: 640 * 1024,
+  /** A region is not entered with less: its own frame, and a helper that calls the host. */
+  REGION: 64 * 1024,
+  /** The interpreter's own frame. */
+  INTERPRETER: 2048,
+} as const;
+
+export interface Helpers {
+  /** Counts the indirect transfer `next`. */
+  readonly count: unknown;
+  /** (return cell, next) -> 1 if next is the cell's link; then it is counted, and the cell expects it from now on if it was free. */
+  readonly returned: unknown;
+  /** (record) -> slot of the region that begins there, or 0. */
+  readonly slotOf: unknown;
+}
+/** A return cell: i64 expected `next`, i64 how often it came; i32 the link. */
+export const CELL = { NEXT: 0, COUNT: 8, LINK: 16, SIZE: 24 } as const;
+
+/** @param jumped host function: a transfer that is not in the table of jumps; puts it there, counted once */
+export function makeHelpers(places: Places, imports: Imports, plants: number, jumped: (next: bigint) => void): Helpers {
+  const module = new ModuleBuilder();
+  module.importMemory(imports.memory.buffer.byteLength / 65536);
+  const host = module.importFunction('jumped', module.type([I64], []));
+  const count = module.declare(module.type([I64], []));
+  module.define(count, countCode(places.jumps, host));
+  const returned = module.declare(module.type([I32, I64], [I32]));
+  module.define(returned, returnedCode(count));
+  const slotOf = module.declare(module.type([I32], [I32]));
+  module.define(slotOf, slotCode(places, plants));
+  module.export('count', count);
+  module.export('returned', returned);
+  module.export('slotOf', slotOf);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
+    m: { memory: imports.memory, jumped },
+  });
+  return { count: exports.count, returned: exports.returned, slotOf: exports.slotOf };
+}
+
+function countCode(jumps: number, host: number): Code {
+  const code = new Code(1);
+  const next = 0;
+  const record = code.local(I32);
+  const entry = code.local(I32);
+  const found = code.local(I64);
+  code.get(next).i64(32n).op('i64.shr_u', 'i32.wrap_i64').set(record);
+  emitJumpHash(code, record, () => code.get(next).op('i32.wrap_i64'), entry);
+  const unknown = code.block();
+  const hit = code.block();
+  const probe = code.loop();
+  code.get(entry).access('i64.load', jumps).tee(found).get(next).op('i64.eq').brIf(hit);
+  code.get(found).op('i64.eqz').brIf(unknown);
+  code.get(entry).i32(JUMPS.ENTRY).op('i32.add');
+  code
+    .i32(2 ** JUMPS.BITS * JUMPS.ENTRY - 1)
+    .op('i32.and')
+    .set(entry)
+    .br(probe);
+  code.end();
+  code.end();
+  emitIncrement(code, () => code.get(entry), jumps + 8);
+  code.op('return');
+  code.end();
+  code.get(next).call(host);
+  return code;
+}
+
+function returnedCode(count: number): Code {
+  const code = new Code(2);
+  const [cell, next] = [0, 1];
+  code.get(next).op('i32.wrap_i64').get(cell).access('i32.load', CELL.LINK).op('i32.ne');
+  code.if();
+  code.i32(0).op('return').end();
+  code.get(next).i64(32n).op('i64.shr_u').i64(0n).op('i64.ne');
+  code.if();
+  code.get(cell).access('i64.load', CELL.NEXT).op('i64.eqz');
+  code.if();
+  code.get(cell).get(next).access('i64.store', CELL.NEXT);
+  code.get(cell).i64(1n).access('i64.store', CELL.COUNT);
+  code.else();
+  code.get(next).call(count);
+  code.end();
+  code.end();
+  return code.i32(1);
+}
+
+function slotCode({ memorySize }: Places, plants: number): Code {
+  const code = new Code(1);
+  code.get(0).access('i32.load16_u', RECORD.ROUTINE).i32(ROUTINE.REGION).op('i32.eq');
+  code.if(I32);
+  // Upper half of the plant; records lie behind the guest's memory.
+  code
+    .get(0)
+    .i32(memorySize)
+    .op('i32.sub')
+    .i32(3)
+    .op('i32.shr_u')
+    .access('i32.load16_u', plants + 2);
+  code.else();
+  return code.i32(0).end();
+}
+
+/** Adds 1 to the i64 at an address. */
+export function emitIncrement(code: Code, address: () => unknown, offset: number): void {
+  address();
+  address();
+  code.access('i64.load', offset).i64(1n).op('i64.add').access('i64.store', offset);
+}
+
+/** Pushes what the table of deltas has for the page of an address below the memory's size: 0 if there are no records. */
+export function pushDelta(deltas: number, address: () => Code): Code {
+  return address().i32(PAGE_BITS).op('i32.shr_u').i32(2).op('i32.shl').access('i32.load', deltas);
+}

@@ -1,0 +1,258 @@
+/**
+ * Decides what is translated, and keeps it. Where a region may begin (targets of calls and of branches back, code behind calls, where
+ * regions leave), COUNTED is planted over the instruction; when the interpreter has come there often enough, the region is formed,
+ * compiled and entered from then on, by REGION over the instruction and by its slot in the table of regions.
+ *
+ * The translated code is made for one hart, the first one; others are interpreted.
+ */
+import { setFlagsFromString } from 'node:v8';
+import type { Addr } from '../../base/units.ts';
+import { I32, I64, ModuleBuilder } from '../../base/wasm.ts';
+import type { Memory } from '../../machine/memory.ts';
+import { importAll, moduleFor } from '../generate.ts';
+import type { Predecoder } from '../predecode.ts';
+import type { Imports, Places, RunCode, Upper } from '../record-engine.ts';
+import { ROUTINE } from '../records.ts';
+import type { Routines } from '../routines.ts';
+import type { TransferCounts } from '../transfers.ts';
+import { Counters } from './counters.ts';
+import { emitRegion } from './emit.ts';
+import { insnAt } from './insns.ts';
+import { buildInterpreter } from './interpreter.ts';
+import { formRegion, type Region } from './region.ts';
+import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
+
+export interface TranslateOptions {
+  /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
+  readonly threshold: number;
+  /** Count transfers in translated code. */
+  readonly counting: boolean;
+}
+
+/** What translating has come to, for `--stats`. */
+export interface TranslateStatistics {
+  regions: number;
+  insns: number;
+  wasmBytes: number;
+  /** Milliseconds. */
+  translating: number;
+  compiling: number;
+}
+
+/** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
+const BEHIND_CALLS = 8;
+const MOST = 0xffff;
+/** Slots that the table grows by. */
+const SLOTS = 1024;
+
+interface Translated {
+  readonly region: Region;
+  readonly slot: number;
+  readonly func: unknown;
+}
+
+export class Translator implements Upper {
+  readonly statistics: TranslateStatistics = { regions: 0, insns: 0, wasmBytes: 0, translating: 0, compiling: 0 };
+  readonly #code: Predecoder;
+  readonly #options: TranslateOptions;
+  readonly #counters: Counters;
+  readonly #table: WebAssembly.Table;
+  readonly #halves: Uint16Array;
+  /** Slot 0 always has the interpreter. */
+  readonly #slots = new Map<Addr, number>();
+  readonly #regions = new Map<Addr, Translated>();
+  readonly #functions = new Set<Addr>();
+  readonly #targets = new Map<Addr, Addr[]>();
+  /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
+  readonly #candidates = new Map<Addr, number>();
+  readonly #walked = new Set<Addr>();
+  /** What the translated code is made for. */
+  #home: { readonly places: Places; readonly imports: Imports; readonly helpers: Helpers } | undefined;
+  #interpret: unknown;
+
+  constructor(memory: Memory, code: Predecoder, options: TranslateOptions) {
+    this.#code = code;
+    this.#options = options;
+    this.#counters = new Counters(memory, code.records);
+    this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+    this.#halves = new Uint16Array(memory.linear.buffer);
+    code.records.allowPlants();
+    code.onClear = (from, to) => this.#forget(from, to);
+  }
+
+  /** The interpreter for a hart. */
+  generate(routines: Routines, places: Places, imports: Imports): RunCode {
+    const { plantsAt } = this.#code.records;
+    const jumped = (next: bigint) => this.#jumped(Number(next >> 32n), Number(next & 0xffff_ffffn));
+    this.#home ??= { places, imports, helpers: makeHelpers(places, imports, plantsAt, jumped) };
+    const first = this.#home.places.hart === places.hart;
+    const module = moduleFor(`translate ${plantsAt} ${first}`, routines, places, imports, () =>
+      buildInterpreter(routines, places, imports, plantsAt, first),
+    );
+    const table = first ? this.#table : new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+    const { count } = this.#home.helpers;
+    const { exports } = new WebAssembly.Instance(module, { m: { ...imports, table, count } });
+    if (first) {
+      this.#interpret = exports.interpret;
+      const live = new Set([...this.#regions.values()].map(({ slot }) => slot));
+      for (let slot = 0; slot < this.#table.length; slot++) if (!live.has(slot)) table.set(slot, this.#interpret);
+    }
+    return exports.run;
+  }
+
+  decoded(pc: Addr): void {
+    if (this.#walked.has(pc)) return;
+    this.#walked.add(pc);
+    const { threshold } = this.#options;
+    for (let at = pc; ; ) {
+      const found = insnAt(this.#code, at);
+      if (found === undefined) return;
+      const waiting = this.#candidates.get(at);
+      if (waiting !== undefined) this.#plant(at, waiting);
+      const { insn, ending, target } = found;
+      at += insn.size;
+      if (ending === 'none') continue;
+      const calls = insn.rd !== 0 && (ending === 'goto' || ending === 'jump');
+      if (calls) this.#candidate(at, threshold * BEHIND_CALLS);
+      if (ending === 'goto' && calls) {
+        this.#functions.add(target);
+        this.#candidate(target, threshold);
+      } else if ((ending === 'goto' || ending === 'branch') && target < at) this.#candidate(target, threshold);
+      return;
+    }
+  }
+
+  hot(pc: Addr, record: number): void {
+    this.#code.records.unplant(record);
+    this.#translate([pc]);
+  }
+
+  collect(counts: TransferCounts): void {
+    this.#counters.collect(counts);
+  }
+
+  /** An indirect jump has gone where it never went before. */
+  #jumped(site: number, target: Addr): void {
+    const { records, jumps } = this.#code;
+    jumps.insert(site, target);
+    const pc = records.pcOf(site);
+    const insn = insnAt(this.#code, pc)?.insn;
+    if (insn === undefined) return;
+    if (insn.rd !== 0) {
+      this.#functions.add(target);
+      this.#candidate(target, this.#options.threshold);
+    } else {
+      const targets = this.#targets.get(pc);
+      if (targets === undefined) this.#targets.set(pc, [target]);
+      else if (!targets.includes(target)) targets.push(target);
+    }
+  }
+
+  #candidate(pc: Addr, count: number): void {
+    const known = this.#candidates.get(pc);
+    if (this.#regions.has(pc) || (known !== undefined && known <= count)) return;
+    this.#candidates.set(pc, count);
+    if (insnAt(this.#code, pc) !== undefined) this.#plant(pc, count);
+  }
+  #plant(pc: Addr, count: number): void {
+    const record = this.#code.records.find(pc)!;
+    // A region that is there stays.
+    if (this.#code.records.raw(record) !== ROUTINE.REGION)
+      this.#code.records.plant(record, ROUTINE.COUNTED, Math.min(count, MOST));
+  }
+
+  #translate(heads: readonly Addr[]): void {
+    const { records } = this.#code;
+    const { places, imports, helpers } = this.#home!;
+    const started = performance.now();
+    const module = new ModuleBuilder();
+    module.importTable(1);
+    const regionType = module.type(...REGION_TYPE);
+    const count = module.importFunction('count', module.type([I64], []));
+    const returned = module.importFunction('returned', module.type([I32, I64], [I32]));
+    const slotOf = module.importFunction('slotOf', module.type([I32], [I32]));
+    const layout = importAll(module, places, imports);
+    const made: { readonly region: Region; readonly pc: Addr }[] = [];
+    for (const pc of heads) {
+      const region = formRegion(this.#code, pc, {
+        targetsOf: (site) => this.#targets.get(site) ?? [],
+        isFunction: (target) => this.#functions.has(target),
+      });
+      if (region === undefined) continue;
+      const func = module.declare(regionType);
+      const code = emitRegion(region, {
+        layout,
+        regionType,
+        count,
+        returned,
+        slotOf,
+        slotFor: (to) => this.#slotFor(to),
+        recordFor: (to) => records.target(to),
+        counter: (from, to) => (this.#options.counting ? this.#counters.edge(from, to) : undefined),
+        returnCell: (from, link) => this.#counters.returnCell(from, link),
+        allocate: (bytes) => this.#counters.allocate(bytes),
+        halves: this.#halves,
+      });
+      module.define(func, code);
+      module.export(`r${pc.toString(16)}`, func);
+      made.push({ region, pc });
+    }
+    if (made.length === 0) return;
+    const bytes = module.bytes();
+    const emitted = performance.now();
+    setFlagsFromString('--no-liftoff');
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      m: { ...imports, table: this.#table, ...helpers },
+    });
+    setFlagsFromString('--liftoff');
+    for (const { region, pc } of made) {
+      const slot = this.#slotFor(pc);
+      const func: unknown = exports[`r${pc.toString(16)}`];
+      this.#table.set(slot, func);
+      records.plant(records.find(pc)!, ROUTINE.REGION, slot);
+      this.#regions.set(pc, { region, slot, func });
+      for (const { successors } of region.blocks)
+        for (const { pc: to, block } of successors)
+          if (block < 0 && !this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
+    }
+    const { statistics } = this;
+    statistics.regions += made.length;
+    for (const { region } of made) for (const block of region.blocks) statistics.insns += block.insns.length;
+    statistics.wasmBytes += bytes.length;
+    statistics.translating += emitted - started;
+    statistics.compiling += performance.now() - emitted;
+  }
+
+  #slotFor(pc: Addr): number {
+    let slot = this.#slots.get(pc);
+    if (slot === undefined) {
+      slot = this.#slots.size + 1;
+      this.#slots.set(pc, slot);
+      if (slot >= this.#table.length) {
+        const from = this.#table.grow(SLOTS);
+        for (let i = from; i < this.#table.length; i++) this.#table.set(i, this.#interpret);
+      }
+    }
+    return slot;
+  }
+
+  /** Records in the range are about to be cleared. */
+  #forget(from: Addr, to: Addr): void {
+    const { records } = this.#code;
+    for (const [pc, { region, slot }] of this.#regions) {
+      const overlaps = region.blocks.some(({ insns }) =>
+        insns.some(({ pc: at, insn }) => at < to && at + insn.size > from),
+      );
+      if (!overlaps) continue;
+      this.#regions.delete(pc);
+      this.#table.set(slot, this.#interpret);
+      records.unplant(records.find(pc)!);
+      this.#candidates.delete(pc);
+      if (pc < from || pc >= to) this.#candidate(pc, this.#options.threshold);
+    }
+    for (const pc of this.#candidates.keys())
+      if (pc >= from && pc < to && records.known(pc)) records.unplant(records.find(pc)!);
+    for (const pc of this.#targets.keys()) if (pc >= from && pc < to) this.#targets.delete(pc);
+    this.#walked.clear();
+  }
+}
