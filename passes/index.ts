@@ -7,14 +7,16 @@ import { extensions } from './extensions.ts';
 import { invert } from './invert.ts';
 import { jumps } from './jumps.ts';
 import { propagate } from './propagate.ts';
+import { rehome } from './rehome.ts';
 import { sink } from './sink.ts';
 
-export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, sink];
+export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, sink, rehome];
 
 /** `first` must run before `second`. */
 const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: jumps, second: propagate, because: 'what is gone need not be looked at' },
   { first: propagate, second: extensions, because: 'a copy hides how wide its source is used' },
+  { first: sink, second: rehome, because: 'what has sunk no longer needs a home in the line' },
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];
 

@@ -8,16 +8,12 @@
  * Risk: a constant at the final exit costs as much there as the op did; it is left alone where it would cost more.
  */
 import { facts } from '../src/domain/record.ts';
-import { constantInsns } from '../src/isa/idioms.ts';
 import { type Op, operandsOf, type Superblock, type Value } from '../src/superblock/form.ts';
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
 import { constantOf, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
-
-/** Instructions it takes to make a value at an exit. */
-const costOf = (value: Value): number =>
-  value.kind === 'const' ? constantInsns(1, value.value).length : value.kind === 'code' ? 2 : 1;
+import { costOf } from '../src/superblock/weight.ts';
 
 function simpler(terms: SuperblockTerms, op: Op): Value | undefined {
   const term = terms.result(op);

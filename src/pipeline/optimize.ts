@@ -19,8 +19,9 @@ import { type BuildContext, buildSuperblock, everythingLive } from '../superbloc
 import { checkSuperblock } from '../superblock/check.ts';
 import { type Flow, makeFlow } from '../superblock/flow.ts';
 import { ALL_REGS, type RegSet, type Superblock } from '../superblock/form.ts';
-import { type Pass, runPasses, weightOf } from '../superblock/pass.ts';
+import { type Pass, runPasses } from '../superblock/pass.ts';
 import { DEFAULT_SELECT, type SelectOptions, selectTraces, traceUnrun } from '../superblock/select.ts';
+import { weightOf } from '../superblock/weight.ts';
 
 export interface OptimizeOptions {
   /** Comma-separated passes; default all. */
@@ -118,7 +119,9 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
       total.superblocks++;
       total.saved += weightOf(before) - weightOf(after);
     });
-    const low = lowerSuperblock(formed);
+    // What costs more than the original did is not worth having.
+    const worth = weightOf(formed) <= weightOf(superblock);
+    const low = worth ? lowerSuperblock(formed) : undefined;
     if (low === undefined) return plainly(superblock);
     final.push(formed);
     return low;

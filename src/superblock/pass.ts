@@ -22,23 +22,6 @@ export interface PassGain {
   readonly saved: number;
 }
 
-/**
- * Instructions a superblock executes over all its entries, by the counts it carries: each op as often as the line is still
- * being run there, sunk ops as often as their exit is taken. Jumps along the line count as the instructions they are.
- */
-export function weightOf(superblock: Superblock): number {
-  let at = superblock.count;
-  let weight = 0;
-  for (const op of superblock.ops) {
-    weight += at;
-    if (op.exit !== undefined) {
-      weight += op.exit.count * op.exit.sunk.length;
-      at -= op.exit.count;
-    }
-  }
-  return weight + at * (superblock.final.exit.sunk.length + (superblock.final.op === undefined ? 0 : 1));
-}
-
 /** Runs passes in order, checks after each, and calls `observe` with what each made of the superblock. */
 export function runPasses(
   superblock: Superblock,
