@@ -16,7 +16,7 @@ export interface Term {
   readonly args: readonly Term[];
   /** Of a constant, unsigned 64 bits. */
   readonly value: bigint | undefined;
-  /** Of an input: its name. */
+  /** Of an input or an uninterpreted function: its name. */
   readonly name: string | undefined;
   /** The value is the sign extension of its low `signed` bits (1..64). */
   readonly signed: number;
@@ -28,7 +28,7 @@ type Binary = 'add' | 'sub' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'sar' | 'mu
 type Division = 'divs' | 'divu' | 'rems' | 'remu';
 type Compare = 'eq' | 'ltS' | 'ltU';
 type Extend = 'sext8' | 'sext16' | 'sext32' | 'zext8' | 'zext16' | 'zext32';
-export type TermOp = 'const' | 'input' | Binary | Division | Compare | Extend | 'select';
+export type TermOp = 'const' | 'input' | Binary | Division | Compare | Extend | 'select' | 'apply';
 
 const COMMUTATIVE: ReadonlySet<TermOp> = new Set(['add', 'and', 'or', 'xor', 'mul', 'mulhs', 'mulhu', 'eq']);
 
@@ -61,6 +61,14 @@ export class Terms implements Domain<Term> {
   /** An unknown, by name; equal names are the same term. Widths are what is known of it. */
   input(name: string, widths: { signed?: number; unsigned?: number } = {}): Term {
     return this.#make('input', [], widths.signed, widths.unsigned, undefined, name);
+  }
+
+  /**
+   * An uninterpreted function of its arguments: equal for equal arguments, and nothing else is known of it but its widths. What an
+   * operation reads besides values (memory, a rounding mode) must be among the arguments.
+   */
+  apply(name: string, args: readonly Term[], widths: { signed?: number; unsigned?: number } = {}): Term {
+    return this.#make('apply', args, widths.signed, widths.unsigned, undefined, name);
   }
 
   #binary(op: Binary | Division | Compare, a: Term, b: Term, signed?: number, unsigned?: number): Term {

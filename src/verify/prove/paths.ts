@@ -1,0 +1,200 @@
+/**
+ * The two sides of a proof. Optimized: every way through the emitted code from a superblock's start to where it leaves, with what was
+ * decided on the way. Original: one way through the original code, along what an optimized way has decided.
+ */
+import type { Addr } from '../../base/units.ts';
+import { facts as factsOf } from '../../domain/record.ts';
+import type { Term } from '../../domain/term.ts';
+import type { Insn } from '../../isa/row.ts';
+import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
+import { type ProofTerms, plainCondition } from './terms.ts';
+
+export interface InsnSource {
+  insnAt(address: Addr): Insn | undefined;
+}
+
+/** A condition and whether it holds. */
+export interface Fact {
+  readonly condition: Term;
+  readonly holds: boolean;
+}
+export type Facts = List<Fact> | undefined;
+
+/** Is a condition decided by what is known? */
+export function decided(condition: Term, facts: Facts): boolean | undefined {
+  const { term, when } = plainCondition(condition);
+  if (term.value !== undefined) return (term.value !== 0n) === when;
+  for (let at = facts; at !== undefined; at = at.rest) {
+    const { condition: known, holds } = at.item;
+    if (known === term) return holds === when;
+    // What is less is neither equal nor more.
+    if (holds && (known.op === 'ltS' || known.op === 'ltU')) {
+      const [a, b] = known.args;
+      const same = term.args[0] === a && term.args[1] === b;
+      const turned = term.args[0] === b && term.args[1] === a;
+      if ((term.op === known.op && turned) || (term.op === 'eq' && (same || turned))) return !when;
+    }
+    if (holds && known.op === 'eq' && (term.op === 'ltS' || term.op === 'ltU')) {
+      const [a, b] = known.args;
+      if ((term.args[0] === a && term.args[1] === b) || (term.args[0] === b && term.args[1] === a)) return !when;
+    }
+  }
+  return undefined;
+}
+
+/** How an optimized way ends: at an original address, or by a computed jump. */
+export interface Leaf {
+  readonly to: Addr | undefined;
+  /** The address of the optimized file that stands for it. */
+  readonly at: Addr | undefined;
+  readonly target: Term | undefined;
+  /** The last instruction's address. */
+  readonly from: Addr;
+  readonly state: State;
+  readonly facts: Facts;
+}
+
+/** What cannot be followed or compared; the text says what. */
+export class Unproved extends Error {}
+
+const MOST_LEAVES = 3000;
+const MOST_STEPS = 100_000;
+
+/**
+ * Every way through optimized code.
+ * @param first it may not leave before it has done something
+ * @param leave the original address that an address of the optimized file stands for, where control leaves the superblock there
+ * @param inside is this address in the optimized code?
+ */
+export function explore(
+  terms: ProofTerms,
+  code: InsnSource,
+  start: Addr,
+  first: boolean,
+  leave: (address: Addr) => Addr | undefined,
+  inside: (address: Addr) => boolean,
+): Leaf[] {
+  const leaves: Leaf[] = [];
+  const open: { pc: Addr; from: Addr; state: State; facts: Facts; depth: number }[] = [
+    { pc: start, from: start, state: headState(terms), facts: undefined, depth: 0 },
+  ];
+  let steps = 0;
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const { pc, from, state, facts, depth } = path;
+    const to = depth === 0 && first ? undefined : leave(pc);
+    if (to !== undefined) {
+      leaves.push({ to, at: pc, target: undefined, from, state, facts });
+      if (leaves.length > MOST_LEAVES) throw new Unproved('too many ways through it');
+      continue;
+    }
+    if (!inside(pc)) throw new Unproved(`it leaves to 0x${pc.toString(16)}, which stands for nothing`);
+    const insn = code.insnAt(pc);
+    if (insn === undefined) throw new Unproved(`there is no instruction at 0x${pc.toString(16)}`);
+    if (++steps > MOST_STEPS) throw new Unproved('it does not end');
+    const outcome = symbolicStep(terms, insn, pc, state);
+    const go = (address: Addr, known: Facts) =>
+      open.push({ pc: address, from: pc, state: stateOf(outcome), facts: known, depth: depth + 1 });
+    switch (outcome.kind) {
+      case 'stop':
+        throw new Unproved(`optimized code has ${outcome.why}`);
+      case 'goto':
+        go(outcome.to, facts);
+        break;
+      case 'branch': {
+        const known = decided(outcome.condition, facts);
+        const { term, when } = plainCondition(outcome.condition);
+        if (known !== false) go(outcome.taken, known ? facts : { item: { condition: term, holds: when }, rest: facts });
+        if (known !== true)
+          go(outcome.fall, known === false ? facts : { item: { condition: term, holds: !when }, rest: facts });
+        break;
+      }
+      case 'jump': {
+        const address = terms.addressOf(outcome.target);
+        if (address !== undefined) go(address, facts);
+        else
+          leaves.push({ to: undefined, at: undefined, target: outcome.target, from: pc, state: outcome.state, facts });
+      }
+    }
+  }
+  return leaves;
+}
+
+const stateOf = (outcome: Outcome): State => {
+  if (outcome.kind === 'stop') throw new Unproved(outcome.why);
+  return outcome.state;
+};
+
+/** A point in the original's run. Ways that share a beginning share its points. */
+export interface Point {
+  readonly pc: Addr;
+  readonly state: State;
+  /** Instructions retired since the head. */
+  readonly retired: number;
+  /** The last linking transfer on the way. */
+  readonly call: Addr | undefined;
+  outcome: Outcome | undefined;
+  readonly next: Map<Addr, Point>;
+}
+
+export const originalStart = (terms: ProofTerms, head: Addr): Point => ({
+  pc: head,
+  state: headState(terms),
+  retired: 0,
+  call: undefined,
+  outcome: undefined,
+  next: new Map(),
+});
+
+/** What the instruction at a point does; undefined where there is none. */
+export function outcomeAt(terms: ProofTerms, code: InsnSource, point: Point): Outcome | undefined {
+  if (point.outcome === undefined) {
+    const insn = code.insnAt(point.pc);
+    if (insn === undefined) return undefined;
+    point.outcome = symbolicStep(terms, insn, point.pc, point.state);
+  }
+  return point.outcome;
+}
+
+/** Does a transfer that links stand here (of this size, if one is given)? */
+export function linksAt(code: InsnSource, pc: Addr, size?: number): boolean {
+  const insn = code.insnAt(pc);
+  if (insn === undefined || (size !== undefined && insn.size !== size)) return false;
+  const { control, writes } = factsOf(insn);
+  return (control === 'jump' || control === 'indirect') && writes !== undefined;
+}
+
+/** The point behind one, where control goes to `to`. */
+export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
+  let next = point.next.get(to);
+  if (next === undefined) {
+    next = {
+      pc: to,
+      state: stateOf(point.outcome!),
+      retired: point.retired + 1,
+      call: linksAt(code, point.pc) ? point.pc : point.call,
+      outcome: undefined,
+      next: new Map(),
+    };
+    point.next.set(to, next);
+  }
+  return next;
+}
+
+/** A computed target with what is known put in: an operand that a guard has found equal to a constant. */
+export function knownTarget(terms: ProofTerms, target: Term, facts: Facts): Addr | undefined {
+  const direct = terms.addressOf(target);
+  if (direct !== undefined) return direct;
+  for (let at = facts; at !== undefined; at = at.rest) {
+    const { condition, holds } = at.item;
+    if (!holds || condition.op !== 'eq') continue;
+    for (const [from, to] of [condition.args, [condition.args[1]!, condition.args[0]!]] as const) {
+      const value = terms.addressOf(to!);
+      if (value === undefined) continue;
+      if (target === from) return value;
+      // A jalr's: the operand with its last bit off.
+      const mask = target.args[1]?.value;
+      if (target.op === 'and' && target.args[0] === from && mask === 0xfffffffffffffffen) return value & ~1;
+    }
+  }
+  return undefined;
+}

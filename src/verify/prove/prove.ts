@@ -1,0 +1,87 @@
+/**
+ * Proves an optimized file against its original, for all inputs: every superblock, every return point, every patch. Made from the
+ * original image, the optimized file's bytes and the address map in it, and from nothing else; the files of this folder, the rows, the
+ * term domain, liveness and the map's format are all there is to believe.
+ */
+import { badOption, unsupported } from '../../base/errors.ts';
+import { type Addr, hex } from '../../base/units.ts';
+import { buildCfg } from '../../cfg/build.ts';
+import { livenessOf } from '../../cfg/liveness.ts';
+import type { Image } from '../../elf/image.ts';
+import { readNote, readOptimizedCode } from '../../elf/write.ts';
+import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
+import { codeOf } from '../../profile/code.ts';
+import { checkFile, type FileCheck, placesOf } from './file.ts';
+import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
+
+export interface SuperblockProof extends EntryProof {
+  readonly head: Addr;
+  readonly start: Addr;
+  readonly identity: boolean;
+  /** How often it was expected to be entered. */
+  readonly count: number;
+  /** Instructions on its line, times count. */
+  readonly weight: number;
+}
+
+export interface Proof {
+  readonly superblocks: readonly SuperblockProof[];
+  /** What was checked of the file as a whole: no `problem`, no fault. */
+  readonly file: readonly FileCheck[];
+  /** The assumptions that the proofs and the checks rest on. */
+  readonly assumptions: readonly string[];
+}
+
+/** The address map of an optimized file. Throws unsupported where there is none, or where it is of another original. */
+export function mapOf(original: Image, optimized: Image): AddressMap {
+  const note = readNote(optimized);
+  if (note === undefined)
+    throw unsupported(`${optimized.file}: has no address map`, 'give a file that isoform has optimized');
+  const map = decodeMap(note, optimized.file);
+  if (map.data.original !== original.hash)
+    throw unsupported(`${optimized.file}: is the optimized form of another file than ${original.file}`);
+  return map;
+}
+
+export interface ProveOptions {
+  /** Only the superblocks of these heads. */
+  readonly heads?: ReadonlySet<Addr> | undefined;
+  readonly progress?: ((done: number, all: number) => void) | undefined;
+}
+
+/** @param map what `mapOf` gives; another one can be tried against the same file */
+export function prove(original: Image, optimized: Image, map: AddressMap, options: ProveOptions = {}): Proof {
+  const code = readOptimizedCode(optimized);
+  if (code === undefined) throw badOption(`${optimized.file}: has no optimized code`);
+  const assumed = new Set(map.data.assumptions);
+  const places = placesOf(original, map, { start: code.address, end: code.address + code.bytes.length });
+  const sides: Sides = {
+    original: codeOf(original),
+    optimized: codeOf(optimized),
+    returns: places.returns,
+    relocatable: original.relocatable,
+    liveness: assumed.has('A1') ? livenessOf(buildCfg(original)) : undefined,
+    savedReturns: assumed.has('A3'),
+    standsFor: places.standsFor,
+    inside: places.inside,
+  };
+  const { superblocks } = map.data;
+  const chosen = superblocks.filter(({ head }) => options.heads === undefined || options.heads.has(head));
+  const proofs = chosen.map((superblock, index) => {
+    options.progress?.(index, chosen.length);
+    return proveSuperblock(sides, superblock);
+  });
+  const file = checkFile({ original, optimized, map, places, sides });
+  const used = new Set([...proofs, ...file].flatMap((part) => [...part.assumptions]));
+  return { superblocks: proofs, file, assumptions: [...used].sort() };
+}
+
+function proveSuperblock(sides: Sides, superblock: MappedSuperblock): SuperblockProof {
+  const { head, start, end, count, identity } = superblock;
+  let line = 0;
+  for (let at = start; at < end; line++) at += sides.optimized.insnAt(at)?.size ?? end;
+  const proof = proveEntry(sides, { head, start, first: true, progress: true });
+  return { ...proof, head, start, identity, count, weight: count * line };
+}
+
+export const describeProof = ({ head, reason }: SuperblockProof): string => `${hex(head)}: ${reason ?? 'proved'}`;

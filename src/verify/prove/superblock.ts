@@ -1,0 +1,203 @@
+/**
+ * The proof of one piece of optimized code: for all states at its start, wherever it leaves, the original leaves there too, with the
+ * same registers (as far as they are live), memory, floating-point flags and events, and it has accessed all that the optimized code
+ * has accessed.
+ *
+ * Each way through the optimized code is matched with the original's run from the head along the same decisions. At every branch the
+ * original must be decided by what the optimized way has decided: so what an optimized way does was done by the original on that very
+ * way, and nothing can be loaded above the guard that makes it safe.
+ */
+import { type Addr, hex, REG_COUNT, type Reg, regName } from '../../base/units.ts';
+import type { Liveness } from '../../cfg/liveness.ts';
+import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
+import type { Term } from '../../domain/term.ts';
+import {
+  decided,
+  explore,
+  type InsnSource,
+  knownTarget,
+  type Leaf,
+  linksAt,
+  originalStart,
+  outcomeAt,
+  type Point,
+  pointAfter,
+  Unproved,
+} from './paths.ts';
+import { type Access, flagsTerm, type List, type State, stackName } from './step.ts';
+import { ProofTerms } from './terms.ts';
+
+/** What proofs are made from: both files' instructions, the map, and what is live in the original. */
+export interface Sides {
+  readonly original: InsnSource;
+  readonly optimized: InsnSource;
+  /** Return addresses of calls in optimized code, and the original ones they stand for. */
+  readonly returns: ReadonlyMap<Addr, Addr>;
+  readonly relocatable: boolean;
+  /** Of the original, under assumption A1; undefined if that may not be made. */
+  readonly liveness: Liveness | undefined;
+  /** Assumption A3 may be made. */
+  readonly savedReturns: boolean;
+  /** The original address an address of the optimized file stands for, where control may go. */
+  standsFor(address: Addr): Addr | undefined;
+  /** Is this address in the optimized code? */
+  inside(address: Addr): boolean;
+}
+
+/** A piece of optimized code and what it stands for. */
+export interface Entry {
+  readonly head: Addr;
+  readonly start: Addr;
+  /** Its first address does not itself count as having left. */
+  readonly first: boolean;
+  /** It must do at least one original instruction; if not, then coming here was one. So that no two places lead to each other for ever. */
+  readonly progress: boolean;
+}
+
+export interface EntryProof {
+  readonly verdict: 'proved' | 'unproved';
+  /** Why not. */
+  readonly reason: string | undefined;
+  /** The assumptions the proof rests on, by id. */
+  readonly assumptions: readonly string[];
+  /** Ways through it that were compared. */
+  readonly ways: number;
+  /** Where they leave, and from which instruction. */
+  readonly leaves: readonly { readonly from: Addr; readonly at: Addr | undefined }[];
+}
+
+/** The original may run this much longer than any way through the optimized code. */
+const MOST_POINTS = 20_000;
+
+export function proveEntry(sides: Sides, entry: Entry): EntryProof {
+  const plain = attempt(sides, entry, false);
+  if (plain.verdict === 'proved' || !sides.savedReturns) return plain;
+  const trusting = attempt(sides, entry, true);
+  return trusting.verdict === 'proved' ? trusting : plain;
+}
+
+function attempt(sides: Sides, entry: Entry, trustSaved: boolean): EntryProof {
+  const { original } = sides;
+  const isLink = (address: Addr) => [2, 4].some((size) => linksAt(original, address - size, size));
+  const terms = new ProofTerms(sides.relocatable, stackName, trustSaved ? isLink : undefined);
+  const used = new Set<string>();
+  let ways = 0;
+  let leaves: readonly Leaf[] = [];
+  const result = (verdict: EntryProof['verdict'], reason?: string): EntryProof => {
+    if (terms.usedSaved) used.add('A3');
+    return { verdict, reason, assumptions: [...used].sort(), ways, leaves };
+  };
+  try {
+    leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
+    const start = originalStart(terms, entry.head);
+    for (const leaf of leaves) {
+      const why = match(sides, terms, leaf, start, entry.progress ? 1 : 0, used);
+      if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`);
+      ways++;
+    }
+    return result('proved');
+  } catch (error) {
+    if (!(error instanceof Unproved)) throw error;
+    return result('unproved', error.message);
+  }
+}
+
+const exitText = (leaf: Leaf): string =>
+  `the exit at ${hex(leaf.from)} ${leaf.to === undefined ? 'by a computed jump' : `to ${hex(leaf.to)}`}`;
+
+/** Finds where the original is when the optimized code leaves. @returns why it is nowhere the same, or undefined */
+function match(
+  sides: Sides,
+  terms: ProofTerms,
+  leaf: Leaf,
+  start: Point,
+  least: number,
+  used: Set<string>,
+): string | undefined {
+  const { original, liveness } = sides;
+  const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
+  let nearest: string | undefined;
+  let point = start;
+  for (let points = 0; points < MOST_POINTS; points++) {
+    if (leaf.to === point.pc && point.retired >= least) {
+      const before = { state: point.state, call: point.call };
+      nearest = differs(sides, terms, leaf, before, live(liveness?.liveIn(point.pc)), used);
+      if (nearest === undefined) return undefined;
+    }
+    const outcome = outcomeAt(terms, original, point);
+    if (outcome === undefined) return nearest ?? `the original has no instruction at ${hex(point.pc)}`;
+    switch (outcome.kind) {
+      case 'stop':
+        return nearest ?? `the original comes to ${outcome.why} at ${hex(point.pc)}`;
+      case 'goto':
+        point = pointAfter(original, point, outcome.to);
+        break;
+      case 'branch': {
+        const taken = decided(outcome.condition, leaf.facts);
+        if (taken === undefined)
+          return nearest ?? `the original decides at ${hex(point.pc)} what is not decided in the optimized code`;
+        point = pointAfter(original, point, taken ? outcome.taken : outcome.fall);
+        break;
+      }
+      case 'jump': {
+        if (leaf.target !== undefined && leaf.target === outcome.target) {
+          const call = linksAt(original, point.pc) ? point.pc : undefined;
+          const after = { state: outcome.state, call };
+          nearest = differs(sides, terms, leaf, after, live(liveness?.liveAfter(point.pc)), used);
+          if (nearest === undefined) return undefined;
+        }
+        const to = knownTarget(terms, outcome.target, leaf.facts);
+        if (to === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
+        point = pointAfter(original, point, to);
+      }
+    }
+  }
+  return nearest ?? 'the original does not come there';
+}
+
+/** What differs between an optimized way's end and a point of the original, or undefined. */
+function differs(
+  sides: Sides,
+  terms: ProofTerms,
+  leaf: Leaf,
+  point: { readonly state: State; readonly call: Addr | undefined },
+  liveThere: RegSet,
+  used: Set<string>,
+): string | undefined {
+  const [was, is] = [point.state, leaf.state];
+  let live = liveThere;
+  const unequal: Reg[] = [];
+  for (let reg = 1; reg < REG_COUNT; reg++) {
+    if (was.registers[reg] === is.registers[reg]) continue;
+    if (isReturn(sides, terms, was.registers[reg]!, is.registers[reg]!)) {
+      // A real call: what is live is what callee and return point need together.
+      if (point.call === undefined) return `${regName(reg)} is a return address that no call has made`;
+      if (sides.liveness !== undefined) live = union(live, sides.liveness.liveAfter(point.call));
+    } else unequal.push(reg);
+  }
+  const wrong = unequal.find((reg) => hasReg(live, reg));
+  if (wrong !== undefined) return `${regName(wrong)} differs`;
+  if (was.memory !== is.memory) return 'memory differs';
+  if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
+  if (was.flags !== is.flags && flagsTerm(terms, was.flags) !== flagsTerm(terms, is.flags))
+    return 'floating-point flags differ';
+  const access = firstOutside(is.accesses, was.accesses);
+  if (access !== undefined) return `it has a ${access.kind} of ${access.bytes} bytes that the original has not`;
+  if (unequal.length > 0) used.add('A1');
+  return undefined;
+}
+
+/** Is this the optimized return address that stands for the original one? */
+function isReturn(sides: Sides, terms: ProofTerms, original: Term, optimized: Term): boolean {
+  const [link, at] = [terms.addressOf(original), terms.addressOf(optimized)];
+  return link !== undefined && at !== undefined && sides.returns.get(at) === link;
+}
+
+const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;
+
+function firstOutside(list: List<Access> | undefined, of: List<Access> | undefined): Access | undefined {
+  const known = new Set<string>();
+  for (let at = of; at !== undefined; at = at.rest) known.add(accessKey(at.item));
+  for (let at = list; at !== undefined; at = at.rest) if (!known.has(accessKey(at.item))) return at.item;
+  return undefined;
+}
