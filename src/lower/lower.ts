@@ -5,6 +5,7 @@
  */
 import { type Addr, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { runTerms } from '../domain/term.ts';
 import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import {
@@ -173,14 +174,15 @@ function nearBases(superblock: Superblock): Map<number, Addr> {
   const drop = (value: Value | undefined) => {
     if (value?.kind === 'op') bases.delete(value.id);
   };
+  // It reads the base as an address, or adds its immediate to it, whatever the immediate is: not as `ori` does with 0.
   const offsets = (op: Op): boolean => {
-    if (op.insn.row.operands.includes('mem')) return true;
-    const result = terms.result(op);
-    return (
-      op.rs2 === undefined &&
-      op.rs1 !== undefined &&
-      result === terms.terms.add(terms.of(op.rs1), terms.terms.const(BigInt(op.insn.imm)))
-    );
+    const { operands } = op.insn.row;
+    if (op.expect !== undefined) return false;
+    if (operands.includes('mem')) return true;
+    if (!operands.includes('imm') || op.rs1 === undefined) return false;
+    const rs1 = terms.of(op.rs1);
+    const other = runTerms(terms.terms, { ...op.insn, imm: 16 }, { rs1, pc: rs1 }, () => rs1);
+    return facts(op.insn).pure && other.result === terms.terms.add(rs1, terms.terms.const(16n));
   };
   for (const op of superblock.ops) {
     if (op.rs1?.kind === 'op' && bases.has(op.rs1.id) && !offsets(op)) drop(op.rs1);
