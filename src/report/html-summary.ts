@@ -63,7 +63,7 @@ function cost(model: ReportModel): Html {
     used.length === 0
       ? ''
       : open === 0
-        ? ', all checked'
+        ? ', none contradicted by the rerun'
         : html`, <span class="caution">${count(open)} not checked</span>`
   }</li></ul></section>`;
 }
