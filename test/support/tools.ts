@@ -44,6 +44,7 @@ const CANDIDATES = {
   qemu: ['qemu-riscv64', 'qemu-riscv64-static'],
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
   clang: ['clang-19', 'clang'],
+  csmith: ['csmith'],
   bolt: ['llvm-bolt-19', 'llvm-bolt'],
   apt: ['apt-get'],
   tar: ['tar'],

@@ -1,0 +1,118 @@
+/**
+ * Random C programs, optimized: the outcome must stay the same.
+ *
+ *     node test/run.mjs campaign/csmith --programs 400 --seed 1 [--levels O0,O1,O2,O3,Os] [--sets plain,...|all] [--all-forms]
+ *         [--state FILE]
+ *
+ * Each seed's program is built at each level, with `--sets all` once more at one level with flags that go round by the seed; every
+ * tenth, at one level, against glibc. See csmith/check.ts for what is done with each. With a state file, one line a seed, what is in it is not done
+ * again. Prints the seed and a score; on a difference, what and where, and exits 1.
+ */
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { leaveOut, needs, scratch } from '../support/tools.ts';
+import { ALL_FORMS, check, formsFor } from './csmith/check.ts';
+import { build, canGenerate, FLAG_SETS, generate, LEVELS } from './csmith/programs.ts';
+
+const { values } = parseArgs({
+  options: {
+    programs: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+    levels: { type: 'string', default: LEVELS.join(',') },
+    sets: { type: 'string', default: 'plain' },
+    limit: { type: 'string', default: '20000000' },
+    state: { type: 'string' },
+    'all-forms': { type: 'boolean', default: false },
+  },
+});
+const first = Number(values.seed);
+const programs = Number(values.programs);
+const levels = values.levels.split(',');
+const others = Object.keys(FLAG_SETS).filter((name) => name !== 'plain' && name !== 'glibc');
+
+interface Line {
+  readonly seed: number;
+  readonly checked: number;
+  readonly skipped: number;
+  readonly differences: readonly string[];
+}
+
+function setsFor(seed: number, level: number): readonly string[] {
+  const own = values.sets === 'all' ? ['plain'] : values.sets.split(',');
+  if (values.sets === 'all' && seed % levels.length === level) own.push(others[seed % others.length]!);
+  if (seed % 50 === 10 * level && !own.includes('glibc')) own.push('glibc');
+  return own;
+}
+
+function checkSeed(seed: number, folder: string): Line {
+  const source = generate(seed);
+  const differences: string[] = [];
+  let [checked, skipped] = [0, 0];
+  if (source === undefined) return { seed, checked, skipped: levels.length, differences };
+  for (const [index, level] of levels.entries())
+    for (const set of setsFor(seed, index)) {
+      const file = join(folder, `${seed}-${level}-${set}`);
+      const started = performance.now();
+      try {
+        build(source, level, FLAG_SETS[set]!, file);
+        const number = seed * levels.length + index;
+        const result = check(file, {
+          args: number % 3 === 0 ? ['1'] : [],
+          forms: values['all-forms'] ? ALL_FORMS : formsFor(number),
+          limit: Number(values.limit),
+          seed: number,
+          folder,
+        });
+        if (result.skipped === undefined) checked++;
+        else skipped++;
+        const seconds = ((performance.now() - started) / 1000).toFixed(2);
+        const { instructions, ratio } = result;
+        console.error(
+          `${seed} ${level} ${set}: ${result.skipped ?? ratio.toFixed(4)}, ${instructions} instructions, ${seconds} s`,
+        );
+        for (const { form, what, cause } of result.found)
+          differences.push(`seed ${seed} -${level} ${set}, ${form}: ${what}; ${cause}`);
+      } catch (error) {
+        differences.push(`seed ${seed} -${level} ${set}: ${error instanceof Error ? error.stack : error}`);
+      } finally {
+        rmSync(file, { force: true });
+      }
+    }
+  for (const difference of differences) console.log(difference);
+  return { seed, checked, skipped, differences };
+}
+
+if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
+  const { state } = values;
+  const done = new Map<number, Line>();
+  if (state !== undefined && existsSync(state))
+    for (const line of readFileSync(state, 'utf8').split('\n').filter(Boolean)) {
+      const entry = JSON.parse(line) as Line;
+      done.set(entry.seed, entry);
+    }
+  console.log(`seed ${first}`);
+  const folder = scratch('csmith-campaign');
+  let [tested, skipped, differences] = [0, 0, 0];
+  try {
+    for (let seed = first; seed < first + programs; seed++) {
+      let line = done.get(seed);
+      if (line === undefined) {
+        line = checkSeed(seed, folder);
+        if (state !== undefined) appendFileSync(state, `${JSON.stringify(line)}\n`);
+      } else for (const difference of line.differences) console.log(difference);
+      tested += line.checked;
+      skipped += line.skipped;
+      differences += line.differences.length;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(
+    `csmith: ${programs} programs x ${levels.length} levels, ${tested} executables compared, ${differences} differences, ${skipped} skipped`,
+  );
+  process.exitCode = differences === 0 ? 0 : 1;
+} else {
+  leaveOut('campaign/csmith', 'needs csmith, libcsmith-dev, the cross compiler and qemu');
+  process.exitCode = 2;
+}
