@@ -24,8 +24,8 @@ import { DEFAULT_SELECT, type SelectOptions, selectTraces, traceUnrun } from '..
 import { weightOf } from '../superblock/weight.ts';
 
 export interface OptimizeOptions {
-  /** Comma-separated passes; default all. */
-  readonly passes?: string | undefined;
+  /** Comma-separated passes, or the passes themselves; default all. */
+  readonly passes?: string | readonly Pass[] | undefined;
   readonly fuel?: Fuel | undefined;
   /** Assumptions that may not be made. */
   readonly without?: readonly AssumptionId[] | undefined;
@@ -93,7 +93,7 @@ function abiLiveness(image: Image, profile: ImageProfile): (address: Addr) => Re
 }
 
 export function optimize(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Optimized {
-  const passes = choosePasses(options.passes);
+  const passes = typeof options.passes === 'object' ? options.passes : choosePasses(options.passes);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
   const { flow, superblocks, liveAt, context } = prepare(image, profile, allowed, options.select);

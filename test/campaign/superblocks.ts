@@ -20,7 +20,7 @@ for (let i = 0; i < cases; i++) {
   const together = random.oneIn(3) ? 3 : 1;
   const recipes = Array.from({ length: together }, () => randomRecipe(random, random.choose([4, 12, 40])));
   const plan = {
-    without: random.oneIn(2) ? 0 : random.below(32),
+    without: random.oneIn(2) ? 0 : random.below(64),
     fuel: random.oneIn(4) ? random.below(12) : 1e9,
     far: random.oneIn(2),
     seed: random.next(),

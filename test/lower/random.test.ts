@@ -5,7 +5,7 @@ import { Bench, checkTogether, type Plan } from '../support/superblock-campaign.
 
 const plan: fc.Arbitrary<Plan> = fc.record({
   // Mostly all passes; sometimes without some of them.
-  without: fc.nat(63).map((n) => (n < 32 ? 0 : n - 32)),
+  without: fc.nat(127).map((n) => (n < 64 ? 0 : n - 64)),
   fuel: fc.nat(40).map((n) => (n < 30 ? 1e9 : n - 30)),
   far: fc.boolean(),
   seed: fc.nat(2 ** 30),
