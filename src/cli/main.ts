@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   merge: () => import('./merge.ts'),
   optimize: () => import('./optimize.ts'),
   verify: () => import('./verify.ts'),
+  prove: () => import('./prove.ts'),
   report: () => import('./report.ts'),
   pgo: () => import('./pgo.ts'),
   dump: () => import('./dump.ts'),

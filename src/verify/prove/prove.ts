@@ -4,7 +4,7 @@
  * term domain, liveness and the map's format are all there is to believe.
  */
 import { badOption, unsupported } from '../../base/errors.ts';
-import { type Addr, hex } from '../../base/units.ts';
+import type { Addr } from '../../base/units.ts';
 import { buildCfg } from '../../cfg/build.ts';
 import { livenessOf } from '../../cfg/liveness.ts';
 import type { Image } from '../../elf/image.ts';
@@ -12,9 +12,19 @@ import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
 import { checkFile, type FileCheck, placesOf } from './file.ts';
-import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
+import { type Counterexample, refute } from './refute.ts';
+import { proveEntry, type Sides } from './superblock.ts';
 
-export interface SuperblockProof extends EntryProof {
+export interface SuperblockProof {
+  readonly verdict: 'proved' | 'unproved' | 'refuted';
+  /** Why it is not proved. */
+  readonly reason: string | undefined;
+  /** refuted: a state on which the two forms differ, and how. */
+  readonly counterexample: Counterexample | undefined;
+  /** The assumptions the proof rests on, by id. */
+  readonly assumptions: readonly string[];
+  /** Ways through it that were compared. */
+  readonly ways: number;
   readonly head: Addr;
   readonly start: Addr;
   readonly identity: boolean;
@@ -80,8 +90,19 @@ function proveSuperblock(sides: Sides, superblock: MappedSuperblock): Superblock
   const { head, start, end, count, identity } = superblock;
   let line = 0;
   for (let at = start; at < end; line++) at += sides.optimized.insnAt(at)?.size ?? end;
-  const proof = proveEntry(sides, { head, start, first: true, progress: true });
-  return { ...proof, head, start, identity, count, weight: count * line };
+  const entry = { head, start, first: true, progress: true };
+  const proof = proveEntry(sides, entry);
+  const counterexample = proof.verdict === 'proved' ? undefined : refute(sides, entry, proof);
+  return {
+    head,
+    start,
+    identity,
+    count,
+    weight: count * line,
+    verdict: counterexample === undefined ? proof.verdict : 'refuted',
+    reason: counterexample === undefined ? proof.reason : `${proof.reason}; on some state ${counterexample.difference}`,
+    counterexample,
+    assumptions: proof.assumptions,
+    ways: proof.ways,
+  };
 }
-
-export const describeProof = ({ head, reason }: SuperblockProof): string => `${hex(head)}: ${reason ?? 'proved'}`;

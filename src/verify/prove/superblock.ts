@@ -63,7 +63,9 @@ export interface EntryProof {
   /** Ways through it that were compared. */
   readonly ways: number;
   /** Where they leave, and from which instruction. */
-  readonly leaves: readonly { readonly from: Addr; readonly at: Addr | undefined }[];
+  readonly leaves: readonly Leaf[];
+  /** The way that could not be matched. */
+  readonly failed: Leaf | undefined;
 }
 
 /** The original may run this much longer than any way through the optimized code. */
@@ -83,16 +85,16 @@ function attempt(sides: Sides, entry: Entry, trustSaved: boolean): EntryProof {
   const used = new Set<string>();
   let ways = 0;
   let leaves: readonly Leaf[] = [];
-  const result = (verdict: EntryProof['verdict'], reason?: string): EntryProof => {
+  const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
-    return { verdict, reason, assumptions: [...used].sort(), ways, leaves };
+    return { verdict, reason, assumptions: [...used].sort(), ways, leaves, failed };
   };
   try {
     leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
     const start = originalStart(terms, entry.head);
     for (const leaf of leaves) {
       const why = match(sides, terms, leaf, start, entry.progress ? 1 : 0, used);
-      if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`);
+      if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
     return result('proved');

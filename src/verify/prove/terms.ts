@@ -103,6 +103,11 @@ export class ProofTerms extends Terms {
     return made;
   }
 
+  /** Memory behind an ordered event: what is loaded from it is not taken from stores before. */
+  barrier(memory: Term, order: Term): Term {
+    return this.apply('barrier', [memory, order]);
+  }
+
   /** What a load of so many bytes gives, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
     let at = memory;
@@ -128,7 +133,11 @@ export class ProofTerms extends Terms {
     const isLink = this.#savedLinks;
     if (isLink === undefined || bytes !== 8 || this.#split(address).base !== this.#stack) return undefined;
     let at = memory;
-    for (let top = this.#stores.get(at); top !== undefined; top = this.#stores.get(at)) {
+    for (;;) {
+      // What is assumed not to be overwritten is not overwritten by other harts.
+      while (at.name === 'barrier') at = at.args[0]!;
+      const top = this.#stores.get(at);
+      if (top === undefined) return undefined;
       const overlap = this.#overlap(top.address, top.bytes, address, bytes);
       if (overlap.kind === 'covers') {
         const saved = this.addressOf(top.value);
@@ -139,7 +148,6 @@ export class ProofTerms extends Terms {
       if (overlap.kind === 'some') return undefined;
       at = top.memory;
     }
-    return undefined;
   }
 
   /** An address as a base and a distance; no base: a constant. */

@@ -1,0 +1,119 @@
+/** `isoform prove`: is an optimized file equivalent to its original, for all inputs? */
+import type { Command } from 'commander';
+import { hex, regName } from '../base/units.ts';
+import type { Proof, SuperblockProof } from '../verify/prove/prove.ts';
+import type { Counterexample } from '../verify/prove/refute.ts';
+import { count, makeProgress, plural } from './progress.ts';
+
+interface ProveFlags {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('prove')
+    .description(
+      'prove that an optimized file does what its original does, for all inputs, from the two files alone; exit status 0: all is proved, 1: something is not, 2: not decided',
+    )
+    .argument('<original>', 'the original executable')
+    .argument('<optimized>', 'what isoform optimize made of it')
+    .option('--json', 'print verdicts, reasons and assumptions as JSON on standard output')
+    .option('-q, --quiet', 'say nothing but by the exit status')
+    .addHelpText('after', '\nExample:\n  isoform prove ./prog ./prog.isoform\n')
+    .action(proveFiles);
+}
+
+/** How many unproved superblocks are listed. */
+const LISTED = 10;
+
+async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
+  const [{ readImage }, { mapOf, prove }, { ASSUMPTIONS }] = await Promise.all([
+    import('../elf/read.ts'),
+    import('../verify/prove/prove.ts'),
+    import('../emit/assumptions.ts'),
+  ]);
+  const [original, optimized] = [readImage(originalFile), readImage(optimizedFile)];
+  const map = mapOf(original, optimized);
+  const progress = await makeProgress(flags.quiet);
+  progress.begin(`proving ${plural(map.data.superblocks.length, 'superblock')}`);
+  const begun = performance.now();
+  const proof = prove(original, optimized, map);
+  const milliseconds = Math.round(performance.now() - begun);
+  progress.clear();
+  const summary = summarise(proof);
+  if (flags.json) process.stdout.write(`${JSON.stringify({ ...summary, milliseconds, ...plain(proof) }, null, 2)}\n`);
+  else if (!flags.quiet) {
+    process.stdout.write(proofText(proof, milliseconds));
+    for (const { id, name, text } of ASSUMPTIONS)
+      if (proof.assumptions.includes(id)) process.stdout.write(`  ${id} (${name}): ${text}\n`);
+  }
+  process.exitCode = summary.verdict === 'proved' ? 0 : 1;
+}
+
+interface Summary {
+  readonly verdict: 'proved' | 'unproved' | 'refuted';
+  readonly proved: number;
+  readonly unproved: number;
+  readonly refuted: number;
+  /** Share of the expected execution in superblocks that is proved, 0 to 1. */
+  readonly coverage: number;
+}
+
+function summarise({ superblocks, file }: Proof): Summary {
+  const of = (verdict: SuperblockProof['verdict']) =>
+    superblocks.filter((superblock) => superblock.verdict === verdict);
+  const weight = (list: readonly SuperblockProof[]) => list.reduce((sum, superblock) => sum + superblock.weight, 0);
+  const [proved, unproved, refuted] = [of('proved'), of('unproved'), of('refuted')];
+  const all = weight(superblocks);
+  const fine = file.every((check) => check.problems.length === 0);
+  return {
+    verdict: refuted.length > 0 ? 'refuted' : proved.length === superblocks.length && fine ? 'proved' : 'unproved',
+    proved: proved.length,
+    unproved: unproved.length,
+    refuted: refuted.length,
+    coverage: all > 0 ? weight(proved) / all : superblocks.length === proved.length ? 1 : 0,
+  };
+}
+
+/** As JSON has it: addresses as text. */
+const plain = ({ superblocks, file, assumptions }: Proof) => ({
+  superblocks: superblocks.map(({ head, start, counterexample, ...rest }) => ({
+    head: hex(head),
+    start: hex(start),
+    ...rest,
+    ...(counterexample && { counterexample: stateText(counterexample) }),
+  })),
+  file,
+  assumptions,
+});
+
+/** Registers and memory by name and address; memory that is not listed is anything. */
+const stateText = ({ start, difference }: Counterexample) => ({
+  difference,
+  registers: Object.fromEntries(start.registers.map((value, reg) => [regName(reg), hex(value)]).slice(1)),
+  frm: start.frm,
+  memory: Object.fromEntries([...start.bytes].map(([address, byte]) => [hex(address), byte])),
+});
+
+function proofText(proof: Proof, milliseconds: number): string {
+  const { superblocks, file } = proof;
+  const { proved, refuted, coverage } = summarise(proof);
+  const lines = [
+    `${proved} of ${plural(superblocks.length, 'superblock')} proved, ${(100 * coverage).toFixed(2)} % by weight, in ${(milliseconds / 1000).toFixed(1)} s`,
+  ];
+  if (refuted > 0) lines.push(`${plural(refuted, 'superblock')} refuted`);
+  const open = superblocks
+    .filter(({ verdict }) => verdict !== 'proved')
+    .sort((a, b) => b.weight - a.weight || a.head - b.head);
+  for (const { head, verdict, reason } of open.slice(0, LISTED)) lines.push(`  ${hex(head)} ${verdict}: ${reason}`);
+  if (open.length > LISTED) lines.push(`  and ${open.length - LISTED} more`);
+  for (const { what, checked, problems } of file)
+    lines.push(
+      problems.length === 0
+        ? `${what}: ${count(checked)} checked`
+        : `${what}: ${plural(problems.length, 'problem')}: ${problems.slice(0, LISTED).join('; ')}`,
+    );
+  lines.push(proof.assumptions.length === 0 ? 'no assumptions' : `assumptions: ${proof.assumptions.join(', ')}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,55 @@
+/** Looks for a state on which an unproved superblock does something else than the original: both forms are run on it. */
+import { differenceOn, type Start } from './concrete.ts';
+import { explore, type Leaf, Unproved } from './paths.ts';
+import { randomStart, searchStart } from './search.ts';
+import { stackName } from './step.ts';
+import type { Entry, EntryProof, Sides } from './superblock.ts';
+import { ProofTerms } from './terms.ts';
+
+export interface Counterexample {
+  readonly start: Start;
+  /** What is different at the exit that it leads to. */
+  readonly difference: string;
+}
+
+/** @param effort states tried for the way that could not be matched; fewer for the others */
+export function refute(
+  sides: Sides,
+  entry: Entry,
+  proof: Pick<EntryProof, 'failed' | 'leaves'>,
+  effort = 12,
+): Counterexample | undefined {
+  const on = (start: Start | undefined): Counterexample | undefined => {
+    const difference = start && differenceOn(sides, entry, start);
+    return start !== undefined && difference !== undefined ? { start, difference } : undefined;
+  };
+  const along = (leaf: Leaf, tries: number): Counterexample | undefined => {
+    for (let seed = 1; seed <= tries; seed++) {
+      const found = on(searchStart(leaf.facts, seed));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const first = proof.failed && along(proof.failed, effort);
+  if (first !== undefined) return first;
+  for (let seed = 1; seed <= effort; seed++) {
+    const found = on(randomStart(seed));
+    if (found !== undefined) return found;
+  }
+  for (const leaf of proof.leaves) {
+    const found = along(leaf, Math.ceil(effort / 4));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The ways through a superblock's code, for states that go along each; none where they cannot be followed. */
+export function waysThrough(sides: Sides, entry: Entry): readonly Leaf[] {
+  try {
+    const terms = new ProofTerms(sides.relocatable, stackName);
+    return explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
+  } catch (error) {
+    if (error instanceof Unproved) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * Looks for a concrete state that goes a given way: starts from noise and, decision by decision, changes an input so that the next one
+ * comes out right. It may fail to find one that there is; what it finds is then tried on both forms, so nothing rests on it.
+ */
+import { REG_COUNT, regByName } from '../../base/units.ts';
+import { concrete } from '../../domain/concrete.ts';
+import { softfloat } from '../../domain/softfloat.ts';
+import type { Term } from '../../domain/term.ts';
+import type { FloatOp } from '../../isa/row.ts';
+import { type Start, startByte } from './concrete.ts';
+import type { Fact, Facts } from './paths.ts';
+
+/** A small generator with a seed (xorshift32): the same search finds the same state. */
+export function makeRandom(seed: number): (below: number) => number {
+  let state = (seed * 2654435761 + 12345) | 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+type Random = (below: number) => number;
+
+function randomValue(random: Random): bigint {
+  const wide = (BigInt(random(2 ** 31)) << 33n) ^ (BigInt(random(2 ** 31)) << 11n) ^ BigInt(random(2048));
+  switch (random(8)) {
+    case 0:
+      return BigInt(random(4));
+    case 1:
+      return BigInt.asUintN(64, -BigInt(random(200)));
+    case 2:
+      return BigInt(random(70_000));
+    case 3:
+      return BigInt.asUintN(64, BigInt.asIntN(32, wide));
+    case 4:
+    case 5:
+      return BigInt.asUintN(32, wide) | 0x1_0000_0000n;
+    case 6:
+      // A double of moderate size, or a boxed single.
+      return random(2) === 0
+        ? ((wide >> 2n) & 0x800fffff_ffffffffn) | ((1000n + BigInt(random(48))) << 52n)
+        : 0xffffffff_00000000n | (wide & 0x807fffffn) | ((100n + BigInt(random(56))) << 23n);
+    default:
+      return BigInt.asUintN(64, wide);
+  }
+}
+
+interface Model {
+  registers: bigint[];
+  frm: number;
+  bytes: Map<bigint, number>;
+  seed: number;
+}
+
+export function randomStart(seed: number): Start {
+  const random = makeRandom(seed);
+  const registers = Array.from({ length: REG_COUNT }, () => randomValue(random));
+  registers[0] = 0n;
+  return { registers, frm: random(5), bytes: new Map(), seed };
+}
+
+const STORE = /^store([1248])$/;
+const LOAD = /^load([1248])$/;
+
+/** What a term is in a state. What has no meaning outside a run (a CSR's contents) is 0. */
+class Evaluator {
+  readonly model: Model;
+  readonly #known = new Map<Term, bigint>();
+  constructor(model: Model) {
+    this.model = model;
+  }
+  of(term: Term): bigint {
+    if (term.value !== undefined) return term.value;
+    let value = this.#known.get(term);
+    if (value === undefined) {
+      value = this.#compute(term);
+      this.#known.set(term, value);
+    }
+    return value;
+  }
+  #compute(term: Term): bigint {
+    const { op, args, name } = term;
+    if (op === 'input') {
+      const reg = regByName(name!);
+      return reg !== undefined ? this.model.registers[reg]! : name === 'frm' ? BigInt(this.model.frm) : 0n;
+    }
+    if (op === 'apply') return this.#apply(name!, args);
+    const [a, b, c] = args.map((arg) => this.of(arg));
+    const extension = /^([sz]ext)(8|16|32)$/.exec(op);
+    if (extension) return concrete[extension[1] as 'sext' | 'zext'](a!, Number(extension[2]) as 8 | 16 | 32);
+    if (op === 'select') return concrete.select(a!, b!, c!);
+    return concrete[op as 'add'](a!, b!);
+  }
+  #apply(name: string, args: readonly Term[]): bigint {
+    const load = LOAD.exec(name);
+    if (load) {
+      let value = 0n;
+      const at = this.of(args[1]!);
+      for (let i = Number(load[1]) - 1; i >= 0; i--)
+        value = (value << 8n) | BigInt(this.#byte(args[0]!, BigInt.asUintN(64, at + BigInt(i))));
+      return value;
+    }
+    const [op, rm] = name.split(':') as [FloatOp, string | undefined];
+    if (!/^f(?:32|64)\./.test(op)) return 0n;
+    const values = args.map((arg) => this.of(arg));
+    const exact = op === 'f64.from.i32' || op === 'f64.from.u32';
+    const rounding = rm !== undefined ? Number(rm) : exact ? 0 : Number(values.pop());
+    return softfloat(op, rounding > 4 ? 0 : rounding, values[0]!, values[1], values[2]).value;
+  }
+  #byte(memory: Term, address: bigint): number {
+    for (let at = memory; ; at = at.args[0]!) {
+      const store = STORE.exec(at.name ?? '');
+      if (store) {
+        const distance = BigInt.asUintN(64, address - this.of(at.args[1]!));
+        if (distance < BigInt(store[1]!)) return Number((this.of(at.args[2]!) >> (8n * distance)) & 0xffn);
+      } else if (at.name !== 'barrier') return startByte(this.model, address);
+    }
+  }
+}
+
+/** Changes the state so that a term comes to a value, if it can be seen how. */
+function make(term: Term, want: bigint, evaluator: Evaluator, random: Random): boolean {
+  const { model } = evaluator;
+  const value = BigInt.asUintN(64, want);
+  const { op, args, name } = term;
+  const constant = args[1]?.value;
+  switch (op) {
+    case 'input': {
+      const reg = regByName(name!);
+      if (reg === undefined || reg === 0) return false;
+      model.registers[reg] = value;
+      return true;
+    }
+    case 'apply': {
+      const load = LOAD.exec(name!);
+      if (!load) return false;
+      const at = evaluator.of(args[1]!);
+      for (let i = 0n; i < BigInt(load[1]!); i++)
+        model.bytes.set(BigInt.asUintN(64, at + i), Number((value >> (8n * i)) & 0xffn));
+      return true;
+    }
+    case 'add':
+    case 'sub':
+    case 'xor': {
+      const first = constant !== undefined || random(2) === 0;
+      const other = evaluator.of(args[first ? 1 : 0]!);
+      if (op === 'xor') return make(args[first ? 0 : 1]!, value ^ other, evaluator, random);
+      if (op === 'add') return make(args[first ? 0 : 1]!, value - other, evaluator, random);
+      return first
+        ? make(args[0]!, value + other, evaluator, random)
+        : make(args[1]!, other - value, evaluator, random);
+    }
+    case 'and':
+      if (constant === undefined) return make(args[random(2)]!, value, evaluator, random);
+      return make(args[0]!, (evaluator.of(args[0]!) & ~constant) | (value & constant), evaluator, random);
+    case 'or':
+      return make(args[constant !== undefined ? 0 : random(2)]!, value, evaluator, random);
+    case 'shl':
+      return constant !== undefined && make(args[0]!, value >> (constant & 63n), evaluator, random);
+    case 'shr':
+    case 'sar':
+      return constant !== undefined && make(args[0]!, value << (constant & 63n), evaluator, random);
+    case 'sext8':
+    case 'sext16':
+    case 'sext32':
+    case 'zext8':
+    case 'zext16':
+    case 'zext32':
+      return make(args[0]!, value, evaluator, random);
+    case 'select':
+      return make(args[evaluator.of(args[0]!) !== 0n ? 1 : 2]!, value, evaluator, random);
+    case 'eq':
+    case 'ltS':
+    case 'ltU':
+      return decide(term, (value & 1n) !== 0n, evaluator, random);
+    default:
+      return args.length > 0 && make(args[random(args.length)]!, randomValue(random), evaluator, random);
+  }
+}
+
+/** Makes a comparison come out as wanted. */
+function decide(condition: Term, holds: boolean, evaluator: Evaluator, random: Random): boolean {
+  const { op, args } = condition;
+  if (op !== 'eq' && op !== 'ltS' && op !== 'ltU')
+    return (
+      make(condition, holds ? 1n : 0n, evaluator, random) || make(condition, randomValue(random), evaluator, random)
+    );
+  const left = args[0]!.value === undefined && (args[1]!.value !== undefined || random(2) === 0);
+  const [target, other] = left ? [args[0]!, evaluator.of(args[1]!)] : [args[1]!, evaluator.of(args[0]!)];
+  const step = [1n, 1n, 2n, 8n, BigInt(1 + random(1000)), randomValue(random)][random(6)]!;
+  if (op === 'eq') return make(target, holds ? other : other + (random(2) === 0 ? step : -step), evaluator, random);
+  // Below the other where it is to be less, not below where not.
+  const below = left === holds;
+  const distance = holds ? step : random(2) === 0 ? 0n : step;
+  return make(target, below ? other - distance : other + distance, evaluator, random);
+}
+
+const TRIES = 120;
+
+/** A state that goes the way that these facts tell, if one is found. */
+export function searchStart(facts: Facts, seed: number): Start | undefined {
+  const wanted: Fact[] = [];
+  for (let at = facts; at !== undefined; at = at.rest) wanted.unshift(at.item);
+  const random = makeRandom(seed + 7);
+  const first = randomStart(seed);
+  let model: Model = { ...first, registers: [...first.registers], bytes: new Map() };
+  let reached = firstWrong(model, wanted);
+  for (let tries = 0; tries < TRIES && reached < wanted.length; tries++) {
+    const next: Model = { ...model, registers: [...model.registers], bytes: new Map(model.bytes) };
+    const { condition, holds } = wanted[reached]!;
+    if (!decide(condition, holds, new Evaluator(next), random)) continue;
+    const now = firstWrong(next, wanted);
+    if (now > reached || (now === reached && random(3) === 0) || random(20) === 0) {
+      model = next;
+      reached = now;
+    }
+  }
+  return reached === wanted.length ? model : undefined;
+}
+
+function firstWrong(model: Model, wanted: readonly Fact[]): number {
+  const evaluator = new Evaluator(model);
+  const at = wanted.findIndex(({ condition, holds }) => (evaluator.of(condition) !== 0n) !== holds);
+  return at < 0 ? wanted.length : at;
+}
