@@ -129,7 +129,7 @@ function table(): string {
         ratio(on, 'takenBranches').toFixed(3),
         `${(100 * on.inside).toFixed(2)}%`,
         first ? String(isoform.superblocks) : '',
-        first ? `+${isoform.bytesAdded}` : '',
+        first ? signed(isoform.bytesAdded) : '',
         on.verify === 'equivalent' ? 'equivalent' : 'DIFFERENT',
         on.qemu === 'equal' ? 'equal' : 'DIFFERENT',
         first ? (isoform.readelf === 'silent' ? 'silent' : 'COMPLAINS') : '',
@@ -147,7 +147,7 @@ function boltCells(bolt: Bolted | undefined, input: InputName, first: boolean): 
   return [
     ratio(on, 'instructions').toFixed(4),
     ratio(on, 'takenBranches').toFixed(3),
-    first ? `+${bolt.bytesAdded}` : '',
+    first ? signed(bolt.bytesAdded) : '',
     on.output,
   ];
 }
@@ -208,11 +208,15 @@ function millions(count: number): string {
   return (count / 1e6).toFixed(1);
 }
 
+function signed(bytes: number): string {
+  return `${bytes < 0 ? '' : '+'}${bytes}`;
+}
+
 /** The first row names groups of columns and makes no column wider. A column of numbers stands right, its title with it. */
 function align(rows: readonly (readonly string[])[]): string {
   const columns = rows[1]!.map((_, i) => {
     const cells = rows.slice(1).map((row) => row[i] ?? '');
-    return { width: Math.max(...cells.map(({ length }) => length)), right: /^[+\d]/.test(cells[1]!) };
+    return { width: Math.max(...cells.map(({ length }) => length)), right: /^[-+\d]/.test(cells[1]!) };
   });
   return rows
     .map((row, at) => {
