@@ -37,6 +37,8 @@ export interface Engine {
   run(hart: Hart, budget: InsnCount): { readonly stop: Stop; readonly retired: InsnCount };
   /** Everything executed so far, each (from, to) once, sorted by from, then to. Run-time addresses. An ecall's transfer counts when it retires. */
   transfers(): Transfer[];
+  /** What the engine has done besides running, for `--stats`: numbers by name, times in milliseconds. */
+  statistics?(): Readonly<Record<string, number>>;
   /** Code in this range may have changed (fence.i, mprotect, munmap, exec): forget what was decoded. */
   invalidate(address: Addr, length: number): void;
 }

@@ -39,6 +39,7 @@ export interface Upper {
   hot(pc: Addr, record: number): void;
   /** Adds counts of its own. */
   collect(counts: TransferCounts): void;
+  readonly statistics: Readonly<Record<string, number>>;
 }
 /** Addresses that generated code is made for. */
 export type Places = Omit<Layout, 'float' | 'counter'>;
@@ -236,6 +237,10 @@ export class RecordEngine implements Engine {
     const counts = this.#code.counts();
     this.#upper?.collect(counts);
     return counts.list();
+  }
+
+  statistics(): Readonly<Record<string, number>> {
+    return this.#upper?.statistics ?? {};
   }
 
   invalidate(address: Addr, length: ByteCount): void {

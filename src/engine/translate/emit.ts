@@ -3,17 +3,19 @@
  * unstructured control flow to structured control flow", ICFP 2022): a block that is entered from several places is placed behind
  * the wasm block that its immediate dominator opens for it, one that is entered from one place is placed there.
  *
- * Exits to the interpreter share their code by what has to be stored: one tail for each set of dirty registers, at the end.
+ * An exit to the interpreter is emitted where it is taken: V8 places what a branch takes behind what it does not, and a common exit
+ * of many branches makes its graphs slow to work on.
  */
 import type { Addr, Reg } from '../../base/units.ts';
 import { Code, I64, type Label } from '../../base/wasm.ts';
 import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
 import { slotOf } from '../../machine/hart.ts';
 import type { Frame, Layout } from '../routine.ts';
+import { type AccessPlan, type Extent, planAccesses } from './accesses.ts';
 import { type Flow, flowOf } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
 import type { Block, Region, Successor } from './region.ts';
-import { canLeave, type Placement, placeRegisters, type RegSet, regsOf, writtenBy } from './registers.ts';
+import { type Placement, placeRegisters, type RegSet, regsOf, writtenBy } from './registers.ts';
 import { RegionStep, type Site } from './step.ts';
 import { CELL, DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
 
@@ -51,30 +53,29 @@ class RegionEmitter {
   readonly #code = new Code(3);
   readonly #flow: Flow;
   readonly #placement: Placement;
+  readonly #plan: AccessPlan;
   readonly #around: Surroundings;
   readonly #locals = new Map<Reg, number>();
   readonly #frame: Frame;
   readonly #site: Site;
   readonly #domain: WasmDomain;
   readonly #next: number;
-  /** i64: the record to interpret from, and in the upper half how many instructions of the block have been executed. */
-  readonly #leaving: number;
-  readonly #tails = new Map<RegSet, Label>();
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
   /** Of the instruction at hand: its record, how many of its block came before it, what is dirty before it. */
   #record = 0;
   #executed = 0;
   #dirty: RegSet = 0n;
+  #planned: Extent | 'checked' | undefined;
 
   constructor(region: Region, surroundings: Surroundings) {
     this.#around = surroundings;
     this.#flow = flowOf(region);
     const { order, checks } = this.#flow;
     this.#placement = placeRegisters(this.#flow.region, order, checks);
+    this.#plan = planAccesses(this.#flow.region, order);
     const code = this.#code;
     this.#next = code.local(I64);
-    this.#leaving = code.local(I64);
     for (const reg of regsOf(this.#placement.all)) this.#locals.set(reg, code.local(I64));
     const pool = new LocalPool(code);
     this.#domain = new WasmDomain(code, pool);
@@ -90,7 +91,7 @@ class RegionEmitter {
       frame: this.#frame,
       layout: surroundings.layout,
       local: (reg) => this.#locals.get(reg)!,
-      leaveIf: () => this.#leaveIf(),
+      planned: () => this.#planned,
     };
   }
 
@@ -100,36 +101,9 @@ class RegionEmitter {
     code.get(DEPTH_LOCAL).i32(DEPTH.REGION).op('i32.lt_s');
     code.if();
     code.i64(BigInt(region.head)).get(BUDGET).op('return').end();
-    const sets = [...this.#tailSets()];
-    for (const set of sets) this.#tails.set(set, code.block());
     this.#load(this.#placement.needed[0]!);
     this.#tree(0);
-    code.op('unreachable');
-    for (const set of sets.reverse()) {
-      code.end();
-      this.#store(set);
-      code.get(this.#leaving).op('i32.wrap_i64');
-      code.get(BUDGET).get(this.#leaving).i64(32n).op('i64.shr_u', 'i32.wrap_i64', 'i32.sub');
-      code.get(DEPTH_LOCAL).i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType);
-    }
-    return code;
-  }
-
-  /** The sets of dirty registers with which the interpreter may be asked. */
-  #tailSets(): Set<RegSet> {
-    const { region, order, checks } = this.#flow;
-    const sets = new Set<RegSet>();
-    for (const index of order) {
-      let dirty = this.#placement.dirty[index]!;
-      const { insns, ending } = region.blocks[index]!;
-      if (checks.has(index)) sets.add(dirty);
-      for (const insn of insns) {
-        if (canLeave(insn)) sets.add(dirty);
-        dirty |= writtenBy(insn);
-      }
-      if (ending === 'leave') sets.add(dirty);
-    }
-    return sets;
+    return code.op('unreachable');
   }
 
   #tree(block: number): void {
@@ -161,6 +135,7 @@ class RegionEmitter {
     for (const [i, at] of block.insns.entries()) {
       this.#record = at.record;
       this.#executed = i;
+      this.#planned = this.#plan[index]![i];
       last = new RegionStep(this.#site, at);
       last.emit();
       // What an indirect jump writes it writes at the end.
@@ -260,11 +235,11 @@ class RegionEmitter {
     const cell = this.#around.returnCell(at.pc, link);
     code
       .get(this.#next)
-      .i32(0)
-      .access('i64.load', cell + CELL.NEXT)
+      .i32(cell + CELL.NEXT)
+      .access('i64.load', 0)
       .op('i64.eq');
     code.if();
-    emitIncrement(code, () => code.i32(0), cell + CELL.COUNT);
+    emitIncrement(code, () => code.i32(cell + CELL.COUNT), 0);
     code.else();
     code.i32(cell).get(this.#next).call(returned).op('i32.eqz');
     code.if();
@@ -330,7 +305,7 @@ class RegionEmitter {
   }
   #count(at: CodeInsn, to: Addr): void {
     const address = this.#around.counter(at.pc, to);
-    if (address !== undefined) emitIncrement(this.#code, () => this.#code.i32(0), address);
+    if (address !== undefined) emitIncrement(this.#code, () => this.#code.i32(address), 0);
   }
   #countJump(at: CodeInsn, goal: number): void {
     this.#code
@@ -359,26 +334,29 @@ class RegionEmitter {
     return pushDelta(this.#around.layout.deltas, () => code.get(goal).op('i32.wrap_i64')).op('i32.add');
   }
 
+  // Addresses are constants without an offset: V8 makes an offset a node shared by all accesses with it, and looks at all of them for each.
   #load(set: RegSet): void {
-    for (const reg of regsOf(set)) this.#code.i32(0).access('i64.load', this.#placeOf(reg)).set(this.#locals.get(reg)!);
+    for (const reg of regsOf(set)) this.#code.i32(this.#placeOf(reg)).access('i64.load', 0).set(this.#locals.get(reg)!);
   }
   #store(set: RegSet): void {
     for (const reg of regsOf(set))
-      this.#code.i32(0).get(this.#locals.get(reg)!).access('i64.store', this.#placeOf(reg));
+      this.#code.i32(this.#placeOf(reg)).get(this.#locals.get(reg)!).access('i64.store', 0);
   }
   #placeOf(reg: Reg): number {
     return this.#around.layout.hart + slotOf(reg);
   }
 
-  #prepareLeaving(): Label {
-    const record = this.#record | INTERPRET;
-    this.#code.i64((BigInt(this.#executed) << 32n) | BigInt(record)).set(this.#leaving);
-    return this.#tails.get(this.#dirty)!;
-  }
+  /** To the interpreter, which executes the instruction at hand and goes on. */
   #leave(): void {
-    this.#code.br(this.#prepareLeaving());
+    const code = this.#code;
+    this.#store(this.#dirty);
+    code.i32(this.#record | INTERPRET).get(BUDGET);
+    if (this.#executed > 0) code.i32(this.#executed).op('i32.sub');
+    code.get(DEPTH_LOCAL).i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType);
   }
   #leaveIf(): void {
-    this.#code.brIf(this.#prepareLeaving());
+    this.#code.if();
+    this.#leave();
+    this.#code.end();
   }
 }

@@ -25,8 +25,31 @@ const regOf = (slot: number): Reg => {
   return slot < HART.SINK ? slot / 8 : 32 + (slot - HART.F) / 8;
 };
 
-/** The instruction at an address, if it has been decoded. */
-export function insnAt(code: Predecoder, pc: Addr): CodeInsn | undefined {
+/** Instructions by address, each made once: what is worked out about an instruction is kept with it (see domain/record). */
+export class CodeInsns {
+  readonly #code: Predecoder;
+  readonly #known = new Map<Addr, CodeInsn>();
+
+  constructor(code: Predecoder) {
+    this.#code = code;
+  }
+
+  /** The instruction at an address, if it has been decoded. */
+  at(pc: Addr): CodeInsn | undefined {
+    let known = this.#known.get(pc);
+    if (known === undefined) {
+      known = read(this.#code, pc);
+      if (known !== undefined) this.#known.set(pc, known);
+    }
+    return known;
+  }
+  /** Records in the range are about to be cleared. */
+  forget(from: Addr, to: Addr): void {
+    for (const pc of this.#known.keys()) if (pc >= from && pc < to) this.#known.delete(pc);
+  }
+}
+
+function read(code: Predecoder, pc: Addr): CodeInsn | undefined {
   const { records, routines } = code;
   if (!records.known(pc)) return undefined;
   const record = records.find(pc)!;

@@ -3,8 +3,7 @@
  * only, so the head dominates all of it; calls leave it and come back behind the call.
  */
 import type { Addr } from '../../base/units.ts';
-import type { Predecoder } from '../predecode.ts';
-import { type CodeInsn, insnAt } from './insns.ts';
+import type { CodeInsn, CodeInsns } from './insns.ts';
 
 /** Where a block goes on: a block of the same region, or code outside (block -1). */
 export interface Successor {
@@ -44,11 +43,14 @@ export interface Knowledge {
   targetsOf(pc: Addr): readonly Addr[];
   /** Is this where a function begins? Jumps there are not followed: they are calls in tail position. */
   isFunction(pc: Addr): boolean;
+  /** How many regions have the instruction. */
+  coverage(pc: Addr): number;
 }
 
 /** A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. */
 const MOST_INSNS = 5000;
 const MOST_SWITCH_TARGETS = 512;
+const MOST_COVERAGE = 2;
 
 /** Link registers, by the manual's hints for return-address prediction (unprivileged manual, section "Unconditional Jumps"). */
 const isLink = (reg: number): boolean => reg === 1 || reg === 5;
@@ -70,11 +72,15 @@ const endingOf = ({ insn, ending }: CodeInsn): Ending | undefined => {
 };
 
 /** @returns undefined if there is no instruction at the head, or only one that is not translated */
-export function formRegion(code: Predecoder, head: Addr, knowledge: Knowledge): Region | undefined {
+export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): Region | undefined {
   const insns = new Map<Addr, CodeInsn>();
   const leaders = new Set<Addr>([head]);
   const targets = new Map<Addr, readonly Addr[]>();
-  const follow = (pc: Addr) => pc === head || !knowledge.isFunction(pc);
+  // A function may have many loops, each of which reaches all others: regions that begin in its middle do not take in again what
+  // some have already, so that their sum stays within a few times the code.
+  const whole = knowledge.isFunction(head);
+  const follow = (pc: Addr) =>
+    pc === head || (!knowledge.isFunction(pc) && (whole || knowledge.coverage(pc) < MOST_COVERAGE));
 
   // Breadth first, a straight line at a time.
   const queue: Addr[] = [head];
@@ -85,7 +91,7 @@ export function formRegion(code: Predecoder, head: Addr, knowledge: Knowledge): 
   };
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     for (let pc = next; !insns.has(pc); ) {
-      const found = insns.size < MOST_INSNS ? insnAt(code, pc) : undefined;
+      const found = insns.size < MOST_INSNS ? code.at(pc) : undefined;
       if (found === undefined) break;
       insns.set(pc, found);
       const behind = pc + found.insn.size;
@@ -95,12 +101,14 @@ export function formRegion(code: Predecoder, head: Addr, knowledge: Knowledge): 
         continue;
       }
       if (ending === 'branch') {
-        lead(behind);
-        lead(found.target);
+        if (follow(behind)) lead(behind);
+        if (follow(found.target)) lead(found.target);
       } else if (ending === 'goto') {
         if (follow(found.target)) lead(found.target);
-      } else if (ending === 'call') lead(behind);
-      else if (ending === 'switch') {
+      } else if (ending === 'call') {
+        if (follow(behind)) lead(behind);
+      }
+      if (ending === 'switch') {
         const seen = knowledge.targetsOf(pc).filter(follow).slice(0, MOST_SWITCH_TARGETS);
         targets.set(pc, seen);
         for (const target of seen) lead(target);
@@ -133,7 +141,7 @@ export function formRegion(code: Predecoder, head: Addr, knowledge: Knowledge): 
           case 'branch':
             return [successor(found.target), successor(behind)];
           case 'goto':
-            return [follow(found.target) ? successor(found.target) : outside(found.target)];
+            return [successor(found.target)];
           case 'call':
             return [successor(behind)];
           case 'switch':

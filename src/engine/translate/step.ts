@@ -6,6 +6,7 @@ import { CSR } from '../../isa/zicsr.ts';
 import { PAGE_BITS } from '../../machine/memory.ts';
 import { RECORD } from '../records.ts';
 import { type Frame, type Layout, RoutineStep } from '../routine.ts';
+import type { Extent } from './accesses.ts';
 import type { CodeInsn } from './insns.ts';
 
 /** The surroundings of a step. `frame.leave` goes to the interpreter, which executes this instruction and goes on. */
@@ -13,8 +14,8 @@ export interface Site {
   readonly frame: Frame;
   readonly layout: Layout;
   local(reg: Reg): number;
-  /** Leaves for the interpreter if the i32 on the stack is not 0. */
-  leaveIf(): void;
+  /** What is planned for this instruction's access. */
+  planned(): Extent | 'checked' | undefined;
 }
 
 const LOG2: Readonly<Record<number, number>> = { 1: 0, 2: 1, 4: 2, 8: 3 };
@@ -68,26 +69,69 @@ export class RegionStep extends RoutineStep {
     return this.domain.const(BigInt(this.#at.pc + this.#at.insn.size));
   }
 
-  /** As in the interpreter; what is not aligned is left to it, because it may be two pages' business. */
+  /**
+   * Leaves unless the bytes may be accessed. Alone, an access is checked as in the interpreter (see `RoutineStep.check`), and one that is
+   * not aligned is left to it; several with one base are checked by their first and last byte.
+   */
   protected override check(address: number, bytes: number, permission: number): void {
+    const planned = this.#site.planned();
+    if (planned === 'checked') return;
+    if (planned !== undefined && planned.high - planned.low > bytes) this.#checkExtent(planned);
+    else this.#checkAligned(address, bytes, permission);
+  }
+  #checkAligned(address: number, bytes: number, permission: number): void {
     const { code } = this;
     const { memorySize, permissions } = this.layout;
     const shift = LOG2[bytes]!;
     const rotated = this.frame.pool.take(I64);
+    const fine = code.block();
+    const bad = code.block();
     code.get(address);
     if (shift > 0) code.i64(BigInt(shift)).op('i64.rotr');
     code
       .tee(rotated)
       .i64(BigInt(memorySize / bytes))
-      .op('i64.ge_u');
-    this.#site.leaveIf();
+      .op('i64.ge_u')
+      .brIf(bad);
     code
       .get(rotated)
       .op('i32.wrap_i64')
       .i32(PAGE_BITS - shift)
       .op('i32.shr_u');
-    code.access('i32.load8_u', permissions).i32(permission).op('i32.and', 'i32.eqz');
-    this.#site.leaveIf();
+    code.access('i32.load8_u', permissions).i32(permission).op('i32.and', 'i32.eqz').brIf(bad).br(fine);
+    code.end();
+    this.frame.leave(0);
+    code.end();
+  }
+  #checkExtent({ low, high, permission }: Extent): void {
+    const { code } = this;
+    const { memorySize, permissions } = this.layout;
+    const length = high - low;
+    const start = this.frame.pool.take(I64);
+    const fine = code.block();
+    const bad = code.block();
+    this.domain.push(this.rs1()).i64(BigInt(low)).op('i64.add').tee(start);
+    code
+      .i64(BigInt(memorySize - length))
+      .op('i64.gt_u')
+      .brIf(bad);
+    code.get(start).op('i32.wrap_i64').i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
+    code
+      .get(start)
+      .op('i32.wrap_i64')
+      .i32(length - 1)
+      .op('i32.add')
+      .i32(PAGE_BITS)
+      .op('i32.shr_u')
+      .access('i32.load8_u', permissions);
+    code.op('i32.and').i32(permission).op('i32.and');
+    // Two bits: both must be there.
+    if ((permission & (permission - 1)) === 0) code.op('i32.eqz');
+    else code.i32(permission).op('i32.ne');
+    code.brIf(bad).br(fine);
+    code.end();
+    this.frame.leave(0);
+    code.end();
   }
   protected override leaveAt(): void {
     this.frame.leave(0);

@@ -17,7 +17,7 @@ import type { Routines } from '../routines.ts';
 import type { TransferCounts } from '../transfers.ts';
 import { Counters } from './counters.ts';
 import { emitRegion } from './emit.ts';
-import { insnAt } from './insns.ts';
+import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
 import { formRegion, type Region } from './region.ts';
 import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
@@ -30,14 +30,14 @@ export interface TranslateOptions {
 }
 
 /** What translating has come to, for `--stats`. */
-export interface TranslateStatistics {
+type TranslateStatistics = {
   regions: number;
   insns: number;
   wasmBytes: number;
   /** Milliseconds. */
   translating: number;
   compiling: number;
-}
+};
 
 /** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
 const BEHIND_CALLS = 8;
@@ -54,6 +54,7 @@ interface Translated {
 export class Translator implements Upper {
   readonly statistics: TranslateStatistics = { regions: 0, insns: 0, wasmBytes: 0, translating: 0, compiling: 0 };
   readonly #code: Predecoder;
+  readonly #insns: CodeInsns;
   readonly #options: TranslateOptions;
   readonly #counters: Counters;
   readonly #table: WebAssembly.Table;
@@ -61,6 +62,8 @@ export class Translator implements Upper {
   /** Slot 0 always has the interpreter. */
   readonly #slots = new Map<Addr, number>();
   readonly #regions = new Map<Addr, Translated>();
+  /** How many regions have an instruction. */
+  readonly #coverage = new Map<Addr, number>();
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
@@ -72,6 +75,7 @@ export class Translator implements Upper {
 
   constructor(memory: Memory, code: Predecoder, options: TranslateOptions) {
     this.#code = code;
+    this.#insns = new CodeInsns(code);
     this.#options = options;
     this.#counters = new Counters(memory, code.records);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
@@ -105,7 +109,7 @@ export class Translator implements Upper {
     this.#walked.add(pc);
     const { threshold } = this.#options;
     for (let at = pc; ; ) {
-      const found = insnAt(this.#code, at);
+      const found = this.#insns.at(at);
       if (found === undefined) return;
       const waiting = this.#candidates.get(at);
       if (waiting !== undefined) this.#plant(at, waiting);
@@ -136,7 +140,7 @@ export class Translator implements Upper {
     const { records, jumps } = this.#code;
     jumps.insert(site, target);
     const pc = records.pcOf(site);
-    const insn = insnAt(this.#code, pc)?.insn;
+    const insn = this.#insns.at(pc)?.insn;
     if (insn === undefined) return;
     if (insn.rd !== 0) {
       this.#functions.add(target);
@@ -152,7 +156,7 @@ export class Translator implements Upper {
     const known = this.#candidates.get(pc);
     if (this.#regions.has(pc) || (known !== undefined && known <= count)) return;
     this.#candidates.set(pc, count);
-    if (insnAt(this.#code, pc) !== undefined) this.#plant(pc, count);
+    if (this.#insns.at(pc) !== undefined) this.#plant(pc, count);
   }
   #plant(pc: Addr, count: number): void {
     const record = this.#code.records.find(pc)!;
@@ -174,9 +178,10 @@ export class Translator implements Upper {
     const layout = importAll(module, places, imports);
     const made: { readonly region: Region; readonly pc: Addr }[] = [];
     for (const pc of heads) {
-      const region = formRegion(this.#code, pc, {
+      const region = formRegion(this.#insns, pc, {
         targetsOf: (site) => this.#targets.get(site) ?? [],
         isFunction: (target) => this.#functions.has(target),
+        coverage: (at) => this.#coverage.get(at) ?? 0,
       });
       if (region === undefined) continue;
       const func = module.declare(regionType);
@@ -201,16 +206,19 @@ export class Translator implements Upper {
     const bytes = module.bytes();
     const emitted = performance.now();
     setFlagsFromString('--no-liftoff');
+    setFlagsFromString('--no-wasm-lazy-compilation');
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       m: { ...imports, table: this.#table, ...helpers },
     });
     setFlagsFromString('--liftoff');
+    setFlagsFromString('--wasm-lazy-compilation');
     for (const { region, pc } of made) {
       const slot = this.#slotFor(pc);
       const func: unknown = exports[`r${pc.toString(16)}`];
       this.#table.set(slot, func);
       records.plant(records.find(pc)!, ROUTINE.REGION, slot);
       this.#regions.set(pc, { region, slot, func });
+      this.#cover(region, 1);
       for (const { successors } of region.blocks)
         for (const { pc: to, block } of successors)
           if (block < 0 && !this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
@@ -221,6 +229,11 @@ export class Translator implements Upper {
     statistics.wasmBytes += bytes.length;
     statistics.translating += emitted - started;
     statistics.compiling += performance.now() - emitted;
+  }
+
+  #cover({ blocks }: Region, by: number): void {
+    for (const { insns } of blocks)
+      for (const { pc } of insns) this.#coverage.set(pc, (this.#coverage.get(pc) ?? 0) + by);
   }
 
   #slotFor(pc: Addr): number {
@@ -245,6 +258,7 @@ export class Translator implements Upper {
       );
       if (!overlaps) continue;
       this.#regions.delete(pc);
+      this.#cover(region, -1);
       this.#table.set(slot, this.#interpret);
       records.unplant(records.find(pc)!);
       this.#candidates.delete(pc);
@@ -254,5 +268,6 @@ export class Translator implements Upper {
       if (pc >= from && pc < to && records.known(pc)) records.unplant(records.find(pc)!);
     for (const pc of this.#targets.keys()) if (pc >= from && pc < to) this.#targets.delete(pc);
     this.#walked.clear();
+    this.#insns.forget(from, to);
   }
 }
