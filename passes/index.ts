@@ -27,8 +27,9 @@ for (const { first, second, because } of CONSTRAINTS)
   if (PASSES.indexOf(first) >= PASSES.indexOf(second))
     throw internal(`pass ${first.name} must run before ${second.name}: ${because}`);
 
-/** Passes by a comma-separated list of names: exactly those, in the order of PASSES; `none`; `-name` leaves one out. */
-export function choosePasses(list: string | undefined): readonly Pass[] {
+/** The passes themselves, or by a comma-separated list of names: exactly those, in the order of PASSES; `none`; `-name` leaves one out. */
+export function choosePasses(list: string | readonly Pass[] | undefined): readonly Pass[] {
+  if (typeof list === 'object') return list;
   if (list === undefined || list === 'all') return PASSES;
   if (list === 'none') return [];
   const names = list.split(',');

@@ -12,7 +12,7 @@ import { superblockText } from '../superblock/text.ts';
 import { weightOf } from '../superblock/weight.ts';
 import { type OptimizeOptions, prepare } from './optimize.ts';
 
-type Options = Pick<OptimizeOptions, 'without'> & { readonly passes?: string | undefined };
+type Options = Pick<OptimizeOptions, 'passes' | 'without'>;
 
 /**
  * @param where an address (`0x10432`) or a symbol: a superblock's head, else an instruction on a path (the superblock entered most often

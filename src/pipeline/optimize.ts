@@ -93,7 +93,7 @@ function abiLiveness(image: Image, profile: ImageProfile): (address: Addr) => Re
 }
 
 export function optimize(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Optimized {
-  const passes = typeof options.passes === 'object' ? options.passes : choosePasses(options.passes);
+  const passes = choosePasses(options.passes);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
   const { flow, superblocks, liveAt, context } = prepare(image, profile, allowed, options.select);
