@@ -43,7 +43,9 @@ export const withOptimizeOptions = (command: Command): Command =>
     .option('--strict', 'make no assumption that can be avoided (see the report for what each one is)')
     .option('--without <ids>', 'make none of these assumptions, for example A1,A4', parseAssumptions);
 
-export const optimizeOptions = (flags: OptimizeFlags): Pick<OptimizeOptions, 'passes' | 'without'> => ({
+export const optimizeOptions = (
+  flags: OptimizeFlags,
+): Pick<OptimizeOptions, 'without'> & { readonly passes: string | undefined } => ({
   passes: flags.passes,
   without: flags.strict ? ASSUMABLE : flags.without,
 });

@@ -1,7 +1,7 @@
 /**
  * Damaged executables, as many as wanted:
  *
- *     node test/run.mjs campaign/elf-mutations --count 10000 --seed 1 [--sample base64] [--from 0]
+ *     node test/run.mjs campaign/elf-mutations --count 10000 --seed 1 [--sample words] [--from 0]
  *
  * Prints the seed and a score; each crash and each hang with its round (`--from ROUND --count 1` repeats it); exits 1 if there was one.
  * The work is done in a thread, so that a hang is seen and ended.
@@ -22,7 +22,7 @@ interface Work {
 }
 
 /** A round that takes longer counts as a hang. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 if (isMainThread) await campaign();
 else work(workerData as Work);
@@ -38,7 +38,7 @@ async function campaign(): Promise<void> {
     options: {
       count: { type: 'string', default: '10000' },
       seed: { type: 'string', default: '1' },
-      sample: { type: 'string', default: 'base64' },
+      sample: { type: 'string', default: 'words' },
       from: { type: 'string', default: '0' },
     },
   });
