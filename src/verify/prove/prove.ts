@@ -3,15 +3,15 @@
  * original image, the optimized file's bytes and the address map in it, and from nothing else; the files of this folder, the rows, the
  * term domain, liveness and the map's format are all there is to believe.
  */
-import { badOption, unsupported } from '../../base/errors.ts';
+import { unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
 import { buildCfg } from '../../cfg/build.ts';
-import { livenessOf } from '../../cfg/liveness.ts';
+import { type Liveness, livenessOf } from '../../cfg/liveness.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
-import { checkFile, type FileCheck, placesOf } from './file.ts';
+import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
 import { proveEntry, type Sides } from './superblock.ts';
 
@@ -56,13 +56,30 @@ export function mapOf(original: Image, optimized: Image): AddressMap {
 export interface ProveOptions {
   /** Only the superblocks of these heads. */
   readonly heads?: ReadonlySet<Addr> | undefined;
-  readonly progress?: ((done: number, all: number) => void) | undefined;
+  /** What `livenessOf(buildCfg(original))` gives, where it is at hand. */
+  readonly liveness?: Liveness | undefined;
 }
 
 /** @param map what `mapOf` gives; another one can be tried against the same file */
 export function prove(original: Image, optimized: Image, map: AddressMap, options: ProveOptions = {}): Proof {
+  const { sides, places } = sidesOf(original, optimized, map, options.liveness);
+  const superblocks = map.data.superblocks
+    .filter(({ head }) => options.heads === undefined || options.heads.has(head))
+    .map((superblock) => proveSuperblock(sides, superblock));
+  const file = checkFile({ original, optimized, map, places, sides });
+  const used = new Set([...superblocks, ...file].flatMap((part) => [...part.assumptions]));
+  return { superblocks, file, assumptions: [...used].sort() };
+}
+
+/** What proofs of single pieces are made from. */
+export function sidesOf(
+  original: Image,
+  optimized: Image,
+  map: AddressMap,
+  liveness?: Liveness,
+): { readonly sides: Sides; readonly places: Places } {
   const code = readOptimizedCode(optimized);
-  if (code === undefined) throw badOption(`${optimized.file}: has no optimized code`);
+  if (code === undefined) throw unsupported(`${optimized.file}: has no optimized code`);
   const assumed = new Set(map.data.assumptions);
   const places = placesOf(original, map, { start: code.address, end: code.address + code.bytes.length });
   const sides: Sides = {
@@ -70,20 +87,12 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
     optimized: codeOf(optimized),
     returns: places.returns,
     relocatable: original.relocatable,
-    liveness: assumed.has('A1') ? livenessOf(buildCfg(original)) : undefined,
+    liveness: assumed.has('A1') ? (liveness ?? livenessOf(buildCfg(original))) : undefined,
     savedReturns: assumed.has('A3'),
     standsFor: places.standsFor,
     inside: places.inside,
   };
-  const { superblocks } = map.data;
-  const chosen = superblocks.filter(({ head }) => options.heads === undefined || options.heads.has(head));
-  const proofs = chosen.map((superblock, index) => {
-    options.progress?.(index, chosen.length);
-    return proveSuperblock(sides, superblock);
-  });
-  const file = checkFile({ original, optimized, map, places, sides });
-  const used = new Set([...proofs, ...file].flatMap((part) => [...part.assumptions]));
-  return { superblocks: proofs, file, assumptions: [...used].sort() };
+  return { sides, places };
 }
 
 function proveSuperblock(sides: Sides, superblock: MappedSuperblock): SuperblockProof {
