@@ -91,18 +91,24 @@ export function decodeMap(bytes: Uint8Array, file: string): AddressMap {
     throw badElf(file, 'its address map is damaged');
   }
   const numbers = (list: unknown): boolean => Array.isArray(list) && list.every((entry) => Number.isSafeInteger(entry));
-  const tuples = (list: unknown): boolean => Array.isArray(list) && list.every(numbers);
+  const pairs = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((entry) => numbers(entry) && entry.length === 2);
   const fine =
     data?.version === 1 &&
     typeof data.original === 'string' &&
     Number.isSafeInteger(data.originalEnd) &&
-    tuples(data.returns) &&
-    tuples(data.patches) &&
+    pairs(data.returns) &&
+    pairs(data.patches) &&
     numbers(data.retargeted) &&
     Array.isArray(data.assumptions) &&
+    data.assumptions.every((id) => typeof id === 'string') &&
     Array.isArray(data.superblocks) &&
     data.superblocks.every(
-      (entry) => numbers([entry?.head, entry?.start, entry?.end]) && tuples(entry.stubs) && numbers(entry.path),
+      (entry) =>
+        numbers([entry?.head, entry?.start, entry?.end, entry?.count]) &&
+        pairs(entry.stubs) &&
+        numbers(entry.path) &&
+        typeof entry.identity === 'boolean',
     );
   if (!fine) throw badElf(file, 'its address map is damaged');
   return new AddressMap(data);
