@@ -1,0 +1,149 @@
+/** Jump tables of each form compilers make, and what only looks like one. */
+import { describe, expect, test } from 'vitest';
+import type { Image } from '../../src/elf/image.ts';
+import { parseImage, readImage } from '../../src/elf/read.ts';
+import { gatherEvidence } from '../../src/emit/evidence.ts';
+import { findTables } from '../../src/emit/tables.ts';
+import { optimize } from '../../src/pipeline/optimize.ts';
+import { alike, profileRun } from '../../src/pipeline/profile-run.ts';
+import { blocksOf } from '../../src/profile/blocks.ts';
+import { codeOf } from '../../src/profile/code.ts';
+import { profileOf } from '../../src/profile/store.ts';
+import { makeFlow } from '../../src/superblock/flow.ts';
+import { compile, needs } from '../support/tools.ts';
+
+interface Shape {
+  readonly entry: string;
+  readonly shift: number;
+  readonly load: string;
+  /** Made once before the loop. */
+  readonly hoisted?: boolean;
+  readonly relative: boolean;
+  readonly section?: string;
+  /** Before the loop. */
+  readonly setup?: string;
+  /** Instead of load and addition. */
+  readonly target?: string;
+}
+
+const program = ({ entry, shift, load, hoisted, relative, section = '.rodata', setup = '', target }: Shape): string => `
+  .globl _start
+  .type _start, @function
+_start:
+  li s0, 0
+  li s1, 1
+  ${setup}
+  ${hoisted ? 'lla s2, table' : ''}
+loop:
+  andi a5, s0, 7
+  ${hoisted ? '' : 'lla s2, table'}
+  slli a5, a5, ${shift}
+  add a5, a5, s2
+  ${target ?? `${load} a5, 0(a5)\n  ${relative ? 'add a5, a5, s2' : ''}`}
+  jr a5
+  .balign 8
+c0: slli s1, s1, 1
+  j next
+  .balign 8
+c1: addi s1, s1, 3
+  j next
+  .balign 8
+c2: xori s1, s1, 85
+  j next
+  .balign 8
+c3: addi s1, s1, -1
+  j next
+  .balign 8
+c4: slli s1, s1, 3
+  j next
+  .balign 8
+c5: srli s1, s1, 1
+  j next
+  .balign 8
+c6: addi s1, s1, 77
+  j next
+  .balign 8
+c7: add s1, s1, s0
+next:
+  addi s0, s0, 1
+  li t2, 4000
+  bltu s0, t2, loop
+  andi a0, s1, 127
+  li a7, 93
+  ecall
+  .size _start, .-_start
+  .section ${section}
+  .balign 8
+  .globl table
+table:
+${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `  ${entry.replaceAll('C', `c${i}`)}`).join('\n')}
+`;
+
+function load(shape: Shape) {
+  const image = readImage(compile(program(shape), ['-nostdlib', '-static'], 's'));
+  const { profile, exit, instructions } = profileRun({ image, input: {} });
+  const own = profileOf(profile, image);
+  const flow = makeFlow(blocksOf(own, image), codeOf(image));
+  const address = (name: string) => image.symbols.find((symbol) => symbol.name === name)!.address;
+  return { image, own, exit, instructions, address, tables: findTables(image, flow, gatherEvidence(image, own)) };
+}
+
+function optimized(image: Image, own: ReturnType<typeof load>['own']) {
+  const made = optimize(image, own);
+  const form = parseImage(made.bytes, 'form');
+  const run = profileRun({ image: form, loadedAs: alike(form, image, form), input: {} });
+  return { made, ...run };
+}
+
+const RELATIVE: Shape = { entry: '.word C - table', shift: 2, load: 'lw', relative: true };
+const WORDS: Shape = { entry: '.word C', shift: 2, load: 'lw', relative: false };
+const POINTERS: Shape = { entry: '.dword C', shift: 3, load: 'ld', relative: false };
+
+describe.runIf(needs('jump tables', 'gcc'))('jump tables', () => {
+  test.each([
+    ['distances of 4 bytes', RELATIVE],
+    ['distances, their base hoisted out of the loop', { ...RELATIVE, hoisted: true }],
+    ['addresses of 4 bytes', WORDS],
+    ['addresses of 8 bytes', POINTERS],
+    ['addresses of 8 bytes, hoisted', { ...POINTERS, hoisted: true }],
+    ['addresses in writable data', { ...POINTERS, section: '.data' }],
+  ] as const)('%s', (_, shape) => {
+    const { image, own, exit, instructions, address, tables } = load(shape);
+    const [table] = tables;
+    expect(tables).toHaveLength(1);
+    expect(table).toMatchObject({ at: address('table'), base: shape.relative ? address('table') : 0 });
+    const targets = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7'].map(address);
+    expect(table!.targets.slice(0, 8)).toEqual(targets);
+    expect([...table!.profiled].sort()).toEqual(targets);
+    // The jump finds the superblocks at once, and the program does what it did.
+    const { made, exit: end, instructions: count, profile } = optimized(image, own);
+    expect(end).toEqual(exit);
+    expect(made.assumptions).toContain('A4');
+    expect(count).toBeLessThanOrEqual(instructions * 1.01);
+    const hits = profile.images[0]!.transfers.filter(({ to }) => targets.includes(to));
+    expect(hits.reduce((sum, hit) => sum + hit.count, 0)).toBeLessThan(10);
+  });
+
+  test.each([
+    [
+      'a jump that is computed without a table',
+      { ...RELATIVE, shift: 3, target: 'lla s3, c0\n  sub a5, a5, s2\n  add a5, a5, s3' },
+    ],
+    [
+      'a table that the program changes',
+      {
+        ...POINTERS,
+        section: '.data',
+        setup:
+          'lla a5, other\n  lla t1, c7\n  lla t2, table\n  sd a5, 16(t2)\n  j loop0\nother: addi s1, s1, 9\n  j next\nloop0:',
+      },
+    ],
+    ['no target but the one', { ...POINTERS, entry: '.dword c5' }],
+  ] as const)('not: %s', (name, shape) => {
+    const { image, own, exit, tables } = load(shape);
+    if (!name.startsWith('no target')) expect(tables).toEqual([]);
+    const { exit: end, made } = optimized(image, own);
+    expect(end).toEqual(exit);
+    if (!name.startsWith('no target')) expect(made.assumptions).not.toContain('A4');
+  });
+});
