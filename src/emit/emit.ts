@@ -144,7 +144,8 @@ export function emit(request: EmitRequest): Emitted {
 
 /**
  * Exits that can jump neither far nor near get the code they lead to copied: somewhere along it a register is written or a call made,
- * and from there on there is a register to jump far with. Where that cannot be, the superblock is left out.
+ * and from there on there is a register to jump far with. Where that cannot be, the superblock is left out, and so are those that
+ * cannot do without it: what was left out does not come back, or this would not end.
  */
 function bringNear(
   { exits }: OutOfReach,
@@ -152,16 +153,17 @@ function bringNear(
   continueAt: (address: Addr) => LoweredSuperblock | undefined,
   leftOut: Addr[],
 ): LoweredSuperblock[] {
+  const gone = new Set(leftOut);
   const added = new Map<Addr, LoweredSuperblock>();
   const out = new Set<Addr>();
   for (const { head, to } of exits) {
     if (added.has(to)) continue;
-    const next = continueAt(to);
+    const next = gone.has(to) ? undefined : continueAt(to);
     if (next === undefined) out.add(head);
     else added.set(to, next);
   }
   leftOut.push(...out);
-  return [...superblocks.filter((lowered) => !out.has(lowered.head)), ...added.values()];
+  return [...superblocks, ...added.values()].filter((lowered) => !out.has(lowered.head));
 }
 
 /** A superblock whose line is empty only leads to another: its head becomes another name for that one's. */

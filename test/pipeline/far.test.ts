@@ -1,0 +1,46 @@
+/** Optimized code beyond a jump's reach of the original, with no register known to be free (without A1). */
+import { describe, expect, test } from 'vitest';
+import { parseImage, readImage } from '../../src/elf/read.ts';
+import { ASSUMABLE, optimize } from '../../src/pipeline/optimize.ts';
+import { profileRun } from '../../src/pipeline/profile-run.ts';
+import { profileOf } from '../../src/profile/store.ts';
+import { rerun } from '../../src/verify/rerun.ts';
+import { compile, needs } from '../support/tools.ts';
+
+/**
+ * `inner` leaves to an ecall, which stays in the original text, and no register is written on the way: it cannot be reached from
+ * there, nor can `inner` from `outer`, which leads to it and is reached from it.
+ */
+const PROGRAM = `
+  .globl _start
+_start:
+  li a0, 1000
+  li a7, 93
+outer:
+  beqz a0, leave
+inner:
+  blez a0, leave
+  addi a0, a0, -1
+  andi t0, a0, 7
+  beqz t0, outer
+  j inner
+leave:
+  ecall
+  .bss
+  .globl gap
+gap: .skip 4194304
+`;
+
+describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
+  test('what cannot be reached is left out once and for all', () => {
+    const file = compile(PROGRAM, ['-static', '-nostdlib', '-no-pie'], 's');
+    const original = readImage(file);
+    const { profile, exit } = profileRun({ image: original, input: {} });
+    expect(exit).toEqual({ kind: 'status', status: 0 });
+    const options = { without: ASSUMABLE, select: { coldShare: 0, closureShare: 0 } };
+    const { bytes, leftOut } = optimize(original, profileOf(profile, original), options);
+    expect(leftOut.length).toBeGreaterThan(0);
+    expect(new Set(leftOut).size).toBe(leftOut.length);
+    expect(rerun({ original, optimized: parseImage(bytes, file), input: {} }).verdict).toBe('equivalent');
+  });
+});
