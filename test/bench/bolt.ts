@@ -37,7 +37,7 @@ export type Bolted =
   | {
       readonly kind: 'made';
       readonly options: string;
-      /** To what is loaded. BOLT also pads, and drops relocations. */
+      /** To what is loaded, padding included; the file itself loses relocations. */
       readonly bytesAdded: number;
       readonly inputs: Readonly<Record<InputName, BoltOnInput>>;
     };

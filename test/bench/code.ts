@@ -21,6 +21,8 @@ const MARKS = { takenBranches: 0.66, instructions: 0.99, worstInstructions: 1.01
 /** BOLT's side depends on how we count, not on how we optimize. */
 const COUNTING = ['base', 'isa', 'domain', 'elf', 'machine', 'engine', 'profile'].map((floor) => `src/${floor}`);
 
+const MEASURING = ['bolt', 'measure'].map((file) => `test/bench/${file}.js`);
+
 const { values } = parseArgs({
   options: {
     programs: { type: 'string' },
@@ -68,7 +70,7 @@ async function measureProgram(found: Program): Promise<Line> {
   const { name } = found;
   const say = (step: string) => console.error(`${name}: ${step}`);
   const inputs = INPUTS.map((input) => hashOfRun(found[input]));
-  const code = hashOfCode(['src', 'passes', 'test/bench']);
+  const code = hashOfCode(['src', 'passes', ...MEASURING]);
   const isoform = await kept(`${name}-isoform`, [readImage(found.file).hash, ...inputs, code], values.fresh, () =>
     measure(found, say),
   );
@@ -79,7 +81,7 @@ async function measureProgram(found: Program): Promise<Line> {
           readImage(await found.linked(['-Wl,-q'])).hash,
           ...inputs,
           boltVersion(),
-          hashOfCode([...COUNTING, 'test/bench']),
+          hashOfCode([...COUNTING, ...MEASURING]),
         ],
         values.fresh,
         () => measureBolt(found, say),

@@ -3,7 +3,7 @@
  * hash of everything it depends on: the code that made it (as built), the program, its inputs, the tools.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Run } from '../support/programs.ts';
@@ -15,14 +15,16 @@ export const KEPT = join(CACHE, 'bench');
 /** Built code lies as its sources do; see test/run.mjs. */
 const BUILT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Hash of all files below folders, by name and content. */
-function hashOfFolders(root: string, folders: readonly string[], suffix = ''): string {
+/** Hash of files, and of all files below folders, by name and content. */
+function hashOfFiles(root: string, paths: readonly string[], suffix = ''): string {
   const hash = createHash('sha256');
-  for (const folder of folders) {
-    const files = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort();
+  for (const path of paths.map((each) => join(root, each))) {
+    const files = !statSync(path).isDirectory()
+      ? [path]
+      : readdirSync(path, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))
+          .map((entry) => join(entry.parentPath, entry.name))
+          .sort();
     for (const file of files) {
       const bytes = readFileSync(file);
       hash.update(`${relative(root, file)}\0${bytes.length}\0`).update(bytes);
@@ -31,15 +33,15 @@ function hashOfFolders(root: string, folders: readonly string[], suffix = ''): s
   return hash.digest('hex');
 }
 
-/** Of built code: folders as in the checkout, for example `src/engine`. */
-export const hashOfCode = (folders: readonly string[]): string => hashOfFolders(BUILT, folders, '.js');
+/** Of built code: folders as in the checkout and built files, for example `src/engine`, `src/cli/main.js`. */
+export const hashOfCode = (paths: readonly string[]): string => hashOfFiles(BUILT, paths, '.js');
 
 /** Of all that a run reads. */
 export const hashOfRun = (run: Run): string => {
   const stdin = createHash('sha256')
     .update(run.stdin ?? '')
     .digest('hex');
-  return JSON.stringify([run.args, stdin, hashOfFolders(run.dir, ['.'])]);
+  return JSON.stringify([run.args, stdin, hashOfFiles(run.dir, ['.'])]);
 };
 
 /** What a function gave for these keys before, or gives now. Must be plain JSON. `fresh`: do not look for an earlier one. */
