@@ -18,7 +18,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
 };
 /** Forms of engines that only tests and measurements ask for. */
 const FORMS: Readonly<Record<string, Maker>> = {
-  'translate-soon': (memory) => makeTranslate(memory, { threshold: 1 }),
+  'translate-soon': (memory) => makeTranslate(memory, { threshold: 1, batch: 1 }),
   'translate-uncounted': (memory) => makeTranslate(memory, { counting: false }),
 };
 

@@ -37,6 +37,11 @@ export interface Upper {
   decoded(pc: Addr, record: number): void;
   /** An instruction with COUNTED over it has been reached as often as was asked for. */
   hot(pc: Addr, record: number): void;
+  /** A stay has used up what it was given. */
+  slice(): void;
+  /** Is there something to be done between two stays in generated code, and the doing of it. */
+  readonly due: boolean;
+  work(): void;
   /** Adds counts of its own. */
   collect(counts: TransferCounts): void;
   readonly statistics: Readonly<Record<string, number>>;
@@ -116,10 +121,12 @@ export class RecordEngine implements Engine {
       if (resolved === 'fetch') return stopAt(fetchFault(BigInt(pc)), pc);
       if (resolved === 'illegal') return stopAt({ kind: 'illegal' }, pc);
       this.#upper?.decoded(pc, resolved);
+      if (remaining > 0 && this.#upper?.due) this.#upper.work();
 
       core.before = budget - remaining;
       core.given = Math.min(remaining, SLICE);
       const exit = this.#stay(core, resolved, core.given);
+      if (exit === EXIT.BUDGET) this.#upper?.slice();
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
       const retires = exit === EXIT.ECALL || exit === EXIT.JUMP || exit === EXIT.FAR || exit === EXIT.FENCE_I;

@@ -25,6 +25,8 @@ import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
 export interface TranslateOptions {
   /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
   readonly threshold: number;
+  /** How many regions to translate at a time, if so many get hot at about the same time. */
+  readonly batch: number;
   /** Count transfers in translated code. */
   readonly counting: boolean;
 }
@@ -42,6 +44,8 @@ type TranslateStatistics = {
 /** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
 const BEHIND_CALLS = 8;
 const MOST = 0xffff;
+/** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
+const HAD = 0;
 /** Slots that the table grows by. */
 const SLOTS = 1024;
 
@@ -72,6 +76,10 @@ export class Translator implements Upper {
   /** What the translated code is made for. */
   #home: { readonly places: Places; readonly imports: Imports; readonly helpers: Helpers } | undefined;
   #interpret: unknown;
+  /** Heads to translate next. */
+  readonly #waiting: Addr[] = [];
+  /** Has time passed since the last translation? */
+  #late = false;
 
   constructor(memory: Memory, code: Predecoder, options: TranslateOptions) {
     this.#code = code;
@@ -128,7 +136,20 @@ export class Translator implements Upper {
 
   hot(pc: Addr, record: number): void {
     this.#code.records.unplant(record);
-    this.#translate([pc]);
+    this.#candidates.set(pc, HAD);
+    this.#waiting.push(pc);
+  }
+  // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
+  slice(): void {
+    this.#late = true;
+  }
+  get due(): boolean {
+    const { length } = this.#waiting;
+    return length >= this.#options.batch || (this.#late && length > 0);
+  }
+  work(): void {
+    this.#late = false;
+    this.#translate(this.#waiting.splice(0));
   }
 
   collect(counts: TransferCounts): void {
@@ -161,7 +182,7 @@ export class Translator implements Upper {
   #plant(pc: Addr, count: number): void {
     const record = this.#code.records.find(pc)!;
     // A region that is there stays.
-    if (this.#code.records.raw(record) !== ROUTINE.REGION)
+    if (count !== HAD && this.#code.records.raw(record) !== ROUTINE.REGION)
       this.#code.records.plant(record, ROUTINE.COUNTED, Math.min(count, MOST));
   }
 
@@ -201,6 +222,7 @@ export class Translator implements Upper {
       module.define(func, code);
       module.export(`r${pc.toString(16)}`, func);
       made.push({ region, pc });
+      this.#cover(region, 1);
     }
     if (made.length === 0) return;
     const bytes = module.bytes();
@@ -218,7 +240,6 @@ export class Translator implements Upper {
       this.#table.set(slot, func);
       records.plant(records.find(pc)!, ROUTINE.REGION, slot);
       this.#regions.set(pc, { region, slot, func });
-      this.#cover(region, 1);
       for (const { successors } of region.blocks)
         for (const { pc: to, block } of successors)
           if (block < 0 && !this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
