@@ -2,7 +2,7 @@
 import { internal } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
+import { type Exit, exitsOf, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
 import { homeRuleViolation } from './homes.ts';
 
 /** The ops whose effects others can see, as text: a pass may drop none of them but a load nobody needs, and reorder none. */
@@ -13,6 +13,12 @@ const effectsOf = (superblock: Superblock): string[] =>
       return fact.store !== undefined || fact.ordered || fact.accrues;
     })
     .map((op) => `${op.id}:${op.insn.row.name}`);
+
+/** Where it leaves, in order: by which op, to where, and what is live there. */
+const waysOut = (superblock: Superblock): string =>
+  exitsOf(superblock)
+    .map(({ exit, op, final }) => `${final ? 'end' : op?.id}:${exit.target}:${exit.live}`)
+    .join(' ');
 
 /**
  * Throws an internal error naming the pass if the superblock is malformed, or if it lost or reordered effects.
@@ -32,7 +38,7 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
     const own = new Set<number>();
     for (const op of exit.sunk) {
       if (!facts(op.insn).pure) fail(`${where} has sunk %${op.id}, which is not pure`);
-      for (const value of operandsOf(op)) seen(value, `sunk %${op.id}`, own);
+      operands(op, `sunk %${op.id}`, own);
       own.add(op.id);
     }
     for (const [reg, value] of exit.snapshot) {
@@ -40,12 +46,21 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
       seen(value, where, own);
     }
   };
+  /** What an op reads it reads from a register; x0 is the one that holds a constant. */
+  const operands = (op: Op, where: string, also?: ReadonlySet<number>) => {
+    for (const value of operandsOf(op)) {
+      seen(value, where, also);
+      if (value.kind === 'code' || (value.kind === 'const' && value.value !== 0n))
+        fail(`${where} reads ${keyOf(value)}, which no register holds`);
+    }
+  };
   const check = (op: Op) => {
-    for (const value of operandsOf(op)) seen(value, `%${op.id}`);
+    operands(op, `%${op.id}`);
     const control = facts(op.insn).control;
     if (control === 'branch' && (op.exit === undefined || op.leaves === undefined))
       fail(`branch %${op.id} has no exit`);
-    if (control === 'indirect' && (op.expect === undefined || op.exit === undefined)) fail(`%${op.id} is no guard`);
+    if (control === 'indirect' && (op.expect === undefined || op.exit === undefined || op.insn.rd !== 0))
+      fail(`%${op.id} is no guard`);
     if (control === 'syscall' || control === 'trap') fail(`%${op.id} must not be inside a superblock`);
     if (op.exit !== undefined) checkExit(op.exit, `the exit of %${op.id}`);
     if (defined.has(op.id)) fail(`%${op.id} is defined twice`);
@@ -55,7 +70,7 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   const { final } = superblock;
   if (final.kind !== 'goto' && final.op === undefined) fail('its final transfer is missing');
   if ((final.kind === 'call') !== (final.link !== undefined)) fail('link and call do not match');
-  if (final.op !== undefined) for (const value of operandsOf(final.op)) seen(value, 'the final transfer');
+  if (final.op !== undefined) operands(final.op, 'the final transfer');
   checkExit(final.exit, 'the final exit');
   const homeless = homeRuleViolation(superblock);
   if (homeless !== undefined) fail(homeless);
@@ -65,5 +80,7 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
     const now = effectsOf(superblock);
     if (old.length !== now.length || old.some((effect, index) => effect !== now[index]))
       fail(`effects changed from ${old.join(' ')} to ${now.join(' ')}`);
+    const [leads, leadsNow] = [waysOut(before), waysOut(superblock)];
+    if (leads !== leadsNow) fail(`its exits changed from ${leads} to ${leadsNow}`);
   }
 }
