@@ -151,7 +151,8 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
       end = stay;
       break;
     }
-    if (way.follow === 'guard' && way.share < options.guardShare) {
+    // A guard makes no link: an indirect call stays a real one.
+    if (way.follow === 'guard' && (block.links || way.share < options.guardShare)) {
       end = stay;
       break;
     }
