@@ -6,7 +6,7 @@
  * The rules are few, local and named; test/domain checks each against the concrete domain on random values.
  */
 import { toSigned, toUnsigned } from '../base/bits.ts';
-import type { Domain, Insn, Step } from '../isa/row.ts';
+import type { Domain, FloatOp, Insn, Step } from '../isa/row.ts';
 import { concrete } from './concrete.ts';
 
 export interface Term {
@@ -303,7 +303,11 @@ export function runTerms(
     },
     goto: () => undefined,
     jump: () => undefined,
-    float: (op: string) => opaque(op.startsWith('f64') ? {} : { unsigned: 64 }),
+    // What neither rounds nor raises a flag is pure: a function of its operand, and of nothing else.
+    float: (op: FloatOp, a: Term) =>
+      op === 'f64.from.i32' || op === 'f64.from.u32'
+        ? terms.apply(op, [a])
+        : opaque(op.startsWith('f64') ? {} : { unsigned: 64 }),
     csr: () => opaque({}),
     writesCsr: () => true,
     loadReserved: (address: Term) => {
