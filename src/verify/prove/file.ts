@@ -97,11 +97,36 @@ const sameHeader = (a: ProgramHeader, b: ProgramHeader): boolean =>
   a.align === b.align &&
   (a.type !== PT.LOAD || a.offset === b.offset);
 
+/** e_flags in the ELF header. */
+const FLAGS = [48, 49, 50, 51];
+
+/**
+ * A program finds its headers where the kernel says; kernels before 5.18 take the first segment's address plus the file offset. One that
+ * could not find them in memory before need not now.
+ */
+function tableProblems(original: Image, optimized: Image): string[] {
+  const memoryOf = (image: Image): Addr | undefined => {
+    const { programHeaderOffset: at } = image;
+    const holder = image.segments.find((s) => at >= s.offset && at < s.offset + s.bytes.length);
+    return holder && holder.address + (at - holder.offset);
+  };
+  const [was, is] = [memoryOf(original), memoryOf(optimized)];
+  if (was === undefined) return [];
+  const first = optimized.segments[0]!;
+  if (is === undefined || is !== first.address + (optimized.programHeaderOffset - first.offset))
+    return ['its program headers are not where the program will look for them'];
+  const own = optimized.programHeaders.find(({ type }) => type === PT.PHDR);
+  return own === undefined || own.vaddr === is ? [] : ['its program headers are not where PT_PHDR says'];
+}
+
 function checkHeaders({ original, optimized, places }: FileRequest): FileCheck {
   const problems: string[] = [];
   if (optimized.relocatable !== original.relocatable) problems.push('it is of another kind (ET_EXEC or ET_DYN)');
   if (optimized.entry !== original.entry)
     problems.push(`its entry is ${hex(optimized.entry)}, not ${hex(original.entry)}`);
+  if (!FLAGS.every((at) => optimized.bytes[at] === original.bytes[at]))
+    problems.push('its ELF flags are not as they were');
+  problems.push(...tableProblems(original, optimized));
   const left = [...optimized.programHeaders];
   let gone = 0;
   for (const header of original.programHeaders) {

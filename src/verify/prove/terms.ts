@@ -12,6 +12,9 @@ import { type Term, Terms } from '../../domain/term.ts';
 
 type Bytes = 1 | 2 | 4 | 8;
 
+/** What jalr does to its target. */
+const EVEN = MASK64 - 1n;
+
 interface Store {
   readonly memory: Term;
   readonly address: Term;
@@ -69,6 +72,12 @@ export class ProofTerms extends Terms {
       if (left !== undefined && right !== undefined) return this.and(a.args[0]!, this.const(left | right));
     }
     return super.or(a, b);
+  }
+
+  /** Programs are loaded at whole pages: the last bit of a code address is not the bias's. */
+  override and(a: Term, b: Term): Term {
+    const address = b.value === EVEN ? this.addressOf(a) : a.value === EVEN ? this.addressOf(b) : undefined;
+    return address === undefined ? super.and(a, b) : this.code(address - (address % 2));
   }
 
   /** Two code addresses are equal or not whatever the bias is. */
