@@ -15,10 +15,16 @@ import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite
 import { constantOf, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { costOf } from '../src/superblock/weight.ts';
 
+/** Bytes; half of what an upper part reaches, for code is placed behind the image. */
+const FAR = 2 ** 30;
+
 function simpler(terms: SuperblockTerms, op: Op): Value | undefined {
   const term = terms.result(op);
   if (term === undefined) return undefined;
-  return constantOf(term) ?? operandsOf(op).find((value) => terms.of(value) === term);
+  const constant = constantOf(term);
+  // What is computed from an address need not be near the code, and then cannot be made from where the code is.
+  if (constant?.kind === 'code' && Math.abs(constant.address - op.pc) >= FAR) return undefined;
+  return constant ?? operandsOf(op).find((value) => terms.of(value) === term);
 }
 
 export const propagate: Pass = {

@@ -5,7 +5,7 @@ import { parseImage, readImage } from '../../src/elf/read.ts';
 import { gatherEvidence } from '../../src/emit/evidence.ts';
 import { findTables } from '../../src/emit/tables.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
-import { alike, profileRun } from '../../src/pipeline/profile-run.ts';
+import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { blocksOf } from '../../src/profile/blocks.ts';
 import { codeOf } from '../../src/profile/code.ts';
 import { profileOf } from '../../src/profile/store.ts';
@@ -91,7 +91,7 @@ function load(shape: Shape) {
 function optimized(image: Image, own: ReturnType<typeof load>['own']) {
   const made = optimize(image, own);
   const form = parseImage(made.bytes, 'form');
-  const run = profileRun({ image: form, loadedAs: alike(form, image, form), input: {} });
+  const run = profileRun({ image: form, formOf: image, input: {} });
   return { made, ...run };
 }
 

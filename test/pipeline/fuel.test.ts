@@ -8,7 +8,7 @@ import type { Image } from '../../src/elf/image.ts';
 import { invertBranch } from '../../src/isa/idioms.ts';
 import { bisect, firstBad } from '../../src/pipeline/bisect.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
-import { alike, profileRun } from '../../src/pipeline/profile-run.ts';
+import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import type { Pass } from '../../src/superblock/pass.ts';
 import { sample } from '../support/samples.ts';
@@ -17,14 +17,14 @@ import { sample } from '../support/samples.ts';
 const short = () => {
   const { image, input } = sample('base64');
   const stdin = input.stdin.subarray(0, 3000);
-  return { image, stdin, ...runOf(image, image, stdin) };
+  return { image, stdin, ...runOf(image, stdin) };
 };
 
-function runOf(image: Image, original: Image, stdin: Uint8Array) {
+function runOf(image: Image, stdin: Uint8Array) {
   const out: Buffer[] = [];
   const { profile, exit } = profileRun({
     image,
-    loadedAs: alike(image, original, image),
+    formOf: original,
     input: { stdin },
     limitInstructions: 2 ** 21,
     sink: (_, bytes) => {
@@ -96,7 +96,7 @@ describe('bisecting', () => {
       image,
       profile,
       options: { passes: [...PASSES, bad] },
-      equivalent: (form: Image) => runOf(form, image, stdin).result === result,
+      equivalent: (form: Image) => runOf(form, stdin).result === result,
     };
     expect(bisect(request).kind).toBe('equivalent');
 
