@@ -10,6 +10,8 @@ want() { # COMMAND PACKAGE
 }
 want riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu
 want riscv64-linux-gnu-g++ g++-riscv64-linux-gnu
+want csmith csmith
+[ -e /usr/include/csmith/csmith.h ] || want /usr/include/csmith/csmith.h libcsmith-dev
 want riscv64-linux-gnu-objdump binutils-riscv64-linux-gnu
 [ -e /usr/riscv64-linux-gnu/lib/libc.a ] || want /usr/riscv64-linux-gnu/lib/libc.a libc6-dev-riscv64-cross
 command -v qemu-riscv64-static >/dev/null 2>&1 || want qemu-riscv64 qemu-user
@@ -19,7 +21,7 @@ command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/nu
 cannot() {
   echo "isoform tests: missing:$missing" >&2
   echo "isoform tests: $1" >&2
-  echo "isoform tests: suites that compile guests, compare with qemu or objdump, or open the report in a browser are left out" >&2
+  echo "isoform tests: suites that compile guests, generate programs, compare with qemu or objdump, or open the report in a browser are left out" >&2
   exit 0
 }
 

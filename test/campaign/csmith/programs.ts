@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { findTool, ROOT, run, scratch, tool } from '../../support/tools.ts';
 
 /** Where Debian's libcsmith-dev has its headers. */
-export const HEADERS = '/usr/include/csmith';
+const HEADERS = '/usr/include/csmith';
 export const LEVELS = ['O0', 'O1', 'O2', 'O3', 'Os'] as const;
 
 /** How a compiler is called, beyond the level. */
