@@ -25,8 +25,15 @@ export const STACK_SIZE: ByteCount = 2 ** 23;
 /** Unmapped bytes below the stack, for runaway recursion to fault in. */
 const STACK_GUARD: ByteCount = 2 ** 20;
 /** From the end of the image, rounded up to HEAP_ROUND, to the first address of the heap: room for what an optimizer adds. */
-export const HEAP_GAP: ByteCount = 2 ** 24;
-export const HEAP_ROUND: ByteCount = 2 ** 20;
+const HEAP_GAP: ByteCount = 2 ** 24;
+const HEAP_ROUND: ByteCount = 2 ** 20;
+
+/**
+ * The first address of an image's heap at run time.
+ * @param form an optimized form of the image, which must fit below the same heap
+ */
+export const heapStartOf = (image: Image, form: Image = image): Addr =>
+  Math.max(alignUp(biasOf(image) + image.end, HEAP_ROUND) + HEAP_GAP, alignUp(biasOf(image) + form.end, HEAP_ROUND));
 
 export interface Layout {
   /** One page, `li a7,139; ecall`: where signal handlers return to. */

@@ -4,7 +4,7 @@ import { badOption, overLimit, unsupported } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
 import { PF, PT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
-import { biasOf, HEAP_GAP, HEAP_ROUND, type Layout, STACK_SIZE } from './layout.ts';
+import { biasOf, heapStartOf, type Layout, STACK_SIZE } from './layout.ts';
 import { PAGE, PERMISSION } from './memory.ts';
 import type { AddressSpace } from './space.ts';
 
@@ -64,7 +64,7 @@ export function load(space: AddressSpace, options: LoadOptions): Loaded {
   const { image, layout } = options;
   const bias = biasOf(image);
   mapImage(space, image, bias, layout);
-  const heapStart = options.heapStart ?? alignUp(bias + image.end, HEAP_ROUND) + HEAP_GAP;
+  const heapStart = options.heapStart ?? heapStartOf(image);
   if (heapStart % PAGE !== 0 || heapStart < bias + image.end || heapStart > layout.mappingTop)
     throw overLimit(`${image.file}: no room for its heap at ${hex(heapStart)}`, 'raise --memory');
   space.map(layout.trampoline, PAGE, PERMISSION.READ | PERMISSION.EXECUTE);

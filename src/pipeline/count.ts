@@ -4,7 +4,7 @@ import type { InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import { profileOf } from '../profile/store.ts';
-import { alike, type GuestInput, profileRun } from './profile-run.ts';
+import { type GuestInput, profileRun } from './profile-run.ts';
 
 export interface Pair {
   readonly original: Image;
@@ -20,9 +20,8 @@ const PATIENCE = { factor: 4, extra: 2 ** 22 };
 
 /** Throws limit if the original does not come to its end. */
 export function countPair(pair: Pair): { readonly original: ImageProfile; readonly optimized: ImageProfile } {
-  const { original, optimized, input, engine, limitInstructions } = pair;
-  const loadedAs = alike(original, original, optimized);
-  const run = profileRun({ image: original, loadedAs, input, engine, limitInstructions });
+  const { original, input, engine, limitInstructions } = pair;
+  const run = profileRun({ image: original, input, engine, limitInstructions });
   if (run.exit.kind === 'limit') throw overLimit(run.exit.message, 'the program must come to its end');
   return { original: profileOf(run.profile, original), optimized: countOptimized(pair, run.instructions) };
 }
@@ -31,7 +30,7 @@ export function countPair(pair: Pair): { readonly original: ImageProfile; readon
 export function countOptimized({ original, optimized, input, engine }: Pair, before: InsnCount): ImageProfile {
   const { profile } = profileRun({
     image: optimized,
-    loadedAs: alike(optimized, original, optimized),
+    formOf: original,
     input,
     engine,
     limitInstructions: PATIENCE.factor * before + PATIENCE.extra,

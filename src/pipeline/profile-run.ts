@@ -3,6 +3,7 @@ import type { InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { makeEngine } from '../engine/engines.ts';
 import { execute, type Outcome } from '../engine/execute.ts';
+import { heapStartOf } from '../machine/layout.ts';
 import { createProcess, type ProcessOptions } from '../machine/process.ts';
 import { collect } from '../profile/collect.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -14,8 +15,8 @@ export type GuestInput = RerunOptions['input'];
 export interface ProfileRequest {
   readonly image: Image;
   readonly input: GuestInput;
-  /** As which image it is loaded (see `alike`); default: as itself. */
-  readonly loadedAs?: Image;
+  /** The image is an optimized form of this one, and runs as it would: under its name, with its heap. */
+  readonly formOf?: Image;
   /** Default: dispatch. */
   readonly engine?: string | undefined;
   readonly limitInstructions?: InsnCount | undefined;
@@ -30,22 +31,16 @@ export interface ProfileOutcome extends Outcome {
   readonly profile: Profile;
 }
 
-/** How two forms of one program are loaded so that they run alike: under one name, with room for the larger one below the heap. */
-export const alike = (image: Image, original: Image, optimized: Image): Image => ({
-  ...image,
-  file: original.file,
-  end: Math.max(original.end, optimized.end),
-});
-
 /**
  * Runs an image to its end, or to a limit. Instructions take no time by the guest's clock, so that a form of the program that needs
  * fewer of them reads the same times.
  */
 export function profileRun(request: ProfileRequest): ProfileOutcome {
-  const { image, input } = request;
+  const { image, input, formOf = image } = request;
   const process = createProcess({
     ...input,
-    image: request.loadedAs ?? image,
+    image: { ...image, file: formOf.file },
+    heapStart: heapStartOf(formOf, image),
     clock: { ...input.clock, perInstruction: 0 },
     sink: request.sink,
     report: request.report,

@@ -17,7 +17,7 @@ import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/engines.ts';
 import { attach } from '../engine/execute.ts';
 import { takenBranches } from '../engine/statistics.ts';
-import { biasOf, HEAP_GAP, HEAP_ROUND } from '../machine/layout.ts';
+import { biasOf, heapStartOf } from '../machine/layout.ts';
 import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
 import type { NewSegment } from './compare.ts';
 
@@ -83,7 +83,7 @@ export function prepare(options: RerunOptions): Setting {
     map,
     segment,
     companion: companionOf(original, optimized, own),
-    heapStart: alignUp(bias + Math.max(original.end, optimized.end), HEAP_ROUND) + HEAP_GAP,
+    heapStart: heapStartOf(original, optimized),
     input: typeof stdin === 'function' ? { ...options.input, stdin: readAll(stdin) } : options.input,
   };
 }

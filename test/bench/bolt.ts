@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Image } from '../../src/elf/image.ts';
 import { readImage } from '../../src/elf/read.ts';
-import { alike, profileRun } from '../../src/pipeline/profile-run.ts';
+import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { exportFdata } from '../../src/profile/export-fdata.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import type { Program } from '../support/programs.ts';
@@ -69,7 +69,7 @@ export async function measureBolt(program: Program, progress: (step: string) => 
   const onInput = (name: InputName): BoltOnInput => {
     const [before, after] = [original, optimized].map((image) => {
       progress(`count, ${name}`);
-      return counted(image, original, optimized, program, name);
+      return counted(image, original, program, name);
     }) as [Counted, Counted];
     progress(`qemu, ${name}`);
     const machine = before.output === after.output ? 'equal' : `${after.output}, not ${before.output}`;
@@ -97,11 +97,11 @@ interface Counted {
   readonly output: string;
 }
 
-function counted(image: Image, original: Image, optimized: Image, program: Program, name: InputName): Counted {
+function counted(image: Image, original: Image, program: Program, name: InputName): Counted {
   const digest = createHash('sha256');
   const { exit, profile } = profileRun({
     image,
-    loadedAs: alike(image, original, optimized),
+    formOf: original,
     input: guestInput(program[name]),
     sink: (fd, bytes) => {
       digest.update(`${fd}:`).update(bytes);
