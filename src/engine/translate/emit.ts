@@ -8,14 +8,15 @@
  */
 import type { Addr, Reg } from '../../base/units.ts';
 import { Code, I64, type Label } from '../../base/wasm.ts';
+import { facts } from '../../domain/record.ts';
 import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
-import { slotOf } from '../../machine/hart.ts';
+import { HART, slotOf } from '../../machine/hart.ts';
 import type { Frame, Layout } from '../routine.ts';
 import { type AccessPlan, type Extent, planAccesses } from './accesses.ts';
 import { type Flow, flowOf } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
 import type { Block, Region, Successor } from './region.ts';
-import { type Placement, placeRegisters, type RegSet, regsOf, writtenBy } from './registers.ts';
+import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
 import { RegionStep, type Site } from './step.ts';
 import { CELL, DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
 
@@ -54,6 +55,7 @@ class RegionEmitter {
   readonly #flow: Flow;
   readonly #placement: Placement;
   readonly #plan: AccessPlan;
+  readonly #rounds: boolean;
   readonly #around: Surroundings;
   readonly #locals = new Map<Reg, number>();
   readonly #frame: Frame;
@@ -62,18 +64,20 @@ class RegionEmitter {
   readonly #next: number;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
-  /** Of the instruction at hand: its record, how many of its block came before it, what is dirty before it. */
+  /** Of the instruction at hand: its record, and how many of its block came before it. */
   #record = 0;
   #executed = 0;
-  #dirty: RegSet = 0n;
+  /** Registers whose locals are newer than their places. */
+  readonly #pending = new Set<Reg>();
   #planned: Extent | 'checked' | undefined;
 
   constructor(region: Region, surroundings: Surroundings) {
     this.#around = surroundings;
     this.#flow = flowOf(region);
-    const { order, checks } = this.#flow;
-    this.#placement = placeRegisters(this.#flow.region, order, checks);
+    const { order } = this.#flow;
+    this.#placement = placeRegisters(this.#flow.region, order);
     this.#plan = planAccesses(this.#flow.region, order);
+    this.#rounds = this.#flow.region.blocks.some(({ insns }) => insns.some(readsRounding));
     const code = this.#code;
     this.#next = code.local(I64);
     for (const reg of regsOf(this.#placement.all)) this.#locals.set(reg, code.local(I64));
@@ -102,6 +106,7 @@ class RegionEmitter {
     code.if();
     code.i64(BigInt(region.head)).get(BUDGET).op('return').end();
     this.#load(this.#placement.needed[0]!);
+    this.#checkRounding(region.head);
     this.#tree(0);
     return code.op('unreachable');
   }
@@ -124,7 +129,6 @@ class RegionEmitter {
     const code = this.#code;
     const { region, checks, bound } = this.#flow;
     const block = region.blocks[index]!;
-    this.#dirty = this.#placement.dirty[index]!;
     this.#executed = 0;
     if (checks.has(index)) {
       this.#record = this.#around.recordFor(block.pc);
@@ -136,16 +140,18 @@ class RegionEmitter {
       this.#record = at.record;
       this.#executed = i;
       this.#planned = this.#plan[index]![i];
+      if (this.#planned !== 'checked' && canLeave(at)) this.#flush();
       last = new RegionStep(this.#site, at);
       last.emit();
-      // What an indirect jump writes it writes at the end.
-      if (at.ending !== 'jump') this.#dirty |= writtenBy(at);
+      // An indirect jump writes at the end.
+      if (at.ending !== 'jump') this.#wrote(at);
     }
     this.#end(index, block, last);
   }
 
   #end(index: number, block: Block, step: RegionStep | undefined): void {
     const code = this.#code;
+    this.#flush();
     const { ending, insns, successors } = block;
     const at = insns.at(-1);
     switch (ending) {
@@ -175,7 +181,6 @@ class RegionEmitter {
       case 'return':
         this.#checkHigh(step!.goal!);
         this.#charge(insns.length);
-        this.#store(this.#dirty);
         code
           .i64(BigInt(at!.record) << 32n)
           .get(step!.goal!)
@@ -198,17 +203,11 @@ class RegionEmitter {
     const code = this.#code;
     const { rank, merges } = this.#flow;
     if (block < 0) {
-      this.#store(this.#dirty);
       code.i32(this.#around.recordFor(pc)).get(BUDGET).get(DEPTH_LOCAL).i32(this.#around.slotFor(pc));
       code.returnCallIndirect(this.#around.regionType);
     } else if (rank[block]! <= rank[from]!) code.br(this.#loops.get(block)!);
     else if (merges.has(block)) code.br(this.#labels.get(block)!);
-    else {
-      // The callee's state of emission is its own.
-      const dirty = this.#dirty;
-      this.#tree(block);
-      this.#dirty = dirty;
-    }
+    else this.#tree(block);
   }
 
   #call(index: number, { insns, successors }: Block, at: CodeInsn, step: RegionStep): void {
@@ -218,9 +217,9 @@ class RegionEmitter {
     const indirect = step.goal;
     if (indirect !== undefined) this.#checkGoal(indirect);
     step.writeLink();
-    this.#dirty |= writtenBy(at);
+    this.#wrote(at);
+    this.#flush();
     this.#charge(insns.length);
-    this.#store(this.#dirty);
     const pushRest = () => code.get(BUDGET).get(DEPTH_LOCAL).i32(this.#frameSize).op('i32.sub');
     if (indirect === undefined) {
       this.#count(at, at.target);
@@ -245,9 +244,11 @@ class RegionEmitter {
     code.if();
     code.get(this.#next).get(BUDGET).op('return').end();
     code.end();
-    this.#dirty = 0n;
     const [back] = successors;
-    if (back!.block >= 0) this.#load(this.#placement.needed[back!.block]!);
+    if (back!.block >= 0) {
+      this.#load(this.#placement.needed[back!.block]!);
+      this.#checkRounding(link);
+    }
     this.#go(index, back!);
   }
 
@@ -258,7 +259,6 @@ class RegionEmitter {
     const leave = () => {
       this.#charge(insns.length);
       this.#countJump(at, goal);
-      this.#store(this.#dirty);
       this.#pushRecord(goal).tee(RECORD_LOCAL).get(BUDGET).get(DEPTH_LOCAL);
       code.get(RECORD_LOCAL).call(this.#around.slotOf).returnCallIndirect(regionType);
     };
@@ -335,12 +335,29 @@ class RegionEmitter {
   }
 
   // Addresses are constants without an offset: V8 makes an offset a node shared by all accesses with it, and looks at all of them for each.
+  /** In a region with floating point, leaves for the interpreter at an address if the rounding mode in force is none. */
+  #checkRounding(pc: Addr): void {
+    if (!this.#rounds) return;
+    this.#code
+      .i32(this.#around.layout.hart + HART.FRM)
+      .access('i32.load', 0)
+      .i32(4)
+      .op('i32.gt_u');
+    this.#record = this.#around.recordFor(pc);
+    this.#executed = 0;
+    this.#leaveIf();
+  }
   #load(set: RegSet): void {
     for (const reg of regsOf(set)) this.#code.i32(this.#placeOf(reg)).access('i64.load', 0).set(this.#locals.get(reg)!);
   }
-  #store(set: RegSet): void {
-    for (const reg of regsOf(set))
+  #wrote({ insn }: CodeInsn): void {
+    const { writes } = facts(insn);
+    if (writes !== undefined) this.#pending.add(writes);
+  }
+  #flush(): void {
+    for (const reg of this.#pending)
       this.#code.i32(this.#placeOf(reg)).get(this.#locals.get(reg)!).access('i64.store', 0);
+    this.#pending.clear();
   }
   #placeOf(reg: Reg): number {
     return this.#around.layout.hart + slotOf(reg);
@@ -349,7 +366,6 @@ class RegionEmitter {
   /** To the interpreter, which executes the instruction at hand and goes on. */
   #leave(): void {
     const code = this.#code;
-    this.#store(this.#dirty);
     code.i32(this.#record | INTERPRET).get(BUDGET);
     if (this.#executed > 0) code.i32(this.#executed).op('i32.sub');
     code.get(DEPTH_LOCAL).i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType);

@@ -1,7 +1,8 @@
 /**
- * Which guest registers are where. Within a region they are in locals. A register is *dirty* where its local may be newer than its
- * place in the hart's block; what is dirty is stored wherever other code can look: at exits and calls. A register is *needed* where
- * its local will be read or stored before it is written; what is needed is loaded at the entry and behind calls.
+ * Which guest registers a region has in locals when. Their places in the hart's block are kept up to date wherever control can leave
+ * the region: an instruction that writes a register stores it before the next one that can leave. So exits, of which there are many
+ * and nearly all cold, are short, and calls and returns have nothing to store. A register is *needed* where its local will be read
+ * before it is written; what is needed is loaded at the entry and behind calls.
  *
  * Sets of registers are bigints, one bit a register.
  */
@@ -11,7 +12,7 @@ import type { CodeInsn } from './insns.ts';
 import type { Block, Region } from './region.ts';
 
 export type RegSet = bigint;
-export const bit = (reg: Reg): RegSet => 1n << BigInt(reg);
+const bit = (reg: Reg): RegSet => 1n << BigInt(reg);
 
 export function regsOf(set: RegSet): Reg[] {
   const regs: Reg[] = [];
@@ -19,91 +20,51 @@ export function regsOf(set: RegSet): Reg[] {
   return regs;
 }
 
-export const writtenBy = ({ insn }: CodeInsn): RegSet => {
-  const { writes } = facts(insn);
-  return writes === undefined ? 0n : bit(writes);
-};
-const readBy = ({ insn }: CodeInsn): RegSet => facts(insn).reads.reduce((set, reg) => set | bit(reg), 0n);
-
-/** Can the instruction leave the region before it has any effect? */
+/** Can the instruction leave the region before it has any effect? Floating point cannot: see `readsRounding`. */
 export function canLeave({ insn }: CodeInsn): boolean {
-  const { load, store, ordered, accrues, readsRounding, control } = facts(insn);
-  return Boolean(load ?? store) || ordered || accrues || readsRounding || control === 'indirect';
+  const { load, store, ordered, control } = facts(insn);
+  return Boolean(load ?? store) || ordered || control === 'indirect';
 }
 
+/** Does the instruction depend on the rounding mode in force being one? A region with such instructions looks at its entry. */
+export const readsRounding = ({ insn }: CodeInsn): boolean => facts(insn).readsRounding;
+
 export interface Placement {
-  /** By block: dirty at its start, needed at its start. */
-  readonly dirty: readonly RegSet[];
+  /** By block: needed at its start. */
   readonly needed: readonly RegSet[];
   /** Every register that the region touches. */
   readonly all: RegSet;
 }
 
-interface Summary {
-  readonly written: RegSet;
-  /** Is nothing dirty any more when it goes on? */
-  readonly calls: boolean;
-}
-
-/**
- * @param order blocks in reverse postorder
- * @param checks blocks that may leave at their start
- */
-export function placeRegisters(region: Region, order: readonly number[], checks: ReadonlySet<number>): Placement {
-  const { blocks } = region;
-  const summaries = blocks.map(
-    ({ insns, ending }): Summary => ({
-      written: insns.reduce((set, insn) => set | writtenBy(insn), 0n),
-      calls: ending === 'call',
-    }),
-  );
-  const dirty: RegSet[] = blocks.map(() => 0n);
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const index of order) {
-      const { written, calls } = summaries[index]!;
-      const out = calls ? 0n : dirty[index]! | written;
-      for (const { block } of blocks[index]!.successors) {
-        if (block < 0 || (dirty[block]! | out) === dirty[block]) continue;
-        dirty[block]! |= out;
-        changed = true;
-      }
-    }
-  }
-  // What is dirty is fixed now, so each block's need is a set that it adds and a set that it stops.
-  const transfer = blocks.map((block, index) => needOf(block, dirty[index]!, checks.has(index)));
+/** @param order blocks in reverse postorder */
+export function placeRegisters({ blocks }: Region, order: readonly number[]): Placement {
+  const uses = blocks.map(usesOf);
   const needed: RegSet[] = blocks.map(() => 0n);
   for (let changed = true; changed; ) {
     changed = false;
     for (const index of [...order].reverse()) {
-      const { adds, stops } = transfer[index]!;
-      let set = adds;
-      if (!summaries[index]!.calls)
-        for (const { block } of blocks[index]!.successors) if (block >= 0) set |= needed[block]! & ~stops;
+      const { reads, writes } = uses[index]!;
+      let set = reads;
+      if (blocks[index]!.ending !== 'call')
+        for (const { block } of blocks[index]!.successors) if (block >= 0) set |= needed[block]! & ~writes;
       if (set === needed[index]) continue;
       needed[index] = set;
       changed = true;
     }
   }
   let all = 0n;
-  for (const index of order) all |= needed[index]! | summaries[index]!.written;
-  return { dirty, needed, all };
+  for (const index of order) all |= needed[index]! | uses[index]!.writes;
+  return { needed, all };
 }
 
-function needOf({ insns, ending, successors }: Block, dirtyAtStart: RegSet, checks: boolean) {
-  let adds = checks ? dirtyAtStart : 0n;
-  let stops = 0n;
-  let dirty = dirtyAtStart;
-  const use = (set: RegSet) => {
-    adds |= set & ~stops;
-  };
-  for (const insn of insns) {
-    use(readBy(insn));
-    if (canLeave(insn)) use(dirty);
-    stops |= writtenBy(insn);
-    dirty |= writtenBy(insn);
+/** What a block reads before it writes it, and what it writes. */
+function usesOf({ insns }: Block): { reads: RegSet; writes: RegSet } {
+  let reads = 0n;
+  let writes = 0n;
+  for (const { insn } of insns) {
+    const { reads: from, writes: to } = facts(insn);
+    for (const reg of from) reads |= bit(reg) & ~writes;
+    if (to !== undefined) writes |= bit(to);
   }
-  const goesOut = ending === 'call' || ending === 'return' || ending === 'switch' || ending === 'leave';
-  if (goesOut || successors.some(({ block }) => block < 0)) use(dirty);
-  return { adds, stops };
+  return { reads, writes };
 }

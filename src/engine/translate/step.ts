@@ -145,7 +145,9 @@ export class RegionStep extends RoutineStep {
     this.goal = this.domain.local(target);
   }
   override csr(write: ((old: WasmValue) => WasmValue) | undefined): WasmValue {
-    if (STATE.includes(this.variant.csr)) return super.csr(write);
+    // Other CSRs are the interpreter's, and so is a change of the rounding mode, which could be to none.
+    const { csr } = this.variant;
+    if (csr === CSR.fflags || (STATE.includes(csr) && write === undefined)) return super.csr(write);
     this.frame.leave(0);
     return this.domain.const(0n);
   }
