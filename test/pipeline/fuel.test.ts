@@ -24,7 +24,6 @@ function runOf(image: Image, stdin: Uint8Array) {
   const out: Buffer[] = [];
   const { profile, exit } = profileRun({
     image,
-    formOf: original,
     input: { stdin },
     limitInstructions: 2 ** 21,
     sink: (_, bytes) => {
