@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 import { RecordEngine } from './record-engine.ts';
 import { type TranslateOptions, Translator } from './translate/translator.ts';
 
-const DEFAULTS: TranslateOptions = { threshold: 1000, batch: 16, counting: true };
+const DEFAULTS: TranslateOptions = { threshold: 6000, batch: 16, counting: true };
 
 /**
  * @param memory the memory of every hart that this engine will run
