@@ -59,6 +59,8 @@ export class Unproved extends Error {}
 
 const MOST_LEAVES = 3000;
 const MOST_STEPS = 100_000;
+/** Loops end at heads: a way through one superblock hardly ever leads back. */
+const MOST_RETREATS = 4;
 
 /**
  * Every way through optimized code.
@@ -75,12 +77,12 @@ export function explore(
   inside: (address: Addr) => boolean,
 ): Leaf[] {
   const leaves: Leaf[] = [];
-  const open: { pc: Addr; from: Addr; state: State; facts: Facts; depth: number }[] = [
-    { pc: start, from: start, state: headState(terms), facts: undefined, depth: 0 },
+  const open: { pc: Addr; from: Addr; state: State; facts: Facts; depth: number; retreats: number }[] = [
+    { pc: start, from: start, state: headState(terms), facts: undefined, depth: 0, retreats: 0 },
   ];
   let steps = 0;
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    const { pc, from, state, facts, depth } = path;
+    const { pc, from, state, facts, depth, retreats } = path;
     const to = depth === 0 && first ? undefined : leave(pc);
     if (to !== undefined) {
       leaves.push({ to, at: pc, target: undefined, from, state, facts });
@@ -90,10 +92,17 @@ export function explore(
     if (!inside(pc)) throw new Unproved(`it leaves to 0x${pc.toString(16)}, which stands for nothing`);
     const insn = code.insnAt(pc);
     if (insn === undefined) throw new Unproved(`there is no instruction at 0x${pc.toString(16)}`);
-    if (++steps > MOST_STEPS) throw new Unproved('it does not end');
+    if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved('it does not end');
     const outcome = symbolicStep(terms, insn, pc, state);
     const go = (address: Addr, known: Facts) =>
-      open.push({ pc: address, from: pc, state: stateOf(outcome), facts: known, depth: depth + 1 });
+      open.push({
+        pc: address,
+        from: pc,
+        state: stateOf(outcome),
+        facts: known,
+        depth: depth + 1,
+        retreats: address <= pc ? retreats + 1 : retreats,
+      });
     switch (outcome.kind) {
       case 'stop':
         throw new Unproved(`optimized code has ${outcome.why}`);
