@@ -174,7 +174,7 @@ function nearBases(superblock: Superblock): Map<number, Addr> {
   const drop = (value: Value | undefined) => {
     if (value?.kind === 'op') bases.delete(value.id);
   };
-  // It reads the base as an address, or adds its immediate to it, whatever the immediate is: not as `ori` does with 0.
+  // It reads the base as an address, or adds its immediate to it, whatever that is: an `or` with 0 only looks like an addition.
   const offsets = (op: Op): boolean => {
     const { operands } = op.insn.row;
     if (op.expect !== undefined) return false;

@@ -45,11 +45,11 @@ describe('the text of a superblock parses back to it', () => {
   test('random superblocks, before and after the passes', () => {
     fc.assert(
       fc.property(recipe(20), (one) => roundTrip(makeTrace(one).superblock)),
-      { numRuns: 120, seed: 5 },
+      { numRuns: 80, seed: 5 },
     );
   });
 
-  test.each(SAMPLES.slice(0, 2))('superblocks of %s', (name) => {
+  test.each(SAMPLES.slice(0, 1))('superblocks of %s', (name) => {
     const { superblocks } = sampleSuperblocks(name);
     expect(superblocks.length).toBeGreaterThan(10);
     for (const superblock of superblocks) roundTrip(superblock);
