@@ -73,6 +73,7 @@ export interface Checked {
 
 export interface CheckOptions {
   readonly args: readonly string[];
+  readonly stdin?: Uint8Array | undefined;
   readonly forms: readonly Form[];
   /** Programs that need more instructions are skipped. */
   readonly limit: number;
@@ -89,17 +90,20 @@ interface Ran {
   readonly profile: ImageProfile;
 }
 
-const MEMORY = 2 ** 26;
+const inputOf = ({ args, stdin }: Pick<CheckOptions, 'args' | 'stdin'>) => ({
+  args,
+  ...(stdin !== undefined && { stdin }),
+  programName: 'program',
+  env: [],
+  memorySize: 2 ** 26,
+});
 
 /** @param as the image that the profile is of; the one run may differ from it in data only */
-function inMachine(image: Image, args: readonly string[], limit: number, as: Image): Ran {
+function inMachine(image: Image, { args, stdin }: CheckOptions, limit: number, as: Image): Ran {
   let output = '';
   const process = createProcess({
     image,
-    args,
-    programName: 'program',
-    env: [],
-    memorySize: MEMORY,
+    ...inputOf({ args, stdin }),
     sink: (_fd, bytes) => {
       output += Buffer.from(bytes).toString('latin1');
     },
@@ -128,12 +132,13 @@ function otherData(image: Image, seed: number): Image {
 
 /** Checks one executable file. Throws only what is a bug of the checking itself. */
 export function check(file: string, options: CheckOptions): Checked {
-  const { args, limit, seed } = options;
+  const { args, stdin, limit, seed } = options;
+  const host = { timeout: 20_000, ...(stdin !== undefined && { stdin }) };
   const image = parseImage(readFileSync(file), file);
-  const original = inMachine(image, args, limit, image);
+  const original = inMachine(image, options, limit, image);
   const nothing = { instructions: original.instructions, ratio: 1, found: [] };
   if (original.exit === 'limit') return { ...nothing, skipped: 'too long' };
-  const native = qemu(file, args, { timeout: 20_000 });
+  const native = qemu(file, args, host);
   const expected = outcomeOf(original.output, original.exit);
   const reference = outcomeOf(native.stdout.toString('latin1'), statusOf(native.status));
   const found: Found[] = [];
@@ -148,8 +153,8 @@ export function check(file: string, options: CheckOptions): Checked {
       const random = makeRandom(seed);
       profile =
         form.profile === 'prefix'
-          ? inMachine(image, args, Math.ceil((original.instructions * (1 + random.below(60))) / 100), image).profile
-          : inMachine(otherData(image, seed), args, original.instructions, image).profile;
+          ? inMachine(image, options, Math.ceil((original.instructions * (1 + random.below(60))) / 100), image).profile
+          : inMachine(otherData(image, seed), options, original.instructions, image).profile;
       profiles.set(form.profile, profile);
     }
     return profile;
@@ -165,14 +170,14 @@ export function check(file: string, options: CheckOptions): Checked {
       return `optimizing threw ${error instanceof Error ? error.message : error}`;
     }
     const form = parseImage(bytes, file);
-    const ran = inMachine(form, args, 4 * original.instructions + 2 ** 20, form);
+    const ran = inMachine(form, options, 4 * original.instructions + 2 ** 20, form);
     if (first) ratio = ran.instructions / original.instructions;
     const outcome = outcomeOf(ran.output, ran.exit);
     if (outcome !== expected) return `in the VM ${clip(outcome)}, not ${clip(expected)}`;
     const again = rerun({
       original: image,
       optimized: form,
-      input: { args, programName: 'program', env: [], memorySize: MEMORY },
+      input: inputOf(options),
       localize: false,
     });
     const [difference] = again.differences;
@@ -180,7 +185,7 @@ export function check(file: string, options: CheckOptions): Checked {
       return `rerun: ${difference.kind}, ${difference.what}, expected ${difference.expected}, found ${difference.found}`;
     writeFileSync(target, bytes, { mode: 0o755 });
     try {
-      const result = qemu(target, args, { timeout: 20_000 });
+      const result = qemu(target, args, host);
       const there = outcomeOf(result.stdout.toString('latin1'), statusOf(result.status));
       if (there !== expected) return `under qemu ${clip(there)}, not ${clip(expected)}`;
     } finally {
