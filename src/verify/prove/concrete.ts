@@ -36,7 +36,9 @@ function noise(seed: number, address: bigint): number {
   const at = address & 7n;
   if (kind === 0n) return at === 0n ? Number((word >> 8n) & 7n) : 0;
   if (kind === 1n) return at < 4n ? Number((word >> (8n + 8n * at)) & 0xffn) : 0;
-  return Number((mix(word) >> (8n * at)) & 0xffn);
+  // Of the rest every other word is a double of moderate size.
+  const value = kind === 2n ? (mix(word) & 0x800fffff_ffffffffn) | ((1000n + ((word >> 8n) & 31n)) << 52n) : mix(word);
+  return Number((value >> (8n * at)) & 0xffn);
 }
 
 export const startByte = (start: Start, address: bigint): number =>

@@ -2,7 +2,7 @@
  * Looks for a concrete state that goes a given way: starts from noise and, decision by decision, changes an input so that the next one
  * comes out right. It may fail to find one that there is; what it finds is then tried on both forms, so nothing rests on it.
  */
-import { REG_COUNT, regByName } from '../../base/units.ts';
+import { F0, REG_COUNT, regByName } from '../../base/units.ts';
 import { concrete } from '../../domain/concrete.ts';
 import { softfloat } from '../../domain/softfloat.ts';
 import type { Term } from '../../domain/term.ts';
@@ -23,8 +23,17 @@ export function makeRandom(seed: number): (below: number) => number {
 
 type Random = (below: number) => number;
 
+const wideValue = (random: Random): bigint =>
+  (BigInt(random(2 ** 31)) << 33n) ^ (BigInt(random(2 ** 31)) << 11n) ^ BigInt(random(2048));
+
+/** A double of moderate size, or a boxed single. */
+function randomFloat(random: Random): bigint {
+  const wide = wideValue(random);
+  if (random(4) > 0) return (wide & 0x800fffff_ffffffffn) | ((1000n + BigInt(random(48))) << 52n);
+  return 0xffffffff_00000000n | (wide & 0x807fffffn) | ((100n + BigInt(random(56))) << 23n);
+}
+
 function randomValue(random: Random): bigint {
-  const wide = (BigInt(random(2 ** 31)) << 33n) ^ (BigInt(random(2 ** 31)) << 11n) ^ BigInt(random(2048));
   switch (random(8)) {
     case 0:
       return BigInt(random(4));
@@ -33,17 +42,14 @@ function randomValue(random: Random): bigint {
     case 2:
       return BigInt(random(70_000));
     case 3:
-      return BigInt.asUintN(64, BigInt.asIntN(32, wide));
+      return BigInt.asUintN(64, BigInt.asIntN(32, wideValue(random)));
     case 4:
     case 5:
-      return BigInt.asUintN(32, wide) | 0x1_0000_0000n;
+      return BigInt.asUintN(32, wideValue(random)) | 0x1_0000_0000n;
     case 6:
-      // A double of moderate size, or a boxed single.
-      return random(2) === 0
-        ? ((wide >> 2n) & 0x800fffff_ffffffffn) | ((1000n + BigInt(random(48))) << 52n)
-        : 0xffffffff_00000000n | (wide & 0x807fffffn) | ((100n + BigInt(random(56))) << 23n);
+      return randomFloat(random);
     default:
-      return BigInt.asUintN(64, wide);
+      return BigInt.asUintN(64, wideValue(random));
   }
 }
 
@@ -56,7 +62,9 @@ interface Model {
 
 export function randomStart(seed: number): Start {
   const random = makeRandom(seed);
-  const registers = Array.from({ length: REG_COUNT }, () => randomValue(random));
+  const registers = Array.from({ length: REG_COUNT }, (_, reg) =>
+    reg >= F0 && random(6) > 0 ? randomFloat(random) : randomValue(random),
+  );
   registers[0] = 0n;
   return { registers, frm: random(5), bytes: new Map(), seed };
 }

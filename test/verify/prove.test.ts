@@ -1,0 +1,314 @@
+/** The prover on small pieces of code: what it must see to be equal, and what it must not. */
+import { describe, expect, test } from 'vitest';
+import { REG_COUNT, regName } from '../../src/base/units.ts';
+import { ALL_REGS, regSet } from '../../src/cfg/regset.ts';
+import { concrete } from '../../src/domain/concrete.ts';
+import type { Insn } from '../../src/isa/row.ts';
+import { parse } from '../../src/isa/text.ts';
+import { linksAt } from '../../src/verify/prove/paths.ts';
+import { refute } from '../../src/verify/prove/refute.ts';
+import { type EntryProof, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
+import { ProofTerms } from '../../src/verify/prove/terms.ts';
+
+const HEAD = 0x1000;
+const START = 0x9000;
+
+/** Lines of text, four bytes each, from an address on. `@0x...` moves on. */
+function assemble(text: string, from: number): Map<number, Insn> {
+  const code = new Map<number, Insn>();
+  let at = from;
+  for (const line of text.split('\n').map((part) => part.trim())) {
+    if (line === '') continue;
+    if (line.startsWith('@')) at = Number(line.slice(1));
+    else {
+      code.set(at, { ...parse(line, at), size: 4 });
+      at += 4;
+    }
+  }
+  return code;
+}
+
+interface Options {
+  /** Live everywhere, by name; default: all, and no assumption A1. */
+  readonly live?: readonly number[];
+  readonly savedReturns?: boolean;
+  readonly returns?: ReadonlyMap<number, number>;
+  readonly relocatable?: boolean;
+}
+
+function sidesOf(original: string, optimized: string, options: Options = {}): Sides {
+  const was = assemble(original, HEAD);
+  const is = assemble(optimized, START);
+  const live = options.live && regSet(options.live);
+  return {
+    original: { insnAt: (at) => was.get(at) },
+    optimized: { insnAt: (at) => is.get(at) },
+    returns: options.returns ?? new Map(),
+    relocatable: options.relocatable ?? false,
+    liveness: live && { liveIn: () => live, liveAfter: () => live },
+    savedReturns: options.savedReturns ?? false,
+    standsFor: (at) => (at === START ? HEAD : at < START ? at : undefined),
+    inside: (at) => at >= START,
+  };
+}
+
+const entry = { head: HEAD, start: START, first: true, progress: true };
+const proof = (original: string, optimized: string, options?: Options): EntryProof =>
+  proveEntry(sidesOf(original, optimized, options), entry);
+
+/** Not proved, and a state shows why. */
+function expectWrong(original: string, optimized: string, options?: Options): void {
+  const sides = sidesOf(original, optimized, options);
+  const result = proveEntry(sides, entry);
+  expect(result.verdict).toBe('unproved');
+  expect(refute(sides, entry, result)?.difference).toBeDefined();
+}
+
+describe('what is proved', () => {
+  test('the same code elsewhere', () => {
+    const original = 'addi a0,a0,1\n bne a0,a1,0x1000\n addi a2,a2,1';
+    expect(proof(original, 'addi a0,a0,1\n bne a0,a1,0x9000\n jal zero,0x1008')).toMatchObject({
+      verdict: 'proved',
+      assumptions: [],
+      ways: 2,
+    });
+  });
+
+  test('a branch turned round, a computation sunk behind it, a redundant extension gone', () => {
+    const original = 'lw a3,0(a1)\n addiw a3,a3,0\n addi a2,a0,5\n beq a3,zero,0x2000\n add a4,a2,a3\n addi a2,zero,0';
+    const optimized = `lw a3,0(a1)
+      bne a3,zero,0x900c
+      jal zero,0x9100
+      addi a4,a0,5
+      add a4,a4,a3
+      addi a2,zero,0
+      jal zero,0x1018
+      @0x9100
+      addi a2,a0,5
+      jal zero,0x2000`;
+    expect(proof(original, optimized).verdict).toBe('proved');
+  });
+
+  test('a load that nobody needs left out; stores that cannot overlap exchanged; a stored value taken', () => {
+    const original = 'sd a0,0(sp)\n sd a1,8(sp)\n ld a2,0(sp)\n ld a3,0(a4)\n addi a3,zero,1';
+    expect(
+      proof(original, 'sd a1,8(sp)\n sd a0,0(sp)\n add a2,zero,a0\n addi a3,zero,1\n jal zero,0x1014').verdict,
+    ).toBe('proved');
+  });
+
+  test('an inlined call: its link is the original one, its return is gone', () => {
+    const original = 'jal ra,0x2000\n addi a0,a0,2\n @0x2000\n addi a0,a0,1\n jalr zero,0(ra)';
+    const optimized = 'addi a0,a0,3\n lui ra,0x1\n addi ra,ra,4\n jal zero,0x1008';
+    expect(proof(original, optimized).verdict).toBe('proved');
+    // In a position-independent image addresses are not constants, their distances are.
+    expect(proof(original, optimized, { relocatable: true }).verdict).toBe('unproved');
+    const relative = 'addi a0,a0,3\n auipc ra,0xffff8\n addi ra,ra,0\n jal zero,0x1008';
+    expect(proof(original, relative, { relocatable: true }).verdict).toBe('proved');
+  });
+
+  test('a real call links to its own return point', () => {
+    const original = 'addi a0,a0,1\n jal ra,0x2000';
+    const optimized = 'addi a0,a0,1\n jal ra,0x2000\n jal zero,0x1008';
+    expect(proof(original, optimized, { returns: new Map([[0x9008, 0x1008]]) }).verdict).toBe('proved');
+    expect(proof(original, optimized, { returns: new Map([[0x9008, 0x100c]]) }).verdict).toBe('unproved');
+    expect(proof(original, optimized).verdict).toBe('unproved');
+  });
+
+  test('a guard on a computed jump', () => {
+    const original = 'addi a0,a0,1\n jalr zero,0(a5)\n @0x3000\n addi a0,a0,1\n @0x3004';
+    const optimized = `addi a0,a0,1
+      lui a4,0x3
+      bne a5,a4,0x9100
+      addi a0,a0,1
+      jal zero,0x3004
+      @0x9100
+      jalr zero,0(a5)`;
+    const live = [10, 15];
+    expect(proof(original, optimized, { live })).toMatchObject({ verdict: 'proved', assumptions: ['A1'], ways: 2 });
+    expect(proof(original, optimized).reason).toContain('a4 differs');
+  });
+
+  test('a saved return address, by assumption A3 only', () => {
+    const original = `jal ra,0x2000
+      @0x2000
+      sd ra,8(sp)
+      sd a1,0(a2)
+      fence iorw,iorw
+      ld ra,8(sp)
+      jalr zero,0(ra)`;
+    const optimized = `lui ra,0x1
+      addi ra,ra,4
+      sd ra,8(sp)
+      sd a1,0(a2)
+      fence iorw,iorw
+      jal zero,0x1004`;
+    expect(proof(original, optimized, { savedReturns: true })).toMatchObject({
+      verdict: 'proved',
+      assumptions: ['A3'],
+    });
+    expect(proof(original, optimized).verdict).toBe('unproved');
+    // Overwritten through the stack pointer itself it is not the one that was saved.
+    expect(
+      proof(original.replace('0(a2)', '8(sp)'), optimized.replace('0(a2)', '8(sp)'), { savedReturns: true }).verdict,
+    ).toBe('unproved');
+  });
+});
+
+describe('what is not', () => {
+  const loop = 'lw a3,0(a1)\n beq a3,zero,0x2000\n lw a4,4(a3)\n add a0,a0,a4';
+  test('another operand, immediate, width, sign, target', () => {
+    const same =
+      'lw a3,0(a1)\n beq a3,zero,0x9100\n lw a4,4(a3)\n add a0,a0,a4\n jal zero,0x1010\n @0x9100\n jal zero,0x2000';
+    expect(proof(loop, same).verdict).toBe('proved');
+    expectWrong(loop, same.replace('add a0,a0,a4', 'add a0,a0,a3'));
+    expectWrong(loop, same.replace('4(a3)', '8(a3)'));
+    expectWrong(loop, same.replace('lw a4', 'lwu a4'));
+    expectWrong(loop, same.replace('lw a4', 'lh a4'));
+    expectWrong(loop, same.replace('beq', 'bge'));
+    expectWrong(loop, same.replace('0x2000', '0x2004'));
+    expectWrong(loop, same.replace('0x1010', '0x100c'));
+    expectWrong(loop, same.replace('add a0,a0,a4', 'addi a0,a0,0'));
+  });
+
+  test('a load above the guard that makes it safe', () => {
+    const hoisted = `lw a3,0(a1)
+      lw a4,4(a3)
+      beq a3,zero,0x9100
+      add a0,a0,a4
+      jal zero,0x1010
+      @0x9100
+      jal zero,0x2000`;
+    const live = [10, 13];
+    const sides = sidesOf(loop, hoisted, { live });
+    const result = proveEntry(sides, entry);
+    expect(result.reason).toContain('a load of 4 bytes that the original has not');
+    expect(refute(sides, entry, result)?.difference).toContain('a load of 4 bytes');
+  });
+
+  test('stores that may overlap, exchanged', () => {
+    expectWrong('sd a0,0(a2)\n sd a1,4(a2)', 'sd a1,4(a2)\n sd a0,0(a2)\n jal zero,0x1008');
+    expect(proof('sd a0,0(a2)\n sd a1,0(a3)', 'sd a1,0(a3)\n sd a0,0(a2)\n jal zero,0x1008').verdict).toBe('unproved');
+  });
+
+  test('a load moved over a store that may change it, or over a fence', () => {
+    const stored = 'sd a0,0(a2)\n ld a1,0(a3)';
+    expect(proof(stored, 'ld a1,0(a3)\n sd a0,0(a2)\n jal zero,0x1008').verdict).toBe('unproved');
+    const fenced = 'fence iorw,iorw\n ld a1,0(a3)';
+    expect(proof(fenced, 'ld a1,0(a3)\n fence iorw,iorw\n jal zero,0x1008').verdict).toBe('unproved');
+  });
+
+  test('floating point: flags, rounding, the rounding mode of the moment', () => {
+    const original = 'fadd.d fa0,fa1,fa2,dyn\n fmul.d fa0,fa1,fa2,dyn';
+    expect(proof(original, `${original}\n jal zero,0x1008`).verdict).toBe('proved');
+    // The sum's value is not needed, its flags are.
+    expect(proof(original, 'fmul.d fa0,fa1,fa2,dyn\n jal zero,0x1008').reason).toContain('flags differ');
+    expectWrong(original, `${original.replace('fmul.d fa0,fa1,fa2,dyn', 'fmul.d fa0,fa1,fa2,rtz')}\n jal zero,0x1008`);
+    const modes = 'fadd.d fa0,fa1,fa2,dyn\n csrrw zero,frm,a0\n fadd.d fa3,fa1,fa2,dyn';
+    expect(
+      proof(modes, 'csrrw zero,frm,a0\n fadd.d fa0,fa1,fa2,dyn\n fadd.d fa3,fa1,fa2,dyn\n jal zero,0x100c').verdict,
+    ).toBe('unproved');
+  });
+
+  test('an atomic access repeated or left out', () => {
+    const original = 'amoadd.w a0,a1,(a2)';
+    expect(proof(original, `${original}\n jal zero,0x1004`).verdict).toBe('proved');
+    expectWrong(original, `${original}\n ${original}\n jal zero,0x1004`);
+    expect(proof(original, 'lw a0,0(a2)\n addw a3,a0,a1\n sw a3,0(a2)\n jal zero,0x1004').verdict).toBe('unproved');
+  });
+
+  test('leaving at once to where it came from, or never', () => {
+    expect(proof('addi a0,a0,1', 'jal zero,0x1000').verdict).toBe('unproved');
+    expect(proof('addi a0,a0,1', 'addi a0,a0,1\n jal zero,0x9000').verdict).toBe('unproved');
+    expect(proof('jal zero,0x1000', 'addi zero,zero,0\n jal zero,0x9008\n jal zero,0x9004').verdict).toBe('unproved');
+  });
+
+  test('a system call in optimized code', () =>
+    expect(proof('addi a0,a0,1\n ecall', 'addi a0,a0,1\n ecall\n jal zero,0x1008').reason).toContain('a system call'));
+
+  test('a dead register proves nothing without assumption A1', () => {
+    const original = 'addi a5,a0,1\n addi a0,a5,1';
+    const optimized = 'addi a0,a0,2\n jal zero,0x1008';
+    expect(proof(original, optimized, { live: [10] })).toMatchObject({ verdict: 'proved', assumptions: ['A1'] });
+    expectWrong(original, optimized);
+    expect(ALL_REGS.x).toBe(~1);
+  });
+});
+
+describe('memory as terms', () => {
+  /** Byte by byte: the plain meaning that the rules must keep. */
+  test('loads give what was stored, in random programs', () => {
+    let state = 12345;
+    const random = (below: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return (state >>> 8) % below;
+    };
+    for (let run = 0; run < 400; run++) {
+      const terms = new ProofTerms(false, 'sp');
+      const bases = ['sp', 'a0'].map((name) => terms.input(name));
+      // Both bases near each other: what may overlap does.
+      const at = [5000n, 5000n + BigInt(random(12))];
+      const bytes = new Map<bigint, number>();
+      let memory = terms.memory;
+      for (let step = 0; step < 12; step++) {
+        const which = random(2);
+        const offset = random(10);
+        const width = [1, 2, 4, 8][random(4)] as 1 | 2 | 4 | 8;
+        const address = terms.add(bases[which]!, terms.const(BigInt(offset)));
+        const place = at[which]! + BigInt(offset);
+        if (random(3) > 0) {
+          const value = BigInt(random(2 ** 30)) * 0x100000001n;
+          memory = terms.store(memory, address, width, terms.const(value));
+          for (let i = 0; i < width; i++) bytes.set(place + BigInt(i), Number((value >> BigInt(8 * i)) & 0xffn));
+          continue;
+        }
+        const loaded = terms.load(memory, address, width);
+        let expected = 0n;
+        for (let i = width - 1; i >= 0; i--) expected = (expected << 8n) | BigInt(bytes.get(place + BigInt(i)) ?? 0);
+        expect(meaning(loaded, at, terms)).toBe(expected);
+      }
+      const final = new Map<bigint, number>();
+      for (const place of bytes.keys()) final.set(place, byteOf(memory, place, at, terms));
+      expect(final).toEqual(bytes);
+    }
+  });
+
+  test('return addresses are known by the call before them', () => {
+    const code = assemble('addi a0,a0,1\n jal ra,0x2000', HEAD);
+    const source = { insnAt: (at: number) => code.get(at) };
+    expect([linksAt(source, 0x1000), linksAt(source, 0x1004), linksAt(source, 0x1004, 2)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(regName(REG_COUNT - 1)).toBe('ft11');
+  });
+});
+
+type Term = ReturnType<ProofTerms['const']>;
+
+function meaning(term: Term, at: readonly bigint[], terms: ProofTerms): bigint {
+  if (term.value !== undefined) return term.value;
+  if (term.name === 'sp') return at[0]!;
+  if (term.name === 'a0') return at[1]!;
+  const load = /^load(\d)$/.exec(term.name ?? '');
+  if (load) {
+    let value = 0n;
+    const place = meaning(term.args[1]!, at, terms);
+    for (let i = Number(load[1]) - 1; i >= 0; i--)
+      value = (value << 8n) | BigInt(byteOf(term.args[0]!, place + BigInt(i), at, terms));
+    return value;
+  }
+  const extension = /^([sz]ext)(8|16|32)$/.exec(term.op);
+  const args = term.args.map((arg) => meaning(arg, at, terms));
+  if (extension) return concrete[extension[1] as 'zext'](args[0]!, Number(extension[2]) as 8 | 16 | 32);
+  return concrete[term.op as 'add'](args[0]!, args[1]!);
+}
+
+function byteOf(memory: Term, place: bigint, at: readonly bigint[], terms: ProofTerms): number {
+  const store = /^store(\d)$/.exec(memory.name ?? '');
+  if (!store) return 0;
+  const distance = place - meaning(memory.args[1]!, at, terms);
+  if (distance >= 0n && distance < BigInt(store[1]!))
+    return Number((meaning(memory.args[2]!, at, terms) >> (8n * distance)) & 0xffn);
+  return byteOf(memory.args[0]!, place, at, terms);
+}
