@@ -4,7 +4,7 @@
  */
 import type { Addr } from '../base/units.ts';
 import type { ElfSymbol, Image } from '../elf/image.ts';
-import type { CfgBlock } from './build.ts';
+import type { CfgBlock } from './block.ts';
 
 export interface CfgFunction {
   readonly entry: Addr;

@@ -33,7 +33,8 @@ import { RA, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { SYSCALL_READS } from '../profile/flow.ts';
 import { ARGUMENTS, CLOBBERED, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
-import { type Cfg, type CfgBlock, insnsOf } from './build.ts';
+import type { CfgBlock } from './block.ts';
+import { type Cfg, insnsOf } from './build.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
 
 export interface Liveness {
