@@ -9,7 +9,7 @@ import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { blocksOf } from '../profile/blocks.ts';
 import { type Code, codeOf } from '../profile/code.ts';
-import { type Ending, edgeKind, endingOf, farTarget } from '../profile/flow.ts';
+import { edgeKind, endingOf, farTarget } from '../profile/flow.ts';
 import type { EdgeKind, ImageProfile, ProfiledEdge } from '../profile/profile.ts';
 import type { CfgBlock } from './block.ts';
 import { discover } from './discover.ts';
