@@ -1,7 +1,6 @@
 /** Bit work on machine integers (number) and on 64-bit values (bigint). Unsigned 64-bit is the form values are kept in. */
 
 export const MASK64 = (1n << 64n) - 1n;
-export const MASK32 = (1n << 32n) - 1n;
 
 /** Bits hi..lo (inclusive) of a 32-bit word, unsigned. */
 export const field = (word: number, hi: number, lo: number): number => (word >>> lo) & (2 ** (hi - lo + 1) - 1);
@@ -12,7 +11,8 @@ export const toSigned = (value: bigint): bigint => BigInt.asIntN(64, value);
 /** Any bigint to its unsigned 64-bit form. */
 export const toUnsigned = (value: bigint): bigint => value & MASK64;
 /** Does a number fit in a signed field of so many bits? */
-export const fitsSigned = (value: number, bits: number): boolean => value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1);
+export const fitsSigned = (value: number, bits: number): boolean =>
+  value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1);
 /** The next multiple of a power of two (works beyond 2^32). */
 export const alignUp = (value: number, alignment: number): number => Math.ceil(value / alignment) * alignment;
 export const alignDown = (value: number, alignment: number): number => Math.floor(value / alignment) * alignment;

@@ -1,2 +1,2 @@
 /** Dominators are not only for graphs of whole programs; see base/dominators. */
-export { type Dominators, dominatorsOf, type FlowGraph } from '../base/dominators.ts';
+export { type Dominators, dominatorsOf } from '../base/dominators.ts';

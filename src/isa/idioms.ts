@@ -4,7 +4,7 @@
  */
 import { fitsSigned, toSigned } from '../base/bits.ts';
 import { internal } from '../base/errors.ts';
-import { type Addr, F0, RA, type Reg, ZERO } from '../base/units.ts';
+import { type Addr, F0, type Reg, ZERO } from '../base/units.ts';
 import { makeInsn } from './encode.ts';
 import type { Insn } from './row.ts';
 import { ROWS } from './table.ts';
@@ -54,8 +54,6 @@ export const jumpInsn = (distance: number, link: Reg = ZERO): Insn => makeInsn('
 export const jumpRegisterInsn = (rs1: Reg, imm: number, link: Reg = ZERO): Insn =>
   makeInsn('jalr', { rd: link, rs1, imm });
 export const unequalInsn = (rs1: Reg, rs2: Reg): Insn => makeInsn('bne', { rs1, rs2 });
-/** An instruction that does nothing, for padding. */
-export const nopInsn = (): Insn => makeInsn('addi', {});
 
 /** Reach of the pc-relative forms, in bytes. */
 export const reachesBranch = (distance: number): boolean => fitsSigned(distance, 13);
@@ -78,6 +76,3 @@ export function invertBranch(insn: Insn): Insn {
 /** A pc-relative address computed into a register: auipc. The address it gives when it stands at pc. */
 export const pcRelativeAddress = (insn: Insn, pc: Addr): Addr | undefined =>
   insn.row.format === 'U' && insn.row.name === 'auipc' ? pc + insn.imm : undefined;
-
-/** The psABI's link register of calls. */
-export const LINK = RA;

@@ -98,7 +98,6 @@ export interface Superblock {
 
 export const ZERO_VALUE: Value = { kind: 'const', value: 0n };
 export const headValue = (reg: Reg): Value => (reg === 0 ? ZERO_VALUE : { kind: 'head', reg });
-export const opValue = (op: Op): Value => ({ kind: 'op', id: op.id });
 
 /** A key that is equal for equal values. */
 export function keyOf(value: Value): string {

@@ -1,6 +1,5 @@
 /** What a pass is, and the one loop that runs them. */
 import type { Fuel } from '../base/fuel.ts';
-import type { Addr } from '../base/units.ts';
 import { checkSuperblock } from './check.ts';
 import type { Superblock } from './form.ts';
 
@@ -13,13 +12,6 @@ export interface Pass {
   readonly name: string;
   readonly description: string;
   run(superblock: Superblock, context: PassContext): Superblock;
-}
-
-export interface PassGain {
-  readonly pass: string;
-  readonly head: Addr;
-  /** Instructions the line lost, times how often they ran (estimated by the exits' counts). */
-  readonly saved: number;
 }
 
 /** Runs passes in order, checks after each, and calls `observe` with what each made of the superblock. */

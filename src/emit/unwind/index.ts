@@ -1,3 +1,3 @@
 /** Unwind tables for optimized code: C++ exceptions pass through it as through the original. */
 export { findFrames } from './frames.ts';
-export { type CallSite, landingPads, type UnwindTables, unwindTables } from './tables.ts';
+export { type CallSite, landingPads, unwindTables } from './tables.ts';
