@@ -1,0 +1,54 @@
+/** `isoform prove`. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { readImage } from '../../src/elf/read.ts';
+import { mapOf } from '../../src/verify/prove/prove.ts';
+import { sample, workplace } from './support.ts';
+
+const place = workplace('prove');
+const { elf, input } = sample('queens');
+
+beforeAll(() => {
+  expect(place.run(['profile', '-q', '-o', 'p', elf], { stdin: readFileSync(input) }).status).toBe(0);
+  expect(place.run(['optimize', '-q', '-p', 'p', '-o', 'out', elf]).status).toBe(0);
+});
+
+describe('exit status and words', () => {
+  test('0: all is proved', () => {
+    const { status, stdout, stderr } = place.run(['prove', elf, 'out']);
+    expect([status, stderr.toString()]).toEqual([0, '']);
+    expect(stdout.toString()).toMatch(/^(\d+) of \1 superblocks proved, 100\.00 % by weight/);
+    expect(stdout.toString()).toContain('A1 (calling convention)');
+  });
+
+  test('--json, -q', () => {
+    const { stdout } = place.run(['prove', '--json', elf, 'out']);
+    const proof = JSON.parse(stdout.toString());
+    expect(proof).toMatchObject({ verdict: 'proved', unproved: 0, refuted: 0, coverage: 1 });
+    expect(proof.superblocks[0]).toMatchObject({ head: expect.stringMatching(/^0x/), verdict: 'proved' });
+    const quiet = place.run(['prove', '-q', elf, 'out']);
+    expect([quiet.status, quiet.stdout.length, quiet.stderr.length]).toEqual([0, 0, 0]);
+  });
+
+  test('1: something is wrong; a state is given that shows it', () => {
+    const optimized = readImage(place.path('out'));
+    const bytes = Uint8Array.from(optimized.bytes);
+    const { start } = mapOf(readImage(elf), optimized).data.superblocks[0]!;
+    const segment = optimized.segments.find((s) => start >= s.address && start < s.address + s.bytes.length)!;
+    // c.li a0,1 and what was behind it.
+    bytes.set([0x05, 0x45], segment.offset + (start - segment.address));
+    writeFileSync(place.path('wrong'), bytes);
+    const { status, stdout } = place.run(['prove', elf, 'wrong']);
+    expect(status).toBe(1);
+    expect(stdout.toString()).toMatch(/0x[0-9a-f]+ (?:refuted|unproved): /);
+    const proof = JSON.parse(place.run(['prove', '--json', elf, 'wrong']).stdout.toString());
+    expect(proof.verdict).not.toBe('proved');
+  });
+
+  test('2: not an optimized file, or that of another program', () => {
+    const none = place.run(['prove', elf, elf]);
+    expect([none.status, none.stderr.toString()]).toEqual([2, expect.stringContaining('has no address map')]);
+    const other = place.run(['prove', sample('sort').elf, 'out']);
+    expect([other.status, other.stderr.toString()]).toEqual([2, expect.stringContaining('another file')]);
+  });
+});
