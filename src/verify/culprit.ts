@@ -3,6 +3,7 @@ import type { Addr } from '../base/units.ts';
 import { encodeBytes } from '../isa/encode.ts';
 import { jumpInsn, reachesJump } from '../isa/idioms.ts';
 import type { Process } from '../machine/process.ts';
+import { unprovedHeads } from './prove/prove.ts';
 import type { Setting, Side } from './setting.ts';
 
 /** Heads of the superblocks that ran: those between where control came in and the next place where it left. */
@@ -45,19 +46,27 @@ export function disable(setting: Setting, process: Process, heads: ReadonlySet<A
 }
 
 /**
- * The superblock without which there would be no difference: of those that ran and can be switched off, in the order of their
- * addresses, the first that brings a difference when it joins those before it. Undefined if there is a difference with all off.
+ * The superblock at fault. A wrong one cannot be proved, so only those that ran and are not proved are suspects, where there are any.
+ * Of several suspects it is, in the order of their addresses, the first that brings a difference when it joins those before it.
+ * (Without the proof a superblock that leads to the wrong one would be blamed as well: with it off, the wrong one is not reached.)
  * @param differs runs with these switched off
  */
 export function findCulprit(
-  { map }: Setting,
+  { map, options }: Setting,
   ran: ReadonlySet<Addr>,
   differs: (disabled: ReadonlySet<Addr>) => boolean,
 ): Addr | undefined {
-  const heads = map.data.superblocks
+  const unproved = unprovedHeads(options.original, options.optimized, map, ran);
+  if (unproved.size === 1) return [...unproved][0];
+  const inOrder = map.data.superblocks
     .filter(({ head, start, end }) => ran.has(head) && end - start >= 4 && reachesJump(head - start))
     .sort((a, b) => a.start - b.start)
     .map(({ head }) => head);
+  const suspects = inOrder.filter((head) => unproved.has(head));
+  return firstToDiffer(suspects, differs) ?? firstToDiffer(inOrder, differs);
+}
+
+function firstToDiffer(heads: readonly Addr[], differs: (disabled: ReadonlySet<Addr>) => boolean): Addr | undefined {
   if (heads.length === 0 || differs(new Set(heads))) return undefined;
   let [good, bad] = [0, heads.length];
   while (bad - good > 1) {

@@ -71,6 +71,22 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   return { superblocks, file, assumptions: [...used].sort() };
 }
 
+/** Those of these heads whose superblocks are not proved; nothing is searched for. */
+export function unprovedHeads(
+  original: Image,
+  optimized: Image,
+  map: AddressMap,
+  heads: ReadonlySet<Addr>,
+): ReadonlySet<Addr> {
+  const { sides } = sidesOf(original, optimized, map);
+  return new Set(
+    map.data.superblocks
+      .filter(({ head }) => heads.has(head))
+      .filter(({ head, start }) => proveEntry(sides, { head, start, first: true, progress: true }).verdict !== 'proved')
+      .map(({ head }) => head),
+  );
+}
+
 /** What proofs of single pieces are made from. */
 export function sidesOf(
   original: Image,
