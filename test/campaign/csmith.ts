@@ -2,17 +2,18 @@
  * Random C programs, optimized: the outcome must stay the same.
  *
  *     node test/run.mjs campaign/csmith --programs 400 --seed 1 [--levels O0,O1,O2,O3,Os] [--sets plain,...|all] [--all-forms]
- *         [--state FILE]
+ *         [--state FILE] [--kind csmith|flow]
  *
  * Each seed's program is built at each level, with `--sets all` once more at one level with flags that go round by the seed; every
  * tenth, at one level, against glibc. See csmith/check.ts for what is done with each. With a state file, one line a seed, what is in it is not done
- * again. Prints the seed and a score; on a difference, what and where, and exits 1.
+ * again. `--kind flow`: programs of our own, for what csmith leaves out (csmith/flow.ts). Prints the seed and a score; on a difference, what and where, and exits 1.
  */
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { leaveOut, needs, scratch } from '../support/tools.ts';
 import { ALL_FORMS, check, formsFor } from './csmith/check.ts';
+import { generateFlow } from './csmith/flow.ts';
 import { build, canGenerate, FLAG_SETS, generate, LEVELS } from './csmith/programs.ts';
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     sets: { type: 'string', default: 'plain' },
     limit: { type: 'string', default: '20000000' },
     state: { type: 'string' },
+    kind: { type: 'string', default: 'csmith' },
     'all-forms': { type: 'boolean', default: false },
   },
 });
@@ -46,7 +48,7 @@ function setsFor(seed: number, level: number): readonly string[] {
 }
 
 function checkSeed(seed: number, folder: string): Line {
-  const source = generate(seed);
+  const source = values.kind === 'flow' ? generateFlow(seed) : generate(seed);
   const differences: string[] = [];
   let [checked, skipped] = [0, 0];
   if (source === undefined) return { seed, checked, skipped: levels.length, differences };
@@ -109,7 +111,7 @@ if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
     rmSync(folder, { recursive: true, force: true });
   }
   console.log(
-    `csmith: ${programs} programs x ${levels.length} levels, ${tested} executables compared, ${differences} differences, ${skipped} skipped`,
+    `${values.kind}: ${programs} programs x ${levels.length} levels, ${tested} executables compared, ${differences} differences, ${skipped} skipped`,
   );
   process.exitCode = differences === 0 ? 0 : 1;
 } else {
