@@ -18,7 +18,7 @@ import { codeOf } from '../../src/profile/code.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { type Flow, makeFlow } from '../../src/superblock/flow.ts';
-import { has, programs } from '../support/programs.ts';
+import { has, program } from '../support/programs.ts';
 import { SAMPLES, sample } from '../support/samples.ts';
 
 /** All but the size; the immediate where it is not part of a pc-relative address. */
@@ -111,9 +111,9 @@ describe('the law of identity', () => {
 
 describe.runIf(await has('bzip2'))('the law of identity, of a real program', () => {
   test('bzip2', async () => {
-    const program = (await programs()).find(({ name }) => name === 'bzip2')!;
-    const image = readImage(program.file);
-    const { args, stdin, dir } = program.small;
+    const bzip2 = await program('bzip2');
+    const image = readImage(bzip2.file);
+    const { args, stdin, dir } = bzip2.small;
     const { profile } = profileRun({ image, input: { args, stdin, grants: [dir], cwd: dir } });
     const { wrong, insns } = law(image, profileOf(profile, image), ['A3']);
     expect(wrong).toEqual([]);
