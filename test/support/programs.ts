@@ -3,7 +3,7 @@
  * Debian source packages come from the mirrors that this machine's own apt is set up for, read through a private apt
  * configuration in the cache; SQLite's amalgamation comes from npm's better-sqlite3.
  *
- *     for (const program of await programs()) describe(program.name, ...)
+ *     for (const name of PROGRAMS) describe.runIf(await has(name))(name, ...)
  *
  * What cannot be fetched or built is named on standard error and missing from the list; `describe.runIf(await has('lua'))`
  * makes vitest count it.
@@ -174,16 +174,6 @@ const RECIPES: readonly Recipe[] = [
 
 /** All program names, whether or not they can be had here. */
 export const PROGRAMS: readonly string[] = RECIPES.map((recipe) => recipe.name);
-
-/** Every program that can be had here. Takes minutes the first time; later only what has changed is made anew. */
-export async function programs(): Promise<Program[]> {
-  const made: Program[] = [];
-  for (const name of PROGRAMS) {
-    const program = await attempt(name);
-    if (program !== undefined) made.push(program);
-  }
-  return made;
-}
 
 /** One program by name; throws, with the reason, where it cannot be had. */
 export async function program(name: string): Promise<Program> {
