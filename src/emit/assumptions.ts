@@ -14,7 +14,8 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     id: 'A1',
     name: 'calling convention',
     text: 'Functions reached by calls the analysis cannot follow keep to the psABI: they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others.',
-    check: 'Direct callees are analysed, not assumed; the rerun compares the arguments of each syscall, memory and output.',
+    check:
+      'Direct callees are analysed, not assumed; the rerun compares the arguments of each syscall, memory and output.',
   },
   {
     id: 'A2',
