@@ -48,6 +48,13 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, and no one counts instructions (the cycle, time and instret counters).',
     check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
   },
+  {
+    id: 'A8',
+    name: 'nothing below the stack pointer',
+    text: 'What a function has stored in its frame is not looked at once the frame is given back: nothing reads below the stack pointer what it has not stored there since. (A store left out for that cannot fault, but for a stack that overflows.)',
+    check:
+      'A proof that rests on it leaves out only stores to slots of the stack at the head, below the stack pointer of the exit; the rerun compares all live memory.',
+  },
 ];
 
-export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6';
+export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A8';

@@ -50,7 +50,7 @@ export interface Optimized extends Emitted {
 }
 
 /** Those that can be switched off; A5 and A6 come with patching and with optimizing at all. */
-export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4'];
+export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8'];
 
 /** Everything up to the superblocks, before any pass. */
 export interface Prepared {

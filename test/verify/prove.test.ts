@@ -1,68 +1,13 @@
 /** The prover on small pieces of code: what it must see to be equal, and what it must not. */
 import { describe, expect, test } from 'vitest';
 import { REG_COUNT, regName } from '../../src/base/units.ts';
-import { ALL_REGS, regSet } from '../../src/cfg/regset.ts';
+import { ALL_REGS } from '../../src/cfg/regset.ts';
 import { concrete } from '../../src/domain/concrete.ts';
-import type { Insn } from '../../src/isa/row.ts';
-import { parse } from '../../src/isa/text.ts';
 import { linksAt } from '../../src/verify/prove/paths.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
-import { type EntryProof, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
+import { proveEntry } from '../../src/verify/prove/superblock.ts';
 import { ProofTerms } from '../../src/verify/prove/terms.ts';
-
-const HEAD = 0x1000;
-const START = 0x9000;
-
-/** Lines of text, four bytes each, from an address on. `@0x...` moves on. */
-function assemble(text: string, from: number): Map<number, Insn> {
-  const code = new Map<number, Insn>();
-  let at = from;
-  for (const line of text.split('\n').map((part) => part.trim())) {
-    if (line === '') continue;
-    if (line.startsWith('@')) at = Number(line.slice(1));
-    else {
-      code.set(at, { ...parse(line, at), size: 4 });
-      at += 4;
-    }
-  }
-  return code;
-}
-
-interface Options {
-  /** Live everywhere, by name; default: all, and no assumption A1. */
-  readonly live?: readonly number[];
-  readonly savedReturns?: boolean;
-  readonly returns?: ReadonlyMap<number, number>;
-  readonly relocatable?: boolean;
-}
-
-function sidesOf(original: string, optimized: string, options: Options = {}): Sides {
-  const was = assemble(original, HEAD);
-  const is = assemble(optimized, START);
-  const live = options.live && regSet(options.live);
-  return {
-    original: { insnAt: (at) => was.get(at) },
-    optimized: { insnAt: (at) => is.get(at) },
-    returns: options.returns ?? new Map(),
-    relocatable: options.relocatable ?? false,
-    liveness: live && { liveIn: () => live, liveAfter: () => live },
-    savedReturns: options.savedReturns ?? false,
-    standsFor: (at) => (at === START ? HEAD : at < START ? at : undefined),
-    inside: (at) => at >= START,
-  };
-}
-
-const entry = { head: HEAD, start: START, first: true, progress: true };
-const proof = (original: string, optimized: string, options?: Options): EntryProof =>
-  proveEntry(sidesOf(original, optimized, options), entry);
-
-/** Not proved, and a state shows why. */
-function expectWrong(original: string, optimized: string, options?: Options): void {
-  const sides = sidesOf(original, optimized, options);
-  const result = proveEntry(sides, entry);
-  expect(result.verdict).toBe('unproved');
-  expect(refute(sides, entry, result)?.difference).toBeDefined();
-}
+import { assemble, entry, expectWrong, HEAD, proof, sidesOf } from '../support/prove-pieces.ts';
 
 describe('what is proved', () => {
   test('the same code elsewhere', () => {

@@ -105,6 +105,7 @@ export function sidesOf(
     relocatable: original.relocatable,
     liveness: assumed.has('A1') ? (liveness ?? livenessOf(buildCfg(original))) : undefined,
     savedReturns: assumed.has('A3'),
+    deadFrames: assumed.has('A8'),
     standsFor: places.standsFor,
     inside: places.inside,
   };

@@ -2,9 +2,13 @@
  * Terms as the prover needs them: the domain's own, with a few more rules, memory as a chain of stores, and code addresses. Every
  * rule holds for all values; test/verify checks each against the concrete domain.
  *
- * Memory is a term too: an unknown at the head, then one `store` around it for each store, in an order that does not depend on the
- * order in which stores that cannot overlap were made. A load looks through stores that cannot overlap it and takes the value of one
- * that covers it; what it cannot decide stays a function of the memory it reached.
+ * Memory is a term too: an unknown at the head, then one `store` around it for each store that is not wholly overwritten by a later
+ * one, in an order that does not depend on the order in which stores that cannot overlap were made. A load looks through stores that
+ * cannot overlap it and takes the value of one that covers it; what it cannot decide stays a function of the stores that may matter.
+ *
+ * So an optimizer may leave out a store that one later store overwrites wholly on each way before control leaves. No fault is lost by
+ * that: memory is equal at the exit, so the later store is made by both, and it faults where the one left out would have (no system
+ * call is between them that could change a page). Two later stores that cover one together are not enough.
  */
 import { MASK64, toSigned } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
@@ -15,11 +19,15 @@ type Bytes = 1 | 2 | 4 | 8;
 /** What jalr does to its target. */
 const EVEN = MASK64 - 1n;
 
-interface Store {
-  readonly memory: Term;
+interface Write {
   readonly address: Term;
   readonly bytes: Bytes;
   readonly value: Term;
+}
+
+interface Store extends Write {
+  /** What it was made to. */
+  readonly memory: Term;
 }
 
 /** How two accesses lie to each other. `covers`: all bytes of the second are in the first, from byte `at` on. */
@@ -28,6 +36,9 @@ type Overlap = { readonly kind: 'none' | 'some' | 'unknown' } | { readonly kind:
 export class ProofTerms extends Terms {
   readonly memory: Term;
   readonly #stores = new Map<Term, Store>();
+  /** The memory a load depends on, by memory, address and width. */
+  readonly #seen = new Map<string, Term>();
+  readonly #beneath: Term;
   readonly #relocatable: boolean;
   readonly #bias: Term;
   readonly #stack: Term;
@@ -46,6 +57,7 @@ export class ProofTerms extends Terms {
     this.#relocatable = relocatable;
     this.#bias = this.input('bias');
     this.memory = this.input('memory');
+    this.#beneath = this.input('beneath');
     this.#stack = this.input(stack);
     this.#savedLinks = savedLinks;
   }
@@ -90,25 +102,55 @@ export class ProofTerms extends Terms {
   /** Memory after a store. */
   store(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
     const low = bytes === 8 ? value : this.zext(value, (bytes * 8) as 8 | 16 | 32);
-    return this.#insert(memory, address, bytes, low);
+    return this.#insert(memory, { address, bytes, value: low });
   }
 
-  #insert(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
-    const top = this.#stores.get(memory);
-    if (top !== undefined) {
-      // Overwritten at once.
-      if (this.#overlap(address, bytes, top.address, top.bytes).kind === 'covers')
-        return this.#insert(top.memory, address, bytes, value);
-      // Stores that cannot overlap stand in the order of their addresses' terms.
-      if (this.#overlap(top.address, top.bytes, address, bytes).kind === 'none' && address.id < top.address.id)
-        return this.#push(this.#insert(top.memory, address, bytes, value), top.address, top.bytes, top.value);
+  /**
+   * Stores wholly overwritten by this one are gone, wherever they stand: no byte of them is left. What was loaded in between is a term
+   * of the memory there was then, so it does not change.
+   */
+  #insert(memory: Term, store: Write): Term {
+    const covered = (old: Store) => this.#overlap(store.address, store.bytes, old.address, old.bytes).kind === 'covers';
+    return this.#place(this.#without(memory, covered), store);
+  }
+
+  /**
+   * Of stores that cannot overlap, the one whose address is the older term comes first. An order of words in which some letters commute
+   * is normal if each new letter goes to the earliest place it can reach that has a greater one behind it (Anisimov and Knuth, 1979).
+   */
+  #place(memory: Term, store: Write): Term {
+    const over: Store[] = [];
+    let reach = 0;
+    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
+      if (this.#overlap(at.address, at.bytes, store.address, store.bytes).kind !== 'none') break;
+      over.push(at);
+      if (store.address.id < at.address.id) reach = over.length;
     }
-    return this.#push(memory, address, bytes, value);
+    let made = this.#push(reach === 0 ? memory : over[reach - 1]!.memory, store);
+    for (const old of over.slice(0, reach).reverse()) made = this.#push(made, old);
+    return made;
   }
 
-  #push(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
+  #push(memory: Term, { address, bytes, value }: Write): Term {
     const made = this.apply(`store${bytes}`, [memory, address, value]);
     if (!this.#stores.has(made)) this.#stores.set(made, { memory, address, bytes, value });
+    return made;
+  }
+
+  /** Memory as it is without some of the stores since the last barrier. */
+  #without(memory: Term, gone: (store: Store) => boolean): Term {
+    const over: Store[] = [];
+    let lowest: Store | undefined;
+    let kept = 0;
+    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
+      if (gone(at)) {
+        lowest = at;
+        kept = over.length;
+      } else over.push(at);
+    }
+    if (lowest === undefined) return memory;
+    let made = lowest.memory;
+    for (const store of over.slice(0, kept).reverse()) made = this.#place(made, store);
     return made;
   }
 
@@ -126,10 +168,43 @@ export class ProofTerms extends Terms {
       if (overlap.kind !== 'none') break;
       at = top.memory;
     }
-    return (
-      this.#savedLink(at, address, bytes) ??
-      this.apply(`load${bytes}`, [at, address], bytes === 8 ? {} : { unsigned: bytes * 8 })
-    );
+    const saved = this.#savedLink(at, address, bytes);
+    if (saved !== undefined) return saved;
+    const key = `${at.id},${address.id},${bytes}`;
+    let from = this.#seen.get(key);
+    if (from === undefined) {
+      from = this.#without(this.#down(at, address, bytes), (store) => {
+        return this.#overlap(store.address, store.bytes, address, bytes).kind === 'none';
+      });
+      this.#seen.set(key, from);
+    }
+    return this.apply(`load${bytes}`, [from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
+  }
+
+  /** Memory cut off beneath the first store that all of these bytes are in: what was there before does not matter to them. */
+  #down(memory: Term, address: Term, bytes: Bytes): Term {
+    const over: Store[] = [];
+    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
+      over.push(at);
+      if (this.#overlap(at.address, at.bytes, address, bytes).kind !== 'covers') continue;
+      let made = this.#beneath;
+      for (const store of over.reverse()) made = this.#place(made, store);
+      return made;
+    }
+    return memory;
+  }
+
+  /**
+   * Memory without what was stored below a stack pointer since the last barrier, in slots of the stack at the head (assumption A8).
+   * Undefined where that stack pointer is not known from the one at the head.
+   */
+  above(memory: Term, stack: Term): Term | undefined {
+    const { base, offset } = this.#split(stack);
+    if (base !== this.#stack) return undefined;
+    return this.#without(memory, (store) => {
+      const slot = this.#split(store.address);
+      return slot.base === base && toSigned((slot.offset - offset) & MASK64) + BigInt(store.bytes) <= 0n;
+    });
   }
 
   #part(value: Term, at: number, bytes: Bytes): Term {

@@ -1,0 +1,141 @@
+/** What an optimizer may do to stores and loads, and what it may not: each rule from both sides. */
+import { describe, expect, test } from 'vitest';
+import { refute } from '../../src/verify/prove/refute.ts';
+import { proveEntry } from '../../src/verify/prove/superblock.ts';
+import { entry, proof, sidesOf } from '../support/prove-pieces.ts';
+
+/** The verdict on straight code whose optimized form is given without its last jump. */
+function verdict(original: string, optimized: string, options: Parameters<typeof proof>[2] = {}): string {
+  const insns = original.split('\n').length;
+  return proof(original, `${optimized}\n jal zero,0x${(0x1000 + 4 * insns).toString(16)}`, options).verdict;
+}
+
+describe('a store whose bytes are loaded', () => {
+  test.each([
+    ['whole', 'sd a0,0(a2)\n ld a1,0(a2)', 'sd a0,0(a2)\n addi a1,a0,0'],
+    ['low part, signed', 'sd a0,0(a2)\n lw a1,0(a2)', 'sd a0,0(a2)\n addiw a1,a0,0'],
+    ['high part, unsigned', 'sd a0,0(a2)\n lwu a1,4(a2)', 'sd a0,0(a2)\n srli a1,a0,32'],
+    ['past a store beside it', 'sd a0,0(a2)\n sd a3,8(a2)\n ld a1,0(a2)', 'sd a0,0(a2)\n sd a3,8(a2)\n addi a1,a0,0'],
+  ])('gives the register: %s', (_, original, optimized) => {
+    const count = original.split('\n').length;
+    expect(proof(original, `${optimized}\n jal zero,0x${(0x1000 + 4 * count).toString(16)}`).verdict).toBe('proved');
+  });
+
+  test.each([
+    ['a load of more', 'sw a0,0(a2)\n ld a1,0(a2)', 'sw a0,0(a2)\n addi a1,a0,0'],
+    ['a load that reaches beyond', 'sd a0,0(a2)\n ld a1,4(a2)', 'sd a0,0(a2)\n srli a1,a0,32'],
+    ['another sign', 'sw a0,0(a2)\n lwu a1,0(a2)', 'sw a0,0(a2)\n addiw a1,a0,0'],
+    [
+      'a store in between through a register that may point there',
+      'sd a0,0(a2)\n sb a3,0(a4)\n ld a1,0(a2)',
+      'sd a0,0(a2)\n sb a3,0(a4)\n addi a1,a0,0',
+    ],
+    [
+      'a store in between to one of its bytes',
+      'sd a0,0(a2)\n sb a3,7(a2)\n ld a1,0(a2)',
+      'sd a0,0(a2)\n sb a3,7(a2)\n addi a1,a0,0',
+    ],
+  ])('does not: %s', (_, original, optimized) => expect(verdict(original, optimized)).toBe('unproved'));
+});
+
+describe('a store wholly overwritten by a later one', () => {
+  test.each([
+    ['at once', 'sd a0,0(a2)\n sd a1,0(a2)', 'sd a1,0(a2)'],
+    ['by a wider one', 'sb a0,5(a2)\n sd a1,0(a2)', 'sd a1,0(a2)'],
+    [
+      'stores beside it in between',
+      'sd a0,0(a2)\n sd a3,8(a2)\n sd a3,-8(a2)\n sd a1,0(a2)',
+      'sd a3,8(a2)\n sd a3,-8(a2)\n sd a1,0(a2)',
+    ],
+    ['a store in between that may overlap', 'sd a0,0(a2)\n sd a3,0(a4)\n sd a1,0(a2)', 'sd a3,0(a4)\n sd a1,0(a2)'],
+    ['a load beside it in between', 'sd a0,0(a2)\n ld a5,8(a2)\n sd a1,0(a2)', 'ld a5,8(a2)\n sd a1,0(a2)'],
+    [
+      'a load of it that takes the register instead',
+      'sd a0,0(a2)\n ld a5,0(a2)\n sd a1,0(a2)',
+      'addi a5,a0,0\n sd a1,0(a2)',
+    ],
+    [
+      'a load past what may overlap, not beside it',
+      'sd a0,0(a2)\n sd a3,0(a4)\n ld a5,8(a2)\n sd a1,0(a2)',
+      'sd a3,0(a4)\n ld a5,8(a2)\n sd a1,0(a2)',
+    ],
+    [
+      'a load of what was stored since',
+      'sd a0,0(a6)\n sd a3,0(a2)\n sb a0,0(a4)\n ld a5,0(a2)\n sd a1,0(a6)',
+      'sd a3,0(a2)\n sb a0,0(a4)\n ld a5,0(a2)\n sd a1,0(a6)',
+    ],
+  ])('may be left out: %s', (_, original, optimized) => expect(verdict(original, optimized)).toBe('proved'));
+
+  test.each([
+    ['by a narrower one', 'sd a0,0(a2)\n sw a1,0(a2)', 'sw a1,0(a2)'],
+    ['by one that begins later', 'sd a0,0(a2)\n sd a1,4(a2)', 'sd a1,4(a2)'],
+    ['through another register', 'sd a0,0(a2)\n sd a1,0(a3)', 'sd a1,0(a3)'],
+    ['a load in between that may see it', 'sd a0,0(a2)\n ld a5,0(a4)\n sd a1,0(a2)', 'ld a5,0(a4)\n sd a1,0(a2)'],
+    ['a load in between of one of its bytes', 'sd a0,0(a2)\n lbu a5,7(a2)\n sd a1,0(a2)', 'lbu a5,7(a2)\n sd a1,0(a2)'],
+    ['a fence in between', 'sd a0,0(a2)\n fence iorw,iorw\n sd a1,0(a2)', 'fence iorw,iorw\n sd a1,0(a2)'],
+    [
+      'an atomic access in between',
+      'sd a0,0(a2)\n amoadd.d a5,a6,(a4)\n sd a1,0(a2)',
+      'amoadd.d a5,a6,(a4)\n sd a1,0(a2)',
+    ],
+    ['the later one left out', 'sd a0,0(a2)\n sd a1,0(a2)', 'sd a0,0(a2)'],
+  ])('may not: %s', (_, original, optimized) => expect(verdict(original, optimized)).toBe('unproved'));
+
+  const original = 'sd a0,0(a2)\n beq a3,zero,0x2000\n sd a1,0(a2)';
+  test('not past an exit, unless the exit makes it up', () => {
+    const late = (stub: string) =>
+      `beq a3,zero,0x9100\n sd a1,0(a2)\n jal zero,0x100c\n @0x9100\n ${stub} jal zero,0x2000`;
+    expect(proof(original, late('')).reason).toContain('memory differs');
+    const result = proveEntry(sidesOf(original, late('')), entry);
+    expect(refute(sidesOf(original, late('')), entry, result)?.difference).toContain('the byte at');
+    expect(proof(original, late('sd a0,0(a2)\n')).verdict).toBe('proved');
+  });
+});
+
+describe('the order of stores that cannot overlap', () => {
+  test('does not matter, however others lie between', () => {
+    // The last commutes with both, the first two do not with each other.
+    expect(verdict('sd a0,0(sp)\n sd a1,0(a4)\n sd a3,8(sp)', 'sd a3,8(sp)\n sd a0,0(sp)\n sd a1,0(a4)')).toBe(
+      'unproved',
+    );
+    expect(verdict('sd a0,0(a4)\n sd a1,16(a4)\n sd a3,8(a4)', 'sd a3,8(a4)\n sd a1,16(a4)\n sd a0,0(a4)')).toBe(
+      'proved',
+    );
+    expect(verdict('sd a0,0(a4)\n sd a1,4(a4)\n sd a3,16(a4)', 'sd a3,16(a4)\n sd a0,0(a4)\n sd a1,4(a4)')).toBe(
+      'proved',
+    );
+    expect(verdict('sd a0,0(a4)\n sd a1,4(a4)\n sd a3,16(a4)', 'sd a3,16(a4)\n sd a1,4(a4)\n sd a0,0(a4)')).toBe(
+      'unproved',
+    );
+  });
+});
+
+describe('a store below the stack pointer of the exit', () => {
+  const frame = 'addi sp,sp,-16\n sd s0,8(sp)\n addi s0,a0,1\n sd s0,0(a1)\n ld s0,8(sp)\n addi sp,sp,16';
+  const without = 'addi a5,a0,1\n sd a5,0(a1)\n ld s0,-8(sp)';
+  const options = { deadFrames: true, live: [2, 8, 10, 11] };
+  const saved = 'addi sp,sp,-16\n sd a0,8(sp)\n ld a0,0(sp)\n addi sp,sp,16';
+  test('may be left out by assumption A8, which is named', () => {
+    const optimized = 'ld a0,-16(sp)\n jal zero,0x1010';
+    expect(proof(saved, optimized, { deadFrames: true })).toMatchObject({ verdict: 'proved', assumptions: ['A8'] });
+    expect(proof(saved, optimized).reason).toContain('memory differs');
+  });
+
+  test('not if it is needed: loaded, at or above the stack pointer, in a frame that is still there', () => {
+    expect(verdict(frame, without, options)).toBe('unproved');
+    expect(verdict('sd a0,0(sp)', 'addi zero,zero,0', { deadFrames: true })).toBe('unproved');
+    expect(verdict('sd a0,-4(sp)', 'addi zero,zero,0', { deadFrames: true })).toBe('unproved');
+    expect(verdict('addi sp,sp,-16\n sd a0,0(sp)', 'addi sp,sp,-16', { deadFrames: true })).toBe('unproved');
+    expect(verdict('sd a0,-8(a1)', 'addi zero,zero,0', { deadFrames: true })).toBe('unproved');
+    // The stack pointer is another one: what lies below is not known.
+    expect(verdict('sd a0,-8(sp)\n ld sp,0(a1)', 'ld sp,0(a1)', { deadFrames: true })).toBe('unproved');
+  });
+
+  test('an exit within the frame needs it, and its stub may make it', () => {
+    const original = 'addi sp,sp,-16\n sd a0,8(sp)\n beq a1,zero,0x2000\n addi sp,sp,16';
+    const late = (stub: string) =>
+      `beq a1,zero,0x9100\n jal zero,0x1010\n @0x9100\n addi sp,sp,-16\n ${stub} jal zero,0x2000`;
+    expect(proof(original, late('sd a0,8(sp)\n'), { deadFrames: true }).verdict).toBe('proved');
+    expect(proof(original, late(''), { deadFrames: true }).reason).toContain('memory differs');
+  });
+});
