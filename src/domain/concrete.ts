@@ -32,6 +32,9 @@ export const concrete: Domain<bigint> = {
   select: (condition, a, b) => (condition !== 0n ? a : b),
   sext: (a, bits) => wrap(BigInt.asIntN(bits, a)),
   zext: (a, bits) => BigInt.asUintN(bits, a),
+  clz: (a) => BigInt(a === 0n ? 64 : 64 - a.toString(2).length),
+  ctz: (a) => BigInt(a === 0n ? 64 : (a & -a).toString(2).length - 1),
+  cpop: (a) => BigInt(a.toString(2).replaceAll('0', '').length),
 };
 
 export interface Operands {

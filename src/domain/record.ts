@@ -33,6 +33,9 @@ const token: Domain<Token> = {
   select: unary,
   sext: unary,
   zext: unary,
+  clz: unary,
+  ctz: unary,
+  cpop: unary,
 };
 
 /** Integers of 32 bits always fit in a double: no flag, no rounding. */

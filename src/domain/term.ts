@@ -27,8 +27,9 @@ export interface Term {
 type Binary = 'add' | 'sub' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'sar' | 'mul' | 'mulhs' | 'mulhu' | 'mulhsu';
 type Division = 'divs' | 'divu' | 'rems' | 'remu';
 type Compare = 'eq' | 'ltS' | 'ltU';
+type Count = 'clz' | 'ctz' | 'cpop';
 type Extend = 'sext8' | 'sext16' | 'sext32' | 'zext8' | 'zext16' | 'zext32';
-export type TermOp = 'const' | 'input' | Binary | Division | Compare | Extend | 'select' | 'apply';
+export type TermOp = 'const' | 'input' | Binary | Division | Compare | Extend | Count | 'select' | 'apply';
 
 const COMMUTATIVE: ReadonlySet<TermOp> = new Set(['add', 'and', 'or', 'xor', 'mul', 'mulhs', 'mulhu', 'eq']);
 
@@ -205,6 +206,20 @@ export class Terms implements Domain<Term> {
     if (a.unsigned <= bits) return a;
     const inner = this.#low(a, bits);
     return inner === a ? this.#make(`zext${bits}`, [a], bits + 1, bits) : this.zext(inner, bits);
+  }
+
+  clz(a: Term): Term {
+    return this.#count('clz', a);
+  }
+  ctz(a: Term): Term {
+    return this.#count('ctz', a);
+  }
+  cpop(a: Term): Term {
+    return this.#count('cpop', a);
+  }
+  /** 0 to 64. */
+  #count(op: Count, a: Term): Term {
+    return a.value !== undefined ? this.const(concrete[op](a.value)) : this.#make(op, [a], 8, 7);
   }
 
   readonly #lows = new Map<string, Term>();

@@ -163,6 +163,20 @@ export class WasmDomain implements Domain<WasmValue> {
     return this.and(a, this.const((1n << BigInt(bits)) - 1n));
   }
 
+  clz(a: WasmValue): WasmValue {
+    return this.#unary('i64.clz', a);
+  }
+  ctz(a: WasmValue): WasmValue {
+    return this.#unary('i64.ctz', a);
+  }
+  cpop(a: WasmValue): WasmValue {
+    return this.#unary('i64.popcnt', a);
+  }
+
+  #unary(op: OpName, a: WasmValue): WasmValue {
+    this.push(a).op(op);
+    return this.pop();
+  }
   #binary(op: OpName, a: WasmValue, b: WasmValue): WasmValue {
     this.push(a);
     this.push(b).op(op);

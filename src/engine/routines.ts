@@ -15,8 +15,9 @@ const TO_ZERO = 1;
 const MODES: readonly number[] = [NEAREST, TO_ZERO, 2, 3, 4, DYNAMIC];
 const COMMON_CSRS: readonly number[] = [CSR.fflags, CSR.frm];
 
-/** Integer programs do without the rows of floating point. */
-const isFloat = (row: Row): boolean => row.extension === 'F' || row.extension === 'D';
+/** Integer programs do without the rows of floating point, and most programs without those of newer extensions. */
+const groupOf = (row: Row): string =>
+  row.extension === 'F' || row.extension === 'D' ? 'float' : /^Z(?:b|icond)/.test(row.extension) ? 'newer' : 'base';
 
 /** All numbers that are no CSR are alike: illegal. */
 const NO_CSR = 0;
@@ -59,18 +60,18 @@ export class Routines {
   readonly #index = new Map<string, number>();
   /** Insn objects are shared between equal words (see decode), so this saves making the key each time. */
   readonly #ofInsn = new WeakMap<Insn, number>();
-  readonly #groups = new Set<boolean>();
+  readonly #groups = new Set<string>();
 
   /** The routine of an instruction; a new one if need be, whose code is not yet generated. */
   of(insn: Insn): number {
     const known = this.#ofInsn.get(insn);
     if (known !== undefined) return known;
     const variant = variantOf(insn);
-    const group = isFloat(insn.row);
+    const group = groupOf(insn.row);
     if (!this.#groups.has(group)) {
       this.#groups.add(group);
       for (const row of ROWS)
-        if (isFloat(row) === group) for (const common of variantsOf(row, false)) this.#add(common);
+        if (groupOf(row) === group) for (const common of variantsOf(row, false)) this.#add(common);
     }
     if (!this.#index.has(keyOf(variant))) for (const other of variantsOf(insn.row, true)) this.#add(other);
     const routine = this.#add(variant);

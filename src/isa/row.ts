@@ -43,6 +43,10 @@ export interface Domain<V> {
   /** The low `bits` (8, 16 or 32) bits, sign-extended or zero-extended to 64. */
   sext(a: V, bits: 8 | 16 | 32): V;
   zext(a: V, bits: 8 | 16 | 32): V;
+  /** Zeros above the highest one, zeros below the lowest one (64 each if there is none), ones. */
+  clz(a: V): V;
+  ctz(a: V): V;
+  cpop(a: V): V;
 }
 
 /** Floating-point operations that depend on rounding or raise flags. Everything else (sign injection, moves, class) rows do in integers. */
@@ -106,7 +110,7 @@ export interface Step<V> {
 export interface Row {
   /** As in the manual, lower case: `addi`, `fmadd.d`. */
   readonly name: string;
-  /** `I`, `M`, `A`, `F`, `D`, `Zicsr`, `Zifencei`. */
+  /** `I`, `M`, `A`, `F`, `D`, `Zicsr`, `Zifencei`, `Zba`, `Zbb`, `Zbs`, `Zicond`. */
   readonly extension: string;
   readonly format: Format;
   /** A 32-bit word is this instruction if (word & mask) === match, both unsigned. */

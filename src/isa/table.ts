@@ -8,10 +8,26 @@ import { F } from './f.ts';
 import { M } from './m.ts';
 import type { Row } from './row.ts';
 import { RV64I } from './rv64i.ts';
+import { ZBA } from './zba.ts';
+import { ZBB } from './zbb.ts';
+import { ZBS } from './zbs.ts';
+import { ZICOND } from './zicond.ts';
 import { ZICSR } from './zicsr.ts';
 import { ZIFENCEI } from './zifencei.ts';
 
-export const ROWS: readonly Row[] = [...RV64I, ...ZIFENCEI, ...ZICSR, ...M, ...A, ...F, ...D];
+export const ROWS: readonly Row[] = [
+  ...RV64I,
+  ...ZIFENCEI,
+  ...ZICSR,
+  ...M,
+  ...A,
+  ...F,
+  ...D,
+  ...ZBA,
+  ...ZBB,
+  ...ZBS,
+  ...ZICOND,
+];
 
 const BY_NAME = new Map(ROWS.map((row) => [row.name, row]));
 

@@ -32,6 +32,7 @@ const BINARY = [
   'ltU',
 ] as const;
 const EXTEND = ['sext', 'zext'] as const;
+const COUNT = ['clz', 'ctz', 'cpop'] as const;
 const WIDTHS = [8, 16, 32] as const;
 
 /** Amounts and masks that rules look for, besides numbers at the edges. */
@@ -53,6 +54,7 @@ type Tree =
   | { readonly kind: 'input'; readonly index: number }
   | { readonly kind: 'binary'; readonly op: (typeof BINARY)[number]; readonly a: Tree; readonly b: Tree }
   | { readonly kind: 'extend'; readonly op: 'sext' | 'zext'; readonly bits: 8 | 16 | 32; readonly a: Tree }
+  | { readonly kind: 'count'; readonly op: (typeof COUNT)[number]; readonly a: Tree }
   | { readonly kind: 'select'; readonly c: Tree; readonly a: Tree; readonly b: Tree }
   /** The same tree on both sides: many rules ask for identical operands. */
   | { readonly kind: 'twice'; readonly op: (typeof BINARY)[number]; readonly a: Tree };
@@ -100,6 +102,10 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
       weight: 5,
     },
     {
+      arbitrary: fc.tuple(fc.constantFrom(...COUNT), tie('tree')).map(([op, a]): Tree => ({ kind: 'count', op, a })),
+      weight: 1,
+    },
+    {
       arbitrary: fc
         .tuple(tie('tree'), tie('tree'), tie('tree'))
         .map(([c, a, b]): Tree => ({ kind: 'select', c, a, b })),
@@ -126,6 +132,8 @@ function build(terms: Terms, node: Tree): Term {
       return terms[node.op](build(terms, node.a), build(terms, node.a));
     case 'extend':
       return terms[node.op](build(terms, node.a), node.bits);
+    case 'count':
+      return terms[node.op](build(terms, node.a));
     case 'select':
       return terms.select(build(terms, node.c), build(terms, node.a), build(terms, node.b));
   }
@@ -143,6 +151,8 @@ function compute(node: Tree, inputs: readonly bigint[]): bigint {
       return concrete[node.op](compute(node.a, inputs), compute(node.a, inputs));
     case 'extend':
       return concrete[node.op](compute(node.a, inputs), node.bits);
+    case 'count':
+      return concrete[node.op](compute(node.a, inputs));
     case 'select':
       return concrete.select(compute(node.c, inputs), compute(node.a, inputs), compute(node.b, inputs));
   }

@@ -21,8 +21,8 @@ const literals = (text: string): string[] =>
 // Short names (or, lb, lr ...) are words of other languages too.
 const MNEMONICS = new Set([...ROWS, ...COMPRESSED].map((row) => row.name).filter((name) => name.length >= 3));
 
-/** Names of operations of a domain, of effects of a step, of an operand, and of an HTML element: as literals they are no mnemonics. */
-const HOMONYMS = new Set([...Object.keys(concrete), 'ecall', 'ebreak', 'fence', 'fence.i', 'div']);
+/** Names of operations of a domain (floating-point ones too), of effects of a step, of an operand, and of an HTML element: as literals they are no mnemonics. */
+const HOMONYMS = new Set([...Object.keys(concrete), 'ecall', 'ebreak', 'fence', 'fence.i', 'div', 'min', 'max']);
 /** A decision on a row's name, whatever it is compared with. */
 const DECISION =
   /\brow\.name\s*(?:[!=]==?|\.(?:startsWith|endsWith|includes|match)\b)|\btest\([\w.]*row\.name\)|switch \([\w.]*row\.name\)/g;

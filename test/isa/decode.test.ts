@@ -7,7 +7,7 @@ import { COMPRESSED, ROWS, rowNamed } from '../../src/isa/table.ts';
 import { insnOf, plain } from '../support/insns.ts';
 
 describe('rows', () => {
-  test('there are all of RV64GC', () => {
+  test('there are all of RV64GC, of the parts of B, and of Zicond', () => {
     const count = (extension: string) => ROWS.filter((row) => row.extension === extension).length;
     // Counts from the listings of the unprivileged manual.
     expect({ I: count('I'), M: count('M'), A: count('A'), F: count('F'), D: count('D') }).toEqual({
@@ -19,7 +19,8 @@ describe('rows', () => {
     });
     expect(count('Zicsr')).toBe(6);
     expect(count('Zifencei')).toBe(1);
-    expect(ROWS).toHaveLength(52 + 13 + 22 + 30 + 32 + 6 + 1);
+    expect(['Zba', 'Zbb', 'Zbs', 'Zicond'].map(count)).toEqual([8, 24, 8, 2]);
+    expect(ROWS).toHaveLength(52 + 13 + 22 + 30 + 32 + 6 + 1 + 8 + 24 + 8 + 2);
     expect(COMPRESSED).toHaveLength(37);
   });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../../src/domain/concrete.ts';
 import { decode } from '../../src/isa/decode.ts';
-import { makeInsn } from '../../src/isa/encode.ts';
+import { encode, makeInsn } from '../../src/isa/encode.ts';
 import { parse } from '../../src/isa/text.ts';
 
 const u = (value: bigint): bigint => BigInt.asUintN(64, value);
@@ -49,6 +49,48 @@ const integer: [text: string, rs1: bigint, rs2: bigint, expected: bigint][] = [
   ['divuw a0,a1,a2', 7n, 0n, -1n],
   ['remuw a0,a1,a2', 0x80000000n, 0n, MIN32],
   ['remw a0,a1,a2', 0x1_0000_0007n, 4n, 3n],
+  ['add.uw a0,a1,a2', -1n, 1n, 1n << 32n],
+  ['sh3add a0,a1,a2', 1n << 61n, 7n, 7n],
+  ['sh2add.uw a0,a1,a2', -1n, 5n, 0x4_0000_0001n],
+  ['slli.uw a0,a1,0x24', -1n, 0n, 0xffff_fff0_0000_0000n],
+  ['andn a0,a1,a2', 0b1100n, 0b1010n, 0b0100n],
+  ['orn a0,a1,a2', 0n, -2n, 1n],
+  ['xnor a0,a1,a2', 5n, 5n, -1n],
+  ['clz a0,a1', 0n, 0n, 64n],
+  ['clz a0,a1', 1n, 0n, 63n],
+  ['ctz a0,a1', 0n, 0n, 64n],
+  ['ctz a0,a1', MIN64, 0n, 63n],
+  ['cpop a0,a1', -1n, 0n, 64n],
+  ['clzw a0,a1', 1n << 32n, 0n, 32n],
+  ['clzw a0,a1', -1n, 0n, 0n],
+  ['ctzw a0,a1', 1n << 40n, 0n, 32n],
+  ['ctzw a0,a1', 0xb0_6034n, 0n, 2n],
+  ['ctzw a0,a1', 0n, 0n, 32n],
+  ['cpopw a0,a1', -1n, 0n, 32n],
+  ['sext.b a0,a1', 0x180n, 0n, -128n],
+  ['zext.h a0,a1', -1n, 0n, 0xffffn],
+  ['orc.b a0,a1', 0x0100_0080_ff00_0010n, 0n, 0xff00_00ff_ff00_00ffn],
+  ['rev8 a0,a1', 0x0102030405060708n, 0n, 0x0807060504030201n],
+  ['min a0,a1,a2', -1n, 1n, -1n],
+  ['minu a0,a1,a2', -1n, 1n, 1n],
+  ['max a0,a1,a2', -1n, 1n, 1n],
+  ['maxu a0,a1,a2', -1n, 1n, -1n],
+  ['rol a0,a1,a2', 0x8000_0000_0000_0001n, 65n, 3n],
+  ['ror a0,a1,a2', 1n, 0n, 1n],
+  ['rori a0,a1,0x1', 1n, 0n, MIN64],
+  ['rolw a0,a1,a2', 0xff_8000_0001n, 1n, 3n],
+  ['rorw a0,a1,a2', 1n, 33n, MIN32],
+  ['rorw a0,a1,a2', 0x1_8000_0000n, 0n, MIN32],
+  ['roriw a0,a1,0x1f', 1n, 0n, 2n],
+  ['bclr a0,a1,a2', -1n, 127n, (1n << 63n) - 1n],
+  ['bext a0,a1,a2', MIN64, -1n, 1n],
+  ['bexti a0,a1,0x2', 4n, 0n, 1n],
+  ['binvi a0,a1,0x3f', 0n, 0n, MIN64],
+  ['bset a0,a1,a2', 0n, 64n, 1n],
+  ['czero.eqz a0,a1,a2', 7n, 0n, 0n],
+  ['czero.eqz a0,a1,a2', 7n, MIN64, 7n],
+  ['czero.nez a0,a1,a2', 7n, 0n, 7n],
+  ['czero.nez a0,a1,a2', 7n, 1n << 32n, 0n],
 ];
 
 test.each(integer)('%s of %d, %d', (text, rs1, rs2, expected) => {
@@ -114,6 +156,11 @@ test('the operands of a compressed instruction are the full ones', () => {
   expect(evaluate(decode(0x0808)!, { rs1: 0x100n })).toBe(0x110n);
   expect(evaluate(decode(0x7785)!, {})).toBe(u(-0x1f000n));
   expect(evaluate(decode(0x947d)!, { rs1: u(MIN64) })).toBe(u(-1n));
+});
+
+test('conditional zero is where the manual puts it', () => {
+  expect(encode(parse('czero.eqz a0,a1,a2'))).toBe(0x0ec5d533);
+  expect(encode(parse('czero.nez a0,a1,a2'))).toBe(0x0ec5f533);
 });
 
 test('what is not pure has no value', () => {

@@ -19,7 +19,7 @@ const immediates: Partial<Record<Row['format'], fc.Arbitrary<number>>> = {
 function fieldsOf(row: Row, operand: Operand): Record<string, fc.Arbitrary<number>> {
   const imm =
     row.format === 'shift'
-      ? fc.integer({ min: 0, max: row.name.endsWith('w') ? 31 : 63 })
+      ? fc.integer({ min: 0, max: row.name.endsWith('iw') ? 31 : 63 })
       : (immediates[row.format] ?? fc.constant(0));
   switch (operand) {
     case 'rd':

@@ -105,14 +105,19 @@ const kindOf = (row: Row): Kind => {
   return load || store ? 'memory' : 'compute';
 };
 const KINDS = new Map<Row, Kind>(ROWS.map((row) => [row, kindOf(row)]));
-/** Rows that the generator makes. What is left out: ecall, ebreak and the fences. */
-export const TESTED_ROWS: readonly Row[] = ROWS.filter((row) => KINDS.get(row) !== 'none');
+/**
+ * What qemu has right from 8.0 on only; Debian 12 has 7.2, which does not know Zicond and counts the zeros of all 64 bits in ctzw ("target/riscv:
+ * fix ctzw behavior"). test/isa/semantics holds them against the manual.
+ */
+const beyondQemu = (row: Row): boolean => row.extension === 'Zicond' || row.name === 'ctzw';
+/** Rows that the generator makes. What is left out: ecall, ebreak, the fences, and what qemu may not know. */
+export const TESTED_ROWS: readonly Row[] = ROWS.filter((row) => KINDS.get(row) !== 'none' && !beyondQemu(row));
 const named = (name: string): Row => ROWS.find((row) => row.name === name)!;
 const ADDI = named('addi');
 const LD = named('ld');
 const FLD = named('fld');
 const AUIPC = named('auipc');
-const SIMPLE = ROWS.filter((row) => KINDS.get(row) === 'compute' && !has(row, 'rm'));
+const SIMPLE = TESTED_ROWS.filter((row) => KINDS.get(row) === 'compute' && !has(row, 'rm'));
 
 class Generator {
   readonly #random: Random;
