@@ -3,7 +3,7 @@
  * value, so one run sees everything that it can do.
  */
 import type { Reg } from '../base/units.ts';
-import type { Control, Domain, Facts, FloatOp, Insn, Step } from '../isa/row.ts';
+import type { Control, Domain, Facts, FloatOp, Insn, Step, Work } from '../isa/row.ts';
 
 /** A value is only a token here. */
 type Token = null;
@@ -38,10 +38,39 @@ const token: Domain<Token> = {
   cpop: unary,
 };
 
+/** Notes products and quotients, and whether what goes into them is cut to 32 bits. */
+function noting(recorder: Recorder): Domain<Token> {
+  const note = (work: Work) => (): Token => {
+    recorder.work = work;
+    return null;
+  };
+  const multiply = note('multiply');
+  const divide = note('divide');
+  const cut = (_: Token, bits: number): Token => {
+    if (bits === 32) recorder.width = 32;
+    return null;
+  };
+  return {
+    ...token,
+    mul: multiply,
+    mulhs: multiply,
+    mulhu: multiply,
+    mulhsu: multiply,
+    divs: divide,
+    divu: divide,
+    rems: divide,
+    remu: divide,
+    sext: cut,
+    zext: cut,
+  };
+}
+
 /** Integers of 32 bits always fit in a double: no flag, no rounding. */
 const FLAGLESS: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
 const UNROUNDED = /\.(?:min|max|eq|lt|le)$/;
 const DYNAMIC = 7;
+const ROUNDED_WORK = /\.(?:add|sub|mul|fma)$/;
+const QUOTIENT = /\.(?:div|sqrt)$/;
 
 class Recorder implements Step<Token> {
   readonly insn: Insn;
@@ -54,6 +83,9 @@ class Recorder implements Step<Token> {
   readsRounding = false;
   ordered = false;
   readsPc = false;
+  work: Work = 'simple';
+  width: Facts['width'] = 64;
+  floatWidth: Facts['width'] | undefined;
 
   constructor(insn: Insn) {
     this.insn = insn;
@@ -103,6 +135,8 @@ class Recorder implements Step<Token> {
   }
   float(op: FloatOp): Token {
     if (!FLAGLESS.has(op)) this.accrues = true;
+    this.work = ROUNDED_WORK.test(op) ? 'float' : QUOTIENT.test(op) ? 'float-divide' : 'float-simple';
+    this.floatWidth = op.startsWith('f32') ? 32 : 64;
     // A dynamic mode also counts for an operation that never rounds: an invalid frm makes it illegal.
     if (!UNROUNDED.test(op) && this.insn.rm === DYNAMIC) this.readsRounding = true;
     return null;
@@ -148,12 +182,12 @@ class Recorder implements Step<Token> {
 
 function record(insn: Insn): Facts {
   const r = new Recorder(insn);
-  insn.row.semantics(r, token);
+  insn.row.semantics(r, noting(r));
   const reads = new Set<Reg>();
   for (const role of ['rs1', 'rs2', 'rs3'] as const) {
     if (r.used[role] && insn[role] !== 0) reads.add(insn[role]);
   }
-  const { writes, loads, stores, control, accrues, readsRounding, ordered, readsPc } = r;
+  const { writes, loads, stores, control, accrues, readsRounding, ordered, readsPc, work } = r;
   return {
     reads: [...reads],
     writes,
@@ -165,6 +199,9 @@ function record(insn: Insn): Facts {
     ordered,
     pure: !loads && !stores && control === 'none' && !accrues && !readsRounding && !ordered,
     readsPc,
+    work,
+    // A floating-point result is boxed or unboxed behind the operation, which says its width itself.
+    width: work === 'simple' ? 64 : (r.floatWidth ?? r.width),
   };
 }
 

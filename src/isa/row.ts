@@ -163,6 +163,12 @@ export interface Insn {
 /** How control can leave an instruction. `syscall` falls through after the kernel has run; `trap` (ebreak) does not go on. */
 export type Control = 'none' | 'branch' | 'jump' | 'indirect' | 'syscall' | 'trap';
 
+/**
+ * What kind of work makes the result, for models of time: integer operations of one step; a product; a quotient or remainder; a rounded
+ * floating-point sum or product; a floating-point quotient or root; any other floating-point operation (comparison, conversion).
+ */
+export type Work = 'simple' | 'multiply' | 'divide' | 'float' | 'float-divide' | 'float-simple';
+
 /** Definitions, uses and effects of one instruction, derived by running its row over the recording domain (domain/record.ts). */
 export interface Facts {
   /** Registers read, without x0, each once, in order of role. */
@@ -182,6 +188,9 @@ export interface Facts {
   readonly pure: boolean;
   /** The result depends on pc (auipc, jal, jalr). */
   readonly readsPc: boolean;
+  readonly work: Work;
+  /** Of that work: does it take operands of 32 bits, or whole ones? */
+  readonly width: 32 | 64;
 }
 
 /** Where a pc-relative instruction leads. Undefined for the others. */

@@ -17,6 +17,8 @@ const none = {
   ordered: false,
   pure: false,
   readsPc: false,
+  work: 'simple',
+  width: 64,
 } as const;
 const regs = (names: string) =>
   names
@@ -31,7 +33,10 @@ const cases: [text: string, reads: string, writes: string, rest: Partial<Facts>]
   ['addi zero,a0,0', 'a0', '', { pure: true }],
   ['lui a0,0x1', '', 'a0', { pure: true }],
   ['auipc a0,0x1', '', 'a0', { pure: true, readsPc: true }],
-  ['div a0,a1,a2', 'a1 a2', 'a0', { pure: true }],
+  ['div a0,a1,a2', 'a1 a2', 'a0', { pure: true, work: 'divide' }],
+  ['mulw a0,a1,a2', 'a1 a2', 'a0', { pure: true, work: 'multiply', width: 32 }],
+  ['remuw a0,a1,a2', 'a1 a2', 'a0', { pure: true, work: 'divide', width: 32 }],
+  ['fsqrt.s fa0,fa1', 'fa1', 'fa0', { accrues: true, readsRounding: true, work: 'float-divide', width: 32 }],
   ['lbu a0,0(a1)', 'a1', 'a0', { load: { bytes: 1, signed: false } }],
   ['ld a0,0(sp)', 'sp', 'a0', { load: { bytes: 8, signed: true } }],
   ['sd a0,0(sp)', 'sp a0', '', { store: { bytes: 8 } }],
@@ -50,18 +55,18 @@ const cases: [text: string, reads: string, writes: string, rest: Partial<Facts>]
   ['lr.w a0,(a1)', 'a1', 'a0', { ordered: true, load: { bytes: 4, signed: true } }],
   ['sc.d a0,a2,(a1)', 'a1 a2', 'a0', { ordered: true, store: { bytes: 8 } }],
   ['amoadd.w a0,a2,(a1)', 'a1 a2', 'a0', { ordered: true, load: { bytes: 4, signed: true }, store: { bytes: 4 } }],
-  ['fadd.d fa0,fa1,fa2', 'fa1 fa2', 'fa0', { accrues: true, readsRounding: true }],
-  ['fadd.d fa0,fa1,fa2,rne', 'fa1 fa2', 'fa0', { accrues: true }],
-  ['fmadd.d fa0,fa1,fa2,fa3', 'fa1 fa2 fa3', 'fa0', { accrues: true, readsRounding: true }],
-  ['fmin.s fa0,fa1,fa2', 'fa1 fa2', 'fa0', { accrues: true }],
-  ['feq.d a0,fa1,fa2', 'fa1 fa2', 'a0', { accrues: true }],
+  ['fadd.d fa0,fa1,fa2', 'fa1 fa2', 'fa0', { accrues: true, readsRounding: true, work: 'float' }],
+  ['fadd.d fa0,fa1,fa2,rne', 'fa1 fa2', 'fa0', { accrues: true, work: 'float' }],
+  ['fmadd.d fa0,fa1,fa2,fa3', 'fa1 fa2 fa3', 'fa0', { accrues: true, readsRounding: true, work: 'float' }],
+  ['fmin.s fa0,fa1,fa2', 'fa1 fa2', 'fa0', { accrues: true, work: 'float-simple', width: 32 }],
+  ['feq.d a0,fa1,fa2', 'fa1 fa2', 'a0', { accrues: true, work: 'float-simple' }],
   ['fsgnj.d fa0,fa1,fa1', 'fa1', 'fa0', { pure: true }],
   ['fclass.d a0,fa1', 'fa1', 'a0', { pure: true }],
   ['fmv.x.w a0,fa1', 'fa1', 'a0', { pure: true }],
   ['fmv.d.x ft0,zero', '', 'ft0', { pure: true }],
-  ['fcvt.d.w fa0,a0', 'a0', 'fa0', { pure: true }],
-  ['fcvt.d.l fa0,a0', 'a0', 'fa0', { accrues: true, readsRounding: true }],
-  ['fcvt.d.s fa0,fa1', 'fa1', 'fa0', { accrues: true }],
+  ['fcvt.d.w fa0,a0', 'a0', 'fa0', { pure: true, work: 'float-simple' }],
+  ['fcvt.d.l fa0,a0', 'a0', 'fa0', { accrues: true, readsRounding: true, work: 'float-simple' }],
+  ['fcvt.d.s fa0,fa1', 'fa1', 'fa0', { accrues: true, work: 'float-simple' }],
 ];
 
 describe('facts', () => {

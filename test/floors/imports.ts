@@ -9,7 +9,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['src/machine'],
   ['src/engine'],
   ['src/profile'],
-  ['src/cfg'],
+  ['src/cfg', 'src/cost'],
   ['src/superblock'],
   ['passes'],
   ['src/lower'],

@@ -1,0 +1,115 @@
+/**
+ * The core of core.ts running: instructions are put in one after the other, each issues as soon as the rules let it, never before the one
+ * ahead of it. Nothing is predicted wrong and nothing misses a cache.
+ */
+import { REG_COUNT } from '../base/units.ts';
+import type { Insn } from '../isa/row.ts';
+import { type Producer, STAGES, type Timing, TURN, timingOf } from './core.ts';
+
+/** What cycles went to: issuing at full width, a pipe or a pair that was not to be had, a turn of the fetch, waiting for a result. */
+export type Cause = 'issue' | 'pair' | 'turn' | Producer;
+
+const WIDTH = 2;
+
+export class Pipeline {
+  /** The cycle in which the last instruction issued. */
+  cycle = 0;
+  /** What the last instruction waited for, as far as it issued in a later cycle than the one before. */
+  cause: Cause = 'issue';
+  #issued = 0;
+  #a = false;
+  #b = false;
+  #alone = false;
+  /** No instruction issues before. */
+  #from = 0;
+  #free = 0;
+  readonly #early: Int32Array;
+  readonly #late: Int32Array;
+  readonly #written: Int32Array;
+  readonly #producer: Producer[];
+
+  constructor(from?: Pipeline) {
+    if (from === undefined) {
+      this.#early = new Int32Array(REG_COUNT);
+      this.#late = new Int32Array(REG_COUNT);
+      this.#written = new Int32Array(REG_COUNT).fill(-1);
+      this.#producer = new Array(REG_COUNT).fill('integer');
+      return;
+    }
+    this.cycle = from.cycle;
+    this.#issued = from.#issued;
+    this.#a = from.#a;
+    this.#b = from.#b;
+    this.#alone = from.#alone;
+    this.#from = from.#from;
+    this.#free = from.#free;
+    this.#early = from.#early.slice();
+    this.#late = from.#late.slice();
+    this.#written = from.#written.slice();
+    this.#producer = from.#producer.slice();
+  }
+
+  /** The cycle an instruction would issue in now. */
+  when(timing: Timing): number {
+    let at = this.cycle;
+    this.cause = 'issue';
+    const wait = (until: number, cause: Cause) => {
+      if (until <= at) return;
+      at = until;
+      this.cause = cause;
+    };
+    wait(this.#from, 'turn');
+    for (const reg of timing.early) wait(this.#early[reg]!, this.#producer[reg]!);
+    for (const reg of timing.late) wait(this.#late[reg]!, this.#producer[reg]!);
+    if (timing.busy > 0) wait(this.#free, timing.producer);
+    if (timing.writes !== undefined) wait(this.#written[timing.writes]! + 1, 'pair');
+    if (at === this.cycle && this.#issued > 0) {
+      const { pipe } = timing;
+      if (this.#issued === WIDTH) wait(at + 1, 'issue');
+      else if (this.#alone || pipe === 'alone' || (pipe === 'A' && this.#a) || (pipe === 'B' && this.#b))
+        wait(at + 1, 'pair');
+    }
+    // What comes in the very next cycle anyway could only have been paired.
+    if (at === this.cycle + 1 && this.cause !== 'issue' && this.cause !== 'turn')
+      this.cause = this.#issued === WIDTH ? 'issue' : 'pair';
+    return at;
+  }
+
+  /** Issues an instruction. @returns the cycle */
+  issue(timing: Timing): number {
+    const at = this.when(timing);
+    if (at > this.cycle) {
+      this.cycle = at;
+      this.#issued = 0;
+      this.#a = false;
+      this.#b = false;
+      this.#alone = false;
+    }
+    this.#issued++;
+    const { pipe, writes } = timing;
+    if (pipe === 'A') this.#a = true;
+    else if (pipe === 'B') this.#b = true;
+    else if (pipe === 'alone') this.#alone = true;
+    if (timing.busy > 0) this.#free = at + timing.busy;
+    if (writes !== undefined) {
+      const late = timing.flexible && timing.late.some((reg) => this.#early[reg]! > at);
+      this.#early[writes] = at + timing.latency + (late ? STAGES : 0);
+      this.#late[writes] = at + timing.lateLatency;
+      this.#written[writes] = at;
+      this.#producer[writes] = timing.producer;
+    }
+    return at;
+  }
+
+  /** The last instruction has transferred control. */
+  turn(): void {
+    this.#from = this.cycle + 1 + TURN;
+  }
+}
+
+/** Cycles from the first issue of a straight line to one behind its last. */
+export function cycles(insns: readonly Insn[]): number {
+  const pipeline = new Pipeline();
+  for (const insn of insns) pipeline.issue(timingOf(insn));
+  return insns.length === 0 ? 0 : pipeline.cycle + 1;
+}

@@ -1,0 +1,140 @@
+/**
+ * What a whole run costs on the model of core.ts, from counts alone: every executed edge's source block, and what mostly ran before that,
+ * is put through the pipeline to set the scene, then the target block's cycles behind it are counted as often as the edge was taken. So a
+ * block costs what it costs after the block it was really entered from; only what lies further back is taken to be the likeliest way.
+ */
+import type { Addr } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import { blocksOf } from '../profile/blocks.ts';
+import { codeOf } from '../profile/code.ts';
+import type { EdgeKind, ImageProfile, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
+import { type Timing, timingOf } from './core.ts';
+import { type Cause, Pipeline } from './pipeline.ts';
+
+export interface ModelledRun {
+  readonly cycles: number;
+  /** The same cycles by what they went to. */
+  readonly causes: Readonly<Record<Cause, number>>;
+  /** 64-byte lines of code that were executed from. */
+  readonly lines: number;
+  /** Bytes of the hottest instructions that make up 99 % of what was executed, and the lines they lie in. */
+  readonly hotBytes: number;
+  readonly hotLines: number;
+}
+
+const LINE = 64;
+const HOT = 0.99;
+/** Instructions run before a block to set the scene: more than any latency but a quotient's. */
+const SCENE = 24;
+
+/** These go on to the next address. */
+const STRAIGHT: ReadonlySet<EdgeKind> = new Set<EdgeKind>(['fall', 'syscall']);
+
+export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun {
+  const code = codeOf(image);
+  const { blocks, edges } = blocksOf(profile, image);
+  const byStart = new Map<Addr, ProfiledBlock>(blocks.map((block) => [block.start, block]));
+  const timings = new Map<Addr, readonly Timing[]>();
+  const timingsOf = (block: ProfiledBlock): readonly Timing[] => {
+    let list = timings.get(block.start);
+    if (list === undefined) {
+      const made: Timing[] = [];
+      for (let pc = block.start; pc < block.end; ) {
+        const insn = code.insnAt(pc)!;
+        made.push(timingOf(insn));
+        pc += insn.size;
+      }
+      list = made;
+      timings.set(block.start, list);
+    }
+    return list;
+  };
+  const likeliest = new Map<Addr, ProfiledEdge>();
+  const entered = new Map<Addr, number>();
+  const out = new Map<Addr, ProfiledEdge[]>();
+  for (const edge of edges) {
+    entered.set(edge.to, (entered.get(edge.to) ?? 0) + edge.count);
+    const best = likeliest.get(edge.to);
+    if (best === undefined || edge.count > best.count) likeliest.set(edge.to, edge);
+    const list = out.get(edge.from);
+    if (list === undefined) out.set(edge.from, [edge]);
+    else list.push(edge);
+  }
+  const put = (pipeline: Pipeline, block: ProfiledBlock) => {
+    for (const timing of timingsOf(block)) pipeline.issue(timing);
+  };
+  /** The pipeline just behind a block, come to on its likeliest way. */
+  const behind = (block: ProfiledBlock): Pipeline => {
+    const way: { block: ProfiledBlock; turns: boolean }[] = [];
+    let length = 0;
+    for (let at = block; length < SCENE; ) {
+      const edge = likeliest.get(at.start);
+      const before = edge === undefined ? undefined : byStart.get(edge.from);
+      if (edge === undefined || before === undefined) break;
+      way.push({ block: before, turns: !STRAIGHT.has(edge.kind) });
+      length += before.insns;
+      at = before;
+    }
+    const pipeline = new Pipeline();
+    for (const step of way.reverse()) {
+      put(pipeline, step.block);
+      if (step.turns) pipeline.turn();
+    }
+    put(pipeline, block);
+    return pipeline;
+  };
+
+  const causes: Record<Cause, number> = {
+    issue: 0,
+    pair: 0,
+    turn: 0,
+    integer: 0,
+    load: 0,
+    multiply: 0,
+    divide: 0,
+    float: 0,
+    system: 0,
+  };
+  /** Counts what a block costs behind what is in the pipeline. */
+  const count = (pipeline: Pipeline, block: ProfiledBlock, times: number) => {
+    for (const timing of timingsOf(block)) {
+      const before = pipeline.cycle;
+      const at = pipeline.issue(timing);
+      if (at > before) causes[pipeline.cause] += (at - before) * times;
+    }
+  };
+  for (const block of blocks) {
+    const begun = block.count - (entered.get(block.start) ?? 0);
+    if (begun > 0) count(new Pipeline(), block, begun);
+    const leaving = out.get(block.start);
+    if (leaving === undefined) continue;
+    const scene = behind(block);
+    for (const edge of leaving) {
+      const to = byStart.get(edge.to);
+      if (to === undefined) continue;
+      const pipeline = new Pipeline(scene);
+      if (!STRAIGHT.has(edge.kind)) pipeline.turn();
+      count(pipeline, to, edge.count);
+    }
+  }
+  const cycles = Object.values(causes).reduce((sum, each) => sum + each, 0);
+  return { cycles, causes, ...footprint(blocks) };
+}
+
+function footprint(blocks: readonly ProfiledBlock[]): Pick<ModelledRun, 'lines' | 'hotBytes' | 'hotLines'> {
+  const executed = blocks.filter((block) => block.count > 0).sort((a, b) => b.count - a.count || a.start - b.start);
+  const total = executed.reduce((sum, block) => sum + block.count * block.insns, 0);
+  const lines = new Set<number>();
+  let hotLines = 0;
+  let hotBytes = 0;
+  let seen = 0;
+  for (const block of executed) {
+    const hot = seen < HOT * total;
+    for (let line = Math.floor(block.start / LINE); line * LINE < block.end; line++) lines.add(line);
+    if (!hot) continue;
+    seen += block.count * block.insns;
+    hotBytes += block.end - block.start;
+    hotLines = lines.size;
+  }
+  return { lines: lines.size, hotBytes, hotLines };
+}
