@@ -41,7 +41,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
     sink: hostOutput,
     strace: flags.strace ? (line) => process.stderr.write(`${line}\n`) : undefined,
   });
-  const engine = makeEngine(flags.engine, guest.memory);
+  const engine = makeEngine(flags.engine, guest.memory, { counting: flags.stats === true });
   const { exit, instructions } = execute(guest, engine, {
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
@@ -49,7 +49,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
   if (flags.stats) {
     const { takenBranches } = await import('../engine/statistics.ts');
     const stats = { instructions, takenBranches: takenBranches(engine.transfers(), guest.memory), engine: engine.name };
-    process.stderr.write(`${JSON.stringify(stats)}\n`);
+    process.stderr.write(`${JSON.stringify({ ...stats, ...engine.statistics?.() })}\n`);
   }
   if (out !== undefined) (await import('./writethrough.ts')).writeThrough(guest.changes(), out);
   process.exitCode = statusOf(exit);

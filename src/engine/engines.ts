@@ -8,18 +8,22 @@ import { makeLockstep } from './lockstep.ts';
 import { makeThreaded } from './threaded.ts';
 import { makeTranslate } from './translate.ts';
 
-type Maker = (memory: Memory) => Engine;
+export interface EngineOptions {
+  /** Are the transfers wanted? Default: yes. An engine that counts at a cost leaves it, one that does not counts all the same. */
+  readonly counting?: boolean;
+}
+
+type Maker = (memory: Memory, options: EngineOptions) => Engine;
 
 const MAKERS: Readonly<Record<string, Maker>> = {
   basic: makeBasic,
   dispatch: makeDispatch,
   threaded: makeThreaded,
-  translate: makeTranslate,
+  translate: (memory, { counting = true }) => makeTranslate(memory, { counting }),
 };
-/** Forms of engines that only tests and measurements ask for. */
+/** Forms of engines that only tests ask for. */
 const FORMS: Readonly<Record<string, Maker>> = {
   'translate-soon': (memory) => makeTranslate(memory, { threshold: 1, batch: 1 }),
-  'translate-uncounted': (memory) => makeTranslate(memory, { counting: false }),
 };
 
 /** The engines there are; `makeEngine` also knows `lockstep` and `lockstep:FIRST,SECOND`, two of them side by side. */
@@ -33,14 +37,18 @@ const PAIR = ['basic', 'threaded'] as const;
  * @param memory the memory of every hart that this engine will run
  * @throws badOption if there is no such engine
  */
-export function makeEngine(name: string, memory: Memory): Engine {
+export function makeEngine(name: string, memory: Memory, options: EngineOptions = {}): Engine {
   if (name === LOCKSTEP || name.startsWith(`${LOCKSTEP}:`)) {
     const pair = name === LOCKSTEP ? PAIR : name.slice(LOCKSTEP.length + 1).split(',');
     if (pair.length !== 2) throw badOption(`${name}: two engines run in lockstep`, 'as in lockstep:basic,threaded');
     const [first, second] = pair.map(makerOf) as [Maker, Maker];
-    return makeLockstep(memory, first, second);
+    return makeLockstep(
+      memory,
+      (own) => first(own, options),
+      (own) => second(own, options),
+    );
   }
-  return makerOf(name)(memory);
+  return makerOf(name)(memory, options);
 }
 
 function makerOf(name: string): Maker {

@@ -1,53 +1,198 @@
 /**
- * How fast the engines are, against qemu-riscv64 on the same program and input in the same run:
+ * How fast the engines are, against qemu-riscv64 on the same program and input:
  *
- *     node test/run.mjs bench/engines [--engines dispatch,threaded] [--programs lua,bzip2] [--rounds 2]
+ *     node test/run.mjs bench/engines [--parts long,short,start] [--programs lua,bzip2] [--rounds 3] [--engines dispatch,threaded] [--json FILE]
  *
- * The least of the rounds counts: for engines the processor time of all threads (the optimizing compiler's too) without Node's
- * start-up, for qemu the time on the clock. So on a busy machine the ratios flatter the engines.
+ * Whole processes are measured, in processor time (user and system, all threads). In each round qemu and isoform run one after the
+ * other; a ratio is of the two in one round, and the median over the rounds is what is printed. `long` and `short` are runs of
+ * at least 2 s and some 0.3 s under qemu; `start` is what it takes to start. Engines other than translate run the short inputs only.
  */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runGuest } from '../support/guest.ts';
-import { has, PROGRAMS, program } from '../support/programs.ts';
-import { qemu } from '../support/tools.ts';
+import { has, PROGRAMS, program, type Run } from '../support/programs.ts';
+import { compile, compileFile, ROOT, temporary, tool } from '../support/tools.ts';
+import { geometricMean, ISOFORM, type Measured, measure, median } from './processes.ts';
+
+/** Marks: seconds relative to qemu's; for starting, relative to `node -e 0`. */
+const MARKS = { counted: 0.9, countedWorst: 1.5, plain: 0.8, short: 3, start: 2.5 } as const;
+
+const KERNELS: Readonly<Record<string, { readonly long: readonly string[]; readonly short: readonly string[] }>> = {
+  double: { long: ['600'], short: ['60'] },
+  recursive: { long: ['150', '39'], short: ['20', '35'] },
+  chase: { long: ['2000'], short: ['240'] },
+};
 
 const { values } = parseArgs({
   options: {
+    parts: { type: 'string', default: 'long,short,start' },
+    programs: { type: 'string', default: [...PROGRAMS, ...Object.keys(KERNELS)].join() },
+    rounds: { type: 'string', default: '3' },
     engines: { type: 'string', default: 'dispatch,threaded' },
-    programs: { type: 'string', default: PROGRAMS.join() },
-    rounds: { type: 'string', default: '2' },
+    json: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds);
+const parts = values.parts.split(',');
+const others = values.engines.split(',').filter((name) => name !== '');
 
-/** @param onClock time on the clock, for work that another process does; else this process's processor time */
-function seconds(work: () => void, onClock: boolean): number {
-  let best = Number.POSITIVE_INFINITY;
+const folder = temporary('engines');
+/** Where profiles go; nobody reads them. */
+const PROFILE = join(folder, 'profile');
+
+/** What isoform is asked to do with a guest. */
+type Mode = (file: string) => readonly string[];
+const profiled =
+  (engine: string): Mode =>
+  (file) => [...ISOFORM, 'profile', '--quiet', '-o', PROFILE, '--engine', engine, file];
+const plain: Mode = (file) => [...ISOFORM, 'run', '--engine', 'translate', file];
+
+interface Case {
+  readonly name: string;
+  readonly file: string;
+  readonly long: Run;
+  readonly short: Run;
+}
+
+async function caseOf(name: string): Promise<Case | undefined> {
+  if (Object.hasOwn(KERNELS, name)) {
+    const file = compileFile(join('test/bench/kernels', `${name}.c`), ['-O2', '-static', '-lm']);
+    const { long, short } = KERNELS[name]!;
+    return { name, file, long: { args: long, dir: ROOT }, short: { args: short, dir: ROOT } };
+  }
+  if (!(await has(name))) return undefined;
+  const { file, timed } = await program(name);
+  return { name, file, ...(await timed()) };
+}
+
+interface Row {
+  readonly program: string;
+  /** Median seconds of qemu. */
+  readonly qemu: number;
+  /** Medians by mode: seconds, and seconds relative to qemu's of the same round. */
+  readonly modes: Readonly<Record<string, { readonly seconds: number; readonly ratio: number }>>;
+  /** What `--stats` says of the counted run. */
+  readonly stats: Readonly<Record<string, number>>;
+}
+
+function row(name: string, file: string, run: Run, modes: Readonly<Record<string, Mode>>): Row {
+  const here = { cwd: run.dir, stdin: run.stdin };
+  const qemu: number[] = [];
+  const seconds: Record<string, number[]> = {};
+  const ratios: Record<string, number[]> = {};
   for (let round = 0; round < rounds; round++) {
-    const before = process.resourceUsage();
-    const started = performance.now();
-    work();
-    const after = process.resourceUsage();
-    const used = onClock ? (performance.now() - started) / 1000 : (after.userCPUTime - before.userCPUTime) / 1e6;
-    best = Math.min(best, used);
+    const reference = measure([tool('qemu'), file, ...run.args], here);
+    qemu.push(reference.seconds);
+    for (const [mode, command] of Object.entries(modes)) {
+      const own = measure([...command(file), ...run.args], here);
+      check(`${name}, ${mode}`, own, reference);
+      (seconds[mode] ??= []).push(own.seconds);
+      (ratios[mode] ??= []).push(own.seconds / reference.seconds);
+    }
   }
-  return best;
+  const stats = measure([...ISOFORM, 'run', '--engine', 'translate', '--stats', file, ...run.args], here);
+  return {
+    program: name,
+    qemu: median(qemu),
+    modes: Object.fromEntries(
+      Object.keys(modes).map((mode) => [mode, { seconds: median(seconds[mode]!), ratio: median(ratios[mode]!) }]),
+    ),
+    stats: JSON.parse(stats.stderr.split('\n').at(-1)!),
+  };
 }
 
-for (const name of values.programs.split(',')) {
-  if (!(await has(name))) {
-    console.log(`${name}: cannot be built here`);
-    continue;
-  }
-  const { file, train } = await program(name);
-  const reference = seconds(() => void qemu(file, train.args, { cwd: train.dir, stdin: train.stdin }), true);
-  for (const engine of values.engines.split(',')) {
-    let instructions = 0;
-    const own = seconds(() => {
-      instructions = runGuest(file, train, engine).outcome.instructions;
-    }, false);
-    console.log(
-      `${name.padEnd(10)} ${engine.padEnd(9)} ${(instructions / 1e6).toFixed(1).padStart(8)} M insns  ${own.toFixed(2).padStart(6)} s  qemu ${reference.toFixed(2)} s  ratio ${(own / reference).toFixed(1)}`,
-    );
-  }
+function check(what: string, own: Measured, reference: Measured): void {
+  if (own.status !== reference.status || !own.stdout.equals(reference.stdout))
+    throw new Error(`${what}: status ${own.status} instead of ${reference.status}, or another output: ${own.stderr}`);
 }
+
+function print(cells: readonly (string | number)[]): void {
+  console.log(cells.map((cell, i) => (i === 0 ? String(cell).padEnd(22) : String(cell).padStart(11))).join(''));
+}
+
+let failed = false;
+function judge(what: string, value: number, mark: number): void {
+  failed ||= value > mark;
+  console.log(`${value <= mark ? 'PASS' : 'FAIL'}  ${what}: ${value.toFixed(2)}, mark ${mark}`);
+}
+
+async function measureRuns(length: 'long' | 'short'): Promise<Row[]> {
+  const modes: Record<string, Mode> = { counted: profiled('translate'), plain };
+  if (length === 'short') for (const engine of others) modes[engine] = profiled(engine);
+  console.log(
+    `${length} runs: processor time / that of qemu-riscv64, medians of ${rounds}; counted: isoform profile, plain: isoform run`,
+  );
+  print(['', 'qemu s', ...Object.keys(modes), 'M insns', 'regions', 'wasm KB', 'transl. ms', 'compile ms']);
+  const rows: Row[] = [];
+  for (const name of values.programs.split(',')) {
+    const found = await caseOf(name);
+    if (found === undefined) {
+      console.log(`${name}: cannot be had here`);
+      continue;
+    }
+    const made = row(name, found.file, found[length], modes);
+    rows.push(made);
+    const { instructions = 0, regions = 0, wasmBytes = 0, translating = 0, compiling = 0 } = made.stats;
+    print([
+      name,
+      made.qemu.toFixed(2),
+      ...Object.values(made.modes).map(({ ratio }) => ratio.toFixed(2)),
+      ...[instructions / 1e6, regions, wasmBytes / 1024, translating, compiling].map((value) => value.toFixed(0)),
+    ]);
+  }
+  const ratios = (mode: string) => rows.map(({ modes }) => modes[mode]!.ratio);
+  if (rows.length > 0) {
+    print(['geometric mean', '', ...Object.keys(modes).map((mode) => geometricMean(ratios(mode)).toFixed(2))]);
+    print(['worst', '', ...Object.keys(modes).map((mode) => Math.max(...ratios(mode)).toFixed(2))]);
+    if (length === 'long') {
+      judge('counted, geometric mean', geometricMean(ratios('counted')), MARKS.counted);
+      judge('counted, worst', Math.max(...ratios('counted')), MARKS.countedWorst);
+      judge('plain, geometric mean', geometricMean(ratios('plain')), MARKS.plain);
+    } else judge('plain, worst', Math.max(...ratios('plain')), MARKS.short);
+  }
+  console.log('');
+  return rows;
+}
+
+/** Leaves at its first instructions. */
+const EXIT_AT_ONCE = `
+  .globl _start
+_start:
+  li a0, 0
+  li a7, 93
+  ecall
+`;
+
+/** What starting is made of: each line does what the one before it does, and more. */
+function measureStart(): Record<string, number> {
+  const nothing = compile(EXIT_AT_ONCE, ['-nostdlib', '-static'], 's');
+  const small = compile('int main(void) { return 0; }');
+  const steps: Readonly<Record<string, readonly string[]>> = {
+    'node -e 0': [process.execPath, '-e', '0'],
+    'isoform --version': [...ISOFORM, '--version'],
+    'isoform run --help': [...ISOFORM, 'run', '--help'],
+    'run, dispatch': [...ISOFORM, 'run', '--engine', 'dispatch', nothing],
+    'run, translate': [...ISOFORM, 'run', '--engine', 'translate', nothing],
+    'run, C library': [...ISOFORM, 'run', '--engine', 'translate', small],
+    'profile, C library': [...ISOFORM, 'profile', '--quiet', '-o', PROFILE, '--engine', 'translate', small],
+  };
+  const seconds: Record<string, number[]> = {};
+  for (let round = 0; round < 5 * rounds; round++)
+    for (const [name, command] of Object.entries(steps)) (seconds[name] ??= []).push(measure(command).seconds);
+  const medians = Object.fromEntries(Object.entries(seconds).map(([name, list]) => [name, median(list)]));
+  const base = medians['node -e 0']!;
+  console.log(`start: processor time, medians of ${5 * rounds}`);
+  print(['', 'ms', '/ node']);
+  for (const [name, time] of Object.entries(medians)) print([name, (time * 1000).toFixed(0), (time / base).toFixed(2)]);
+  judge('run of a program that exits at once', medians['run, translate']! / base, MARKS.start);
+  console.log('');
+  return medians;
+}
+
+const results: Record<string, unknown> = { node: process.version };
+if (parts.includes('long')) results.long = await measureRuns('long');
+if (parts.includes('short')) results.short = await measureRuns('short');
+if (parts.includes('start')) results.start = measureStart();
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
+rmSync(folder, { recursive: true });
+process.exitCode = failed ? 1 : 0;

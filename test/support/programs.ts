@@ -43,8 +43,17 @@ export interface Program {
   readonly other: Run;
   /** Some 2 to 5 million instructions: half a million a second is what the slowest engine does. */
   readonly small: Run;
+  /** Runs for measuring speed: seconds (`long`) and tenths of a second (`short`) under qemu. Made when asked for. */
+  timed(): Promise<TimedRuns>;
   /** The same program linked with more flags, for example `-Wl,-q` (keep relocations, which BOLT wants). */
   linked(flags: readonly string[]): Promise<string>;
+}
+
+export interface TimedRuns {
+  /** At least two seconds. */
+  readonly long: Run;
+  /** Some 0.3 seconds. */
+  readonly short: Run;
 }
 
 interface Recipe {
@@ -56,6 +65,12 @@ interface Recipe {
   readonly train: readonly string[];
   readonly other: readonly string[];
   readonly small: readonly string[];
+  readonly timed: {
+    /** Writes what those runs read into `dir`. */
+    inputs(dir: string, file: string): Promise<void>;
+    readonly long: readonly string[];
+    readonly short: readonly string[];
+  };
 }
 
 interface Source {
@@ -113,6 +128,11 @@ const RECIPES: readonly Recipe[] = [
     train: ['mixed.lua', '70'],
     other: ['fannkuch.lua', '7'],
     small: ['mixed.lua', '2'],
+    timed: {
+      inputs: async (dir) => copyFileSync(join(OWN, 'mixed.lua'), join(dir, 'mixed.lua')),
+      long: ['mixed.lua', '1700'],
+      short: ['mixed.lua', '190'],
+    },
   },
   {
     name: 'bzip2',
@@ -121,6 +141,11 @@ const RECIPES: readonly Recipe[] = [
     train: ['-c', 'train.txt'],
     other: ['-c', 'other.txt'],
     small: ['-c', 'small.txt'],
+    timed: {
+      inputs: async (dir) => timedTexts(dir, 6_000_000, 800_000),
+      long: ['-c', 'long.txt'],
+      short: ['-c', 'short.txt'],
+    },
   },
   {
     name: 'bunzip2',
@@ -129,6 +154,11 @@ const RECIPES: readonly Recipe[] = [
     train: ['-dc', 'train.txt.bz2'],
     other: ['-dc', 'other.txt.bz2'],
     small: ['-dc', 'small.txt.bz2'],
+    timed: {
+      inputs: (dir, file) => timedPacked(dir, file, 'bz2', 16_000_000, 2_000_000),
+      long: ['-dc', 'long.txt.bz2'],
+      short: ['-dc', 'short.txt.bz2'],
+    },
   },
   {
     name: 'minigzip',
@@ -137,6 +167,11 @@ const RECIPES: readonly Recipe[] = [
     train: ['-c', 'train.txt'],
     other: ['-c', 'other.txt'],
     small: ['-c', 'small.txt'],
+    timed: {
+      inputs: async (dir) => timedTexts(dir, 15_000_000, 1_700_000),
+      long: ['-c', 'long.txt'],
+      short: ['-c', 'short.txt'],
+    },
   },
   {
     name: 'minigunzip',
@@ -145,6 +180,11 @@ const RECIPES: readonly Recipe[] = [
     train: ['-c', '-d', 'train.txt.gz'],
     other: ['-c', '-d', 'other.txt.gz'],
     small: ['-c', '-d', 'small.txt.gz'],
+    timed: {
+      inputs: (dir, file) => timedPacked(dir, file, 'gz', 100_000_000, 10_000_000),
+      long: ['-c', '-d', 'long.txt.gz'],
+      short: ['-c', '-d', 'short.txt.gz'],
+    },
   },
   {
     name: 'sqlite',
@@ -157,6 +197,14 @@ const RECIPES: readonly Recipe[] = [
     train: [':memory:', 'train.sql'],
     other: [':memory:', 'other.sql'],
     small: [':memory:', 'small.sql'],
+    timed: {
+      inputs: async (dir) => {
+        writeFileSync(join(dir, 'long.sql'), sql(11, 10_000));
+        writeFileSync(join(dir, 'short.sql'), sql(11, 900));
+      },
+      long: [':memory:', 'long.sql'],
+      short: [':memory:', 'short.sql'],
+    },
   },
   {
     name: 'cxx',
@@ -169,6 +217,11 @@ const RECIPES: readonly Recipe[] = [
     train: ['train.txt', '300'],
     other: ['other.txt', '150'],
     small: ['small.txt', '40'],
+    timed: {
+      inputs: async (dir) => writeFileSync(join(dir, 'train.txt'), assignments(3, 40, true)),
+      long: ['train.txt', '5000'],
+      short: ['train.txt', '550'],
+    },
   },
 ];
 
@@ -220,8 +273,16 @@ async function make(recipe: Recipe): Promise<Program> {
     train: { args: recipe.train, dir },
     other: { args: recipe.other, dir },
     small: { args: recipe.small, dir },
+    timed: () => timedRuns(recipe, file),
     linked: (flags) => build(recipe.source, flags),
   };
+}
+
+async function timedRuns({ name, timed }: Recipe, file: string): Promise<TimedRuns> {
+  const makers = [timed.inputs, timedTexts, timedPacked, generator, vocabulary, prose, sql, assignments].map(String);
+  const script = readFileSync(join(OWN, 'mixed.lua'), 'utf8');
+  const dir = await once('timed', name, [file, ...makers, script], (folder) => timed.inputs(folder, file));
+  return { long: { args: timed.long, dir }, short: { args: timed.short, dir } };
 }
 
 /**
@@ -273,15 +334,32 @@ function texts(dir: string, train: number, small: number): void {
   writeFileSync(join(dir, 'small.txt'), prose(9, small));
 }
 
+/** Two texts of so many bytes: prose again and again, at distances that the compressors do not look back over. */
+function timedTexts(dir: string, long: number, short: number): void {
+  const part = prose(7, Math.min(1_900_000, long));
+  for (const [name, bytes] of [
+    ['long.txt', long],
+    ['short.txt', short],
+  ] as const)
+    writeFileSync(join(dir, name), part.repeat(Math.ceil(bytes / part.length)).slice(0, bytes));
+}
+
+async function timedPacked(dir: string, file: string, suffix: string, long: number, short: number): Promise<void> {
+  timedTexts(dir, long, short);
+  for (const name of ['long.txt', 'short.txt']) pack(dir, file, name, suffix);
+}
+
 /** As `texts`, packed by the program itself under qemu. */
 async function packed(dir: string, file: string, suffix: string, train: number, small: number): Promise<void> {
   texts(dir, train, small);
-  for (const name of ['train.txt', 'other.txt', 'small.txt']) {
-    const result = qemu(file, ['-c', name], { cwd: dir });
-    if (result.status !== 0) throw new Error(`packing ${name} failed: ${result.stderr}`);
-    writeFileSync(join(dir, `${name}.${suffix}`), result.stdout);
-    rmSync(join(dir, name));
-  }
+  for (const name of ['train.txt', 'other.txt', 'small.txt']) pack(dir, file, name, suffix);
+}
+
+function pack(dir: string, file: string, name: string, suffix: string): void {
+  const result = qemu(file, ['-c', name], { cwd: dir });
+  if (result.status !== 0) throw new Error(`packing ${name} failed: ${result.stderr}`);
+  writeFileSync(join(dir, `${name}.${suffix}`), result.stdout);
+  rmSync(join(dir, name));
 }
 
 function sourcesIn(folder: string, below: string): string[] {
