@@ -26,8 +26,8 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     id: 'A3',
-    name: 'saved return addresses stay',
-    text: 'A return address saved in a stack slot is not overwritten through a pointer other than the stack pointer before the function returns.',
+    name: 'saved registers stay',
+    text: 'A return address or a callee-saved register that a function saves in its frame is neither overwritten nor read through a pointer other than the stack pointer before the function returns.',
     check: 'The rerun would differ; stores through the stack pointer are followed exactly.',
   },
   {

@@ -139,3 +139,74 @@ describe('a store below the stack pointer of the exit', () => {
     expect(proof(original, late(''), { deadFrames: true }).reason).toContain('memory differs');
   });
 });
+
+describe('saved registers', () => {
+  /** A call to a function that saves ra and s0, works through pointers, and restores them. */
+  const call = (body: string) => `jal ra,0x2000
+    @0x2000
+    addi sp,sp,-16
+    sd ra,8(sp)
+    sd s0,0(sp)
+    ${body}
+    ld s0,0(sp)
+    ld ra,8(sp)
+    addi sp,sp,16
+    jalr zero,0(ra)`;
+  const body = 'ld s0,0(a0)\n sd s0,8(a0)\n ld a1,0(a1)';
+  const linked = 'lui ra,0x1\n addi ra,ra,4\n';
+  const kept = 'ld a4,0(a0)\n sd a4,8(a0)\n ld a1,0(a1)\n jal zero,0x1004';
+  const live = [1, 2, 8, 10, 11];
+  const all = { savedReturns: true, deadFrames: true, live };
+
+  test('need not be saved where the frame is given back, by A3 and A8', () => {
+    const result = proof(call(body), linked + kept, all);
+    expect(result).toMatchObject({ verdict: 'proved', assumptions: ['A1', 'A3', 'A8'] });
+    expect(proof(call(body), linked + kept, { ...all, savedReturns: false }).verdict).toBe('unproved');
+    expect(proof(call(body), linked + kept, { ...all, deadFrames: false }).verdict).toBe('unproved');
+    // With other contents in s0 at the head of the call, too.
+    const before = 'addi s0,s0,1\n';
+    expect(
+      proof(`${before} ${call(body)}`, `${before} lui ra,0x1\n addi ra,ra,8\n ${kept.replace('0x1004', '0x1008')}`, all)
+        .verdict,
+    ).toBe('proved');
+  });
+
+  test('are saved at an exit in between, late', () => {
+    const exit = (stub: string) => `${linked}
+      ld a4,0(a0)
+      beq a4,zero,0x9100
+      sd a4,8(a0)
+      ld a1,0(a1)
+      jal zero,0x1004
+      @0x9100
+      addi sp,sp,-16
+      ${stub}
+      addi s0,a4,0
+      jal zero,0x3000`;
+    const original = call('ld s0,0(a0)\n beq s0,zero,0x3000\n sd s0,8(a0)\n ld a1,0(a1)');
+    expect(proof(original, exit('sd ra,8(sp)\n sd s0,0(sp)'), all).verdict).toBe('proved');
+    expect(proof(original, exit('sd s0,8(sp)\n sd ra,0(sp)'), all).verdict).toBe('unproved');
+    expect(proof(original, exit('sd ra,8(sp)'), all).verdict).toBe('unproved');
+  });
+
+  test('are no longer known once the slot is overwritten, or where it is not a save', () => {
+    // Through the stack pointer, in the body.
+    expect(proof(call(`${body}\n sd a0,0(sp)`), linked + kept, all).verdict).toBe('unproved');
+    expect(proof(call(`${body}\n sb a0,3(sp)`), linked + kept, all).verdict).toBe('unproved');
+    // Another register that holds the same: it may be a variable with an address.
+    const copied = call(body).replace('sd s0,0(sp)', 'sd a6,0(sp)').replace('jal ra', 'addi a6,s0,0\n jal ra');
+    const optimized = `addi a6,s0,0\n lui ra,0x1\n addi ra,ra,8\n ${kept.replace('0x1004', '0x1008')}`;
+    expect(proof(copied, optimized, { ...all, live: [...live, 16] }).verdict).toBe('unproved');
+    expect(
+      proof(copied.replace('sd a6,0(sp)', 'sd s0,0(sp)'), optimized, { ...all, live: [...live, 16] }).verdict,
+    ).toBe('proved');
+    // The same value stored to the slot as a variable, besides.
+    const both = call(`sd a6,0(sp)\n ${body}`).replace('jal ra', 'addi a6,s0,0\n jal ra');
+    expect(proof(both, optimized, { ...all, live: [...live, 16] }).verdict).toBe('unproved');
+    // A register that is not callee-saved, and a slot of the caller's frame.
+    const other = call(body).replaceAll('s0,0(sp)', 'a7,0(sp)').replaceAll('s0', 'a7');
+    expect(proof(other, `${linked}${kept}`, { ...all, live: [...live, 17] }).verdict).toBe('unproved');
+    const above = 'sd s0,0(sp)\n sd a0,0(a1)\n ld s0,0(sp)';
+    expect(verdict(above, 'sd s0,0(sp)\n sd a0,0(a1)', all)).toBe('unproved');
+  });
+});

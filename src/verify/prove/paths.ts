@@ -6,6 +6,7 @@ import type { Addr } from '../../base/units.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
+import type { Saves } from './saves.ts';
 import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
 
@@ -141,25 +142,25 @@ export interface Point {
   readonly retired: number;
   /** The last linking transfer on the way. */
   readonly call: Addr | undefined;
+  /** The state behind it, or at the head: where the function at hand was entered. */
+  readonly entered: State;
   outcome: Outcome | undefined;
   readonly next: Map<Addr, Point>;
 }
 
-export const originalStart = (terms: ProofTerms, head: Addr): Point => ({
-  pc: head,
-  state: headState(terms),
-  retired: 0,
-  call: undefined,
-  outcome: undefined,
-  next: new Map(),
-});
+export function originalStart(terms: ProofTerms, head: Addr): Point {
+  const state = headState(terms);
+  return { pc: head, state, retired: 0, call: undefined, entered: state, outcome: undefined, next: new Map() };
+}
 
 /** What the instruction at a point does; undefined where there is none. */
-export function outcomeAt(terms: ProofTerms, code: InsnSource, point: Point): Outcome | undefined {
+export function outcomeAt(terms: ProofTerms, code: InsnSource, point: Point, saves: Saves): Outcome | undefined {
   if (point.outcome === undefined) {
     const insn = code.insnAt(point.pc);
     if (insn === undefined) return undefined;
     point.outcome = symbolicStep(terms, insn, point.pc, point.state);
+    if (point.outcome.kind === 'goto')
+      saves.note({ insn, before: point.state, after: point.outcome.state, entered: point.entered });
   }
   return point.outcome;
 }
@@ -176,11 +177,14 @@ export function linksAt(code: InsnSource, pc: Addr, size?: number): boolean {
 export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
   let next = point.next.get(to);
   if (next === undefined) {
+    const state = stateOf(point.outcome!);
+    const links = linksAt(code, point.pc);
     next = {
       pc: to,
-      state: stateOf(point.outcome!),
+      state,
       retired: point.retired + 1,
-      call: linksAt(code, point.pc) ? point.pc : point.call,
+      call: links ? point.pc : point.call,
+      entered: links ? state : point.entered,
       outcome: undefined,
       next: new Map(),
     };

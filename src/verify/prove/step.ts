@@ -18,6 +18,8 @@ export interface Access {
   readonly kind: 'load' | 'store';
   readonly address: Term;
   readonly bytes: number;
+  /** What a store stores. */
+  readonly value: Term | undefined;
 }
 
 /** Immutable: a step makes a new one. */
@@ -170,18 +172,18 @@ class SymbolicStep implements Step<Term> {
   link(): Term {
     return this.#terms.code(this.#pc + this.#insn.size);
   }
-  #access(kind: Access['kind'], address: Term, bytes: number): void {
-    this.#accesses = { item: { kind, address, bytes }, rest: this.#accesses };
+  #access(kind: Access['kind'], address: Term, bytes: number, value: Term | undefined): void {
+    this.#accesses = { item: { kind, address, bytes, value }, rest: this.#accesses };
   }
   load(address: Term, bytes: 1 | 2 | 4 | 8, signed: boolean): Term {
-    this.#access('load', address, bytes);
+    this.#access('load', address, bytes, undefined);
     return this.#extended(this.#terms.load(this.#memory, address, bytes), bytes, signed);
   }
   #extended(raw: Term, bytes: 1 | 2 | 4 | 8, signed: boolean): Term {
     return signed && bytes < 8 ? this.#terms.sext(raw, (bytes * 8) as 8 | 16 | 32) : raw;
   }
   store(address: Term, bytes: 1 | 2 | 4 | 8, value: Term): void {
-    this.#access('store', address, bytes);
+    this.#access('store', address, bytes, value);
     this.#memory = this.#terms.store(this.#memory, address, bytes, value);
   }
   branch(condition: Term): void {
@@ -225,11 +227,12 @@ class SymbolicStep implements Step<Term> {
     this.#memory = this.#terms.barrier(this.#memory, this.#order);
   }
   atomic(address: Term, bytes: 4 | 8, update: (old: Term) => Term): Term {
-    this.#access('load', address, bytes);
-    this.#access('store', address, bytes);
+    this.#access('load', address, bytes, undefined);
     const old = this.#extended(this.#terms.load(this.#memory, address, bytes), bytes, true);
+    const value = update(old);
+    this.#access('store', address, bytes, value);
     this.#barrier(`atomic${bytes}:${this.#insn.rm}`, address);
-    this.#memory = this.#terms.store(this.#memory, address, bytes, update(old));
+    this.#memory = this.#terms.store(this.#memory, address, bytes, value);
     return old;
   }
   fence(): void {

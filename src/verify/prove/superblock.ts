@@ -24,6 +24,7 @@ import {
   pointAfter,
   Unproved,
 } from './paths.ts';
+import { Saves } from './saves.ts';
 import { type Access, flagsTerm, type List, type State, stackName } from './step.ts';
 import { ProofTerms } from './terms.ts';
 
@@ -73,17 +74,27 @@ export interface EntryProof {
 /** The original may run this much longer than any way through the optimized code. */
 const MOST_POINTS = 20_000;
 
-export function proveEntry(sides: Sides, entry: Entry): EntryProof {
-  const plain = attempt(sides, entry, false);
-  if (plain.verdict === 'proved' || !sides.savedReturns) return plain;
-  const trusting = attempt(sides, entry, true);
-  return trusting.verdict === 'proved' ? trusting : plain;
-}
+/** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
+const MOST_ROUNDS = 5;
 
-function attempt(sides: Sides, entry: Entry, trustSaved: boolean): EntryProof {
+export function proveEntry(sides: Sides, entry: Entry): EntryProof {
   const { original } = sides;
   const isLink = (address: Addr) => [2, 4].some((size) => linksAt(original, address - size, size));
-  const terms = new ProofTerms(sides.relocatable, stackName, trustSaved ? isLink : undefined);
+  const terms = new ProofTerms(sides.relocatable, stackName);
+  const saves = new Saves();
+  const plain = attempt(sides, terms, entry, saves);
+  if (plain.verdict === 'proved' || !sides.savedReturns) return plain;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const known = saves.begin();
+    terms.trust(isLink, saves.has);
+    const trusting = attempt(sides, terms, entry, saves);
+    if (trusting.verdict === 'proved' && !saves.mistaken()) return trusting;
+    if (!saves.mistaken() && saves.begin() === known) break;
+  }
+  return plain;
+}
+
+function attempt(sides: Sides, terms: ProofTerms, entry: Entry, saves: Saves): EntryProof {
   const used = new Set<string>();
   let ways = 0;
   let leaves: readonly Leaf[] = [];
@@ -95,7 +106,7 @@ function attempt(sides: Sides, entry: Entry, trustSaved: boolean): EntryProof {
     leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
     const start = originalStart(terms, entry.head);
     for (const leaf of leaves) {
-      const why = match(sides, terms, leaf, start, entry.progress ? 1 : 0, used);
+      const why = match({ sides, terms, used, saves }, leaf, start, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
@@ -106,18 +117,20 @@ function attempt(sides: Sides, entry: Entry, trustSaved: boolean): EntryProof {
   }
 }
 
+/** What a proof is made with, and the assumptions that it has used. */
+interface Proving {
+  readonly sides: Sides;
+  readonly terms: ProofTerms;
+  readonly used: Set<string>;
+  readonly saves: Saves;
+}
+
 const exitText = (leaf: Leaf): string =>
   `the exit at ${hex(leaf.from)} ${leaf.to === undefined ? 'by a computed jump' : `to ${hex(leaf.to)}`}`;
 
 /** Finds where the original is when the optimized code leaves. @returns why it is nowhere the same, or undefined */
-function match(
-  sides: Sides,
-  terms: ProofTerms,
-  leaf: Leaf,
-  start: Point,
-  least: number,
-  used: Set<string>,
-): string | undefined {
+function match(proving: Proving, leaf: Leaf, start: Point, least: number): string | undefined {
+  const { sides, terms, saves } = proving;
   const { original, liveness } = sides;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
   let nearest: string | undefined;
@@ -125,10 +138,10 @@ function match(
   for (let points = 0; points < MOST_POINTS; points++) {
     if (leaf.to === point.pc && point.retired >= least) {
       const before = { state: point.state, call: point.call };
-      nearest = differs(sides, terms, leaf, before, live(liveness?.liveIn(point.pc)), used);
+      nearest = differs(proving, leaf, before, live(liveness?.liveIn(point.pc)));
       if (nearest === undefined) return undefined;
     }
-    const outcome = outcomeAt(terms, original, point);
+    const outcome = outcomeAt(terms, original, point, saves);
     if (outcome === undefined) return nearest ?? `the original has no instruction at ${hex(point.pc)}`;
     switch (outcome.kind) {
       case 'stop':
@@ -147,7 +160,7 @@ function match(
         if (leaf.target !== undefined && leaf.target === outcome.target) {
           const call = linksAt(original, point.pc) ? point.pc : undefined;
           const after = { state: outcome.state, call };
-          nearest = differs(sides, terms, leaf, after, live(liveness?.liveAfter(point.pc)), used);
+          nearest = differs(proving, leaf, after, live(liveness?.liveAfter(point.pc)));
           if (nearest === undefined) return undefined;
         }
         const to = knownTarget(terms, outcome.target, leaf.facts);
@@ -161,13 +174,12 @@ function match(
 
 /** What differs between an optimized way's end and a point of the original, or undefined. */
 function differs(
-  sides: Sides,
-  terms: ProofTerms,
+  proving: Proving,
   leaf: Leaf,
   point: { readonly state: State; readonly call: Addr | undefined },
   liveThere: RegSet,
-  used: Set<string>,
 ): string | undefined {
+  const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
   let live = liveThere;
   const unequal: Reg[] = [];
@@ -181,7 +193,7 @@ function differs(
   }
   const wrong = unequal.find((reg) => hasReg(live, reg));
   if (wrong !== undefined) return `${regName(wrong)} differs`;
-  if (was.memory !== is.memory && !sameAbove(sides, terms, was, is, used)) return 'memory differs';
+  if (was.memory !== is.memory && !sameAbove(proving, was, is)) return 'memory differs';
   if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
   if (was.flags !== is.flags && flagsTerm(terms, was.flags) !== flagsTerm(terms, is.flags))
     return 'floating-point flags differ';
@@ -192,7 +204,7 @@ function differs(
 }
 
 /** Is memory equal but for what lies below the stack pointer (assumption A8)? */
-function sameAbove(sides: Sides, terms: ProofTerms, was: State, is: State, used: Set<string>): boolean {
+function sameAbove({ sides, terms, used }: Proving, was: State, is: State): boolean {
   const stack = was.registers[SP]!;
   if (!sides.deadFrames || stack !== is.registers[SP]) return false;
   const above = terms.above(was.memory, stack);

@@ -42,24 +42,33 @@ export class ProofTerms extends Terms {
   readonly #relocatable: boolean;
   readonly #bias: Term;
   readonly #stack: Term;
-  readonly #savedLinks: ((address: Addr) => boolean) | undefined;
+  #isLink: ((address: Addr) => boolean) | undefined;
+  #saves: ((address: Term, value: Term) => boolean) | undefined;
   /** Assumption A3 has been used. */
   usedSaved = false;
 
   /**
    * @param relocatable code addresses are an unknown bias plus a constant
    * @param stack the stack pointer at the head
-   * @param savedLinks assumption A3, if it may be made: a return address saved on the stack is not overwritten through another pointer;
-   * tells what is a return address
    */
-  constructor(relocatable: boolean, stack: string, savedLinks?: (address: Addr) => boolean) {
+  constructor(relocatable: boolean, stack: string) {
     super();
     this.#relocatable = relocatable;
     this.#bias = this.input('bias');
     this.memory = this.input('memory');
     this.#beneath = this.input('beneath');
     this.#stack = this.input(stack);
-    this.#savedLinks = savedLinks;
+  }
+
+  /**
+   * From now on assumption A3 is made: what is saved in a frame is neither overwritten nor read through another pointer than the stack's.
+   * @param isLink is an address that of what stands behind a call?
+   * @param saves does a store of this value to this slot save a register?
+   */
+  trust(isLink: (address: Addr) => boolean, saves: (address: Term, value: Term) => boolean): void {
+    this.#isLink = isLink;
+    this.#saves = saves;
+    this.#seen.clear();
   }
 
   /** The run-time value of an address as linked. */
@@ -122,7 +131,7 @@ export class ProofTerms extends Terms {
     const over: Store[] = [];
     let reach = 0;
     for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
-      if (this.#overlap(at.address, at.bytes, store.address, store.bytes).kind !== 'none') break;
+      if (!this.#misses(at, store.address, store.bytes) && !this.#misses(store, at.address, at.bytes)) break;
       over.push(at);
       if (store.address.id < at.address.id) reach = over.length;
     }
@@ -165,17 +174,15 @@ export class ProofTerms extends Terms {
     for (let top = this.#stores.get(at); top !== undefined; top = this.#stores.get(at)) {
       const overlap = this.#overlap(top.address, top.bytes, address, bytes);
       if (overlap.kind === 'covers') return this.#part(top.value, overlap.at, bytes);
-      if (overlap.kind !== 'none') break;
+      if (!this.#misses(top, address, bytes)) break;
       at = top.memory;
     }
-    const saved = this.#savedLink(at, address, bytes);
+    const saved = this.#saved(at, address, bytes);
     if (saved !== undefined) return saved;
     const key = `${at.id},${address.id},${bytes}`;
     let from = this.#seen.get(key);
     if (from === undefined) {
-      from = this.#without(this.#down(at, address, bytes), (store) => {
-        return this.#overlap(store.address, store.bytes, address, bytes).kind === 'none';
-      });
+      from = this.#without(this.#down(at, address, bytes), (store) => this.#misses(store, address, bytes));
       this.#seen.set(key, from);
     }
     return this.apply(`load${bytes}`, [from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
@@ -212,9 +219,9 @@ export class ProofTerms extends Terms {
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
   }
 
-  /** Assumption A3: the link that was stored at this very stack slot, past stores through pointers that are not the stack pointer's. */
-  #savedLink(memory: Term, address: Term, bytes: Bytes): Term | undefined {
-    const isLink = this.#savedLinks;
+  /** Assumption A3: what was saved at this very stack slot, past stores through pointers that are not the stack pointer's. */
+  #saved(memory: Term, address: Term, bytes: Bytes): Term | undefined {
+    const isLink = this.#isLink;
     if (isLink === undefined || bytes !== 8 || this.#split(address).base !== this.#stack) return undefined;
     let at = memory;
     for (;;) {
@@ -224,14 +231,30 @@ export class ProofTerms extends Terms {
       if (top === undefined) return undefined;
       const overlap = this.#overlap(top.address, top.bytes, address, bytes);
       if (overlap.kind === 'covers') {
-        const saved = this.addressOf(top.value);
-        if (overlap.at !== 0 || top.bytes !== 8 || saved === undefined || !isLink(saved)) return undefined;
+        if (overlap.at !== 0 || top.bytes !== 8) return undefined;
+        const link = this.addressOf(top.value);
+        if (!(link !== undefined && isLink(link)) && !this.#isSave(top)) return undefined;
         this.usedSaved = true;
         return top.value;
       }
       if (overlap.kind === 'some') return undefined;
       at = top.memory;
     }
+  }
+
+  #isSave = ({ address, bytes, value }: Write): boolean =>
+    bytes === 8 &&
+    this.#saves !== undefined &&
+    this.#split(address).base === this.#stack &&
+    this.#saves(address, value);
+
+  /** A store cannot touch these bytes. */
+  #misses(store: Write, address: Term, bytes: Bytes): boolean {
+    const { kind } = this.#overlap(store.address, store.bytes, address, bytes);
+    if (kind !== 'unknown') return kind === 'none';
+    if (this.#saves === undefined || this.#split(address).base === this.#stack || !this.#isSave(store)) return false;
+    this.usedSaved = true;
+    return true;
   }
 
   /** An address as a base and a distance; no base: a constant. */
