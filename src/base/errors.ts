@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'bad-option'
   | 'limit'
   | 'bad-text'
+  | 'not-proved'
   | 'internal';
 
 export class IsoformError extends Error {
@@ -66,6 +67,11 @@ export const cannotWrite = (file: string, error: unknown) =>
   new IsoformError('cannot-write', `${file}: cannot be written: ${reason(error)}`);
 export const badOption = (what: string, hint?: string) => new IsoformError('bad-option', what, { hint });
 export const overLimit = (what: string, hint: string) => new IsoformError('limit', what, { hint });
+/** What was made is not proved and must not ship. */
+export const notProved = (file: string, what: string) =>
+  new IsoformError('not-proved', `${file}: not proved, not written: ${what}`, {
+    hint: '--allow tested writes it for verify to test',
+  });
 /** A superblock text, an assembler text, ... that does not parse. */
 export const badText = (what: string, line?: number) =>
   new IsoformError('bad-text', line === undefined ? what : `line ${line}: ${what}`);

@@ -1,14 +1,17 @@
 /** Options that the commands which optimize share, and what they mean. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
-import { ASSUMABLE, type OptimizeOptions } from '../pipeline/optimize.ts';
+import { ASSUMABLE } from '../pipeline/optimize.ts';
+import type { ProvedOptions } from '../pipeline/proved.ts';
 
 export interface OptimizeFlags {
   readonly passes?: string;
   readonly fuel?: number;
   readonly strict?: boolean;
   readonly without?: readonly AssumptionId[];
+  readonly allow?: 'tested';
+  readonly prove?: 'final' | 'each';
 }
 
 /** A whole number from 0 on. */
@@ -41,12 +44,28 @@ export const withOptimizeOptions = (command: Command): Command =>
     )
     .option('--fuel <n>', 'make only the first n rewrites', parseFuel)
     .option('--strict', 'make no assumption that can be avoided (see the report for what each one is)')
-    .option('--without <ids>', 'make none of these assumptions, for example A1,A4', parseAssumptions);
+    .option('--without <ids>', 'make none of these assumptions, for example A1,A4', parseAssumptions)
+    .addOption(
+      new Option(
+        '--allow <verdict>',
+        'tested: ship superblocks too that are neither proved nor refuted; a rerun tests them',
+      ).choices(['tested']),
+    )
+    .addOption(
+      new Option(
+        '--prove <when>',
+        'final: what is to be shipped; each: after each pass too, to name the one that broke a superblock',
+      )
+        .choices(['final', 'each'])
+        .default('final'),
+    );
 
 export const optimizeOptions = (
   flags: OptimizeFlags,
-): Pick<OptimizeOptions, 'without'> & { readonly passes: string | undefined } => ({
+): Pick<ProvedOptions, 'without' | 'allow' | 'proveEach'> & { readonly passes: string | undefined } => ({
   passes: flags.passes,
+  allow: flags.allow,
+  proveEach: flags.prove === 'each',
   without: flags.strict ? ASSUMABLE : flags.without,
 });
 
@@ -56,4 +75,5 @@ export const optimizeWords = (flags: OptimizeFlags): string[] => [
   ...(flags.fuel === undefined ? [] : ['--fuel', String(flags.fuel)]),
   ...(flags.strict ? ['--strict'] : []),
   ...(flags.without === undefined ? [] : ['--without', flags.without.join(',')]),
+  ...(flags.allow === undefined ? [] : ['--allow', flags.allow]),
 ];

@@ -1,12 +1,12 @@
 /** `isoform optimize`: from a profile to an optimized executable. */
 import type { Command } from 'commander';
 import type { Image } from '../elf/image.ts';
-import type { Optimized } from '../pipeline/optimize.ts';
+import type { ProvedForm } from '../pipeline/proved.ts';
 import type { CountingFuel } from '../pipeline/rewrites.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
-import { makeProgress } from './progress.ts';
-import { optimizedText } from './words.ts';
+import { makeProgress, makeStopwatch } from './progress.ts';
+import { optimizedText, proofLines, stateText } from './words.ts';
 
 interface Flags extends OptimizeFlags {
   readonly profile: string;
@@ -42,13 +42,13 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
     { readImage },
     { nextSegmentAddress, writeExecutable },
     { profileOf, readProfile },
-    { optimize },
+    { optimizeProved },
     { makeCountingFuel },
   ] = await Promise.all([
     import('../elf/read.ts'),
     import('../elf/write.ts'),
     import('../profile/store.ts'),
-    import('../pipeline/optimize.ts'),
+    import('../pipeline/proved.ts'),
     import('../pipeline/rewrites.ts'),
   ]);
   const image = readImage(file);
@@ -65,21 +65,32 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
   const progress = await makeProgress(flags.quiet);
   progress.begin('forming superblocks');
   const fuel = makeCountingFuel(flags.fuel);
-  const optimized = optimize(image, profile, { ...options, fuel, observe: explain?.observe });
-  writeExecutable(target, optimized.bytes);
-  progress.say(`${name}: ${optimizedText(optimized)}`);
+  const watch = makeStopwatch(() => progress.begin('proving'));
+  const observe = explain?.observe;
+  const made = optimizeProved(image, profile, { ...options, fuel, observe, output: name, proving: watch.around });
+  writeExecutable(target, made.bytes);
+  progress.say(`${name}: ${optimizedText(made)}`);
+  for (const line of proofLines(made, watch.milliseconds())) progress.say(line);
   if (explain) process.stdout.write(explain.text());
-  if (flags.json) process.stdout.write(`${JSON.stringify(await summary(name, image, optimized, fuel), null, 2)}\n`);
+  if (flags.json) {
+    const data = await summary(name, image, made, fuel, watch.milliseconds());
+    process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+  }
 }
 
-async function summary(name: string, image: Image, optimized: Optimized, fuel: CountingFuel) {
-  const [{ hex }, { passReports }] = await Promise.all([import('../base/units.ts'), import('../pipeline/rewrites.ts')]);
-  const { map, bytesAdded, leftOut, unpatched } = optimized;
+async function summary(name: string, image: Image, made: ProvedForm, fuel: CountingFuel, milliseconds: number) {
+  const [{ hex }, { passReports }, { summarise }] = await Promise.all([
+    import('../base/units.ts'),
+    import('../pipeline/rewrites.ts'),
+    import('../pipeline/verdicts.ts'),
+  ]);
+  const { map, bytesAdded, leftOut, unpatched, proof, rejected, each } = made;
+  const proofs = new Map(proof.superblocks.map((superblock) => [superblock.head, superblock]));
   return {
     format: 'isoform-optimize',
-    version: 1,
+    version: 2,
     original: { file: image.file, hash: image.hash, bytes: image.bytes.length },
-    optimized: { file: name, bytes: optimized.bytes.length },
+    optimized: { file: name, bytes: made.bytes.length },
     bytesAdded,
     rewrites: fuel.spent,
     superblocks: map.superblocks.map(({ head, start, end, stubs, count, identity }) => ({
@@ -87,10 +98,24 @@ async function summary(name: string, image: Image, optimized: Optimized, fuel: C
       count,
       identity,
       bytes: [[start, end] as const, ...stubs].reduce((sum, [from, to]) => sum + to - from, 0),
+      verdict: proofs.get(head)?.verdict,
+      reason: proofs.get(head)?.reason,
     })),
-    passes: passReports(optimized.passes, fuel),
+    passes: passReports(made.passes, fuel),
     assumptions: map.assumptions,
     leftOut: leftOut.map(hex),
     unpatched: unpatched.map(hex),
+    proof: { ...summarise(proof), milliseconds, assumptions: proof.assumptions, file: proof.file },
+    rejected: rejected.map(({ head, counterexample, ...rest }) => ({
+      head: hex(head),
+      ...rest,
+      ...(counterexample && { counterexample: stateText(counterexample) }),
+    })),
+    ...(each && {
+      each: each.map(({ broken, ...rest }) => ({
+        ...rest,
+        broken: broken.map(({ head, reason }) => ({ head: hex(head), reason })),
+      })),
+    }),
   };
 }

@@ -5,8 +5,8 @@ import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } fro
 import { type OptimizeFlags, optimizeOptions, optimizeWords, withOptimizeOptions } from './optimize-options.ts';
 import { hostOutput, repeatable } from './options.ts';
 import { checkOutput, STDOUT, stemOf, textOutput } from './output.ts';
-import { makeProgress, type Progress } from './progress.ts';
-import { optimizedText, profiledText, verifiedText } from './words.ts';
+import { makeProgress, makeStopwatch, type Progress } from './progress.ts';
+import { optimizedText, profiledText, proofLines, verifiedText } from './words.ts';
 
 interface PgoFlags extends InputFlags, OptimizeFlags {
   readonly output?: string;
@@ -89,12 +89,19 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
 }
 
 /** Says what was done, as it happens. */
-const observer = (progress: Progress): PgoObserver => ({
-  begin: (step) => progress.begin(step),
-  profiled: (outcome) => progress.say(`profiled: ${profiledText(outcome)}`),
-  optimized: (optimized) => progress.say(`optimized: ${optimizedText(optimized)}`),
-  verified: (verified) => progress.say(verifiedText(verified)),
-});
+function observer(progress: Progress): PgoObserver {
+  const watch = makeStopwatch(() => progress.begin('proving'));
+  return {
+    begin: (step) => progress.begin(step),
+    profiled: (outcome) => progress.say(`profiled: ${profiledText(outcome)}`),
+    proving: watch.around,
+    optimized(made) {
+      progress.say(`optimized: ${optimizedText(made)}`);
+      for (const line of proofLines(made, watch.milliseconds())) progress.say(line);
+    },
+    verified: (verified) => progress.say(verifiedText(verified)),
+  };
+}
 
 const passOn =
   (progress: Progress): typeof hostOutput =>

@@ -29,6 +29,26 @@ export async function makeProgress(quiet: boolean | undefined): Promise<Progress
   };
 }
 
+export interface Stopwatch {
+  readonly milliseconds: () => number;
+  readonly around: <T>(work: () => T) => T;
+}
+
+/** Says what is being done, and takes the time of it, summed over all times that it is done. */
+export function makeStopwatch(begin: () => void): Stopwatch {
+  let sum = 0;
+  return {
+    milliseconds: () => Math.round(sum),
+    around(work) {
+      begin();
+      const begun = performance.now();
+      const result = work();
+      sum += performance.now() - begun;
+      return result;
+    },
+  };
+}
+
 /** `12,345`, everywhere alike. */
 export const count = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 

@@ -1,9 +1,10 @@
 /** `isoform prove`: is an optimized file equivalent to its original, for all inputs? */
 import type { Command } from 'commander';
-import { hex, regName } from '../base/units.ts';
-import type { Proof, SuperblockProof } from '../verify/prove/prove.ts';
-import type { Counterexample } from '../verify/prove/refute.ts';
+import { hex } from '../base/units.ts';
+import type { ProofSummary } from '../pipeline/verdicts.ts';
+import type { Proof } from '../verify/prove/prove.ts';
 import { count, makeProgress, plural } from './progress.ts';
+import { provedText, stateText } from './words.ts';
 
 interface ProveFlags {
   readonly json?: boolean;
@@ -28,8 +29,9 @@ export function register(program: Command): void {
 const LISTED = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
-  const [{ readImage }, { mapOf, prove }, { ASSUMPTIONS }] = await Promise.all([
+  const [{ readImage }, { summarise }, { mapOf, prove }, { ASSUMPTIONS }] = await Promise.all([
     import('../elf/read.ts'),
+    import('../pipeline/verdicts.ts'),
     import('../verify/prove/prove.ts'),
     import('../emit/assumptions.ts'),
   ]);
@@ -44,36 +46,11 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   const summary = summarise(proof);
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...summary, milliseconds, ...plain(proof) }, null, 2)}\n`);
   else if (!flags.quiet) {
-    process.stdout.write(proofText(proof, milliseconds));
+    process.stdout.write(proofText(proof, summary, milliseconds));
     for (const { id, name, text } of ASSUMPTIONS)
       if (proof.assumptions.includes(id)) process.stdout.write(`  ${id} (${name}): ${text}\n`);
   }
   process.exitCode = summary.verdict === 'proved' ? 0 : 1;
-}
-
-interface Summary {
-  readonly verdict: 'proved' | 'unproved' | 'refuted';
-  readonly proved: number;
-  readonly unproved: number;
-  readonly refuted: number;
-  /** Share of the expected execution in superblocks that is proved, 0 to 1. */
-  readonly coverage: number;
-}
-
-function summarise({ superblocks, file }: Proof): Summary {
-  const of = (verdict: SuperblockProof['verdict']) =>
-    superblocks.filter((superblock) => superblock.verdict === verdict);
-  const weight = (list: readonly SuperblockProof[]) => list.reduce((sum, superblock) => sum + superblock.weight, 0);
-  const [proved, unproved, refuted] = [of('proved'), of('unproved'), of('refuted')];
-  const all = weight(superblocks);
-  const fine = file.every((check) => check.problems.length === 0);
-  return {
-    verdict: refuted.length > 0 ? 'refuted' : proved.length === superblocks.length && fine ? 'proved' : 'unproved',
-    proved: proved.length,
-    unproved: unproved.length,
-    refuted: refuted.length,
-    coverage: all > 0 ? weight(proved) / all : superblocks.length === proved.length ? 1 : 0,
-  };
 }
 
 /** As JSON has it: addresses as text. */
@@ -88,20 +65,10 @@ const plain = ({ superblocks, file, assumptions }: Proof) => ({
   assumptions,
 });
 
-/** Registers and memory by name and address; memory that is not listed is anything. */
-const stateText = ({ start, difference }: Counterexample) => ({
-  difference,
-  registers: Object.fromEntries(start.registers.map((value, reg) => [regName(reg), hex(value)]).slice(1)),
-  frm: start.frm,
-  memory: Object.fromEntries([...start.bytes].map(([address, byte]) => [hex(address), byte])),
-});
-
-function proofText(proof: Proof, milliseconds: number): string {
+function proofText(proof: Proof, summary: ProofSummary, milliseconds: number): string {
   const { superblocks, file } = proof;
-  const { proved, refuted, coverage } = summarise(proof);
-  const lines = [
-    `${proved} of ${plural(superblocks.length, 'superblock')} proved, ${(100 * coverage).toFixed(2)} % by weight, in ${(milliseconds / 1000).toFixed(1)} s`,
-  ];
+  const { refuted } = summary;
+  const lines = [provedText(summary, milliseconds)];
   if (refuted > 0) lines.push(`${plural(refuted, 'superblock')} refuted`);
   const open = superblocks
     .filter(({ verdict }) => verdict !== 'proved')

@@ -44,6 +44,7 @@ async function report(original: string, optimized: string, args: readonly string
     { passesOf },
     { reportModel },
     { verifyRun },
+    { mapOf, prove },
     { profileOf, readProfile },
     { covers },
     { renderHtml },
@@ -54,6 +55,7 @@ async function report(original: string, optimized: string, args: readonly string
     import('../pipeline/passes-of.ts'),
     import('../pipeline/report-model.ts'),
     import('../pipeline/verify-run.ts'),
+    import('../verify/prove/prove.ts'),
     import('../profile/store.ts'),
     import('../pipeline/training.ts'),
     import('../report/html.ts'),
@@ -80,6 +82,8 @@ async function report(original: string, optimized: string, args: readonly string
     progress.say(verifiedText(found));
     return found;
   });
+  progress.begin('proving');
+  const proof = prove(images.original, images.optimized, mapOf(images.original, images.optimized));
   progress.begin('writing the report');
   const words = ['isoform', 'report', '-p', flags.profile, ...inputWords(flags)];
   const also = flags.also.flatMap((file) => ['--also', file]);
@@ -89,6 +93,7 @@ async function report(original: string, optimized: string, args: readonly string
     arguments: args,
     inputs: guest.inputs,
     verified,
+    proof,
     passes: passesOf(images.original, profile, images.optimized),
     commands: [command([...words, ...also, original, optimized, ...args])],
   });

@@ -27,6 +27,8 @@ export interface EmitRequest {
   readonly pathOf: (head: Addr) => readonly Addr[];
   /** Heads emitted in their identity form. */
   readonly identity: ReadonlySet<Addr>;
+  /** Why a superblock may not be emitted as the passes made it. */
+  readonly rejected?: (head: Addr) => string | undefined;
   /** Heads that original code may enter. */
   readonly entered: (head: Addr) => boolean;
   /** A superblock for code that did not run, so that an exit to it need not jump far. */
@@ -105,15 +107,19 @@ export function emit(request: EmitRequest): Emitted {
     version: 1,
     original: image.hash,
     originalEnd: image.end,
-    superblocks: layout.superblocks.map((placed) => ({
-      head: placed.lowered.head,
-      start: placed.start,
-      end: placed.end,
-      stubs: placed.stubs.filter((stub) => stub !== undefined).map((stub) => [stub.start, stub.end] as const),
-      path: request.pathOf(placed.lowered.head),
-      count: Math.round(placed.lowered.count),
-      identity: request.identity.has(placed.lowered.head),
-    })),
+    superblocks: layout.superblocks.map((placed) => {
+      const rejected = request.rejected?.(placed.lowered.head);
+      return {
+        head: placed.lowered.head,
+        start: placed.start,
+        end: placed.end,
+        stubs: placed.stubs.filter((stub) => stub !== undefined).map((stub) => [stub.start, stub.end] as const),
+        path: request.pathOf(placed.lowered.head),
+        count: Math.round(placed.lowered.count),
+        identity: request.identity.has(placed.lowered.head),
+        ...(rejected !== undefined && { rejected }),
+      };
+    }),
     returns: sites.map((site) => [site.returnAddress, site.originalReturnAddress] as const),
     patches: [...all, ...unwind.patches].map((patch) => [patch.address, patch.bytes.length] as const),
     retargeted: [],

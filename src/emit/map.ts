@@ -18,6 +18,8 @@ export interface MappedSuperblock {
   readonly count: number;
   /** Emitted as it was, without value passes. */
   readonly identity: boolean;
+  /** Why it is: what the passes made of it could not be proved. */
+  readonly rejected?: string;
 }
 
 export interface AddressMapData {
@@ -108,7 +110,8 @@ export function decodeMap(bytes: Uint8Array, file: string): AddressMap {
         numbers([entry?.head, entry?.start, entry?.end, entry?.count]) &&
         pairs(entry.stubs) &&
         numbers(entry.path) &&
-        typeof entry.identity === 'boolean',
+        typeof entry.identity === 'boolean' &&
+        (entry.rejected === undefined || typeof entry.rejected === 'string'),
     );
   if (!fine) throw badElf(file, 'its address map is damaged');
   return new AddressMap(data);

@@ -92,55 +92,177 @@ function abiLiveness(image: Image, profile: ImageProfile): (address: Addr) => Re
   };
 }
 
+/** A superblock that may not ship as the passes made it. */
+export interface Rejection {
+  /** What ships instead; none: its code stays in the original text only. */
+  readonly form: 'identity' | 'none';
+  readonly reason: string;
+}
+
+/** All superblocks after all passes, to be emitted in one form or another. */
+export interface Formed {
+  readonly passes: readonly Pass[];
+  /** @param rejected by head; what is not named ships as the passes made it */
+  emit(rejected?: ReadonlyMap<Addr, Rejection>): Optimized;
+  /** As it would be if only so many passes had been run; for looking at, not for shipping. */
+  emitAfter(passes: number): Optimized;
+}
+
+/** A superblock with a form it can be emitted in. */
+interface Emittable {
+  readonly superblock: Superblock;
+  readonly lowered: LoweredSuperblock;
+}
+
+/** What the passes made of one superblock. */
+interface Made {
+  readonly before: Superblock;
+  /** After each pass. */
+  readonly stages: readonly Superblock[];
+  /** Undefined if it costs more than the original did, or does not fit in the registers. */
+  readonly formed: Emittable | undefined;
+  /** With control transfers changed only; undefined if even that does not fit. */
+  readonly identity: () => Emittable | undefined;
+}
+
+interface Chosen {
+  readonly form: Emittable | undefined;
+  /** How many passes it is the work of; absent: it is the identity form. */
+  readonly passed?: number;
+}
+
 export function optimize(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Optimized {
+  return formSuperblocks(image, profile, options).emit();
+}
+
+export function formSuperblocks(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Formed {
   const passes = choosePasses(options.passes);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
-  const { flow, superblocks, liveAt, context } = prepare(image, profile, allowed, options.select);
-
-  const totals = new Map(passes.map((pass) => [pass, { superblocks: 0, saved: 0 }]));
+  const prepared = prepare(image, profile, allowed, options.select);
   const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
-  const identity = new Set<Addr>();
-  const final: Superblock[] = [];
-  const plainly = (superblock: Superblock): LoweredSuperblock | undefined => {
-    const plain = runPasses(superblock, identityPasses, { fuel });
-    const low = lowerSuperblock(plain);
-    if (low !== undefined) {
-      identity.add(superblock.head);
-      final.push(plain);
-    }
-    return low;
+
+  const emittable = (superblock: Superblock): Emittable | undefined => {
+    const lowered = lowerSuperblock(superblock);
+    return lowered && { superblock, lowered };
   };
-  const form = (superblock: Superblock): LoweredSuperblock | undefined => {
-    const formed = runPasses(superblock, passes, { fuel }, (pass, before, after) => {
-      options.observe?.(pass, before, after);
-      if (before === after) return;
-      const total = totals.get(pass)!;
-      total.superblocks++;
-      total.saved += weightOf(before) - weightOf(after);
+  const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
+  const make = (before: Superblock): Made => {
+    const stages: Superblock[] = [];
+    const last = runPasses(before, passes, { fuel }, (pass, from, to) => {
+      options.observe?.(pass, from, to);
+      stages.push(to);
     });
     // What costs more than the original did is not worth having.
-    const worth = weightOf(formed) <= weightOf(superblock);
-    const low = worth ? lowerSuperblock(formed) : undefined;
-    if (low === undefined) return plainly(superblock);
-    final.push(formed);
-    return low;
+    const formed = weightOf(last) <= weightOf(before) ? emittable(last) : undefined;
+    let plain: { readonly form: Emittable | undefined } | undefined;
+    const identity = () => {
+      plain ??= { form: plainly(before) };
+      return plain.form;
+    };
+    if (formed === undefined) identity();
+    return { before, stages, formed, identity };
   };
-  const lowered = superblocks.map(form).filter((low) => low !== undefined);
+  const made = prepared.superblocks.map(make);
+  const continuations = new Map<Addr, Emittable | undefined>();
+  const continueAt = (address: Addr): Emittable | undefined => {
+    if (!continuations.has(address)) {
+      const trace = traceUnrun(codeOf(image), address);
+      const form = trace && plainly(buildSuperblock(trace, prepared.flow, 0, prepared.context));
+      continuations.set(address, form);
+    }
+    return continuations.get(address);
+  };
+  const emitForms = (formOf: (made: Made) => Chosen, rejected: ReadonlyMap<Addr, Rejection>): Optimized => {
+    const totals = passes.map(({ name, description }) => ({ name, description, superblocks: 0, saved: 0 }));
+    const final = new Map<Addr, Emittable>();
+    const identity = new Set<Addr>();
+    for (const one of made) {
+      const { form, passed } = formOf(one);
+      if (form === undefined) continue;
+      final.set(form.superblock.head, form);
+      if (passed === undefined) identity.add(form.superblock.head);
+      else count(totals, one, passed);
+    }
+    return emitFinal({
+      image,
+      profile,
+      prepared,
+      allowed,
+      final,
+      identity,
+      rejected,
+      continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
+      passes: totals,
+    });
+  };
+  return {
+    passes,
+    emit: (rejected = new Map()) =>
+      emitForms((one) => {
+        const instead = rejected.get(one.before.head)?.form;
+        if (instead === 'none') return { form: undefined };
+        return instead === undefined && one.formed !== undefined
+          ? { form: one.formed, passed: passes.length }
+          : { form: one.identity() };
+      }, rejected),
+    emitAfter: (number) =>
+      emitForms((one) => {
+        const form = emittable(number === 0 ? one.before : one.stages[number - 1]!);
+        return form === undefined ? { form: one.identity() } : { form, passed: number };
+      }, new Map()),
+  };
+}
 
+/** Adds what the first passes did to one superblock. */
+function count(totals: { superblocks: number; saved: number }[], { before, stages }: Made, passed: number): void {
+  for (let index = 0; index < passed; index++) {
+    const [from, to] = [stages[index - 1] ?? before, stages[index]!];
+    if (from === to) continue;
+    const total = totals[index]!;
+    total.superblocks++;
+    total.saved += weightOf(from) - weightOf(to);
+  }
+}
+
+interface FinalRequest {
+  readonly image: Image;
+  readonly profile: ImageProfile;
+  readonly prepared: Prepared;
+  readonly allowed: ReadonlySet<AssumptionId>;
+  /** By head; what `continueAt` is asked for comes to it. */
+  readonly final: Map<Addr, Emittable>;
+  readonly identity: Set<Addr>;
+  readonly rejected: ReadonlyMap<Addr, Rejection>;
+  readonly continueAt: (address: Addr) => Emittable | undefined;
+  readonly passes: readonly PassTotal[];
+}
+
+function emitFinal(request: FinalRequest): Optimized {
+  const { image, profile, prepared, allowed, final, identity, rejected, passes } = request;
+  const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
-  if (superblocks.some((superblock) => superblock.ops.some((op) => op.known !== undefined))) assumed.add('A3');
+  if (prepared.superblocks.some(({ ops }) => ops.some(({ known }) => known !== undefined))) assumed.add('A3');
+  const forms = [...final.values()];
+  const entered = outsideEntries(
+    flow,
+    forms.map(({ superblock }) => superblock),
+  );
   const emitted = emit({
     image,
     profile,
     flow,
-    superblocks: lowered,
-    pathOf: (head) => final.find((superblock) => superblock.head === head)?.path ?? [],
+    superblocks: forms.map(({ lowered }) => lowered),
+    pathOf: (head) => final.get(head)?.superblock.path ?? [],
     identity,
-    entered: outsideEntries(flow, final),
+    rejected: (head) => rejected.get(head)?.reason,
+    entered,
     continueAt: (address) => {
-      const trace = traceUnrun(codeOf(image), address);
-      return trace === undefined ? undefined : plainly(buildSuperblock(trace, flow, 0, context));
+      const form = request.continueAt(address);
+      if (form === undefined) return undefined;
+      identity.add(address);
+      final.set(address, form);
+      return form.lowered;
     },
     deadAt: (address): Reg | undefined => deadRegister(liveAt(address), new Set()),
     allowed,
@@ -148,8 +270,8 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
   });
   return {
     ...emitted,
-    superblocks: final,
-    passes: passes.map((pass) => ({ name: pass.name, description: pass.description, ...totals.get(pass)! })),
+    superblocks: [...final.values()].map(({ superblock }) => superblock),
+    passes,
     assumptions: emitted.map.assumptions,
   };
 }

@@ -1,14 +1,13 @@
-/** The whole way, as one page: profile, optimize, verify, count again, report. */
+/** The whole way, as one page: profile, optimize and prove, verify, count again, report. */
 import { overLimit } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
-import { parseImage } from '../elf/read.ts';
 import { nextSegmentAddress } from '../elf/write.ts';
 import type { ProcessOptions } from '../machine/process.ts';
 import { profileOf } from '../profile/store.ts';
 import type { ReportModel } from '../report/model.ts';
 import { countOptimized } from './count.ts';
-import { type Optimized, type OptimizeOptions, optimize } from './optimize.ts';
 import { type GuestInput, type ProfileOutcome, profileRun } from './profile-run.ts';
+import { optimizeProved, type ProvedForm, type ProvedOptions } from './proved.ts';
 import { reportModel } from './report-model.ts';
 import { makeCountingFuel, passReports } from './rewrites.ts';
 import { type Verified, verifyRun } from './verify-run.ts';
@@ -27,7 +26,7 @@ export interface PgoRequest {
   readonly others: readonly NamedInput[];
   readonly engine?: string | undefined;
   readonly limitInstructions?: number | undefined;
-  readonly optimize?: Omit<OptimizeOptions, 'fuel'>;
+  readonly optimize?: Omit<ProvedOptions, 'fuel' | 'output' | 'proving'>;
   readonly fuel?: number | undefined;
   /** Gets the output of the first run. */
   readonly sink?: ProcessOptions['sink'];
@@ -39,8 +38,7 @@ export interface PgoRequest {
 
 export interface PgoResult {
   readonly training: ProfileOutcome;
-  readonly optimized: Optimized;
-  readonly form: Image;
+  readonly optimized: ProvedForm;
   readonly verified: readonly Verified[];
   readonly model: ReportModel;
 }
@@ -49,7 +47,9 @@ export interface PgoResult {
 export interface PgoObserver {
   begin(step: string): void;
   profiled(outcome: ProfileOutcome): void;
-  optimized(optimized: Optimized): void;
+  /** Each proof is made within this. */
+  readonly proving?: ProvedOptions['proving'];
+  optimized(optimized: ProvedForm): void;
   verified(verified: Verified): void;
 }
 
@@ -67,8 +67,13 @@ export function pgo(request: PgoRequest, observer: PgoObserver): PgoResult {
 
   observer.begin('forming superblocks');
   const fuel = makeCountingFuel(request.fuel);
-  const optimized = optimize(original, profile, { ...request.optimize, fuel });
-  const form = parseImage(optimized.bytes, request.output);
+  const optimized = optimizeProved(original, profile, {
+    ...request.optimize,
+    fuel,
+    output: request.output,
+    proving: observer.proving,
+  });
+  const form = optimized.image;
   observer.optimized(optimized);
 
   const inputs = [{ ...training, training: true }, ...request.others.map((other) => ({ ...other, training: false }))];
@@ -87,8 +92,9 @@ export function pgo(request: PgoRequest, observer: PgoObserver): PgoResult {
     arguments: training.input.args ?? [],
     inputs: request.inputs,
     verified,
+    proof: optimized.proof,
     passes: passReports(optimized.passes, fuel),
     commands: request.commands,
   });
-  return { training: first, optimized, form, verified, model };
+  return { training: first, optimized, verified, model };
 }

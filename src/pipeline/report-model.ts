@@ -1,14 +1,15 @@
 /** Gathers what the report is built from: two counted runs, the address map of the optimized file, and what was verified. */
-import { unsupported } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { readNote } from '../elf/write.ts';
 import { ASSUMPTIONS } from '../emit/assumptions.ts';
-import { type AddressMap, decodeMap } from '../emit/map.ts';
+import type { AddressMap } from '../emit/map.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import { buildReport } from '../report/build.ts';
 import type { AssumptionReport, PassReport, ReportModel } from '../report/model.ts';
 import { summariesOf } from '../report/summaries.ts';
+import type { SuperblockSummary } from '../report/superblocks.ts';
+import { mapOf, type Proof } from '../verify/prove/prove.ts';
+import { summarise } from './verdicts.ts';
 import type { Verified } from './verify-run.ts';
 
 export interface ReportRequest {
@@ -19,54 +20,73 @@ export interface ReportRequest {
   /** Names of what the program read. */
   readonly inputs: readonly string[];
   readonly verified: readonly Verified[];
+  /** Of the optimized form; without it superblocks are tested only. */
+  readonly proof?: Proof | undefined;
   /** What the passes did; empty where that is not known. */
   readonly passes: readonly PassReport[];
   readonly commands: readonly string[];
 }
 
 export function reportModel(request: ReportRequest): ReportModel {
-  const { original, optimized, verified } = request;
-  const map = mapOf(optimized.image);
+  const { original, optimized, verified, proof } = request;
+  const map = mapOf(original.image, optimized.image);
   const differences = verified.flatMap((each) => each.differences);
   return buildReport({
     arguments: request.arguments,
     inputs: request.inputs,
     original,
     optimized,
-    superblocks: summariesOf(original, optimized.image, map.data, { verdict: verdicts(map, differences) }),
+    superblocks: summariesOf(original, optimized.image, map.data, { verdict: verdicts(map, differences, proof) }),
     passes: request.passes,
-    assumptions: assumptionReports(map, differences.length === 0),
+    assumptions: assumptionReports(map, differences.length === 0, proof),
+    proof: proof && {
+      ways: summarise(proof).ways,
+      open: new Map(unproved(proof).map(({ head, reason = '' }) => [head, reason])),
+      file: proof.file,
+    },
     verify: { inputs: verified.map(({ input }) => input), differences },
     commands: request.commands,
   });
 }
 
-/** The address map in an optimized file. Throws unsupported if it has none. */
-export function mapOf(optimized: Image): AddressMap {
-  const note = readNote(optimized);
-  if (note === undefined)
-    throw unsupported(`${optimized.file}: has no address map`, 'give a file that isoform has optimized');
-  return decodeMap(note, optimized.file);
-}
+const unproved = (proof: Proof) => proof.superblocks.filter(({ verdict }) => verdict !== 'proved');
 
-function verdicts(map: AddressMap, differences: readonly { readonly superblock?: string; readonly what: string }[]) {
-  // What never ran is in its identity form because there is nothing to gain, not because something was wrong.
-  const identity = new Set(
-    map.data.superblocks.filter((each) => each.identity && each.count > 0).map(({ head }) => head),
-  );
+type Found = Pick<SuperblockSummary, 'verdict' | 'reason'>;
+
+/** proved: for all inputs. tested: the rerun agreed. rejected: it is wrong, or its identity form stands for what was not proved. */
+function verdicts(
+  { data }: AddressMap,
+  differences: readonly { readonly superblock?: string; readonly what: string }[],
+  proof: Proof | undefined,
+): (head: Addr) => Found | undefined {
+  const mapped = new Map(data.superblocks.map((superblock) => [superblock.head, superblock]));
   const guilty = new Map(differences.map(({ superblock, what }) => [superblock, what]));
-  return (head: Addr) => {
-    const found = guilty.get(hex(head));
-    if (found !== undefined) return { verdict: 'rejected', reason: `the rerun found a difference: ${found}` } as const;
-    if (identity.has(head))
-      return { verdict: 'rejected', reason: 'it did not fit in the registers; emitted in its identity form' } as const;
-    return undefined;
+  const proofs = new Map(proof?.superblocks.map((superblock) => [superblock.head, superblock]));
+  return (head) => {
+    const difference = guilty.get(hex(head));
+    if (difference !== undefined) return { verdict: 'rejected', reason: `the rerun found a difference: ${difference}` };
+    const { rejected, identity = false, count = 0 } = mapped.get(head) ?? {};
+    if (rejected !== undefined)
+      return {
+        verdict: 'rejected',
+        reason: `what the passes made of it is not proved (${rejected}); emitted in its identity form`,
+      };
+    const found = proofs.get(head);
+    if (found?.verdict === 'refuted') return { verdict: 'rejected', reason: found.reason };
+    if (found?.verdict === 'unproved') return { verdict: 'tested', reason: `not proved: ${found.reason}` };
+    const verdict = found === undefined ? 'tested' : 'proved';
+    // What never ran is in its identity form because there is nothing to gain.
+    return identity && count > 0
+      ? { verdict, reason: 'in its identity form: the passes could not make it cheaper' }
+      : { verdict };
   };
 }
 
 /** @param equivalent the rerun found no difference: what it would have found is checked by that, on these inputs */
-const assumptionReports = (map: AddressMap, equivalent: boolean): AssumptionReport[] =>
-  ASSUMPTIONS.map(({ id, name, text }) => {
+function assumptionReports(map: AddressMap, equivalent: boolean, proof: Proof | undefined): AssumptionReport[] {
+  return ASSUMPTIONS.map(({ id, name, text }) => {
     const used = map.data.assumptions.includes(id);
-    return { id, name, text, used, checked: used && equivalent };
+    const proofs = proof?.superblocks.filter(({ assumptions }) => assumptions.includes(id)).length;
+    return { id, name, text, used, checked: used && equivalent, ...(proofs !== undefined && { proofs }) };
   });
+}

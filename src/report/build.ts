@@ -5,7 +5,16 @@ import { type Addr, hex } from '../base/units.ts';
 import { type Counts, makeCounts, type ProfiledRun } from './counts.ts';
 import { reportFunctions } from './functions.ts';
 import { hotGraph } from './graph.ts';
-import type { AssumptionReport, Difference, PassReport, ProgramReport, ReportModel, VerifiedInput } from './model.ts';
+import type {
+  AssumptionReport,
+  Difference,
+  PassReport,
+  ProgramReport,
+  ProofReport,
+  ReportModel,
+  SuperblockReport,
+  VerifiedInput,
+} from './model.ts';
 import { REPORT_FORMAT, REPORT_VERSION } from './model.ts';
 import { makeNames, type Names } from './names.ts';
 import { command } from './shell.ts';
@@ -23,11 +32,20 @@ export interface ReportInput {
   /** In the order in which they ran. */
   readonly passes: readonly PassReport[];
   readonly assumptions: readonly AssumptionReport[];
+  readonly proof?: ProofInput | undefined;
   readonly verify: { readonly inputs: readonly VerifiedInput[]; readonly differences: readonly Difference[] };
   /** Commands that make the report again; without them, the plain `isoform pgo` that does. */
   readonly commands?: readonly string[];
   /** How many superblocks are shown with their code (30). */
   readonly detailed?: number;
+}
+
+/** What a proof of the optimized file came to. */
+export interface ProofInput {
+  readonly ways: number;
+  /** Superblocks that are not proved, by head, and why. */
+  readonly open: ReadonlyMap<Addr, string>;
+  readonly file: ProofReport['file'];
 }
 
 /** The whole report as data. Same inputs, same data. */
@@ -74,7 +92,27 @@ export function buildReport(input: ReportInput): ReportModel {
       differences: input.verify.differences,
       syscalls: input.verify.inputs.reduce((sum, { syscalls }) => sum + syscalls, 0),
     },
+    ...(input.proof && { proof: proofReport(input.proof, superblocks, names) }),
     commands: input.commands ?? [command(['isoform', 'pgo', input.original.image.file, ...input.arguments])],
+  };
+}
+
+function proofReport(
+  { ways, open, file }: ProofInput,
+  superblocks: readonly SuperblockReport[],
+  names: Names,
+): ProofReport {
+  const heads = new Set([...open.keys()].map(hex));
+  const weight = (list: readonly SuperblockReport[]) => list.reduce((sum, superblock) => sum + superblock.weight, 0);
+  const proved = superblocks.filter(({ head }) => !heads.has(head));
+  const all = weight(superblocks);
+  return {
+    superblocks: superblocks.length,
+    proved: proved.length,
+    share: all === 0 ? (proved.length === superblocks.length ? 1 : 0) : weight(proved) / all,
+    ways,
+    open: [...open].map(([head, reason]) => ({ head: hex(head), symbol: names.label(head), reason })),
+    file: file.map(({ what, checked, problems }) => ({ what, checked, problems })),
   };
 }
 

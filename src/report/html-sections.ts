@@ -139,10 +139,42 @@ export const assumptionsSection = (model: ReportModel): Html =>
       : html`<ul class="cards">${[...model.assumptions]
           .sort((a, b) => Number(b.used) - Number(a.used))
           .map(
-            ({ id, name, text, used, checked }) => html`<li><div class="head"><b>${id}</b> <span>${name}</span>
-<span class="chip ${used ? (checked ? 'equivalent' : 'open') : ''}">${used ? (checked ? 'in use, checked' : 'in use, not checked') : 'not in use'}</span></div><p>${text}</p></li>`,
+            ({
+              id,
+              name,
+              text,
+              used,
+              checked,
+              proofs = 0,
+            }) => html`<li><div class="head"><b>${id}</b> <span>${name}</span>
+<span class="chip ${used ? (checked ? 'equivalent' : 'open') : ''}">${used ? (checked ? 'in use, checked' : 'in use, not checked') : 'not in use'}</span>${proofs > 0 ? html` <span class="quiet">${plural(proofs, 'proof')} rest${proofs === 1 ? 's' : ''} on it</span>` : undefined}</div><p>${text}</p></li>`,
           )}</ul>`,
   );
+
+export function proofSection({ proof }: ReportModel): Html | undefined {
+  if (proof === undefined) return undefined;
+  const { superblocks, proved, ways, open, file } = proof;
+  return section(
+    'proof',
+    'Proof',
+    html`<p>For all inputs, under the assumptions above: ${count(proved)} of ${plural(superblocks, 'superblock')} do what the original does, on each of
+${plural(ways, 'way')} through them. The proof is made from the two files alone; <code>isoform prove</code> makes it again.</p>`,
+    scroll(
+      'What was checked of the file',
+      html`<table class="data stack" role="table"><thead><tr><th scope="col" class="text">Of the file as a whole</th><th scope="col">Checked</th><th scope="col" class="text">Verdict</th></tr></thead>
+<tbody>${file.map(
+        ({ what, checked, problems }) =>
+          html`<tr role="row"><td role="cell" class="name">${what}${problems.map((problem) => html`<br><span class="quiet">${problem}</span>`)}</td><td role="cell" data-l="Checked">${count(checked)}</td><td role="cell" class="text" data-l="Verdict"><span class="chip ${problems.length === 0 ? 'proved' : 'rejected'}">${problems.length === 0 ? 'proved' : 'not proved'}</span></td></tr>`,
+      )}</tbody></table>`,
+    ),
+    open.length === 0
+      ? undefined
+      : html`<h3 style="margin-top:1.2rem">Not proved</h3><ul class="cards" style="margin-top:.5rem">${open.map(
+          ({ head, symbol, reason }) =>
+            html`<li><div class="head"><b>${symbol}</b> <span class="quiet">${head}</span></div><p>${reason}</p></li>`,
+        )}</ul>`,
+  );
+}
 
 export function verificationSection(model: ReportModel): Html {
   const { inputs, differences, syscalls } = model.verify;

@@ -20,9 +20,24 @@ function equivalent(model: ReportModel): Html {
     first &&
     html`<li><b>${first.what}</b> ${where}: expected <code>${first.expected}</code>, found <code>${first.found}</code>. <a href="#verification">Details</a></li>`
   }
-<li>${same ? 'Same' : 'The same'} output, exit status and files on ${agreeing} of ${plural(inputs.length, 'input')}</li>
+${proved(model)}<li>${same ? 'Same' : 'The same'} output, exit status and files on ${agreeing} of ${plural(inputs.length, 'input')}</li>
 <li>Run in step: state compared at ${plural(syscalls, 'syscall')}, ${plural(differences.length, 'difference')}</li>
 <li>${verdicts(model)}</li></ul></section>`;
+}
+
+/** Never says 100 % of what is not all. */
+const floored = (share: number): string => percent(Math.floor(share * 10_000) / 10_000);
+
+/** What holds for all inputs. */
+function proved({ proof }: ReportModel): Html | undefined {
+  if (proof === undefined) return undefined;
+  const { proved, superblocks, share, file } = proof;
+  const whole = proved === superblocks && file.every(({ problems }) => problems.length === 0);
+  return html`<li><a href="#proof"><b>Proved</b> for all inputs</a>: ${
+    whole
+      ? `all ${plural(superblocks, 'superblock')}, ${percent(1)} of what runs in them`
+      : html`<span class="caution">${floored(share)} of what runs in superblocks, ${count(proved)} of ${count(superblocks)}</span>`
+  }</li>`;
 }
 
 /** `Superblocks: 12 proved, 3 tested, 1 rejected and left as it was`. */

@@ -5,6 +5,7 @@ import {
   functionsSection,
   passesSection,
   picturesSection,
+  proofSection,
   reproduceSection,
   statisticsSection,
   verificationSection,
@@ -23,6 +24,7 @@ const SECTIONS = [
   ['cfg', 'Control flow'],
   ['passes', 'Passes'],
   ['assumptions', 'Assumptions'],
+  ['proof', 'Proof'],
   ['verification', 'Verification'],
   ['reproduce', 'Reproduce'],
 ] as const;
@@ -41,13 +43,14 @@ export function renderHtml(model: ReportModel): string {
 <header><p class="kind">isoform comparison report</p><h1>${program.name}</h1>
 <p class="run">${program.arguments.length > 0 ? html`run as <code>${command([program.name, ...program.arguments])}</code>` : 'run without arguments'}</p></header>
 <main>${summary(model)}
-<nav aria-label="Sections"><ul>${SECTIONS.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
+<nav aria-label="Sections"><ul>${SECTIONS.filter(([id]) => id !== 'proof' || model.proof).map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
 ${statisticsSection(model)}
 ${functionsSection(model)}
 ${superblocksSection(model)}
 ${picturesSection(model)}
 ${passesSection(model)}
 ${assumptionsSection(model)}
+${proofSection(model)}
 ${verificationSection(model)}
 ${reproduceSection(model)}</main>
 <footer><p>Made by isoform, a profile-guided optimizer for finished RISC-V executables.</p></footer>

@@ -103,7 +103,7 @@ export interface SuperblockReport {
   /** How often it was entered; going round its own loop counts each time. */
   readonly count: number;
   readonly verdict: 'proved' | 'tested' | 'rejected';
-  /** Why it was rejected. */
+  /** Why it was rejected, or is not proved; what else there is to say of it. */
   readonly reason?: string;
   /** Bytes of its line and its stubs. */
   readonly bytes: number;
@@ -139,6 +139,8 @@ export interface AssumptionReport {
   readonly used: boolean;
   /** It was checked for this file. */
   readonly checked: boolean;
+  /** How many superblocks' proofs rest on it; absent: nothing was proved. */
+  readonly proofs?: number;
 }
 
 export interface GraphNode {
@@ -197,6 +199,21 @@ export interface VerifyReport {
   readonly syscalls: number;
 }
 
+/** What holds for all inputs, under the assumptions listed. */
+export interface ProofReport {
+  /** Superblocks in the file, and how many of them are proved as they are. */
+  readonly superblocks: number;
+  readonly proved: number;
+  /** Share of the execution in superblocks that is proved, by the optimized run's counts. */
+  readonly share: number;
+  /** Ways through superblocks that were compared. */
+  readonly ways: number;
+  /** What is not proved. */
+  readonly open: readonly { readonly head: HexAddress; readonly symbol: string; readonly reason: string }[];
+  /** What was checked of the file as a whole, and what is wrong there. */
+  readonly file: readonly { readonly what: string; readonly checked: number; readonly problems: readonly string[] }[];
+}
+
 export interface CoverageReport {
   /** Share of the optimized run's instructions that were executed inside superblocks. */
   readonly inside: number;
@@ -233,6 +250,8 @@ export interface ReportModel {
   readonly assumptions: readonly AssumptionReport[];
   readonly cfg: { readonly original: HotGraph; readonly optimized: HotGraph };
   readonly verify: VerifyReport;
+  /** Absent: nothing was proved when this was made. */
+  readonly proof?: ProofReport;
   /** Shell commands that make this report again. */
   readonly commands: readonly string[];
 }

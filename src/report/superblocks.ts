@@ -22,7 +22,7 @@ export interface SuperblockSummary {
   /** Bytes that were added for it. */
   readonly bytes: ByteCount;
   readonly verdict: 'proved' | 'tested' | 'rejected';
-  /** Why it was rejected. */
+  /** Why it was rejected, or is not proved; what else there is to say of it. */
   readonly reason?: string;
 }
 

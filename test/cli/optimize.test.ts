@@ -22,25 +22,41 @@ const summary = (...options: string[]) =>
   JSON.parse(said(['optimize', '-q', '--json', '-p', PROFILE, '-o', 'out', ...options, elf])) as {
     bytesAdded: number;
     rewrites: number;
-    superblocks: { head: string; count: number }[];
+    superblocks: { head: string; count: number; verdict: string }[];
     passes: { name: string; rewrites: number; removed: number }[];
     assumptions: string[];
+    proof: {
+      verdict: string;
+      superblocks: number;
+      proved: number;
+      coverage: number;
+      ways: number;
+      assumptions: string[];
+    };
+    rejected: unknown[];
+    each?: { pass?: string; superblocks: number; proved: number; broken: unknown[] }[];
   };
 
 describe('what is made', () => {
   test('NAME.isoform, executable, and one line about it', () => {
     const { status, stdout, stderr } = place.run(['optimize', '-p', PROFILE, elf]);
     expect([status, stdout.toString()]).toEqual([0, '']);
-    expect(stderr.toString()).toMatch(/^isoform: queens\.isoform: \d+ superblocks, [\d,]+ bytes added.*\n$/);
+    expect(stderr.toString()).toMatch(
+      /^isoform: queens\.isoform: \d+ superblocks, [\d,]+ bytes added.*\nisoform: (\d+) of \1 superblocks proved, 100\.00 % by weight, in [\d.]+ s\n$/,
+    );
     expect(statSync(place.path('queens.isoform')).mode & 0o111).not.toBe(0);
   });
 
   test('--json', () => {
-    const { bytesAdded, superblocks, rewrites, passes, assumptions } = summary();
+    const { bytesAdded, superblocks, rewrites, passes, assumptions, proof, rejected, each } = summary();
     expect(bytesAdded).toBe(statSync(place.path('out')).size - statSync(elf).size);
     expect(superblocks[0]).toMatchObject({ head: expect.stringMatching(/^0x/), identity: false });
     expect(passes.reduce((sum, pass) => sum + pass.rewrites, 0)).toBe(rewrites);
     expect(assumptions).toContain('A1');
+    expect(proof).toMatchObject({ verdict: 'proved', proved: superblocks.length, coverage: 1 });
+    expect(proof.assumptions).toContain('A1');
+    expect([rejected, each]).toEqual([[], undefined]);
+    expect(superblocks.every(({ verdict }) => verdict === 'proved')).toBe(true);
   });
 
   test('--strict, --without, --passes, --fuel', () => {
@@ -52,6 +68,13 @@ describe('what is made', () => {
     expect(summary(`--passes=-${names[0]}`).passes.map(({ name }) => name)).toEqual(names.slice(1));
     expect(summary('--fuel', '0').rewrites).toBe(0);
     expect(summary('--fuel', '3').rewrites).toBe(3);
+  });
+
+  test('--prove=each: what was proved before the first pass and after each', () => {
+    const { each, passes, proof } = summary('--prove=each');
+    expect(each!.map(({ pass }) => pass)).toEqual([undefined, ...passes.map(({ name }) => name)]);
+    expect(each!.every(({ proved, superblocks, broken }) => proved === superblocks && broken.length === 0)).toBe(true);
+    expect(proof.verdict).toBe('proved');
   });
 
   test('a link stays a link, its file is replaced', () => {
@@ -115,6 +138,12 @@ describe('what is refused', () => {
       ['optimize', '-p', PROFILE, '--without', 'A5', elf],
       /A5 cannot be switched off/,
     ],
+    [
+      'what is not to be allowed',
+      ['optimize', '-p', PROFILE, '--allow', 'anything', elf],
+      /Allowed choices are tested/,
+    ],
+    ['another time to prove', ['pgo', '--prove', 'never', elf], /Allowed choices are final, each/],
     ['no fuel', ['optimize', '-p', PROFILE, '--fuel', 'much', elf], /much: not a number of rewrites/],
     ['an optimized file', ['optimize', '-p', PROFILE, 'queens.isoform'], /already optimized/],
     ['an optimized file (pgo)', ['pgo', 'queens.isoform'], /already optimized/],

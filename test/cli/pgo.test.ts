@@ -34,6 +34,7 @@ describe.each(['bytecode', 'queens'])('%s', (name) => {
     expect(result.stderr.toString().split('\n')).toEqual([
       expect.stringMatching(/^isoform: profiled: [\d,]+ instructions, exit status 0$/),
       expect.stringMatching(/^isoform: optimized: \d+ superblocks, [\d,]+ bytes added/),
+      expect.stringMatching(/^isoform: (\d+) of \1 superblocks proved, 100\.00 % by weight, in [\d.]+ s$/),
       expect.stringMatching(/^isoform: equivalent on .*input: \d+ syscalls, exit status 0; .* instructions \(-/),
       expect.stringMatching(/^isoform: equivalent on .*input\.other: /),
       `isoform: wrote ${name}.isoform, reports/${name}.html, ${name}.json`,
@@ -63,7 +64,17 @@ describe.each(['bytecode', 'queens'])('%s', (name) => {
     expect(model.optimized.takenBranches).toBeLessThan(model.original.takenBranches);
     expect(model.bytesAdded).toBe(readFileSync(file('.isoform')).length - readFileSync(elf).length);
     expect(model.superblocks.length).toBeGreaterThan(3);
-    expect(model.superblocks[0]).toMatchObject({ verdict: 'tested', weight: expect.any(Number) });
+    expect(model.superblocks[0]).toMatchObject({ verdict: 'proved', weight: expect.any(Number) });
+    const { proof } = model;
+    expect(proof).toMatchObject({
+      superblocks: model.superblocks.length,
+      proved: proof!.superblocks,
+      share: 1,
+      open: [],
+    });
+    expect(proof!.ways).toBeGreaterThan(proof!.superblocks);
+    expect(proof!.file.map(({ problems }) => problems)).toEqual(proof!.file.map(() => []));
+    expect(model.assumptions.find(({ id }) => id === 'A1')!.proofs).toBeGreaterThan(0);
     expect(model.passes.length).toBeGreaterThan(2);
     expect(model.passes.some(({ rewrites }) => rewrites > 0)).toBe(true);
     const page = readFileSync(place.path(`reports/${name}.html`), 'utf8');

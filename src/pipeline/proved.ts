@@ -1,0 +1,140 @@
+/**
+ * Optimization that ships only what is proved. The file that was made is proved against the original; what is not proved is emitted
+ * again in its identity form, and what is not proved then is left out; until all is proved that ships.
+ */
+import { notProved } from '../base/errors.ts';
+import type { Addr } from '../base/units.ts';
+import { buildCfg } from '../cfg/build.ts';
+import { type Liveness, livenessOf } from '../cfg/liveness.ts';
+import type { Image } from '../elf/image.ts';
+import { parseImage } from '../elf/read.ts';
+import type { ImageProfile } from '../profile/profile.ts';
+import { mapOf, type Proof, prove, type SuperblockProof } from '../verify/prove/prove.ts';
+import type { Counterexample } from '../verify/prove/refute.ts';
+import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions, type Rejection } from './optimize.ts';
+
+export interface ProvedOptions extends OptimizeOptions {
+  /** tested: a superblock that is neither proved nor refuted ships as well; it is for a rerun to test it. */
+  readonly allow?: 'tested' | undefined;
+  /** Prove after each pass, to name the one that broke a superblock. */
+  readonly proveEach?: boolean | undefined;
+  /** What the optimized file will be called, for messages. */
+  readonly output?: string | undefined;
+  /** Each proof is made within this: for saying so, and for taking the time. */
+  readonly proving?: (<T>(work: () => T) => T) | undefined;
+}
+
+export interface Rejected extends Rejection {
+  readonly head: Addr;
+  /** Of what the passes made. */
+  readonly verdict: 'unproved' | 'refuted';
+  readonly counterexample: Counterexample | undefined;
+  /** With `proveEach`: the pass that broke it; undefined: it was not proved before any pass either. */
+  readonly pass?: string | undefined;
+}
+
+/** What was proved after one more pass. */
+export interface PassProof {
+  /** Undefined: before the first one. */
+  readonly pass: string | undefined;
+  readonly superblocks: number;
+  readonly proved: number;
+  /** Not proved after this pass, and not for want of proof before it. */
+  readonly broken: readonly { readonly head: Addr; readonly reason: string }[];
+}
+
+export interface ProvedForm extends Optimized {
+  /** The optimized file, as it was read back and proved. */
+  readonly image: Image;
+  readonly proof: Proof;
+  /** What may not ship as the passes made it, in the order of addresses. */
+  readonly rejected: readonly Rejected[];
+  /** With `proveEach`. */
+  readonly each?: readonly PassProof[] | undefined;
+}
+
+/** @throws not-proved if the file as a whole cannot be proved (its headers, patches or return points) and `allow` is not given */
+export function optimizeProved(image: Image, profile: ImageProfile, options: ProvedOptions = {}): ProvedForm {
+  const formed = formSuperblocks(image, profile, options);
+  const proofOf = prover(image, options);
+  const stages = options.proveEach ? stageProofs(formed, proofOf) : undefined;
+  const rejected = new Map<Addr, Rejected>();
+  // Each round at least one superblock goes from one form to the next lower one, of which there are two: so this ends.
+  for (;;) {
+    const made = formed.emit(rejected);
+    const { form, proof } = proofOf(made);
+    const bad = proof.superblocks.filter(
+      ({ verdict }) => verdict === 'refuted' || (verdict === 'unproved' && options.allow !== 'tested'),
+    );
+    for (const superblock of bad)
+      rejected.set(superblock.head, lower(superblock, rejected.get(superblock.head), stages));
+    if (bad.length > 0) continue;
+    const problem = proof.file.flatMap(({ problems }) => problems)[0];
+    if (problem !== undefined && options.allow !== 'tested') throw notProved(form.file, problem);
+    return {
+      ...made,
+      image: form,
+      proof,
+      rejected: [...rejected.values()].sort((a, b) => a.head - b.head),
+      each: stages?.list,
+    };
+  }
+}
+
+/** One form lower than it was: what was emitted in its identity form already is left out. */
+function lower(superblock: SuperblockProof, before: Rejected | undefined, stages: Stages | undefined): Rejected {
+  const { head, identity, reason = '', verdict, counterexample } = superblock;
+  if (before !== undefined) return { ...before, form: 'none' };
+  return {
+    head,
+    form: identity ? 'none' : 'identity',
+    reason,
+    verdict: verdict === 'refuted' ? 'refuted' : 'unproved',
+    counterexample,
+    ...(stages !== undefined && { pass: stages.guilty(head) }),
+  };
+}
+
+type Prover = (made: Optimized) => { readonly form: Image; readonly proof: Proof };
+
+function prover(original: Image, { output = original.file, proving = (work) => work() }: ProvedOptions): Prover {
+  let liveness: Liveness | undefined;
+  return (made) =>
+    proving(() => {
+      const form = parseImage(made.bytes, output);
+      if (made.map.assumptions.includes('A1')) liveness ??= livenessOf(buildCfg(original));
+      return { form, proof: prove(original, form, mapOf(original, form), { liveness }) };
+    });
+}
+
+interface Stages {
+  readonly list: readonly PassProof[];
+  guilty(head: Addr): string | undefined;
+}
+
+function stageProofs(formed: Formed, proofOf: Prover): Stages {
+  const names = [undefined, ...formed.passes.map(({ name }) => name)];
+  /** What is not proved, and why, before the first pass and after each. */
+  const unproved: ReadonlyMap<Addr, string>[] = [];
+  const list = names.map((pass, passes): PassProof => {
+    const { superblocks } = proofOf(formed.emitAfter(passes)).proof;
+    const bad = superblocks.filter(({ verdict }) => verdict !== 'proved');
+    unproved.push(new Map(bad.map(({ head, reason = '' }) => [head, reason])));
+    const broken = [...unproved[passes]!].filter(([head]) => passes > 0 && !unproved[passes - 1]!.has(head));
+    return {
+      pass,
+      superblocks: superblocks.length,
+      proved: superblocks.length - bad.length,
+      broken: broken.map(([head, reason]) => ({ head, reason })),
+    };
+  });
+  return {
+    list,
+    /** The first pass since which it has not been proved any more. */
+    guilty(head) {
+      let passes = unproved.length;
+      while (passes > 0 && unproved[passes - 1]!.has(head)) passes--;
+      return names[passes];
+    },
+  };
+}
