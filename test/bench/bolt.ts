@@ -47,7 +47,7 @@ export const boltVersion = (): string =>
   JSON.stringify([OPTIONS, runTool(tool('bolt'), ['--version']).stdout.toString()]);
 
 export async function measureBolt(program: Program, progress: (step: string) => void): Promise<Bolted> {
-  const linked = await program.linked(['-Wl,-q']);
+  const linked = await program.built({ link: ['-Wl,-q'] });
   const original = readImage(linked);
   progress('profile for BOLT');
   const { profile } = profileRun({ image: original, input: guestInput(program.train) });

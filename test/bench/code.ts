@@ -9,7 +9,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readImage } from '../../src/elf/read.ts';
-import { PROGRAMS, type Program, program } from '../support/programs.ts';
+import { BENCH_PROGRAMS, type Program, program } from '../support/programs.ts';
 import { findTool } from '../support/tools.ts';
 import { type Bolted, boltVersion, measureBolt } from './bolt.ts';
 import { hashOfCode, hashOfRun, kept } from './kept.ts';
@@ -38,10 +38,10 @@ interface Line {
   readonly bolt: Bolted | undefined;
 }
 
-const wanted = values.programs?.split(',') ?? PROGRAMS;
+const wanted = values.programs?.split(',') ?? BENCH_PROGRAMS;
 for (const name of wanted)
-  if (!PROGRAMS.includes(name)) {
-    console.error(`no program is called ${name}; there are ${PROGRAMS.join(', ')}`);
+  if (!BENCH_PROGRAMS.includes(name)) {
+    console.error(`no program is called ${name}; there are ${BENCH_PROGRAMS.join(', ')}`);
     process.exit(2);
   }
 const withBolt = !values['no-bolt'] && findTool('bolt') !== undefined;
@@ -78,7 +78,7 @@ async function measureProgram(found: Program): Promise<Line> {
     ? await kept(
         `${name}-bolt`,
         [
-          readImage(await found.linked(['-Wl,-q'])).hash,
+          readImage(await found.built({ link: ['-Wl,-q'] })).hash,
           ...inputs,
           boltVersion(),
           hashOfCode([...COUNTING, ...MEASURING]),

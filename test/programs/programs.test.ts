@@ -35,8 +35,8 @@ for (const name of PROGRAMS) {
     });
 
     test('can be linked with its relocations kept', async () => {
-      const { file, linked } = await program(name);
-      const kept = await linked(['-Wl,-q']);
+      const { file, built } = await program(name);
+      const kept = await built({ link: ['-Wl,-q'] });
       expect(kept).not.toBe(file);
       expect(readFileSync(kept).length).toBeGreaterThan(readFileSync(file).length);
     });

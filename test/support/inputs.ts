@@ -124,3 +124,109 @@ export function assignments(seed: number, count: number, faulty: boolean): strin
     lines.push('bad = 3 + * 4', 'price = (2 * (apples', 'plums = missing - round', 'nothing 5', 'boxes = 7 ) 8');
   return `${lines.join('\n')}\n`;
 }
+
+/** XML as data comes in it: many short elements with attributes, entities, a prologue, comments. */
+export function records(seed: number, count: number): string {
+  const random = generator(seed);
+  const names = vocabulary(seed + 1, 300);
+  const name = () => names[random.below(300)]!;
+  const out = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<!DOCTYPE orders [<!ENTITY unit "box"><!ENTITY firm "Sm&#105;th &amp; Co"><!ATTLIST item kind CDATA "plain">]>',
+    '<orders xmlns:p="urn:price">',
+  ];
+  for (let i = 0; i < count; i++) {
+    out.push(
+      `  <order id="o${i}" day='${random.below(365)}'>`,
+      `    <customer city="${name()}">${name()} ${name()} of &firm;</customer>`,
+    );
+    for (let items = 1 + random.below(4); items > 0; items--)
+      out.push(
+        `    <item code="${random.below(90_000)}" title="${name()} &lt;${name()}&gt;"><p:net>${random.below(900)}.${random.below(10)}</p:net>&unit;</item>`,
+      );
+    if (random.below(9) === 0) out.push(`    <!-- ${name()} ${name()} -->`);
+    out.push('  </order>');
+  }
+  out.push('</orders>');
+  return `${out.join('\n')}\n`;
+}
+
+/** XML as text comes in it: long runs of words, few elements deep in each other, two-byte letters, CDATA. */
+export function article(seed: number, bytes: number): string {
+  const random = generator(seed);
+  const paragraphs = prose(seed + 1, bytes).split('\n');
+  const out = ['<article>'];
+  let depth = 0;
+  for (const line of paragraphs) {
+    const kind = random.below(24);
+    if (kind === 0 && depth < 6) {
+      out.push('<section>');
+      depth++;
+    } else if (kind === 1 && depth > 0) {
+      out.push('</section>');
+      depth--;
+    }
+    if (kind === 2) out.push(`<![CDATA[${line} <&> ]]>`);
+    else if (kind < 6) out.push(line.replaceAll('ea', '\u00e4').replace(/ (\w+)/, ' <em>$1</em>'));
+    else out.push(line);
+  }
+  return `${out.join('\n')}${'</section>'.repeat(depth)}</article>\n`;
+}
+
+/** A WAV file, 16 bit: triangle waves that come and go, and noise; whole numbers only, so the same everywhere. */
+export function wave(seed: number, rate: number, channels: number, samples: number): Uint8Array {
+  const random = generator(seed);
+  const voices = Array.from({ length: 5 }, () => ({
+    period: 30 + random.below(400),
+    loud: 1 + random.below(5),
+    on: random.below(9000),
+  }));
+  const bytes = new Uint8Array(44 + samples * channels * 2);
+  const view = new DataView(bytes.buffer);
+  const tag = (at: number, text: string) => bytes.set(new TextEncoder().encode(text), at);
+  tag(0, 'RIFF');
+  view.setUint32(4, bytes.length - 8, true);
+  tag(8, 'WAVEfmt ');
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * channels * 2, true);
+  view.setUint16(32, channels * 2, true);
+  view.setUint16(34, 16, true);
+  tag(36, 'data');
+  view.setUint32(40, bytes.length - 44, true);
+  for (let i = 0; i < samples; i++)
+    for (let channel = 0; channel < channels; channel++) {
+      let value = random.below(600) - 300;
+      for (const { period, loud, on } of voices) {
+        const phase = (i + channel * 11) % period;
+        const rise = Math.floor((4000 * Math.min(phase, period - phase)) / period) - 1000;
+        if (Math.floor((i + on) / 5000) % 2 === 0) value += rise * loud;
+      }
+      view.setInt16(44 + (i * channels + channel) * 2, Math.max(-32_768, Math.min(32_767, value)), true);
+    }
+  return bytes;
+}
+
+/** Random clauses of three literals each, as DIMACS. At 4.26 clauses to a variable they are hardest. */
+export function clauses(seed: number, variables: number, count: number): string {
+  const random = generator(seed);
+  const out = [`p cnf ${variables} ${count}`];
+  for (let i = 0; i < count; i++) {
+    const chosen = new Set<number>();
+    while (chosen.size < 3) chosen.add(1 + random.below(variables));
+    out.push(`${[...chosen].map((variable) => (random.below(2) === 0 ? variable : -variable)).join(' ')} 0`);
+  }
+  return `${out.join('\n')}\n`;
+}
+
+/** One pigeon more than holes, as DIMACS: short clauses of a strict pattern, unsatisfiable. */
+export function pigeons(holes: number): string {
+  const variable = (pigeon: number, hole: number) => pigeon * holes + hole + 1;
+  const numbers = Array.from({ length: holes }, (_, i) => i);
+  const out = Array.from({ length: holes + 1 }, (_, p) => `${numbers.map((h) => variable(p, h)).join(' ')} 0`);
+  for (const h of numbers)
+    for (let p = 0; p <= holes; p++) for (let q = 0; q < p; q++) out.push(`-${variable(p, h)} -${variable(q, h)} 0`);
+  return `p cnf ${(holes + 1) * holes} ${out.length}\n${out.join('\n')}\n`;
+}
