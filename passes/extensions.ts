@@ -7,26 +7,18 @@
  * Risk: none in instructions; a value may live longer in its home, which the home rule bounds.
  */
 import { F0 } from '../src/base/units.ts';
-import type { Op, Superblock, Value } from '../src/superblock/form.ts';
+import type { Op, Superblock } from '../src/superblock/form.ts';
 import { operandsOf } from '../src/superblock/form.ts';
 import { homesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
-import { type SuperblockTerms, termsOf, withOperands } from '../src/superblock/terms.ts';
-
-/** The values of the line, each with what it computes, oldest first. */
-function sameAs(terms: SuperblockTerms, op: Op, older: ReadonlyMap<number, Value>): Value | undefined {
-  const term = terms.result(op);
-  if (term === undefined) return undefined;
-  return operandsOf(op).find((value) => terms.of(value) === term) ?? older.get(term.id);
-}
+import { termsOf, withOperands } from '../src/superblock/terms.ts';
 
 export const extensions: Pass = {
   name: 'extensions',
   description: 'removes extensions of values that are wide enough already',
   run(superblock: Superblock, { fuel }) {
     const terms = termsOf(superblock);
-    const older = new Map<number, Value>();
     const byId = new Map(superblock.ops.map((op) => [op.id, op]));
     let current = superblock;
     for (const op of superblock.ops) {
@@ -49,12 +41,9 @@ export const extensions: Pass = {
         now = changed;
       }
       if (!removable(now)) continue;
-      const by = sameAs(terms, now, older);
-      if (by === undefined) {
-        const term = terms.result(op);
-        if (term !== undefined && term.value === undefined) older.set(term.id, { kind: 'op', id: op.id });
-        continue;
-      }
+      const term = terms.result(op);
+      const by = operandsOf(now).find((value) => terms.of(value) === term);
+      if (term === undefined || by === undefined) continue;
       const next = replaceOp(current, now, by) ?? replaceSomeUses(current, now, by);
       if (next === undefined || next === current) continue;
       if (!fuel.spend('extensions', superblock.head)) return current;

@@ -8,14 +8,17 @@ import { invert } from './invert.ts';
 import { jumps } from './jumps.ts';
 import { propagate } from './propagate.ts';
 import { rehome } from './rehome.ts';
+import { reuse } from './reuse.ts';
 import { sink } from './sink.ts';
 
-export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, sink, rehome];
+export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, reuse, sink, rehome];
 
 /** `first` must run before `second`. */
 const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: jumps, second: propagate, because: 'what is gone need not be looked at' },
   { first: propagate, second: extensions, because: 'a copy hides how wide its source is used' },
+  { first: extensions, second: reuse, because: 'what reads through an extension may be what is known already' },
+  { first: reuse, second: sink, because: 'what nobody needs once it has been found elsewhere is dead only then' },
   { first: sink, second: rehome, because: 'what has sunk no longer needs a home in the line' },
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];

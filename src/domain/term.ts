@@ -117,6 +117,12 @@ export class Terms implements Domain<Term> {
     if (a.value !== undefined && b.value === undefined) return this.xor(b, a);
     if (b.value === 0n) return a;
     if (a === b) return this.const(0n);
+    // What two exclusive-ors with the same undo: three of them exchange two values.
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      if (x.op === 'xor' && x.args.includes(y)) return x.args[0] === y ? x.args[1]! : x.args[0]!;
     return this.#binary('xor', a, b, Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned));
   }
   shl(a: Term, b: Term): Term {

@@ -68,7 +68,7 @@ export function prepare(
   select: Partial<SelectOptions> = {},
 ): Prepared {
   const flow = makeFlow(blocksOf(profile, image), codeOf(image));
-  const liveAt = allowed.has('A1') ? abiLiveness(image, profile) : everythingLive;
+  const liveAt = allowed.has('A1') ? abiLiveness(image) : everythingLive;
   const { traces, entries } = selectTraces(flow, { ...DEFAULT_SELECT, ...select });
   const context = { liveBefore: liveAt, savedReturns: allowed.has('A3') };
   const superblocks = traces.map((trace) =>
@@ -78,8 +78,9 @@ export function prepare(
   return { flow, superblocks, liveAt, context };
 }
 
-function abiLiveness(image: Image, profile: ImageProfile): (address: Addr) => RegSet {
-  const liveness = livenessOf(buildCfg(image, profile));
+/** From the image alone, as the proof has it: what only the profile knows to be code is unknown there, and all is live in it. */
+function abiLiveness(image: Image): (address: Addr) => RegSet {
+  const liveness = livenessOf(buildCfg(image));
   const known = new Map<Addr, RegSet>();
   return (address) => {
     let set = known.get(address);

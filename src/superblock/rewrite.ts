@@ -11,7 +11,9 @@ import {
   type Value,
   ZERO_VALUE,
 } from './form.ts';
-import { homeRuleViolation, homesOf, usesOf } from './homes.ts';
+import { homesOf, usesOf } from './homes.ts';
+import { settle } from './settle.ts';
+import { weightOf } from './weight.ts';
 
 /**
  * An op that may vanish when nobody needs its result: pure, an ordinary load (its fault, if any, vanishes with it), or a jump along
@@ -73,8 +75,13 @@ export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock
   }
   const without = { ...superblock, ops: superblock.ops.filter((other) => other !== op) };
   const replaced = mapUses(without, (value) => (is(value) ? by : value));
-  const changed = removeUnused(replaced, operandsOf(op), by);
-  return homeRuleViolation(changed) === undefined ? changed : undefined;
+  return settled(superblock, removeUnused(replaced, operandsOf(op), by));
+}
+
+/** A rewrite with homes that keep the home rule: undefined if there are none, or if moving values elsewhere costs what it gains. */
+export function settled(before: Superblock, after: Superblock): Superblock | undefined {
+  const found = settle(after);
+  return found === undefined || found === after || weightOf(found) < weightOf(before) ? found : undefined;
 }
 
 /** Removes the ops among these values that nothing uses any more, and so on with their operands. */

@@ -1,0 +1,61 @@
+/**
+ * Reuse of values: what the line has computed already is not computed again.
+ *
+ * What: an op whose result an older value of the line already is (computed by another op, loaded from or stored to the same place
+ * with nothing between that may overlap it, or held by a register at the head) gives way to it.
+ * Why it is safe: both have the same term, so they are equal for all inputs. A load that goes is one access less.
+ * Risk: the older value lives longer, in a register that then is not free for others; values move out of each other's way only where
+ * that costs no more at the exits than the op did.
+ * Source: value numbering over a trace, as in LuaJIT (lj_opt_fold.c, CSE; lj_opt_mem.c, forwarding).
+ */
+import { F0, REG_COUNT, type Reg } from '../src/base/units.ts';
+import { facts } from '../src/domain/record.ts';
+import { headValue, type Superblock, type Value } from '../src/superblock/form.ts';
+import type { Pass } from '../src/superblock/pass.ts';
+import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
+import { termsOf } from '../src/superblock/terms.ts';
+
+const isFloat = (reg: Reg | undefined): boolean => (reg ?? 0) >= F0;
+
+export const reuse: Pass = {
+  name: 'reuse',
+  description: 'uses again what has been computed, loaded or stored',
+  run(superblock: Superblock, { fuel }) {
+    const terms = termsOf(superblock);
+    /** By file and term, oldest first: a value that stays longest is a register's at the head. */
+    const older = new Map<string, Value[]>();
+    const key = (float: boolean, id: number) => `${float ? 'f' : 'x'}${id}`;
+    const know = (float: boolean, value: Value) => {
+      const at = key(float, terms.of(value).id);
+      const known = older.get(at);
+      if (known === undefined) older.set(at, [value]);
+      else known.push(value);
+    };
+    for (let reg = 1; reg < REG_COUNT; reg++) know(isFloat(reg), headValue(reg));
+    let current = superblock;
+    for (const op of superblock.ops) {
+      const float = isFloat(facts(op.insn).writes);
+      const term = terms.result(op);
+      if (term === undefined) continue;
+      const now = current.ops.find((other) => other.id === op.id);
+      if (now === undefined) continue;
+      const value: Value = { kind: 'op', id: op.id };
+      const known = older.get(key(float, term.id));
+      let gone = false;
+      if (removable(now) && known !== undefined)
+        // The newest lives for the shortest.
+        for (const by of [...known].reverse()) {
+          if (by.kind === 'op' && !current.ops.some((other) => other.id === by.id)) continue;
+          const whole = replaceOp(current, now, by);
+          const next = whole ?? replaceSomeUses(current, now, by);
+          if (next === undefined || next === current) continue;
+          if (!fuel.spend('reuse', superblock.head)) return current;
+          current = next;
+          gone = whole !== undefined;
+          break;
+        }
+      if (!gone) know(float, value);
+    }
+    return current;
+  },
+};
