@@ -8,10 +8,11 @@ import { invert } from './invert.ts';
 import { jumps } from './jumps.ts';
 import { propagate } from './propagate.ts';
 import { rehome } from './rehome.ts';
+import { retarget } from './retarget.ts';
 import { reuse } from './reuse.ts';
 import { sink } from './sink.ts';
 
-export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, reuse, sink, rehome];
+export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, reuse, retarget, sink, rehome];
 
 /** `first` must run before `second`. */
 const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
@@ -20,6 +21,8 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: extensions, second: reuse, because: 'what reads through an extension may be what is known already' },
   { first: reuse, second: sink, because: 'what nobody needs once it has been found elsewhere is dead only then' },
   { first: sink, second: rehome, because: 'what has sunk no longer needs a home in the line' },
+  { first: reuse, second: retarget, because: 'what is known already needs no instruction' },
+  { first: retarget, second: sink, because: 'what an instruction takes in may be all that only side exits need' },
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];
 

@@ -14,14 +14,16 @@ import { homeRuleViolation, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, removeOp } from '../src/superblock/rewrite.ts';
 
-const MAX_COPIES = 6;
+/** Exits that an op may sink into. */
+export const MAX_COPIES = 6;
 
 const needs = (exit: Exit, id: number): boolean =>
   [...exit.snapshot.values(), ...exit.sunk.flatMap((op) => [op.rs1, op.rs2, op.rs3])].some(
     (value) => value?.kind === 'op' && value.id === id,
   );
 
-function sinkInto(superblock: Superblock, op: Op): Superblock {
+/** Moves an op into the exits that need it. */
+export function sinkInto(superblock: Superblock, op: Op): Superblock {
   const without = removeOp(superblock, op);
   return {
     ...without,

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
+import { extensionsOf } from '../isa/targets.ts';
 import { ASSUMABLE } from '../pipeline/optimize.ts';
 import type { ProvedOptions } from '../pipeline/proved.ts';
 
@@ -12,6 +13,12 @@ export interface OptimizeFlags {
   readonly without?: readonly AssumptionId[];
   readonly allow?: 'tested';
   readonly prove?: 'final' | 'each';
+  readonly target?: string;
+}
+
+function parseTarget(text: string): string {
+  extensionsOf(text);
+  return text;
 }
 
 /** A whole number from 0 on. */
@@ -58,15 +65,21 @@ export const withOptimizeOptions = (command: Command): Command =>
       )
         .choices(['final', 'each'])
         .default('final'),
+    )
+    .option(
+      '--target <profile>',
+      'use instructions that this RISC-V profile has: rva22u64 (Zba, Zbb, Zbs) or rva23u64; the output runs only where they are',
+      parseTarget,
     );
 
 export const optimizeOptions = (
   flags: OptimizeFlags,
-): Pick<ProvedOptions, 'without' | 'allow' | 'proveEach'> & { readonly passes: string | undefined } => ({
+): Pick<ProvedOptions, 'without' | 'target' | 'allow' | 'proveEach'> & { readonly passes: string | undefined } => ({
   passes: flags.passes,
   allow: flags.allow,
   proveEach: flags.prove === 'each',
   without: flags.strict ? ASSUMABLE : flags.without,
+  target: flags.target,
 });
 
 /** The options as words again, for the commands that a report prints. */
@@ -74,6 +87,7 @@ export const optimizeWords = (flags: OptimizeFlags): string[] => [
   ...(flags.passes === undefined ? [] : [`--passes=${flags.passes}`]),
   ...(flags.fuel === undefined ? [] : ['--fuel', String(flags.fuel)]),
   ...(flags.strict ? ['--strict'] : []),
+  ...(flags.target === undefined ? [] : ['--target', flags.target]),
   ...(flags.without === undefined ? [] : ['--without', flags.without.join(',')]),
   ...(flags.allow === undefined ? [] : ['--allow', flags.allow]),
 ];

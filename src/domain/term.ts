@@ -40,6 +40,14 @@ function signedWidth(value: bigint): number {
 }
 const unsignedWidth = (value: bigint): number => (value === 0n ? 0 : value.toString(2).length);
 
+/** A value shifted left by a constant below 64: which, and by how much. */
+function shiftOf({ op, args }: Term): { readonly source: Term; readonly by: number } | undefined {
+  const by = args[1]?.value;
+  return op === 'shl' && by !== undefined ? { source: args[0]!, by: Number(by) } : undefined;
+}
+/** Widths that there are extensions of. */
+const isExtended = (bits: number): bits is 8 | 16 | 32 => bits === 8 || bits === 16 || bits === 32;
+
 export class Terms implements Domain<Term> {
   readonly #table = new Map<string, Term>();
   #next = 0;
@@ -129,27 +137,41 @@ export class Terms implements Domain<Term> {
     if (b.value === undefined) return this.#binary('shl', a, b);
     const by = Number(b.value & 63n);
     if (by === 0) return a;
+    if (BigInt(by) !== b.value) return this.shl(a, this.const(BigInt(by)));
     return this.#binary('shl', a, b, Math.min(64, a.signed + by), Math.min(64, a.unsigned + by));
   }
   shr(a: Term, b: Term): Term {
     if (b.value === undefined) return this.#binary('shr', a, b, 64, a.unsigned);
     const by = Number(b.value & 63n);
     if (by === 0) return a;
-    // shl by n, shr by n: the zero extension compilers write without Zba.
-    if (a.op === 'shl' && a.args[1]!.value === b.value) {
-      if (a.args[0]!.unsigned <= 64 - by) return a.args[0]!;
-      if (by === 32 || by === 48 || by === 56) return this.zext(a.args[0]!, (64 - by) as 32 | 16 | 8);
+    if (BigInt(by) !== b.value) return this.shr(a, this.const(BigInt(by)));
+    const up = shiftOf(a);
+    // shl by n, shr by n: the zero extension compilers write without Zba; shr by less, and what is extended is scaled, too.
+    if (up !== undefined && up.by >= by) {
+      const { source, by: n } = up;
+      if (source.unsigned <= 64 - n) return this.shl(source, this.const(BigInt(n - by)));
+      const width = 64 - n;
+      if (isExtended(width)) return this.shl(this.zext(source, width), this.const(BigInt(n - by)));
     }
+    // The same within a word.
+    const word = a.op === 'zext32' ? shiftOf(a.args[0]!) : undefined;
+    const rest = 32 - by;
+    if (word?.by === by && isExtended(rest)) return this.zext(word.source, rest);
     return this.#binary('shr', a, b, 64, Math.max(0, a.unsigned - by));
   }
   sar(a: Term, b: Term): Term {
     if (b.value === undefined) return this.#binary('sar', a, b, a.signed);
     const by = Number(b.value & 63n);
     if (by === 0) return a;
+    if (BigInt(by) !== b.value) return this.sar(a, this.const(BigInt(by)));
     if (a.op === 'shl' && a.args[1]!.value === b.value) {
       if (a.args[0]!.signed <= 64 - by) return a.args[0]!;
-      if (by === 32 || by === 48 || by === 56) return this.sext(a.args[0]!, (64 - by) as 32 | 16 | 8);
+      const width = 64 - by;
+      if (isExtended(width)) return this.sext(a.args[0]!, width);
     }
+    const word = a.op === 'sext32' ? shiftOf(a.args[0]!) : undefined;
+    const rest = 32 - by;
+    if (word?.by === by && isExtended(rest)) return this.sext(word.source, rest);
     return this.#binary('sar', a, b, Math.max(1, a.signed - by), a.unsigned < 64 ? Math.max(0, a.unsigned - by) : 64);
   }
   mul(a: Term, b: Term): Term {

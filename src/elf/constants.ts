@@ -18,7 +18,16 @@ export const PT = {
   RISCV_ATTRIBUTES: 0x70000003,
 } as const;
 export const PF = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
-export const SHT = { NULL: 0, PROGBITS: 1, SYMTAB: 2, STRTAB: 3, NOTE: 7, NOBITS: 8, DYNSYM: 11 } as const;
+export const SHT = {
+  NULL: 0,
+  PROGBITS: 1,
+  SYMTAB: 2,
+  STRTAB: 3,
+  NOTE: 7,
+  NOBITS: 8,
+  DYNSYM: 11,
+  RISCV_ATTRIBUTES: 0x70000003,
+} as const;
 /** e_flags of RISC-V: the E base instruction set, and the field of the floating-point ABI with its value for 128-bit floats. */
 export const EF_RISCV = { RVE: 8, FLOAT_ABI: 6, FLOAT_ABI_QUAD: 6 } as const;
 export const SHN = { UNDEF: 0 } as const;

@@ -3,12 +3,12 @@
  * of preference: replace a header that loading does not need; grow into unused bytes; move the table into the new segment.
  */
 import { internal } from '../base/errors.ts';
-import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
+import type { Addr, ByteCount } from '../base/units.ts';
 import { PROGRAM_HEADER_SIZE, PT } from './constants.ts';
 import { setFields, viewOf } from './fields.ts';
 import type { Image, ProgramHeader } from './image.ts';
 import type { SegmentRequest, UnwindPart } from './segment.ts';
-import { inFile, type Layout } from './tail.ts';
+import { inFile, type Layout, type Tail } from './tail.ts';
 
 const PT_NULL = 0;
 const PT_GNU_EH_FRAME = 0x6474e550;
@@ -55,7 +55,7 @@ export function encodeHeaders(
   plan: HeaderPlan,
   load: ProgramHeader,
   tableAt: Addr | undefined,
-  moved: (offset: FileOffset) => FileOffset,
+  tail: Pick<Tail, 'moved' | 'sizeOf'>,
   unwind: UnwindPart | undefined,
 ): Uint8Array {
   const { kept } = plan;
@@ -72,7 +72,8 @@ export function encodeHeaders(
       const offset = load.offset + (unwind.header - load.vaddr);
       return { ...header, offset, vaddr: unwind.header, paddr: unwind.header, fileSize: size, memSize: size, align: 4 };
     }
-    return header.type === PT.LOAD ? header : { ...header, offset: moved(header.offset) };
+    if (header.type === PT.LOAD) return header;
+    return { ...header, offset: tail.moved(header.offset), fileSize: tail.sizeOf(header.offset, header.fileSize) };
   });
   const table = new Uint8Array(list.length * PROGRAM_HEADER_SIZE);
   if (table.length !== plan.size) throw internal(`${list.length} program headers do not fit ${image.file}`);

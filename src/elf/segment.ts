@@ -47,6 +47,8 @@ export interface SegmentRequest {
   /** The address map; `readNote` gives it back. */
   readonly map: Uint8Array;
   readonly unwind?: UnwindPart;
+  /** Extensions that the new code needs beyond what the image says it needs; they go into its attributes, if it has any. */
+  readonly extensions?: readonly string[];
   /** Names for places in the code; written when the image has a symbol table. */
   readonly symbols?: readonly { readonly name: string; readonly address: Addr; readonly size: ByteCount }[];
 }

@@ -7,6 +7,7 @@
 import { alignUp } from '../base/bits.ts';
 import { unsupported } from '../base/errors.ts';
 import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
+import { withExtensions } from './attributes.ts';
 import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE, SHT, SYMBOL_SIZE } from './constants.ts';
 import { ascii, concat, getU64, setFields, setU64, viewOf } from './fields.ts';
 import type { Image, SectionHeader } from './image.ts';
@@ -55,10 +56,15 @@ export function layoutOf(image: Image): Layout {
     at = Math.max(at, to);
   }
   const difference = first.address - first.offset;
-  // These get new entries, so they are written anew wherever they were.
+  // These are changed, so they are written anew wherever they were.
   const names = sectionNamesIndex(image);
   const table = image.sections.findIndex(isSymbolTable);
-  const again = [names, ...(table < 0 ? [] : [table, image.sections[table].link])];
+  const attributes = image.sections.findIndex(isAttributes);
+  const again = [
+    names,
+    ...(table < 0 ? [] : [table, image.sections[table].link]),
+    ...(attributes < 0 ? [] : [attributes]),
+  ];
   const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...again]);
   return {
     stay: foreign ? image.bytes.length : end,
@@ -67,6 +73,7 @@ export function layoutOf(image: Image): Layout {
   };
 }
 
+const isAttributes = (s: SectionHeader) => s.type === SHT.RISCV_ATTRIBUTES && inFile(s) && (s.flags & SHF.ALLOC) === 0;
 const isSymbolTable = (s: SectionHeader) => s.type === SHT.SYMTAB && s.entrySize === SYMBOL_SIZE;
 /** Does a section take bytes of the file? */
 export const inFile = (s: SectionHeader) => s.type !== SHT.NOBITS && s.type !== SHT.NULL && s.size > 0;
@@ -91,6 +98,8 @@ export interface Tail {
   readonly size: ByteCount;
   /** Where a byte of the original file is now. */
   moved(offset: FileOffset): FileOffset;
+  /** How many bytes a part of the original file has now. */
+  sizeOf(offset: FileOffset, size: ByteCount): ByteCount;
   write(out: Uint8Array): void;
 }
 
@@ -102,7 +111,8 @@ export function makeTail(
   parts: Parts,
   segment: { readonly base: Addr; readonly offset: FileOffset; readonly end: FileOffset },
 ): Tail {
-  if (image.sections.length === 0) return { size: segment.end as number, moved: (offset) => offset, write: () => {} };
+  if (image.sections.length === 0)
+    return { size: segment.end as number, moved: (offset) => offset, sizeOf: (_, size) => size, write: () => {} };
   const names = sectionNamesIndex(image);
   const contents = new Map<number, Uint8Array>(
     layout.moving.map((index) => [
@@ -179,6 +189,9 @@ export function makeTail(
     contents.set(image.sections[table].link, concat(strings, ascii(symbols.map((s) => `${s.name}\0`).join(''))));
     contents.set(table, concat(contents.get(table)!, ...symbols.map((s) => s.entry)));
   }
+  const attributes = image.sections.findIndex(isAttributes);
+  const arch = contents.get(attributes);
+  if (arch !== undefined) contents.set(attributes, withExtensions(arch, request.extensions ?? []));
   const places = new Map<number, FileOffset>();
   let at = segment.end;
   for (const index of layout.moving) {
@@ -199,6 +212,12 @@ export function makeTail(
           return place + (offset - section.offset);
       }
       return offset;
+    },
+    sizeOf(offset, size) {
+      const same = ([index]: [number, FileOffset]) =>
+        image.sections[index].offset === offset && image.sections[index].size === size;
+      const found = [...places].find(same);
+      return found === undefined ? size : contents.get(found[0])!.length;
     },
     write(out) {
       for (const [index, place] of places) out.set(contents.get(index)!, place);

@@ -78,7 +78,7 @@ export function addSegment(image: Image, request: SegmentRequest): Uint8Array {
       align: PAGE,
     },
     tableAt,
-    shift.moved,
+    shift,
     request.unwind,
   );
   const view = new DataView(out.buffer);

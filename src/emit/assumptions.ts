@@ -55,6 +55,12 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     check:
       'A proof that rests on it leaves out only stores to slots of the stack at the head, below the stack pointer of the exit; the rerun compares all live memory.',
   },
+  {
+    id: 'A9',
+    name: 'the machine has what was asked for',
+    text: 'The output runs where the extensions of its target are: Zba, Zbb and Zbs for rva22u64, Zicond too for rva23u64. Made only when a target is given.',
+    check: 'The attributes of the file say what it needs, if the input has attributes.',
+  },
 ];
 
-export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A8';
+export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A8' | 'A9';

@@ -37,6 +37,8 @@ export interface EmitRequest {
   readonly deadAt: (address: Addr) => Reg | undefined;
   /** Assumptions that may be made. */
   readonly allowed: ReadonlySet<AssumptionId>;
+  /** Extensions that the new code needs beyond the input's. */
+  readonly extensions: readonly string[];
   /** Assumptions that earlier storeys have made. */
   readonly assumed: ReadonlySet<AssumptionId>;
 }
@@ -131,6 +133,7 @@ export function emit(request: EmitRequest): Emitted {
     code: layout.bytes,
     patches: all,
     map: encodeMap(map),
+    extensions: request.extensions,
     ...(unwind.bytes.length > 0 && { unwind }),
     symbols: layout.superblocks.map((placed) => ({
       name: `${names.get(placed.lowered.head) ?? `x${placed.lowered.head.toString(16)}`}.isoform`,

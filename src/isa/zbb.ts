@@ -24,11 +24,11 @@ const ltU: Binary = (d, a, b) => d.ltU(a, b);
 /** The domain takes shift amounts modulo 64, so the other half of a rotation is a shift by the negated amount; by 0 both give the value. */
 const ror: Binary = (d, a, b) => d.or(d.shr(a, b), d.shl(a, d.sub(d.const(0n), b)));
 const rol: Binary = (d, a, b) => d.or(d.shl(a, b), d.shr(a, d.sub(d.const(0n), b)));
-/** A word stands twice side by side: a rotation of the 64 bits by fewer than 32 has the word's rotation in its low half. */
+/** As compilers write it without Zbb. */
 const rorWord: Binary = (d, a, b) => {
-  const word = d.zext(a, 32);
-  const twice = d.or(word, d.shl(word, d.const(32n)));
-  return d.sext(d.shr(twice, d.and(b, d.const(31n))), 32);
+  const down = d.shr(d.zext(a, 32), d.and(b, d.const(31n)));
+  const up = d.shl(a, d.and(d.sub(d.const(0n), b), d.const(31n)));
+  return d.or(d.sext(up, 32), d.sext(down, 32));
 };
 const rolWord: Binary = (d, a, b) => rorWord(d, a, d.sub(d.const(0n), b));
 

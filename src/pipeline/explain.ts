@@ -5,6 +5,7 @@ import { makeFuel } from '../base/fuel.ts';
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
+import { extensionsOf } from '../isa/targets.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import type { Superblock } from '../superblock/form.ts';
 import { runPasses } from '../superblock/pass.ts';
@@ -12,7 +13,7 @@ import { superblockText } from '../superblock/text.ts';
 import { weightOf } from '../superblock/weight.ts';
 import { type OptimizeOptions, prepare } from './optimize.ts';
 
-type Options = Pick<OptimizeOptions, 'passes' | 'without'>;
+type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target'>;
 
 /**
  * @param where an address (`0x10432`) or a symbol: a superblock's head, else an instruction on a path (the superblock entered most often
@@ -49,7 +50,12 @@ function addressOf(image: Image, where: string): Addr {
 /** A superblock after the passes, as text that parses back. */
 export function dumpSuperblock(image: Image, profile: ImageProfile, options: Options, where: string): string {
   const superblock = findSuperblock(image, profile, options, where);
-  return superblockText(runPasses(superblock, choosePasses(options.passes), { fuel: makeFuel() }));
+  return superblockText(
+    runPasses(superblock, choosePasses(options.passes), {
+      fuel: makeFuel(),
+      extensions: extensionsOf(options.target),
+    }),
+  );
 }
 
 export interface Explanation {

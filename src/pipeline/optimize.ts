@@ -2,6 +2,7 @@
  * From a profile to an optimized executable, as one page: flow, traces, superblocks, passes, lowering, emission.
  */
 import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
+import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, Reg } from '../base/units.ts';
 import { buildCfg } from '../cfg/build.ts';
@@ -9,6 +10,7 @@ import { livenessOf } from '../cfg/liveness.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
+import { extensionsOf } from '../isa/targets.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { lowerSuperblock } from '../lower/lower.ts';
 import { deadRegister } from '../lower/moves.ts';
@@ -27,6 +29,8 @@ export interface OptimizeOptions {
   /** Comma-separated passes, or the passes themselves; default all. */
   readonly passes?: string | readonly Pass[] | undefined;
   readonly fuel?: Fuel | undefined;
+  /** What the output may run on only, by name (isa/targets); default: whatever the input runs on. */
+  readonly target?: string | undefined;
   /** Assumptions that may not be made. */
   readonly without?: readonly AssumptionId[] | undefined;
   readonly select?: Partial<SelectOptions> | undefined;
@@ -137,7 +141,8 @@ export function optimize(image: Image, profile: ImageProfile, options: OptimizeO
 }
 
 export function formSuperblocks(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Formed {
-  const passes = choosePasses(options.passes);
+  const extensions = extensionsOf(options.target);
+  const passes = choosePasses(options.passes).filter((pass) => pass !== retarget || extensions.length > 0);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
   const prepared = prepare(image, profile, allowed, options.select);
@@ -150,7 +155,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
   const make = (before: Superblock): Made => {
     const stages: Superblock[] = [];
-    const last = runPasses(before, passes, { fuel }, (pass, from, to) => {
+    const last = runPasses(before, passes, { fuel, extensions }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
     });
@@ -194,6 +199,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       identity,
       rejected,
       continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
+      extensions,
       passes: totals,
     });
   };
@@ -236,14 +242,16 @@ interface FinalRequest {
   readonly identity: Set<Addr>;
   readonly rejected: ReadonlyMap<Addr, Rejection>;
   readonly continueAt: (address: Addr) => Emittable | undefined;
+  readonly extensions: readonly string[];
   readonly passes: readonly PassTotal[];
 }
 
 function emitFinal(request: FinalRequest): Optimized {
-  const { image, profile, prepared, allowed, final, identity, rejected, passes } = request;
+  const { image, profile, prepared, allowed, final, identity, rejected, extensions, passes } = request;
   const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
   if (prepared.superblocks.some(({ ops }) => ops.some(({ known }) => known !== undefined))) assumed.add('A3');
+  if (extensions.length > 0) assumed.add('A9');
   const forms = [...final.values()];
   const entered = outsideEntries(
     flow,
@@ -267,6 +275,7 @@ function emitFinal(request: FinalRequest): Optimized {
     },
     deadAt: (address): Reg | undefined => deadRegister(liveAt(address), new Set()),
     allowed,
+    extensions,
     assumed,
   });
   return {

@@ -5,6 +5,8 @@ import type { Superblock } from './form.ts';
 
 export interface PassContext {
   readonly fuel: Fuel;
+  /** Extensions beyond those of the input that the output may use. */
+  readonly extensions?: readonly string[] | undefined;
 }
 
 /** A pass works on one superblock and is pure. The same object back means unchanged. */

@@ -1,7 +1,7 @@
 /**
  * What optimizing is worth on real programs, in exact counts, beside LLVM BOLT:
  *
- *     node test/run.mjs bench/code [--programs lua,sqlite] [--json FILE] [--no-bolt] [--fresh]
+ *     node test/run.mjs bench/code [--programs lua,sqlite] [--json FILE] [--no-bolt] [--fresh] [--target rva22u64]
  *
  * Prints a table and PASS or FAIL against the marks; exits 1 on FAIL, 2 if nothing could be measured. Results are kept (kept.ts); `--fresh`
  * measures again.
@@ -29,6 +29,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     'no-bolt': { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
+    target: { type: 'string' },
   },
 });
 
@@ -71,8 +72,12 @@ async function measureProgram(found: Program): Promise<Line> {
   const say = (step: string) => console.error(`${name}: ${step}`);
   const inputs = INPUTS.map((input) => hashOfRun(found[input]));
   const code = hashOfCode(['src', 'passes', ...MEASURING]);
-  const isoform = await kept(`${name}-isoform`, [readImage(found.file).hash, ...inputs, code], values.fresh, () =>
-    measure(found, say),
+  const made = values.target === undefined ? [] : [values.target];
+  const isoform = await kept(
+    `${name}-isoform`,
+    [readImage(found.file).hash, ...inputs, code, ...made],
+    values.fresh,
+    () => measure(found, say, values.target),
   );
   const bolt = withBolt
     ? await kept(

@@ -55,15 +55,18 @@ export const guestInput = (run: Run): GuestInput => ({
   cwd: run.dir,
 });
 
-/** @param progress told what is being done */
-export function measure(program: Program, progress: (step: string) => void): Measured {
+/**
+ * @param progress told what is being done
+ * @param target what the output is made for, if not for what the input runs on
+ */
+export function measure(program: Program, progress: (step: string) => void, target?: string): Measured {
   const original = readImage(program.file);
   progress('profile');
   const first = profileRun({ image: original, input: guestInput(program.train) });
   if (first.exit.kind === 'limit') throw new Error(first.exit.message);
   progress('optimize');
   const before = process.cpuUsage();
-  const made = optimize(original, profileOf(first.profile, original));
+  const made = optimize(original, profileOf(first.profile, original), { target });
   const { user, system } = process.cpuUsage(before);
   mkdirSync(KEPT, { recursive: true });
   const file = join(KEPT, `${program.name}.isoform`);

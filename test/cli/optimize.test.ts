@@ -77,6 +77,17 @@ describe('what is made', () => {
     expect(proof.verdict).toBe('proved');
   });
 
+  test('--target', () => {
+    const plain = summary();
+    expect(plain.assumptions).not.toContain('A9');
+    expect(plain.passes.some(({ name }) => name === 'retarget')).toBe(false);
+    const made = summary('--target', 'rva22u64');
+    expect(made.assumptions).toContain('A9');
+    expect(made.passes.find(({ name }) => name === 'retarget')?.removed).toBeGreaterThan(0);
+    const { status, stderr } = place.run(['optimize', '-p', PROFILE, '--target', 'rva99', elf]);
+    expect([status, stderr.toString()]).toEqual([2, expect.stringContaining("there is no target 'rva99'")]);
+  });
+
   test('a link stays a link, its file is replaced', () => {
     writeFileSync(place.path('target'), 'old');
     symlinkSync('target', place.path('link'));

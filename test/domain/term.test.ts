@@ -95,6 +95,23 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
       ),
       weight: 2,
     },
+    // What is shifted up and down again, within a word too.
+    {
+      arbitrary: fc
+        .tuple(
+          tie('tree'),
+          fc.constantFrom(32n, 48n, 56n, 40n, 16n, 24n, 8n, 112n),
+          fc.constantFrom(0n, 0n, 1n, 2n, 3n, 8n),
+          fc.constantFrom('shr', 'sar' as const),
+          fc.constantFrom('sext', 'zext', undefined),
+        )
+        .map(([a, by, less, op, word]): Tree => {
+          const up: Tree = { kind: 'binary', op: 'shl', a, b: { kind: 'const', value: by } };
+          const low: Tree = word === undefined ? up : { kind: 'extend', op: word, bits: 32, a: up };
+          return { kind: 'binary', op, a: low, b: { kind: 'const', value: by - less } };
+        }),
+      weight: 4,
+    },
     {
       arbitrary: fc
         .tuple(fc.constantFrom(...EXTEND), fc.constantFrom(...WIDTHS), tie('tree'))
@@ -230,6 +247,13 @@ describe('terms', () => {
     expect(terms.sub(terms.add(a, terms.const(5n)), terms.const(7n))).toBe(terms.add(a, terms.const(-2n)));
     expect(terms.sar(terms.shl(a, terms.const(32n)), terms.const(32n))).toBe(terms.sext(a, 32));
     expect(terms.shr(terms.shl(a, terms.const(48n)), terms.const(48n))).toBe(terms.zext(a, 16));
+    // Shorts as compilers extend them, by shifts of the word; an index that is extended and scaled at once.
+    const shift = terms.const(16n);
+    expect(terms.sar(terms.sext(terms.shl(a, shift), 32), shift)).toBe(terms.sext(a, 16));
+    expect(terms.sext(terms.shr(terms.zext(terms.shl(a, shift), 32), shift), 32)).toBe(terms.zext(a, 16));
+    expect(terms.shr(terms.shl(a, terms.const(32n)), terms.const(30n))).toBe(
+      terms.shl(terms.zext(a, 32), terms.const(2n)),
+    );
     const word = terms.input('w', { signed: 32 });
     expect(terms.sext(word, 32)).toBe(word);
     expect(terms.sext(terms.zext(word, 32), 32)).toBe(word);

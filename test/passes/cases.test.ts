@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PASSES } from '../../passes/index.ts';
 import { makeFuel } from '../../src/base/fuel.ts';
+import { extensionsOf } from '../../src/isa/targets.ts';
 import { checkSuperblock } from '../../src/superblock/check.ts';
 import type { Superblock } from '../../src/superblock/form.ts';
 import { runPasses } from '../../src/superblock/pass.ts';
@@ -18,6 +19,8 @@ import { ROOT } from '../support/tools.ts';
 
 const CASES = join(ROOT, 'test/passes/cases');
 const STATES = 60;
+/** Passes that need a target have the largest. */
+const context = () => ({ fuel: makeFuel(), extensions: extensionsOf('rva23u64') });
 
 const folders = readdirSync(CASES).sort();
 
@@ -49,14 +52,14 @@ for (const pass of PASSES)
         checkSuperblock(before, 'the case');
         const bless = process.env.BLESS === '1';
         if (!bless) expect(superblockText(before)).toBe(input);
-        const after = runPasses(before, [pass], { fuel: makeFuel() });
+        const after = runPasses(before, [pass], context());
         const found = superblockText(after);
         if (bless) writeFileSync(file, `${title}\n${superblockText(before)}===\n${found}`);
         else expect(found).toBe(output);
         expect(after === before).toBe(found === superblockText(before));
-        expect(pass.run(after, { fuel: makeFuel() })).toBe(after);
+        expect(pass.run(after, context())).toBe(after);
         // What it prints is all there is to it.
-        expect(superblockText(pass.run(parseSuperblock(input!), { fuel: makeFuel() }))).toBe(found);
+        expect(superblockText(pass.run(parseSuperblock(input!), context()))).toBe(found);
         expect(compareSuperblocks(before, after, makeRandom(text.length), STATES, holding(before))).toBeUndefined();
       });
     }

@@ -1,0 +1,20 @@
+/** What an output may be made for beyond what its input needs. */
+import { badOption } from '../base/errors.ts';
+
+/** RISC-V profiles (RVA22U64, RVA23U64): of their mandatory extensions those that have rows here beyond RV64GC. */
+const TARGETS: Readonly<Record<string, readonly string[]>> = {
+  rva22u64: ['Zba', 'Zbb', 'Zbs'],
+  rva23u64: ['Zba', 'Zbb', 'Zbs', 'Zicond'],
+};
+
+/**
+ * The extensions that a target has beyond RV64GC; none for no target.
+ * @throws badOption
+ */
+export function extensionsOf(target: string | undefined): readonly string[] {
+  if (target === undefined) return [];
+  const extensions = TARGETS[target];
+  if (extensions === undefined)
+    throw badOption(`there is no target '${target}'`, `there are: ${Object.keys(TARGETS).join(', ')}`);
+  return extensions;
+}
