@@ -335,14 +335,14 @@ export class Mutations {
 function strike(sides: Sides, entry: Entry): string | undefined {
   for (let seed = 1; seed <= HARD / 3; seed++) {
     const found = differenceOn(sides, entry, randomStart(seed));
-    if (found !== undefined) return found;
+    if (found !== undefined) return found.text;
   }
   const ways = waysThrough(sides, entry);
   for (let seed = 1; seed <= Math.max(1, HARD / Math.max(1, ways.length)); seed++)
-    for (const { facts: known } of ways) {
-      const start = searchStart(known, seed);
+    for (const { facts: known, state } of ways) {
+      const start = searchStart(known, state.accesses, seed);
       const found = start && differenceOn(sides, entry, start);
-      if (found !== undefined) return found;
+      if (found !== undefined) return found.text;
     }
   return undefined;
 }

@@ -1,279 +1,326 @@
 /**
- * Both forms of a superblock run on one concrete state. A difference refutes the superblock; nothing here is needed to believe that
- * another one is proved. Memory is the whole address space, filled with what the state says or with noise, so that nothing faults.
+ * Both forms of a superblock run on one concrete state, by the basic engine over real memories. A difference refutes the superblock;
+ * nothing here is needed to believe that another one is proved. Memory is mapped where the forms access it, with what the state says or
+ * with noise.
  */
-import { type Addr, hex, REG_COUNT, type Reg, regName } from '../../base/units.ts';
-import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
-import { concrete } from '../../domain/concrete.ts';
-import { softfloat } from '../../domain/softfloat.ts';
-import type { FloatOp, Insn, Step } from '../../isa/row.ts';
-import { CSR } from '../../isa/zicsr.ts';
+import { type Addr, hex, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { ALL_REGS, hasReg, type RegSet, regSet, union } from '../../cfg/regset.ts';
+import { facts } from '../../domain/record.ts';
+import { makeBasic } from '../../engine/basic.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { compress, encodeBytes } from '../../isa/encode.ts';
+import type { Insn } from '../../isa/row.ts';
+import { HART, Hart } from '../../machine/hart.ts';
+import { Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import { isNeeded } from './needed.ts';
-import { linksAt } from './paths.ts';
+import { type InsnSource, linksAt } from './paths.ts';
+import { type Start, startByte } from './start.ts';
 import type { Entry, Sides } from './superblock.ts';
 
-/** A state to begin with. */
-export interface Start {
-  /** By register, unsigned; entry 0 is 0. */
-  readonly registers: readonly bigint[];
-  readonly frm: number;
-  /** Memory where it is not noise: a byte by address. */
-  readonly bytes: ReadonlyMap<bigint, number>;
-  readonly seed: number;
-}
+/** Guest addresses there are; all code must lie below. */
+export const SPACE = 2 ** 30;
+const HOST = 2 ** 20;
 
-const mix = (value: bigint): bigint => {
-  let x = BigInt.asUintN(64, value * 0x9e3779b97f4a7c15n);
-  x ^= x >> 29n;
-  x = BigInt.asUintN(64, x * 0xbf58476d1ce4e5b9n);
-  return x ^ (x >> 32n);
-};
-
-/** What memory holds where nobody has written: often small numbers, lest no branch on it ever goes both ways. */
-function noise(seed: number, address: bigint): number {
-  const word = mix((address >> 3n) ^ (BigInt(seed) << 40n));
-  const kind = word & 3n;
-  const at = address & 7n;
-  if (kind === 0n) return at === 0n ? Number((word >> 8n) & 7n) : 0;
-  if (kind === 1n) return at < 4n ? Number((word >> (8n + 8n * at)) & 0xffn) : 0;
-  // Of the rest every other word is a double of moderate size.
-  const value = kind === 2n ? (mix(word) & 0x800fffff_ffffffffn) | ((1000n + ((word >> 8n) & 31n)) << 52n) : mix(word);
-  return Number((value >> (8n * at)) & 0xffn);
-}
-
-export const startByte = (start: Start, address: bigint): number =>
-  start.bytes.get(address) ?? noise(start.seed, address);
-
+/** A run that cannot go on. */
 class Trouble extends Error {
-  /** The original has it as well. */
-  readonly both: boolean;
-  constructor(what: string, both = false) {
+  /** The access that failed, if it is one. */
+  readonly access: string | undefined;
+  constructor(what: string, access?: string) {
     super(what);
-    this.both = both;
+    this.access = access;
   }
 }
+/** The state is of no use: what happens on it cannot be told. */
+class Useless extends Error {}
 
-/** A hart of its own, over bigint. */
-class Hart implements Step<bigint> {
-  readonly registers: bigint[];
-  readonly written = new Map<bigint, number>();
+/** A memory for each form, kept: reserving one costs more than a run. */
+const memories = new Map<'was' | 'is', { memory: Memory; hart: Hart }>();
+
+function memoryFor(form: 'was' | 'is'): { memory: Memory; hart: Hart } {
+  let kept = memories.get(form);
+  if (kept === undefined) {
+    const memory = new Memory(SPACE, HOST);
+    kept = { memory, hart: new Hart(memory) };
+    memories.set(form, kept);
+  }
+  return kept;
+}
+
+/** One form's run. */
+class Run {
+  readonly hart: Hart;
   readonly accesses = new Set<string>();
   readonly events: string[] = [];
-  frm: number;
-  fflags = 0;
+  /** Addresses of bytes stored to. */
+  readonly written = new Set<Addr>();
+  /** What was in memory where it was first accessed. */
+  readonly first = new Map<bigint, number>();
   /** Of the last transfer that linked. */
   call: Addr | undefined;
+  /** Code that was run. */
+  readonly code = new Map<Addr, Insn>();
+  readonly #memory: Memory;
+  readonly #engine: Engine;
   readonly #start: Start;
-  #insn!: Insn;
-  at: Addr;
-  /** Where control goes: any 64 bits. */
-  next = 0n;
+  readonly #pages = new Set<number>();
+  readonly #isCode = new Set<Addr>();
 
-  constructor(start: Start, at: Addr) {
+  constructor(form: 'was' | 'is', start: Start, at: Addr) {
+    const { memory, hart } = memoryFor(form);
+    this.#memory = memory;
+    this.hart = hart;
     this.#start = start;
-    this.registers = [...start.registers];
-    this.frm = start.frm;
-    this.at = at;
+    memory.permissions.fill(0);
+    this.#engine = makeBasic(memory);
+    start.registers.forEach((value, reg) => {
+      hart.set(reg, value);
+    });
+    hart.frm = start.frm;
+    hart.fflags = 0;
+    hart.reservation = -1n;
+    hart.pc = at;
   }
 
-  /** Runs the instruction at `at`. @throws Trouble where that cannot be */
-  run(insn: Insn): void {
-    this.#insn = insn;
-    this.next = BigInt(this.at + insn.size);
-    insn.row.semantics(this, concrete);
-    this.registers[0] = 0n;
+  /** Where control is: any 64 bits. */
+  get at(): bigint {
+    return this.#memory.view.getBigUint64(this.hart.base + HART.PC, true);
   }
-  byte(address: bigint): number {
-    return this.written.get(address) ?? startByte(this.#start, address);
+  byte(address: Addr): number {
+    return this.#map(address) ? this.#memory.bytes[address]! : 0;
   }
 
-  rs1 = (): bigint => this.registers[this.#insn.rs1]!;
-  rs2 = (): bigint => this.registers[this.#insn.rs2]!;
-  fs1 = this.rs1;
-  fs2 = this.rs2;
-  fs3 = (): bigint => this.registers[this.#insn.rs3]!;
-  rd(value: bigint): void {
-    this.registers[this.#insn.rd] = value;
+  /** Makes the page of an address be there. @returns false where none can be */
+  #map(address: Addr): boolean {
+    const page = Math.floor(address / PAGE);
+    if (page < 1 || page >= SPACE / PAGE) return false;
+    if (this.#pages.has(page)) return true;
+    this.#pages.add(page);
+    const base = page * PAGE;
+    this.#memory.protect(base, PAGE, PERMISSION.MAPPED | PERMISSION.READ | PERMISSION.WRITE | PERMISSION.EXECUTE);
+    for (let at = base; at < base + PAGE; at++) this.#memory.bytes[at] = startByte(this.#start, BigInt(at));
+    return true;
   }
-  fd(value: bigint): void {
-    this.rd(value);
-  }
-  imm = (): bigint => concrete.const(BigInt(this.#insn.imm));
-  pc = (): bigint => BigInt(this.at);
-  link = (): bigint => BigInt(this.at + this.#insn.size);
-  load(address: bigint, bytes: 1 | 2 | 4 | 8, signed: boolean): bigint {
-    this.accesses.add(`load of ${bytes} bytes at ${hex(address)}`);
-    let value = 0n;
-    for (let i = bytes - 1; i >= 0; i--)
-      value = (value << 8n) | BigInt(this.byte(BigInt.asUintN(64, address + BigInt(i))));
-    return signed ? concrete.const(BigInt.asIntN(8 * bytes, value)) : value;
-  }
-  store(address: bigint, bytes: 1 | 2 | 4 | 8, value: bigint): void {
-    this.accesses.add(`store of ${bytes} bytes at ${hex(address)}`);
-    for (let i = 0; i < bytes; i++)
-      this.written.set(BigInt.asUintN(64, address + BigInt(i)), Number((value >> BigInt(8 * i)) & 0xffn));
-  }
-  branch(condition: bigint): void {
-    if (condition !== 0n) this.goto();
-  }
-  goto(): void {
-    this.next = concrete.const(BigInt(this.at + this.#insn.imm));
-  }
-  jump(target: bigint): void {
-    this.next = target;
-  }
-  float(op: FloatOp, a: bigint, b?: bigint, c?: bigint): bigint {
-    const rounding = this.#insn.rm === 7 ? this.frm : this.#insn.rm;
-    if (rounding > 4) throw new Trouble('a reserved rounding mode', true);
-    const { value, flags } = softfloat(op, rounding, a, b, c);
-    this.fflags |= flags;
-    return value;
-  }
-  writesCsr(): boolean {
-    return this.#insn.rs1 !== 0 || this.#insn.imm !== 0;
-  }
-  csr(write: ((old: bigint) => bigint) | undefined): bigint {
-    const { csr } = this.#insn;
-    const old =
-      csr === CSR.fflags
-        ? this.fflags
-        : csr === CSR.frm
-          ? this.frm
-          : csr === CSR.fcsr
-            ? (this.frm << 5) | this.fflags
-            : this.events.length * 7 + csr;
-    const value = write?.(BigInt(old));
-    this.events.push(`csr ${csr} ${old} ${value ?? ''}`);
-    if (value !== undefined) {
-      const bits = Number(value & 0xffn);
-      if (csr === CSR.fflags || csr === CSR.fcsr) this.fflags = bits & 31;
-      if (csr === CSR.frm) this.frm = bits & 7;
-      if (csr === CSR.fcsr) this.frm = bits >> 5;
+
+  #place(insn: Insn, pc: Addr): void {
+    if (this.code.has(pc)) return;
+    if (insn.size === 2 && compress(insn) === undefined) throw new Useless();
+    if (!this.#map(pc) || !this.#map(pc + insn.size - 1)) throw new Useless();
+    const bytes = encodeBytes(insn, insn.size === 2);
+    for (let i = 0; i < bytes.length; i++) {
+      if (this.written.has(pc + i) || this.first.has(BigInt(pc + i))) throw new Useless();
+      this.#isCode.add(pc + i);
     }
-    return BigInt(old);
+    this.#memory.bytes.set(bytes, pc);
+    this.code.set(pc, insn);
   }
-  atomic(address: bigint, bytes: 4 | 8, update: (old: bigint) => bigint): bigint {
-    const old = this.load(address, bytes, true);
-    this.store(address, bytes, update(old));
-    this.events.push(`atomic ${hex(address)} ${bytes} ${this.#insn.rm}`);
-    return old;
+
+  /** Runs the instruction at hand. @throws Trouble where that cannot be */
+  step(source: InsnSource): Insn {
+    const pc = Number(this.at);
+    const insn = source.insnAt(pc);
+    if (insn === undefined) throw new Trouble(`there is no instruction at ${hex(pc)}`);
+    this.#place(insn, pc);
+    const { load, store, ordered, control } = facts(insn);
+    if (control === 'syscall' || control === 'trap') throw new Trouble('it comes to what no superblock holds');
+    const address = BigInt.asUintN(64, this.hart.get(insn.rs1) + BigInt(insn.imm));
+    if (ordered) this.events.push(`${insn.row.name} ${insn.csr} ${insn.rm} ${load || store ? hex(address) : insn.imm}`);
+    if (load) this.#access('load', address, load.bytes);
+    if (store) this.#access('store', address, store.bytes);
+    const { stop, retired } = this.#engine.run(this.hart, 1);
+    if (retired === 1) return insn;
+    if (stop.kind === 'fault') {
+      const access = load
+        ? accessText('load', address, load.bytes)
+        : store && accessText('store', address, store.bytes);
+      throw new Trouble(`it has a fault at ${hex(pc)}: a ${access ?? 'fetch'}`, access);
+    }
+    // Only a rounding mode that the state or the program has set may be wrong in both.
+    if (stop.kind === 'illegal' && insn.row.operands.includes('rm') && insn.rm === 7) throw new Useless();
+    throw new Trouble(`it stops at ${hex(pc)}: ${stop.kind}`);
   }
-  fence(): void {
-    this.events.push(`fence ${this.#insn.imm}`);
+
+  #access(kind: 'load' | 'store', address: bigint, bytes: number): void {
+    this.accesses.add(accessText(kind, address, bytes));
+    if (address >= BigInt(SPACE)) return;
+    for (let i = 0; i < bytes; i++) {
+      const at = Number(address) + i;
+      if (this.#isCode.has(at)) throw new Useless();
+      if (!this.#map(at)) return;
+      if (!this.written.has(at)) this.first.set(BigInt(at), this.#memory.bytes[at]!);
+      if (kind === 'store') this.written.add(at);
+    }
   }
-  fenceI(): void {
-    this.events.push('fence.i');
-  }
-  loadReserved = (): bigint => refuse();
-  storeConditional = (): bigint => refuse();
-  ecall = (): void => void refuse();
-  ebreak = (): void => void refuse();
 }
 
-const refuse = (): never => {
-  throw new Trouble('an instruction that no superblock holds');
-};
+const accessText = (kind: string, address: bigint, bytes: number): string =>
+  `${kind} of ${bytes} bytes at ${hex(address)}`;
 
 /** Instructions a run may have. */
 const MOST = 3000;
 
 /** Where the optimized form leaves: an address of the original, or any value of a computed jump. */
 interface Left {
-  readonly hart: Hart;
   readonly to: bigint;
+  /** The address at which it left, if it came to one that stands for `to`. */
+  readonly at?: Addr;
   /** It left by a jump to a computed address that is not in the optimized code. */
   readonly computed: boolean;
 }
 
-function runOptimized(sides: Sides, entry: Entry, start: Start): Left {
-  const hart = new Hart(start, entry.start);
+const isAddress = (value: bigint): boolean => value < BigInt(SPACE);
+
+function runOptimized(sides: Sides, entry: Entry, run: Run): Left {
   for (let steps = 0; steps < MOST; steps++) {
-    const to = steps === 0 && entry.first ? undefined : sides.standsFor(hart.at);
-    if (to !== undefined) return { hart, to: BigInt(to), computed: false };
-    if (!sides.inside(hart.at)) return { hart, to: BigInt(hart.at), computed: false };
-    const insn = sides.optimized.insnAt(hart.at);
-    if (insn === undefined) throw new Trouble(`there is no instruction at ${hex(hart.at)}`);
-    hart.run(insn);
-    if (hart.next >= 1n << 48n) return { hart, to: hart.next, computed: true };
-    const next = Number(hart.next);
-    if (!sides.inside(next) && sides.standsFor(next) === undefined) return { hart, to: hart.next, computed: true };
-    hart.at = next;
+    const at = Number(run.at);
+    const to = steps === 0 && entry.first ? undefined : sides.standsFor(at);
+    if (to !== undefined) return { to: BigInt(to), at, computed: false };
+    if (!sides.inside(at)) return { to: run.at, computed: false };
+    run.step(sides.optimized);
+    const next = run.at;
+    if (!isAddress(next) || (!sides.inside(Number(next)) && sides.standsFor(Number(next)) === undefined))
+      return { to: next, computed: true };
   }
   throw new Trouble('it does not end');
 }
 
-/** Says how the two forms differ on a state; undefined where they do not, or where that cannot be told. */
-export function differenceOn(sides: Sides, entry: Entry, start: Start): string | undefined {
-  let left: Left;
-  try {
-    left = runOptimized(sides, entry, start);
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    // No superblock holds such a thing; only a rounding mode that the program has set may be wrong in both.
-    return error.both ? undefined : error.message;
-  }
-  const { hart: is, to } = left;
-  const was = new Hart(start, entry.head);
-  /** Without assumption A1 every register counts. Behind a computed jump what the convention says of it does, besides what is read there. */
-  const neededFrom = (place: Addr, jump?: Addr) => (reg: Reg) =>
-    sides.liveness === undefined ||
-    isNeeded(sides.original, place, reg) ||
-    (jump !== undefined && isNeeded(sides.original, jump, reg));
-  let nearest: string | undefined;
-  try {
-    for (let retired = 0; retired < MOST; retired++) {
-      const insn = sides.original.insnAt(was.at);
-      if (BigInt(was.at) === to && retired >= (entry.progress ? 1 : 0) && !left.computed) {
-        nearest = compare(sides, was, is, sides.liveness?.liveIn(was.at) ?? ALL_REGS, neededFrom(was.at));
-        if (nearest === undefined) return undefined;
-      }
-      if (insn === undefined) break;
-      const site = was.at;
-      was.run(insn);
-      if (linksAt(sides.original, site)) was.call = site;
-      if (left.computed && was.next === to) {
-        nearest = compare(
-          sides,
-          was,
-          is,
-          sides.liveness?.liveAfter(site) ?? ALL_REGS,
-          neededFrom(was.next < 1n << 48n ? Number(was.next) : -1, site),
-        );
-        if (nearest === undefined) return undefined;
-      }
-      if (was.next >= 1n << 48n) break;
-      was.at = Number(was.next);
-    }
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-  }
-  return nearest ?? `the original does not come to ${hex(to)}`;
+export interface Difference {
+  readonly text: string;
+  /** The state with all that was accessed of memory; the rest does not matter. */
+  readonly start: Start;
+  /** What was run, by address. */
+  readonly original: ReadonlyMap<Addr, Insn>;
+  readonly optimized: ReadonlyMap<Addr, Insn>;
+  /** Registers that count at the exit. */
+  readonly counted: RegSet;
+  /** The address of the optimized code at which it was left, if that stands for another one. */
+  readonly exit: { readonly at: Addr; readonly to: Addr } | undefined;
 }
 
-function compare(
-  sides: Sides,
-  was: Hart,
-  is: Hart,
-  liveThere: RegSet,
-  needed: (reg: Reg) => boolean,
-): string | undefined {
-  let live = liveThere;
-  const unequal: Reg[] = [];
-  for (let reg = 1; reg < REG_COUNT; reg++) {
-    const [a, b] = [was.registers[reg]!, is.registers[reg]!];
-    if (a === b) continue;
-    if (b < 1n << 48n && sides.returns.get(Number(b)) === Number(a) && was.call !== undefined) {
-      if (sides.liveness !== undefined) live = union(live, sides.liveness.liveAfter(was.call));
-    } else unequal.push(reg);
+/** Which registers count where the forms are compared. */
+type Counted = (reg: Reg) => boolean;
+
+/**
+ * Says how the two forms differ on a state; undefined where they do not, or where that cannot be told.
+ * @param counted registers that count at the exit, where that is known; otherwise liveness tells
+ */
+export function differenceOn(sides: Sides, entry: Entry, start: Start, counted?: RegSet): Difference | undefined {
+  const comparison = new Comparison(sides, entry, start, counted);
+  try {
+    return comparison.difference();
+  } catch (error) {
+    if (error instanceof Useless) return undefined;
+    throw error;
   }
-  const wrong = unequal.find((reg) => hasReg(live, reg) && needed(reg));
-  if (wrong !== undefined)
-    return `${regName(wrong)} is ${hex(is.registers[wrong]!)}, not ${hex(was.registers[wrong]!)}`;
-  for (const at of [...was.written.keys(), ...is.written.keys()])
-    if (was.byte(at) !== is.byte(at)) return `the byte at ${hex(at)} is ${hex(is.byte(at))}, not ${hex(was.byte(at))}`;
-  if (was.fflags !== is.fflags || was.frm !== is.frm) return 'fcsr differs';
-  if (was.events.join() !== is.events.join()) return 'the order of events differs';
-  for (const access of is.accesses)
-    if (!was.accesses.has(access)) return `it has a ${access} that the original has not`;
-  return undefined;
 }
+
+class Comparison {
+  readonly #sides: Sides;
+  readonly #entry: Entry;
+  readonly #start: Start;
+  readonly #given: RegSet | undefined;
+  readonly #is: Run;
+  readonly #was: Run;
+  #counted: Counted = () => true;
+
+  constructor(sides: Sides, entry: Entry, start: Start, counted: RegSet | undefined) {
+    this.#sides = sides;
+    this.#entry = entry;
+    this.#start = start;
+    this.#given = counted;
+    this.#is = new Run('is', start, entry.start);
+    this.#was = new Run('was', start, entry.head);
+  }
+
+  difference(): Difference | undefined {
+    const [was, is] = [this.#was, this.#is];
+    let left: Left | undefined;
+    let trouble: Trouble | undefined;
+    try {
+      left = runOptimized(this.#sides, this.#entry, is);
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      trouble = error;
+    }
+    const found = this.#follow(left);
+    // What the original tries as well is a fault of both.
+    const both = trouble?.access !== undefined && was.accesses.has(trouble.access);
+    const text = trouble === undefined ? found : both ? undefined : trouble.message;
+    if (text === undefined) return undefined;
+    const regs = Array.from({ length: REG_COUNT - 1 }, (_, index) => index + 1);
+    return {
+      text,
+      start: { ...this.#start, bytes: new Map([...is.first, ...was.first].sort(([a], [b]) => Number(a - b))) },
+      original: was.code,
+      optimized: is.code,
+      counted: regSet(regs.filter((reg) => this.#counted(reg))),
+      exit: left?.at === undefined ? undefined : { at: left.at, to: Number(left.to) },
+    };
+  }
+
+  /** Runs the original to where the optimized form has left, or on and on. @returns what differs at the last such place */
+  #follow(left: Left | undefined): string | undefined {
+    const { original, liveness } = this.#sides;
+    const was = this.#was;
+    let nearest = left && `the original does not come to ${hex(left.to)}`;
+    try {
+      for (let retired = 0; retired < MOST; retired++) {
+        if (left !== undefined && was.at === left.to && retired >= (this.#entry.progress ? 1 : 0) && !left.computed) {
+          const at = Number(was.at);
+          nearest = this.#compare(liveness?.liveIn(at), (reg) => isNeeded(original, at, reg));
+          if (nearest === undefined) return undefined;
+        }
+        const site = Number(was.at);
+        if (!isAddress(was.at) || original.insnAt(site) === undefined) break;
+        was.step(original);
+        if (linksAt(original, site)) was.call = site;
+        if (left?.computed && was.at === left.to) {
+          const to = Number(was.at);
+          // What the convention says of the jump, besides what is read where it leads.
+          const needed = (reg: Reg) =>
+            (isAddress(was.at) && isNeeded(original, to, reg)) || isNeeded(original, site, reg);
+          nearest = this.#compare(liveness?.liveAfter(site), needed);
+          if (nearest === undefined) return undefined;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+    }
+    return nearest;
+  }
+
+  /** @param liveThere undefined without assumption A1: every register counts */
+  #compare(liveThere: RegSet | undefined, needed: (reg: Reg) => boolean): string | undefined {
+    const { returns, liveness, deadFrames } = this.#sides;
+    const [was, is] = [this.#was, this.#is];
+    let live = liveThere ?? ALL_REGS;
+    const unequal: Reg[] = [];
+    for (let reg = 1; reg < REG_COUNT; reg++) {
+      const [a, b] = [was.hart.get(reg), is.hart.get(reg)];
+      if (a === b) continue;
+      if (isAddress(b) && isAddress(a) && returns.get(Number(b)) === Number(a) && was.call !== undefined) {
+        if (liveness !== undefined) live = union(live, liveness.liveAfter(was.call));
+      } else unequal.push(reg);
+    }
+    const given = this.#given;
+    this.#counted =
+      given !== undefined
+        ? (reg) => hasReg(given, reg)
+        : (reg) => hasReg(live, reg) && (liveness === undefined || needed(reg));
+    const wrong = unequal.find(this.#counted);
+    if (wrong !== undefined) return `${regName(wrong)} is ${hex(is.hart.get(wrong))}, not ${hex(was.hart.get(wrong))}`;
+    const stack = was.hart.get(SP);
+    for (const at of new Set([...was.written, ...is.written])) {
+      if (deadFrames && BigInt(at) < stack && stack - BigInt(at) < FRAMES) continue;
+      const [a, b] = [was.byte(at), is.byte(at)];
+      if (a !== b) return `the byte at ${hex(at)} is ${hex(b)}, not ${hex(a)}`;
+    }
+    if (was.hart.fflags !== is.hart.fflags || was.hart.frm !== is.hart.frm) return 'fcsr differs';
+    if (was.events.join() !== is.events.join()) return 'the order of events differs';
+    for (const access of is.accesses)
+      if (!was.accesses.has(access)) return `it has a ${access} that the original has not`;
+    return undefined;
+  }
+}
+
+/** So far below the stack pointer may frames lie that were given back (assumption A8). */
+const FRAMES = 65536n;

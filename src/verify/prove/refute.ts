@@ -1,15 +1,21 @@
 /** Looks for a state on which an unproved superblock does something else than the original: both forms are run on it. */
-import { differenceOn, type Start } from './concrete.ts';
+import { type Difference, differenceOn } from './concrete.ts';
 import { explore, type Leaf, Unproved } from './paths.ts';
 import { randomStart, searchStart } from './search.ts';
+import type { Start } from './start.ts';
 import { stackName } from './step.ts';
 import type { Entry, EntryProof, Sides } from './superblock.ts';
 import { ProofTerms } from './terms.ts';
 
 export interface Counterexample {
+  /** Registers, and all of memory that either form accesses. */
   readonly start: Start;
   /** What is different at the exit that it leads to. */
   readonly difference: string;
+  /** What both forms have run, and of what superblock they are. */
+  readonly found: Difference;
+  readonly sides: Sides;
+  readonly entry: Entry;
 }
 
 /** @param effort states tried for the way that could not be matched; fewer for the others */
@@ -20,12 +26,12 @@ export function refute(
   effort = 12,
 ): Counterexample | undefined {
   const on = (start: Start | undefined): Counterexample | undefined => {
-    const difference = start && differenceOn(sides, entry, start);
-    return start !== undefined && difference !== undefined ? { start, difference } : undefined;
+    const found = start && differenceOn(sides, entry, start);
+    return found && { start: found.start, difference: found.text, found, sides, entry };
   };
   const along = (leaf: Leaf, tries: number): Counterexample | undefined => {
     for (let seed = 1; seed <= tries; seed++) {
-      const found = on(searchStart(leaf.facts, seed));
+      const found = on(searchStart(leaf.facts, leaf.state.accesses, seed));
       if (found !== undefined) return found;
     }
     return undefined;

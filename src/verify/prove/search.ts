@@ -2,13 +2,14 @@
  * Looks for a concrete state that goes a given way: starts from noise and, decision by decision, changes an input so that the next one
  * comes out right. It may fail to find one that there is; what it finds is then tried on both forms, so nothing rests on it.
  */
-import { F0, REG_COUNT, regByName } from '../../base/units.ts';
+import { F0, REG_COUNT, regByName, SP } from '../../base/units.ts';
 import { concrete } from '../../domain/concrete.ts';
 import { softfloat } from '../../domain/softfloat.ts';
 import type { Term } from '../../domain/term.ts';
 import type { FloatOp } from '../../isa/row.ts';
-import { type Start, startByte } from './concrete.ts';
 import type { Fact, Facts } from './paths.ts';
+import { POINTERS, type Start, startByte } from './start.ts';
+import type { Access, List } from './step.ts';
 
 /** A small generator with a seed (xorshift32): the same search finds the same state. */
 export function makeRandom(seed: number): (below: number) => number {
@@ -33,6 +34,9 @@ function randomFloat(random: Random): bigint {
   return 0xffffffff_00000000n | (wide & 0x807fffffn) | ((100n + BigInt(random(56))) << 23n);
 }
 
+const pointer = (random: Random): bigint =>
+  BigInt(POINTERS.from + 8 * random(POINTERS.size / 8) + (random(8) === 0 ? random(8) : 0));
+
 function randomValue(random: Random): bigint {
   switch (random(8)) {
     case 0:
@@ -45,7 +49,7 @@ function randomValue(random: Random): bigint {
       return BigInt.asUintN(64, BigInt.asIntN(32, wideValue(random)));
     case 4:
     case 5:
-      return BigInt.asUintN(32, wideValue(random)) | 0x1_0000_0000n;
+      return pointer(random);
     case 6:
       return randomFloat(random);
     default:
@@ -66,6 +70,7 @@ export function randomStart(seed: number): Start {
     reg >= F0 && random(6) > 0 ? randomFloat(random) : randomValue(random),
   );
   registers[0] = 0n;
+  registers[SP] = pointer(random) & ~15n;
   return { registers, frm: random(5), bytes: new Map(), seed };
 }
 
@@ -207,29 +212,48 @@ function decide(condition: Term, holds: boolean, evaluator: Evaluator, random: R
 
 const TRIES = 120;
 
-/** A state that goes the way that these facts tell, if one is found. */
-export function searchStart(facts: Facts, seed: number): Start | undefined {
-  const wanted: Fact[] = [];
-  for (let at = facts; at !== undefined; at = at.rest) wanted.unshift(at.item);
+/** What a state must make true: a decision, or that an access is where memory can be. */
+type Wanted = Fact | { readonly address: Term };
+
+const END = BigInt(POINTERS.from + POINTERS.size);
+const isFine = (address: bigint): boolean => address >= 4096n && address < END;
+
+/** A state that goes the way that these facts tell, if one is found; its accesses where memory can be, as far as that can be had. */
+export function searchStart(facts: Facts, accesses: List<Access> | undefined, seed: number): Start | undefined {
+  const decisions: Wanted[] = [];
+  for (let at = facts; at !== undefined; at = at.rest) decisions.unshift(at.item);
+  const addresses = new Set<Term>();
+  for (let at = accesses; at !== undefined; at = at.rest) addresses.add(at.item.address);
+  const wanted = [...decisions, ...[...addresses].reverse().map((address) => ({ address }))];
   const random = makeRandom(seed + 7);
   const first = randomStart(seed);
   let model: Model = { ...first, registers: [...first.registers], bytes: new Map() };
   let reached = firstWrong(model, wanted);
-  for (let tries = 0; tries < TRIES && reached < wanted.length; tries++) {
+  let best = { model, reached };
+  const tries = TRIES + 4 * addresses.size;
+  for (let tried = 0; tried < tries && reached < wanted.length; tried++) {
     const next: Model = { ...model, registers: [...model.registers], bytes: new Map(model.bytes) };
-    const { condition, holds } = wanted[reached]!;
-    if (!decide(condition, holds, new Evaluator(next), random)) continue;
+    const want = wanted[reached]!;
+    const evaluator = new Evaluator(next);
+    const changed =
+      'address' in want
+        ? make(want.address, pointer(random), evaluator, random)
+        : decide(want.condition, want.holds, evaluator, random);
+    if (!changed) continue;
     const now = firstWrong(next, wanted);
     if (now > reached || (now === reached && random(3) === 0) || random(20) === 0) {
       model = next;
       reached = now;
+      if (now > best.reached) best = { model, reached };
     }
   }
-  return reached === wanted.length ? model : undefined;
+  return best.reached >= decisions.length ? best.model : undefined;
 }
 
-function firstWrong(model: Model, wanted: readonly Fact[]): number {
+function firstWrong(model: Model, wanted: readonly Wanted[]): number {
   const evaluator = new Evaluator(model);
-  const at = wanted.findIndex(({ condition, holds }) => (evaluator.of(condition) !== 0n) !== holds);
+  const at = wanted.findIndex((want) =>
+    'address' in want ? !isFine(evaluator.of(want.address)) : (evaluator.of(want.condition) !== 0n) !== want.holds,
+  );
   return at < 0 ? wanted.length : at;
 }

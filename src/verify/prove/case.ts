@@ -1,0 +1,158 @@
+/**
+ * A counterexample as a test case file: both forms' code that is run, and the state it is run on. Everything is in the file, so that it
+ * can be replayed with neither executable at hand.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cannotRead, cannotWrite, unsupported } from '../../base/errors.ts';
+import { type Addr, hex, REG_COUNT, type Reg, regByName, regName } from '../../base/units.ts';
+import { regSet, regsIn } from '../../cfg/regset.ts';
+import { decodeAt } from '../../isa/decode.ts';
+import { encodeBytes } from '../../isa/encode.ts';
+import type { Insn } from '../../isa/row.ts';
+import { differenceOn } from './concrete.ts';
+import type { Counterexample } from './refute.ts';
+import type { Sides } from './superblock.ts';
+
+type Text = Readonly<Record<string, string>>;
+
+/** As it stands in the file: numbers are hexadecimal text. */
+export interface CounterexampleCase {
+  readonly version: 1;
+  /** SHA-256 of the original file. */
+  readonly original: string;
+  readonly head: string;
+  readonly start: string;
+  readonly difference: string;
+  readonly registers: Text;
+  readonly frm: number;
+  /** Bytes of memory by address, as far as they are accessed. */
+  readonly memory: Text;
+  /** Bytes of instructions by address, as far as they are run. */
+  readonly code: { readonly original: Text; readonly optimized: Text };
+  /** Addresses of optimized code that stand for original ones: return points, and the exit. */
+  readonly returns: Text;
+  readonly exit: Text;
+  /** Registers that count at the exit. */
+  readonly counted: readonly string[];
+  /** Assumption A8: what lies below the stack pointer does not count. */
+  readonly deadFrames: boolean;
+}
+
+const bytesText = (bytes: Iterable<number>): string =>
+  [...bytes].map((byte) => (byte & 0xff).toString(16).padStart(2, '0')).join('');
+
+function codeText(code: ReadonlyMap<Addr, Insn>): Text {
+  const sorted = [...code].sort(([a], [b]) => a - b);
+  return Object.fromEntries(sorted.map(([at, insn]) => [hex(at), bytesText(encodeBytes(insn, insn.size === 2))]));
+}
+
+/** Runs of bytes that lie side by side. */
+function memoryText(bytes: ReadonlyMap<bigint, number>): Text {
+  const runs: { at: bigint; bytes: number[] }[] = [];
+  for (const [at, byte] of [...bytes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.at + BigInt(last.bytes.length) === at) last.bytes.push(byte);
+    else runs.push({ at, bytes: [byte] });
+  }
+  return Object.fromEntries(runs.map((run) => [hex(run.at), bytesText(run.bytes)]));
+}
+
+/** @param original SHA-256 of the original file */
+export function caseOf(original: string, example: Counterexample): CounterexampleCase {
+  const { start, difference, found, sides, entry } = example;
+  const links = new Set([...found.original].map(([at, insn]) => at + insn.size));
+  const returns = [...sides.returns].filter(([, link]) => links.has(link));
+  return {
+    version: 1,
+    original,
+    head: hex(entry.head),
+    start: hex(entry.start),
+    difference,
+    registers: Object.fromEntries(start.registers.map((value, reg) => [regName(reg), hex(value)]).slice(1)),
+    frm: start.frm,
+    memory: memoryText(start.bytes),
+    code: { original: codeText(found.original), optimized: codeText(found.optimized) },
+    returns: Object.fromEntries(returns.map(([at, link]) => [hex(at), hex(link)])),
+    exit: found.exit === undefined ? {} : { [hex(found.exit.at)]: hex(found.exit.to) },
+    counted: regsIn(found.counted).map(regName),
+    deadFrames: sides.deadFrames,
+  };
+}
+
+/** Writes a case into a folder, which is made if need be. Throws cannotWrite. @returns the file's name */
+export function saveCase(folder: string, data: CounterexampleCase): string {
+  const file = join(folder, `${data.original.slice(0, 12)}-${data.head}.json`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${file}.part`, `${JSON.stringify(data, null, 2)}\n`);
+    renameSync(`${file}.part`, file);
+  } catch (error) {
+    throw cannotWrite(file, error);
+  }
+  return file;
+}
+
+/** Reads a case back. Throws cannotRead, or unsupported where it is none. */
+export function readCase(file: string): CounterexampleCase {
+  let data: CounterexampleCase;
+  try {
+    data = JSON.parse(readFileSync(file, 'utf8')) as CounterexampleCase;
+  } catch (error) {
+    throw cannotRead(file, error);
+  }
+  const texts = [data?.registers, data?.memory, data?.code?.original, data?.code?.optimized, data?.returns, data?.exit];
+  const isText = (text: unknown): boolean =>
+    typeof text === 'object' &&
+    text !== null &&
+    Object.values(text).every((value) => typeof value === 'string' && /^(?:0x)?[0-9a-f]*$/.test(value));
+  const fine =
+    data?.version === 1 &&
+    texts.every(isText) &&
+    [data.head, data.start].every((at) => typeof at === 'string' && /^0x[0-9a-f]+$/.test(at)) &&
+    Number.isInteger(data.frm) &&
+    Array.isArray(data.counted);
+  if (!fine) throw unsupported(`${file}: is no counterexample of this version`);
+  return data;
+}
+
+const bytesOf = (text: string): number[] => (text.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
+
+function codeIn(text: Text): ReadonlyMap<Addr, Insn> {
+  const code = new Map<Addr, Insn>();
+  for (const [at, bytes] of Object.entries(text)) {
+    const insn = decodeAt(Uint8Array.from(bytesOf(bytes)), 0);
+    if (insn !== undefined) code.set(Number(at), insn);
+  }
+  return code;
+}
+
+const addresses = (text: Text): ReadonlyMap<Addr, Addr> =>
+  new Map(Object.entries(text).map(([from, to]) => [Number(from), Number(to)]));
+
+/** Runs both forms of a case again. @returns what differs; undefined if nothing does any more */
+export function replayCase(data: CounterexampleCase): string | undefined {
+  const [original, optimized] = [codeIn(data.code.original), codeIn(data.code.optimized)];
+  const [returns, exit] = [addresses(data.returns), addresses(data.exit)];
+  const inside = (at: Addr) => optimized.has(at) || exit.has(at);
+  const sides: Sides = {
+    original: { insnAt: (at) => original.get(at) },
+    optimized: { insnAt: (at) => optimized.get(at) },
+    returns,
+    relocatable: false,
+    liveness: undefined,
+    savedReturns: false,
+    deadFrames: data.deadFrames,
+    standsFor: (at) => exit.get(at) ?? (inside(at) ? undefined : at),
+    inside,
+  };
+  const registers = Array.from({ length: REG_COUNT }, (_, reg) => BigInt(data.registers[regName(reg)] ?? '0x0'));
+  const bytes = new Map<bigint, number>();
+  for (const [at, text] of Object.entries(data.memory))
+    bytesOf(text).forEach((byte, i) => {
+      bytes.set(BigInt(at) + BigInt(i), byte);
+    });
+  const counted = regSet(data.counted.map(regByName).filter((reg): reg is Reg => reg !== undefined));
+  const entry = { head: Number(data.head), start: Number(data.start), first: true, progress: true };
+  return differenceOn(sides, entry, { registers, frm: data.frm, bytes, seed: 0 }, counted)?.text;
+}
