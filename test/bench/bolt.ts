@@ -2,7 +2,6 @@
  * LLVM BOLT on the same programs: linked with relocations kept, with a profile of our exact counts, counted as isoform's form is. What it
  * makes is compared with the program it was given, so that its linker flags do not count for or against it.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Image } from '../../src/elf/image.ts';
@@ -13,7 +12,16 @@ import { profileOf } from '../../src/profile/store.ts';
 import type { Program } from '../support/programs.ts';
 import { type Result, run as runTool, tool } from '../support/tools.ts';
 import { KEPT } from './kept.ts';
-import { type Count, countOf, difference, guestInput, INPUTS, type InputName, underQemu } from './measure.ts';
+import {
+  type Count,
+  type Counted,
+  counted,
+  difference,
+  guestInput,
+  INPUTS,
+  type InputName,
+  underQemu,
+} from './measure.ts';
 
 /**
  * What BOLT's documentation tells users to give it (functions are reordered by cdsort since BOLT 18, by hfsort+ before) but for splitting,
@@ -36,6 +44,7 @@ export type Bolted =
   | { readonly kind: 'fails'; readonly reason: string }
   | {
       readonly kind: 'made';
+      readonly file: string;
       readonly options: string;
       /** To what is loaded, padding included; the file itself loses relocations. */
       readonly bytesAdded: number;
@@ -69,7 +78,7 @@ export async function measureBolt(program: Program, progress: (step: string) => 
   const onInput = (name: InputName): BoltOnInput => {
     const [before, after] = [original, optimized].map((image) => {
       progress(`count, ${name}`);
-      return counted(image, original, program, name);
+      return counted(image, program[name], original);
     }) as [Counted, Counted];
     progress(`qemu, ${name}`);
     const machine = before.output === after.output ? 'equal' : `${after.output}, not ${before.output}`;
@@ -83,6 +92,7 @@ export async function measureBolt(program: Program, progress: (step: string) => 
   const [train, other] = INPUTS.map(onInput) as [BoltOnInput, BoltOnInput];
   return {
     kind: 'made',
+    file,
     options: options.join(' '),
     bytesAdded: loaded(optimized) - loaded(original),
     inputs: { train, other },
@@ -90,28 +100,6 @@ export async function measureBolt(program: Program, progress: (step: string) => 
 }
 
 const loaded = (image: Image): number => image.segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
-
-interface Counted {
-  readonly count: Count;
-  /** Exit and digest of all output. */
-  readonly output: string;
-}
-
-function counted(image: Image, original: Image, program: Program, name: InputName): Counted {
-  const digest = createHash('sha256');
-  const { exit, profile } = profileRun({
-    image,
-    formOf: original,
-    input: guestInput(program[name]),
-    sink: (fd, bytes) => {
-      digest.update(`${fd}:`).update(bytes);
-    },
-  });
-  return {
-    count: countOf(image, profileOf(profile, image)),
-    output: `${JSON.stringify(exit)} ${digest.digest('hex').slice(0, 8)}`,
-  };
-}
 
 /** Why BOLT failed, in a line. */
 function failure({ status, stderr, stdout }: Result): string {

@@ -1,240 +1,167 @@
 /**
- * What optimizing is worth on real programs, in exact counts, beside LLVM BOLT:
+ * What optimizing is worth on real programs, in exact counts, beside what users would do instead:
  *
- *     node test/run.mjs bench/code [--programs lua,sqlite] [--json FILE] [--no-bolt] [--fresh] [--target rva22u64]
+ *     node test/run.mjs bench/code [--programs lua,sqlite] [--parts isoform,bolt] [--json FILE] [--fresh]
  *
- * Prints a table and PASS or FAIL against the marks; exits 1 on FAIL, 2 if nothing could be measured. Results are kept (kept.ts); `--fresh`
- * measures again.
+ * Prints tables (tables.ts), and PASS or FAIL against each mark (marks.ts); exits 1 on FAIL, 2 if nothing could be measured. Results are
+ * kept (kept.ts), so a run that was cut off goes on where it was; `--fresh` measures again.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readImage } from '../../src/elf/read.ts';
-import { BENCH_PROGRAMS, type Program, program } from '../support/programs.ts';
-import { findTool } from '../support/tools.ts';
-import { type Bolted, boltVersion, measureBolt } from './bolt.ts';
+import { BENCH_PROGRAMS, type Program, program, type Variant } from '../support/programs.ts';
+import { compilerVersion, findTool, tool } from '../support/tools.ts';
+import { boltVersion, measureBolt } from './bolt.ts';
 import { hashOfCode, hashOfRun, kept } from './kept.ts';
-import { type Count, INPUTS, type InputName, type Measured, measure } from './measure.ts';
+import { judge } from './marks.ts';
+import { type Count, counted, INPUTS, type InputName, type Measured, measure } from './measure.ts';
+import { measureRebuild, type Rebuild } from './rebuilds.ts';
+import { type Line, type Other, tables } from './tables.ts';
+import { timeForms } from './times.ts';
 
-/** Over the real programs, on the training input. */
-const MARKS = { takenBranches: 0.66, instructions: 0.99, worstInstructions: 1.01, inside: 0.97 };
+const PARTS = ['isoform', 'rva22', 'bolt', 'pgo', 'clang', 'o3', 'o0', 'time'] as const;
+type Part = (typeof PARTS)[number];
 
-/** BOLT's side depends on how we count, not on how we optimize. */
-const COUNTING = ['base', 'isa', 'domain', 'elf', 'machine', 'engine', 'profile'].map((floor) => `src/${floor}`);
+const TARGET = 'rva22u64';
 
-const MEASURING = ['bolt', 'measure'].map((file) => `test/bench/${file}.js`);
+/** How we count, whatever is counted. */
+const COUNTING = [
+  ...['base', 'isa', 'domain', 'elf', 'machine', 'engine', 'profile', 'cost'].map((floor) => `src/${floor}`),
+  'test/bench/measure.js',
+];
 
 const { values } = parseArgs({
   options: {
     programs: { type: 'string' },
+    parts: { type: 'string', default: PARTS.join() },
     json: { type: 'string' },
-    'no-bolt': { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
-    target: { type: 'string' },
   },
 });
 
-interface Line {
-  readonly program: string;
-  readonly isoform: Measured;
-  readonly bolt: Bolted | undefined;
-}
-
-const wanted = values.programs?.split(',') ?? BENCH_PROGRAMS;
-for (const name of wanted)
-  if (!BENCH_PROGRAMS.includes(name)) {
-    console.error(`no program is called ${name}; there are ${BENCH_PROGRAMS.join(', ')}`);
-    process.exit(2);
-  }
-const withBolt = !values['no-bolt'] && findTool('bolt') !== undefined;
-if (!values['no-bolt'] && !withBolt) console.error('LEFT OUT: BOLT: llvm-bolt-19 is not installed');
+const names = chosen('program', values.programs, BENCH_PROGRAMS);
+const parts = new Set<Part>(chosen('part', values.parts, PARTS));
+const fails: string[] = [];
+leaveOutParts();
 
 const lines: Line[] = [];
-const failures: string[] = [];
-for (const name of wanted) {
+for (const name of names) {
   try {
     lines.push(await measureProgram(await program(name)));
   } catch (error) {
-    failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    fails.push(`${name}: ${reason(error)}`);
   }
 }
-if (lines.length > 0) {
-  console.log(table());
-  console.log(`\n${summary().join('\n')}`);
+const { summary, verdicts, passed } = judge(lines, fails);
+if (lines.length > 0) console.log(tables(lines));
+console.log(`\n${[...summary, '', ...verdicts].join('\n')}`);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ lines, summary, verdicts }, null, 2)}\n`);
+process.exitCode = lines.length === 0 ? 2 : passed ? 0 : 1;
+
+function chosen<T extends string>(what: string, list: string | undefined, all: readonly T[]): readonly T[] {
+  return (list?.split(',') ?? all).map((name) => {
+    const found = all.find((each) => each === name);
+    if (found === undefined) {
+      console.error(`no ${what} is called ${name}; there are ${all.join(', ')}`);
+      process.exit(2);
+    }
+    return found;
+  });
 }
-for (const failure of failures) console.log(`FAIL: ${failure}`);
-console.log(failures.length === 0 ? 'PASS' : `FAIL (${failures.length})`);
-if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ marks: MARKS, lines, failures }, null, 2)}\n`);
-process.exitCode = lines.length === 0 ? 2 : failures.length === 0 ? 0 : 1;
+
+function reason(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim().split('\n')[0]!;
+}
+
+function leaveOutParts(): void {
+  const leave = (part: Part, why: string) => {
+    if (parts.delete(part)) console.error(`LEFT OUT: ${part}: ${why}`);
+  };
+  if (findTool('bolt') === undefined) leave('bolt', 'llvm-bolt-19 is not installed');
+  if (findTool('clang') === undefined) leave('clang', 'clang-19 is not installed');
+}
 
 async function measureProgram(found: Program): Promise<Line> {
   const { name } = found;
-  const say = (step: string) => console.error(`${name}: ${step}`);
   const inputs = INPUTS.map((input) => hashOfRun(found[input]));
-  const code = hashOfCode(['src', 'passes', ...MEASURING]);
-  const made = values.target === undefined ? [] : [values.target];
-  const isoform = await kept(
-    `${name}-isoform`,
-    [readImage(found.file).hash, ...inputs, code, ...made],
-    values.fresh,
-    () => measure(found, say, values.target),
-  );
-  const bolt = withBolt
-    ? await kept(
-        `${name}-bolt`,
-        [
-          readImage(await found.built({ link: ['-Wl,-q'] })).hash,
-          ...inputs,
-          boltVersion(),
-          hashOfCode([...COUNTING, ...MEASURING]),
-        ],
-        values.fresh,
-        () => measureBolt(found, say),
-      )
-    : undefined;
-  return { program: name, isoform, bolt };
-}
-
-/** How much of the original's count is left, by kind. */
-function ratio({ original, optimized }: { readonly original: Count; readonly optimized: Count }, kind: keyof Count) {
-  return optimized[kind] / original[kind];
-}
-
-function table(): string {
-  const rows = [
-    ['', '', 'original (M)', '', 'isoform', '', '', '', '', '', '', '', '', 'BOLT', '', '', ''],
-    [
-      'program',
-      'input',
-      'insns',
-      'taken',
-      'insns',
-      'taken',
-      'inside',
-      'superblocks',
-      'bytes',
-      'verify',
-      'qemu',
-      'readelf',
-      'seconds',
-      'insns',
-      'taken',
-      'bytes',
-      'output',
-    ],
-  ];
-  for (const { program, isoform, bolt } of lines)
-    for (const input of INPUTS) {
-      const first = input === 'train';
-      const on = isoform.inputs[input];
-      rows.push([
-        first ? program : '',
-        input,
-        millions(on.original.instructions),
-        millions(on.original.takenBranches),
-        ratio(on, 'instructions').toFixed(4),
-        ratio(on, 'takenBranches').toFixed(3),
-        `${(100 * on.inside).toFixed(2)}%`,
-        first ? String(isoform.superblocks) : '',
-        first ? signed(isoform.bytesAdded) : '',
-        on.verify === 'equivalent' ? 'equivalent' : 'DIFFERENT',
-        on.qemu === 'equal' ? 'equal' : 'DIFFERENT',
-        first ? (isoform.readelf === 'silent' ? 'silent' : 'COMPLAINS') : '',
-        first ? isoform.optimizeSeconds.toFixed(1) : '',
-        ...boltCells(bolt, input, first),
-      ]);
-    }
-  return align(rows);
-}
-
-function boltCells(bolt: Bolted | undefined, input: InputName, first: boolean): string[] {
-  if (bolt === undefined) return [];
-  if (bolt.kind === 'fails') return first ? ['fails', '', '', bolt.reason] : [];
-  const on = bolt.inputs[input];
-  return [
-    ratio(on, 'instructions').toFixed(4),
-    ratio(on, 'takenBranches').toFixed(3),
-    first ? signed(bolt.bytesAdded) : '',
-    on.output,
-  ];
-}
-
-/** Also collects what misses the marks. */
-function summary(): string[] {
-  const out: string[] = [];
-  for (const input of INPUTS) {
-    const on = lines.map((line) => line.isoform.inputs[input]);
-    const taken = mean(on.map((each) => ratio(each, 'takenBranches')));
-    const insns = mean(on.map((each) => ratio(each, 'instructions')));
-    const worst = lines.reduce((a, b) =>
-      ratio(a.isoform.inputs[input], 'instructions') >= ratio(b.isoform.inputs[input], 'instructions') ? a : b,
+  const counting = hashOfCode(COUNTING);
+  const optimizing = hashOfCode(['src', 'passes', 'test/bench/measure.js']);
+  const keep = <T>(what: string, keys: readonly string[], make: (say: (step: string) => void) => T | Promise<T>) =>
+    kept(`${name}-${what}`, [...keys, ...inputs], values.fresh, () =>
+      make((step) => console.error(`${name}, ${what}: ${step}`)),
     );
-    const worstInsns = ratio(worst.isoform.inputs[input], 'instructions');
-    out.push(
-      `${input}: isoform, geometric means over ${lines.length} programs: taken branches ${taken.toFixed(3)}, instructions ${insns.toFixed(4)}; worst in instructions: ${worst.program} ${worstInsns.toFixed(4)}`,
-    );
-    const both = lines.flatMap(({ isoform, bolt }) =>
-      bolt?.kind === 'made' ? [{ isoform: isoform.inputs[input], bolt: bolt.inputs[input] }] : [],
-    );
-    if (both.length > 0) {
-      const over = (side: 'isoform' | 'bolt', kind: keyof Count) => mean(both.map((each) => ratio(each[side], kind)));
-      out.push(
-        `${input}: BOLT, over the ${both.length} programs it works on: taken branches ${over('bolt', 'takenBranches').toFixed(3)}, instructions ${over('bolt', 'instructions').toFixed(4)} (isoform on these: ${over('isoform', 'takenBranches').toFixed(3)}, ${over('isoform', 'instructions').toFixed(4)})`,
-      );
+  /** What goes wrong in one part is a failure; the others are measured all the same. */
+  const attempt = async <T>(part: Part, what: string, work: () => Promise<T>): Promise<T | undefined> => {
+    if (!parts.has(part)) return undefined;
+    try {
+      return await work();
+    } catch (error) {
+      fails.push(`${name}, ${what}: ${reason(error)}`);
+      return undefined;
     }
-    if (input !== 'train') continue;
-    if (taken > MARKS.takenBranches) failures.push(`taken branches ${taken.toFixed(4)}, above ${MARKS.takenBranches}`);
-    if (insns > MARKS.instructions) failures.push(`instructions ${insns.toFixed(4)}, above ${MARKS.instructions}`);
-  }
-  for (const { program, isoform } of lines) {
-    const { train } = isoform.inputs;
-    const insns = ratio(train, 'instructions');
-    if (insns > MARKS.worstInstructions)
-      failures.push(`${program}: instructions ${insns.toFixed(4)}, above ${MARKS.worstInstructions}`);
-    if (train.inside < MARKS.inside)
-      failures.push(
-        `${program}: ${(100 * train.inside).toFixed(2)} % inside superblocks, below ${100 * MARKS.inside} %`,
-      );
-    if (isoform.readelf !== 'silent') failures.push(`${program}: readelf -a: ${isoform.readelf}`);
-    for (const input of INPUTS) {
-      const { verify, qemu } = isoform.inputs[input];
-      if (verify !== 'equivalent') failures.push(`${program}, ${input}: verify: ${verify}`);
-      if (qemu !== 'equal') failures.push(`${program}, ${input}: under qemu: ${qemu}`);
-    }
-  }
-  const options = new Set(lines.flatMap(({ bolt }) => (bolt?.kind === 'made' ? [bolt.options] : [])));
-  for (const each of options) out.push(`BOLT's options: ${each}`);
-  return out;
-}
+  };
+  const optimized = (file: string, what: string, options: readonly string[], which: readonly InputName[]) =>
+    keep(
+      what,
+      [readImage(file).hash, optimizing, ...options, ...which],
+      (say): Measured => measure({ ...found, name: `${name}.${what.replaceAll(' ', '')}`, file }, options, which, say),
+    );
+  const rebuilt = (part: Part, rebuild: Rebuild) =>
+    attempt(part, rebuild, () =>
+      keep(
+        `rebuild ${rebuild}`,
+        [readImage(found.file).hash, counting, compilerVersion(tool(part === 'clang' ? 'clang' : 'gcc'))],
+        (say) => measureRebuild(found, rebuild, say),
+      ),
+    );
+  const other = (part: Part, what: Other, variant: Variant) =>
+    attempt(part, `isoform on ${what}`, async () =>
+      optimized(await found.built(variant), `isoform ${what}`, [], ['train']),
+    );
 
-function mean(ratios: readonly number[]): number {
-  return Math.exp(ratios.reduce((sum, each) => sum + Math.log(each), 0) / ratios.length);
-}
-
-function millions(count: number): string {
-  return (count / 1e6).toFixed(1);
-}
-
-function signed(bytes: number): string {
-  return `${bytes < 0 ? '' : '+'}${bytes}`;
-}
-
-/** The first row names groups of columns and makes no column wider. A column of numbers stands right, its title with it. */
-function align(rows: readonly (readonly string[])[]): string {
-  const columns = rows[1]!.map((_, i) => {
-    const cells = rows.slice(1).map((row) => row[i] ?? '');
-    return { width: Math.max(...cells.map(({ length }) => length)), right: /^[-+\d]/.test(cells[1]!) };
+  const original = await keep('input', [readImage(found.file).hash, counting], (say) => {
+    say('count');
+    const image = readImage(found.file);
+    return Object.fromEntries(INPUTS.map((input) => [input, counted(image, found[input]).count])) as Record<
+      InputName,
+      Count
+    >;
   });
-  return rows
-    .map((row, at) => {
-      let text = '';
-      let start = 0;
-      for (const [i, cell] of row.entries()) {
-        const { width, right } = columns[i]!;
-        text = `${text.padEnd(start)}${right && at > 0 ? cell.padStart(width) : cell}`;
-        start += width + 2;
-      }
-      return text.trimEnd();
-    })
-    .join('\n');
+  const isoform = await attempt('isoform', 'isoform', () => optimized(found.file, 'isoform', [], INPUTS));
+  const retargeted = await attempt('rva22', TARGET, () =>
+    optimized(found.file, TARGET, ['--target', TARGET], ['train']),
+  );
+  const bolt = await attempt('bolt', 'BOLT', async () => {
+    const linked = readImage(await found.built({ link: ['-Wl,-q'] })).hash;
+    const keys = [linked, boltVersion(), counting, hashOfCode(['test/bench/bolt.js'])];
+    return keep('bolt', keys, (say) => measureBolt(found, say));
+  });
+  const rebuilds = {
+    '-O3': await rebuilt('pgo', '-O3'),
+    '-O2 PGO': await rebuilt('pgo', '-O2 PGO'),
+    '-O3 PGO': await rebuilt('pgo', '-O3 PGO'),
+    'clang -O2': await rebuilt('clang', 'clang -O2'),
+  };
+  const others = {
+    'clang -O2': await other('clang', 'clang -O2', { clang: true }),
+    '-O3': await other('o3', '-O3', { level: '-O3' }),
+    '-O0': await other('o0', '-O0', { level: '-O0' }),
+  };
+  const times = await attempt('time', 'time', async () => {
+    const forms = {
+      isoform: isoform?.file,
+      [TARGET]: retargeted?.file,
+      BOLT: bolt?.kind === 'made' ? bolt.file : undefined,
+      '-O2 PGO': rebuilds['-O2 PGO']?.file,
+      '-O3 PGO': rebuilds['-O3 PGO']?.file,
+    };
+    const files = Object.fromEntries(Object.entries(forms).flatMap(([form, file]) => (file ? [[form, file]] : [])));
+    const hashes = Object.entries(files).flatMap(([form, file]) => [form, readImage(file).hash]);
+    const keys = [readImage(found.file).hash, ...hashes, compilerVersion(tool('qemu'))];
+    return keep('time', keys, (say) => {
+      say('under qemu');
+      return timeForms(found, files);
+    });
+  });
+  return { program: name, original, isoform, retargeted, bolt, rebuilds, others, times };
 }

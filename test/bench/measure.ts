@@ -1,20 +1,23 @@
-/** What is measured of one program: its two forms counted on both inputs, and every check that they do the same. */
+/** What is measured of one executable: its two forms counted, and every check that they do the same. */
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseImage, readImage } from '../../src/elf/read.ts';
-import { writeExecutable } from '../../src/elf/write.ts';
-import { countPair } from '../../src/pipeline/count.ts';
-import { type Optimized, optimize } from '../../src/pipeline/optimize.ts';
+import { modelledCycles } from '../../src/cost/run.ts';
+import type { Image } from '../../src/elf/image.ts';
+import { readImage } from '../../src/elf/read.ts';
+import type { MappedSuperblock } from '../../src/emit/map.ts';
+import { countOptimized } from '../../src/pipeline/count.ts';
 import { type GuestInput, profileRun } from '../../src/pipeline/profile-run.ts';
 import { verifyRun } from '../../src/pipeline/verify-run.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
-import { profileOf } from '../../src/profile/store.ts';
+import { profileOf, writeProfile } from '../../src/profile/store.ts';
 import { makeCounts } from '../../src/report/counts.ts';
 import { statisticsOf } from '../../src/report/statistics.ts';
-import type { Program, Run } from '../support/programs.ts';
+import { mapOf } from '../../src/verify/prove/prove.ts';
+import type { Run } from '../support/programs.ts';
 import { qemu, type Result, run as runTool, tool } from '../support/tools.ts';
 import { KEPT } from './kept.ts';
+import { ISOFORM, measure as measureProcess } from './processes.ts';
 
 /** The profile is always from `train`. */
 export const INPUTS = ['train', 'other'] as const;
@@ -23,6 +26,8 @@ export type InputName = (typeof INPUTS)[number];
 export interface Count {
   readonly instructions: number;
   readonly takenBranches: number;
+  /** On the model of src/cost. */
+  readonly cycles: number;
 }
 
 export interface OnInput {
@@ -30,6 +35,8 @@ export interface OnInput {
   readonly optimized: Count;
   /** Share of the optimized form's executed instructions that are in lines and stubs of superblocks. */
   readonly inside: number;
+  /** Of these, the share in superblocks that are proved as the passes made them. */
+  readonly proved: number;
   /** `equivalent`, or what differs. */
   readonly verify: string;
   /** `equal`, or what differs between the two forms under qemu. */
@@ -37,15 +44,29 @@ export interface OnInput {
 }
 
 export interface Measured {
+  /** The optimized file. */
+  readonly file: string;
   readonly superblocks: number;
-  /** Of these, emitted as they were because they did not fit in the registers. */
-  readonly identity: number;
+  /** Superblocks that were not proved and so were emitted as they were, or left out. */
+  readonly rejected: readonly string[];
+  readonly bytes: number;
   readonly bytesAdded: number;
   /** `silent`, or the first complaint of readelf -a. */
   readonly readelf: string;
-  /** Processor seconds (user and system) that `optimize` took. */
+  /** Processor seconds (user and system) of `isoform optimize`, and of these what proving took on the clock. */
   readonly optimizeSeconds: number;
-  readonly inputs: Readonly<Record<InputName, OnInput>>;
+  readonly proveSeconds: number;
+  readonly megabytes: number;
+  readonly inputs: Readonly<Partial<Record<InputName, OnInput>>>;
+}
+
+/** What is measured: a program, built in some way. */
+export interface Subject {
+  /** Names the files that are kept. */
+  readonly name: string;
+  readonly file: string;
+  readonly train: Run;
+  readonly other: Run;
 }
 
 export const guestInput = (run: Run): GuestInput => ({
@@ -55,72 +76,126 @@ export const guestInput = (run: Run): GuestInput => ({
   cwd: run.dir,
 });
 
+/** Node tells of no child's memory, so the child tells itself. */
+const TELL_MEMORY = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\npeak "+process.resourceUsage().maxRSS+"\\n"))`;
+
+interface Summary {
+  readonly bytesAdded: number;
+  readonly superblocks: readonly { readonly head: string; readonly verdict?: string }[];
+  readonly proof: { readonly milliseconds: number };
+  readonly rejected: readonly { readonly head: string; readonly reason: string }[];
+}
+
 /**
+ * Optimizes by the command that users have, and measures what it made.
+ * @param options words for `isoform optimize`
  * @param progress told what is being done
- * @param target what the output is made for, if not for what the input runs on
  */
-export function measure(program: Program, progress: (step: string) => void, target?: string): Measured {
-  const original = readImage(program.file);
+export function measure(
+  subject: Subject,
+  options: readonly string[],
+  names: readonly InputName[],
+  progress: (step: string) => void,
+): Measured {
+  const original = readImage(subject.file);
   progress('profile');
-  const first = profileRun({ image: original, input: guestInput(program.train) });
+  const first = profileRun({ image: original, input: guestInput(subject.train) });
   if (first.exit.kind === 'limit') throw new Error(first.exit.message);
-  progress('optimize');
-  const before = process.cpuUsage();
-  const made = optimize(original, profileOf(first.profile, original), { target });
-  const { user, system } = process.cpuUsage(before);
   mkdirSync(KEPT, { recursive: true });
-  const file = join(KEPT, `${program.name}.isoform`);
-  writeExecutable(file, made.bytes);
-  const optimized = parseImage(made.bytes, file);
+  const [profile, file] = ['isoprof', 'isoform'].map((suffix) => join(KEPT, `${subject.name}.${suffix}`)) as [
+    string,
+    string,
+  ];
+  writeProfile(profile, first.profile);
+  progress('optimize');
+  const [node, ...script] = ISOFORM as [string, ...string[]];
+  const words = ['optimize', '--quiet', '--json', '-p', profile, '-o', file, ...options, subject.file];
+  const made = measureProcess([node, '--import', TELL_MEMORY, ...script, ...words]);
+  if (made.status !== 0) throw new Error(`isoform optimize: ${made.stderr.trim().split('\n')[0]}`);
+  const summary = JSON.parse(made.stdout.toString()) as Summary;
+  const optimized = readImage(file);
+  const { superblocks } = mapOf(original, optimized).data;
+  const rejected = new Set(summary.rejected.map(({ head }) => Number(head)));
+  const unproved = new Set(
+    summary.superblocks.filter(({ verdict }) => verdict !== 'proved').map(({ head }) => Number(head)),
+  );
+  const isProved = ({ head }: MappedSuperblock) => !rejected.has(head) && !unproved.has(head);
 
   const onInput = (name: InputName): OnInput => {
-    const run = program[name];
+    const run = subject[name];
     const input = guestInput(run);
     progress(`count, ${name}`);
-    const pair = countPair({ original, optimized, input });
-    const counts = makeCounts({ image: optimized, profile: pair.optimized });
+    const before = name === 'train' ? first : profileRun({ image: original, input });
+    const after = countOptimized({ original, optimized, input }, before.instructions);
+    const counts = makeCounts({ image: optimized, profile: after });
+    const inside = insideOf(superblocks, counts.within);
     progress(`verify, ${name}`);
     const { result, differences } = verifyRun({ original, optimized, input, name, training: name === 'train' });
     progress(`qemu, ${name}`);
     return {
-      original: countOf(original, pair.original),
-      optimized: countsOf(counts),
-      inside: insideOf(made, counts.within) / counts.total,
+      original: countOf(original, profileOf(before.profile, original)),
+      optimized: countOf(optimized, after),
+      inside: inside / counts.total,
+      proved: insideOf(superblocks.filter(isProved), counts.within) / inside,
       verify:
         result.verdict === 'equivalent'
           ? 'equivalent'
           : differences
               .map((d) => `${d.what}: ${d.expected} is ${d.found}, pc ${d.pc}, superblock ${d.superblock ?? 'unknown'}`)
               .join('; '),
-      qemu: difference(underQemu(program.file, run), underQemu(file, run)),
+      qemu: difference(underQemu(subject.file, run), underQemu(file, run)),
     };
   };
-  const inputs = { train: onInput('train'), other: onInput('other') };
+  const inputs = Object.fromEntries(names.map((name) => [name, onInput(name)]));
 
   const listed = runTool(tool('readelf'), ['-a', '-W', file]);
   const complaint = listed.stderr.toString().trim().split('\n')[0]!;
   return {
-    superblocks: made.map.superblocks.length,
-    identity: made.map.superblocks.filter((each) => each.identity).length,
-    bytesAdded: made.bytesAdded,
+    file,
+    superblocks: superblocks.length,
+    rejected: summary.rejected.map(({ head, reason }) => `${head}: ${reason}`),
+    bytes: original.bytes.length,
+    bytesAdded: summary.bytesAdded,
     readelf: listed.status !== 0 ? `status ${listed.status}: ${complaint}` : complaint || 'silent',
-    optimizeSeconds: (user + system) / 1e6,
+    optimizeSeconds: made.seconds,
+    proveSeconds: summary.proof.milliseconds / 1000,
+    megabytes: Number(/^peak (\d+)$/m.exec(made.stderr)?.[1] ?? Number.NaN) / 1024,
     inputs,
   };
 }
 
-const countsOf = (counts: ReturnType<typeof makeCounts>): Count => {
-  const { instructions, takenBranches } = statisticsOf(counts);
-  return { instructions, takenBranches };
-};
+export function countOf(image: Image, profile: ImageProfile): Count {
+  const { instructions, takenBranches } = statisticsOf(makeCounts({ image, profile }));
+  return { instructions, takenBranches, cycles: modelledCycles(image, profile).cycles };
+}
 
-export const countOf = (image: ReturnType<typeof readImage>, profile: ImageProfile): Count =>
-  countsOf(makeCounts({ image, profile }));
-
-const insideOf = ({ map }: Optimized, within: (start: number, end: number) => number): number =>
-  map.superblocks
+const insideOf = (superblocks: readonly MappedSuperblock[], within: (start: number, end: number) => number): number =>
+  superblocks
     .flatMap(({ start, end, stubs }) => [[start, end] as const, ...stubs])
     .reduce((sum, [start, end]) => sum + within(start, end), 0);
+
+export interface Counted {
+  readonly count: Count;
+  /** Exit and digest of all output. */
+  readonly output: string;
+}
+
+/** @param formOf whose memory layout a form of it is to have */
+export function counted(image: Image, run: Run, formOf?: Image): Counted {
+  const digest = createHash('sha256');
+  const { exit, profile } = profileRun({
+    image,
+    ...(formOf !== undefined && { formOf }),
+    input: guestInput(run),
+    sink: (fd, bytes) => {
+      digest.update(`${fd}:`).update(bytes);
+    },
+  });
+  return {
+    count: countOf(image, profileOf(profile, image)),
+    output: `${JSON.stringify(exit)} ${digest.digest('hex').slice(0, 8)}`,
+  };
+}
 
 export const underQemu = (file: string, run: Run): Result =>
   qemu(file, run.args, { cwd: run.dir, ...(run.stdin !== undefined && { stdin: run.stdin }), timeout: 300_000 });
