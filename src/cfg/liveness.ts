@@ -31,10 +31,11 @@
 import type { Addr } from '../base/units.ts';
 import { RA, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import type { Image } from '../elf/image.ts';
 import { SYSCALL_READS } from '../profile/flow.ts';
 import { ARGUMENTS, CLOBBERED, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
 import type { CfgBlock } from './block.ts';
-import { type Cfg, insnsOf } from './build.ts';
+import { buildCfg, type Cfg, insnsOf } from './build.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
 
 export interface Liveness {
@@ -475,4 +476,19 @@ export function livenessOf(cfg: Cfg, { assumeAbi = true }: LivenessOptions = {})
       return block?.site === site ? solver.liveOut.get(solver.index.get(block.start)!) : ALL_REGS;
     },
   };
+}
+
+const known = new WeakMap<Image, Liveness>();
+
+/**
+ * Liveness of all of an image's code, as far as it is found without a profile; the same object for the same image. What optimizes
+ * and what proves must go by the same sets, or what is right would not be proved.
+ */
+export function imageLiveness(image: Image): Liveness {
+  let liveness = known.get(image);
+  if (liveness === undefined) {
+    liveness = livenessOf(buildCfg(image));
+    known.set(image, liveness);
+  }
+  return liveness;
 }

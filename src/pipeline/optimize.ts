@@ -5,8 +5,7 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, Reg } from '../base/units.ts';
-import { buildCfg } from '../cfg/build.ts';
-import { livenessOf } from '../cfg/liveness.ts';
+import { imageLiveness } from '../cfg/liveness.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
@@ -84,7 +83,7 @@ export function prepare(
 
 /** From the image alone, as the proof has it: what only the profile knows to be code is unknown there, and all is live in it. */
 function abiLiveness(image: Image): (address: Addr) => RegSet {
-  const liveness = livenessOf(buildCfg(image));
+  const liveness = imageLiveness(image);
   const known = new Map<Addr, RegSet>();
   return (address) => {
     let set = known.get(address);

@@ -4,8 +4,6 @@
  */
 import { notProved } from '../base/errors.ts';
 import type { Addr } from '../base/units.ts';
-import { buildCfg } from '../cfg/build.ts';
-import { type Liveness, livenessOf } from '../cfg/liveness.ts';
 import type { Image } from '../elf/image.ts';
 import { parseImage } from '../elf/read.ts';
 import type { ImageProfile } from '../profile/profile.ts';
@@ -98,12 +96,10 @@ function lower(superblock: SuperblockProof, before: Rejected | undefined, stages
 type Prover = (made: Optimized) => { readonly form: Image; readonly proof: Proof };
 
 function prover(original: Image, { output = original.file, proving = (work) => work() }: ProvedOptions): Prover {
-  let liveness: Liveness | undefined;
   return (made) =>
     proving(() => {
       const form = parseImage(made.bytes, output);
-      if (made.map.assumptions.includes('A1')) liveness ??= livenessOf(buildCfg(original));
-      return { form, proof: prove(original, form, mapOf(original, form), { liveness }) };
+      return { form, proof: prove(original, form, mapOf(original, form)) };
     });
 }
 

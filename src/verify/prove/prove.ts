@@ -5,8 +5,7 @@
  */
 import { unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
-import { buildCfg } from '../../cfg/build.ts';
-import { type Liveness, livenessOf } from '../../cfg/liveness.ts';
+import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
@@ -56,7 +55,7 @@ export function mapOf(original: Image, optimized: Image): AddressMap {
 export interface ProveOptions {
   /** Only the superblocks of these heads. */
   readonly heads?: ReadonlySet<Addr> | undefined;
-  /** What `livenessOf(buildCfg(original))` gives, where it is at hand. */
+  /** What `imageLiveness(original)` gives, where it is at hand. */
   readonly liveness?: Liveness | undefined;
 }
 
@@ -103,7 +102,7 @@ export function sidesOf(
     optimized: codeOf(optimized),
     returns: places.returns,
     relocatable: original.relocatable,
-    liveness: assumed.has('A1') ? (liveness ?? livenessOf(buildCfg(original))) : undefined,
+    liveness: assumed.has('A1') ? (liveness ?? imageLiveness(original)) : undefined,
     savedReturns: assumed.has('A3'),
     deadFrames: assumed.has('A8'),
     standsFor: places.standsFor,
