@@ -5,16 +5,29 @@
 import { F0, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns, crossMoveInsn, moveInsn, xorInsn } from '../isa/idioms.ts';
-import { type Exit, inSet, keyOf, type Op, type RegSet, regsOf, type Value, wanted } from '../superblock/form.ts';
+import {
+  type Exit,
+  inSet,
+  keyOf,
+  type Op,
+  operandsOf,
+  type RegSet,
+  regsOf,
+  type Value,
+  wanted,
+} from '../superblock/form.ts';
 import { compressible } from './compressible.ts';
 import type { Item } from './item.ts';
 
+/** A register read: for what another task made in it, or for what it held before all of them. */
+interface Source {
+  reg: Reg;
+  readonly made: Task | undefined;
+}
+
 interface Task {
   dest: Reg;
-  /** Registers read. */
-  sources: Reg[];
-  /** The task whose result is read, which must be done before. */
-  after: Task[];
+  sources: Source[];
   /** It only copies its source. */
   copies: boolean;
   emit(sources: readonly Reg[]): Item[];
@@ -63,17 +76,20 @@ export function exitMoves(
       if (home !== undefined) busy.add(home);
     }
 
-  // Sunk ops first: each is computed straight into the register that wants it, or into a dead one.
-  for (const op of exit.sunk) {
+  // Sunk ops first: each is computed straight into the register that wants it, or where the only op that reads it is computed, or into a
+  // dead register.
+  const dests = new Map<number, Reg>();
+  for (const op of [...exit.sunk].reverse()) {
     let dest: Reg | undefined;
     for (const [reg, value] of wants) if (value.kind === 'op' && value.id === op.id) dest ??= reg;
     const float = (facts(op.insn).writes ?? 0) >= F0;
-    if (dest === undefined) {
-      dest = deadRegister(live, busy, float);
-      if (dest === undefined) return undefined;
-      busy.add(dest);
-    }
-    const task = sunkTask(op, dest, sunk, made, homeOf);
+    dest ??= readersOnly(exit, op, dests, float) ?? deadRegister(live, busy, float);
+    if (dest === undefined) return undefined;
+    busy.add(dest);
+    dests.set(op.id, dest);
+  }
+  for (const op of exit.sunk) {
+    const task = sunkTask(op, dests.get(op.id)!, made, homeOf);
     if (task === undefined) return undefined;
     made.set(op.id, task);
     tasks.push(task);
@@ -84,8 +100,7 @@ export function exitMoves(
       if (source.dest !== dest)
         tasks.push({
           dest,
-          sources: [source.dest],
-          after: [source],
+          sources: [{ reg: source.dest, made: source }],
           copies: true,
           emit: ([from]) => [moveItem(dest, from!)],
         });
@@ -95,53 +110,59 @@ export function exitMoves(
       tasks.push({
         dest,
         sources: [],
-        after: [],
         copies: false,
         emit: () => [{ kind: 'address', reg: dest, address: value.address }],
       });
       continue;
     }
     if (value.kind === 'const') {
-      tasks.push({ dest, sources: [], after: [], copies: false, emit: () => constantItems(dest, value.value) });
+      tasks.push({ dest, sources: [], copies: false, emit: () => constantItems(dest, value.value) });
       continue;
     }
     if (holds(dest) === keyOf(value)) continue;
     const home = homeOf(value);
     if (home === undefined) return undefined;
-    tasks.push({ dest, sources: [home], after: [], copies: true, emit: ([from]) => [moveItem(dest, from!)] });
+    tasks.push({
+      dest,
+      sources: [{ reg: home, made: undefined }],
+      copies: true,
+      emit: ([from]) => [moveItem(dest, from!)],
+    });
   }
   return sequence(tasks, live, busy);
+}
+
+/** The register of the one sunk op that reads this one, if no other op of the exit has been given that register. */
+function readersOnly(exit: Exit, op: Op, dests: ReadonlyMap<number, Reg>, float: boolean): Reg | undefined {
+  const readers = exit.sunk.filter((other) =>
+    operandsOf(other).some((value) => value.kind === 'op' && value.id === op.id),
+  );
+  const dest = readers.length === 1 ? dests.get(readers[0]!.id) : undefined;
+  if (dest === undefined || dest >= F0 !== float) return undefined;
+  // Those already given it are behind it in a chain of single readers; a second chain would run into the first.
+  const others = [...dests].filter(([id, reg]) => reg === dest && id !== readers[0]!.id);
+  const readsOne = (id: number) => operandsOf(readers[0]!).some((value) => value.kind === 'op' && value.id === id);
+  return others.some(([id]) => readsOne(id)) ? undefined : dest;
 }
 
 function sunkTask(
   op: Op,
   dest: Reg,
-  sunk: ReadonlyMap<number, Op>,
   made: ReadonlyMap<number, Task>,
   homeOf: (value: Value) => Reg | undefined,
 ): Task | undefined {
   const roles = (['rs1', 'rs2', 'rs3'] as const).filter((role) => op[role] !== undefined);
-  const sources: Reg[] = [];
-  const after: Task[] = [];
+  const sources: Source[] = [];
   for (const role of roles) {
     const value = op[role]!;
-    if (value.kind === 'const') {
-      sources.push(0);
-      continue;
-    }
-    const before = value.kind === 'op' && sunk.has(value.id) ? made.get(value.id) : undefined;
-    const reg = before?.dest ?? homeOf(value);
+    const before = value.kind === 'op' ? made.get(value.id) : undefined;
+    const reg = value.kind === 'const' ? 0 : (before?.dest ?? homeOf(value));
     if (reg === undefined) return undefined;
-    if (before !== undefined) after.push(before);
-    sources.push(reg);
+    sources.push({ reg, made: before });
   }
-  // A register that is read both for what it held and for what was made in it cannot be told apart below.
-  for (const [index, role] of roles.entries())
-    if (after.some((task) => task.dest === sources[index]) && !isMade(op[role]!, sunk)) return undefined;
   return {
     dest,
     sources,
-    after,
     copies: false,
     emit: (regs) => {
       const changed = { ...op.insn, rd: dest };
@@ -155,8 +176,6 @@ function sunkTask(
     },
   };
 }
-
-const isMade = (value: Value, sunk: ReadonlyMap<number, Op>): boolean => value.kind === 'op' && sunk.has(value.id);
 
 const moveItem = (dest: Reg, from: Reg): Item => ({
   kind: 'insn',
@@ -172,39 +191,62 @@ function constantItems(dest: Reg, value: bigint): Item[] {
 function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] | undefined {
   const items: Item[] = [];
   const pending = new Set(tasks);
-  const ready = (task: Task) =>
-    task.after.every((before) => !pending.has(before)) &&
-    [...pending].every((other) => other === task || !other.sources.includes(task.dest) || readsMade(other, task));
+  const reads = (task: Task, reg: Reg) =>
+    task.sources.some((source) => source.reg === reg && source.made === undefined);
+  const prepared = (task: Task) => task.sources.every(({ made }) => made === undefined || !pending.has(made));
+  /** Another task still needs what this one would overwrite. */
+  const inTheWay = (task: Task) =>
+    [...pending].some(
+      (other) =>
+        other !== task &&
+        other.sources.some(
+          ({ reg, made }) => reg === task.dest && made !== task && (made === undefined || !pending.has(made)),
+        ),
+    );
   while (pending.size > 0) {
-    const next = [...pending].find(ready);
+    const next = [...pending].find((task) => prepared(task) && !inTheWay(task));
     if (next !== undefined) {
-      items.push(...next.emit(next.sources));
+      items.push(...next.emit(next.sources.map(({ reg }) => reg)));
       pending.delete(next);
       continue;
     }
     // A cycle: move one blocked destination's content out of the way and let its readers read it there.
-    const blocked = [...pending].find((task) => task.after.every((before) => !pending.has(before)));
+    const blocked = [...pending].find(
+      (task) => prepared(task) && [...pending].some((other) => other !== task && reads(other, task.dest)),
+    );
     if (blocked === undefined) return undefined;
-    const used = new Set([...busy, ...[...pending].flatMap((task) => [task.dest, ...task.sources])]);
-    const scratch = deadRegister(live, used, blocked.dest >= F0);
-    if (scratch !== undefined) {
-      items.push(moveItem(scratch, blocked.dest));
+    const { dest } = blocked;
+    const used = new Set([
+      ...busy,
+      ...[...pending].flatMap((task) => [task.dest, ...task.sources.map(({ reg }) => reg)]),
+    ]);
+    const scratch = deadRegister(live, used, dest >= F0);
+    const moved = (change: (reg: Reg) => Reg) => {
       for (const task of pending)
-        if (!readsMade(task, blocked)) task.sources = task.sources.map((reg) => (reg === blocked.dest ? scratch : reg));
+        task.sources = task.sources.map((source) =>
+          source.made === undefined ? { reg: change(source.reg), made: undefined } : source,
+        );
+    };
+    if (scratch !== undefined) {
+      items.push(moveItem(scratch, dest));
+      moved((reg) => (reg === dest ? scratch : reg));
       continue;
     }
-    const [from] = blocked.sources;
-    if ([...pending].some((task) => task.after.includes(blocked))) return undefined;
-    if (!blocked.copies || blocked.after.length > 0 || from === undefined || blocked.dest >= F0 || from >= F0)
+    const from = blocked.sources[0];
+    if (!blocked.copies || from === undefined || from.made !== undefined || dest >= F0 || from.reg >= F0)
       return undefined;
-    for (const insn of [xorInsn(blocked.dest, from), xorInsn(from, blocked.dest), xorInsn(blocked.dest, from)])
+    // Neither of the two may hold what has been made already, and nobody may be waiting for what this one makes.
+    const holdsMade = [...pending].some((task) =>
+      task.sources.some(
+        ({ reg, made }) => made === blocked || (made !== undefined && (reg === dest || reg === from.reg)),
+      ),
+    );
+    if (holdsMade) return undefined;
+    const swap = from.reg;
+    for (const insn of [xorInsn(dest, swap), xorInsn(swap, dest), xorInsn(dest, swap)])
       items.push({ kind: 'insn', insn: compressible(insn) });
     pending.delete(blocked);
-    for (const task of pending)
-      task.sources = task.sources.map((reg) => (reg === blocked.dest ? from : reg === from ? blocked.dest : reg));
+    moved((reg) => (reg === dest ? swap : reg === swap ? dest : reg));
   }
   return items;
 }
-
-/** A task that reads another's *result* does not stand in its way; one that reads what the register held before does. */
-const readsMade = (reader: Task, maker: Task): boolean => reader.after.includes(maker);

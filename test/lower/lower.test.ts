@@ -63,6 +63,16 @@ describe('what an exit wants', () => {
     ).toBeUndefined();
   });
   test('constants', () => expect(moves('a0', 'a0=74565')).toEqual(['lui a0,0x12', 'addiw a0,a0,837']));
+  test('a chain of sunk ops runs in one register, where all are live, and before it what reads what that held', () => {
+    const { stubs } = lower(
+      '%9 = beq a0, 0, .+64 @0x1000 leaves taken -> 0x1040 x2 live all {a4=a5 a5=%2}',
+      '| %0:a5 = slli a1, 3 @0x1004',
+      '| %1:a3 = add %0, a2 @0x1006',
+      '| %2:a3 = xor %1, %1 @0x1008',
+      'goto -> 0x1010 x98 live a0 {}',
+    );
+    expect(text(stubs[0]!.items)).toEqual(['add a4,zero,a5', 'slli a5,a1,3', 'add a5,a5,a2', 'xor a5,a5,a5']);
+  });
   test('sunk ops compute straight into the register, in order', () => {
     const { stubs } = lower(
       '%2 = beq a0, 0, .+64 @0x1000 leaves taken -> 0x1040 x2 live a4,a5 {a4=%1 a5=%0}',
