@@ -71,7 +71,7 @@ describe('what an exit wants', () => {
       '| %2:a3 = xor %1, %1 @0x1008',
       'goto -> 0x1010 x98 live a0 {}',
     );
-    expect(text(stubs[0]!.items)).toEqual(['add a4,zero,a5', 'slli a5,a1,3', 'add a5,a5,a2', 'xor a5,a5,a5']);
+    expect(text(stubs[0]!.items)).toEqual(['add a4,zero,a5', 'slli a5,a1,0x3', 'add a5,a5,a2', 'xor a5,a5,a5']);
   });
   test('sunk ops compute straight into the register, in order', () => {
     const { stubs } = lower(
