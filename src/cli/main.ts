@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   optimize: () => import('./optimize.ts'),
   verify: () => import('./verify.ts'),
   prove: () => import('./prove.ts'),
+  replay: () => import('./replay.ts'),
   report: () => import('./report.ts'),
   pgo: () => import('./pgo.ts'),
   dump: () => import('./dump.ts'),

@@ -13,6 +13,7 @@ export interface OptimizeFlags {
   readonly without?: readonly AssumptionId[];
   readonly allow?: 'tested';
   readonly prove?: 'final' | 'each';
+  readonly saveCounterexamples?: string;
   readonly target?: string;
 }
 
@@ -43,8 +44,14 @@ function parseAssumptions(text: string, before: readonly AssumptionId[] = []): A
   ];
 }
 
+export const withSaveOption = (command: Command): Command =>
+  command.option(
+    '--save-counterexamples <dir>',
+    'write each state that refutes a superblock, with the code that is run on it, to this folder, for isoform replay',
+  );
+
 export const withOptimizeOptions = (command: Command): Command =>
-  command
+  withSaveOption(command)
     .option(
       '--passes <list>',
       'only these passes, separated by commas; -NAME leaves one out (--passes=-sink); none: change control flow only by layout',

@@ -6,7 +6,7 @@ import type { CountingFuel } from '../pipeline/rewrites.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch } from './progress.ts';
-import { optimizedText, proofLines, stateText } from './words.ts';
+import { optimizedText } from './words.ts';
 
 interface Flags extends OptimizeFlags {
   readonly profile: string;
@@ -44,12 +44,14 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
     { profileOf, readProfile },
     { optimizeProved },
     { makeCountingFuel },
+    { tellProofs },
   ] = await Promise.all([
     import('../elf/read.ts'),
     import('../elf/write.ts'),
     import('../profile/store.ts'),
     import('../pipeline/proved.ts'),
     import('../pipeline/rewrites.ts'),
+    import('./proofs.ts'),
   ]);
   const image = readImage(file);
   // What cannot be optimized is refused first, whatever the profile is.
@@ -70,7 +72,7 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
   const made = optimizeProved(image, profile, { ...options, fuel, observe, output: name, proving: watch.around });
   writeExecutable(target, made.bytes);
   progress.say(`${name}: ${optimizedText(made)}`);
-  for (const line of proofLines(made, watch.milliseconds())) progress.say(line);
+  tellProofs(made, image, watch.milliseconds(), progress, flags.saveCounterexamples);
   if (explain) process.stdout.write(explain.text());
   if (flags.json) {
     const data = await summary(name, image, made, fuel, watch.milliseconds());
@@ -79,10 +81,11 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
 }
 
 async function summary(name: string, image: Image, made: ProvedForm, fuel: CountingFuel, milliseconds: number) {
-  const [{ hex }, { passReports }, { summarise }] = await Promise.all([
+  const [{ hex }, { passReports }, { summarise }, { stateData }] = await Promise.all([
     import('../base/units.ts'),
     import('../pipeline/rewrites.ts'),
     import('../pipeline/verdicts.ts'),
+    import('./proofs.ts'),
   ]);
   const { map, bytesAdded, leftOut, unpatched, proof, rejected, each } = made;
   const proofs = new Map(proof.superblocks.map((superblock) => [superblock.head, superblock]));
@@ -109,7 +112,7 @@ async function summary(name: string, image: Image, made: ProvedForm, fuel: Count
     rejected: rejected.map(({ head, counterexample, ...rest }) => ({
       head: hex(head),
       ...rest,
-      ...(counterexample && { counterexample: stateText(counterexample) }),
+      ...(counterexample && { counterexample: stateData(counterexample) }),
     })),
     ...(each && {
       each: each.map(({ broken, ...rest }) => ({

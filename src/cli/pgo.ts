@@ -1,12 +1,13 @@
 /** `isoform pgo`: the whole way in one go. */
 import type { Command } from 'commander';
 import type { PgoObserver } from '../pipeline/pgo.ts';
+import type { ProvedForm } from '../pipeline/proved.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
 import { type OptimizeFlags, optimizeOptions, optimizeWords, withOptimizeOptions } from './optimize-options.ts';
 import { hostOutput, repeatable } from './options.ts';
 import { checkOutput, STDOUT, stemOf, textOutput } from './output.ts';
 import { makeProgress, makeStopwatch, type Progress } from './progress.ts';
-import { optimizedText, profiledText, proofLines, verifiedText } from './words.ts';
+import { optimizedText, profiledText, verifiedText } from './words.ts';
 
 interface PgoFlags extends InputFlags, OptimizeFlags {
   readonly output?: string;
@@ -43,12 +44,13 @@ export function register(program: Command): void {
 
 /** What the command does. */
 export async function pgoFile(file: string, args: readonly string[], flags: PgoFlags): Promise<void> {
-  const [{ readImage }, { writeExecutable }, { pgo }, { renderHtml }, { command }] = await Promise.all([
+  const [{ readImage }, { writeExecutable }, { pgo }, { renderHtml }, { command }, { tellProofs }] = await Promise.all([
     import('../elf/read.ts'),
     import('../elf/write.ts'),
     import('../pipeline/pgo.ts'),
     import('../report/html.ts'),
     import('../report/shell.ts'),
+    import('./proofs.ts'),
   ]);
   const image = readImage(file);
   const name = flags.output ?? `${stemOf(file)}.isoform`;
@@ -77,7 +79,9 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
       report: (message) => progress.say(message),
       sink: flags.quiet || flags.json === STDOUT ? undefined : passOn(progress),
     },
-    observer(progress),
+    observer(progress, (made, milliseconds) =>
+      tellProofs(made, image, milliseconds, progress, flags.saveCounterexamples),
+    ),
   );
   const equivalent = model.verdict === 'equivalent';
   if (equivalent) writeExecutable(target, optimized.bytes);
@@ -89,7 +93,7 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
 }
 
 /** Says what was done, as it happens. */
-function observer(progress: Progress): PgoObserver {
+function observer(progress: Progress, proved: (made: ProvedForm, milliseconds: number) => void): PgoObserver {
   const watch = makeStopwatch(() => progress.begin('proving'));
   return {
     begin: (step) => progress.begin(step),
@@ -97,7 +101,7 @@ function observer(progress: Progress): PgoObserver {
     proving: watch.around,
     optimized(made) {
       progress.say(`optimized: ${optimizedText(made)}`);
-      for (const line of proofLines(made, watch.milliseconds())) progress.say(line);
+      proved(made, watch.milliseconds());
     },
     verified: (verified) => progress.say(verifiedText(verified)),
   };

@@ -3,22 +3,26 @@ import type { Command } from 'commander';
 import { hex } from '../base/units.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
 import type { Proof } from '../verify/prove/prove.ts';
+import type { Counterexample } from '../verify/prove/refute.ts';
+import { withSaveOption } from './optimize-options.ts';
 import { count, makeProgress, plural } from './progress.ts';
-import { provedText, stateText } from './words.ts';
+import { provedText } from './words.ts';
 
 interface ProveFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly saveCounterexamples?: string;
 }
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('prove')
     .description(
       'prove that an optimized file does what its original does, for all inputs, from the two files alone; exit status 0: all is proved, 1: something is not, 2: not decided',
     )
     .argument('<original>', 'the original executable')
-    .argument('<optimized>', 'what isoform optimize made of it')
+    .argument('<optimized>', 'what isoform optimize made of it');
+  withSaveOption(command)
     .option('--json', 'print verdicts, reasons and assumptions as JSON on standard output')
     .option('-q, --quiet', 'say nothing but by the exit status')
     .addHelpText('after', '\nExample:\n  isoform prove ./prog ./prog.isoform\n')
@@ -29,11 +33,12 @@ export function register(program: Command): void {
 const LISTED = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
-  const [{ readImage }, { summarise }, { mapOf, prove }, { ASSUMPTIONS }] = await Promise.all([
+  const [{ readImage }, { summarise }, { mapOf, prove }, { ASSUMPTIONS }, proofs] = await Promise.all([
     import('../elf/read.ts'),
     import('../pipeline/verdicts.ts'),
     import('../verify/prove/prove.ts'),
     import('../emit/assumptions.ts'),
+    import('./proofs.ts'),
   ]);
   const [original, optimized] = [readImage(originalFile), readImage(optimizedFile)];
   const map = mapOf(original, optimized);
@@ -44,28 +49,38 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   const milliseconds = Math.round(performance.now() - begun);
   progress.clear();
   const summary = summarise(proof);
-  if (flags.json) process.stdout.write(`${JSON.stringify({ ...summary, milliseconds, ...plain(proof) }, null, 2)}\n`);
+  if (flags.json)
+    process.stdout.write(
+      `${JSON.stringify({ ...summary, milliseconds, ...plain(proof, proofs.stateData) }, null, 2)}\n`,
+    );
   else if (!flags.quiet) {
-    process.stdout.write(proofText(proof, summary, milliseconds));
+    process.stdout.write(proofText(proof, summary, milliseconds, proofs.stateText));
     for (const { id, name, text } of ASSUMPTIONS)
       if (proof.assumptions.includes(id)) process.stdout.write(`  ${id} (${name}): ${text}\n`);
   }
+  const saved = proofs.saveCounterexamples(flags.saveCounterexamples, original, proof.superblocks);
+  for (const file of saved) progress.say(`wrote ${file}`);
   process.exitCode = summary.verdict === 'proved' ? 0 : 1;
 }
 
 /** As JSON has it: addresses as text. */
-const plain = ({ superblocks, file, assumptions }: Proof) => ({
+const plain = ({ superblocks, file, assumptions }: Proof, stateData: (example: Counterexample) => object) => ({
   superblocks: superblocks.map(({ head, start, counterexample, ...rest }) => ({
     head: hex(head),
     start: hex(start),
     ...rest,
-    ...(counterexample && { counterexample: stateText(counterexample) }),
+    ...(counterexample && { counterexample: stateData(counterexample) }),
   })),
   file,
   assumptions,
 });
 
-function proofText(proof: Proof, summary: ProofSummary, milliseconds: number): string {
+function proofText(
+  proof: Proof,
+  summary: ProofSummary,
+  milliseconds: number,
+  stateText: (example: Counterexample) => string,
+): string {
   const { superblocks, file } = proof;
   const { refuted } = summary;
   const lines = [provedText(summary, milliseconds)];
@@ -73,7 +88,10 @@ function proofText(proof: Proof, summary: ProofSummary, milliseconds: number): s
   const open = superblocks
     .filter(({ verdict }) => verdict !== 'proved')
     .sort((a, b) => b.weight - a.weight || a.head - b.head);
-  for (const { head, verdict, reason } of open.slice(0, LISTED)) lines.push(`  ${hex(head)} ${verdict}: ${reason}`);
+  for (const { head, verdict, reason, counterexample } of open.slice(0, LISTED)) {
+    lines.push(`  ${hex(head)} ${verdict}: ${reason}`);
+    if (counterexample !== undefined) lines.push(`    on ${stateText(counterexample)}`);
+  }
   if (open.length > LISTED) lines.push(`  and ${open.length - LISTED} more`);
   for (const { what, checked, problems } of file)
     lines.push(

@@ -1,11 +1,8 @@
 /** Words for what came of a step, the same in every command. */
-import { hex, regName } from '../base/units.ts';
 import type { Exit } from '../machine/process.ts';
 import type { Optimized } from '../pipeline/optimize.ts';
-import type { ProvedForm, Rejected } from '../pipeline/proved.ts';
-import { type ProofSummary, summarise } from '../pipeline/verdicts.ts';
+import type { ProofSummary } from '../pipeline/verdicts.ts';
 import { exitText, type Verified } from '../pipeline/verify-run.ts';
-import type { Counterexample } from '../verify/prove/refute.ts';
 import { change, count, plural } from './progress.ts';
 
 export function optimizedText({ superblocks, bytesAdded, leftOut, unpatched }: Optimized): string {
@@ -38,38 +35,3 @@ export const provedText = (
   milliseconds: number,
 ): string =>
   `${count(proved)} of ${plural(superblocks, 'superblock')} proved, ${(Math.floor(coverage * 10_000) / 100).toFixed(2)} % by weight, in ${(milliseconds / 1000).toFixed(1)} s`;
-
-/** How many superblocks are named one by one. */
-const NAMED = 10;
-
-/** What was proved of a file that was made, and what was not. */
-export function proofLines({ proof, rejected, each = [] }: ProvedForm, milliseconds: number): string[] {
-  const unproved = proof.superblocks.filter(({ verdict }) => verdict !== 'proved');
-  const lines = [
-    ...each.flatMap(({ pass, broken }) =>
-      broken.map(({ head, reason }) => `${pass} broke the superblock ${hex(head)}: ${reason}`),
-    ),
-    ...rejected.map(rejectedText),
-    ...unproved.map(({ head, reason }) => `the superblock ${hex(head)} is not proved: ${reason}`),
-    ...proof.file.flatMap(({ what, problems }) => problems.map((problem) => `${what}: not proved: ${problem}`)),
-  ];
-  return [
-    provedText(summarise(proof), milliseconds),
-    ...lines.slice(0, NAMED),
-    ...(lines.length > NAMED ? [`and ${count(lines.length - NAMED)} more`] : []),
-  ];
-}
-
-/** One line on a superblock that was not proved as the passes made it. */
-function rejectedText({ head, form, reason, pass }: Rejected): string {
-  const by = pass === undefined ? '' : `, broken by ${pass}`;
-  return `the superblock ${hex(head)} is rejected${by}: ${reason}; ${form === 'identity' ? 'emitted in its identity form' : 'left out'}`;
-}
-
-/** Registers and memory by name and address; memory that is not listed is anything. */
-export const stateText = ({ start, difference }: Counterexample) => ({
-  difference,
-  registers: Object.fromEntries(start.registers.map((value, reg) => [regName(reg), hex(value)]).slice(1)),
-  frm: start.frm,
-  memory: Object.fromEntries([...start.bytes].map(([address, byte]) => [hex(address), byte])),
-});

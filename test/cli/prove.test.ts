@@ -1,9 +1,9 @@
 /** `isoform prove`. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readImage } from '../../src/elf/read.ts';
 import { mapOf } from '../../src/verify/prove/prove.ts';
-import { sample, workplace } from './support.ts';
+import { expectOneLine, sample, workplace } from './support.ts';
 
 const place = workplace('prove');
 const { elf, input } = sample('queens');
@@ -40,9 +40,22 @@ describe('exit status and words', () => {
     writeFileSync(place.path('wrong'), bytes);
     const { status, stdout } = place.run(['prove', elf, 'wrong']);
     expect(status).toBe(1);
-    expect(stdout.toString()).toMatch(/0x[0-9a-f]+ (?:refuted|unproved): /);
-    const proof = JSON.parse(place.run(['prove', '--json', elf, 'wrong']).stdout.toString());
-    expect(proof.verdict).not.toBe('proved');
+    expect(stdout.toString()).toMatch(/0x[0-9a-f]+ refuted: .*\n {4}on (?:\w+ = 0x[0-9a-f]+|\[0x)/);
+    const saving = place.run(['prove', '--json', '--save-counterexamples', 'cases', elf, 'wrong']);
+    const proof = JSON.parse(saving.stdout.toString());
+    expect(proof.verdict).toBe('refuted');
+    const refuted = proof.superblocks.filter(({ verdict }: { verdict: string }) => verdict === 'refuted');
+    expect(refuted[0].counterexample).toMatchObject({
+      difference: expect.any(String),
+      registers: { sp: expect.stringMatching(/^0x/) },
+    });
+    const files = readdirSync(place.path('cases'));
+    expect(files.length).toBe(refuted.length);
+    for (const file of files) expect(saving.stderr.toString()).toContain(`isoform: wrote cases/${file}\n`);
+
+    const replay = place.run(['replay', `cases/${files[0]}`]);
+    expect([replay.status, replay.stdout.toString()]).toEqual([1, expect.stringMatching(/^0x[0-9a-f]+: \S/)]);
+    expect(expectOneLine(place.run(['replay', 'out']))).toMatch(/out: cannot be read/);
   });
 
   test('2: not an optimized file, or that of another program', () => {
