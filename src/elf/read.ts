@@ -4,7 +4,6 @@
  *
  * Sections and symbols are not needed for loading; if they are broken they are left out (empty), as a kernel would.
  */
-import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { badElf, cannotRead, needsInterpreter, unsupported, wrongArchitecture } from '../base/errors.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
@@ -94,18 +93,34 @@ export function parseImage(bytes: Uint8Array, file: string): Image {
     throw badElf(file, 'the entry point is in no executable segment', entry);
   const sections = readSections(reader, header);
   const last = segments[segments.length - 1];
+  // A run needs neither, and both take time: node:crypto takes as much to load as half of Node itself.
+  const hash = once(() => process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex'));
+  const symbols = once(() => readSymbols(reader, sections));
   return {
     file,
     bytes,
-    hash: createHash('sha256').update(bytes).digest('hex'),
+    get hash() {
+      return hash();
+    },
     relocatable: header.type === ET.DYN,
     entry,
     programHeaders,
     programHeaderOffset: header.programHeaderOffset,
     segments,
     sections,
-    symbols: readSymbols(reader, sections),
+    get symbols() {
+      return symbols();
+    },
     end: last.address + last.size,
+  };
+}
+
+/** Made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -1,14 +1,21 @@
-/** From bits to an instruction. Tables are made at load from the rows' masks. */
+/** From bits to an instruction. Tables are made from the rows' masks. */
 import { fieldsOf, layoutOf } from './fields.ts';
 import type { Insn, Row } from './row.ts';
 import { COMPRESSED, ROWS } from './table.ts';
 
-/** Rows by the bits that nearly all of them fix: opcode bits 6..2 and funct3. */
-const BUCKETS: readonly (readonly Row[])[] = Array.from({ length: 256 }, (_, bucket) => {
-  const word = ((bucket >>> 3) << 2) | 3 | ((bucket & 7) << 12);
-  const KEY = 0x0000707f;
-  return ROWS.filter((row) => ((word ^ row.match) & row.mask & KEY) === 0);
-});
+/** Rows by the bits that nearly all of them fix: opcode bits 6..2 and funct3. Filled as they are met. */
+const buckets: (readonly Row[] | undefined)[] = new Array(256).fill(undefined);
+
+function bucketOf(word: number): readonly Row[] {
+  const index = (((word >>> 2) & 31) << 3) | ((word >>> 12) & 7);
+  let bucket = buckets[index];
+  if (bucket === undefined) {
+    const KEY = 0x0000707f;
+    bucket = ROWS.filter((row) => ((word ^ row.match) & row.mask & KEY) === 0);
+    buckets[index] = bucket;
+  }
+  return bucket;
+}
 
 /** Expansions of halfwords, filled as they are met; null: no instruction. */
 const expansions: (Insn | null | undefined)[] = new Array(0x10000).fill(undefined);
@@ -30,8 +37,7 @@ function expand(half: number): Insn | undefined {
 }
 
 function decodeFull(word: number): Insn | undefined {
-  const bucket = BUCKETS[(((word >>> 2) & 31) << 3) | ((word >>> 12) & 7)]!;
-  for (const row of bucket) {
+  for (const row of bucketOf(word)) {
     if ((word & row.mask) >>> 0 !== row.match) continue;
     const insn = fieldsOf(row, word);
     // Rounding modes 5 and 6 are reserved (manual, chapter "F", table of rounding modes).

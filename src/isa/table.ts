@@ -44,15 +44,25 @@ export function rowNamed(name: string): Row {
 /** Compressed instructions, in order of preference. */
 export const COMPRESSED: readonly Alias[] = RULES.map((rule) => makeAlias(rule, rowNamed(rule.row)));
 
+const OPCODE_BITS = 0x7f;
+
 /**
  * Two rows that match one word would make decoding depend on their order.
  * @throws internal() naming the pair
  */
 function checkUnambiguous(rows: readonly Row[]): void {
-  for (const [i, a] of rows.entries()) {
+  /** Rows before this one, by the seven bits of the opcode, which every row fixes. */
+  const before = new Map<number, Row[]>();
+  for (const a of rows) {
     if ((a.match & ~a.mask) >>> 0 !== 0) throw internal(`${a.name}: match has bits outside its mask`);
-    for (const b of rows.slice(i + 1)) {
-      if (((a.match ^ b.match) & a.mask & b.mask) === 0) throw internal(`${a.name} and ${b.name} match the same word`);
+    if ((a.mask & OPCODE_BITS) !== OPCODE_BITS) throw internal(`${a.name}: does not fix its opcode`);
+    const others = before.get(a.match & OPCODE_BITS);
+    if (others === undefined) before.set(a.match & OPCODE_BITS, [a]);
+    else {
+      for (const b of others)
+        if (((a.match ^ b.match) & a.mask & b.mask) === 0)
+          throw internal(`${a.name} and ${b.name} match the same word`);
+      others.push(a);
     }
   }
 }

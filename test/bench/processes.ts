@@ -3,8 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../support/tools.ts';
 
-/** isoform as test/run.mjs has compiled it, which is always the checkout's state. */
-export const ISOFORM: readonly string[] = [process.execPath, join(ROOT, '.cache/test-build/src/cli/main.js')];
+/** isoform as test/run.mjs has compiled it, which is always the checkout's state, and bundled as when it is installed. */
+export const ISOFORM: readonly string[] = (() => {
+  const folder = join(ROOT, '.cache/test-build');
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts/bundle.mjs'), folder], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('isoform cannot be bundled');
+  return [process.execPath, join(folder, 'src/cli/start.cjs')];
+})();
 
 export interface Measured {
   /** Seconds of processor time. */

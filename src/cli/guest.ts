@@ -1,0 +1,12 @@
+/** The commands that run a guest once: what scripts/bundle.mjs makes one file of, and src/cli/start.cts begins with. */
+import { type Commands, execute } from './program.ts';
+
+const COMMANDS: Commands = {
+  run: () => import('./run.ts'),
+  profile: () => import('./profile.ts'),
+};
+
+/** Runs a command line that begins with one of them. */
+export async function start(args: readonly string[]): Promise<void> {
+  process.exitCode = await execute(args, COMMANDS, () => '');
+}

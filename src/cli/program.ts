@@ -1,0 +1,63 @@
+/**
+ * One command line: which command it names, and what happens to errors. isoform's options come before the file; everything after it
+ * is the guest's.
+ */
+import { Command, CommanderError } from 'commander';
+import { IsoformError } from '../base/errors.ts';
+
+export interface CommandFile {
+  /** Adds the command to the program. */
+  register(program: Command): void;
+}
+
+/** Commands by name, in the order of the help text, each with what loads its file. */
+export type Commands = Readonly<Record<string, () => Promise<CommandFile>>>;
+
+/** Exit status of every error that is not the guest's. */
+const FAILURE = 2;
+
+function makeProgram(version: string): Command {
+  return new Command('isoform')
+    .description('profile-guided optimizer for finished RISC-V Linux executables')
+    .version(version)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'isoform: ')) })
+    .showSuggestionAfterError(true);
+}
+
+/**
+ * Runs one command line.
+ * @param version called only if it is asked for
+ * @returns the exit status
+ */
+export async function execute(args: readonly string[], commands: Commands, version: () => string): Promise<number> {
+  const name = args.find((arg) => !arg.startsWith('-'));
+  const known = name !== undefined && Object.hasOwn(commands, name);
+  const asked = args.includes('--version') || args.includes('-V');
+  const program = makeProgram(asked ? version() : '');
+  // Neither needs to know the commands but for what it is about.
+  const wanted = known ? [name] : asked && name === undefined ? [] : Object.keys(commands);
+  for (const command of wanted) (await commands[command]()).register(program);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILURE;
+  const internal = `internal error: ${(error as Error)?.message ?? error} (please report this)`;
+  const line = error instanceof IsoformError ? error.line() : internal;
+  process.stderr.write(`isoform: ${line.replaceAll('\n', ' ')}\n`);
+  if (process.env.ISOFORM_DEBUG) process.stderr.write(`${(error as Error)?.stack}\n`);
+  return FAILURE;
+}
+
+// Whoever reads our output may stop reading (`isoform ... | head`): that is no error. A listener on the streams themselves would
+// make every start load Node's stream and network modules.
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : report(error));
+});

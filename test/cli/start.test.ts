@@ -1,0 +1,75 @@
+/** The command as it is installed: the bundle does what the files do, and without it they do. */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Script } from 'node:vm';
+import { describe, expect, test } from 'vitest';
+import { isoform } from '../support/cli.ts';
+import { ROOT, run } from '../support/tools.ts';
+import { sample, workplace } from './support.ts';
+
+const START = join(ROOT, 'dist/src/cli/start.cjs');
+const BUNDLE = join(ROOT, 'dist/guest.js');
+const place = workplace('start');
+const start = (args: readonly string[], stdin?: Uint8Array) =>
+  run(process.execPath, [START, ...args], { cwd: dirname(place.path('x')), stdin });
+
+const COMMANDS = 'run profile merge optimize verify prove report pgo dump bisect demo'.split(' ');
+
+describe('the installed command', () => {
+  test('package.json names it, and it is executable', () => {
+    expect(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).bin.isoform).toBe('dist/src/cli/start.cjs');
+    expect(run(START, ['--version']).stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('its compiled code is what this Node takes', () => {
+    const script = new Script(readFileSync(BUNDLE, 'latin1'), { cachedData: readFileSync(`${BUNDLE}.cache`) });
+    expect(script.cachedDataRejected).toBe(false);
+  });
+
+  test('run and profile are the same as from their files', () => {
+    const { elf, input, expected } = sample('words');
+    const stdin = readFileSync(input);
+    const ran = start(['run', '--stats', elf], stdin);
+    expect([ran.status, ran.stdout.equals(expected)]).toEqual([0, true]);
+    expect(ran.stderr).toEqual(isoform(['run', '--stats', elf], { stdin }).stderr);
+    const profiled = start(['profile', '-o', 'bundled', elf], stdin);
+    expect(profiled.stderr.toString()).toMatch(/^isoform: bundled: .+\n$/);
+    expect(isoform(['profile', '-o', place.path('loaded'), elf], { stdin }).status).toBe(0);
+    expect(readFileSync(place.path('bundled'))).toEqual(readFileSync(place.path('loaded')));
+  });
+
+  test.each([
+    [['run']],
+    [['run', '--engine', 'nothing', 'x']],
+    [['run', '/nothing/there']],
+    [['profile', '--nothing']],
+  ])('says the same of isoform %j', (args) => {
+    const [bundled, loaded] = [start(args), isoform(args, { cwd: dirname(place.path('x')) })];
+    expect(bundled.status).toBe(2);
+    expect([bundled.stdout.toString(), bundled.stderr.toString()]).toEqual([
+      loaded.stdout.toString(),
+      loaded.stderr.toString(),
+    ]);
+  });
+
+  test('every command has its help, and the command all of them', () => {
+    const all = start(['--help']).stdout.toString();
+    for (const name of COMMANDS) {
+      expect(all).toMatch(new RegExp(`^  ${name} `, 'm'));
+      const { status, stdout } = start([name, '--help']);
+      expect([status, stdout.toString()]).toEqual([0, isoform([name, '--help']).stdout.toString()]);
+      expect(stdout.toString()).toMatch(new RegExp(`^Usage: isoform ${name} `));
+    }
+  });
+
+  test('without a bundle, the files are loaded', () => {
+    const folder = place.path('installed/src/cli');
+    mkdirSync(folder, { recursive: true });
+    copyFileSync(START, join(folder, 'start.cjs'));
+    writeFileSync(join(folder, 'main.js'), 'console.log("main", process.argv.slice(2).join());');
+    writeFileSync(place.path('installed/package.json'), '{"type":"module"}');
+    expect(existsSync(place.path('installed/guest.js'))).toBe(false);
+    const { status, stdout } = run(process.execPath, [join(folder, 'start.cjs'), 'run', 'x']);
+    expect([status, stdout.toString()]).toEqual([0, 'main run,x\n']);
+  });
+});
