@@ -15,7 +15,7 @@ export const SHF = { ALLOC: 2, EXECUTE: 4 } as const;
 /** Elf64_Nhdr, the name `isoform\0`, and the description: version, and offset and size of map and code, from the segment's start. */
 const NOTE_NAME = 'isoform\0';
 const NOTE_TYPE = 1;
-const NOTE_VERSION = 1;
+const NOTE_VERSION = 2;
 const NOTE_DESCRIPTION = 44;
 /** Bytes before the code. */
 export const NOTE_SIZE = 12 + NOTE_NAME.length + NOTE_DESCRIPTION;

@@ -181,12 +181,16 @@ export function makeTail(
       return { name: symbol.name, entry, view };
     });
     const strings = contents.get(image.sections[table].link)!;
+    const places = new Map<string, number>();
     let at = strings.length;
     for (const { name, view } of symbols) {
-      view.setUint32(0, at, true);
+      const place = places.get(name) ?? at;
+      view.setUint32(0, place, true);
+      if (place < at) continue;
+      places.set(name, at);
       at += ascii(name).length + 1;
     }
-    contents.set(image.sections[table].link, concat(strings, ascii(symbols.map((s) => `${s.name}\0`).join(''))));
+    contents.set(image.sections[table].link, concat(strings, ascii([...places.keys()].map((s) => `${s}\0`).join(''))));
     contents.set(table, concat(contents.get(table)!, ...symbols.map((s) => s.entry)));
   }
   const attributes = image.sections.findIndex(isAttributes);

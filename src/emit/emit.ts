@@ -15,6 +15,7 @@ import { type Layout, layOut, OutOfReach } from './layout.ts';
 import { type AddressMapData, encodeMap } from './map.ts';
 import { makePatches } from './patch.ts';
 import { place } from './place.ts';
+import { symbolsOf } from './symbols.ts';
 import { findTables, retarget } from './tables.ts';
 import { unwindTables } from './unwind/index.ts';
 
@@ -124,10 +125,8 @@ export function emit(request: EmitRequest): Emitted {
     }),
     returns: sites.map((site) => [site.returnAddress, site.originalReturnAddress] as const),
     patches: [...all, ...unwind.patches].map((patch) => [patch.address, patch.bytes.length] as const),
-    retargeted: [],
     assumptions: [...assumed].sort(),
   };
-  const names = new Map(image.symbols.filter((symbol) => symbol.kind === 'function').map((s) => [s.address, s.name]));
   const bytes = addSegment(image, {
     address,
     code: layout.bytes,
@@ -135,11 +134,7 @@ export function emit(request: EmitRequest): Emitted {
     map: encodeMap(map),
     extensions: request.extensions,
     ...(unwind.bytes.length > 0 && { unwind }),
-    symbols: layout.superblocks.map((placed) => ({
-      name: `${names.get(placed.lowered.head) ?? `x${placed.lowered.head.toString(16)}`}.isoform`,
-      address: placed.start,
-      size: placed.end - placed.start,
-    })),
+    symbols: symbolsOf(image, layout.superblocks),
   });
   return {
     bytes,

@@ -33,8 +33,6 @@ export interface AddressMapData {
   readonly returns: readonly (readonly [Addr, Addr])[];
   /** Bytes of the original that were changed: [address, size]. */
   readonly patches: readonly (readonly [Addr, ByteCount])[];
-  /** Heads whose address stands in a jump table. */
-  readonly retargeted: readonly Addr[];
   /** Ids of the assumptions made. */
   readonly assumptions: readonly string[];
 }
@@ -82,37 +80,130 @@ export class AddressMap {
   }
 }
 
-export const encodeMap = (data: AddressMapData): Uint8Array => new TextEncoder().encode(JSON.stringify(data));
+/**
+ * As bytes: a version byte, then unsigned LEB128 numbers. Lists begin with their length. An address is its distance, zigzag-coded, from one
+ * that was written before: heads and starts from the last superblock's, a path's from the block before, a stub's from the last
+ * stub's end. What lies together, as most of it does, is a byte or two then.
+ */
+const VERSION = 1;
+const FLAG = { IDENTITY: 1, REJECTED: 2 } as const;
 
-/** @param file for messages */
+const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
+const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
+
+export function encodeMap(data: AddressMapData): Uint8Array {
+  const out: number[] = [VERSION];
+  const number = (value: number) => {
+    let rest = value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) out.push((rest % 128) + 128);
+    out.push(rest);
+  };
+  const text = (value: string) => {
+    const bytes = new TextEncoder().encode(value);
+    number(bytes.length);
+    for (const byte of bytes) out.push(byte);
+  };
+  const list = <T>(entries: readonly T[], write: (entry: T) => void) => {
+    number(entries.length);
+    entries.forEach(write);
+  };
+  /** Addresses of one kind, each written as its distance from the last. */
+  const addresses =
+    (last = 0) =>
+    (address: Addr) => {
+      number(zigzag(address - last));
+      last = address;
+    };
+  const [head, line, stub] = [addresses(), addresses(), addresses()];
+  text(data.original);
+  number(data.originalEnd);
+  list(data.superblocks, (superblock) => {
+    const { identity, rejected } = superblock;
+    number((identity ? FLAG.IDENTITY : 0) | (rejected === undefined ? 0 : FLAG.REJECTED));
+    head(superblock.head);
+    line(superblock.start);
+    line(superblock.end);
+    list(superblock.stubs, (range) => range.forEach(stub));
+    list(superblock.path, addresses(superblock.head));
+    number(superblock.count);
+    if (rejected !== undefined) text(rejected);
+  });
+  const [optimized, original, patch] = [addresses(), addresses(), addresses()];
+  list(data.returns, ([from, to]) => {
+    optimized(from);
+    original(to);
+  });
+  list(data.patches, ([address, size]) => {
+    patch(address);
+    number(size);
+  });
+  list(data.assumptions, text);
+  return Uint8Array.from(out);
+}
+
+/**
+ * @param file for messages
+ * @throws bad-elf if it is damaged
+ */
 export function decodeMap(bytes: Uint8Array, file: string): AddressMap {
-  let data: AddressMapData;
-  try {
-    data = JSON.parse(new TextDecoder().decode(bytes)) as AddressMapData;
-  } catch {
+  const wrong = (): never => {
     throw badElf(file, 'its address map is damaged');
-  }
-  const numbers = (list: unknown): boolean => Array.isArray(list) && list.every((entry) => Number.isSafeInteger(entry));
-  const pairs = (list: unknown): boolean =>
-    Array.isArray(list) && list.every((entry) => numbers(entry) && entry.length === 2);
-  const fine =
-    data?.version === 1 &&
-    typeof data.original === 'string' &&
-    Number.isSafeInteger(data.originalEnd) &&
-    pairs(data.returns) &&
-    pairs(data.patches) &&
-    numbers(data.retargeted) &&
-    Array.isArray(data.assumptions) &&
-    data.assumptions.every((id) => typeof id === 'string') &&
-    Array.isArray(data.superblocks) &&
-    data.superblocks.every(
-      (entry) =>
-        numbers([entry?.head, entry?.start, entry?.end, entry?.count]) &&
-        pairs(entry.stubs) &&
-        numbers(entry.path) &&
-        typeof entry.identity === 'boolean' &&
-        (entry.rejected === undefined || typeof entry.rejected === 'string'),
-    );
-  if (!fine) throw badElf(file, 'its address map is damaged');
-  return new AddressMap(data);
+  };
+  let at = 0;
+  const number = (): number => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++] ?? wrong();
+      value += (byte % 128) * scale;
+      if (value > Number.MAX_SAFE_INTEGER) wrong();
+      if (byte < 128) return value;
+      if (scale > 2 ** 49) wrong();
+    }
+  };
+  const text = (): string => {
+    const length = number();
+    if (length > bytes.length - at) wrong();
+    at += length;
+    return new TextDecoder().decode(bytes.subarray(at - length, at));
+  };
+  // An entry takes a byte at least: a length beyond the end is refused before anything is built.
+  const list = <T>(read: () => T): T[] => {
+    const length = number();
+    return length > bytes.length - at ? wrong() : Array.from({ length }, read);
+  };
+  const addresses =
+    (last = 0) =>
+    (): Addr => {
+      last += unzigzag(number());
+      return Number.isSafeInteger(last) && last >= 0 ? last : wrong();
+    };
+  const [head, line, stub] = [addresses(), addresses(), addresses()];
+  if (number() !== VERSION) wrong();
+  const original = text();
+  const originalEnd = number();
+  const superblocks = list((): MappedSuperblock => {
+    const flags = number();
+    const entry = {
+      head: head(),
+      start: line(),
+      end: line(),
+      stubs: list(() => [stub(), stub()] as const),
+    };
+    const path = list(addresses(entry.head));
+    const count = number();
+    const rejected = (flags & FLAG.REJECTED) !== 0 ? text() : undefined;
+    return {
+      ...entry,
+      path,
+      count,
+      identity: (flags & FLAG.IDENTITY) !== 0,
+      ...(rejected !== undefined && { rejected }),
+    };
+  });
+  const [optimizedReturn, originalReturn, patch] = [addresses(), addresses(), addresses()];
+  const returns = list(() => [optimizedReturn(), originalReturn()] as const);
+  const patches = list(() => [patch(), number()] as const);
+  const assumptions = list(text);
+  if (at !== bytes.length) wrong();
+  return new AddressMap({ version: 1, original, originalEnd, superblocks, returns, patches, assumptions });
 }

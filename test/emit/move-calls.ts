@@ -63,7 +63,6 @@ export function moveCalls(
     })),
     returns: sites.map((site) => [site.returnAddress, site.originalReturnAddress] as const),
     patches: [...patches, ...(unwind?.patches ?? [])].map((patch) => [patch.address, patch.bytes.length] as const),
-    retargeted: [],
     assumptions: [],
   });
   edit?.(bytes, sites);

@@ -1,0 +1,40 @@
+/**
+ * Names for the new code, for debuggers and profilers: what stands together and comes from one function is one symbol, `NAME.isoform`;
+ * other pieces of that function have the same name. What is in no function is named by its head.
+ */
+import { type Addr, type ByteCount, hex } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import type { SegmentRequest } from '../elf/write.ts';
+import type { PlacedSuperblock } from './layout.ts';
+
+/** Less than this between two superblocks is padding. */
+const ALIGNMENT: ByteCount = 8;
+
+type NewSymbol = NonNullable<SegmentRequest['symbols']>[number];
+
+export function symbolsOf(image: Image, superblocks: readonly PlacedSuperblock[]): NewSymbol[] {
+  const functions = image.symbols
+    .filter(({ kind }) => kind === 'function')
+    .sort((a, b) => a.address - b.address || b.size - a.size);
+  const nameOf = (head: Addr): string => {
+    let low = 0;
+    let high = functions.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (functions[middle]!.address <= head) low = middle + 1;
+      else high = middle;
+    }
+    const nearest = functions[low - 1];
+    const inside = nearest !== undefined && (head === nearest.address || head < nearest.address + nearest.size);
+    return `${inside ? nearest.name : `x${hex(head).slice(2)}`}.isoform`;
+  };
+  const symbols: NewSymbol[] = [];
+  for (const { lowered, start, end } of [...superblocks].sort((a, b) => a.start - b.start)) {
+    const name = nameOf(lowered.head);
+    const last = symbols.at(-1);
+    if (last !== undefined && last.name === name && start - (last.address + last.size) < ALIGNMENT)
+      symbols[symbols.length - 1] = { ...last, size: end - last.address };
+    else symbols.push({ name, address: start, size: end - start });
+  }
+  return symbols;
+}
