@@ -62,7 +62,7 @@ describe('a pass that is wrong in one superblock', () => {
     expect(made.rejected[0]!.counterexample).toBeDefined();
     const broken = made.each!.filter(({ broken }) => broken.length > 0);
     expect(broken.map(({ pass, broken: list }) => [pass, list.map(({ head }) => head)])).toEqual([['turn', [hottest]]]);
-    expect(made.each!.map(({ pass }) => pass)).toEqual([undefined, ...passes.map(({ name }) => name)]);
+    expect(made.each!.map(({ pass }) => pass)).toEqual([undefined, ...made.passes.map(({ name }) => name)]);
     const right = made.each!.slice(0, 4);
     expect(right.every(({ proved, superblocks }) => proved === superblocks && proved > 10)).toBe(true);
   });
