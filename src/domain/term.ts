@@ -3,54 +3,102 @@
  * builds. Running a row over terms tells what an instruction computes; two values with the same term are equal for all inputs.
  * Each term also knows how wide it is, as far as that follows from its making, which is what makes redundant extensions vanish.
  *
- * The rules are few, local and named; test/domain checks each against the concrete domain on random values.
+ * The rules are in rules.ts, by name; test/domain checks each against the concrete domain on random values.
  */
 import { toSigned, toUnsigned } from '../base/bits.ts';
 import type { Domain, FloatOp, Insn, Step } from '../isa/row.ts';
 import { concrete } from './concrete.ts';
+import {
+  BINARY_RULES,
+  type BinaryOp,
+  type BinaryRule,
+  type Bits,
+  type Count,
+  EXTEND_RULES,
+  type ExtendRule,
+  SELECT_RULES,
+  type Term,
+  type TermOp,
+  unsignedWidth,
+} from './rules.ts';
 
-export interface Term {
-  /** Position in the order of creation; stable within one `Terms`. */
-  readonly id: number;
-  readonly op: TermOp;
-  readonly args: readonly Term[];
-  /** Of a constant, unsigned 64 bits. */
-  readonly value: bigint | undefined;
-  /** Of an input or an uninterpreted function: its name. */
-  readonly name: string | undefined;
-  /** The value is the sign extension of its low `signed` bits (1..64). */
-  readonly signed: number;
-  /** The value is the zero extension of its low `unsigned` bits (0..64). */
-  readonly unsigned: number;
-}
-
-type Binary = 'add' | 'sub' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'sar' | 'mul' | 'mulhs' | 'mulhu' | 'mulhsu';
-type Division = 'divs' | 'divu' | 'rems' | 'remu';
-type Compare = 'eq' | 'ltS' | 'ltU';
-type Count = 'clz' | 'ctz' | 'cpop';
-type Extend = 'sext8' | 'sext16' | 'sext32' | 'zext8' | 'zext16' | 'zext32';
-export type TermOp = 'const' | 'input' | Binary | Division | Compare | Extend | Count | 'select' | 'apply';
+export type { Term } from './rules.ts';
 
 const COMMUTATIVE: ReadonlySet<TermOp> = new Set(['add', 'and', 'or', 'xor', 'mul', 'mulhs', 'mulhu', 'eq']);
 
-/** The fewest bits whose sign extension (zero extension) is this constant. */
+/** The fewest bits whose sign extension is this constant. */
 function signedWidth(value: bigint): number {
   const signed = toSigned(value);
-  return (signed < 0n ? ~signed : signed).toString(2).replace(/^0$/, '').length + 1;
+  return unsignedWidth(signed < 0n ? ~signed : signed) + 1;
 }
-const unsignedWidth = (value: bigint): number => (value === 0n ? 0 : value.toString(2).length);
 
-/** A value shifted left by a constant below 64: which, and by how much. */
-function shiftOf({ op, args }: Term): { readonly source: Term; readonly by: number } | undefined {
-  const by = args[1]?.value;
-  return op === 'shl' && by !== undefined ? { source: args[0]!, by: Number(by) } : undefined;
+/** What is known of an operation's width from its operands' widths. A shift by a constant is `by`. */
+function widthOf(op: BinaryOp, a: Term, b: Term): { readonly signed?: number; readonly unsigned?: number } {
+  const by = b.value === undefined ? undefined : Number(b.value & 63n);
+  const [signed, unsigned] = [Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned)];
+  switch (op) {
+    case 'add':
+    case 'sub':
+      return { signed: Math.min(64, signed + 1) };
+    case 'and':
+      return { signed, unsigned: Math.min(a.unsigned, b.unsigned) };
+    case 'or':
+    case 'xor':
+      return { signed, unsigned };
+    case 'shl':
+      return by === undefined ? {} : { signed: Math.min(64, a.signed + by), unsigned: Math.min(64, a.unsigned + by) };
+    case 'shr':
+      return { unsigned: Math.max(0, a.unsigned - (by ?? 0)) };
+    case 'sar':
+      if (by === undefined) return { signed: a.signed };
+      return {
+        signed: Math.max(1, a.signed - by),
+        ...(a.unsigned < 64 && { unsigned: Math.max(0, a.unsigned - by) }),
+      };
+    case 'mul':
+      return { signed: Math.min(64, a.signed + b.signed), unsigned: Math.min(64, a.unsigned + b.unsigned) };
+    case 'divs':
+      return { signed: Math.min(64, a.signed + 1) };
+    case 'rems':
+      return { signed: a.signed };
+    case 'remu':
+      return { unsigned: a.unsigned };
+    case 'eq':
+    case 'ltS':
+    case 'ltU':
+      return { unsigned: 1 };
+    default:
+      return {};
+  }
 }
-/** Widths that there are extensions of. */
-const isExtended = (bits: number): bits is 8 | 16 | 32 => bits === 8 || bits === 16 || bits === 32;
+
+const rulesOf = <R extends { readonly on: string }>(rules: readonly R[]): ReadonlyMap<string, readonly R[]> => {
+  const by = new Map<string, R[]>();
+  for (const rule of rules) by.set(rule.on, [...(by.get(rule.on) ?? []), rule]);
+  return by;
+};
+const BINARY = rulesOf<BinaryRule>(BINARY_RULES);
+const EXTEND = rulesOf<ExtendRule>(EXTEND_RULES);
+const NONE: readonly never[] = [];
+
+/** A rule has been applied: to which operation (`low` looks at so many bits only), and what has come of it. */
+export interface Rewrite {
+  readonly rule: string;
+  readonly op: BinaryOp | 'select' | 'sext' | 'zext' | 'low';
+  readonly args: readonly Term[];
+  readonly bits: Bits | undefined;
+  readonly result: Term;
+}
 
 export class Terms implements Domain<Term> {
   readonly #table = new Map<string, Term>();
+  readonly #observe: ((rewrite: Rewrite) => void) | undefined;
   #next = 0;
+
+  /** @param observe is told of each rule that is applied */
+  constructor(observe?: (rewrite: Rewrite) => void) {
+    this.#observe = observe;
+  }
 
   #make(op: TermOp, args: readonly Term[], signed = 64, unsigned = 64, value?: bigint, name?: string): Term {
     const key = `${op}|${value ?? name ?? ''}|${args.map((arg) => arg.id).join(',')}`;
@@ -80,105 +128,46 @@ export class Terms implements Domain<Term> {
     return this.#make('apply', args, widths.signed, widths.unsigned, undefined, name);
   }
 
-  #binary(op: Binary | Division | Compare, a: Term, b: Term, signed?: number, unsigned?: number): Term {
+  #binary(op: BinaryOp, a: Term, b: Term): Term {
     if (a.value !== undefined && b.value !== undefined) return this.const(concrete[op](a.value, b.value));
     // Constants to the right, otherwise the older term first.
     if (COMMUTATIVE.has(op) && (a.value !== undefined || (b.value === undefined && b.id < a.id))) [a, b] = [b, a];
+    for (const rule of BINARY.get(op) ?? NONE) {
+      const result = rule.apply(this, a, b);
+      if (result === undefined) continue;
+      this.#observe?.({ rule: rule.name, op, args: [a, b], bits: undefined, result });
+      return result;
+    }
+    const { signed, unsigned } = widthOf(op, a, b);
     return this.#make(op, [a, b], signed, unsigned);
   }
 
   add(a: Term, b: Term): Term {
-    if (a.value !== undefined && b.value === undefined) return this.add(b, a);
-    if (b.value === 0n) return a;
-    if (b.value !== undefined && a.op === 'add' && a.args[1]!.value !== undefined)
-      return this.add(a.args[0]!, this.const(a.args[1]!.value + b.value));
-    return this.#binary('add', a, b, Math.min(64, Math.max(a.signed, b.signed) + 1));
+    return this.#binary('add', a, b);
   }
   sub(a: Term, b: Term): Term {
-    if (b.value !== undefined) return this.add(a, this.const(-b.value));
-    if (a === b) return this.const(0n);
-    return this.#binary('sub', a, b, Math.min(64, Math.max(a.signed, b.signed) + 1));
+    return this.#binary('sub', a, b);
   }
   and(a: Term, b: Term): Term {
-    if (a.value !== undefined && b.value === undefined) return this.and(b, a);
-    if (a === b) return a;
-    if (b.value === 0n) return b;
-    if (b.value !== undefined) {
-      // A mask that keeps all the bits there can be.
-      const width = unsignedWidth(b.value);
-      if (b.value === (1n << BigInt(width)) - 1n && a.unsigned <= width) return a;
-      if (toSigned(b.value) === -1n) return a;
-    }
-    return this.#binary('and', a, b, Math.max(a.signed, b.signed), Math.min(a.unsigned, b.unsigned));
+    return this.#binary('and', a, b);
   }
   or(a: Term, b: Term): Term {
-    if (a.value !== undefined && b.value === undefined) return this.or(b, a);
-    if (a === b || b.value === 0n) return a;
-    // Two parts of one value: how sign injection copies a floating-point register.
-    if (a.op === 'and' && b.op === 'and' && a.args[0] === b.args[0]) {
-      const [one, other] = [a.args[1]!.value, b.args[1]!.value];
-      if (one !== undefined && other !== undefined) return this.and(a.args[0]!, this.const(one | other));
-    }
-    return this.#binary('or', a, b, Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned));
+    return this.#binary('or', a, b);
   }
   xor(a: Term, b: Term): Term {
-    if (a.value !== undefined && b.value === undefined) return this.xor(b, a);
-    if (b.value === 0n) return a;
-    if (a === b) return this.const(0n);
-    // What two exclusive-ors with the same undo: three of them exchange two values.
-    for (const [x, y] of [
-      [a, b],
-      [b, a],
-    ] as const)
-      if (x.op === 'xor' && x.args.includes(y)) return x.args[0] === y ? x.args[1]! : x.args[0]!;
-    return this.#binary('xor', a, b, Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned));
+    return this.#binary('xor', a, b);
   }
   shl(a: Term, b: Term): Term {
-    if (b.value === undefined) return this.#binary('shl', a, b);
-    const by = Number(b.value & 63n);
-    if (by === 0) return a;
-    if (BigInt(by) !== b.value) return this.shl(a, this.const(BigInt(by)));
-    return this.#binary('shl', a, b, Math.min(64, a.signed + by), Math.min(64, a.unsigned + by));
+    return this.#binary('shl', a, b);
   }
   shr(a: Term, b: Term): Term {
-    if (b.value === undefined) return this.#binary('shr', a, b, 64, a.unsigned);
-    const by = Number(b.value & 63n);
-    if (by === 0) return a;
-    if (BigInt(by) !== b.value) return this.shr(a, this.const(BigInt(by)));
-    const up = shiftOf(a);
-    // shl by n, shr by n: the zero extension compilers write without Zba; shr by less, and what is extended is scaled, too.
-    if (up !== undefined && up.by >= by) {
-      const { source, by: n } = up;
-      if (source.unsigned <= 64 - n) return this.shl(source, this.const(BigInt(n - by)));
-      const width = 64 - n;
-      if (isExtended(width)) return this.shl(this.zext(source, width), this.const(BigInt(n - by)));
-    }
-    // The same within a word.
-    const word = a.op === 'zext32' ? shiftOf(a.args[0]!) : undefined;
-    const rest = 32 - by;
-    if (word?.by === by && isExtended(rest)) return this.zext(word.source, rest);
-    return this.#binary('shr', a, b, 64, Math.max(0, a.unsigned - by));
+    return this.#binary('shr', a, b);
   }
   sar(a: Term, b: Term): Term {
-    if (b.value === undefined) return this.#binary('sar', a, b, a.signed);
-    const by = Number(b.value & 63n);
-    if (by === 0) return a;
-    if (BigInt(by) !== b.value) return this.sar(a, this.const(BigInt(by)));
-    if (a.op === 'shl' && a.args[1]!.value === b.value) {
-      if (a.args[0]!.signed <= 64 - by) return a.args[0]!;
-      const width = 64 - by;
-      if (isExtended(width)) return this.sext(a.args[0]!, width);
-    }
-    const word = a.op === 'sext32' ? shiftOf(a.args[0]!) : undefined;
-    const rest = 32 - by;
-    if (word?.by === by && isExtended(rest)) return this.sext(word.source, rest);
-    return this.#binary('sar', a, b, Math.max(1, a.signed - by), a.unsigned < 64 ? Math.max(0, a.unsigned - by) : 64);
+    return this.#binary('sar', a, b);
   }
   mul(a: Term, b: Term): Term {
-    if (a.value !== undefined && b.value === undefined) return this.mul(b, a);
-    if (b.value === 0n) return b;
-    if (b.value === 1n) return a;
-    return this.#binary('mul', a, b, Math.min(64, a.signed + b.signed), Math.min(64, a.unsigned + b.unsigned));
+    return this.#binary('mul', a, b);
   }
   mulhs(a: Term, b: Term): Term {
     return this.#binary('mulhs', a, b);
@@ -190,32 +179,33 @@ export class Terms implements Domain<Term> {
     return this.#binary('mulhsu', a, b);
   }
   divs(a: Term, b: Term): Term {
-    return this.#binary('divs', a, b, Math.min(64, a.signed + 1));
+    return this.#binary('divs', a, b);
   }
   divu(a: Term, b: Term): Term {
     return this.#binary('divu', a, b);
   }
   rems(a: Term, b: Term): Term {
-    return this.#binary('rems', a, b, a.signed);
+    return this.#binary('rems', a, b);
   }
   remu(a: Term, b: Term): Term {
-    return this.#binary('remu', a, b, 64, a.unsigned);
+    return this.#binary('remu', a, b);
   }
   eq(a: Term, b: Term): Term {
-    if (a === b) return this.const(1n);
-    return this.#binary('eq', a, b, 2, 1);
+    return this.#binary('eq', a, b);
   }
   ltS(a: Term, b: Term): Term {
-    if (a === b) return this.const(0n);
-    return this.#binary('ltS', a, b, 2, 1);
+    return this.#binary('ltS', a, b);
   }
   ltU(a: Term, b: Term): Term {
-    if (a === b || b.value === 0n) return this.const(0n);
-    return this.#binary('ltU', a, b, 2, 1);
+    return this.#binary('ltU', a, b);
   }
   select(condition: Term, a: Term, b: Term): Term {
-    if (condition.value !== undefined) return condition.value !== 0n ? a : b;
-    if (a === b) return a;
+    for (const rule of SELECT_RULES) {
+      const result = rule.apply(this, condition, a, b);
+      if (result === undefined) continue;
+      this.#observe?.({ rule: rule.name, op: 'select', args: [condition, a, b], bits: undefined, result });
+      return result;
+    }
     return this.#make(
       'select',
       [condition, a, b],
@@ -223,17 +213,33 @@ export class Terms implements Domain<Term> {
       a.unsigned < 64 && b.unsigned < 64 ? Math.max(a.unsigned, b.unsigned) : 64,
     );
   }
-  sext(a: Term, bits: 8 | 16 | 32): Term {
+
+  sext(a: Term, bits: Bits): Term {
     if (a.value !== undefined) return this.const(concrete.sext(a.value, bits));
-    if (a.signed <= bits) return a;
-    const inner = this.#low(a, bits);
-    return inner === a ? this.#make(`sext${bits}`, [a], bits) : this.sext(inner, bits);
+    return this.#extended('sext', a, bits) ?? this.#make(`sext${bits}`, [a], bits);
   }
-  zext(a: Term, bits: 8 | 16 | 32): Term {
+  zext(a: Term, bits: Bits): Term {
     if (a.value !== undefined) return this.const(concrete.zext(a.value, bits));
-    if (a.unsigned <= bits) return a;
-    const inner = this.#low(a, bits);
-    return inner === a ? this.#make(`zext${bits}`, [a], bits + 1, bits) : this.zext(inner, bits);
+    return this.#extended('zext', a, bits) ?? this.#make(`zext${bits}`, [a], bits + 1, bits);
+  }
+  readonly #lows = new Map<string, Term>();
+  low(a: Term, bits: Bits): Term {
+    const key = `${a.id},${bits}`;
+    let low = this.#lows.get(key);
+    if (low === undefined) {
+      low = this.#extended('low', a, bits) ?? a;
+      this.#lows.set(key, low);
+    }
+    return low;
+  }
+  #extended(op: ExtendRule['on'], a: Term, bits: Bits): Term | undefined {
+    for (const rule of EXTEND.get(op) ?? NONE) {
+      const result = rule.apply(this, a, bits);
+      if (result === undefined) continue;
+      this.#observe?.({ rule: rule.name, op, args: [a], bits, result });
+      return result;
+    }
+    return undefined;
   }
 
   clz(a: Term): Term {
@@ -248,51 +254,6 @@ export class Terms implements Domain<Term> {
   /** 0 to 64. */
   #count(op: Count, a: Term): Term {
     return a.value !== undefined ? this.const(concrete[op](a.value)) : this.#make(op, [a], 8, 7);
-  }
-
-  readonly #lows = new Map<string, Term>();
-  /** A term with the same low bits that does not extend what only its low bits are looked at of. */
-  #low(a: Term, bits: 8 | 16 | 32): Term {
-    const key = `${a.id},${bits}`;
-    const known = this.#lows.get(key);
-    if (known !== undefined) return known;
-    const low = this.#lowOf(a, bits);
-    this.#lows.set(key, low);
-    return low;
-  }
-  #lowOf(a: Term, bits: 8 | 16 | 32): Term {
-    const [x, y] = a.args;
-    switch (a.op) {
-      // Carries and products only go up.
-      case 'add':
-      case 'sub':
-      case 'mul':
-      case 'and':
-      case 'or':
-      case 'xor': {
-        const mask = y!.value;
-        if (a.op === 'and' && mask !== undefined && concrete.sext(mask, bits) === concrete.const(-1n))
-          return this.#low(x!, bits);
-        const [left, right] = [this.#low(x!, bits), this.#low(y!, bits)];
-        return left === x && right === y ? a : this[a.op](left, right);
-      }
-      case 'shl': {
-        if (y!.value === undefined) return a;
-        const left = this.#low(x!, bits);
-        return left === x ? a : this.shl(left, y!);
-      }
-      case 'sext8':
-      case 'zext8':
-        return bits === 8 ? this.#low(x!, bits) : a;
-      case 'sext16':
-      case 'zext16':
-        return bits <= 16 ? this.#low(x!, bits) : a;
-      case 'sext32':
-      case 'zext32':
-        return this.#low(x!, bits);
-      default:
-        return a;
-    }
   }
 }
 

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concrete, evaluate } from '../../src/domain/concrete.ts';
 import { facts } from '../../src/domain/record.ts';
+import { RULES } from '../../src/domain/rules.ts';
 import { ROUND, softfloat } from '../../src/domain/softfloat.ts';
-import { runTerms, type Term, Terms } from '../../src/domain/term.ts';
+import { type Rewrite, runTerms, type Term, Terms } from '../../src/domain/term.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
 import type { FloatOp } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
@@ -35,8 +36,32 @@ const EXTEND = ['sext', 'zext'] as const;
 const COUNT = ['clz', 'ctz', 'cpop'] as const;
 const WIDTHS = [8, 16, 32] as const;
 
+/** Not a number, quiet and signalling, as a double and as a boxed single; infinities. */
+const NOT_NUMBERS = [
+  0x7ff8000000000000n,
+  0x7ff0000000000001n,
+  0xffffffff7fc00000n,
+  0xffffffff7f800001n,
+  0xfff0000000000000n,
+];
+
 /** Amounts and masks that rules look for, besides numbers at the edges. */
-const CONSTANTS = [...INTEGER_EDGES, 8n, 16n, 24n, 31n, 32n, 33n, 48n, 56n, 63n, 64n, 0xffffn, 0xffffffffn];
+const CONSTANTS = [
+  ...INTEGER_EDGES,
+  8n,
+  16n,
+  24n,
+  31n,
+  32n,
+  33n,
+  48n,
+  56n,
+  63n,
+  64n,
+  0xffffn,
+  0xffffffffn,
+  ...NOT_NUMBERS,
+];
 const value = fc.oneof(fc.constantFrom(...CONSTANTS), fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }));
 
 /** Inputs with what is known of their widths, and values that keep to it. */
@@ -47,6 +72,7 @@ const INPUTS = [
   { name: 'byte', widths: { unsigned: 8 }, clip: (v: bigint) => v & 0xffn },
   { name: 'half', widths: { unsigned: 16 }, clip: (v: bigint) => v & 0xffffn },
   { name: 'short', widths: { signed: 16 }, clip: (v: bigint) => BigInt.asUintN(64, BigInt.asIntN(16, v)) },
+  { name: 'bit', widths: { unsigned: 1 }, clip: (v: bigint) => v & 1n },
 ] as const;
 
 type Tree =
@@ -201,7 +227,7 @@ function meaningOf(term: Term, input: (name: string) => bigint, known = new Map<
 const inputsOf = (values: readonly bigint[]) => INPUTS.map(({ clip }, i) => clip(values[i]!));
 const named = (inputs: readonly bigint[]) => (name: string) =>
   inputs[INPUTS.findIndex((input) => input.name === name)]!;
-const values = fc.array(fc.tuple(value, value, value, value, value, value), { minLength: 1, maxLength: 4 });
+const values = fc.array(fc.tuple(value, value, value, value, value, value, value), { minLength: 1, maxLength: 4 });
 
 describe('terms', () => {
   test('simplify to the same value, and are as wide as they say', () => {
@@ -263,6 +289,160 @@ describe('terms', () => {
     expect(terms.sext(byte, 32)).toBe(byte);
     expect(terms.sext(byte, 8)).not.toBe(byte);
     expect(terms.sext(terms.add(word, terms.const(1n)), 32)).not.toBe(terms.add(word, terms.const(1n)));
+  });
+});
+
+/** Trees on which each rule is to be met, by its name. */
+const bin = (op: (typeof BINARY)[number], a: fc.Arbitrary<Tree>, b: fc.Arbitrary<Tree>): fc.Arbitrary<Tree> =>
+  fc.tuple(a, b).map(([x, y]): Tree => ({ kind: 'binary', op, a: x, b: y }));
+const ext = (op: 'sext' | 'zext', a: fc.Arbitrary<Tree>, ...bits: (8 | 16 | 32)[]): fc.Arbitrary<Tree> =>
+  fc
+    .tuple(a, fc.constantFrom(...(bits.length > 0 ? bits : WIDTHS)))
+    .map(([x, width]): Tree => ({ kind: 'extend', op, bits: width, a: x }));
+const k = (...values: bigint[]): fc.Arbitrary<Tree> =>
+  fc.constantFrom(...values).map((v): Tree => ({ kind: 'const', value: v }));
+const input = (...names: (typeof INPUTS)[number]['name'][]): fc.Arbitrary<Tree> =>
+  fc
+    .constantFrom(...names)
+    .map((name): Tree => ({ kind: 'input', index: INPUTS.findIndex((each) => each.name === name) }));
+const twice = (op: (typeof BINARY)[number]): fc.Arbitrary<Tree> => x.map((a): Tree => ({ kind: 'twice', op, a }));
+const anyConst = value.map((v): Tree => ({ kind: 'const', value: v }));
+const x = fc.oneof(
+  { arbitrary: input('a', 'b', 'word', 'byte', 'half', 'short'), weight: 2 },
+  { arbitrary: tree, weight: 1 },
+);
+const wide = input('a', 'b');
+/** Up by n, perhaps cut to a word, and down by m. */
+const upDown = (down: 'shr' | 'sar', up: bigint[], by: bigint[], word?: 'sext' | 'zext'): fc.Arbitrary<Tree> => {
+  const raised = bin('shl', x, k(...up));
+  return bin(down, word === undefined ? raised : ext(word, raised, 32), k(...by));
+};
+const shiftTrees = (op: 'shl' | 'shr' | 'sar'): Record<string, fc.Arbitrary<Tree>> => ({
+  [`${op}: x by 0 = x`]: bin(op, wide, k(0n, 64n, 128n)),
+  [`${op}: x by c = x by c mod 64`]: bin(op, wide, k(65n, 100n, 127n, (1n << 64n) - 1n)),
+});
+
+const TREES: Readonly<Record<string, fc.Arbitrary<Tree>>> = {
+  'x + 0 = x': bin('add', x, k(0n)),
+  '(x + c) + d = x + (c + d)': bin('add', bin('add', wide, anyConst), anyConst),
+  'x - c = x + -c': bin('sub', x, anyConst),
+  'x - x = 0': twice('sub'),
+  'x & x = x': twice('and'),
+  'x & 0 = 0': bin('and', x, k(0n)),
+  'x & c = x, where c keeps all there can be': bin(
+    'and',
+    input('byte', 'half', 'bit'),
+    k(0xffffn, 0xfffffn, (1n << 64n) - 1n),
+  ),
+  'x & (2^bits - 1) = zext x': bin('and', wide, k(0xffn, 0xffffn, 0xffffffffn)),
+  'x | x = x': twice('or'),
+  'x | 0 = x': bin('or', x, k(0n)),
+  '(x & c) | (x & d) = x & (c | d)': fc.tuple(value, value).map(([c, d]): Tree => {
+    const part = (v: bigint): Tree => ({
+      kind: 'binary',
+      op: 'and',
+      a: { kind: 'input', index: 0 },
+      b: { kind: 'const', value: v },
+    });
+    return { kind: 'binary', op: 'or', a: part(c), b: part(d) };
+  }),
+  'x ^ x = 0': twice('xor'),
+  'x ^ 0 = x': bin('xor', x, k(0n)),
+  '(x ^ y) ^ y = x': fc.tuple(x, x, fc.boolean(), fc.boolean()).map(([a, b, left, first]): Tree => {
+    const inner: Tree = { kind: 'binary', op: 'xor', a, b };
+    const again = first ? a : b;
+    return left ? { kind: 'binary', op: 'xor', a: inner, b: again } : { kind: 'binary', op: 'xor', a: again, b: inner };
+  }),
+  'x ^ 1 = not x, where x is 0 or 1': bin('xor', fc.oneof(input('bit'), bin('ltS', wide, wide)), k(1n)),
+  ...shiftTrees('shl'),
+  ...shiftTrees('shr'),
+  ...shiftTrees('sar'),
+  '(x << n) >> m = (x zero-extended) << (n - m)': upDown('shr', [32n, 48n, 56n], [32n, 30n, 16n, 1n]),
+  '(x << n) >> m = (x zero-extended) >> (m - n)': upDown('shr', [32n, 48n, 56n], [33n, 48n, 60n, 63n]),
+  'zext32(x << n) >> n = x zero-extended': fc.constantFrom(16n, 24n).chain((n) => upDown('shr', [n], [n], 'zext')),
+  '(x << n) >>s n = x sign-extended': fc.constantFrom(32n, 48n, 56n).chain((n) => upDown('sar', [n], [n])),
+  '(x << n) >>s m = (x sign-extended) >>s (m - n)': upDown('sar', [32n, 48n, 56n], [33n, 48n, 60n, 63n]),
+  'sext32(x << n) >>s n = x sign-extended': fc.constantFrom(16n, 24n).chain((n) => upDown('sar', [n], [n], 'sext')),
+  'x * 0 = 0': bin('mul', x, k(0n)),
+  'x * 1 = x': bin('mul', x, k(1n)),
+  'x = x': twice('eq'),
+  'not not x = x, where x is 0 or 1': bin(
+    'eq',
+    bin('eq', fc.oneof(input('bit'), bin('ltU', wide, wide)), k(0n)),
+    k(0n),
+  ),
+  'x <s x is false': twice('ltS'),
+  'x <u x is false': twice('ltU'),
+  'x <u 0 is false': bin('ltU', x, k(0n)),
+  'x <u 1 = not x': bin('ltU', x, k(1n)),
+  '0 <u x = not not x': bin('ltU', k(0n), x),
+  'select: a constant decides': fc.tuple(anyConst, x, x).map(([c, a, b]): Tree => ({ kind: 'select', c, a, b })),
+  'select: x or x = x': fc.tuple(wide, x).map(([c, a]): Tree => ({ kind: 'select', c, a, b: a })),
+  'sext x = x, where x is no wider': ext('sext', input('word', 'byte', 'short', 'bit'), 32),
+  'zext x = x, where x is no wider': ext('zext', input('byte', 'half', 'bit'), 32, 16),
+  'sext x = sext of what has its low bits': ext('sext', ext('zext', wide, 32)),
+  'zext x = zext of what has its low bits': ext('zext', ext('sext', wide, 32)),
+  'sext of the high part = x >>s n': fc.oneof(
+    ...([32, 16, 8] as const).flatMap((bits) => [
+      ext('sext', bin('shr', wide, k(BigInt(64 - bits))), bits),
+      ...(bits < 32 ? [ext('sext', bin('shr', ext('zext', wide, 32), k(BigInt(32 - bits))), bits)] : []),
+    ]),
+  ),
+  'low bits of x & c = of x, where c keeps them': ext(
+    'zext',
+    bin('and', wide, k(0xfffff00n | 0xffn, 0xfffffeffffffffffn)),
+    8,
+    16,
+  ),
+  'low bits of x op y = of low bits of both': fc
+    .constantFrom('add', 'sub', 'mul', 'and', 'or', 'xor' as const)
+    .chain((op) => ext('sext', bin(op as 'add', ext('zext', wide, 32), wide), 8, 32)),
+  'low bits of x << n = of low bits of x': ext('zext', bin('shl', ext('sext', wide, 32), k(1n, 3n, 12n)), 16, 32),
+  'low bits of an extension = of what is extended': fc.oneof(
+    ext('zext', ext('sext', wide, 32)),
+    ext('sext', ext('zext', wide, 16), 16, 8),
+  ),
+};
+
+describe('the rules of terms', () => {
+  test('all have names of their own, and trees on which they are tried', () => {
+    expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
+    expect(Object.keys(TREES).sort()).toEqual(RULES.map(({ name }) => name).sort());
+  });
+
+  test.each(RULES.map(({ name }) => name))('%s', (name) => {
+    let met = 0;
+    fc.assert(
+      fc.property(TREES[name]!, values, (node, states) => {
+        const rewrites: Rewrite[] = [];
+        const term = build(new Terms((rewrite) => rewrites.push(rewrite)), node);
+        if (rewrites.some(({ rule }) => rule === name)) met++;
+        for (const state of states) {
+          const inputs = inputsOf(state);
+          const of = (each: Term) => meaningOf(each, named(inputs));
+          expect(of(term)).toBe(compute(node, inputs));
+          // Each application by itself.
+          for (const { rule, op, args, bits, result } of rewrites) {
+            const [a, b, c] = args.map(of) as [bigint, bigint, bigint];
+            const low = (v: bigint) => concrete.zext(v, bits!);
+            const [was, is] =
+              op === 'low'
+                ? [low(a), low(of(result))]
+                : op === 'select'
+                  ? [concrete.select(a, b, c), of(result)]
+                  : op === 'sext' || op === 'zext'
+                    ? [concrete[op](a, bits!), of(result)]
+                    : [concrete[op](a, b), of(result)];
+            if (was !== is)
+              expect.fail(
+                `${rule}: ${args.map((arg) => arg.op)} gives 0x${is.toString(16)}, not 0x${was.toString(16)}`,
+              );
+          }
+        }
+      }),
+      { numRuns: 60, seed: 11 },
+    );
+    expect(met).toBeGreaterThan(10);
   });
 });
 

@@ -15,6 +15,10 @@ describe('a store whose bytes are loaded', () => {
     ['whole', 'sd a0,0(a2)\n ld a1,0(a2)', 'sd a0,0(a2)\n addi a1,a0,0'],
     ['low part, signed', 'sd a0,0(a2)\n lw a1,0(a2)', 'sd a0,0(a2)\n addiw a1,a0,0'],
     ['high part, unsigned', 'sd a0,0(a2)\n lwu a1,4(a2)', 'sd a0,0(a2)\n srli a1,a0,32'],
+    ['high part, signed', 'sd a0,0(a2)\n lw a1,4(a2)', 'sd a0,0(a2)\n srai a1,a0,32'],
+    ['a byte stored, a byte loaded', 'sb a0,3(a2)\n lbu a1,3(a2)', 'sb a0,3(a2)\n andi a1,a0,255'],
+    ['half of a word', 'sw a0,0(a2)\n lhu a1,2(a2)', 'sw a0,0(a2)\n slli a1,a0,32\n srli a1,a1,48'],
+    ['half of a word, signed', 'sw a0,0(a2)\n lh a1,2(a2)', 'sw a0,0(a2)\n sraiw a1,a0,16'],
     ['past a store beside it', 'sd a0,0(a2)\n sd a3,8(a2)\n ld a1,0(a2)', 'sd a0,0(a2)\n sd a3,8(a2)\n addi a1,a0,0'],
   ])('gives the register: %s', (_, original, optimized) => {
     const count = original.split('\n').length;

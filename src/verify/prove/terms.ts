@@ -86,15 +86,6 @@ export class ProofTerms extends Terms {
     return value !== undefined && value < 1n << 48n ? Number(value) : undefined;
   }
 
-  /** Two parts of one value together are that value: what moves between floating-point registers come to. */
-  override or(a: Term, b: Term): Term {
-    if (a.op === 'and' && b.op === 'and' && a.args[0] === b.args[0]) {
-      const [left, right] = [a.args[1]!.value, b.args[1]!.value];
-      if (left !== undefined && right !== undefined) return this.and(a.args[0]!, this.const(left | right));
-    }
-    return super.or(a, b);
-  }
-
   /** Programs are loaded at whole pages: the last bit of a code address is not the bias's. */
   override and(a: Term, b: Term): Term {
     const address = b.value === EVEN ? this.addressOf(a) : a.value === EVEN ? this.addressOf(b) : undefined;

@@ -1,0 +1,240 @@
+/**
+ * The rules by which terms are simplified as they are built: each has a name, holds for all values, and makes what is nearer to one
+ * form for all that is equal. test/domain runs each against the concrete domain; one that it does not meet fails there.
+ *
+ * In the names x and y are any terms, c and d constants, n and m amounts of a shift; `low bits` are those that an extension looks at.
+ */
+import { MASK64, toSigned } from '../base/bits.ts';
+import type { Domain } from '../isa/row.ts';
+import { concrete } from './concrete.ts';
+
+export interface Term {
+  /** Position in the order of creation; stable within one `Terms`. */
+  readonly id: number;
+  readonly op: TermOp;
+  readonly args: readonly Term[];
+  /** Of a constant, unsigned 64 bits. */
+  readonly value: bigint | undefined;
+  /** Of an input or an uninterpreted function: its name. */
+  readonly name: string | undefined;
+  /** The value is the sign extension of its low `signed` bits (1..64). */
+  readonly signed: number;
+  /** The value is the zero extension of its low `unsigned` bits (0..64). */
+  readonly unsigned: number;
+}
+
+type Arithmetic = 'add' | 'sub' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'sar' | 'mul' | 'mulhs' | 'mulhu' | 'mulhsu';
+type Division = 'divs' | 'divu' | 'rems' | 'remu';
+type Compare = 'eq' | 'ltS' | 'ltU';
+export type BinaryOp = Arithmetic | Division | Compare;
+export type Count = 'clz' | 'ctz' | 'cpop';
+export type Bits = 8 | 16 | 32;
+type Extension = `${'sext' | 'zext'}${Bits}`;
+export type TermOp = 'const' | 'input' | BinaryOp | Extension | Count | 'select' | 'apply';
+
+/** What makes terms, and so applies the rules again. */
+interface Maker extends Domain<Term> {
+  /** A term with the same low bits, and perhaps others above them. */
+  low(a: Term, bits: Bits): Term;
+}
+
+export interface BinaryRule {
+  readonly name: string;
+  readonly on: BinaryOp;
+  /** The simpler term, or undefined where the rule does not apply. Of a commutative operation's operands a constant is the right one. */
+  apply(make: Maker, a: Term, b: Term): Term | undefined;
+}
+interface SelectRule {
+  readonly name: string;
+  apply(make: Maker, condition: Term, a: Term, b: Term): Term | undefined;
+}
+export interface ExtendRule {
+  readonly name: string;
+  readonly on: 'sext' | 'zext' | 'low';
+  apply(make: Maker, a: Term, bits: Bits): Term | undefined;
+}
+
+/** The fewest bits whose zero extension is this constant. */
+export const unsignedWidth = (value: bigint): number => (value === 0n ? 0 : value.toString(2).length);
+/** Widths that there are extensions of. */
+const isExtended = (bits: number): bits is Bits => bits === 8 || bits === 16 || bits === 32;
+const ones = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
+
+/** A shift's amount, where that is a constant other than 0. */
+function amount(b: Term): number | undefined {
+  const by = b.value === undefined || b.value > 63n ? 0 : Number(b.value);
+  return by === 0 ? undefined : by;
+}
+/** A value shifted left by a constant: which, and by how much. */
+function shifted({ op, args }: Term): { readonly source: Term; readonly by: number } | undefined {
+  const by = op === 'shl' ? amount(args[1]!) : undefined;
+  return by === undefined ? undefined : { source: args[0]!, by };
+}
+const not = (make: Maker, a: Term): Term => make.eq(a, make.const(0n));
+
+const binary = (on: BinaryOp, name: string, apply: BinaryRule['apply']): BinaryRule => ({ on, name, apply });
+
+const SHIFTS = (['shl', 'shr', 'sar'] as const).flatMap((on) => [
+  binary(on, `${on}: x by 0 = x`, (_, a, b) => (b.value !== undefined && (b.value & 63n) === 0n ? a : undefined)),
+  binary(on, `${on}: x by c = x by c mod 64`, (make, a, b) =>
+    b.value !== undefined && b.value > 63n ? make[on](a, make.const(b.value & 63n)) : undefined,
+  ),
+]);
+
+export const BINARY_RULES: readonly BinaryRule[] = [
+  binary('add', 'x + 0 = x', (_, a, b) => (b.value === 0n ? a : undefined)),
+  binary('add', '(x + c) + d = x + (c + d)', (make, a, b) => {
+    const inner = a.op === 'add' ? a.args[1]!.value : undefined;
+    return b.value !== undefined && inner !== undefined ? make.add(a.args[0]!, make.const(inner + b.value)) : undefined;
+  }),
+  binary('sub', 'x - c = x + -c', (make, a, b) =>
+    b.value === undefined ? undefined : make.add(a, make.const(-b.value)),
+  ),
+  binary('sub', 'x - x = 0', (make, a, b) => (a === b ? make.const(0n) : undefined)),
+
+  binary('and', 'x & x = x', (_, a, b) => (a === b ? a : undefined)),
+  binary('and', 'x & 0 = 0', (_, _a, b) => (b.value === 0n ? b : undefined)),
+  binary('and', 'x & c = x, where c keeps all there can be', (_, a, b) => {
+    if (b.value === MASK64) return a;
+    return b.value !== undefined && b.value === ones(unsignedWidth(b.value)) && a.unsigned <= unsignedWidth(b.value)
+      ? a
+      : undefined;
+  }),
+  binary('and', 'x & (2^bits - 1) = zext x', (make, a, b) => {
+    const bits = b.value === undefined ? 0 : unsignedWidth(b.value);
+    return isExtended(bits) && b.value === ones(bits) ? make.zext(a, bits) : undefined;
+  }),
+  binary('or', 'x | x = x', (_, a, b) => (a === b ? a : undefined)),
+  binary('or', 'x | 0 = x', (_, a, b) => (b.value === 0n ? a : undefined)),
+  // How sign injection copies a floating-point register.
+  binary('or', '(x & c) | (x & d) = x & (c | d)', (make, a, b) => {
+    if (a.op !== 'and' || b.op !== 'and' || a.args[0] !== b.args[0]) return undefined;
+    const [one, other] = [a.args[1]!.value, b.args[1]!.value];
+    return one === undefined || other === undefined ? undefined : make.and(a.args[0]!, make.const(one | other));
+  }),
+  binary('xor', 'x ^ x = 0', (make, a, b) => (a === b ? make.const(0n) : undefined)),
+  binary('xor', 'x ^ 0 = x', (_, a, b) => (b.value === 0n ? a : undefined)),
+  // Three of them exchange two values.
+  binary('xor', '(x ^ y) ^ y = x', (_, a, b) => {
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      if (x.op === 'xor' && x.args.includes(y)) return x.args[0] === y ? x.args[1] : x.args[0];
+    return undefined;
+  }),
+  binary('xor', 'x ^ 1 = not x, where x is 0 or 1', (make, a, b) =>
+    b.value === 1n && a.unsigned <= 1 ? not(make, a) : undefined,
+  ),
+
+  ...SHIFTS,
+  // Zero extensions as compilers write them without Zba; what is extended may be scaled, too.
+  binary('shr', '(x << n) >> m = (x zero-extended) << (n - m)', (make, a, b) => {
+    const [up, by] = [shifted(a), amount(b)];
+    if (up === undefined || by === undefined || up.by < by) return undefined;
+    const width = 64 - up.by;
+    const rest = make.const(BigInt(up.by - by));
+    if (up.source.unsigned <= width) return make.shl(up.source, rest);
+    return isExtended(width) ? make.shl(make.zext(up.source, width), rest) : undefined;
+  }),
+  binary('shr', '(x << n) >> m = (x zero-extended) >> (m - n)', (make, a, b) => {
+    const [up, by] = [shifted(a), amount(b)];
+    if (up === undefined || by === undefined || up.by >= by || !isExtended(64 - up.by)) return undefined;
+    return make.shr(make.zext(up.source, (64 - up.by) as Bits), make.const(BigInt(by - up.by)));
+  }),
+  binary('shr', 'zext32(x << n) >> n = x zero-extended', (make, a, b) => {
+    const [word, by] = [a.op === 'zext32' ? shifted(a.args[0]!) : undefined, amount(b)];
+    if (word === undefined || by !== word.by || by >= 32) return undefined;
+    const rest = 32 - by;
+    return isExtended(rest) ? make.zext(word.source, rest) : undefined;
+  }),
+  binary('sar', '(x << n) >>s n = x sign-extended', (make, a, b) => {
+    const [up, by] = [shifted(a), amount(b)];
+    if (up === undefined || by !== up.by) return undefined;
+    const width = 64 - by;
+    if (up.source.signed <= width) return up.source;
+    return isExtended(width) ? make.sext(up.source, width) : undefined;
+  }),
+  binary('sar', '(x << n) >>s m = (x sign-extended) >>s (m - n)', (make, a, b) => {
+    const [up, by] = [shifted(a), amount(b)];
+    if (up === undefined || by === undefined || up.by >= by || !isExtended(64 - up.by)) return undefined;
+    return make.sar(make.sext(up.source, (64 - up.by) as Bits), make.const(BigInt(by - up.by)));
+  }),
+  binary('sar', 'sext32(x << n) >>s n = x sign-extended', (make, a, b) => {
+    const [word, by] = [a.op === 'sext32' ? shifted(a.args[0]!) : undefined, amount(b)];
+    if (word === undefined || by !== word.by || by >= 32) return undefined;
+    const rest = 32 - by;
+    return isExtended(rest) ? make.sext(word.source, rest) : undefined;
+  }),
+
+  binary('mul', 'x * 0 = 0', (_, _a, b) => (b.value === 0n ? b : undefined)),
+  binary('mul', 'x * 1 = x', (_, a, b) => (b.value === 1n ? a : undefined)),
+
+  binary('eq', 'x = x', (make, a, b) => (a === b ? make.const(1n) : undefined)),
+  binary('eq', 'not not x = x, where x is 0 or 1', (_, a, b) => {
+    const inner = a.op === 'eq' && a.args[1]!.value === 0n ? a.args[0]! : undefined;
+    return b.value === 0n && inner !== undefined && inner.unsigned <= 1 ? inner : undefined;
+  }),
+  binary('ltS', 'x <s x is false', (make, a, b) => (a === b ? make.const(0n) : undefined)),
+  binary('ltU', 'x <u x is false', (make, a, b) => (a === b ? make.const(0n) : undefined)),
+  binary('ltU', 'x <u 0 is false', (make, _, b) => (b.value === 0n ? make.const(0n) : undefined)),
+  binary('ltU', 'x <u 1 = not x', (make, a, b) => (b.value === 1n ? not(make, a) : undefined)),
+  binary('ltU', '0 <u x = not not x', (make, a, b) => (a.value === 0n ? not(make, not(make, b)) : undefined)),
+];
+
+export const SELECT_RULES: readonly SelectRule[] = [
+  {
+    name: 'select: a constant decides',
+    apply: (_, c, a, b) => (c.value === undefined ? undefined : c.value !== 0n ? a : b),
+  },
+  { name: 'select: x or x = x', apply: (_, _c, a, b) => (a === b ? a : undefined) },
+];
+
+const extend = (on: ExtendRule['on'], name: string, apply: ExtendRule['apply']): ExtendRule => ({ on, name, apply });
+
+/** Carries and products only go up. */
+const UPWARD: ReadonlySet<TermOp> = new Set(['add', 'sub', 'mul', 'and', 'or', 'xor']);
+
+export const EXTEND_RULES: readonly ExtendRule[] = [
+  extend('sext', 'sext x = x, where x is no wider', (_, a, bits) => (a.signed <= bits ? a : undefined)),
+  extend('zext', 'zext x = x, where x is no wider', (_, a, bits) => (a.unsigned <= bits ? a : undefined)),
+  ...(['sext', 'zext'] as const).map((on) =>
+    extend(on, `${on} x = ${on} of what has its low bits`, (make, a, bits) => {
+      const low = make.low(a, bits);
+      return low === a ? undefined : make[on](low, bits);
+    }),
+  ),
+  extend('sext', 'sext of the high part = x >>s n', (make, a, bits) => {
+    const by = a.op === 'shr' ? amount(a.args[1]!) : undefined;
+    if (by === undefined) return undefined;
+    const source = a.args[0]!;
+    const all = bits + by;
+    if (all === 64) return make.sar(source, a.args[1]!);
+    return isExtended(all) && source.op === `zext${all}`
+      ? make.sar(make.sext(source.args[0]!, all), a.args[1]!)
+      : undefined;
+  }),
+
+  extend('low', 'low bits of x & c = of x, where c keeps them', (make, a, bits) => {
+    const mask = a.op === 'and' ? a.args[1]!.value : undefined;
+    return mask !== undefined && toSigned(concrete.sext(mask, bits)) === -1n ? make.low(a.args[0]!, bits) : undefined;
+  }),
+  extend('low', 'low bits of x op y = of low bits of both', (make, a, bits) => {
+    if (!UPWARD.has(a.op)) return undefined;
+    const [x, y] = a.args as [Term, Term];
+    const [left, right] = [make.low(x, bits), make.low(y, bits)];
+    return left === x && right === y ? undefined : make[a.op as 'add'](left, right);
+  }),
+  extend('low', 'low bits of x << n = of low bits of x', (make, a, bits) => {
+    if (a.op !== 'shl' || a.args[1]!.value === undefined) return undefined;
+    const left = make.low(a.args[0]!, bits);
+    return left === a.args[0] ? undefined : make.shl(left, a.args[1]!);
+  }),
+  extend('low', 'low bits of an extension = of what is extended', (make, a, bits) => {
+    const width = /^[sz]ext(8|16|32)$/.exec(a.op)?.[1];
+    return width !== undefined && Number(width) >= bits ? make.low(a.args[0]!, bits) : undefined;
+  }),
+];
+
+/** Every rule there is. */
+export const RULES: readonly { readonly name: string }[] = [...BINARY_RULES, ...SELECT_RULES, ...EXTEND_RULES];
