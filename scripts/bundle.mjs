@@ -9,6 +9,7 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
 import { constants, Script } from 'node:vm';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -55,12 +56,18 @@ async function bundle() {
 
 /** Runs a sample, so that the functions which a run needs are compiled, and keeps them. */
 async function keepCode() {
+  // Compiled code is taken only by a V8 with the same flags, and the translator changes some for a while.
+  v8.setFlagsFromString = () => {};
   const script = new Script(readFileSync(file, 'latin1'), {
     filename: file,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const { start } = script.runInThisContext()(createRequire(import.meta.url));
-  await start(['run', join(root, 'samples/route/route.elf')]);
+  const elf = join(root, 'samples/route/route.elf');
+  const input = join(root, 'samples/route/input');
+  await start(['run', '--engine', 'dispatch', elf]);
+  await start(['profile', '--quiet', '--engine', 'translate', '--stdin', input, '-o', `${file}.isoprof`, elf]);
+  rmSync(`${file}.isoprof`);
   if (process.exitCode) throw new Error(`the sample ended with status ${process.exitCode}`);
   writeFileSync(cache, script.createCachedData());
 }
