@@ -74,11 +74,15 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
     for (const relative of [true, false])
       for (const target of readTable(image, address, 4, relative ? address : 0)) entries.add(target);
   for (const pad of landingPads(image)) entries.add(pad);
-  for (const { to } of profile.transfers) entries.add(to);
+  for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) entries.add(to);
   for (const { at } of profile.starts) entries.add(at);
   dataAddresses.sort((a, b) => a.address - b.address || a.pc - b.pc);
   return { entered: (address) => entries.has(address), dataAddresses };
 }
+
+/** A branch that was not taken went on: that enters nothing, since a patch that covers its target covers the branch as well. */
+const fallsInto = (insn: Insn | undefined, from: Addr, to: Addr): boolean =>
+  insn !== undefined && facts(insn).control === 'branch' && to === from + insn.size && insn.imm !== insn.size;
 
 /** Follows constants through straight-line code: upper immediates, pc-relative or not, and additions to them. */
 function trackConstant(insn: Insn, pc: Addr, made: Map<number, bigint>, found: (value: bigint) => void): void {
