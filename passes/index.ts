@@ -6,21 +6,25 @@ import type { Pass } from '../src/superblock/pass.ts';
 import { extensions } from './extensions.ts';
 import { invert } from './invert.ts';
 import { jumps } from './jumps.ts';
+import { offsets } from './offsets.ts';
 import { propagate } from './propagate.ts';
 import { rehome } from './rehome.ts';
 import { retarget } from './retarget.ts';
 import { reuse } from './reuse.ts';
 import { sink } from './sink.ts';
 
-export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, reuse, retarget, sink, rehome];
+export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, reuse, retarget, offsets, sink, rehome];
 
 /** `first` must run before `second`. */
 const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: jumps, second: propagate, because: 'what is gone need not be looked at' },
   { first: propagate, second: extensions, because: 'a copy hides how wide its source is used' },
   { first: extensions, second: reuse, because: 'what reads through an extension may be what is known already' },
+  { first: reuse, second: offsets, because: 'an address that another op has made is no sum of its own' },
+  { first: offsets, second: sink, because: 'what was computed only for what reads a sum may be dead then' },
   { first: reuse, second: sink, because: 'what nobody needs once it has been found elsewhere is dead only then' },
   { first: sink, second: rehome, because: 'what has sunk no longer needs a home in the line' },
+  { first: retarget, second: offsets, because: 'an instruction that adds in its own way takes the whole address' },
   { first: reuse, second: retarget, because: 'what is known already needs no instruction' },
   { first: retarget, second: sink, because: 'what an instruction takes in may be all that only side exits need' },
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },

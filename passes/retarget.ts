@@ -18,10 +18,9 @@ import { ROWS } from '../src/isa/table.ts';
 import { type Op, operandsOf, type Superblock, sameValue, type Value, ZERO_VALUE } from '../src/superblock/form.ts';
 import { homeRuleViolation, homesOf, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
-import { removable, removeOp } from '../src/superblock/rewrite.ts';
+import { MAX_COPIES, removable, removeOp, sinkOp } from '../src/superblock/rewrite.ts';
 import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
-import { MAX_COPIES, sinkInto } from './sink.ts';
 
 /** An instruction, and what it computes of two unknowns. An operand it does not have, or that is to be x0, is not there. */
 interface Template {
@@ -136,7 +135,7 @@ function without(superblock: Superblock, values: readonly Value[]): Superblock {
     const uses = usesOf(current).get(op.id);
     if (uses !== undefined && (uses.line.length > 0 || uses.final || !facts(op.insn).pure)) continue;
     if (new Set(uses?.exits).size > MAX_COPIES) continue;
-    current = without(uses === undefined ? removeOp(current, op) : sinkInto(current, op), operandsOf(op));
+    current = without(uses === undefined ? removeOp(current, op) : sinkOp(current, op), operandsOf(op));
   }
   return current;
 }

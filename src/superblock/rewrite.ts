@@ -2,6 +2,7 @@
 import { F0 } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import {
+  type Exit,
   mapExit,
   mapOperands,
   type Op,
@@ -119,3 +120,22 @@ export const removeOp = (superblock: Superblock, op: Op): Superblock => ({
   ...superblock,
   ops: superblock.ops.filter((other) => other !== op),
 });
+
+/** An op that more exits than this need does not sink: each has a copy. */
+export const MAX_COPIES = 6;
+
+const needs = (exit: Exit, id: number): boolean =>
+  [...exit.snapshot.values(), ...exit.sunk.flatMap(operandsOf)].some((value) => value.kind === 'op' && value.id === id);
+
+/** Moves an op into the side exits that need it. */
+export function sinkOp(superblock: Superblock, op: Op): Superblock {
+  const without = removeOp(superblock, op);
+  return {
+    ...without,
+    ops: without.ops.map((other) =>
+      other.exit !== undefined && needs(other.exit, op.id)
+        ? { ...other, exit: { ...other.exit, sunk: [op, ...other.exit.sunk] } }
+        : other,
+    ),
+  };
+}
