@@ -38,6 +38,9 @@ interface Line {
   readonly checked: number;
   readonly skipped: number;
   readonly differences: readonly string[];
+  /** Superblocks formed, and those that were neither proved nor refuted (absent in older state files). */
+  readonly superblocks?: number;
+  readonly unproved?: readonly string[];
 }
 
 function setsFor(seed: number, level: number): readonly string[] {
@@ -50,7 +53,8 @@ function setsFor(seed: number, level: number): readonly string[] {
 function checkSeed(seed: number, folder: string): Line {
   const source = values.kind === 'flow' ? generateFlow(seed) : generate(seed);
   const differences: string[] = [];
-  let [checked, skipped] = [0, 0];
+  let [checked, skipped, superblocks] = [0, 0, 0];
+  const unproved: string[] = [];
   if (source === undefined) return { seed, checked, skipped: levels.length, differences };
   for (const [index, level] of levels.entries())
     for (const set of setsFor(seed, index)) {
@@ -69,6 +73,8 @@ function checkSeed(seed: number, folder: string): Line {
         if (result.skipped === undefined) checked++;
         else skipped++;
         const seconds = ((performance.now() - started) / 1000).toFixed(2);
+        superblocks += result.superblocks;
+        unproved.push(...result.unproved.map((what) => `seed ${seed} -${level} ${set}, ${what}`));
         const { instructions, ratio } = result;
         console.error(
           `${seed} ${level} ${set}: ${result.skipped ?? ratio.toFixed(4)}, ${instructions} instructions, ${seconds} s`,
@@ -82,7 +88,8 @@ function checkSeed(seed: number, folder: string): Line {
       }
     }
   for (const difference of differences) console.log(difference);
-  return { seed, checked, skipped, differences };
+  for (const what of unproved) console.log(`not proved: ${what}`);
+  return { seed, checked, skipped, differences, superblocks, unproved };
 }
 
 if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
@@ -95,7 +102,7 @@ if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
     }
   console.log(`seed ${first}`);
   const folder = scratch('csmith-campaign');
-  let [tested, skipped, differences] = [0, 0, 0];
+  let [tested, skipped, differences, superblocks, unproved] = [0, 0, 0, 0, 0];
   try {
     for (let seed = first; seed < first + programs; seed++) {
       let line = done.get(seed);
@@ -106,12 +113,14 @@ if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
       tested += line.checked;
       skipped += line.skipped;
       differences += line.differences.length;
+      superblocks += line.superblocks ?? 0;
+      unproved += line.unproved?.length ?? 0;
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   console.log(
-    `${values.kind}: ${programs} programs x ${levels.length} levels, ${tested} executables compared, ${differences} differences, ${skipped} skipped`,
+    `${values.kind}: ${programs} programs x ${levels.length} levels, ${tested} executables compared, ${differences} differences, ${skipped} skipped; ${superblocks} superblocks formed, ${unproved} not proved`,
   );
   process.exitCode = differences === 0 ? 0 : 1;
 } else {

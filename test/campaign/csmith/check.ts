@@ -1,10 +1,11 @@
 /**
- * One program against its optimized forms: in the VM, under qemu-riscv64, and by rerun. Forms differ in what the optimizer may do and
+ * One program against its optimized forms: by proof, in the VM, under qemu-riscv64, and by rerun. Forms differ in what the optimizer may do and
  * in the profile it is given: besides the true one, profiles that predict wrongly, so that the code behind side exits runs too.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Fuel, makeFuel } from '../../../src/base/fuel.ts';
+import { hex } from '../../../src/base/units.ts';
 import type { Image } from '../../../src/elf/image.ts';
 import { parseImage } from '../../../src/elf/read.ts';
 import type { AssumptionId } from '../../../src/emit/assumptions.ts';
@@ -12,7 +13,8 @@ import { makeEngine } from '../../../src/engine/engines.ts';
 import { execute } from '../../../src/engine/execute.ts';
 import { createProcess } from '../../../src/machine/process.ts';
 import { firstBad } from '../../../src/pipeline/bisect.ts';
-import { ASSUMABLE, type OptimizeOptions, optimize } from '../../../src/pipeline/optimize.ts';
+import { ASSUMABLE, type OptimizeOptions } from '../../../src/pipeline/optimize.ts';
+import { optimizeProved, type ProvedForm } from '../../../src/pipeline/proved.ts';
 import { collect } from '../../../src/profile/collect.ts';
 import type { ImageProfile } from '../../../src/profile/profile.ts';
 import { profileOf } from '../../../src/profile/store.ts';
@@ -69,6 +71,10 @@ export interface Checked {
   /** Optimized instructions relative to the original's, default form. */
   readonly ratio: number;
   readonly found: readonly Found[];
+  /** Superblocks formed, of all forms together. */
+  readonly superblocks: number;
+  /** Those that could be neither proved nor refuted, and why; they ship in their identity form. */
+  readonly unproved: readonly string[];
 }
 
 export interface CheckOptions {
@@ -136,7 +142,7 @@ export function check(file: string, options: CheckOptions): Checked {
   const host = { timeout: 20_000, ...(stdin !== undefined && { stdin }) };
   const image = parseImage(readFileSync(file), file);
   const original = inMachine(image, options, limit, image);
-  const nothing = { instructions: original.instructions, ratio: 1, found: [] };
+  const nothing = { instructions: original.instructions, ratio: 1, found: [], superblocks: 0, unproved: [] };
   if (original.exit === 'limit') return { ...nothing, skipped: 'too long' };
   const native = qemu(file, args, host);
   const expected = outcomeOf(original.output, original.exit);
@@ -161,17 +167,26 @@ export function check(file: string, options: CheckOptions): Checked {
   };
 
   let ratio = 1;
+  let superblocks = 0;
+  const unproved: string[] = [];
   const target = join(options.folder, 'optimized');
-  const wrong = (choice: Omit<OptimizeOptions, 'observe'>, profile: ImageProfile, first: boolean) => {
-    let bytes: Uint8Array;
+  const wrong = (choice: Omit<OptimizeOptions, 'observe'>, profile: ImageProfile, first?: Form) => {
+    let made: ProvedForm;
     try {
-      bytes = optimize(image, profile, choice).bytes;
+      made = optimizeProved(image, profile, { ...choice, output: file });
     } catch (error) {
       return `optimizing threw ${error instanceof Error ? error.message : error}`;
     }
-    const form = parseImage(bytes, file);
+    const { bytes, image: form, rejected } = made;
+    // It would not have shipped: all the same it is a fault of what made it.
+    const refuted = rejected.find(({ verdict }) => verdict === 'refuted');
+    if (refuted !== undefined) return `refuted: the superblock ${hex(refuted.head)}: ${refuted.reason}`;
+    if (first !== undefined) {
+      superblocks += made.map.superblocks.length;
+      unproved.push(...rejected.map(({ head, reason }) => `${first.name}: ${hex(head)}: ${reason}`));
+    }
     const ran = inMachine(form, options, 4 * original.instructions + 2 ** 20, form);
-    if (first) ratio = ran.instructions / original.instructions;
+    if (first === PLAIN) ratio = ran.instructions / original.instructions;
     const outcome = outcomeOf(ran.output, ran.exit);
     if (outcome !== expected) return `in the VM ${clip(outcome)}, not ${clip(expected)}`;
     const again = rerun({
@@ -196,13 +211,13 @@ export function check(file: string, options: CheckOptions): Checked {
 
   for (const form of options.forms) {
     const profile = profileFor(form);
-    const what = wrong(form.options, profile, form === PLAIN);
+    const what = wrong(form.options, profile, form);
     if (what === undefined) continue;
     const bad = (changed: Omit<OptimizeOptions, 'observe'>) =>
-      wrong({ ...form.options, ...changed }, profile, false) !== undefined;
+      wrong({ ...form.options, ...changed }, profile) !== undefined;
     found.push({ form: form.name, what, cause: causeOf(form.options.without ?? [], bad) });
   }
-  return { instructions: original.instructions, ratio, found };
+  return { instructions: original.instructions, ratio, found, superblocks, unproved };
 }
 
 /** The first bad rewrite, or the assumption without which all is well. */
