@@ -108,7 +108,12 @@ async function summary(name: string, image: Image, made: ProvedForm, fuel: Count
     assumptions: map.assumptions,
     leftOut: leftOut.map(hex),
     unpatched: unpatched.map(hex),
-    proof: { ...summarise(proof), milliseconds, assumptions: proof.assumptions, file: proof.file },
+    proof: {
+      ...summarise(proof),
+      milliseconds,
+      assumptions: proof.assumptions,
+      file: proof.file.map(({ places, ...rest }) => ({ ...rest, places: places.map(hex) })),
+    },
     rejected: rejected.map(({ head, counterexample, ...rest }) => ({
       head: hex(head),
       ...rest,

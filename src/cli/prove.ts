@@ -71,7 +71,7 @@ const plain = ({ superblocks, file, assumptions }: Proof, stateData: (example: C
     ...rest,
     ...(counterexample && { counterexample: stateData(counterexample) }),
   })),
-  file,
+  file: file.map(({ places, ...rest }) => ({ ...rest, places: places.map(hex) })),
   assumptions,
 });
 

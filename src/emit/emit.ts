@@ -30,6 +30,8 @@ export interface EmitRequest {
   readonly identity: ReadonlySet<Addr>;
   /** Why a superblock may not be emitted as the passes made it. */
   readonly rejected?: (head: Addr) => string | undefined;
+  /** Where no patch may be made. */
+  readonly untouched?: ReadonlySet<Addr>;
   /** Heads that original code may enter. */
   readonly entered: (head: Addr) => boolean;
   /** A superblock for code that did not run, so that an exit to it need not jump far. */
@@ -56,7 +58,7 @@ export interface Emitted {
 }
 
 export function emit(request: EmitRequest): Emitted {
-  const { image, profile, flow, allowed } = request;
+  const { image, profile, flow, allowed, untouched = new Set() } = request;
   const address = nextSegmentAddress(image);
   const { lines, aliases } = withoutEmptyLines(request.superblocks);
   let superblocks = lines;
@@ -91,7 +93,7 @@ export function emit(request: EmitRequest): Emitted {
   }
   const patches = makePatches(
     [...startOf]
-      .filter(([head]) => request.entered(head))
+      .filter(([head]) => request.entered(head) && !untouched.has(head))
       .map(([head, target]) => ({ head, target, scratch: request.deadAt(head) })),
     codeOf(image),
     evidence,
@@ -100,7 +102,8 @@ export function emit(request: EmitRequest): Emitted {
   );
   if (patches.assumed) assumed.add('A2');
   if (patches.patches.length > 0) assumed.add('A5');
-  const tables = allowed.has('A4') ? retarget(findTables(image, flow, evidence), (head) => startOf.get(head)) : [];
+  const retargeted = allowed.has('A4') ? retarget(findTables(image, flow, evidence), (head) => startOf.get(head)) : [];
+  const tables = retargeted.filter((patch) => !untouched.has(patch.address));
   if (tables.length > 0) assumed.add('A4');
 
   const sites = callSites(layout);

@@ -106,8 +106,11 @@ export interface Rejection {
 /** All superblocks after all passes, to be emitted in one form or another. */
 export interface Formed {
   readonly passes: readonly Pass[];
-  /** @param rejected by head; what is not named ships as the passes made it */
-  emit(rejected?: ReadonlyMap<Addr, Rejection>): Optimized;
+  /**
+   * @param rejected by head; what is not named ships as the passes made it
+   * @param untouched where the original may not be patched
+   */
+  emit(rejected?: ReadonlyMap<Addr, Rejection>, untouched?: ReadonlySet<Addr>): Optimized;
   /** As it would be if only so many passes had been run; for looking at, not for shipping. */
   emitAfter(passes: number): Optimized;
 }
@@ -178,7 +181,11 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     }
     return continuations.get(address);
   };
-  const emitForms = (formOf: (made: Made) => Chosen, rejected: ReadonlyMap<Addr, Rejection>): Optimized => {
+  const emitForms = (
+    formOf: (made: Made) => Chosen,
+    rejected: ReadonlyMap<Addr, Rejection>,
+    untouched?: ReadonlySet<Addr>,
+  ): Optimized => {
     const totals = passes.map(({ name, description }) => ({ name, description, superblocks: 0, saved: 0 }));
     const final = new Map<Addr, Emittable>();
     const identity = new Set<Addr>();
@@ -197,6 +204,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       final,
       identity,
       rejected,
+      untouched,
       continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
       extensions,
       passes: totals,
@@ -204,14 +212,18 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   };
   return {
     passes,
-    emit: (rejected = new Map()) =>
-      emitForms((one) => {
-        const instead = rejected.get(one.before.head)?.form;
-        if (instead === 'none') return { form: undefined };
-        return instead === undefined && one.formed !== undefined
-          ? { form: one.formed, passed: passes.length }
-          : { form: one.identity() };
-      }, rejected),
+    emit: (rejected = new Map(), untouched = new Set()) =>
+      emitForms(
+        (one) => {
+          const instead = rejected.get(one.before.head)?.form;
+          if (instead === 'none') return { form: undefined };
+          return instead === undefined && one.formed !== undefined
+            ? { form: one.formed, passed: passes.length }
+            : { form: one.identity() };
+        },
+        rejected,
+        untouched,
+      ),
     emitAfter: (number) =>
       emitForms((one) => {
         const form = emittable(number === 0 ? one.before : one.stages[number - 1]!);
@@ -240,6 +252,7 @@ interface FinalRequest {
   readonly final: Map<Addr, Emittable>;
   readonly identity: Set<Addr>;
   readonly rejected: ReadonlyMap<Addr, Rejection>;
+  readonly untouched: ReadonlySet<Addr> | undefined;
   readonly continueAt: (address: Addr) => Emittable | undefined;
   readonly extensions: readonly string[];
   readonly passes: readonly PassTotal[];
@@ -264,6 +277,7 @@ function emitFinal(request: FinalRequest): Optimized {
     pathOf: (head) => final.get(head)?.superblock.path ?? [],
     identity,
     rejected: (head) => rejected.get(head)?.reason,
+    ...(request.untouched && { untouched: request.untouched }),
     entered,
     continueAt: (address) => {
       const form = request.continueAt(address);

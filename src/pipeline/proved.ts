@@ -57,9 +57,10 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
   const proofOf = prover(image, options);
   const stages = options.proveEach ? stageProofs(formed, proofOf) : undefined;
   const rejected = new Map<Addr, Rejected>();
-  // Each round at least one superblock goes from one form to the next lower one, of which there are two: so this ends.
+  const untouched = new Set<Addr>();
+  // Each round at least one superblock goes to the next lower form, of which there are two, or one patch less is made: so this ends.
   for (;;) {
-    const made = formed.emit(rejected);
+    const made = formed.emit(rejected, untouched);
     const { form, proof } = proofOf(made);
     const bad = proof.superblocks.filter(
       ({ verdict }) => verdict === 'refuted' || (verdict === 'unproved' && options.allow !== 'tested'),
@@ -67,6 +68,10 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
     for (const superblock of bad)
       rejected.set(superblock.head, lower(superblock, rejected.get(superblock.head), stages));
     if (bad.length > 0) continue;
+    const wrong = placesToLeave(made, proof, untouched);
+    for (const place of wrong.patches) untouched.add(place);
+    for (const one of wrong.calls) rejected.set(one.head, one);
+    if (wrong.patches.length + wrong.calls.length > 0) continue;
     const problem = proof.file.flatMap(({ problems }) => problems)[0];
     if (problem !== undefined && options.allow !== 'tested') throw notProved(form.file, problem);
     return {
@@ -90,6 +95,25 @@ function lower(superblock: SuperblockProof, before: Rejected | undefined, stages
     verdict: verdict === 'refuted' ? 'refuted' : 'unproved',
     counterexample,
     ...(stages !== undefined && { pass: stages.guilty(head) }),
+  };
+}
+
+/** Patches that are not proved, to be left out, and superblocks whose calls have return points that are not. */
+function placesToLeave({ map }: Optimized, { file }: Proof, untouched: ReadonlySet<Addr>) {
+  const places = file.flatMap((check) => check.places);
+  const made = new Set(map.patches.map(([address]) => address));
+  const calls = map.superblocks.filter(({ end }) => places.includes(end));
+  return {
+    patches: places.filter((place) => made.has(place) && !untouched.has(place)),
+    calls: calls.map(
+      ({ head }): Rejected => ({
+        head,
+        form: 'none',
+        reason: 'where its call returns to is not proved',
+        verdict: 'unproved',
+        counterexample: undefined,
+      }),
+    ),
   };
 }
 

@@ -15,6 +15,8 @@ export interface FileCheck {
   readonly checked: number;
   /** What is wrong, one line each. */
   readonly problems: readonly string[];
+  /** Patches and return points that are not proved, by address. */
+  readonly places: readonly Addr[];
   readonly assumptions: readonly string[];
 }
 
@@ -59,10 +61,12 @@ const check = (
   checked: number,
   problems: readonly string[],
   assumptions: Iterable<string> = [],
+  places: readonly Addr[] = [],
 ): FileCheck => ({
   what,
   checked,
   problems,
+  places,
   assumptions: [...new Set(assumptions)].sort(),
 });
 
@@ -193,18 +197,23 @@ function firstDifference(a: Segment, b: Segment, from: number): number | undefin
 /** What comes behind a call in optimized code stands for what comes behind the original one. */
 function checkReturns({ map, sides }: FileRequest): FileCheck {
   const problems: string[] = [];
+  const places: Addr[] = [];
   const assumptions: string[] = [];
   for (const [start, head] of map.data.returns) {
     const proof = proveEntry(sides, { head, start, first: false, progress: false });
-    if (proof.verdict !== 'proved') problems.push(`the return point ${hex(start)} of ${hex(head)}: ${proof.reason}`);
+    if (proof.verdict !== 'proved') {
+      problems.push(`the return point ${hex(start)} of ${hex(head)}: ${proof.reason}`);
+      places.push(start);
+    }
     assumptions.push(...proof.assumptions);
   }
-  return check('return points', map.data.returns.length, problems, assumptions);
+  return check('return points', map.data.returns.length, problems, assumptions, places);
 }
 
 function checkPatches(request: FileRequest): FileCheck {
   const { original, map } = request;
   const problems: string[] = [];
+  const places: Addr[] = [];
   const assumptions: string[] = [];
   const assumable = new Set(map.data.assumptions);
   const { patches } = map.data;
@@ -217,13 +226,15 @@ function checkPatches(request: FileRequest): FileCheck {
       jump.verdict === 'proved'
         ? jump
         : (checkTableEntry(request, address, size) ?? checkUnwindLink(request, address, size));
-    if (found === undefined) problems.push(`the patch at ${hex(address)}: ${jump.reason}`);
-    else assumptions.push('A5', ...found.assumptions);
+    if (found === undefined) {
+      problems.push(`the patch at ${hex(address)}: ${jump.reason}`);
+      places.push(address);
+    } else assumptions.push('A5', ...found.assumptions);
   }
   if (!original.relocatable || patches.length > 0)
     for (const id of new Set(assumptions))
       if (!assumable.has(id)) problems.push(`a patch rests on assumption ${id}, which the map does not name`);
-  return check('patches', patches.length, problems, assumptions);
+  return check('patches', patches.length, problems, assumptions, places);
 }
 
 type Found = Pick<EntryProof, 'verdict' | 'reason' | 'assumptions'>;
