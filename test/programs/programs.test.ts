@@ -1,7 +1,7 @@
 /** That the real programs can be had, and that their inputs make sense; what isoform does with them is tested elsewhere. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { prose, sql } from '../support/inputs.ts';
+import { article, clauses, pigeons, prose, records, sql, wave } from '../support/inputs.ts';
 import { has, PROGRAMS, program, type Run } from '../support/programs.ts';
 import { qemu } from '../support/tools.ts';
 
@@ -47,4 +47,28 @@ test('inputs are the same every time', () => {
   expect(prose(3, 2000)).toBe(prose(3, 2000));
   expect(prose(3, 2000)).not.toBe(prose(4, 2000));
   expect(sql(3, 10)).toContain('CREATE TABLE');
+});
+
+test('inputs of the measurements have the form that their programs read', () => {
+  for (const text of [records(5, 20), article(5, 20_000)]) {
+    const open: string[] = [];
+    const bare = text.replace(/<!\[CDATA\[.*?\]\]>|<[?!][^\n]*\n/g, '');
+    for (const [, close, name] of bare.matchAll(/<(\/?)([\w:]+)[^<>]*>/g))
+      if (close === '') open.push(name!);
+      else expect(open.pop()).toBe(name);
+    expect(open).toEqual([]);
+  }
+  for (const text of [clauses(5, 20, 60), pigeons(4)]) {
+    const [head, ...rest] = text.trim().split('\n');
+    const [variables, count] = head!.split(' ').slice(2).map(Number);
+    expect(rest).toHaveLength(count!);
+    const literals = rest.flatMap((line) => line.split(' ').map(Number));
+    expect(Math.max(...literals.map(Math.abs))).toBe(variables);
+    expect(rest.every((line) => line.endsWith(' 0'))).toBe(true);
+  }
+  const sound = wave(5, 8000, 2, 100);
+  const view = new DataView(sound.buffer);
+  expect(sound).toHaveLength(44 + view.getUint32(40, true));
+  expect(view.getUint32(40, true)).toBe(100 * 2 * 2);
+  expect(new Set(sound.subarray(44)).size).toBeGreaterThan(50);
 });
