@@ -5,6 +5,7 @@ import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
 import { extensionsOf } from '../isa/targets.ts';
 import { ASSUMABLE } from '../pipeline/optimize.ts';
 import type { ProvedOptions } from '../pipeline/proved.ts';
+import { parseSize } from './options.ts';
 
 export interface OptimizeFlags {
   readonly passes?: string;
@@ -15,6 +16,7 @@ export interface OptimizeFlags {
   readonly prove?: 'final' | 'each';
   readonly saveCounterexamples?: string;
   readonly target?: string;
+  readonly maxGrowth?: number;
 }
 
 function parseTarget(text: string): string {
@@ -77,16 +79,24 @@ export const withOptimizeOptions = (command: Command): Command =>
       '--target <profile>',
       'use instructions that this RISC-V profile has: rva22u64 (Zba, Zbb, Zbs) or rva23u64; the output runs only where they are',
       parseTarget,
+    )
+    .option(
+      '--max-growth <size>',
+      'how much the file may grow (default: 96K or 8 % of it, whichever is more)',
+      parseSize,
     );
 
 export const optimizeOptions = (
   flags: OptimizeFlags,
-): Pick<ProvedOptions, 'without' | 'target' | 'allow' | 'proveEach'> & { readonly passes: string | undefined } => ({
+): Pick<ProvedOptions, 'without' | 'target' | 'maxGrowth' | 'allow' | 'proveEach'> & {
+  readonly passes: string | undefined;
+} => ({
   passes: flags.passes,
   allow: flags.allow,
   proveEach: flags.prove === 'each',
   without: flags.strict ? ASSUMABLE : flags.without,
   target: flags.target,
+  maxGrowth: flags.maxGrowth,
 });
 
 /** The options as words again, for the commands that a report prints. */
@@ -95,6 +105,7 @@ export const optimizeWords = (flags: OptimizeFlags): string[] => [
   ...(flags.fuel === undefined ? [] : ['--fuel', String(flags.fuel)]),
   ...(flags.strict ? ['--strict'] : []),
   ...(flags.target === undefined ? [] : ['--target', flags.target]),
+  ...(flags.maxGrowth === undefined ? [] : ['--max-growth', String(flags.maxGrowth)]),
   ...(flags.without === undefined ? [] : ['--without', flags.without.join(',')]),
   ...(flags.allow === undefined ? [] : ['--allow', flags.allow]),
 ];

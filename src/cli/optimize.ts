@@ -107,6 +107,7 @@ async function summary(name: string, image: Image, made: ProvedForm, fuel: Count
     passes: passReports(made.passes, fuel),
     assumptions: map.assumptions,
     leftOut: leftOut.map(hex),
+    dropped: made.dropped.map(hex),
     unpatched: unpatched.map(hex),
     proof: {
       ...summarise(proof),

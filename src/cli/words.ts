@@ -5,8 +5,9 @@ import type { ProofSummary } from '../pipeline/verdicts.ts';
 import { exitText, type Verified } from '../pipeline/verify-run.ts';
 import { change, count, plural } from './progress.ts';
 
-export function optimizedText({ superblocks, bytesAdded, leftOut, unpatched }: Optimized): string {
+export function optimizedText({ superblocks, bytesAdded, dropped, leftOut, unpatched }: Optimized): string {
   const rest = [
+    ...(dropped.length > 0 ? [`${count(dropped.length)} more dropped to stay within the growth allowed`] : []),
     ...(leftOut.length > 0 ? [`${count(leftOut.length)} left out`] : []),
     ...(unpatched.length > 0 ? [`${plural(unpatched.length, 'head')} that could not be patched`] : []),
   ];

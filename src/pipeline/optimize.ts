@@ -4,7 +4,7 @@
 import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
-import type { Addr, Reg } from '../base/units.ts';
+import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';
@@ -23,6 +23,7 @@ import { ALL_REGS, type RegSet, type Superblock } from '../superblock/form.ts';
 import { type Pass, runPasses } from '../superblock/pass.ts';
 import { DEFAULT_SELECT, type SelectOptions, selectTraces, traceUnrun } from '../superblock/select.ts';
 import { weightOf } from '../superblock/weight.ts';
+import { defaultGrowth, withinGrowth } from './budget.ts';
 
 export interface OptimizeOptions {
   /** Comma-separated passes, or the passes themselves; default all. */
@@ -33,6 +34,8 @@ export interface OptimizeOptions {
   /** Assumptions that may not be made. */
   readonly without?: readonly AssumptionId[] | undefined;
   readonly select?: Partial<SelectOptions> | undefined;
+  /** How much the file may grow; default: 96 KB or 8 % of it, whichever is more. */
+  readonly maxGrowth?: ByteCount | undefined;
   /** Sees each superblock after each pass (`before === after` where it changed nothing). */
   readonly observe?: ((pass: Pass, before: Superblock, after: Superblock) => void) | undefined;
 }
@@ -50,6 +53,8 @@ export interface Optimized extends Emitted {
   readonly superblocks: readonly Superblock[];
   readonly passes: readonly PassTotal[];
   readonly assumptions: readonly string[];
+  /** Heads of superblocks that the growth budget had no room for. */
+  readonly dropped: readonly Addr[];
 }
 
 /** Those that can be switched off; A5 and A6 come with patching and with optimizing at all. */
@@ -181,6 +186,10 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     }
     return continuations.get(address);
   };
+  const weights = new Map(prepared.superblocks.map((superblock) => [superblock.head, weightOf(superblock)]));
+  const maxGrowth = options.maxGrowth ?? defaultGrowth(image.bytes.length);
+  // What had no room once has none in a later round, when others have taken their identity form.
+  const dropped = new Set<Addr>();
   const emitForms = (
     formOf: (made: Made) => Chosen,
     rejected: ReadonlyMap<Addr, Rejection>,
@@ -191,7 +200,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     const identity = new Set<Addr>();
     for (const one of made) {
       const { form, passed } = formOf(one);
-      if (form === undefined) continue;
+      if (form === undefined || dropped.has(form.superblock.head)) continue;
       final.set(form.superblock.head, form);
       if (passed === undefined) identity.add(form.superblock.head);
       else count(totals, one, passed);
@@ -205,6 +214,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       identity,
       rejected,
       untouched,
+      dropped,
       continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
       extensions,
       passes: totals,
@@ -213,16 +223,22 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   return {
     passes,
     emit: (rejected = new Map(), untouched = new Set()) =>
-      emitForms(
-        (one) => {
-          const instead = rejected.get(one.before.head)?.form;
-          if (instead === 'none') return { form: undefined };
-          return instead === undefined && one.formed !== undefined
-            ? { form: one.formed, passed: passes.length }
-            : { form: one.identity() };
-        },
-        rejected,
-        untouched,
+      withinGrowth(
+        maxGrowth,
+        dropped,
+        (head) => weights.get(head) ?? 0,
+        () =>
+          emitForms(
+            (one) => {
+              const instead = rejected.get(one.before.head)?.form;
+              if (instead === 'none') return { form: undefined };
+              return instead === undefined && one.formed !== undefined
+                ? { form: one.formed, passed: passes.length }
+                : { form: one.identity() };
+            },
+            rejected,
+            untouched,
+          ),
       ),
     emitAfter: (number) =>
       emitForms((one) => {
@@ -253,13 +269,14 @@ interface FinalRequest {
   readonly identity: Set<Addr>;
   readonly rejected: ReadonlyMap<Addr, Rejection>;
   readonly untouched: ReadonlySet<Addr> | undefined;
+  readonly dropped: ReadonlySet<Addr>;
   readonly continueAt: (address: Addr) => Emittable | undefined;
   readonly extensions: readonly string[];
   readonly passes: readonly PassTotal[];
 }
 
 function emitFinal(request: FinalRequest): Optimized {
-  const { image, profile, prepared, allowed, final, identity, rejected, extensions, passes } = request;
+  const { image, profile, prepared, allowed, final, identity, rejected, dropped, extensions, passes } = request;
   const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
   if (prepared.superblocks.some(({ ops }) => ops.some(({ known }) => known !== undefined))) assumed.add('A3');
@@ -268,6 +285,7 @@ function emitFinal(request: FinalRequest): Optimized {
   const entered = outsideEntries(
     flow,
     forms.map(({ superblock }) => superblock),
+    prepared.superblocks.filter(({ head }) => dropped.has(head)),
   );
   const emitted = emit({
     image,
@@ -296,6 +314,7 @@ function emitFinal(request: FinalRequest): Optimized {
     superblocks: [...final.values()].map(({ superblock }) => superblock),
     passes,
     assumptions: emitted.map.assumptions,
+    dropped: [...dropped].sort((a, b) => a - b),
   };
 }
 
@@ -303,8 +322,14 @@ function emitFinal(request: FinalRequest): Optimized {
  * Heads that original code may enter: by calls through pointers, returns to original addresses, indirect jumps, from the kernel, and
  * from blocks that no superblock covers.
  */
-function outsideEntries(flow: Flow, superblocks: readonly Superblock[]): (head: Addr) => boolean {
+function outsideEntries(
+  flow: Flow,
+  superblocks: readonly Superblock[],
+  dropped: readonly Superblock[],
+): (head: Addr) => boolean {
   const covered = new Set(superblocks.flatMap((superblock) => superblock.path));
+  // A dropped superblock's path runs in the original text, though another's may cover a part of it.
+  for (const { path } of dropped) for (const block of path) covered.delete(block);
   return (head) => {
     const block = flow.blocks.get(head);
     if (block === undefined) return false;

@@ -25,6 +25,7 @@ const summary = (...options: string[]) =>
     superblocks: { head: string; count: number; verdict: string }[];
     passes: { name: string; rewrites: number; removed: number }[];
     assumptions: string[];
+    dropped: string[];
     proof: {
       verdict: string;
       superblocks: number;
@@ -75,6 +76,15 @@ describe('what is made', () => {
     expect(each!.map(({ pass }) => pass)).toEqual([undefined, ...passes.map(({ name }) => name)]);
     expect(each!.every(({ proved, superblocks, broken }) => proved === superblocks && broken.length === 0)).toBe(true);
     expect(proof.verdict).toBe('proved');
+  });
+
+  test('--max-growth', () => {
+    const free = summary();
+    expect(free.dropped).toEqual([]);
+    const size = Math.round(free.bytesAdded * 0.7);
+    const bound = summary('--max-growth', String(size));
+    expect(bound.bytesAdded).toBeLessThanOrEqual(size);
+    expect(bound.dropped.length).toBeGreaterThan(0);
   });
 
   test('--target', () => {
