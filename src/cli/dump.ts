@@ -13,8 +13,10 @@ interface DumpFlags {
 export function register(program: Command): void {
   const command = program
     .command('dump')
-    .description('print what isoform knows: image, profile (of a .isoprof file), cfg or superblock')
-    .argument('<what>', 'image, profile or cfg')
+    .description(
+      'print what isoform knows: image, profile (of a .isoprof file), cfg, map (of an optimized file) or superblock',
+    )
+    .argument('<what>', 'image, profile, cfg or map')
     .argument('<file>', 'an executable; for profile: a .isoprof file, or an executable and -p')
     .option('-p, --profile <file>', 'the counts to show')
     .option('--function <name>', 'only this function: a symbol or an address in it')
@@ -45,6 +47,18 @@ const TEXTS = {
     const found = readProfile(profile);
     profileOf(found, image, profile);
     return dumpProfile(found, image);
+  },
+  map: async (file: string) => {
+    const [{ unsupported }, { readImage }, { readNote }, { decodeMap }, { mapText }] = await Promise.all([
+      import('../base/errors.ts'),
+      import('../elf/read.ts'),
+      import('../elf/write.ts'),
+      import('../emit/map.ts'),
+      import('../emit/map-text.ts'),
+    ]);
+    const note = readNote(readImage(file));
+    if (note === undefined) throw unsupported(`${file}: has no address map`, 'give a file that isoform has optimized');
+    return mapText(decodeMap(note, file).data);
   },
   cfg: async (file: string, flags: DumpFlags) => {
     const [{ readImage }, { profileOf, readProfile }, { buildCfg }, { dotCfg, dumpCfg, findFunction }, { livenessOf }] =

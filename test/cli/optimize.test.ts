@@ -125,6 +125,17 @@ describe('what is shown', () => {
     );
   });
 
+  test('dump map: every superblock of the file, in the order of the code', () => {
+    const { superblocks, assumptions } = summary();
+    const lines = said(['dump', 'map', 'out']).trimEnd().split('\n');
+    const heads = lines.flatMap((line) => /^superblock (\S+) at (\S+)-\S+ entered \d+$/.exec(line)?.slice(1, 3) ?? []);
+    expect(heads.filter((_, index) => index % 2 === 0).sort()).toEqual(superblocks.map(({ head }) => head).sort());
+    const starts = heads.filter((_, index) => index % 2 === 1).map(Number);
+    expect(starts).toEqual([...starts].sort((a, b) => a - b));
+    expect(lines.at(-1)).toBe(`assumptions ${assumptions.join(' ')}`);
+    expect(expectOneLine(place.run(['dump', 'map', elf]))).toMatch(/has no address map/);
+  });
+
   test('dump superblock: text that parses back; by symbol too', () => {
     const text = said(['dump', 'superblock', hottest(), '-p', PROFILE, '--passes', 'none', elf]);
     expect(superblockText(parseSuperblock(text))).toBe(text);
