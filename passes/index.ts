@@ -11,9 +11,21 @@ import { propagate } from './propagate.ts';
 import { rehome } from './rehome.ts';
 import { retarget } from './retarget.ts';
 import { reuse } from './reuse.ts';
+import { schedule } from './schedule.ts';
 import { sink } from './sink.ts';
 
-export const PASSES: readonly Pass[] = [jumps, invert, propagate, extensions, reuse, retarget, offsets, sink, rehome];
+export const PASSES: readonly Pass[] = [
+  jumps,
+  invert,
+  propagate,
+  extensions,
+  reuse,
+  retarget,
+  offsets,
+  sink,
+  rehome,
+  schedule,
+];
 
 /** `first` must run before `second`. */
 const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
@@ -27,6 +39,7 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: retarget, second: offsets, because: 'an instruction that adds in its own way takes the whole address' },
   { first: reuse, second: retarget, because: 'what is known already needs no instruction' },
   { first: retarget, second: sink, because: 'what an instruction takes in may be all that only side exits need' },
+  { first: rehome, second: schedule, because: 'where a value is kept says what it may move past' },
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];
 

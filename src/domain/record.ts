@@ -60,6 +60,8 @@ function noting(recorder: Recorder): Domain<Token> {
     divu: divide,
     rems: divide,
     remu: divide,
+    // LLVM review D149497: counting ones is done where products are made.
+    cpop: multiply,
     sext: cut,
     zext: cut,
   };

@@ -132,7 +132,7 @@ interface Made {
   /** After each pass. */
   readonly stages: readonly Superblock[];
   /** Undefined if it costs more than the original did, or does not fit in the registers. */
-  readonly formed: Emittable | undefined;
+  readonly formed: (Emittable & { readonly passed: number }) | undefined;
   /** With control transfers changed only; undefined if even that does not fit. */
   readonly identity: () => Emittable | undefined;
 }
@@ -155,6 +155,9 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const prepared = prepare(image, profile, allowed, options.select);
   const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
 
+  /** After fewer it is no more than the identity form. */
+  const fewest = Math.min(passes.length, identityPasses.length + 1);
+
   const emittable = (superblock: Superblock): Emittable | undefined => {
     const lowered = lowerSuperblock(superblock);
     return lowered && { superblock, lowered };
@@ -162,12 +165,19 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
   const make = (before: Superblock): Made => {
     const stages: Superblock[] = [];
-    const last = runPasses(before, passes, { fuel, extensions }, (pass, from, to) => {
+    runPasses(before, passes, { fuel, extensions }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
     });
-    // What costs more than the original did is not worth having.
-    const formed = weightOf(last) <= weightOf(before) ? emittable(last) : undefined;
+    // What costs more than the original did is not worth having. What does not fit in the registers may have done so some passes earlier.
+    const most = weightOf(before);
+    let formed: Made['formed'];
+    for (let passed = passes.length; passed >= fewest && formed === undefined; passed--) {
+      const stage = stages[passed - 1] ?? before;
+      if (stage === stages[passed] || weightOf(stage) > most) continue;
+      const form = emittable(stage);
+      formed = form && { ...form, passed };
+    }
     let plain: { readonly form: Emittable | undefined } | undefined;
     const identity = () => {
       plain ??= { form: plainly(before) };
@@ -233,7 +243,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
               const instead = rejected.get(one.before.head)?.form;
               if (instead === 'none') return { form: undefined };
               return instead === undefined && one.formed !== undefined
-                ? { form: one.formed, passed: passes.length }
+                ? { form: one.formed, passed: one.formed.passed }
                 : { form: one.identity() };
             },
             rejected,

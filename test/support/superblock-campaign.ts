@@ -166,9 +166,12 @@ const takesRoom = ({ start, end }: PlacedSuperblock): boolean => start !== end;
 /** Optimizes and lowers; with fewer passes, or not at all, where registers are short. */
 function lowered(superblock: Superblock, plan: Plan, tally: Tally) {
   const passes = PASSES.filter((_, index) => ((plan.without >> index) & 1) === 0);
-  const after = runPasses(superblock, passes, { fuel: makeFuel(plan.fuel) });
-  const low = lowerSuperblock(after);
-  if (low !== undefined) return { after, low };
+  const stages: Superblock[] = [];
+  runPasses(superblock, passes, { fuel: makeFuel(plan.fuel) }, (_, __, to) => stages.push(to));
+  for (const after of stages.reverse()) {
+    const low = lowerSuperblock(after);
+    if (low !== undefined) return { after, low };
+  }
   tally.plain++;
   const plain = runPasses(superblock, IDENTITY_PASSES, { fuel: makeFuel() });
   const again = lowerSuperblock(plain);

@@ -1,0 +1,171 @@
+/**
+ * List scheduling of the whole line.
+ *
+ * What: the ops are put into an order in which an in-order core that issues two at a time waits less (the model of src/cost): what a
+ * long chain begins with comes early, what can issue together comes together.
+ * Why it is safe: the order keeps every dependence (superblock/dependences.ts), and the checker sees that homes, effects and exits are
+ * kept.
+ * Risk: the model is not the core it runs on. It is done only where the model says that it is better, weighted by how often
+ * each exit is taken: work that moves above an exit is wasted when that exit is taken.
+ */
+import { type Timing, timingOf } from '../src/cost/core.ts';
+import { Pipeline } from '../src/cost/pipeline.ts';
+import { type Dependence, dependencesOf } from '../src/superblock/dependences.ts';
+import type { Op, Superblock, Value } from '../src/superblock/form.ts';
+import { homesOf } from '../src/superblock/homes.ts';
+import type { Pass } from '../src/superblock/pass.ts';
+import { renamed } from '../src/superblock/renamed.ts';
+import { weightOf } from '../src/superblock/weight.ts';
+
+/** Other homes can make instructions longer: they must be worth this share of the cost. */
+const WORTH = 0.005;
+
+/** An order, as positions in the line. */
+type Order = readonly number[];
+
+/** A line seen as work for a core. */
+interface Line {
+  readonly timings: readonly Timing[];
+  readonly needs: readonly (readonly Dependence[])[];
+  /** By position: how often control leaves there. */
+  readonly leaves: readonly number[];
+  readonly ends: number;
+  /** It ends where it begins. */
+  readonly loops: boolean;
+}
+
+function lineOf(superblock: Superblock): Line {
+  const { homeOf } = homesOf(superblock);
+  const reg = (value: Value | undefined) => (value === undefined ? 0 : (homeOf(value) ?? 0));
+  const placed = (op: Op): Timing => {
+    const { insn } = op;
+    const [rs1, rs2, rs3] = [reg(op.rs1), reg(op.rs2), reg(op.rs3)];
+    return timingOf(rs1 === insn.rs1 && rs2 === insn.rs2 && rs3 === insn.rs3 ? insn : { ...insn, rs1, rs2, rs3 });
+  };
+  const { ops, final } = superblock;
+  return {
+    timings: ops.map(placed),
+    needs: dependencesOf(superblock),
+    leaves: ops.map((op) => op.exit?.count ?? 0),
+    ends: final.exit.count,
+    loops: final.exit.target === superblock.head,
+  };
+}
+
+/** Cycles over all entries: to each way out, as often as it is taken. A loop is timed behind a round of itself. */
+function costOf({ timings, leaves, ends, loops }: Line, order: Order): number {
+  const pipeline = new Pipeline();
+  if (loops) {
+    for (const position of order) pipeline.issue(timings[position]!);
+    pipeline.turn();
+  }
+  const start = pipeline.cycle;
+  let cost = 0;
+  for (const position of order) {
+    const at = pipeline.issue(timings[position]!);
+    cost += leaves[position]! * (at - start + 1);
+  }
+  return cost + ends * (pipeline.cycle - start + 1);
+}
+
+/** Cycles between the issue of an op and of one that reads its result. */
+function delay({ timings }: Line, { on, through }: Dependence, reader: number): number {
+  if (through === undefined) return 0;
+  const { latency, lateLatency } = timings[on]!;
+  return timings[reader]!.late.includes(through) ? lateLatency : latency;
+}
+
+/** How long the longest chain is that begins with each op: up to each way out, weighted by how often that is taken. */
+function heights(line: Line): Float64Array {
+  const { needs, leaves, ends } = line;
+  const all = new Float64Array(needs.length);
+  const total = leaves.reduce((sum, each) => sum + each, ends);
+  const toExit = new Int32Array(needs.length);
+  const weigh = (last: number, weight: number) => {
+    if (weight <= 0) return;
+    for (let position = last; position >= 0; position--) {
+      const here = toExit[position]!;
+      if (here < 0) continue;
+      all[position]! += (weight / total) * (here + 1);
+      for (const need of needs[position]!)
+        toExit[need.on] = Math.max(toExit[need.on]!, here + delay(line, need, position));
+    }
+  };
+  leaves.forEach((weight, position) => {
+    toExit.fill(-1);
+    toExit[position] = 0;
+    weigh(position, weight);
+  });
+  toExit.fill(0);
+  weigh(needs.length - 1, ends);
+  return all;
+}
+
+/** Issues, again and again, of what may come next what can issue first; of that, what is most urgent; of that, what was first. */
+function listOrder({ timings, needs }: Line, urgency: (position: number) => number): number[] {
+  const waiting = needs.map((list) => new Set(list.map(({ on }) => on)).size);
+  const followers: number[][] = needs.map(() => []);
+  for (const [position, list] of needs.entries())
+    for (const on of new Set(list.map((need) => need.on))) followers[on]!.push(position);
+  const ready = waiting.flatMap((count, position) => (count === 0 ? [position] : []));
+  const pipeline = new Pipeline();
+  const order: number[] = [];
+  while (ready.length > 0) {
+    let best = 0;
+    let bestAt = Number.POSITIVE_INFINITY;
+    let bestUrgency = 0;
+    for (const [index, position] of ready.entries()) {
+      const at = pipeline.when(timings[position]!);
+      const urgent = urgency(position);
+      const better =
+        at !== bestAt ? at < bestAt : urgent !== bestUrgency ? urgent > bestUrgency : position < ready[best]!;
+      if (!better) continue;
+      [best, bestAt, bestUrgency] = [index, at, urgent];
+    }
+    const [position] = ready.splice(best, 1) as [number];
+    pipeline.issue(timings[position]!);
+    order.push(position);
+    for (const follower of followers[position]!) if (--waiting[follower]! === 0) ready.push(follower);
+  }
+  return order;
+}
+
+/** The best of some orders, and what it costs. */
+function ordered(superblock: Superblock): { superblock: Superblock; cost: number } {
+  const line = lineOf(superblock);
+  const chain = heights(line);
+  const own = superblock.ops.map((_, position) => position);
+  let best = own;
+  let least = costOf(line, own);
+  for (const order of [listOrder(line, (position) => chain[position]!), listOrder(line, () => 0)]) {
+    const cost = costOf(line, order);
+    if (cost < least) [best, least] = [order, cost];
+  }
+  return {
+    superblock: best === own ? superblock : { ...superblock, ops: best.map((position) => superblock.ops[position]!) },
+    cost: least + weightOf(superblock),
+  };
+}
+
+/** A better superblock, or undefined. */
+function improve(superblock: Superblock): Superblock | undefined {
+  const plain = ordered(superblock);
+  const other = renamed(superblock);
+  const free = other === superblock ? plain : ordered(other);
+  const best = free.cost < (1 - WORTH) * plain.cost ? free : plain;
+  return best.superblock === superblock || best.superblock === other ? undefined : best.superblock;
+}
+
+export const schedule: Pass = {
+  name: 'schedule',
+  description: 'orders the line for a core that issues in order, two at a time',
+  run(superblock, { fuel }) {
+    if (superblock.count === 0 || superblock.ops.length < 2) return superblock;
+    let current = superblock;
+    for (let next = improve(current); next !== undefined; next = improve(current)) {
+      if (!fuel.spend('schedule', superblock.head)) return current;
+      current = next;
+    }
+    return current;
+  },
+};
