@@ -3,6 +3,7 @@ import { makeBasic } from '../../src/engine/basic.ts';
 import { makeDispatch } from '../../src/engine/dispatch.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeThreaded } from '../../src/engine/threaded.ts';
+import { makeTranslate } from '../../src/engine/translate.ts';
 import { decode } from '../../src/isa/decode.ts';
 import { encode, makeInsn } from '../../src/isa/encode.ts';
 import { ROWS } from '../../src/isa/table.ts';
@@ -88,6 +89,7 @@ function compare(a: Bare, b: Bare, what: string, budget: number): string {
 const others: readonly (readonly [string, (memory: Memory) => Engine])[] = [
   ['dispatch', makeDispatch],
   ['threaded', makeThreaded],
+  ['translate', (memory) => makeTranslate(memory, { threshold: 1, batch: 1 })],
 ];
 
 describe.each(others)('%s', (_, make) => {

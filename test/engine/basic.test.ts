@@ -12,7 +12,7 @@ const SIZE = 2 ** 20;
 const { READ, WRITE, EXECUTE, MAPPED } = PERMISSION;
 
 /** All engines stop alike, count alike, and change nothing where an instruction fails. */
-describe.each(ENGINES)('%s', (name) => {
+describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
   const memory = new Memory(SIZE, 2 ** 27);
   const hart = new Hart(memory);
   const engine = makeEngine(name, memory);
@@ -201,7 +201,7 @@ describe.each(ENGINES)('%s', (name) => {
 });
 
 /** Counts are of one engine's whole life, so each gets a fresh one here. */
-describe.each(ENGINES)('%s counts', (name) => {
+describe.each([...ENGINES, 'translate-soon'])('%s counts', (name) => {
   it('every transfer, by where it comes from and where it goes', () => {
     const memory = new Memory(SIZE, 2 ** 27);
     const hart = new Hart(memory);

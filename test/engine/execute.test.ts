@@ -22,7 +22,7 @@ const forever = [`jal zero,0x${ENTRY.toString(16)}`];
 /** getpid, then exit with its low byte. */
 const twoCalls = ['addi a7,zero,172', 'ecall', 'addi a7,zero,94', 'ecall'];
 
-describe.each(ENGINES)('execute on %s', (name) => {
+describe.each([...ENGINES, 'translate-soon'])('execute on %s', (name) => {
   test('the limit on instructions is exact', () => {
     const guest = make(forever);
     const engine = makeEngine(name, guest.memory);

@@ -14,7 +14,7 @@ const assemble = (lines: readonly string[], at = CODE): Uint8Array =>
   words(...lines.map((line, i) => encode(parse(line, at + 4 * i))));
 const put = ({ memory }: Bare, at: number, lines: readonly string[]): void => memory.bytes.set(assemble(lines, at), at);
 
-describe.each(ENGINES)('%s', (name) => {
+describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
   const machine = (lines: readonly string[], permissions?: number): Bare =>
     bare((memory) => makeEngine(name, memory), assemble(lines), permissions);
 

@@ -13,7 +13,7 @@ const stdin = Buffer.from('some text\nof three lines\nwith an end\n');
 const statusOf = (exit: Exit): number =>
   exit.kind === 'status' ? exit.status : exit.kind === 'signal' ? 128 + exit.signal : -1;
 
-function runHere(file: string, args: readonly string[], cwd: string) {
+function runHere(file: string, args: readonly string[], cwd: string, engine = 'dispatch') {
   const out: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
   const guest = createProcess({
     image: readImage(file),
@@ -23,7 +23,7 @@ function runHere(file: string, args: readonly string[], cwd: string) {
     cwd,
     sink: (fd, bytes) => void out[fd].push(Buffer.from(bytes)),
   });
-  const { exit } = execute(guest, makeEngine('dispatch', guest.memory), { limitInstructions: 1e9 });
+  const { exit } = execute(guest, makeEngine(engine, guest.memory), { limitInstructions: 1e9 });
   return { exit, guest, stdout: Buffer.concat(out[1]).toString(), stderr: Buffer.concat(out[2]).toString() };
 }
 
@@ -59,6 +59,13 @@ describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under 
       for (const cwd of [theirs, ours]) mkdirSync(cwd);
       const expected = qemu(file, args, { stdin, cwd: theirs });
       const actual = runHere(file, args, ours);
+      const translated = runHere(file, args, ours, 'translate-soon');
+      expect([translated.exit, translated.stdout, translated.stderr]).toEqual([
+        actual.exit,
+        actual.stdout,
+        actual.stderr,
+      ]);
+      expect([translated.guest.starts, translated.guest.stops]).toEqual([actual.guest.starts, actual.guest.stops]);
       expect(actual.stdout).toBe(expected.stdout.toString());
       if (expected.status < 128) expect(actual.stderr).toBe(expected.stderr.toString());
       expect(statusOf(actual.exit)).toBe(expected.status);

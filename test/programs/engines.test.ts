@@ -51,7 +51,7 @@ describe('samples', () => {
   // The slow engine gets the shorter inputs of those samples that have them.
   const slow = ['nbody', 'sort', 'queens', 'words', 'base64', 'sha256'];
   const cases = list.flatMap(({ name }) => [
-    { name, which: 'input', engines: FAST },
+    { name, which: 'input', engines: [...FAST, 'translate-soon'] },
     { name, which: 'input.other', engines: slow.includes(name) ? ENGINES : FAST },
   ]);
   test.each(cases)('$name $which', ({ name, which, engines }) => {
