@@ -64,6 +64,10 @@ export function findFrames(image: Image): Frames | undefined {
   return scan(image);
 }
 
+/** The frame descriptions in a chain of records from `start` on; undefined if there is something that is not understood. */
+export const tableAt = (image: Image, start: Addr, limit: Addr): Frames | undefined =>
+  attempt(() => parseFrames(image, start, limit));
+
 function attempt<T>(work: () => T): T | undefined {
   try {
     return work();

@@ -1,3 +1,6 @@
 /** Unwind tables for optimized code: C++ exceptions pass through it as through the original. */
-export { findFrames } from './frames.ts';
+export { Cursor, Malformed } from './bytes.ts';
+export { coveringFde, type Fde, findFrames, tableAt } from './frames.ts';
+export { handlingAt } from './lsda.ts';
+export { rowAt } from './rows.ts';
 export { type CallSite, landingPads, unwindTables } from './tables.ts';

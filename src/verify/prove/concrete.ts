@@ -242,9 +242,7 @@ class Comparison {
       trouble = error;
     }
     const found = this.#follow(left);
-    // What the original tries as well is a fault of both.
-    const both = trouble?.access !== undefined && was.accesses.has(trouble.access);
-    const text = trouble === undefined ? found : both ? undefined : trouble.message;
+    const text = trouble === undefined ? found : trouble.message;
     if (text === undefined) return undefined;
     const regs = Array.from({ length: REG_COUNT - 1 }, (_, index) => index + 1);
     return {
@@ -284,6 +282,8 @@ class Comparison {
       }
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
+      // Which of two faults comes first does not count, and a load that nobody needs may be left out.
+      if (error.access !== undefined) throw new Useless();
     }
     return nearest;
   }

@@ -8,6 +8,7 @@ import type { Image, ProgramHeader, Segment } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
 import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
+import { checkUnwind } from './unwind.ts';
 
 export interface FileCheck {
   readonly what: string;
@@ -53,7 +54,14 @@ interface FileRequest {
 }
 
 export function checkFile(request: FileRequest): FileCheck[] {
-  return [checkMap(request), checkHeaders(request), checkBytes(request), checkReturns(request), checkPatches(request)];
+  return [
+    checkMap(request),
+    checkHeaders(request),
+    checkBytes(request),
+    checkReturns(request),
+    checkPatches(request),
+    checkFrames(request),
+  ];
 }
 
 const check = (
@@ -208,6 +216,12 @@ function checkReturns({ map, sides }: FileRequest): FileCheck {
     assumptions.push(...proof.assumptions);
   }
   return check('return points', map.data.returns.length, problems, assumptions, places);
+}
+
+/** Rows and landing pads at return points; A7 goes with every return address that is another number. */
+function checkFrames({ original, optimized, map }: FileRequest): FileCheck {
+  const { checked, problems } = checkUnwind(original, optimized, map.data.returns);
+  return check('frame descriptions', checked, problems);
 }
 
 function checkPatches(request: FileRequest): FileCheck {
