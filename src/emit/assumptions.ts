@@ -45,8 +45,15 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A6',
     name: 'nobody looks in between',
-    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, and no one counts instructions (the cycle, time and instret counters).',
+    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, nor memory that it is about to write; of two faults it does not matter which comes first, and a load that nobody needs need not fault; no one counts instructions (the cycle, time and instret counters).',
     check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
+  },
+  {
+    id: 'A7',
+    name: 'return addresses are to return',
+    text: 'A return address is only used to return to and to unwind: no code compares it, computes with it or shows it. (A call made from optimized code links to another address than the original call.)',
+    check:
+      'Return points and frame descriptions at optimized return addresses are proved to do what the original ones do; the rerun compares return addresses under the address map.',
   },
   {
     id: 'A8',
@@ -63,4 +70,4 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   },
 ];
 
-export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A8' | 'A9';
+export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A7' | 'A8' | 'A9';

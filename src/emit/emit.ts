@@ -107,6 +107,7 @@ export function emit(request: EmitRequest): Emitted {
   if (tables.length > 0) assumed.add('A4');
 
   const sites = callSites(layout);
+  if (sites.length > 0) assumed.add('A7');
   const unwind = unwindTables(image, sites, alignEight(address + layout.bytes.length));
   const all: Patch[] = [...patches.patches, ...tables];
   const map: AddressMapData = {

@@ -57,7 +57,7 @@ export interface Optimized extends Emitted {
   readonly dropped: readonly Addr[];
 }
 
-/** Those that can be switched off; A5 and A6 come with patching and with optimizing at all. */
+/** Those that can be switched off; A5, A6 and A7 come with patching, with optimizing at all, and with calls. */
 export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8'];
 
 /** Everything up to the superblocks, before any pass. */

@@ -340,7 +340,7 @@ function strike(sides: Sides, entry: Entry): string | undefined {
   const ways = waysThrough(sides, entry);
   for (let seed = 1; seed <= Math.max(1, HARD / Math.max(1, ways.length)); seed++)
     for (const { facts: known, state } of ways) {
-      const start = searchStart(known, state.accesses, seed);
+      const start = searchStart(known, [state.accesses], seed);
       const found = start && differenceOn(sides, entry, start);
       if (found !== undefined) return found.text;
     }

@@ -32,7 +32,7 @@ describe('a counterexample', () => {
       'a fault',
       LOOP,
       `lw a3,0(a1)\n lw a4,4(a3)\n ${form('addi zero,zero,0', 'sw a4,8(a3)').split('\n').slice(1).join('\n')}`,
-      /fault|a load of 4 bytes/,
+      /fault|a load of 4 bytes|^a4 is/,
     ],
     [
       'the way',

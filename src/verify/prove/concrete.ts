@@ -92,7 +92,7 @@ class Run {
   /** Makes the page of an address be there. @returns false where none can be */
   #map(address: Addr): boolean {
     const page = Math.floor(address / PAGE);
-    if (page < 1 || page >= SPACE / PAGE) return false;
+    if (!(page >= 0 && page < SPACE / PAGE)) return false;
     if (this.#pages.has(page)) return true;
     this.#pages.add(page);
     const base = page * PAGE;

@@ -66,7 +66,8 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
     .filter(({ head }) => options.heads === undefined || options.heads.has(head))
     .map((superblock) => proveSuperblock(sides, superblock));
   const file = checkFile({ original, optimized, map, places, sides });
-  const used = new Set([...superblocks, ...file].flatMap((part) => [...part.assumptions]));
+  // States are compared where control leaves, not in between.
+  const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
   return { superblocks, file, assumptions: [...used].sort() };
 }
 
@@ -100,7 +101,7 @@ export function sidesOf(
   const sides: Sides = {
     original: codeOf(original),
     optimized: codeOf(optimized),
-    returns: places.returns,
+    returns: assumed.has('A7') ? places.returns : new Map(),
     relocatable: original.relocatable,
     liveness: assumed.has('A1') ? (liveness ?? imageLiveness(original)) : undefined,
     savedReturns: assumed.has('A3'),

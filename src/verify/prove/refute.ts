@@ -3,7 +3,7 @@ import { type Difference, differenceOn } from './concrete.ts';
 import { explore, type Leaf, Unproved } from './paths.ts';
 import { randomStart, searchStart } from './search.ts';
 import type { Start } from './start.ts';
-import { stackName } from './step.ts';
+import { type State, stackName } from './step.ts';
 import type { Entry, EntryProof, Sides } from './superblock.ts';
 import { ProofTerms } from './terms.ts';
 
@@ -22,21 +22,21 @@ export interface Counterexample {
 export function refute(
   sides: Sides,
   entry: Entry,
-  proof: Pick<EntryProof, 'failed' | 'leaves'>,
+  proof: Pick<EntryProof, 'failed' | 'followed' | 'leaves'>,
   effort = 12,
 ): Counterexample | undefined {
   const on = (start: Start | undefined): Counterexample | undefined => {
     const found = start && differenceOn(sides, entry, start);
     return found && { start: found.start, difference: found.text, found, sides, entry };
   };
-  const along = (leaf: Leaf, tries: number): Counterexample | undefined => {
+  const along = (leaf: Leaf, tries: number, original?: State): Counterexample | undefined => {
     for (let seed = 1; seed <= tries; seed++) {
-      const found = on(searchStart(leaf.facts, leaf.state.accesses, seed));
+      const found = on(searchStart(leaf.facts, [leaf.state.accesses, original?.accesses], seed));
       if (found !== undefined) return found;
     }
     return undefined;
   };
-  const first = proof.failed && along(proof.failed, effort);
+  const first = proof.failed && along(proof.failed, effort, proof.followed);
   if (first !== undefined) return first;
   for (let seed = 1; seed <= effort; seed++) {
     const found = on(randomStart(seed));

@@ -67,7 +67,7 @@ interface Model {
 export function randomStart(seed: number): Start {
   const random = makeRandom(seed);
   const registers = Array.from({ length: REG_COUNT }, (_, reg) =>
-    reg >= F0 && random(6) > 0 ? randomFloat(random) : randomValue(random),
+    reg >= F0 && random(6) > 0 ? randomFloat(random) : random(5) > 1 ? pointer(random) : randomValue(random),
   );
   registers[0] = 0n;
   registers[SP] = pointer(random) & ~15n;
@@ -216,14 +216,18 @@ const TRIES = 120;
 type Wanted = Fact | { readonly address: Term };
 
 const END = BigInt(POINTERS.from + POINTERS.size);
-const isFine = (address: bigint): boolean => address >= 4096n && address < END;
+const isFine = (address: bigint): boolean => address < END;
 
 /** A state that goes the way that these facts tell, if one is found; its accesses where memory can be, as far as that can be had. */
-export function searchStart(facts: Facts, accesses: List<Access> | undefined, seed: number): Start | undefined {
+export function searchStart(
+  facts: Facts,
+  accesses: readonly (List<Access> | undefined)[],
+  seed: number,
+): Start | undefined {
   const decisions: Wanted[] = [];
   for (let at = facts; at !== undefined; at = at.rest) decisions.unshift(at.item);
   const addresses = new Set<Term>();
-  for (let at = accesses; at !== undefined; at = at.rest) addresses.add(at.item.address);
+  for (const list of accesses) for (let at = list; at !== undefined; at = at.rest) addresses.add(at.item.address);
   const wanted = [...decisions, ...[...addresses].reverse().map((address) => ({ address }))];
   const random = makeRandom(seed + 7);
   const first = randomStart(seed);

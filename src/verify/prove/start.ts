@@ -37,7 +37,7 @@ function noise(seed: number, address: bigint): number {
     case 2:
       return byteOf(at < 4 ? low : (high & 0x800fffff) | ((1000 + ((kind >>> 8) & 31)) << 20));
     default:
-      if ((kind & 4) !== 0) return byteOf(at < 4 ? low : high);
+      if ((kind & 28) === 0) return byteOf(at < 4 ? low : high);
       return at < 4 ? byteOf(POINTERS.from + (low & (POINTERS.size - 8))) : 0;
   }
 }

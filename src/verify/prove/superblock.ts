@@ -32,7 +32,7 @@ import { ProofTerms } from './terms.ts';
 export interface Sides {
   readonly original: InsnSource;
   readonly optimized: InsnSource;
-  /** Return addresses of calls in optimized code, and the original ones they stand for. */
+  /** Return addresses of calls in optimized code, and the original ones they stand for (assumption A7). */
   readonly returns: ReadonlyMap<Addr, Addr>;
   readonly relocatable: boolean;
   /** Of the original, under assumption A1; undefined if that may not be made. */
@@ -67,8 +67,9 @@ export interface EntryProof {
   readonly ways: number;
   /** Where they leave, and from which instruction. */
   readonly leaves: readonly Leaf[];
-  /** The way that could not be matched. */
+  /** The way that could not be matched, and the state of the original as far as it could be followed along it. */
   readonly failed: Leaf | undefined;
+  readonly followed: State | undefined;
 }
 
 /** The original may run this much longer than any way through the optimized code. */
@@ -96,17 +97,18 @@ export function proveEntry(sides: Sides, entry: Entry): EntryProof {
 
 function attempt(sides: Sides, terms: ProofTerms, entry: Entry, saves: Saves): EntryProof {
   const used = new Set<string>();
+  const proving: Proving = { sides, terms, used, saves, followed: undefined };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
-    return { verdict, reason, assumptions: [...used].sort(), ways, leaves, failed };
+    return { verdict, reason, assumptions: [...used].sort(), ways, leaves, failed, followed: proving.followed };
   };
   try {
     leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
     const start = originalStart(terms, entry.head);
     for (const leaf of leaves) {
-      const why = match({ sides, terms, used, saves }, leaf, start, entry.progress ? 1 : 0);
+      const why = match(proving, leaf, start, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
@@ -123,6 +125,8 @@ interface Proving {
   readonly terms: ProofTerms;
   readonly used: Set<string>;
   readonly saves: Saves;
+  /** The original's last state on the way at hand. */
+  followed: State | undefined;
 }
 
 const exitText = (leaf: Leaf): string =>
@@ -136,6 +140,7 @@ function match(proving: Proving, leaf: Leaf, start: Point, least: number): strin
   let nearest: string | undefined;
   let point = start;
   for (let points = 0; points < MOST_POINTS; points++) {
+    proving.followed = point.state;
     if (leaf.to === point.pc && point.retired >= least) {
       const before = { state: point.state, call: point.call };
       nearest = differs(proving, leaf, before, live(liveness?.liveIn(point.pc)));
@@ -183,11 +188,13 @@ function differs(
   const [was, is] = [point.state, leaf.state];
   let live = liveThere;
   const unequal: Reg[] = [];
+  let links = false;
   for (let reg = 1; reg < REG_COUNT; reg++) {
     if (was.registers[reg] === is.registers[reg]) continue;
     if (isReturn(sides, terms, was.registers[reg]!, is.registers[reg]!)) {
       // A real call: what is live is what callee and return point need together.
       if (point.call === undefined) return `${regName(reg)} is a return address that no call has made`;
+      links = true;
       if (sides.liveness !== undefined) live = union(live, sides.liveness.liveAfter(point.call));
     } else unequal.push(reg);
   }
@@ -200,6 +207,7 @@ function differs(
   const access = firstOutside(is.accesses, was.accesses);
   if (access !== undefined) return `it has a ${access.kind} of ${access.bytes} bytes that the original has not`;
   if (unequal.length > 0) used.add('A1');
+  if (links) used.add('A7');
   return undefined;
 }
 
