@@ -111,7 +111,10 @@ export function measure(
   const [node, ...script] = ISOFORM as [string, ...string[]];
   const words = ['optimize', '--quiet', '--json', '-p', profile, '-o', file, ...options, subject.file];
   const made = measureProcess([node, '--import', TELL_MEMORY, ...script, ...words]);
-  if (made.status !== 0) throw new Error(`isoform optimize: ${made.stderr.trim().split('\n')[0]}`);
+  if (made.status !== 0) {
+    const said = made.stderr.split('\n').find((line) => line.startsWith('isoform: '));
+    throw new Error(`${options.join(' ')} status ${made.status}: ${said ?? made.stderr.trim()}`);
+  }
   const summary = JSON.parse(made.stdout.toString()) as Summary;
   const optimized = readImage(file);
   const { superblocks } = mapOf(original, optimized).data;

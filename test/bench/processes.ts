@@ -19,13 +19,16 @@ export interface Measured {
   readonly stderr: string;
 }
 
-/** Any Linux has a shell that can time its children; Node tells of its own process only. */
+/**
+ * Any Linux has a shell that can time its children; Node tells of its own process only. Where standard input is a socket, as Node makes
+ * it, bash takes itself to be a remote shell and reads the user's start-up file, hence `--norc`.
+ */
 const TIMED = 'TIMEFORMAT="%3U %3S"; time "$@"';
 /** As under qemu in tests: the guest's stack is laid out alike every time. Node needs nothing of it. */
 const ENVIRONMENT = { LC_ALL: 'C', PATH: process.env.PATH };
 
 export function measure(command: readonly string[], options: { cwd?: string; stdin?: Uint8Array } = {}): Measured {
-  const done = spawnSync('bash', ['-c', TIMED, 'measured', ...command], {
+  const done = spawnSync('bash', ['--norc', '-c', TIMED, 'measured', ...command], {
     cwd: options.cwd,
     input: options.stdin ?? new Uint8Array(),
     env: ENVIRONMENT,

@@ -160,6 +160,7 @@ function times(lines: readonly Line[]): string {
     measured.seconds.toFixed(2),
     ...names.map((name) => measured.ratios[name]?.toFixed(3) ?? '-'),
   ]);
+  if (timed.length === 0) return '';
   const means = names.map((name) => mean(timed.flatMap(({ measured }) => measured.ratios[name] ?? [])).toFixed(3));
   return align(
     [
