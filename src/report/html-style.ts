@@ -211,8 +211,9 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 ${[0, 1, 2, 3, 4, 5, 6].map((step) => `.h${step}{fill:var(--h${step})}`).join('')}
 
 .cards{list-style:none;display:grid;gap:.5rem}
-.cards li{background:var(--surface);border:1px solid var(--rule);border-radius:8px;padding:.7rem .9rem}
+.cards li{min-width:0;background:var(--surface);border:1px solid var(--rule);border-radius:8px;padding:.7rem .9rem}
 .cards .head{display:flex;flex-wrap:wrap;gap:.3rem .7rem;align-items:center}
+.cards .head>:not(.chip),.cards p{min-width:0;overflow-wrap:anywhere}
 .cards p{color:var(--quiet);margin-top:.15rem;max-width:60rem}
 pre{margin:0;padding:.8rem 1rem;background:var(--surface);border:1px solid var(--rule);border-radius:8px;overflow-x:auto;font:13px/1.6 var(--mono)}
 .hashes{display:grid;grid-template-columns:auto minmax(0,1fr);gap:.2rem 1rem;margin-top:.9rem;font-size:.87rem}

@@ -252,6 +252,16 @@ export function exampleInput(functions: readonly ExampleFunction[] = FUNCTIONS, 
     original: { image: imageOf('digest', original.bytes, names, padding), profile: profile('digest', before) },
     optimized: { image: imageOf('digest.opt', patched, names, padding), profile: profile('digest.opt', after) },
     superblocks,
+    proof: {
+      ways: 4 * superblocks.length,
+      open: new Map(
+        superblocks.filter(({ verdict }) => verdict === 'tested').map(({ head }) => [head, 'the exit: a0 differs']),
+      ),
+      file: [
+        { what: 'headers', checked: 4, problems: [] },
+        { what: 'patches', checked: 12, problems: ['the patch at 0x10432: it is no instruction'] },
+      ],
+    },
     passes: [
       {
         name: 'extensions',

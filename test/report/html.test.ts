@@ -41,6 +41,11 @@ describe('the page', () => {
     commands: [HOSTILE],
     passes: [{ name: HOSTILE, description: HOSTILE, rewrites: 1, removed: 1 }],
     assumptions: [{ id: 'A1', name: HOSTILE, text: HOSTILE, used: true, checked: false }],
+    proof: {
+      ways: 1,
+      open: new Map([[0x10000, HOSTILE]]),
+      file: [{ what: HOSTILE, checked: 1, problems: [HOSTILE] }],
+    },
     verify: {
       inputs: [
         { name: HOSTILE, arguments: [HOSTILE], training: true, verdict: 'different', syscalls: 1, end: HOSTILE },
@@ -57,6 +62,24 @@ describe('the page', () => {
     expect(page).toContain(
       '&lt;/script&gt;&lt;img src=x onerror=&quot;document.title=&#39;broken&#39;&quot;&gt;&amp;amp;',
     );
+  });
+
+  it('says first what share is proved, and never more than is', () => {
+    const proved = buildReport({ ...input, proof: { ways: 9, open: new Map(), file: [] } });
+    const { superblocks, share } = proved.proof!;
+    expect([share, superblocks]).toEqual([1, input.superblocks.length]);
+    expect(renderHtml(proved)).toMatch(
+      new RegExp(`Proved</b> for all inputs</a>: all ${superblocks} superblocks, 100`),
+    );
+    const some = buildReport(input);
+    const open = new Set(some.proof!.open.map(({ head }) => head));
+    const weigh = (list: typeof some.superblocks) => list.reduce((sum, { weight }) => sum + weight, 0);
+    const rest = weigh(some.superblocks.filter(({ head }) => !open.has(head)));
+    expect(some.proof!.share).toBeCloseTo(rest / weigh(some.superblocks), 12);
+    expect(renderHtml(some)).toMatch(/Proved<\/b> for all inputs<\/a>: <span class="caution">\d\d\.\d+/);
+    const none = renderHtml(buildReport({ ...input, proof: undefined }));
+    expect(none).not.toContain('id="proof"');
+    expect(none).not.toContain('#proof');
   });
 
   it('is one file that names nothing outside of it, and the same every time', () => {
