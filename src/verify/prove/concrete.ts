@@ -260,12 +260,15 @@ class Comparison {
     const { original, liveness } = this.#sides;
     const was = this.#was;
     let nearest = left && `the original does not come to ${hex(left.to)}`;
+    /** It has been where the optimized form has left. */
+    let came = false;
     try {
       for (let retired = 0; retired < MOST; retired++) {
         if (left !== undefined && was.at === left.to && retired >= (this.#entry.progress ? 1 : 0) && !left.computed) {
           const at = Number(was.at);
           nearest = this.#compare(liveness?.liveIn(at), (reg) => isNeeded(original, at, reg));
           if (nearest === undefined) return undefined;
+          came = true;
         }
         const site = Number(was.at);
         if (!isAddress(was.at) || original.insnAt(site) === undefined) break;
@@ -278,12 +281,13 @@ class Comparison {
             (isAddress(was.at) && isNeeded(original, to, reg)) || isNeeded(original, site, reg);
           nearest = this.#compare(liveness?.liveAfter(site), needed);
           if (nearest === undefined) return undefined;
+          came = true;
         }
       }
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      // Which of two faults comes first does not count, and a load that nobody needs may be left out.
-      if (error.access !== undefined) throw new Useless();
+      // Which of two faults comes first does not count, and a load that nobody needs may be left out. Behind the exit nothing is shown.
+      if (error.access !== undefined && !came) throw new Useless();
     }
     return nearest;
   }
