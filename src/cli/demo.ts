@@ -1,10 +1,12 @@
 /** `isoform demo`: a sample the whole way, with nothing else installed. */
+
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { unsupported } from '../base/errors.ts';
+import { DEFAULT_ENGINE } from '../engine/names.ts';
 
 const SAMPLE = 'bytecode';
 
@@ -37,7 +39,7 @@ async function demo({ report }: { readonly report: string }): Promise<void> {
   await pgoFile(file, [], {
     dir: [],
     env: [],
-    engine: 'dispatch',
+    engine: DEFAULT_ENGINE,
     stdin: join(folder, 'input'),
     also: [join(folder, 'input.other')],
     output: join(mkdtempSync(join(tmpdir(), 'isoform-demo-')), `${SAMPLE}.isoform`),

@@ -4,6 +4,7 @@ import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import { cannotRead } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
+import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { GuestInput } from '../pipeline/profile-run.ts';
 import { type GuestFlags, guestOptions, withMachineOptions } from './options.ts';
 
@@ -19,7 +20,7 @@ export const withInputOptions = (command: Command): Command =>
       '--stdin <file>',
       "the guest's standard input (default: isoform's own, read to its end before the first run; a terminal is not read)",
     )
-    .option('--engine <name>', 'basic, dispatch or threaded', 'dispatch');
+    .option('--engine <name>', ENGINE_HELP, DEFAULT_ENGINE);
 
 export interface GuestRun {
   readonly input: GuestInput;

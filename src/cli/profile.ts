@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { badOption, overLimit } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
+import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
@@ -31,7 +32,7 @@ export function register(program: Command): void {
       'write it in the format of another tool; fdata: for llvm-bolt -data (default name: NAME.fdata)',
     )
     .option('--stdin <file>', "the guest's standard input (default: isoform's own)")
-    .option('--engine <name>', 'basic, dispatch or threaded', 'dispatch');
+    .option('--engine <name>', ENGINE_HELP, DEFAULT_ENGINE);
   withGuestOptions(command)
     .option('-q, --quiet', 'say nothing on standard error but errors')
     .addHelpText('after', '\nExample:\n  isoform profile -o train.isoprof ./prog --level 9 <train.txt\n')

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { overLimit } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
+import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
 
@@ -19,7 +20,7 @@ export function register(program: Command): void {
     .passThroughOptions()
     .argument('<file>', 'a RISC-V executable')
     .argument('[args...]', "the guest's arguments")
-    .option('--engine <name>', 'basic, dispatch or threaded; lockstep compares two', 'dispatch');
+    .option('--engine <name>', ENGINE_HELP, DEFAULT_ENGINE);
   withGuestOptions(command)
     .option('--strace', 'print every syscall on standard error')
     .option('--stats', 'print counts as JSON on standard error at the end')

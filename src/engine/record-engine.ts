@@ -12,7 +12,7 @@ import { Predecoder } from './predecode.ts';
 import { RECORD, ROUTINE } from './records.ts';
 import { EXIT, type Layout } from './routine.ts';
 import type { Routines } from './routines.ts';
-import type { TransferCounts } from './transfers.ts';
+import { TransferCounts } from './transfers.ts';
 
 /**
  * Generated code for one hart: runs from a record whose run has been charged. With `interpret` 1, the instruction at the record is
@@ -247,7 +247,12 @@ export class RecordEngine implements Engine {
   }
 
   statistics(): Readonly<Record<string, number>> {
-    return this.#upper?.statistics ?? {};
+    if (this.#upper === undefined) return {};
+    const own = new TransferCounts();
+    this.#upper.collect(own);
+    const sum = (list: readonly Transfer[]) => list.reduce((all, { count }) => all + count, 0);
+    const share = sum(own.list()) / Math.max(1, sum(this.transfers()));
+    return { ...this.#upper.statistics, transfersInRegions: Math.round(share * 1e4) / 1e4 };
   }
 
   invalidate(address: Addr, length: ByteCount): void {

@@ -3,6 +3,7 @@ import type { InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { makeEngine } from '../engine/engines.ts';
 import { execute, type Outcome } from '../engine/execute.ts';
+import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { heapStartOf } from '../machine/layout.ts';
 import { createProcess, type ProcessOptions } from '../machine/process.ts';
 import { collect } from '../profile/collect.ts';
@@ -17,7 +18,7 @@ export interface ProfileRequest {
   readonly input: GuestInput;
   /** The image is an optimized form of this one, and runs as it would: under its name, with its heap. */
   readonly formOf?: Image;
-  /** Default: dispatch. */
+  /** Default: DEFAULT_ENGINE. */
   readonly engine?: string | undefined;
   readonly limitInstructions?: InsnCount | undefined;
   /** Seconds. */
@@ -45,7 +46,7 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     sink: request.sink,
     report: request.report,
   });
-  const engine = makeEngine(request.engine ?? 'dispatch', process.memory);
+  const engine = makeEngine(request.engine ?? DEFAULT_ENGINE, process.memory);
   const outcome = execute(process, engine, {
     limitInstructions: request.limitInstructions,
     wallTime: request.wallTime,

@@ -16,6 +16,7 @@ import { findFrames } from '../emit/unwind/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/engines.ts';
 import { attach } from '../engine/execute.ts';
+import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { takenBranches } from '../engine/statistics.ts';
 import { biasOf, heapStartOf } from '../machine/layout.ts';
 import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
@@ -26,7 +27,7 @@ export interface RerunOptions {
   readonly optimized: Image;
   /** What the program runs on: the same for both. */
   readonly input: Omit<ProcessOptions, 'image' | 'heapStart' | 'sink' | 'strace' | 'report'>;
-  /** Default: dispatch. */
+  /** Default: DEFAULT_ENGINE. */
   readonly engine?: string;
   /**
    * Registers that must be equal at a syscall, by the original address behind the ecall (as linked). Default: sp, gp, tp. A register
@@ -149,7 +150,7 @@ export function makeSide(setting: Setting, image: Image): Side {
     heapStart,
     sink: (fd, bytes) => side.output.push({ fd, bytes: Uint8Array.from(bytes) }),
   });
-  const engine = makeEngine(options.engine ?? 'dispatch', process.memory);
+  const engine = makeEngine(options.engine ?? DEFAULT_ENGINE, process.memory);
   attach(process, engine);
   const side: Side = { process, engine, output, syscalls: 0, exit: undefined };
   return side;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CLI, isoform } from '../support/cli.ts';
 import { compile, compileFile, needs, qemu } from '../support/tools.ts';
+import { sample } from './support.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -68,7 +69,7 @@ describe.runIf(needs('the run command', 'gcc', 'qemu'))('run', () => {
   });
 
   test('--stats: counts that every engine agrees on', () => {
-    const stats = ['basic', 'dispatch', 'threaded'].map((engine) => {
+    const stats = ['basic', 'dispatch', 'threaded', 'translate'].map((engine) => {
       const { stderr, status } = isoform(['run', '--stats', '--engine', engine, echo()]);
       expect(status).toBe(42);
       const { engine: name, ...counts } = JSON.parse(said(stderr));
@@ -79,6 +80,26 @@ describe.runIf(needs('the run command', 'gcc', 'qemu'))('run', () => {
     expect(stats[0].takenBranches).toBeGreaterThan(100);
     expect(stats[1]).toEqual(stats[0]);
     expect(stats[2]).toEqual(stats[0]);
+    expect(stats[3]).toMatchObject(stats[0]);
+  });
+
+  test('--stats: what translating came to; and lockstep finds nothing', () => {
+    const { elf, input, expected } = sample('bytecode');
+    const stdin = readFileSync(input);
+    const statsOf = (engine: string) => {
+      const { status, stdout, stderr } = isoform(['run', '--stats', '--engine', engine, elf], { stdin });
+      expect([status, stdout.equals(expected)]).toEqual([0, true]);
+      return JSON.parse(stderr.toString());
+    };
+    const [plain, translated] = [statsOf('dispatch'), statsOf('translate')];
+    const { regions, insns, wasmBytes, translating, compiling, transfersInRegions, ...counts } = translated;
+    expect(counts).toEqual({ ...plain, engine: 'translate' });
+    for (const number of [regions, insns, wasmBytes, translating, compiling]) expect(number).toBeGreaterThan(0);
+    expect(wasmBytes).toBeGreaterThan(insns);
+    // Nine million instructions, most of them in one loop.
+    expect(transfersInRegions).toBeGreaterThan(0.3);
+    expect(transfersInRegions).toBeLessThan(1);
+    expect(statsOf('lockstep:dispatch,translate')).toMatchObject({ ...plain, engine: 'lockstep:dispatch,translate' });
   });
 
   test('taken branches are counted one by one', () => {
