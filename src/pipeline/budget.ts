@@ -12,8 +12,8 @@ const SHARE = 0.08;
 
 export const defaultGrowth = (file: ByteCount): ByteCount => Math.max(ALWAYS, Math.floor(file * SHARE));
 
-/** What a superblock takes besides its code: an entry of the map, a part of a symbol, a frame description. */
-const BESIDES: ByteCount = 30;
+/** What a superblock takes besides its code, about: an entry of the map, a part of a symbol, of its neighbours' stubs, of padding. */
+const BESIDES: ByteCount = 40;
 
 /**
  * Emits until it fits, leaving out more each time.
