@@ -1,15 +1,22 @@
 /** Outputs made for more than their inputs need: instructions, attributes, verdicts. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Image } from '../../src/elf/image.ts';
-import { parseImage } from '../../src/elf/read.ts';
+import { parseImage, readImage } from '../../src/elf/read.ts';
 import { readOptimizedCode } from '../../src/elf/write.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
 import { countPair } from '../../src/pipeline/count.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
+import { profileRun } from '../../src/pipeline/profile-run.ts';
+import { optimizeProved } from '../../src/pipeline/proved.ts';
 import { retired } from '../../src/profile/blocks.ts';
+import { profileOf } from '../../src/profile/store.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
 import { rerun } from '../../src/verify/rerun.ts';
 import { sample } from '../support/samples.ts';
+import { compile, needs, run, tool } from '../support/tools.ts';
 
 /** Extensions beyond RV64GC that the new code has instructions of. */
 function extensionsIn(image: Image): string[] {
@@ -52,5 +59,32 @@ describe.each(['sha256', 'route'])('%s for rva22u64', (name) => {
     const { superblocks, file } = prove(image, form, mapOf(image, form));
     expect(file.flatMap(({ problems }) => problems)).toEqual([]);
     expect(superblocks.filter(({ verdict }) => verdict !== 'proved')).toEqual([]);
+  });
+});
+
+const PROGRAM = `
+#include <stdio.h>
+int main(void) {
+  static unsigned table[64];
+  unsigned sum = 0;
+  for (unsigned i = 0; i < 20000; i++) sum += table[(i * 7) % 64]++ + (unsigned short)sum;
+  printf("%u\\n", sum);
+}`;
+
+describe.runIf(needs('a target for a program of the C library', 'gcc', 'readelf'))('a static program', () => {
+  test('is proved whole, header of the attributes too, and readelf names the extensions', () => {
+    const file = compile(PROGRAM, ['-O2', '-static']);
+    const image = readImage(file);
+    const { profile } = profileRun({ image, input: {} });
+    const made = optimizeProved(image, profileOf(profile, image), { target: 'rva23u64' });
+    expect(made.rejected).toEqual([]);
+    expect(made.proof.file.flatMap(({ problems }) => problems)).toEqual([]);
+    expect(extensionsIn(made.image)).toContain('Zba');
+    const target = join(mkdtempSync(join(tmpdir(), 'isoform-target-')), 'form');
+    writeFileSync(target, made.bytes);
+    const { stdout, stderr } = run(tool('readelf'), ['-A', '-l', target]);
+    rmSync(dirname(target), { recursive: true });
+    expect(stderr.toString()).toBe('');
+    expect(stdout.toString()).toMatch(/Tag_RISCV_arch: "rv64i.*_zicond1p0_.*_zba1p0_zbb1p0_zbs1p0/);
   });
 });

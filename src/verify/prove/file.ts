@@ -97,8 +97,8 @@ function checkMap({ original, map, places }: FileRequest): FileCheck {
 
 /** Headers that loading does not need: one of them may give way to the new segment's. */
 const SPARE: ReadonlySet<number> = new Set([0, PT.NOTE, 0x6474e553, 0x70000003]);
-/** Headers that describe what is new: where the table itself is, and the unwind table. */
-const RENEWED: ReadonlySet<number> = new Set([PT.PHDR, 0x6474e550]);
+/** Headers that describe what is new: where the table itself is, the unwind table, and (never loaded) what the code needs. */
+const RENEWED: ReadonlySet<number> = new Set([PT.PHDR, 0x6474e550, PT.RISCV_ATTRIBUTES]);
 
 const sameHeader = (a: ProgramHeader, b: ProgramHeader): boolean =>
   a.type === b.type &&
