@@ -2,12 +2,14 @@
 import { basename } from 'node:path';
 import { internal } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
+import { modelledCycles } from '../cost/run.ts';
 import { type Counts, makeCounts, type ProfiledRun } from './counts.ts';
 import { reportFunctions } from './functions.ts';
 import { hotGraph } from './graph.ts';
 import type {
   AssumptionReport,
   Difference,
+  ModelledReport,
   PassReport,
   ProgramReport,
   ProofReport,
@@ -75,6 +77,7 @@ export function buildReport(input: ReportInput): ReportModel {
       instructions: share(after.instructions, before.instructions),
       takenBranches: share(after.takenBranches, before.takenBranches),
     },
+    model: { original: modelled(input.original), optimized: modelled(input.optimized) },
     coverage: coverageOf(superblocks, optimized.total),
     functions: reportFunctions(input.superblocks, original, optimized, names, 40),
     superblocks,
@@ -95,6 +98,11 @@ export function buildReport(input: ReportInput): ReportModel {
     ...(input.proof && { proof: proofReport(input.proof, superblocks, names) }),
     commands: input.commands ?? [command(['isoform', 'pgo', input.original.image.file, ...input.arguments])],
   };
+}
+
+function modelled({ image, profile }: ProfiledRun): ModelledReport {
+  const { causes, ...rest } = modelledCycles(image, profile);
+  return { ...rest, waits: causes };
 }
 
 function proofReport(

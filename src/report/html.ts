@@ -1,4 +1,6 @@
 /** The report as one self-contained page: opens from disk, asks for nothing from anywhere. */
+
+import { modelSection } from './html-model.ts';
 import { SCRIPT } from './html-script.ts';
 import {
   assumptionsSection,
@@ -19,6 +21,7 @@ import { command } from './shell.ts';
 
 const SECTIONS = [
   ['statistics', 'Executed'],
+  ['model', 'Model'],
   ['functions', 'Functions'],
   ['superblocks', 'Superblocks'],
   ['cfg', 'Control flow'],
@@ -43,8 +46,9 @@ export function renderHtml(model: ReportModel): string {
 <header><p class="kind">isoform comparison report</p><h1>${program.name}</h1>
 <p class="run">${program.arguments.length > 0 ? html`run as <code>${command([program.name, ...program.arguments])}</code>` : 'run without arguments'}</p></header>
 <main>${summary(model)}
-<nav aria-label="Sections"><ul>${SECTIONS.filter(([id]) => id !== 'proof' || model.proof).map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
+<nav aria-label="Sections"><ul>${SECTIONS.filter(([id]) => (id !== 'proof' || model.proof) && (id !== 'model' || model.model)).map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
 ${statisticsSection(model)}
+${modelSection(model)}
 ${functionsSection(model)}
 ${superblocksSection(model)}
 ${picturesSection(model)}

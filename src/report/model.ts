@@ -225,6 +225,18 @@ export interface CoverageReport {
   readonly curve: readonly { readonly superblocks: number; readonly share: number }[];
 }
 
+/** A run on the model of src/cost. */
+export interface ModelledReport {
+  readonly cycles: number;
+  /** The cycles by what they went to. */
+  readonly waits: Readonly<Record<string, number>>;
+  /** 64-byte lines of code executed from. */
+  readonly lines: number;
+  /** Lines and bytes of what makes up 99 % of the execution. */
+  readonly hotLines: number;
+  readonly hotBytes: number;
+}
+
 export interface ReportModel {
   readonly format: typeof REPORT_FORMAT;
   readonly version: typeof REPORT_VERSION;
@@ -241,6 +253,8 @@ export interface ReportModel {
   readonly bytesAdded: number;
   /** optimized / original. */
   readonly ratio: { readonly instructions: number; readonly takenBranches: number };
+  /** The training run on a model of a core. Absent in older reports. */
+  readonly model?: { readonly original: ModelledReport; readonly optimized: ModelledReport };
   readonly coverage: CoverageReport;
   /** By falling `before`. */
   readonly functions: readonly FunctionReport[];
