@@ -8,7 +8,7 @@
  * Risk: the model is not the core it runs on. It is done only where the model says that it is better, weighted by how often
  * each exit is taken: work that moves above an exit is wasted when that exit is taken.
  */
-import { type Timing, timingOf } from '../src/cost/core.ts';
+import { type Timing, timingAt } from '../src/cost/core.ts';
 import { Pipeline } from '../src/cost/pipeline.ts';
 import { type Dependence, dependencesOf } from '../src/superblock/dependences.ts';
 import type { Op, Superblock, Value } from '../src/superblock/form.ts';
@@ -40,7 +40,7 @@ function lineOf(superblock: Superblock): Line {
   const placed = (op: Op): Timing => {
     const { insn } = op;
     const [rs1, rs2, rs3] = [reg(op.rs1), reg(op.rs2), reg(op.rs3)];
-    return timingOf(rs1 === insn.rs1 && rs2 === insn.rs2 && rs3 === insn.rs3 ? insn : { ...insn, rs1, rs2, rs3 });
+    return timingAt(insn, rs1, rs2, rs3);
   };
   const { ops, final } = superblock;
   return {
@@ -143,16 +143,19 @@ function ordered(superblock: Superblock): { superblock: Superblock; cost: number
   }
   return {
     superblock: best === own ? superblock : { ...superblock, ops: best.map((position) => superblock.ops[position]!) },
-    cost: least + weightOf(superblock),
+    cost: least,
   };
 }
 
-/** A better superblock, or undefined. */
+/** A better superblock, or undefined. Other homes may add moves to what exits have to do: these are counted as a cycle each. */
 function improve(superblock: Superblock): Superblock | undefined {
   const plain = ordered(superblock);
   const other = renamed(superblock);
   const free = other === superblock ? plain : ordered(other);
-  const best = free.cost < (1 - WORTH) * plain.cost ? free : plain;
+  const better =
+    free.cost < (1 - WORTH) * plain.cost &&
+    free.cost + weightOf(free.superblock) - weightOf(superblock) < (1 - WORTH) * plain.cost;
+  const best = better ? free : plain;
   return best.superblock === superblock || best.superblock === other ? undefined : best.superblock;
 }
 

@@ -69,6 +69,25 @@ export function timingOf(insn: Insn): Timing {
   return timing;
 }
 
+const elsewhere = new WeakMap<Insn, Map<number, Timing>>();
+
+/** The timing of an instruction whose operands are in these registers. */
+export function timingAt(insn: Insn, rs1: Reg, rs2: Reg, rs3: Reg): Timing {
+  if (rs1 === insn.rs1 && rs2 === insn.rs2 && rs3 === insn.rs3) return timingOf(insn);
+  let timings = elsewhere.get(insn);
+  if (timings === undefined) {
+    timings = new Map();
+    elsewhere.set(insn, timings);
+  }
+  const key = rs1 | (rs2 << 6) | (rs3 << 12);
+  let timing = timings.get(key);
+  if (timing === undefined) {
+    timing = makeTiming({ ...insn, rs1, rs2, rs3 });
+    timings.set(key, timing);
+  }
+  return timing;
+}
+
 function makeTiming(insn: Insn): Timing {
   const { reads, writes, load, store, control, ordered, work, width } = facts(insn);
   const timing = (
