@@ -6,7 +6,13 @@ import type { Engine } from './engine.ts';
 import { RecordEngine } from './record-engine.ts';
 import { type TranslateOptions, Translator } from './translate/translator.ts';
 
-const DEFAULTS: TranslateOptions = { threshold: 6000, batch: 16, counting: true };
+const DEFAULTS: TranslateOptions = {
+  threshold: 6000,
+  batch: 16,
+  counting: true,
+  mostRegions: 20_000,
+  mostInsns: 400_000,
+};
 
 /**
  * @param memory the memory of every hart that this engine will run

@@ -29,6 +29,9 @@ export interface TranslateOptions {
   readonly batch: number;
   /** Count transfers in translated code. */
   readonly counting: boolean;
+  /** What is translated at a time at most, in regions and in their instructions: it bounds memory and compile time. What gets hot then is interpreted. */
+  readonly mostRegions: number;
+  readonly mostInsns: number;
 }
 
 /** What translating has come to, for `--stats`. */
@@ -68,6 +71,8 @@ export class Translator implements Upper {
   readonly #regions = new Map<Addr, Translated>();
   /** How many regions have an instruction. */
   readonly #coverage = new Map<Addr, number>();
+  /** Instructions in regions that there are. */
+  #live = 0;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
@@ -137,7 +142,10 @@ export class Translator implements Upper {
   hot(pc: Addr, record: number): void {
     this.#code.records.unplant(record);
     this.#candidates.set(pc, HAD);
-    this.#waiting.push(pc);
+    if (!this.#full) this.#waiting.push(pc);
+  }
+  get #full(): boolean {
+    return this.#regions.size >= this.#options.mostRegions || this.#live >= this.#options.mostInsns;
   }
   // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
   slice(): void {
@@ -253,8 +261,10 @@ export class Translator implements Upper {
   }
 
   #cover({ blocks }: Region, by: number): void {
-    for (const { insns } of blocks)
+    for (const { insns } of blocks) {
+      this.#live += by * insns.length;
       for (const { pc } of insns) this.#coverage.set(pc, (this.#coverage.get(pc) ?? 0) + by);
+    }
   }
 
   #slotFor(pc: Addr): number {
