@@ -33,11 +33,12 @@ export function register(program: Command): void {
 const LISTED = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
-  const [{ readImage }, { summarise }, { mapOf, prove }, { ASSUMPTIONS }, proofs] = await Promise.all([
+  const [{ readImage }, { summarise }, { mapOf, prove }, { ASSUMPTIONS }, { makeSolver }, proofs] = await Promise.all([
     import('../elf/read.ts'),
     import('../pipeline/verdicts.ts'),
     import('../verify/prove/prove.ts'),
     import('../emit/assumptions.ts'),
+    import('../verify/prove/solver.ts'),
     import('./proofs.ts'),
   ]);
   const [original, optimized] = [readImage(originalFile), readImage(optimizedFile)];
@@ -45,7 +46,7 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   const progress = await makeProgress(flags.quiet);
   progress.begin(`proving ${plural(map.data.superblocks.length, 'superblock')}`);
   const begun = performance.now();
-  const proof = prove(original, optimized, map);
+  const proof = prove(original, optimized, map, { solver: makeSolver() });
   const milliseconds = Math.round(performance.now() - begun);
   progress.clear();
   const summary = summarise(proof);
@@ -93,6 +94,8 @@ function proofText(
     if (counterexample !== undefined) lines.push(`    on ${stateText(counterexample)}`);
   }
   if (open.length > LISTED) lines.push(`  and ${open.length - LISTED} more`);
+  const solved = superblocks.reduce((sum, superblock) => sum + superblock.solved, 0);
+  if (solved > 0) lines.push(`${plural(solved, 'goal')} closed by the solver, all else by rewriting`);
   for (const { what, checked, problems } of file)
     lines.push(
       problems.length === 0

@@ -45,6 +45,7 @@ async function report(original: string, optimized: string, args: readonly string
     { reportModel },
     { verifyRun },
     { mapOf, prove },
+    { makeSolver },
     { profileOf, readProfile },
     { covers },
     { renderHtml },
@@ -56,6 +57,7 @@ async function report(original: string, optimized: string, args: readonly string
     import('../pipeline/report-model.ts'),
     import('../pipeline/verify-run.ts'),
     import('../verify/prove/prove.ts'),
+    import('../verify/prove/solver.ts'),
     import('../profile/store.ts'),
     import('../pipeline/training.ts'),
     import('../report/html.ts'),
@@ -83,7 +85,9 @@ async function report(original: string, optimized: string, args: readonly string
     return found;
   });
   progress.begin('proving');
-  const proof = prove(images.original, images.optimized, mapOf(images.original, images.optimized));
+  const proof = prove(images.original, images.optimized, mapOf(images.original, images.optimized), {
+    solver: makeSolver(),
+  });
   progress.begin('writing the report');
   const words = ['isoform', 'report', '-p', flags.profile, ...inputWords(flags)];
   const also = flags.also.flatMap((file) => ['--also', file]);

@@ -9,6 +9,7 @@ import { parseImage } from '../elf/read.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import { mapOf, type Proof, prove, type SuperblockProof } from '../verify/prove/prove.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
+import { makeSolver } from '../verify/prove/solver.ts';
 import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions, type Rejection } from './optimize.ts';
 
 export interface ProvedOptions extends OptimizeOptions {
@@ -120,10 +121,11 @@ function placesToLeave({ map }: Optimized, { file }: Proof, untouched: ReadonlyS
 type Prover = (made: Optimized) => { readonly form: Image; readonly proof: Proof };
 
 function prover(original: Image, { output = original.file, proving = (work) => work() }: ProvedOptions): Prover {
+  const solver = makeSolver();
   return (made) =>
     proving(() => {
       const form = parseImage(made.bytes, output);
-      return { form, proof: prove(original, form, mapOf(original, form)) };
+      return { form, proof: prove(original, form, mapOf(original, form), { solver }) };
     });
 }
 

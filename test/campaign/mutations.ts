@@ -14,6 +14,7 @@ import { optimize } from '../../src/pipeline/optimize.ts';
 import { type GuestInput, profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
+import { hasSolver, makeSolver } from '../../src/verify/prove/solver.ts';
 import { PROGRAMS, program } from '../support/programs.ts';
 import { Mutations, newScore, type Score, scoreText } from '../support/prove-mutations.ts';
 import { ROOT } from '../support/tools.ts';
@@ -55,7 +56,8 @@ function add(score: Score): void {
   }
 }
 
-console.log(`seed ${seed}`);
+const solver = makeSolver();
+console.log(`seed ${seed}${hasSolver() ? '' : "; no solver: npm's z3-solver is not installed"}`);
 for (const name of only ?? [...samples, ...PROGRAMS]) {
   const { file, input } = await guestOf(name);
   const original = readImage(file);
@@ -64,7 +66,7 @@ for (const name of only ?? [...samples, ...PROGRAMS]) {
   const { superblocks, file: checks } = prove(original, optimized, mapOf(original, optimized));
   const open = superblocks.filter(({ verdict }) => verdict !== 'proved').length;
   unproved += open + checks.filter(({ problems }) => problems.length > 0).length;
-  const mutations = new Mutations(name, original, optimized);
+  const mutations = new Mutations(name, original, optimized, solver);
   const score = newScore();
   mutations.code(count, seed, score);
   mutations.mapEntries(Math.ceil(count / 4), seed + 1, score);

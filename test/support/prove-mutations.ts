@@ -20,6 +20,7 @@ import { differenceOn } from '../../src/verify/prove/concrete.ts';
 import { mapOf, prove, sidesOf } from '../../src/verify/prove/prove.ts';
 import { refute, waysThrough } from '../../src/verify/prove/refute.ts';
 import { makeRandom, randomStart, searchStart } from '../../src/verify/prove/search.ts';
+import type { Solver } from '../../src/verify/prove/solver.ts';
 import { type Entry, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
 
 export interface Score {
@@ -149,9 +150,12 @@ export class Mutations {
   readonly #code: Overlay;
   readonly #liveness: Liveness;
   readonly #name: string;
+  readonly #solver: Solver | undefined;
 
-  constructor(name: string, original: Image, optimized: Image) {
+  /** @param solver tells those that are right from those that are not, where nothing else does */
+  constructor(name: string, original: Image, optimized: Image, solver?: Solver) {
     this.#name = name;
+    this.#solver = solver;
     this.original = original;
     this.optimized = optimized;
     this.map = mapOf(original, optimized);
@@ -231,10 +235,13 @@ export class Mutations {
     let proved = true;
     let wrong: string | undefined;
     for (const entry of entries) {
-      const proof = proveEntry(sides, entry);
+      let proof = proveEntry(sides, entry);
+      if (proof.verdict === 'unproved') {
+        wrong ??= refute(sides, entry, proof)?.difference;
+        if (wrong === undefined && this.#solver !== undefined) proof = proveEntry(sides, entry, this.#solver);
+      }
       proved &&= proof.verdict === 'proved';
       if (proof.verdict === 'proved') wrong ??= strike(sides, entry);
-      else wrong ??= refute(sides, entry, proof)?.difference;
     }
     this.#count(kind, where, proved, wrong, score);
   }

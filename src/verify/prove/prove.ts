@@ -12,6 +12,7 @@ import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/ma
 import { codeOf } from '../../profile/code.ts';
 import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
+import type { Solver } from './solver.ts';
 import { proveEntry, type Sides } from './superblock.ts';
 
 export interface SuperblockProof {
@@ -24,6 +25,8 @@ export interface SuperblockProof {
   readonly assumptions: readonly string[];
   /** Ways through it that were compared. */
   readonly ways: number;
+  /** Goals that the solver closed; what rewriting closes is not counted. */
+  readonly solved: number;
   readonly head: Addr;
   readonly start: Addr;
   readonly identity: boolean;
@@ -57,6 +60,8 @@ export interface ProveOptions {
   readonly heads?: ReadonlySet<Addr> | undefined;
   /** What `imageLiveness(original)` gives, where it is at hand. */
   readonly liveness?: Liveness | undefined;
+  /** For what rewriting does not close and no state refutes. */
+  readonly solver?: Solver | undefined;
 }
 
 /** @param map what `mapOf` gives; another one can be tried against the same file */
@@ -64,7 +69,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const { sides, places } = sidesOf(original, optimized, map, options.liveness);
   const superblocks = map.data.superblocks
     .filter(({ head }) => options.heads === undefined || options.heads.has(head))
-    .map((superblock) => proveSuperblock(sides, superblock));
+    .map((superblock) => proveSuperblock(sides, superblock, options.solver));
   const file = checkFile({ original, optimized, map, places, sides });
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
@@ -112,13 +117,17 @@ export function sidesOf(
   return { sides, places };
 }
 
-function proveSuperblock(sides: Sides, superblock: MappedSuperblock): SuperblockProof {
+function proveSuperblock(sides: Sides, superblock: MappedSuperblock, solver: Solver | undefined): SuperblockProof {
   const { head, start, end, count, identity } = superblock;
   let line = 0;
   for (let at = start; at < end; line++) at += sides.optimized.insnAt(at)?.size ?? end;
   const entry = { head, start, first: true, progress: true };
-  const proof = proveEntry(sides, entry);
+  let proof = proveEntry(sides, entry);
   const counterexample = proof.verdict === 'proved' ? undefined : refute(sides, entry, proof);
+  if (proof.verdict === 'unproved' && counterexample === undefined && solver !== undefined) {
+    const solved = proveEntry(sides, entry, solver);
+    if (solved.verdict === 'proved') proof = solved;
+  }
   return {
     head,
     start,
@@ -130,5 +139,6 @@ function proveSuperblock(sides: Sides, superblock: MappedSuperblock): Superblock
     counterexample,
     assumptions: proof.assumptions,
     ways: proof.ways,
+    solved: proof.solved,
   };
 }

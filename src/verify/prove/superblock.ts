@@ -14,6 +14,7 @@ import type { Term } from '../../domain/term.ts';
 import {
   decided,
   explore,
+  type Facts,
   type InsnSource,
   knownTarget,
   type Leaf,
@@ -25,6 +26,8 @@ import {
   Unproved,
 } from './paths.ts';
 import { Saves } from './saves.ts';
+import type { Goal } from './smt.ts';
+import type { Solver } from './solver.ts';
 import { type Access, flagsTerm, type List, type State, stackName } from './step.ts';
 import { ProofTerms } from './terms.ts';
 
@@ -65,6 +68,8 @@ export interface EntryProof {
   readonly assumptions: readonly string[];
   /** Ways through it that were compared. */
   readonly ways: number;
+  /** Goals that the solver closed. */
+  readonly solved: number;
   /** Where they leave, and from which instruction. */
   readonly leaves: readonly Leaf[];
   /** The way that could not be matched, and the state of the original as far as it could be followed along it. */
@@ -72,37 +77,42 @@ export interface EntryProof {
   readonly followed: State | undefined;
 }
 
+/** So often a solver is asked for one piece of code. */
+const MOST_QUESTIONS = 12;
+
 /** The original may run this much longer than any way through the optimized code. */
 const MOST_POINTS = 20_000;
 
 /** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
 const MOST_ROUNDS = 5;
 
-export function proveEntry(sides: Sides, entry: Entry): EntryProof {
+/** @param solver asked where rewriting does not make terms the same */
+export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const { original } = sides;
   const isLink = (address: Addr) => [2, 4].some((size) => linksAt(original, address - size, size));
   const terms = new ProofTerms(sides.relocatable, stackName);
   const saves = new Saves();
-  const plain = attempt(sides, terms, entry, saves);
+  const plain = attempt(sides, terms, entry, saves, solver);
   if (plain.verdict === 'proved' || !sides.savedReturns) return plain;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const known = saves.begin();
     terms.trust(isLink, saves.has);
-    const trusting = attempt(sides, terms, entry, saves);
+    const trusting = attempt(sides, terms, entry, saves, solver);
     if (trusting.verdict === 'proved' && !saves.mistaken()) return trusting;
     if (!saves.mistaken() && saves.begin() === known) break;
   }
   return plain;
 }
 
-function attempt(sides: Sides, terms: ProofTerms, entry: Entry, saves: Saves): EntryProof {
+function attempt(sides: Sides, terms: ProofTerms, entry: Entry, saves: Saves, solver: Solver | undefined): EntryProof {
   const used = new Set<string>();
-  const proving: Proving = { sides, terms, used, saves, followed: undefined };
+  const proving: Proving = { sides, terms, used, saves, solver, questions: 0, solved: 0, followed: undefined };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
-    return { verdict, reason, assumptions: [...used].sort(), ways, leaves, failed, followed: proving.followed };
+    const { solved, followed } = proving;
+    return { verdict, reason, assumptions: [...used].sort(), ways, solved, leaves, failed, followed };
   };
   try {
     leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
@@ -125,8 +135,28 @@ interface Proving {
   readonly terms: ProofTerms;
   readonly used: Set<string>;
   readonly saves: Saves;
+  readonly solver: Solver | undefined;
+  questions: number;
+  solved: number;
   /** The original's last state on the way at hand. */
   followed: State | undefined;
+}
+
+/** Does the solver show all of it? */
+function shown(proving: Proving, goals: readonly Goal[]): boolean {
+  if (proving.solver === undefined || proving.questions >= MOST_QUESTIONS) return false;
+  proving.questions++;
+  if (!proving.solver.holds(goals).every((holds) => holds)) return false;
+  proving.solved += goals.length;
+  return true;
+}
+
+/** What the solver says a condition comes to. */
+function shownCondition(proving: Proving, condition: Term, facts: Facts): boolean | undefined {
+  // That it cannot be otherwise: there is no state with the opposite as one more fact.
+  for (const value of [true, false])
+    if (shown(proving, [{ facts: { item: { condition, holds: !value }, rest: facts }, oneOf: [] }])) return value;
+  return undefined;
 }
 
 const exitText = (leaf: Leaf): string =>
@@ -155,14 +185,18 @@ function match(proving: Proving, leaf: Leaf, start: Point, least: number): strin
         point = pointAfter(original, point, outcome.to);
         break;
       case 'branch': {
-        const taken = decided(outcome.condition, leaf.facts);
+        const taken = decided(outcome.condition, leaf.facts) ?? shownCondition(proving, outcome.condition, leaf.facts);
         if (taken === undefined)
           return nearest ?? `the original decides at ${hex(point.pc)} what is not decided in the optimized code`;
         point = pointAfter(original, point, taken ? outcome.taken : outcome.fall);
         break;
       }
       case 'jump': {
-        if (leaf.target !== undefined && leaf.target === outcome.target) {
+        const { target, facts } = leaf;
+        if (
+          target !== undefined &&
+          (target === outcome.target || shown(proving, [{ facts, oneOf: [[target, outcome.target]] }]))
+        ) {
           const call = linksAt(original, point.pc) ? point.pc : undefined;
           const after = { state: outcome.state, call };
           nearest = differs(proving, leaf, after, live(liveness?.liveAfter(point.pc)));
@@ -186,6 +220,8 @@ function differs(
 ): string | undefined {
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
+  const { facts } = leaf;
+  const goals: Goal[] = [];
   let live = liveThere;
   const unequal: Reg[] = [];
   let links = false;
@@ -198,15 +234,25 @@ function differs(
       if (sides.liveness !== undefined) live = union(live, sides.liveness.liveAfter(point.call));
     } else unequal.push(reg);
   }
-  const wrong = unequal.find((reg) => hasReg(live, reg));
-  if (wrong !== undefined) return `${regName(wrong)} differs`;
-  if (was.memory !== is.memory && !sameAbove(proving, was, is)) return 'memory differs';
+  const wrong = unequal.filter((reg) => hasReg(live, reg));
+  for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
+  let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
+  if (was.memory !== is.memory && !sameAbove(proving, was, is)) {
+    const pairs = terms.pairs(was.memory, is.memory);
+    what ??= 'memory differs';
+    if (pairs === undefined) return what;
+    for (const pair of pairs) goals.push({ facts, oneOf: [pair] });
+  }
   if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
   if (was.flags !== is.flags && flagsTerm(terms, was.flags) !== flagsTerm(terms, is.flags))
     return 'floating-point flags differ';
-  const access = firstOutside(is.accesses, was.accesses);
-  if (access !== undefined) return `it has a ${access.kind} of ${access.bytes} bytes that the original has not`;
-  if (unequal.length > 0) used.add('A1');
+  for (const { kind, bytes, address } of outside(is.accesses, was.accesses)) {
+    what ??= `it has a ${kind} of ${bytes} bytes that the original has not`;
+    const like = listed(was.accesses).filter((access) => access.kind === kind && access.bytes === bytes);
+    goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
+  }
+  if (what !== undefined && !shown(proving, goals)) return what;
+  if (unequal.length > wrong.length) used.add('A1');
   if (links) used.add('A7');
   return undefined;
 }
@@ -229,9 +275,14 @@ function isReturn(sides: Sides, terms: ProofTerms, original: Term, optimized: Te
 
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;
 
-function firstOutside(list: List<Access> | undefined, of: List<Access> | undefined): Access | undefined {
-  const known = new Set<string>();
-  for (let at = of; at !== undefined; at = at.rest) known.add(accessKey(at.item));
-  for (let at = list; at !== undefined; at = at.rest) if (!known.has(accessKey(at.item))) return at.item;
-  return undefined;
+function listed<T>(list: List<T> | undefined): T[] {
+  const items: T[] = [];
+  for (let at = list; at !== undefined; at = at.rest) items.push(at.item);
+  return items;
+}
+
+/** Accesses of the first list that are not in the second. */
+function outside(list: List<Access> | undefined, of: List<Access> | undefined): Access[] {
+  const known = new Set(listed(of).map(accessKey));
+  return listed(list).filter((access) => !known.has(accessKey(access)));
 }

@@ -205,6 +205,22 @@ export class ProofTerms extends Terms {
     });
   }
 
+  /**
+   * What must be equal for two memories to be, if they are as many stores of the same widths, each to the same as the other: addresses and
+   * values in turn. Undefined where they are not.
+   */
+  pairs(a: Term, b: Term): (readonly [Term, Term])[] | undefined {
+    const pairs: (readonly [Term, Term])[] = [];
+    let [left, right] = [a, b];
+    while (left !== right) {
+      const [one, other] = [this.#stores.get(left), this.#stores.get(right)];
+      if (one === undefined || other === undefined || one.bytes !== other.bytes) return undefined;
+      pairs.push([one.address, other.address], [one.value, other.value]);
+      [left, right] = [one.memory, other.memory];
+    }
+    return pairs;
+  }
+
   #part(value: Term, at: number, bytes: Bytes): Term {
     const shifted = this.shr(value, this.const(BigInt(8 * at)));
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);

@@ -1,0 +1,89 @@
+/**
+ * What rewriting does not close goes to a bit-vector solver: Z3, from the npm package z3-solver, which is optional. It runs in a process
+ * of its own that is started only when there is something to ask, several goals at a time. What it may spend on a goal is counted in its
+ * own units, not in seconds, so that the answers are the same everywhere. Answers are kept by the text of the goal.
+ *
+ * It is believed only where it says that no value contradicts.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { type Goal, goalText } from './smt.ts';
+
+export interface Solver {
+  /** By goal: does it hold for all values? False also if that could not be found out. */
+  holds(goals: readonly Goal[]): readonly boolean[];
+}
+
+/** What Z3 may spend on a goal (its `rlimit`): some seconds. */
+const MOST_RESOURCES = 20_000_000;
+/** A bound for what does not keep to that, in milliseconds, for each goal. */
+const MOST_TIME = 60_000;
+
+/**
+ * Reads scripts as a JSON list of texts, writes as another which of them no values satisfy. The package's own way to run a script hands
+ * the text to a thread that may read it too late; taking it in and checking it are two calls for that reason. If a script cannot be
+ * taken in as a whole, what is refuted is a part of it, which refutes all of it.
+ */
+const PROCESS = `
+const { init } = require(process.argv[1]);
+const scripts = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
+init().then(async ({ Z3 }) => {
+  const answers = [];
+  for (const script of scripts) {
+    const config = Z3.mk_config();
+    const context = Z3.mk_context(config);
+    Z3.del_config(config);
+    const solver = Z3.mk_solver(context);
+    Z3.solver_inc_ref(context, solver);
+    const params = Z3.mk_params(context);
+    Z3.params_inc_ref(context, params);
+    Z3.params_set_uint(context, params, Z3.mk_string_symbol(context, 'rlimit'), ${MOST_RESOURCES});
+    Z3.solver_set_params(context, solver, params);
+    Z3.params_dec_ref(context, params);
+    Z3.solver_from_string(context, solver, script);
+    answers.push((await Z3.solver_check(context, solver)) === -1);
+    Z3.solver_dec_ref(context, solver);
+    Z3.del_context(context);
+  }
+  process.stdout.write(JSON.stringify(answers), () => process.exit(0));
+});
+`;
+
+function installed(): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve('z3-solver');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Is there one on this machine? */
+export const hasSolver = (): boolean => installed() !== undefined;
+
+/** By script: does nothing satisfy it? Fewer answers where there is no solver or it did not come to an end. */
+function askZ3(scripts: readonly string[]): readonly boolean[] {
+  const file = installed();
+  if (file === undefined) return [];
+  const { status, stdout } = spawnSync(process.execPath, ['-e', PROCESS, file], {
+    input: JSON.stringify(scripts),
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'ignore'],
+    timeout: MOST_TIME * scripts.length,
+    maxBuffer: 2 ** 26,
+  });
+  return status === 0 ? JSON.parse(stdout) : [];
+}
+
+/** @param ask default: Z3; where the package is not installed, nothing holds */
+export function makeSolver(ask: (scripts: readonly string[]) => readonly boolean[] = askZ3): Solver {
+  const known = new Map<string, boolean>();
+  return {
+    holds(goals) {
+      const scripts = goals.map(goalText);
+      const open = [...new Set(scripts)].filter((script) => !known.has(script));
+      const answers = open.length === 0 ? [] : ask(open);
+      for (const [index, script] of open.entries()) known.set(script, answers[index] === true);
+      return scripts.map((script) => known.get(script)!);
+    },
+  };
+}
