@@ -1,18 +1,18 @@
 /**
  * Random C programs, optimized: the outcome must stay the same.
  *
- *     node test/run.mjs campaign/csmith --programs 400 --seed 1 [--levels O0,O1,O2,O3,Os] [--sets plain,...|all] [--all-forms]
+ *     node test/run.mjs campaign/csmith --programs 400 --seed 1 [--levels O0,O1,O2,O3,Os] [--sets plain,...|all] [--forms default|two|all]
  *         [--state FILE] [--kind csmith|flow]
  *
  * Each seed's program is built at each level, with `--sets all` once more at one level with flags that go round by the seed; every
  * tenth, at one level, against glibc. See csmith/check.ts for what is done with each. With a state file, one line a seed, what is in it is not done
- * again. `--kind flow`: programs of our own, for what csmith leaves out (csmith/flow.ts). Prints the seed and a score; on a difference, what and where, and exits 1.
+ * again. `--forms`: what users get, alone, with another form that goes round by the seed (default), or with all that check.ts has. `--kind flow`: programs of our own, for what csmith leaves out (csmith/flow.ts). Prints the seed and a score; on a difference, what and where, and exits 1.
  */
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { leaveOut, needs, scratch } from '../support/tools.ts';
-import { ALL_FORMS, check, formsFor } from './csmith/check.ts';
+import { ALL_FORMS, check, DEFAULT_FORM, type Form, formsFor } from './csmith/check.ts';
 import { generateFlow } from './csmith/flow.ts';
 import { build, canGenerate, FLAG_SETS, generate, LEVELS } from './csmith/programs.ts';
 
@@ -25,13 +25,21 @@ const { values } = parseArgs({
     limit: { type: 'string', default: '20000000' },
     state: { type: 'string' },
     kind: { type: 'string', default: 'csmith' },
-    'all-forms': { type: 'boolean', default: false },
+    forms: { type: 'string', default: 'two' },
   },
 });
 const first = Number(values.seed);
 const programs = Number(values.programs);
 const levels = values.levels.split(',');
 const others = Object.keys(FLAG_SETS).filter((name) => name !== 'plain' && name !== 'glibc');
+
+const FORMS: Readonly<Record<string, (number: number) => readonly Form[]>> = {
+  default: () => [DEFAULT_FORM],
+  two: formsFor,
+  all: () => ALL_FORMS,
+};
+const forms = FORMS[values.forms];
+if (forms === undefined) throw new Error(`--forms ${values.forms}: there are ${Object.keys(FORMS).join(', ')}`);
 
 interface Line {
   readonly seed: number;
@@ -65,7 +73,7 @@ function checkSeed(seed: number, folder: string): Line {
         const number = seed * levels.length + index;
         const result = check(file, {
           args: number % 3 === 0 ? ['1'] : [],
-          forms: values['all-forms'] ? ALL_FORMS : formsFor(number),
+          forms: forms(number),
           limit: Number(values.limit),
           seed: number,
           folder,

@@ -30,9 +30,10 @@ export interface Form {
 }
 
 const EVERYTHING = { coldShare: 0, closureShare: 0 };
-const PLAIN: Form = { name: 'default', options: {}, profile: 'full' };
+/** What users get. */
+export const DEFAULT_FORM: Form = { name: 'default', options: {}, profile: 'full' };
 const FORMS: readonly Form[] = [
-  PLAIN,
+  DEFAULT_FORM,
   { name: 'identity', options: { passes: 'none', select: EVERYTHING }, profile: 'full' },
   { name: 'strict', options: { without: ASSUMABLE, select: EVERYTHING }, profile: 'full' },
   { name: 'everything', options: { select: { ...EVERYTHING, minArrival: 0 } }, profile: 'full' },
@@ -53,7 +54,7 @@ const FORMS: readonly Form[] = [
 /** Always the default and, by the number, one of the others. */
 export function formsFor(number: number): readonly Form[] {
   const others = FORMS.slice(1);
-  return [PLAIN, others[number % others.length]!];
+  return [DEFAULT_FORM, others[number % others.length]!];
 }
 export const ALL_FORMS = FORMS;
 
@@ -186,7 +187,7 @@ export function check(file: string, options: CheckOptions): Checked {
       unproved.push(...rejected.map(({ head, reason }) => `${first.name}: ${hex(head)}: ${reason}`));
     }
     const ran = inMachine(form, options, 4 * original.instructions + 2 ** 20, form);
-    if (first === PLAIN) ratio = ran.instructions / original.instructions;
+    if (first === DEFAULT_FORM) ratio = ran.instructions / original.instructions;
     const outcome = outcomeOf(ran.output, ran.exit);
     if (outcome !== expected) return `in the VM ${clip(outcome)}, not ${clip(expected)}`;
     const again = rerun({
