@@ -180,6 +180,8 @@ export class Code {
   readonly #bytes: number[] = [];
   readonly #locals: ValueType[] = [];
   readonly #parameters: number;
+  /** Branches that are hinted at: offset in `#bytes`, and whether the condition is expected to hold. */
+  readonly #hints: { readonly at: number; readonly likely: boolean }[] = [];
   #depth = 0;
 
   /** @param parameters how many the function's type has */
@@ -239,7 +241,9 @@ export class Code {
   loop(): Label {
     return this.#open(0x03);
   }
-  if(result?: ValueType): Label {
+  /** @param likely a hint for where the engine places the code; undefined: none */
+  if(result?: ValueType, likely?: boolean): Label {
+    this.#hint(likely);
     return this.#open(0x04, result);
   }
   else(): this {
@@ -256,7 +260,9 @@ export class Code {
   br(label: Label): this {
     return this.#indexed(0x0c, this.#depth - label.depth);
   }
-  brIf(label: Label): this {
+  /** @param likely as for `if` */
+  brIf(label: Label, likely?: boolean): this {
+    this.#hint(likely);
     return this.#indexed(0x0d, this.#depth - label.depth);
   }
   brTable(labels: readonly Label[], otherwise: Label): this {
@@ -274,7 +280,11 @@ export class Code {
     this.#bytes.push(0);
     return this;
   }
-  /** Leaves this function by a call through table 0 (tail-call proposal). */
+  /** Leaves this function by a call (tail-call proposal). */
+  returnCall(func: number): this {
+    return this.#indexed(0x12, func);
+  }
+  /** As `returnCall`, through table 0. */
   returnCallIndirect(type: number): this {
     this.#indexed(0x13, type);
     this.#bytes.push(0);
@@ -284,6 +294,9 @@ export class Code {
   /** The function's body with its local declarations, as the code section has it. */
   body(): Uint8Array {
     if (this.#depth !== 0) throw internal('wasm: a block is still open');
+    return concatenate([this.#declarations(), this.#bytes, [0x0b]]);
+  }
+  #declarations(): number[] {
     const locals: number[] = [];
     const runs: [number, ValueType][] = [];
     for (const type of this.#locals) {
@@ -296,7 +309,23 @@ export class Code {
       unsigned(locals, count);
       locals.push(type);
     }
-    return concatenate([locals, this.#bytes, [0x0b]]);
+    return locals;
+  }
+
+  /** The function's entry in the section of branch hints; undefined if it has none. */
+  hints(func: number): number[] | undefined {
+    if (this.#hints.length === 0) return undefined;
+    const before = this.#declarations().length;
+    const bytes = leb(func);
+    unsigned(bytes, this.#hints.length);
+    for (const { at, likely } of this.#hints) {
+      unsigned(bytes, before + at);
+      bytes.push(1, likely ? 1 : 0);
+    }
+    return bytes;
+  }
+  #hint(likely: boolean | undefined): void {
+    if (likely !== undefined) this.#hints.push({ at: this.#bytes.length, likely });
   }
 
   #indexed(opcode: number, index: number): this {
@@ -310,6 +339,8 @@ export class Code {
     return { depth: this.#depth };
   }
 }
+
+const HINTS = 'metadata.code.branch_hint';
 
 /** A module: imports first (module name `m`), then functions; one imported memory; at most one imported table. */
 export class ModuleBuilder {
@@ -389,6 +420,15 @@ export class ModuleBuilder {
     section(3, this.#functionTypes.map(leb));
     section(7, this.#exports);
     section(9, this.#elements);
+    // Offsets are from the function's local declarations on (branch hinting proposal, section "Custom section").
+    const hints = this.#bodies.flatMap((code, i) => {
+      const entry = code?.hints(this.#importedFunctions + i);
+      return entry === undefined ? [] : [entry];
+    });
+    if (hints.length > 0) {
+      const content = concatenate([name(HINTS), leb(hints.length), ...hints]);
+      parts.push([0], leb(content.length), content);
+    }
     section(
       10,
       this.#bodies.map((code) => {

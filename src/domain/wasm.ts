@@ -8,10 +8,14 @@ import type { Code, OpName, ValueType } from '../base/wasm.ts';
 import { I32, I64 } from '../base/wasm.ts';
 import type { Domain } from '../isa/row.ts';
 
-/** A 64-bit value in emitted code: known now, in an i64 local, or a truth value (1 or 0) in an i32 local. */
+/**
+ * A 64-bit value in emitted code: known now, in an i64 local, such a local plus a constant (added where it is used), or a truth value
+ * (1 or 0) in an i32 local.
+ */
 export type WasmValue =
   | { readonly kind: 'const'; readonly value: bigint }
   | { readonly kind: 'i64'; readonly local: number }
+  | { readonly kind: 'sum'; readonly local: number; readonly offset: bigint }
   | { readonly kind: 'bool'; readonly local: number };
 
 /** Locals shared by pieces of code that do not overlap in time: `reset` makes all of them free again. */
@@ -46,6 +50,7 @@ export class WasmDomain implements Domain<WasmValue> {
   push(value: WasmValue): Code {
     if (value.kind === 'const') return this.code.i64(value.value);
     this.code.get(value.local);
+    if (value.kind === 'sum') return this.code.i64(value.offset).op('i64.add');
     return value.kind === 'bool' ? this.code.op('i64.extend_i32_u') : this.code;
   }
   /** Pushes an i32 that is nonzero if the value is. */
@@ -78,7 +83,12 @@ export class WasmDomain implements Domain<WasmValue> {
     return { kind: 'const', value: value & MASK64 };
   }
   add(a: WasmValue, b: WasmValue): WasmValue {
-    if (b.kind === 'const' && b.value === 0n) return a;
+    if (a.kind === 'const' && b.kind !== 'const') return this.add(b, a);
+    if (b.kind === 'const') {
+      if (b.value === 0n) return a;
+      if (a.kind === 'const') return this.const(a.value + b.value);
+      if (a.kind === 'i64') return { kind: 'sum', local: a.local, offset: b.value };
+    }
     return this.#binary('i64.add', a, b);
   }
   sub(a: WasmValue, b: WasmValue): WasmValue {

@@ -87,7 +87,7 @@ export interface Variant {
   readonly writesCsr: boolean;
 }
 
-const LOADS: Readonly<Record<string, AccessName>> = {
+export const LOADS: Readonly<Record<string, AccessName>> = {
   '1s': 'i64.load8_s',
   '1u': 'i64.load8_u',
   '2s': 'i64.load16_s',
@@ -97,7 +97,7 @@ const LOADS: Readonly<Record<string, AccessName>> = {
   '8s': 'i64.load',
   '8u': 'i64.load',
 };
-const STORES: Readonly<Record<number, AccessName>> = {
+export const STORES: Readonly<Record<number, AccessName>> = {
   1: 'i64.store8',
   2: 'i64.store16',
   4: 'i64.store32',

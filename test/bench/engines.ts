@@ -18,9 +18,9 @@ import { geometricMean, ISOFORM, type Measured, measure, median } from './proces
 const MARKS = { counted: 0.9, countedWorst: 1.5, plain: 0.8, short: 3, start: 2.5 } as const;
 
 const KERNELS: Readonly<Record<string, { readonly long: readonly string[]; readonly short: readonly string[] }>> = {
-  double: { long: ['600'], short: ['60'] },
-  recursive: { long: ['150', '39'], short: ['20', '35'] },
-  chase: { long: ['2000'], short: ['240'] },
+  double: { long: ['900'], short: ['60'] },
+  recursive: { long: ['260', '39'], short: ['20', '35'] },
+  chase: { long: ['5000'], short: ['240'] },
 };
 
 const { values } = parseArgs({

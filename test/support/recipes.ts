@@ -47,7 +47,7 @@ export const RECIPES: readonly Recipe[] = [
     small: ['mixed.lua', '2'],
     timed: {
       inputs: async (dir) => copyOwn(dir, 'mixed.lua'),
-      long: ['mixed.lua', '1700'],
+      long: ['mixed.lua', '2800'],
       short: ['mixed.lua', '190'],
     },
   },
@@ -59,7 +59,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-c', 'other.txt'],
     small: ['-c', 'small.txt'],
     timed: {
-      inputs: async (dir) => timedTexts(dir, 6_000_000, 800_000),
+      inputs: async (dir) => timedTexts(dir, 11_000_000, 800_000),
       long: ['-c', 'long.txt'],
       short: ['-c', 'short.txt'],
     },
@@ -85,7 +85,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-c', 'other.txt'],
     small: ['-c', 'small.txt'],
     timed: {
-      inputs: async (dir) => timedTexts(dir, 15_000_000, 1_700_000),
+      inputs: async (dir) => timedTexts(dir, 26_000_000, 1_700_000),
       long: ['-c', 'long.txt'],
       short: ['-c', 'short.txt'],
     },
@@ -98,7 +98,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-c', '-d', 'other.txt.gz'],
     small: ['-c', '-d', 'small.txt.gz'],
     timed: {
-      inputs: (dir, file) => timedPacked(dir, file, 'gz', 100_000_000, 10_000_000),
+      inputs: (dir, file) => timedPacked(dir, file, 'gz', 300_000_000, 10_000_000),
       long: ['-c', '-d', 'long.txt.gz'],
       short: ['-c', '-d', 'short.txt.gz'],
     },
@@ -116,7 +116,7 @@ export const RECIPES: readonly Recipe[] = [
     small: [':memory:', 'small.sql'],
     timed: {
       inputs: async (dir) => {
-        writeFileSync(join(dir, 'long.sql'), sql(11, 10_000));
+        writeFileSync(join(dir, 'long.sql'), sql(11, 22_000));
         writeFileSync(join(dir, 'short.sql'), sql(11, 900));
       },
       long: [':memory:', 'long.sql'],
@@ -136,7 +136,7 @@ export const RECIPES: readonly Recipe[] = [
     small: ['small.txt', '40'],
     timed: {
       inputs: async (dir) => writeFileSync(join(dir, 'train.txt'), assignments(3, 40, true)),
-      long: ['train.txt', '5000'],
+      long: ['train.txt', '8000'],
       short: ['train.txt', '550'],
     },
   },

@@ -16,24 +16,40 @@ export interface Extent {
   readonly permission: number;
 }
 
-/** By block, by instruction: the extent to check there; undefined where nothing needs to be checked or the access is not planned. */
-export type AccessPlan = readonly (readonly (Extent | 'checked' | undefined)[])[];
+/**
+ * What is to be done for an access through base and offset. `anchored` says that once the extent is checked, the base itself is known to be
+ * an address of 32 bits, not only its sum with the offset, so that an offset that is not negative may be added where the access is made.
+ */
+export interface Planned {
+  /** To be checked here; undefined: it has been. */
+  readonly extent: Extent | undefined;
+  readonly anchored: boolean;
+  readonly base: Reg;
+  readonly offset: number;
+}
+
+/** By block, by instruction; undefined where there is no access or it is not planned. */
+export type AccessPlan = readonly (readonly (Planned | undefined)[])[];
 
 /** Two pages at most, of which both are looked at. */
 const WIDEST = 2048;
 
-type Known = ReadonlyMap<Reg, Extent>;
+type Fact = Extent & { readonly anchored: boolean };
+type Known = ReadonlyMap<Reg, Fact>;
+
+/** Is an extent checked as one access, by its own address? The others are checked with their base (see RegionStep). */
+export const isSingle = ({ low, high }: Extent, bytes: number): boolean => high - low === bytes;
 
 const covers = (known: Extent | undefined, { low, high, permission }: Extent): boolean =>
   known !== undefined && known.low <= low && known.high >= high && (known.permission & permission) === permission;
 
 /** The access of a load or store with a base register and an offset. */
-function accessOf({ insn }: CodeInsn): (Extent & { readonly base: Reg }) | undefined {
+function accessOf({ insn }: CodeInsn): (Extent & { readonly base: Reg; readonly bytes: number }) | undefined {
   const { load, store } = facts(insn);
   const access = load ?? store;
-  if (access === undefined || !insn.row.operands.includes('mem')) return undefined;
+  if (access === undefined || insn.rs1 === 0 || !insn.row.operands.includes('mem')) return undefined;
   const permission = store === undefined ? PERMISSION.READ : PERMISSION.WRITE;
-  return { base: insn.rs1, low: insn.imm, high: insn.imm + access.bytes, permission };
+  return { base: insn.rs1, low: insn.imm, high: insn.imm + access.bytes, permission, bytes: access.bytes };
 }
 
 const union = (a: Extent, b: Extent): Extent => ({
@@ -49,25 +65,28 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
   const writes = blocks.map(({ insns }) => insns.map(({ insn }) => facts(insn).writes));
 
   /** Goes through a block: what is known at its end; fills in the plan if there is one. */
-  const through = (index: number, start: Known, plan?: (Extent | 'checked' | undefined)[]): Known => {
+  const through = (index: number, start: Known, plan?: (Planned | undefined)[]): Known => {
     const known = new Map(start);
     const list = accesses[index]!;
     for (const [i, access] of list.entries()) {
       if (access !== undefined) {
-        if (covers(known.get(access.base), access)) {
-          if (plan) plan[i] = 'checked';
+        const { base, low: offset } = access;
+        const before = known.get(base);
+        if (covers(before, access)) {
+          if (plan) plan[i] = { extent: undefined, anchored: before!.anchored, base, offset };
         } else {
           let extent: Extent = { low: access.low, high: access.high, permission: access.permission };
           for (let j = i; j < list.length; j++) {
             const other = list[j];
-            if (j > i && other?.base === access.base) {
+            if (j > i && other?.base === base) {
               const both = union(extent, other);
               if (both.high - both.low <= WIDEST) extent = both;
             }
-            if (writes[index]![j] === access.base) break;
+            if (writes[index]![j] === base) break;
           }
-          known.set(access.base, extent);
-          if (plan) plan[i] = extent;
+          const anchored = extent.low <= 0 || !isSingle(extent, access.bytes);
+          known.set(base, { ...extent, anchored });
+          if (plan) plan[i] = { extent, anchored, base, offset };
         }
       }
       const written = writes[index]![i];
@@ -98,7 +117,7 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
     }
   }
   return blocks.map((_, index) => {
-    const plan: (Extent | 'checked' | undefined)[] = [];
+    const plan: (Planned | undefined)[] = [];
     if (starts[index] !== undefined) through(index, starts[index], plan);
     return plan;
   });
@@ -106,11 +125,11 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
 
 /** What holds in both; `a` itself if that is all of it. */
 function meet(a: Known, b: Known): Known {
-  const both = new Map<Reg, Extent>();
+  const both = new Map<Reg, Fact>();
   let same = true;
   for (const [reg, x] of a) {
     const y = b.get(reg);
-    if (y !== undefined && covers(y, x)) {
+    if (y !== undefined && covers(y, x) && (y.anchored || !x.anchored)) {
       both.set(reg, x);
       continue;
     }
@@ -119,7 +138,8 @@ function meet(a: Known, b: Known): Known {
     const low = Math.max(x.low, y.low);
     const high = Math.min(x.high, y.high);
     const permission = x.permission & y.permission;
-    if (low < high && permission !== 0) both.set(reg, { low, high, permission });
+    const anchored = x.anchored && y.anchored;
+    if (low < high && permission !== 0) both.set(reg, { low, high, permission, anchored });
   }
   return same ? a : both;
 }

@@ -1,28 +1,37 @@
-/** Where translated code counts transfers: i64 cells in the host area, one for each (from, to), shared by all regions that have it. */
-import type { Addr } from '../../base/units.ts';
+/** Where translated code counts: i64 cells in the host area. See counts.ts for what the cells of a region mean. */
+import type { Addr, InsnCount } from '../../base/units.ts';
 import type { Memory } from '../../machine/memory.ts';
-import type { Records } from '../records.ts';
-import type { TransferCounts } from '../transfers.ts';
+import { RECORD, type Records } from '../records.ts';
+import { TransferCounts } from '../transfers.ts';
+import type { CountSource, RegionCounts } from './counts.ts';
 import { CELL } from './support.ts';
 
 const CHUNK = 2 ** 16;
 
-export class Counters {
+export class Counters implements CountSource {
+  readonly counting: boolean;
   readonly #memory: Memory;
   readonly #records: Records;
-  readonly #edges = new Map<Addr, Map<Addr, number>>();
+  readonly #regions = new Set<RegionCounts>();
+  /** What regions have counted that are no more. */
+  readonly #past = new TransferCounts();
   /** By address of the call. */
-  readonly #returns = new Map<Addr, { readonly cell: number; readonly link: Addr }>();
+  readonly #returns = new Map<Addr, number>();
+  readonly #links = new Map<number, Addr>();
   #free = 0;
   #end = 0;
 
-  constructor(memory: Memory, records: Records) {
+  constructor(memory: Memory, records: Records, counting: boolean) {
     this.#memory = memory;
     this.#records = records;
+    this.counting = counting;
   }
 
-  /** Takes zeroed, aligned bytes. */
-  allocate(bytes: number): number {
+  // Taken out of their object where they are used.
+  readonly seen = (record: number, taken: boolean): InsnCount =>
+    this.#records.count(record, taken ? RECORD.TAKEN : RECORD.NOT_TAKEN);
+  readonly read = (cell: number): InsnCount => Number(this.#memory.view.getBigInt64(cell, true));
+  readonly allocate = (bytes: number): number => {
     if (bytes > CHUNK / 8) return this.#memory.allocateHost(bytes);
     if (this.#free + bytes > this.#end) {
       this.#free = this.#memory.allocateHost(CHUNK);
@@ -31,31 +40,33 @@ export class Counters {
     const at = this.#free;
     this.#free += Math.ceil(bytes / 8) * 8;
     return at;
-  }
-  /** Address of the cell for a transfer. */
-  edge(from: Addr, to: Addr): number {
-    let targets = this.#edges.get(from);
-    if (targets === undefined) this.#edges.set(from, (targets = new Map()));
-    let cell = targets.get(to);
-    if (cell === undefined) targets.set(to, (cell = this.allocate(8)));
-    return cell;
-  }
-  /** Address of the return cell of a call: it expects one return to the link and counts it. */
-  returnCell(from: Addr, link: Addr): number {
-    let known = this.#returns.get(from);
-    if (known === undefined) {
-      known = { cell: this.allocate(CELL.SIZE), link };
-      this.#memory.view.setInt32(known.cell + CELL.LINK, link, true);
-      this.#returns.set(from, known);
+  };
+  /** It expects one return to the link. */
+  readonly returnCell = (from: Addr, link: Addr): number => {
+    let cell = this.#returns.get(from);
+    if (cell === undefined) {
+      cell = this.allocate(CELL.SIZE);
+      this.#memory.view.setInt32(cell + CELL.LINK, link, true);
+      this.#returns.set(from, cell);
+      this.#links.set(cell, link);
     }
-    return known.cell;
-  }
+    return cell;
+  };
+  readonly returnOf = (cell: number): { from: Addr; to: Addr } => ({
+    from: this.#records.pcOf(this.#memory.view.getUint32(cell + CELL.NEXT + 4, true)),
+    to: this.#links.get(cell)!,
+  });
 
+  /** A region counts from now on. */
+  add(region: RegionCounts): void {
+    this.#regions.add(region);
+  }
+  /** It does no more. */
+  drop(region: RegionCounts): void {
+    if (this.#regions.delete(region)) region.collect(this.#past);
+  }
   collect(counts: TransferCounts): void {
-    const { view } = this.#memory;
-    const read = (at: number) => Number(view.getBigInt64(at, true));
-    for (const [from, targets] of this.#edges) for (const [to, cell] of targets) counts.add(from, to, read(cell));
-    for (const { cell, link } of this.#returns.values())
-      counts.add(this.#records.pcOf(view.getUint32(cell + CELL.NEXT + 4, true)), link, read(cell + CELL.COUNT));
+    for (const { from, to, count } of this.#past.list()) counts.add(from, to, count);
+    for (const region of this.#regions) region.collect(counts);
   }
 }

@@ -3,8 +3,8 @@
  * unstructured control flow to structured control flow", ICFP 2022): a block that is entered from several places is placed behind
  * the wasm block that its immediate dominator opens for it, one that is entered from one place is placed there.
  *
- * An exit to the interpreter is emitted where it is taken: V8 places what a branch takes behind what it does not, and a common exit
- * of many branches makes its graphs slow to work on.
+ * An exit to the interpreter is emitted where it is taken, and hinted at as unlikely: a common exit of many branches makes V8's graphs
+ * slow to work on.
  */
 import type { Addr, Reg } from '../../base/units.ts';
 import { Code, I64, type Label } from '../../base/wasm.ts';
@@ -12,13 +12,19 @@ import { facts } from '../../domain/record.ts';
 import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
 import { HART, slotOf } from '../../machine/hart.ts';
 import type { Frame, Layout } from '../routine.ts';
-import { type AccessPlan, type Extent, planAccesses } from './accesses.ts';
-import { type Flow, flowOf } from './flow.ts';
+import { type AccessPlan, type Planned, planAccesses } from './accesses.ts';
+import { type CountSource, type Edge, RegionCounts } from './counts.ts';
+import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
-import type { Block, Region, Successor } from './region.ts';
+import type { Block, Successor } from './region.ts';
 import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
 import { RegionStep, type Site } from './step.ts';
-import { CELL, DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
+import { CELL, DEPTH, emitIncrement, INTERPRET, INTERPRETER_SLOT, pushDelta } from './support.ts';
+
+/** Where code at an address is called: a region of this module or one before it, by function index; or a slot of the table. */
+export type Link =
+  | { readonly func: number; readonly slot?: undefined }
+  | { readonly slot: number; readonly func?: undefined };
 
 /** What a region needs from those around it. */
 export interface Surroundings {
@@ -27,30 +33,25 @@ export interface Surroundings {
   /** Imported helpers, by function index. */
   readonly count: number;
   readonly returned: number;
+  readonly left: number;
   readonly slotOf: number;
-  /** The slot for code at an address, translated or not. */
-  slotFor(pc: Addr): number;
+  linkTo(pc: Addr): Link;
   recordFor(pc: Addr): number;
-  /** Address of the i64 that counts a transfer; undefined if nothing is counted. */
-  counter(from: Addr, to: Addr): number | undefined;
-  /** Address of the return cell of a call. */
-  returnCell(from: Addr, link: Addr): number;
-  /** Takes so many zeroed bytes of the host area, for a table. */
-  allocate(bytes: number): number;
+  readonly counters: CountSource;
   halves: Uint16Array;
 }
 
 const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
 /** Slots further apart than this go through a table in memory: bytes of code. */
 const DIRECT_SPAN = 512;
-/** The slot that always has the interpreter. */
-const INTERPRETER_SLOT = 0;
 
-export function emitRegion(region: Region, surroundings: Surroundings): Code {
-  return new RegionEmitter(region, surroundings).emit();
+export function emitRegion(flow: Flow, surroundings: Surroundings): { code: Code; counts: RegionCounts } {
+  const emitter = new RegionEmitter(flow, surroundings);
+  return { code: emitter.emit(), counts: emitter.counts };
 }
 
 class RegionEmitter {
+  readonly counts: RegionCounts;
   readonly #code = new Code(3);
   readonly #flow: Flow;
   readonly #placement: Placement;
@@ -64,20 +65,22 @@ class RegionEmitter {
   readonly #next: number;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
-  /** Of the instruction at hand: its record, and how many of its block came before it. */
+  /** Of the instruction at hand: its block, its record, and how many before it are not charged to the budget yet. */
+  #at = 0;
   #record = 0;
-  #executed = 0;
-  /** Registers whose locals are newer than their places. */
-  readonly #pending = new Set<Reg>();
-  #planned: Extent | 'checked' | undefined;
+  #owed = 0;
+  /** Registers whose locals may be newer than their places. */
+  #pending: RegSet = 0n;
+  #planned: Planned | undefined;
 
-  constructor(region: Region, surroundings: Surroundings) {
+  constructor(flow: Flow, surroundings: Surroundings) {
     this.#around = surroundings;
-    this.#flow = flowOf(region);
-    const { order } = this.#flow;
-    this.#placement = placeRegisters(this.#flow.region, order);
-    this.#plan = planAccesses(this.#flow.region, order);
-    this.#rounds = this.#flow.region.blocks.some(({ insns }) => insns.some(readsRounding));
+    this.#flow = flow;
+    const { order, region } = flow;
+    this.#placement = placeRegisters(flow);
+    this.#plan = planAccesses(region, order);
+    this.#rounds = region.blocks.some(({ insns }) => insns.some(readsRounding));
+    this.counts = new RegionCounts(flow, surroundings.counters);
     const code = this.#code;
     this.#next = code.local(I64);
     for (const reg of regsOf(this.#placement.all)) this.#locals.set(reg, code.local(I64));
@@ -103,193 +106,261 @@ class RegionEmitter {
     const code = this.#code;
     const { region } = this.#flow;
     code.get(DEPTH_LOCAL).i32(DEPTH.REGION).op('i32.lt_s');
-    code.if();
+    code.if(undefined, false);
     code.i64(BigInt(region.head)).get(BUDGET).op('return').end();
+    this.#count(this.counts.entry);
     this.#load(this.#placement.needed[0]!);
-    this.#checkRounding(region.head);
+    this.#checkRounding(0, region.head);
     this.#tree(0);
     return code.op('unreachable');
   }
 
   #tree(block: number): void {
     const code = this.#code;
-    const { children, merges, rank, loopHeaders } = this.#flow;
-    if (loopHeaders.has(block)) this.#loops.set(block, code.loop());
+    const { children, merges, rank, loops } = this.#flow;
+    if (loops.has(block)) this.#loops.set(block, code.loop());
     const behind = children[block]!.filter((child) => merges.has(child)).sort((a, b) => rank[b]! - rank[a]!);
     for (const child of behind) this.#labels.set(child, code.block());
     this.#block(block);
     for (const child of behind.reverse()) {
       code.end();
+      this.#owed = 0;
       this.#tree(child);
     }
-    if (loopHeaders.has(block)) code.op('unreachable').end();
+    if (loops.has(block)) code.op('unreachable').end();
   }
 
   #block(index: number): void {
     const code = this.#code;
     const { region, checks, bound } = this.#flow;
     const block = region.blocks[index]!;
-    this.#executed = 0;
+    const { insns } = block;
+    this.#at = index;
+    this.#pending = this.#placement.dirty[index]!;
     if (checks.has(index)) {
       this.#record = this.#around.recordFor(block.pc);
-      code.get(BUDGET).i32(bound[index]!).op('i32.lt_s');
+      code
+        .get(BUDGET)
+        .i32(bound[index]! + this.#owed)
+        .op('i32.lt_s');
       this.#leaveIf();
     }
+    const stays = this.#staying(index);
     let last: RegionStep | undefined;
-    for (const [i, at] of block.insns.entries()) {
+    for (const [i, at] of insns.entries()) {
       this.#record = at.record;
-      this.#executed = i;
       this.#planned = this.#plan[index]![i];
-      if (this.#planned !== 'checked' && canLeave(at)) this.#flush();
+      const leaves = canLeave(at) && (this.#planned === undefined || this.#planned.extent !== undefined);
+      if (leaves) this.#flush(this.#pending & ~stays[i]!);
       last = new RegionStep(this.#site, at);
       last.emit();
       // An indirect jump writes at the end.
       if (at.ending !== 'jump') this.#wrote(at);
+      this.#owed++;
     }
     this.#end(index, block, last);
+  }
+  /** By instruction: the registers that need no storing before it: carried ones, and those that the block writes again. */
+  #staying(index: number): RegSet[] {
+    const { insns } = this.#flow.region.blocks[index]!;
+    const stays: RegSet[] = [];
+    let set = this.#placement.carried[index]!;
+    for (let i = insns.length - 1; i >= 0; i--) {
+      const { writes } = facts(insns[i]!.insn);
+      stays[i] = set;
+      if (writes !== undefined) set |= 1n << BigInt(writes);
+    }
+    return stays;
   }
 
   #end(index: number, block: Block, step: RegionStep | undefined): void {
     const code = this.#code;
-    this.#flush();
-    const { ending, insns, successors } = block;
-    const at = insns.at(-1);
+    const { ending, successors } = block;
+    const at = block.insns.at(-1);
+    const { successors: edges, out } = this.counts.exits[index]!;
     switch (ending) {
       case 'fall':
-        this.#charge(insns.length);
-        this.#go(index, successors[0]!);
-        break;
       case 'goto':
-        this.#charge(insns.length);
-        this.#count(at!, successors[0]!.pc);
-        this.#go(index, successors[0]!);
+        this.#go(index, successors[0]!, edges[0]!);
         break;
-      case 'branch':
-        this.#charge(insns.length);
+      case 'branch': {
+        // What neither way keeps is stored once, before.
+        this.#flush(this.#pending & ~successors.reduce((set, to) => set | this.#keptBy(to), 0n));
         this.#domain.pushCondition(step!.condition!);
+        const [owed, pending] = [this.#owed, this.#pending];
         code.if();
         for (const [i, to] of successors.entries()) {
           if (i > 0) code.else();
-          this.#count(at!, to.pc);
-          this.#go(index, to);
+          [this.#owed, this.#pending, this.#at] = [owed, pending, index];
+          this.#go(index, to, edges[i]!);
         }
         code.end();
         break;
+      }
       case 'call':
         this.#call(index, block, at!, step!);
         break;
       case 'return':
+        this.#owed--;
+        this.#flush(this.#pending);
         this.#checkHigh(step!.goal!);
-        this.#charge(insns.length);
+        this.#owed++;
+        this.#count(out!);
         code
           .i64(BigInt(at!.record) << 32n)
           .get(step!.goal!)
-          .op('i64.or')
-          .get(BUDGET)
-          .op('return');
+          .op('i64.or');
+        this.#pushBudget().op('return');
         break;
       case 'switch':
         this.#switch(index, block, at!, step!);
         break;
       default:
         this.#record = this.#around.recordFor(successors[0]!.pc);
-        this.#executed = insns.length;
         this.#leave();
     }
   }
 
-  /** Goes on with a successor; the block's instructions are charged and counted. */
-  #go(from: number, { pc, block }: Successor): void {
+  /** What may be newer in its local at the start of a successor. */
+  #keptBy({ block }: Successor): RegSet {
+    return block < 0 ? 0n : this.#placement.dirty[block]!;
+  }
+
+  /** Goes on with a successor: counts, stores what it does not keep, charges where it is entered from elsewhere too. */
+  #go(from: number, to: Successor, edge: Edge): void {
+    const { pc, block } = to;
+    this.#count(edge);
+    this.#flush(this.#pending & ~this.#keptBy(to));
+    if (block < 0) this.#goOutside(pc);
+    else this.#enter(from, to);
+  }
+  #goOutside(pc: Addr): void {
+    const code = this.#code.i32(this.#around.recordFor(pc));
+    this.#pushBudget().get(DEPTH_LOCAL);
+    const { func, slot } = this.#around.linkTo(pc);
+    if (func !== undefined) code.returnCall(func);
+    else code.i32(slot).returnCallIndirect(this.#around.regionType);
+  }
+  #enter(from: number, { block }: Successor): void {
     const code = this.#code;
-    const { rank, merges } = this.#flow;
-    if (block < 0) {
-      code.i32(this.#around.recordFor(pc)).get(BUDGET).get(DEPTH_LOCAL).i32(this.#around.slotFor(pc));
-      code.returnCallIndirect(this.#around.regionType);
-    } else if (rank[block]! <= rank[from]!) code.br(this.#loops.get(block)!);
+    const { rank, merges, loops } = this.#flow;
+    const back = rank[block]! <= rank[from]!;
+    if (back || merges.has(block) || loops.has(block)) this.#charge();
+    if (back) code.br(this.#loops.get(block)!);
     else if (merges.has(block)) code.br(this.#labels.get(block)!);
     else this.#tree(block);
   }
 
-  #call(index: number, { insns, successors }: Block, at: CodeInsn, step: RegionStep): void {
+  #call(index: number, { successors, expected }: Block, at: CodeInsn, step: RegionStep): void {
     const code = this.#code;
-    const { regionType, recordFor, slotFor, returned } = this.#around;
+    const { recordFor, returned, counters } = this.#around;
+    const { successors: calls, returned: back, returnedOtherwise } = this.counts.exits[index]!;
     const link = at.pc + at.insn.size;
     const indirect = step.goal;
-    if (indirect !== undefined) this.#checkGoal(indirect);
+    if (indirect !== undefined) {
+      this.#owed--;
+      this.#flush(this.#pending);
+      this.#checkGoal(indirect);
+      this.#owed++;
+    }
     step.writeLink();
     this.#wrote(at);
-    this.#flush();
-    this.#charge(insns.length);
+    this.#flush(this.#pending);
+    this.#charge();
     const pushRest = () => code.get(BUDGET).get(DEPTH_LOCAL).i32(this.#frameSize).op('i32.sub');
+    const callTo = (pc: Addr) => {
+      code.i32(recordFor(pc));
+      pushRest();
+      const { func, slot } = this.#around.linkTo(pc);
+      if (func !== undefined) code.call(func);
+      else code.i32(slot).callIndirect(this.#around.regionType);
+      code.set(BUDGET).set(this.#next);
+    };
     if (indirect === undefined) {
-      this.#count(at, at.target);
-      code.i32(recordFor(at.target));
-      pushRest().i32(slotFor(at.target));
+      this.#count(calls[0]!);
+      callTo(at.target);
     } else {
+      if (expected !== undefined) {
+        code.get(indirect).i64(BigInt(expected)).op('i64.eq');
+        code.if(undefined, true);
+        this.#count(calls[0]!);
+        callTo(expected);
+        code.else();
+      }
+      this.#count(calls.at(-1)!);
       this.#countJump(at, indirect);
       this.#pushRecord(indirect).tee(RECORD_LOCAL);
       pushRest().get(RECORD_LOCAL).call(this.#around.slotOf);
+      code.callIndirect(this.#around.regionType).set(BUDGET).set(this.#next);
+      if (expected !== undefined) code.end();
     }
-    code.callIndirect(regionType).set(BUDGET).set(this.#next);
-    const cell = this.#around.returnCell(at.pc, link);
+    const cell = counters.returnCell(at.pc, link);
     code
       .get(this.#next)
       .i32(cell + CELL.NEXT)
       .access('i64.load', 0)
       .op('i64.eq');
-    code.if();
-    emitIncrement(code, () => code.i32(cell + CELL.COUNT), 0);
+    code.if(undefined, true);
+    this.#count(back!);
     code.else();
     code.i32(cell).get(this.#next).call(returned).op('i32.eqz');
     code.if();
     code.get(this.#next).get(BUDGET).op('return').end();
+    this.#count(returnedOtherwise!);
     code.end();
-    const [back] = successors;
-    if (back!.block >= 0) {
-      this.#load(this.#placement.needed[back!.block]!);
-      this.#checkRounding(link);
-    }
-    this.#go(index, back!);
+    const [to] = successors;
+    if (to!.block >= 0) {
+      this.#load(this.#placement.needed[to!.block]!);
+      this.#checkRounding(to!.block, link);
+      this.#enter(index, to!);
+    } else this.#goOutside(to!.pc);
   }
 
-  #switch(index: number, { insns, successors }: Block, at: CodeInsn, step: RegionStep): void {
+  #switch(index: number, { successors }: Block, at: CodeInsn, step: RegionStep): void {
     const code = this.#code;
     const goal = step.goal!;
-    const { regionType } = this.#around;
+    const { regionType, counters } = this.#around;
+    const { successors: edges, out } = this.counts.exits[index]!;
+    this.#owed--;
+    this.#flush(this.#pending & ~successors.reduce((set, to) => set | this.#keptBy(to), 0n));
+    this.#checkGoal(goal);
+    this.#owed++;
+    const [owed, pending] = [this.#owed, this.#pending];
     const leave = () => {
-      this.#charge(insns.length);
+      [this.#owed, this.#pending, this.#at] = [owed, pending, index];
+      this.#count(out!);
+      this.#flush(this.#pending);
+      this.#charge();
       this.#countJump(at, goal);
       this.#pushRecord(goal).tee(RECORD_LOCAL).get(BUDGET).get(DEPTH_LOCAL);
       code.get(RECORD_LOCAL).call(this.#around.slotOf).returnCallIndirect(regionType);
     };
-    this.#checkGoal(goal);
     if (successors.length === 0) {
       leave();
       return;
     }
-    const targets = [...successors].sort((a, b) => a.pc - b.pc);
-    const low = targets[0]!.pc;
-    const span = targets.at(-1)!.pc - low + 2;
+    const targets = successors.map((to, i) => ({ to, edge: edges[i]! })).sort((a, b) => a.to.pc - b.to.pc);
+    const low = targets[0]!.to.pc;
+    const span = targets.at(-1)!.to.pc - low + 2;
     const unknown = code.block();
     const labels = targets.map(() => code.block()).reverse();
     const distance = this.#frame.pool.take(I64);
     code.get(goal).i64(BigInt(low)).op('i64.sub').tee(distance);
-    code.i64(BigInt(span)).op('i64.ge_u').brIf(unknown);
+    code.i64(BigInt(span)).op('i64.ge_u').brIf(unknown, false);
     code.get(distance).op('i32.wrap_i64');
     if (span <= DIRECT_SPAN) {
       const entries: Label[] = new Array(span / 2).fill(unknown);
-      for (const [i, { pc }] of targets.entries()) entries[(pc - low) / 2] = labels[i]!;
+      for (const [i, { to }] of targets.entries()) entries[(to.pc - low) / 2] = labels[i]!;
       code.i32(1).op('i32.shr_u').brTable(entries, unknown);
     } else {
-      const table = this.#around.allocate(span);
-      for (const [i, { pc }] of targets.entries()) this.#around.halves[(table + pc - low) >>> 1] = i + 1;
+      const table = counters.allocate(span);
+      for (const [i, { to }] of targets.entries()) this.#around.halves[(table + to.pc - low) >>> 1] = i + 1;
       code.access('i32.load16_u', table).brTable([unknown, ...labels], unknown);
     }
-    for (const to of targets) {
+    for (const { to, edge } of targets) {
       code.end();
-      this.#charge(insns.length);
-      this.#count(at, to.pc);
-      this.#go(index, to);
+      [this.#owed, this.#pending, this.#at] = [owed, pending, index];
+      this.#go(index, to, edge);
     }
     code.end();
     leave();
@@ -300,12 +371,17 @@ class RegionEmitter {
     return 256 + this.#locals.size * 16;
   }
 
-  #charge(insns: number): void {
-    if (insns > 0) this.#code.get(BUDGET).i32(insns).op('i32.sub').set(BUDGET);
+  /** Takes what has been executed off the budget. */
+  #charge(): void {
+    if (this.#owed > 0) this.#pushBudget().set(BUDGET);
+    this.#owed = 0;
   }
-  #count(at: CodeInsn, to: Addr): void {
-    const address = this.#around.counter(at.pc, to);
-    if (address !== undefined) emitIncrement(this.#code, () => this.#code.i32(address), 0);
+  #pushBudget(): Code {
+    const code = this.#code.get(BUDGET);
+    return this.#owed > 0 ? code.i32(this.#owed).op('i32.sub') : code;
+  }
+  #count({ cell }: Edge): void {
+    if (cell !== undefined) emitIncrement(this.#code, () => this.#code.i32(cell), 0);
   }
   #countJump(at: CodeInsn, goal: number): void {
     this.#code
@@ -335,16 +411,16 @@ class RegionEmitter {
   }
 
   // Addresses are constants without an offset: V8 makes an offset a node shared by all accesses with it, and looks at all of them for each.
-  /** In a region with floating point, leaves for the interpreter at an address if the rounding mode in force is none. */
-  #checkRounding(pc: Addr): void {
+  /** In a region with floating point, leaves for the interpreter at a block's start if the rounding mode in force is none. */
+  #checkRounding(block: number, pc: Addr): void {
     if (!this.#rounds) return;
     this.#code
       .i32(this.#around.layout.hart + HART.FRM)
       .access('i32.load', 0)
       .i32(4)
       .op('i32.gt_u');
+    this.#at = block;
     this.#record = this.#around.recordFor(pc);
-    this.#executed = 0;
     this.#leaveIf();
   }
   #load(set: RegSet): void {
@@ -352,12 +428,16 @@ class RegionEmitter {
   }
   #wrote({ insn }: CodeInsn): void {
     const { writes } = facts(insn);
-    if (writes !== undefined) this.#pending.add(writes);
+    if (writes !== undefined) this.#pending |= 1n << BigInt(writes);
   }
-  #flush(): void {
-    for (const reg of this.#pending)
+  /** Stores registers, which then are as new in their places. */
+  #flush(set: RegSet): void {
+    this.#store(set);
+    this.#pending &= ~set;
+  }
+  #store(set: RegSet): void {
+    for (const reg of regsOf(set))
       this.#code.i32(this.#placeOf(reg)).get(this.#locals.get(reg)!).access('i64.store', 0);
-    this.#pending.clear();
   }
   #placeOf(reg: Reg): number {
     return this.#around.layout.hart + slotOf(reg);
@@ -366,12 +446,16 @@ class RegionEmitter {
   /** To the interpreter, which executes the instruction at hand and goes on. */
   #leave(): void {
     const code = this.#code;
-    code.i32(this.#record | INTERPRET).get(BUDGET);
-    if (this.#executed > 0) code.i32(this.#executed).op('i32.sub');
-    code.get(DEPTH_LOCAL).i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType);
+    const { left, regionType } = this.#around;
+    this.#store(this.#pending);
+    code.i32(this.#record | INTERPRET);
+    this.#pushBudget().get(DEPTH_LOCAL);
+    const counter = this.counts.left(this.#at);
+    if (counter === undefined) code.i32(INTERPRETER_SLOT).returnCallIndirect(regionType);
+    else code.i32(counter).returnCall(left);
   }
   #leaveIf(): void {
-    this.#code.if();
+    this.#code.if(undefined, false);
     this.#leave();
     this.#code.end();
   }

@@ -11,7 +11,8 @@ export interface Flow {
   readonly rank: Int32Array;
   /** Blocks that a block immediately dominates. */
   readonly children: readonly (readonly number[])[];
-  readonly loopHeaders: ReadonlySet<number>;
+  /** The blocks of each loop, its header among them, by header. All loops are natural ones: irreducible edges leave the region. */
+  readonly loops: ReadonlyMap<number, ReadonlySet<number>>;
   /** Blocks that are branched to, because they are entered from several places or by a table; the others are entered once, inline. */
   readonly merges: ReadonlySet<number>;
   /** Blocks at whose start the budget is looked at: no path goes round, and none is longer than `bound`, without one. */
@@ -45,7 +46,7 @@ export function flowOf(original: Region): Flow {
   const children: number[][] = successors.map(() => []);
   for (const block of order) if (block !== 0) children[immediate[block]!]!.push(block);
 
-  const loopHeaders = new Set<number>();
+  const latches = new Map<number, number[]>();
   const merges = new Set<number>();
   const checks = new Set<number>([0]);
   const entries = new Int32Array(successors.length);
@@ -53,7 +54,9 @@ export function flowOf(original: Region): Flow {
     const { ending } = region.blocks[from]!;
     for (const to of successors[from]!) {
       if (backward(from, to)) {
-        loopHeaders.add(to);
+        const known = latches.get(to);
+        if (known === undefined) latches.set(to, [from]);
+        else known.push(from);
         checks.add(to);
       } else if (++entries[to]! > 1 || ending === 'switch') merges.add(to);
       if (ending === 'call') checks.add(to);
@@ -65,5 +68,26 @@ export function flowOf(original: Region): Flow {
     for (const to of successors[block]!) if (!checks.has(to)) most = Math.max(most, bound[to]!);
     bound[block] = region.blocks[block]!.insns.length + most;
   }
-  return { region, order, rank, children, loopHeaders, merges, checks, bound };
+  return { region, order, rank, children, loops: loopsOf(successors, latches), merges, checks, bound };
+}
+
+/** Everything from which a latch is reached without passing the header. */
+function loopsOf(
+  successors: readonly (readonly number[])[],
+  latches: ReadonlyMap<number, readonly number[]>,
+): Map<number, Set<number>> {
+  const predecessors: number[][] = successors.map(() => []);
+  for (const [from, list] of successors.entries()) for (const to of list) predecessors[to]!.push(from);
+  const loops = new Map<number, Set<number>>();
+  for (const [header, from] of latches) {
+    const loop = new Set([header]);
+    const queue = [...from];
+    for (let block = queue.pop(); block !== undefined; block = queue.pop()) {
+      if (loop.has(block)) continue;
+      loop.add(block);
+      queue.push(...predecessors[block]!);
+    }
+    loops.set(header, loop);
+  }
+  return loops;
 }

@@ -29,6 +29,8 @@ export interface Block {
   readonly insns: readonly CodeInsn[];
   readonly ending: Ending;
   readonly successors: readonly Successor[];
+  /** A call through a register: the function that it calls, as far as is known. */
+  readonly expected?: Addr | undefined;
 }
 
 /** Block 0 is the head. */
@@ -153,7 +155,8 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
             return [];
         }
       };
-      return { pc: start, insns: list, ending, successors: to() };
+      const called = ending === 'call' && found.ending === 'jump' ? knowledge.targetsOf(pc) : [];
+      return { pc: start, insns: list, ending, successors: to(), expected: called[0] };
     }
   });
   const { insns: first, ending } = blocks[0]!;

@@ -1,12 +1,12 @@
 /** One instruction's step in a region: operands in locals, effects that need the interpreter left to it. */
 import type { Reg } from '../../base/units.ts';
-import { I64 } from '../../base/wasm.ts';
+import { I64, type Label } from '../../base/wasm.ts';
 import type { WasmValue } from '../../domain/wasm.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { PAGE_BITS } from '../../machine/memory.ts';
 import { RECORD } from '../records.ts';
-import { type Frame, type Layout, RoutineStep } from '../routine.ts';
-import type { Extent } from './accesses.ts';
+import { type Frame, type Layout, LOADS, RoutineStep, STORES } from '../routine.ts';
+import { type Extent, isSingle, type Planned } from './accesses.ts';
 import type { CodeInsn } from './insns.ts';
 
 /** The surroundings of a step. `frame.leave` goes to the interpreter, which executes this instruction and goes on. */
@@ -15,7 +15,7 @@ export interface Site {
   readonly layout: Layout;
   local(reg: Reg): number;
   /** What is planned for this instruction's access. */
-  planned(): Extent | 'checked' | undefined;
+  planned(): Planned | undefined;
 }
 
 const LOG2: Readonly<Record<number, number>> = { 1: 0, 2: 1, 4: 2, 8: 3 };
@@ -69,17 +69,43 @@ export class RegionStep extends RoutineStep {
     return this.domain.const(BigInt(this.#at.pc + this.#at.insn.size));
   }
 
+  override load(address: WasmValue, bytes: 1 | 2 | 4 | 8, signed: boolean): WasmValue {
+    const planned = this.#site.planned();
+    if (planned === undefined || !this.#planned(planned, bytes)) return super.load(address, bytes, signed);
+    const offset = this.#pushAddress(planned);
+    this.code.access(LOADS[bytes + (signed ? 's' : 'u')]!, offset);
+    return this.domain.pop();
+  }
+  override store(address: WasmValue, bytes: 1 | 2 | 4 | 8, value: WasmValue): void {
+    const planned = this.#site.planned();
+    if (planned === undefined || !this.#planned(planned, bytes)) {
+      super.store(address, bytes, value);
+      return;
+    }
+    const offset = this.#pushAddress(planned);
+    this.domain.push(value).access(STORES[bytes]!, offset);
+  }
+  /** Checks what is planned here. @returns false if the access is to be checked alone */
+  #planned({ extent }: Planned, bytes: number): boolean {
+    if (extent === undefined) return true;
+    if (isSingle(extent, bytes)) return false;
+    this.#checkExtent(extent);
+    return true;
+  }
+  /** @returns the offset to access at */
+  #pushAddress({ base, offset, anchored }: Planned): number {
+    const { code } = this;
+    code.get(this.#site.local(base)).op('i32.wrap_i64');
+    if (anchored && offset >= 0) return offset;
+    if (offset !== 0) code.i32(offset).op('i32.add');
+    return 0;
+  }
+
   /**
    * Leaves unless the bytes may be accessed. Alone, an access is checked as in the interpreter (see `RoutineStep.check`), and one that is
    * not aligned is left to it; several with one base are checked by their first and last byte.
    */
   protected override check(address: number, bytes: number, permission: number): void {
-    const planned = this.#site.planned();
-    if (planned === 'checked') return;
-    if (planned !== undefined && planned.high - planned.low > bytes) this.#checkExtent(planned);
-    else this.#checkAligned(address, bytes, permission);
-  }
-  #checkAligned(address: number, bytes: number, permission: number): void {
     const { code } = this;
     const { memorySize, permissions } = this.layout;
     const shift = LOG2[bytes]!;
@@ -92,46 +118,52 @@ export class RegionStep extends RoutineStep {
       .tee(rotated)
       .i64(BigInt(memorySize / bytes))
       .op('i64.ge_u')
-      .brIf(bad);
+      .brIf(bad, false);
     code
       .get(rotated)
       .op('i32.wrap_i64')
       .i32(PAGE_BITS - shift)
       .op('i32.shr_u');
-    code.access('i32.load8_u', permissions).i32(permission).op('i32.and', 'i32.eqz').brIf(bad).br(fine);
-    code.end();
+    code.access('i32.load8_u', permissions);
+    this.#unlessPermitted(permission | (this.#site.planned()?.extent?.permission ?? 0), bad);
+    code.br(fine).end();
     this.frame.leave(0);
     code.end();
   }
   #checkExtent({ low, high, permission }: Extent): void {
     const { code } = this;
     const { memorySize, permissions } = this.layout;
-    const length = high - low;
-    const start = this.frame.pool.take(I64);
     const fine = code.block();
     const bad = code.block();
-    this.domain.push(this.rs1()).i64(BigInt(low)).op('i64.add').tee(start);
+    // With the base in it, so that the base is an address too: see `Planned`.
+    const below = Math.min(low, 0);
+    const above = Math.max(high, 0);
+    const base = this.rs1();
+    this.domain.push(this.domain.add(base, this.domain.const(BigInt(below))));
     code
-      .i64(BigInt(memorySize - length))
+      .i64(BigInt(memorySize - (above - below)))
       .op('i64.gt_u')
-      .brIf(bad);
-    code.get(start).op('i32.wrap_i64').i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
-    code
-      .get(start)
-      .op('i32.wrap_i64')
-      .i32(length - 1)
-      .op('i32.add')
-      .i32(PAGE_BITS)
-      .op('i32.shr_u')
-      .access('i32.load8_u', permissions);
-    code.op('i32.and').i32(permission).op('i32.and');
-    // Two bits: both must be there.
-    if ((permission & (permission - 1)) === 0) code.op('i32.eqz');
-    else code.i32(permission).op('i32.ne');
-    code.brIf(bad).br(fine);
-    code.end();
+      .brIf(bad, false);
+    const pushPermissions = (offset: number) => {
+      this.domain.push(base).op('i32.wrap_i64');
+      if (offset !== 0) code.i32(offset).op('i32.add');
+      code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
+    };
+    pushPermissions(low);
+    pushPermissions(high - 1);
+    code.op('i32.and');
+    this.#unlessPermitted(permission, bad);
+    code.br(fine).end();
     this.frame.leave(0);
     code.end();
+  }
+  /** Goes to a label unless the permissions on the stack hold all of these, one or two. */
+  #unlessPermitted(permission: number, bad: Label): void {
+    const { code } = this;
+    code.i32(permission).op('i32.and');
+    if ((permission & (permission - 1)) === 0) code.op('i32.eqz');
+    else code.i32(permission).op('i32.ne');
+    code.brIf(bad, false);
   }
   protected override leaveAt(): void {
     this.frame.leave(0);

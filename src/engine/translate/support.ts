@@ -40,15 +40,31 @@ export interface Helpers {
   readonly count: unknown;
   /** (return cell, next) -> 1 if next is the cell's link; then it is counted, and the cell expects it from now on if it was free. */
   readonly returned: unknown;
+  /** (record, budget, depth, counter) as a region: counts there, and leaves for the interpreter. */
+  readonly left: unknown;
   /** (record) -> slot of the region that begins there, or 0. */
   readonly slotOf: unknown;
 }
-/** A return cell: i64 expected `next`, i64 how often it came; i32 the link. */
-export const CELL = { NEXT: 0, COUNT: 8, LINK: 16, SIZE: 24 } as const;
+/** A return cell: i64 expected `next`, i32 the link. */
+export const CELL = { NEXT: 0, LINK: 8, SIZE: 16 } as const;
+/** The slot that always has the interpreter. */
+export const INTERPRETER_SLOT = 0;
+/** Parameters of the helper `left`. */
+export const LEFT_PARAMETERS: readonly ValueType[] = [...REGION_TYPE[0], I32];
 
-/** @param jumped host function: a transfer that is not in the table of jumps; puts it there, counted once */
-export function makeHelpers(places: Places, imports: Imports, plants: number, jumped: (next: bigint) => void): Helpers {
+/**
+ * @param table of regions
+ * @param jumped host function: a transfer that is not in the table of jumps; puts it there, counted once
+ */
+export function makeHelpers(
+  places: Places,
+  imports: Imports,
+  table: WebAssembly.Table,
+  plants: number,
+  jumped: (next: bigint) => void,
+): Helpers {
   const module = new ModuleBuilder();
+  module.importTable(1);
   module.importMemory(imports.memory.buffer.byteLength / 65536);
   const host = module.importFunction('jumped', module.type([I64], []));
   const count = module.declare(module.type([I64], []));
@@ -57,13 +73,16 @@ export function makeHelpers(places: Places, imports: Imports, plants: number, ju
   module.define(returned, returnedCode(count));
   const slotOf = module.declare(module.type([I32], [I32]));
   module.define(slotOf, slotCode(places, plants));
+  const left = module.declare(module.type(LEFT_PARAMETERS, REGION_TYPE[1]));
+  module.define(left, leftCode(module.type(...REGION_TYPE)));
+  module.export('left', left);
   module.export('count', count);
   module.export('returned', returned);
   module.export('slotOf', slotOf);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-    m: { memory: imports.memory, jumped },
+    m: { memory: imports.memory, table, jumped },
   });
-  return { count: exports.count, returned: exports.returned, slotOf: exports.slotOf };
+  return { count: exports.count, returned: exports.returned, left: exports.left, slotOf: exports.slotOf };
 }
 
 function countCode(jumps: number, host: number): Code {
@@ -105,12 +124,17 @@ function returnedCode(count: number): Code {
   code.get(cell).access('i64.load', CELL.NEXT).op('i64.eqz');
   code.if();
   code.get(cell).get(next).access('i64.store', CELL.NEXT);
-  code.get(cell).i64(1n).access('i64.store', CELL.COUNT);
-  code.else();
+  code.end();
   code.get(next).call(count);
   code.end();
-  code.end();
   return code.i32(1);
+}
+
+function leftCode(regionType: number): Code {
+  const code = new Code(4);
+  const [record, budget, depth, counter] = [0, 1, 2, 3];
+  emitIncrement(code, () => code.get(counter), 0);
+  return code.get(record).get(budget).get(depth).i32(INTERPRETER_SLOT).returnCallIndirect(regionType);
 }
 
 function slotCode({ memorySize }: Places, plants: number): Code {

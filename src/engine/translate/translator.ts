@@ -16,11 +16,13 @@ import { ROUTINE } from '../records.ts';
 import type { Routines } from '../routines.ts';
 import type { TransferCounts } from '../transfers.ts';
 import { Counters } from './counters.ts';
-import { emitRegion } from './emit.ts';
+import type { RegionCounts } from './counts.ts';
+import { emitRegion, type Link } from './emit.ts';
+import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
 import { formRegion, type Region } from './region.ts';
-import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
+import { type Helpers, LEFT_PARAMETERS, makeHelpers, REGION_TYPE } from './support.ts';
 
 export interface TranslateOptions {
   /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
@@ -56,7 +58,26 @@ interface Translated {
   readonly region: Region;
   readonly slot: number;
   readonly func: unknown;
+  readonly counts: RegionCounts;
+  /** Heads of regions that its code calls directly: it goes when one of them does. */
+  readonly links: ReadonlySet<Addr>;
 }
+
+/** Makes V8 heed hints of branches. From version 14 on it does so anyway. */
+function hintBranches(): void {
+  if (Number.parseInt(process.versions.v8, 10) < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
+}
+
+/** The name that a region is exported by. */
+const nameOf = (head: Addr): string => `r${head.toString(16)}`;
+
+/** Where a region calls or goes, as far as is known. */
+const reachedFrom = ({ blocks }: Region): Addr[] =>
+  blocks.flatMap(({ insns, ending, successors, expected }) => {
+    const reached = successors.filter(({ block }) => block < 0).map(({ pc }) => pc);
+    if (ending === 'call' && insns.at(-1)!.ending === 'goto') reached.push(insns.at(-1)!.target);
+    return expected === undefined ? reached : [...reached, expected];
+  });
 
 export class Translator implements Upper {
   readonly statistics: TranslateStatistics = { regions: 0, insns: 0, wasmBytes: 0, translating: 0, compiling: 0 };
@@ -90,9 +111,10 @@ export class Translator implements Upper {
     this.#code = code;
     this.#insns = new CodeInsns(code);
     this.#options = options;
-    this.#counters = new Counters(memory, code.records);
+    this.#counters = new Counters(memory, code.records, options.counting);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
     this.#halves = new Uint16Array(memory.linear.buffer);
+    hintBranches();
     code.records.allowPlants();
     code.onClear = (from, to) => this.#forget(from, to);
   }
@@ -101,7 +123,7 @@ export class Translator implements Upper {
   generate(routines: Routines, places: Places, imports: Imports): RunCode {
     const { plantsAt } = this.#code.records;
     const jumped = (next: bigint) => this.#jumped(Number(next >> 32n), Number(next & 0xffff_ffffn));
-    this.#home ??= { places, imports, helpers: makeHelpers(places, imports, plantsAt, jumped) };
+    this.#home ??= { places, imports, helpers: makeHelpers(places, imports, this.#table, plantsAt, jumped) };
     const first = this.#home.places.hart === places.hart;
     const module = moduleFor(`translate ${plantsAt} ${first}`, routines, places, imports, () =>
       buildInterpreter(routines, places, imports, plantsAt, first),
@@ -174,11 +196,10 @@ export class Translator implements Upper {
     if (insn.rd !== 0) {
       this.#functions.add(target);
       this.#candidate(target, this.#options.threshold);
-    } else {
-      const targets = this.#targets.get(pc);
-      if (targets === undefined) this.#targets.set(pc, [target]);
-      else if (!targets.includes(target)) targets.push(target);
     }
+    const targets = this.#targets.get(pc);
+    if (targets === undefined) this.#targets.set(pc, [target]);
+    else if (!targets.includes(target)) targets.push(target);
   }
 
   #candidate(pc: Addr, count: number): void {
@@ -198,14 +219,7 @@ export class Translator implements Upper {
     const { records } = this.#code;
     const { places, imports, helpers } = this.#home!;
     const started = performance.now();
-    const module = new ModuleBuilder();
-    module.importTable(1);
-    const regionType = module.type(...REGION_TYPE);
-    const count = module.importFunction('count', module.type([I64], []));
-    const returned = module.importFunction('returned', module.type([I32, I64], [I32]));
-    const slotOf = module.importFunction('slotOf', module.type([I32], [I32]));
-    const layout = importAll(module, places, imports);
-    const made: { readonly region: Region; readonly pc: Addr }[] = [];
+    const flows = new Map<Addr, Flow>();
     for (const pc of heads) {
       const region = formRegion(this.#insns, pc, {
         targetsOf: (site) => this.#targets.get(site) ?? [],
@@ -213,41 +227,72 @@ export class Translator implements Upper {
         coverage: (at) => this.#coverage.get(at) ?? 0,
       });
       if (region === undefined) continue;
-      const func = module.declare(regionType);
-      const code = emitRegion(region, {
+      flows.set(pc, flowOf(region));
+      this.#cover(region, 1);
+    }
+    if (flows.size === 0) return;
+    const module = new ModuleBuilder();
+    module.importTable(1);
+    const regionType = module.type(...REGION_TYPE);
+    const count = module.importFunction('count', module.type([I64], []));
+    const returned = module.importFunction('returned', module.type([I32, I64], [I32]));
+    const left = module.importFunction('left', module.type(LEFT_PARAMETERS, REGION_TYPE[1]));
+    const slotOf = module.importFunction('slotOf', module.type([I32], [I32]));
+    const layout = importAll(module, places, imports);
+    // What the regions call directly: each other, and those that are there already.
+    const functions = new Map<Addr, number>();
+    const others: Record<string, unknown> = {};
+    for (const flow of flows.values())
+      for (const pc of reachedFrom(flow.region)) {
+        const there = this.#regions.get(pc);
+        if (there === undefined || functions.has(pc)) continue;
+        functions.set(pc, module.importFunction(nameOf(pc), regionType));
+        others[nameOf(pc)] = there.func;
+      }
+    for (const pc of flows.keys()) functions.set(pc, module.declare(regionType));
+    const made: { readonly region: Region; readonly counts: RegionCounts; readonly links: Set<Addr> }[] = [];
+    for (const [pc, flow] of flows) {
+      const links = new Set<Addr>();
+      const linkTo = (to: Addr): Link => {
+        const known = functions.get(to);
+        if (known === undefined) return { slot: this.#slotFor(to) };
+        links.add(to);
+        return { func: known };
+      };
+      const { code, counts } = emitRegion(flow, {
         layout,
         regionType,
         count,
         returned,
+        left,
         slotOf,
-        slotFor: (to) => this.#slotFor(to),
+        linkTo,
         recordFor: (to) => records.target(to),
-        counter: (from, to) => (this.#options.counting ? this.#counters.edge(from, to) : undefined),
-        returnCell: (from, link) => this.#counters.returnCell(from, link),
-        allocate: (bytes) => this.#counters.allocate(bytes),
+        counters: this.#counters,
         halves: this.#halves,
       });
+      const func = functions.get(pc)!;
       module.define(func, code);
-      module.export(`r${pc.toString(16)}`, func);
-      made.push({ region, pc });
-      this.#cover(region, 1);
+      module.export(nameOf(pc), func);
+      made.push({ region: flow.region, counts, links });
     }
-    if (made.length === 0) return;
     const bytes = module.bytes();
     const emitted = performance.now();
     setFlagsFromString('--no-liftoff');
     setFlagsFromString('--no-wasm-lazy-compilation');
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      m: { ...imports, table: this.#table, ...helpers },
+      m: { ...imports, table: this.#table, ...helpers, ...others },
     });
     setFlagsFromString('--liftoff');
     setFlagsFromString('--wasm-lazy-compilation');
-    for (const { region, pc } of made) {
+    for (const { region, counts, links } of made) {
+      const pc = region.head;
       const slot = this.#slotFor(pc);
-      const func: unknown = exports[`r${pc.toString(16)}`];
+      const func: unknown = exports[nameOf(pc)];
       this.#table.set(slot, func);
       records.plant(records.find(pc)!, ROUTINE.REGION, slot);
-      this.#regions.set(pc, { region, slot, func });
+      this.#regions.set(pc, { region, slot, func, counts, links });
+      this.#counters.add(counts);
       for (const { successors } of region.blocks)
         for (const { pc: to, block } of successors)
           if (block < 0 && !this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
@@ -283,12 +328,19 @@ export class Translator implements Upper {
   /** Records in the range are about to be cleared. */
   #forget(from: Addr, to: Addr): void {
     const { records } = this.#code;
-    for (const [pc, { region, slot }] of this.#regions) {
-      const overlaps = region.blocks.some(({ insns }) =>
-        insns.some(({ pc: at, insn }) => at < to && at + insn.size > from),
-      );
-      if (!overlaps) continue;
+    const gone = new Set<Addr>();
+    for (const [pc, { region }] of this.#regions)
+      if (region.blocks.some(({ insns }) => insns.some(({ pc: at, insn }) => at < to && at + insn.size > from)))
+        gone.add(pc);
+    for (let before = -1; before !== gone.size; ) {
+      before = gone.size;
+      for (const [pc, { links }] of this.#regions)
+        if (!gone.has(pc) && [...links].some((to) => gone.has(to))) gone.add(pc);
+    }
+    for (const pc of gone) {
+      const { region, slot, counts } = this.#regions.get(pc)!;
       this.#regions.delete(pc);
+      this.#counters.drop(counts);
       this.#cover(region, -1);
       this.#table.set(slot, this.#interpret);
       records.unplant(records.find(pc)!);

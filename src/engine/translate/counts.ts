@@ -1,0 +1,200 @@
+/**
+ * Exact counts of a region's transfers from counters on few of its edges. What comes into a block goes out of it, so with the region and
+ * its surroundings as one graph (all that is outside is one node more), only the edges beside a spanning tree need counters; those in the
+ * tree follow (Knuth and Stevenson, "Optimal measurement of points for program frequency counts", 1973). The tree is made of the edges
+ * that are likely to be the hottest (Ball and Larus, "Optimally profiling and tracing programs", 1994).
+ *
+ * Control that leaves in the middle of a block for the interpreter, which counts what follows, is an edge to the outside with a counter
+ * of its own. A call goes outside and comes back from there: where it never comes back, nothing is wrong.
+ */
+import { internal } from '../../base/errors.ts';
+import type { Addr, InsnCount } from '../../base/units.ts';
+import type { TransferCounts } from '../transfers.ts';
+import type { Flow } from './flow.ts';
+
+export interface Edge {
+  readonly from: number;
+  readonly to: number;
+  /** The transfer that it is, if it is one and not counted elsewhere. */
+  readonly transfer: { readonly from: Addr; readonly to: Addr } | undefined;
+  /** The call's return cell (see support.ts), for the edge that the return goes which the cell expects. */
+  readonly returnCell: number | undefined;
+  /** Address of the i64 that counts it; undefined: it follows from the others, or nothing is counted. */
+  cell: number | undefined;
+}
+
+/** What a block's last instruction can do, as edges. */
+export interface Exits {
+  /** In the order of the block's successors; for calls what is called, then what else is called through a register. */
+  readonly successors: readonly Edge[];
+  /** To outside: a return, or an indirect jump to where the region does not go. */
+  readonly out: Edge | undefined;
+  /** Back from a call: as expected, and otherwise. */
+  readonly returned: Edge | undefined;
+  readonly returnedOtherwise: Edge | undefined;
+}
+
+/** What counting needs from the engine. */
+export interface CountSource {
+  /** Are transfers counted at all? */
+  readonly counting: boolean;
+  /** How often a branch has been taken or not, or a jump made, as far as it was interpreted. */
+  seen(record: number, taken: boolean): InsnCount;
+  /** Takes zeroed bytes of the host area. */
+  allocate(bytes: number): number;
+  read(cell: number): InsnCount;
+  /** Address of the return cell of a call. */
+  returnCell(from: Addr, link: Addr): number;
+  /** The return that a return cell expects. */
+  returnOf(cell: number): { readonly from: Addr; readonly to: Addr };
+}
+
+/** Loops run some times more often than what is around them. */
+const PER_LOOP = 8;
+
+export class RegionCounts {
+  readonly entry: Edge;
+  readonly exits: readonly Exits[];
+  readonly #source: CountSource;
+  readonly #edges: Edge[] = [];
+  /** Counters of blocks that are left in their middle. */
+  readonly #left = new Map<number, number>();
+  /** The node that stands for all other code. */
+  readonly #outside: number;
+
+  constructor({ region, order, loops }: Flow, source: CountSource) {
+    this.#source = source;
+    const { blocks } = region;
+    const outside = blocks.length;
+    this.#outside = outside;
+    const depth = new Int32Array(blocks.length);
+    for (const loop of loops.values()) for (const block of loop) depth[block]!++;
+    const weights: number[] = [];
+    const inflow = new Float64Array(outside + 1);
+    const edge = (
+      from: number,
+      to: number,
+      seen: number,
+      transfer?: { readonly from: Addr; readonly to: Addr },
+      returnCell?: number,
+    ): Edge => {
+      const made: Edge = { from, to: to < 0 ? outside : to, transfer, returnCell, cell: undefined };
+      this.#edges.push(made);
+      const level = Math.min(from === outside ? 20 : depth[from]!, made.to === outside ? 20 : depth[made.to]!, 8);
+      weights.push((seen + 1) * PER_LOOP ** level);
+      inflow[made.to]! += seen;
+      return made;
+    };
+    this.entry = edge(outside, 0, 1);
+    const exits: Exits[] = [];
+    for (const index of order) {
+      const { ending, insns, successors, expected } = blocks[index]!;
+      const at = insns.at(-1);
+      const to = (target: Addr) => ({ from: at!.pc, to: target });
+      const none = { successors: [], out: undefined, returned: undefined, returnedOtherwise: undefined };
+      switch (ending) {
+        case 'fall':
+          exits[index] = { ...none, successors: [edge(index, successors[0]!.block, inflow[index]!)] };
+          break;
+        case 'goto':
+        case 'branch':
+        case 'switch': {
+          const list = successors.map(({ pc, block }, i) => {
+            const seen = ending === 'switch' ? inflow[index]! / successors.length : source.seen(at!.record, i === 0);
+            return edge(index, block, seen, to(pc));
+          });
+          exits[index] = { ...none, successors: list, out: ending === 'switch' ? edge(index, -1, 0) : undefined };
+          break;
+        }
+        case 'call': {
+          const seen = inflow[index]!;
+          const calls: Edge[] = [];
+          if (at!.ending === 'goto') calls.push(edge(index, -1, seen, to(at!.target)));
+          else {
+            if (expected !== undefined) calls.push(edge(index, -1, seen, to(expected)));
+            calls.push(edge(index, -1, expected === undefined ? seen : 0));
+          }
+          const [back] = successors;
+          const cell = source.returnCell(at!.pc, back!.pc);
+          exits[index] = {
+            successors: calls,
+            out: undefined,
+            returned: edge(outside, back!.block, seen, undefined, cell),
+            returnedOtherwise: edge(outside, back!.block, 0),
+          };
+          break;
+        }
+        case 'return':
+          exits[index] = { ...none, out: edge(index, -1, inflow[index]!) };
+          break;
+        default:
+          exits[index] = none;
+      }
+    }
+    this.exits = exits;
+    if (source.counting) this.#choose(weights);
+  }
+
+  /** The counter of a block that is left in its middle; undefined if nothing is counted. */
+  left(block: number): number | undefined {
+    const { counting, allocate } = this.#source;
+    if (!counting) return undefined;
+    let cell = this.#left.get(block);
+    if (cell === undefined) this.#left.set(block, (cell = allocate(8)));
+    return cell;
+  }
+
+  /** Gives counters to all edges beside a spanning tree of largest weight (Kruskal). */
+  #choose(weights: readonly number[]): void {
+    const parent = Int32Array.from({ length: this.#outside + 1 }, (_, i) => i);
+    const root = (node: number): number => {
+      let at = node;
+      while (parent[at] !== at) at = parent[at] = parent[parent[at]!]!;
+      return at;
+    };
+    const ranked = this.#edges.map((_, i) => i).sort((a, b) => weights[b]! - weights[a]! || a - b);
+    for (const i of ranked) {
+      const edge = this.#edges[i]!;
+      const [a, b] = [root(edge.from), root(edge.to)];
+      if (a === b) edge.cell = this.#source.allocate(8);
+      else parent[a] = b;
+    }
+  }
+
+  /** Adds what has been counted. Nothing of the region may be running. */
+  collect(counts: TransferCounts): void {
+    const { counting, read, returnOf } = this.#source;
+    if (!counting) return;
+    /** By node: what flowed out less what flowed in, of the edges that are known. */
+    const balance = new Float64Array(this.#outside + 1);
+    for (const [block, cell] of this.#left) balance[block]! += read(cell);
+    const unknown: Set<Edge>[] = Array.from(balance, () => new Set());
+    const know = (edge: Edge, count: InsnCount) => {
+      balance[edge.from]! += count;
+      balance[edge.to]! -= count;
+      if (count === 0) return;
+      if (edge.transfer !== undefined) counts.add(edge.transfer.from, edge.transfer.to, count);
+      if (edge.returnCell === undefined) return;
+      const { from, to } = returnOf(edge.returnCell);
+      counts.add(from, to, count);
+    };
+    for (const edge of this.#edges) {
+      if (edge.cell !== undefined) know(edge, read(edge.cell));
+      else for (const node of [edge.from, edge.to]) unknown[node]!.add(edge);
+    }
+    // The unknown edges are a forest: peeled from its leaves. The outside is solved last: what flows there is not all known.
+    const ready = unknown.flatMap((edges, node) => (edges.size === 1 && node !== this.#outside ? [node] : []));
+    for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+      const [edge] = unknown[node]!;
+      if (edge === undefined) continue;
+      const count = edge.from === node ? -balance[node]! : balance[node]!;
+      if (count < 0) throw internal(`translated code: ${count} transfers do not add up`);
+      know(edge, count);
+      for (const end of [edge.from, edge.to]) {
+        unknown[end]!.delete(edge);
+        if (unknown[end]!.size === 1 && end !== this.#outside) ready.push(end);
+      }
+    }
+    if (unknown.some((edges) => edges.size > 0)) throw internal('translated code: counts that do not follow');
+  }
+}
