@@ -88,6 +88,7 @@ export class WasmDomain implements Domain<WasmValue> {
       if (b.value === 0n) return a;
       if (a.kind === 'const') return this.const(a.value + b.value);
       if (a.kind === 'i64') return { kind: 'sum', local: a.local, offset: b.value };
+      if (a.kind === 'sum') return { kind: 'sum', local: a.local, offset: (a.offset + b.value) & MASK64 };
     }
     return this.#binary('i64.add', a, b);
   }

@@ -29,6 +29,8 @@ export const RECORD = {
   RUN: 12,
   /** i64: times a branch was taken, a direct jump or an ecall was executed. */
   TAKEN: 16,
+  /** i64, loads and stores beneath translated code: the address last accessed. */
+  ACCESSED: 16,
   /** i64, branches only: times not taken. */
   NOT_TAKEN: 24,
   /** i32, all but branches: the instruction's address. */

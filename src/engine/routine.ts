@@ -72,6 +72,8 @@ export interface Frame {
   next(): void;
   /** Returns to the host. */
   leave(exit: number): void;
+  /** Is told the address of each load and store, in an i64 local. */
+  note?(address: number): void;
   /** Goes to the address in the i64 local from the indirect jump at the record; by default through the table of jumps. */
   jump?(goal: number): void;
 }
@@ -199,11 +201,13 @@ export class RoutineStep implements Step<WasmValue> {
 
   load(address: WasmValue, bytes: 1 | 2 | 4 | 8, signed: boolean): WasmValue {
     const local = this.domain.local(address);
+    this.frame.note?.(local);
     this.check(local, bytes, PERMISSION.READ, EXIT.LOAD);
     return this.#fetch(local, bytes, signed);
   }
   store(address: WasmValue, bytes: 1 | 2 | 4 | 8, value: WasmValue): void {
     const local = this.domain.local(address);
+    this.frame.note?.(local);
     this.check(local, bytes, PERMISSION.WRITE, EXIT.STORE);
     this.#put(local, bytes, value);
   }

@@ -95,7 +95,7 @@ function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout)
     // A page shared with the segment before keeps its bytes and gets both segments' permissions.
     if (!space.free(start, PAGE)) {
       permissions |= memory.permissions[start / PAGE];
-      memory.permissions[start / PAGE] = permissions;
+      memory.protect(start, PAGE, permissions);
       fresh += PAGE;
     }
     if (end > fresh) space.map(fresh, end - fresh, permissions);

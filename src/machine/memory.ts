@@ -4,7 +4,7 @@
  *
  * The linear memory is reserved whole at the start: pages nobody touches cost nothing, and it never grows, so views stay valid.
  */
-import { alignUp } from '../base/bits.ts';
+import { alignDown, alignUp } from '../base/bits.ts';
 import { overLimit } from '../base/errors.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
 
@@ -38,8 +38,10 @@ export class Memory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** One byte a page, PERMISSION bits; offset `permissionsAt` in the linear memory. Page 0 is never mapped. */
-  readonly permissions: Uint8Array;
+  readonly permissions: Readonly<Uint8Array>;
   readonly permissionsAt: number;
+  readonly #table: Uint8Array;
+  readonly #watchers: ((from: Addr, to: Addr) => void)[] = [];
   #hostNext: number;
 
   /**
@@ -58,7 +60,8 @@ export class Memory {
     this.view = new DataView(this.linear.buffer);
     this.#hostNext = size;
     this.permissionsAt = this.allocateHost(size / PAGE);
-    this.permissions = new Uint8Array(this.linear.buffer, this.permissionsAt, size / PAGE);
+    this.#table = new Uint8Array(this.linear.buffer, this.permissionsAt, size / PAGE);
+    this.permissions = this.#table;
   }
 
   /** Takes zeroed bytes from the host area, 64-byte aligned. @returns the offset in the linear memory */
@@ -72,7 +75,13 @@ export class Memory {
 
   /** Sets the permissions of whole pages. Contents are not touched. */
   protect(address: Addr, length: ByteCount, permissions: number): void {
-    this.permissions.fill(permissions, address >> PAGE_BITS, alignUp(address + length, PAGE) >> PAGE_BITS);
+    const end = alignUp(address + length, PAGE);
+    this.#table.fill(permissions, address >> PAGE_BITS, end >> PAGE_BITS);
+    for (const watch of this.#watchers) watch(alignDown(address, PAGE), end);
+  }
+  /** Calls back with each range of pages whose permissions have been set. */
+  watch(callback: (from: Addr, to: Addr) => void): void {
+    this.#watchers.push(callback);
   }
 
   /** True if all of the range may be accessed so. */

@@ -1,7 +1,11 @@
 /**
- * Which memory accesses need no check of their own. Accesses of one block with the same base register, unchanged between, are checked
- * together by the first; and what was checked on every way to a block holds there, as long as the base stays. Permissions cannot
- * change meanwhile: only the kernel changes them, and a syscall leaves all translated code.
+ * Which memory accesses need no check of their own. Accesses with the same base register, unchanged between, are checked together by the
+ * first one that is reached: those of its block, and, as far as their addresses go, those that may follow in other blocks. What was
+ * checked on every way to a block holds there, as long as the base stays. Permissions cannot change meanwhile: only the kernel changes
+ * them, and a syscall leaves all translated code.
+ *
+ * Page 0 is never mapped and offsets are less than a page, so once an access through a base is permitted the base itself is an address
+ * of the guest's, not only its sum with the offset.
  */
 import type { Reg } from '../../base/units.ts';
 import { facts } from '../../domain/record.ts';
@@ -16,14 +20,10 @@ export interface Extent {
   readonly permission: number;
 }
 
-/**
- * What is to be done for an access through base and offset. `anchored` says that once the extent is checked, the base itself is known to be
- * an address of 32 bits, not only its sum with the offset, so that an offset that is not negative may be added where the access is made.
- */
+/** What is to be done for an access through base and offset. */
 export interface Planned {
   /** To be checked here; undefined: it has been. */
   readonly extent: Extent | undefined;
-  readonly anchored: boolean;
   readonly base: Reg;
   readonly offset: number;
 }
@@ -33,66 +33,69 @@ export type AccessPlan = readonly (readonly (Planned | undefined)[])[];
 
 /** Two pages at most, of which both are looked at. */
 const WIDEST = 2048;
+/** Rounds over the region in which extents grow backward: more find little. */
+const ROUNDS = 3;
 
-type Fact = Extent & { readonly anchored: boolean };
-type Known = ReadonlyMap<Reg, Fact>;
+type Known = ReadonlyMap<Reg, Extent>;
 
-/** Is an extent checked as one access, by its own address? The others are checked with their base (see RegionStep). */
+/** Does an extent hold one access of so many bytes, which can then be checked as one? */
 export const isSingle = ({ low, high }: Extent, bytes: number): boolean => high - low === bytes;
 
 const covers = (known: Extent | undefined, { low, high, permission }: Extent): boolean =>
   known !== undefined && known.low <= low && known.high >= high && (known.permission & permission) === permission;
 
 /** The access of a load or store with a base register and an offset. */
-function accessOf({ insn }: CodeInsn): (Extent & { readonly base: Reg; readonly bytes: number }) | undefined {
+function accessOf({ insn }: CodeInsn): (Extent & { readonly base: Reg }) | undefined {
   const { load, store } = facts(insn);
   const access = load ?? store;
   if (access === undefined || insn.rs1 === 0 || !insn.row.operands.includes('mem')) return undefined;
   const permission = store === undefined ? PERMISSION.READ : PERMISSION.WRITE;
-  return { base: insn.rs1, low: insn.imm, high: insn.imm + access.bytes, permission, bytes: access.bytes };
+  return { base: insn.rs1, low: insn.imm, high: insn.imm + access.bytes, permission };
 }
 
-const union = (a: Extent, b: Extent): Extent => ({
-  low: Math.min(a.low, b.low),
-  high: Math.max(a.high, b.high),
-  permission: a.permission | b.permission,
-});
+/** Both, with the permissions of the first; the first alone if that is too wide. */
+function widened(a: Extent, b: { readonly low: number; readonly high: number } | undefined): Extent {
+  if (b === undefined) return a;
+  const low = Math.min(a.low, b.low);
+  const high = Math.max(a.high, b.high);
+  return high - low <= WIDEST ? { low, high, permission: a.permission } : a;
+}
 
 /** @param order blocks in reverse postorder */
 export function planAccesses(region: Region, order: readonly number[]): AccessPlan {
   const { blocks } = region;
   const accesses = blocks.map(({ insns }) => insns.map(accessOf));
-  const writes = blocks.map(({ insns }) => insns.map(({ insn }) => facts(insn).writes));
+  const follow = following(region, order, accesses);
 
   /** Goes through a block: what is known at its end; fills in the plan if there is one. */
   const through = (index: number, start: Known, plan?: (Planned | undefined)[]): Known => {
     const known = new Map(start);
     const list = accesses[index]!;
+    const { insns, ending } = blocks[index]!;
     for (const [i, access] of list.entries()) {
       if (access !== undefined) {
         const { base, low: offset } = access;
-        const before = known.get(base);
-        if (covers(before, access)) {
-          if (plan) plan[i] = { extent: undefined, anchored: before!.anchored, base, offset };
+        if (covers(known.get(base), access)) {
+          if (plan) plan[i] = { extent: undefined, base, offset };
         } else {
           let extent: Extent = { low: access.low, high: access.high, permission: access.permission };
-          for (let j = i; j < list.length; j++) {
-            const other = list[j];
-            if (j > i && other?.base === base) {
-              const both = union(extent, other);
-              if (both.high - both.low <= WIDEST) extent = both;
-            }
-            if (writes[index]![j] === base) break;
+          let j = i;
+          for (; j < list.length && facts(insns[j]!.insn).writes !== base; j++) {
+            const other = list[j + 1];
+            if (other?.base !== base) continue;
+            const both = widened(extent, other);
+            if (both !== extent || covers(both, { ...other, permission: both.permission }))
+              extent = { ...both, permission: both.permission | other.permission };
           }
-          const anchored = extent.low <= 0 || !isSingle(extent, access.bytes);
-          known.set(base, { ...extent, anchored });
-          if (plan) plan[i] = { extent, anchored, base, offset };
+          if (j === list.length) extent = widened(extent, follow[index]!.get(base));
+          known.set(base, extent);
+          if (plan) plan[i] = { extent, base, offset };
         }
       }
-      const written = writes[index]![i];
+      const written = facts(insns[i]!.insn).writes;
       if (written !== undefined) known.delete(written);
     }
-    return blocks[index]!.ending === 'call' ? new Map() : known;
+    return ending === 'call' ? new Map() : known;
   };
 
   const starts: (Known | undefined)[] = blocks.map(() => undefined);
@@ -123,13 +126,58 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
   });
 }
 
+/** By block: what may be accessed behind it through the registers as they are at its end. */
+function following(
+  { blocks }: Region,
+  order: readonly number[],
+  accesses: readonly (readonly ((Extent & { readonly base: Reg }) | undefined)[])[],
+): Map<Reg, Extent>[] {
+  /** Of a block alone: what is accessed before the base is written; and what is written. */
+  const own = blocks.map(({ insns }, index) => {
+    const first = new Map<Reg, Extent>();
+    const written = new Set<Reg>();
+    for (const [i, { insn }] of insns.entries()) {
+      const access = accesses[index]![i];
+      if (access !== undefined && !written.has(access.base))
+        first.set(access.base, widened(access, first.get(access.base)));
+      const { writes } = facts(insn);
+      if (writes !== undefined) written.add(writes);
+    }
+    return { first, written };
+  });
+  const ends = blocks.map(() => new Map<Reg, Extent>());
+  for (let round = 0, changed = true; changed && round < ROUNDS; round++) {
+    changed = false;
+    for (let i = order.length - 1; i >= 0; i--) {
+      const index = order[i]!;
+      const { ending, successors } = blocks[index]!;
+      if (ending === 'call') continue;
+      const end = ends[index]!;
+      for (const { block } of successors) {
+        if (block < 0) continue;
+        const { first, written } = own[block]!;
+        const add = (reg: Reg, extent: Extent) => {
+          const before = end.get(reg);
+          const both = before === undefined ? extent : widened(before, extent);
+          if (both.low === before?.low && both.high === before.high) return;
+          end.set(reg, both);
+          changed = true;
+        };
+        for (const [reg, extent] of first) add(reg, extent);
+        for (const [reg, extent] of ends[block]!) if (!written.has(reg)) add(reg, extent);
+      }
+    }
+  }
+  return ends;
+}
+
 /** What holds in both; `a` itself if that is all of it. */
 function meet(a: Known, b: Known): Known {
-  const both = new Map<Reg, Fact>();
+  const both = new Map<Reg, Extent>();
   let same = true;
   for (const [reg, x] of a) {
     const y = b.get(reg);
-    if (y !== undefined && covers(y, x) && (y.anchored || !x.anchored)) {
+    if (y !== undefined && covers(y, x)) {
       both.set(reg, x);
       continue;
     }
@@ -138,8 +186,7 @@ function meet(a: Known, b: Known): Known {
     const low = Math.max(x.low, y.low);
     const high = Math.min(x.high, y.high);
     const permission = x.permission & y.permission;
-    const anchored = x.anchored && y.anchored;
-    if (low < high && permission !== 0) both.set(reg, { low, high, permission, anchored });
+    if (low < high && permission !== 0) both.set(reg, { low, high, permission });
   }
   return same ? a : both;
 }

@@ -8,7 +8,6 @@
  */
 import type { Addr, Reg } from '../../base/units.ts';
 import { Code, I64, type Label } from '../../base/wasm.ts';
-import { facts } from '../../domain/record.ts';
 import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
 import { HART, slotOf } from '../../machine/hart.ts';
 import type { Frame, Layout } from '../routine.ts';
@@ -16,6 +15,7 @@ import { type AccessPlan, type Planned, planAccesses } from './accesses.ts';
 import { type CountSource, type Edge, RegionCounts } from './counts.ts';
 import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
+import type { Ranges } from './ranges.ts';
 import type { Block, Successor } from './region.ts';
 import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
 import { RegionStep, type Site } from './step.ts';
@@ -38,6 +38,9 @@ export interface Surroundings {
   linkTo(pc: Addr): Link;
   recordFor(pc: Addr): number;
   readonly counters: CountSource;
+  readonly ranges: Ranges;
+  /** The address that a load or store has gone to last; 0 if it has not been interpreted. */
+  accessed(record: number): Addr;
   halves: Uint16Array;
 }
 
@@ -69,7 +72,8 @@ class RegionEmitter {
   #at = 0;
   #record = 0;
   #owed = 0;
-  /** Registers whose locals may be newer than their places. */
+  /** Registers that are in their locals, and those of them whose locals may be newer than their places. */
+  #valid: RegSet = 0n;
   #pending: RegSet = 0n;
   #planned: Planned | undefined;
 
@@ -99,6 +103,11 @@ class RegionEmitter {
       layout: surroundings.layout,
       local: (reg) => this.#locals.get(reg)!,
       planned: () => this.#planned,
+      range: (permission, bytes) => {
+        const { ranges, accessed } = surroundings;
+        const range = ranges.around(accessed(this.#record), permission);
+        return range && { low: range.low, limit: ranges.limit(range, bytes) };
+      },
     };
   }
 
@@ -109,8 +118,8 @@ class RegionEmitter {
     code.if(undefined, false);
     code.i64(BigInt(region.head)).get(BUDGET).op('return').end();
     this.#count(this.counts.entry);
-    this.#load(this.#placement.needed[0]!);
     this.#checkRounding(0, region.head);
+    if (this.#flow.loops.has(0)) this.#load(this.#placement.held[0]!);
     this.#tree(0);
     return code.op('unreachable');
   }
@@ -118,16 +127,26 @@ class RegionEmitter {
   #tree(block: number): void {
     const code = this.#code;
     const { children, merges, rank, loops } = this.#flow;
-    if (loops.has(block)) this.#loops.set(block, code.loop());
+    if (loops.has(block)) {
+      this.#loops.set(block, code.loop());
+      this.#meet(block);
+    }
     const behind = children[block]!.filter((child) => merges.has(child)).sort((a, b) => rank[b]! - rank[a]!);
     for (const child of behind) this.#labels.set(child, code.block());
     this.#block(block);
     for (const child of behind.reverse()) {
       code.end();
-      this.#owed = 0;
+      this.#meet(child);
       this.#tree(child);
     }
     if (loops.has(block)) code.op('unreachable').end();
+  }
+
+  /** The contract of a block that is entered from several places. */
+  #meet(block: number): void {
+    this.#owed = 0;
+    this.#valid = this.#placement.held[block]!;
+    this.#pending = this.#placement.dirty[block]!;
   }
 
   #block(index: number): void {
@@ -136,7 +155,6 @@ class RegionEmitter {
     const block = region.blocks[index]!;
     const { insns } = block;
     this.#at = index;
-    this.#pending = this.#placement.dirty[index]!;
     if (checks.has(index)) {
       this.#record = this.#around.recordFor(block.pc);
       code
@@ -152,6 +170,7 @@ class RegionEmitter {
       this.#planned = this.#plan[index]![i];
       const leaves = canLeave(at) && (this.#planned === undefined || this.#planned.extent !== undefined);
       if (leaves) this.#flush(this.#pending & ~stays[i]!);
+      this.#load(at.reads & ~this.#valid);
       last = new RegionStep(this.#site, at);
       last.emit();
       // An indirect jump writes at the end.
@@ -166,9 +185,8 @@ class RegionEmitter {
     const stays: RegSet[] = [];
     let set = this.#placement.carried[index]!;
     for (let i = insns.length - 1; i >= 0; i--) {
-      const { writes } = facts(insns[i]!.insn);
       stays[i] = set;
-      if (writes !== undefined) set |= 1n << BigInt(writes);
+      set |= insns[i]!.writes;
     }
     return stays;
   }
@@ -187,11 +205,11 @@ class RegionEmitter {
         // What neither way keeps is stored once, before.
         this.#flush(this.#pending & ~successors.reduce((set, to) => set | this.#keptBy(to), 0n));
         this.#domain.pushCondition(step!.condition!);
-        const [owed, pending] = [this.#owed, this.#pending];
+        const restore = this.#state();
         code.if();
         for (const [i, to] of successors.entries()) {
           if (i > 0) code.else();
-          [this.#owed, this.#pending, this.#at] = [owed, pending, index];
+          restore();
           this.#go(index, to, edges[i]!);
         }
         code.end();
@@ -221,18 +239,32 @@ class RegionEmitter {
     }
   }
 
+  /** @returns what brings back the state of things as it is now, for another way from here */
+  #state(): () => void {
+    const [owed, valid, pending, at] = [this.#owed, this.#valid, this.#pending, this.#at];
+    return () => {
+      [this.#owed, this.#valid, this.#pending, this.#at] = [owed, valid, pending, at];
+    };
+  }
+  /** Is a successor entered from elsewhere too? */
+  #meets({ block }: Successor): boolean {
+    const { merges, loops } = this.#flow;
+    return merges.has(block) || loops.has(block);
+  }
   /** What may be newer in its local at the start of a successor. */
-  #keptBy({ block }: Successor): RegSet {
-    return block < 0 ? 0n : this.#placement.dirty[block]!;
+  #keptBy(to: Successor): RegSet {
+    if (to.block < 0) return 0n;
+    return this.#meets(to) ? this.#placement.dirty[to.block]! : this.#pending;
   }
 
-  /** Goes on with a successor: counts, stores what it does not keep, charges where it is entered from elsewhere too. */
+  /** Goes on with a successor: counts, and hands over. */
   #go(from: number, to: Successor, edge: Edge): void {
     const { pc, block } = to;
     this.#count(edge);
-    this.#flush(this.#pending & ~this.#keptBy(to));
-    if (block < 0) this.#goOutside(pc);
-    else this.#enter(from, to);
+    if (block < 0) {
+      this.#flush(this.#pending);
+      this.#goOutside(pc);
+    } else this.#enter(from, to);
   }
   #goOutside(pc: Addr): void {
     const code = this.#code.i32(this.#around.recordFor(pc));
@@ -241,11 +273,17 @@ class RegionEmitter {
     if (func !== undefined) code.returnCall(func);
     else code.i32(slot).returnCallIndirect(this.#around.regionType);
   }
-  #enter(from: number, { block }: Successor): void {
+  /** Keeps the contract where there is one. */
+  #enter(from: number, to: Successor): void {
     const code = this.#code;
-    const { rank, merges, loops } = this.#flow;
+    const { rank, merges } = this.#flow;
+    const { block } = to;
     const back = rank[block]! <= rank[from]!;
-    if (back || merges.has(block) || loops.has(block)) this.#charge();
+    if (this.#meets(to)) {
+      this.#charge();
+      this.#flush(this.#pending & ~this.#placement.dirty[block]!);
+      this.#load(this.#placement.held[block]! & ~this.#valid);
+    }
     if (back) code.br(this.#loops.get(block)!);
     else if (merges.has(block)) code.br(this.#labels.get(block)!);
     else this.#tree(block);
@@ -308,9 +346,10 @@ class RegionEmitter {
     code.get(this.#next).get(BUDGET).op('return').end();
     this.#count(returnedOtherwise!);
     code.end();
+    // The callee has used the locals' places.
+    this.#valid = 0n;
     const [to] = successors;
     if (to!.block >= 0) {
-      this.#load(this.#placement.needed[to!.block]!);
       this.#checkRounding(to!.block, link);
       this.#enter(index, to!);
     } else this.#goOutside(to!.pc);
@@ -325,9 +364,9 @@ class RegionEmitter {
     this.#flush(this.#pending & ~successors.reduce((set, to) => set | this.#keptBy(to), 0n));
     this.#checkGoal(goal);
     this.#owed++;
-    const [owed, pending] = [this.#owed, this.#pending];
+    const restore = this.#state();
     const leave = () => {
-      [this.#owed, this.#pending, this.#at] = [owed, pending, index];
+      restore();
       this.#count(out!);
       this.#flush(this.#pending);
       this.#charge();
@@ -359,7 +398,7 @@ class RegionEmitter {
     }
     for (const { to, edge } of targets) {
       code.end();
-      [this.#owed, this.#pending, this.#at] = [owed, pending, index];
+      restore();
       this.#go(index, to, edge);
     }
     code.end();
@@ -425,10 +464,11 @@ class RegionEmitter {
   }
   #load(set: RegSet): void {
     for (const reg of regsOf(set)) this.#code.i32(this.#placeOf(reg)).access('i64.load', 0).set(this.#locals.get(reg)!);
+    this.#valid |= set;
   }
-  #wrote({ insn }: CodeInsn): void {
-    const { writes } = facts(insn);
-    if (writes !== undefined) this.#pending |= 1n << BigInt(writes);
+  #wrote({ writes }: CodeInsn): void {
+    this.#valid |= writes;
+    this.#pending |= writes;
   }
   /** Stores registers, which then are as new in their places. */
   #flush(set: RegSet): void {

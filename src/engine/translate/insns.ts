@@ -3,6 +3,7 @@
  * program that `dispatch` interprets, also where the guest has written over its code and not yet said so (fence.i).
  */
 import type { Addr, Reg } from '../../base/units.ts';
+import { facts } from '../../domain/record.ts';
 import type { Insn } from '../../isa/row.ts';
 import { HART } from '../../machine/hart.ts';
 import type { Ending } from '../ending.ts';
@@ -18,6 +19,9 @@ export interface CodeInsn {
   readonly ending: Ending;
   /** Where a branch or direct jump leads. */
   readonly target: Addr;
+  /** Sets of registers, see registers.ts. */
+  readonly reads: bigint;
+  readonly writes: bigint;
 }
 
 const regOf = (slot: number): Reg => {
@@ -71,5 +75,8 @@ function read(code: Predecoder, pc: Addr): CodeInsn | undefined {
     rs3: ending === 'branch' ? 0 : regOf(records.half(record, RECORD.RS3)),
     imm: direct ? target - pc : records.word(record, RECORD.IMM),
   };
-  return { pc, record, insn, variant, ending, target };
+  const { reads, writes: to } = facts(insn);
+  const set = reads.reduce((all, reg) => all | (1n << BigInt(reg)), 0n);
+  const writes = to === undefined ? 0n : 1n << BigInt(to);
+  return { pc, record, insn, variant, ending, target, reads: set, writes };
 }

@@ -77,6 +77,8 @@ function interpreterCode(
     budget,
     next: () => void code.get(record).access('i32.load16_u', RECORD.ROUTINE).set(routine).br(dispatch),
     leave: (why) => void code.i32(why).set(exit).br(leave),
+    // A record of an access counts nothing.
+    note: (address) => void code.get(record).get(address).access('i64.store', RECORD.ACCESSED),
     jump: (goal) => {
       const gone = code.block();
       code.get(goal).i64(BigInt(memorySize)).op('i64.ge_u').brIf(gone);

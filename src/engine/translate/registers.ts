@@ -3,10 +3,10 @@
  * interpreter are many and nearly all cold, so they store what is newer themselves; where control leaves for other code in the
  * ordinary course (calls, returns, jumps out) it is stored there.
  *
- * A register is *needed* where its local will be read before it is written; what is needed is loaded at the entry and behind calls. A
- * register stays *dirty* (newer in its local) from block to block only within a loop that writes it and needs it at its header, so that a
- * loop stores nothing of what it carries round; everything else is stored before the next instruction that can leave. In small loops
- * all that is written is carried: in large ones values that nobody reads would take the host's registers from those that are.
+ * Within an extended basic block a register is loaded when it is first read and kept. Where ways meet there is a contract: a register
+ * is in its local there if it is *resident* in the innermost loop and will be read before it is written, and may be *dirty* (newer in
+ * its local) if besides the loop writes it. Everything else is in its place. So a loop neither loads nor stores what it carries round,
+ * and what is resident is bounded: V8 makes a value of each local at each place where ways meet, and has some twelve registers for them.
  *
  * Sets of registers are bigints, one bit a register.
  */
@@ -25,8 +25,10 @@ export function regsOf(set: RegSet): Reg[] {
   return regs;
 }
 
-/** A loop that touches at most so many registers is small: they and what the code itself needs fit the registers of x86-64. */
-const SMALL_LOOP = 10;
+/** Registers that may be resident in a loop. */
+const MOST_RESIDENT = 9;
+/** Blocks of an inner loop count so much for the choice of what is resident around it. */
+const INNER = 1 / 8;
 
 /** Can the instruction leave the region before it has any effect? Floating point cannot: see `readsRounding`. */
 export function canLeave({ insn }: CodeInsn): boolean {
@@ -38,9 +40,9 @@ export function canLeave({ insn }: CodeInsn): boolean {
 export const readsRounding = ({ insn }: CodeInsn): boolean => facts(insn).readsRounding;
 
 export interface Placement {
-  /** By block: needed at its start. */
-  readonly needed: readonly RegSet[];
-  /** By block: may be newer in its local than in its place, at its start. Always among what is needed. */
+  /** By block, where ways meet at its start: the registers that are in their locals. */
+  readonly held: readonly RegSet[];
+  /** And those of them that may be newer there. */
   readonly dirty: readonly RegSet[];
   /** By block: what may stay dirty in it. */
   readonly carried: readonly RegSet[];
@@ -50,21 +52,34 @@ export interface Placement {
 
 export function placeRegisters({ region: { blocks }, order, loops }: Flow): Placement {
   const uses = blocks.map(usesOf);
+  /** By block: resident in its innermost loop. */
+  const resident: RegSet[] = blocks.map(() => 0n);
   const written = new Map<number, RegSet>();
-  /** By header: what its loop carries because it is small. */
+  /** By header: read, as it were, because the whole loop is small enough for all that it writes to be carried. */
   const wanted = new Map<number, RegSet>();
-  for (const [header, loop] of loops) {
+  const outermostFirst = [...loops].sort(([, a], [, b]) => b.size - a.size);
+  for (const [header, loop] of outermostFirst) {
     let writes = 0n;
-    let touched = 0n;
     let calls = false;
+    const inner = new Set<number>();
+    for (const [other, blocksOf] of loops)
+      if (other !== header && loop.has(other)) for (const block of blocksOf) inner.add(block);
+    const weights = new Map<Reg, number>();
     for (const block of loop) {
-      const { reads: from, writes: to } = uses[block]!;
+      const { writes: to } = uses[block]!;
       writes |= to;
-      touched |= from | to;
       calls ||= blocks[block]!.ending === 'call';
+      for (const { insn } of blocks[block]!.insns) {
+        const { reads: from, writes: into } = facts(insn);
+        for (const reg of into === undefined ? from : [...from, into])
+          weights.set(reg, (weights.get(reg) ?? 0) + (inner.has(block) ? INNER : 1));
+      }
     }
+    const ranked = [...weights].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_RESIDENT);
+    const set = ranked.reduce((all, [reg]) => all | bit(reg), 0n);
+    for (const block of loop) resident[block] = set;
     written.set(header, writes);
-    if (!calls && regsOf(touched).length <= SMALL_LOOP) wanted.set(header, writes);
+    if (!calls && weights.size <= MOST_RESIDENT) wanted.set(header, writes);
   }
 
   const needed: RegSet[] = blocks.map(() => 0n);
@@ -81,11 +96,12 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
       changed = true;
     }
   }
+  const held = needed.map((set, index) => set & resident[index]!);
 
   const carried: RegSet[] = blocks.map(() => 0n);
   for (const [header, loop] of loops) {
-    const set = written.get(header)! & needed[header]!;
-    for (const block of loop) carried[block]! |= set;
+    const set = written.get(header)! & held[header]!;
+    for (const block of loop) carried[block]! |= set & resident[block]!;
   }
   const dirty: RegSet[] = blocks.map(() => 0n);
   for (let changed = true; changed; ) {
@@ -96,7 +112,7 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
       const end = dirty[index]! | uses[index]!.writes;
       for (const { block } of successors) {
         if (block < 0) continue;
-        const set = dirty[block]! | (end & needed[block]! & carried[block]!);
+        const set = dirty[block]! | (end & held[block]! & carried[block]!);
         if (set === dirty[block]) continue;
         dirty[block] = set;
         changed = true;
@@ -104,18 +120,17 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
     }
   }
   let all = 0n;
-  for (const index of order) all |= needed[index]! | uses[index]!.writes;
-  return { needed, dirty, carried, all };
+  for (const index of order) all |= uses[index]!.reads | uses[index]!.writes | held[index]!;
+  return { held, dirty, carried, all };
 }
 
 /** What a block reads before it writes it, and what it writes. */
 function usesOf({ insns }: Block): { reads: RegSet; writes: RegSet } {
   let reads = 0n;
   let writes = 0n;
-  for (const { insn } of insns) {
-    const { reads: from, writes: to } = facts(insn);
-    for (const reg of from) reads |= bit(reg) & ~writes;
-    if (to !== undefined) writes |= bit(to);
+  for (const { reads: from, writes: to } of insns) {
+    reads |= from & ~writes;
+    writes |= to;
   }
   return { reads, writes };
 }

@@ -3,7 +3,7 @@ import type { Reg } from '../../base/units.ts';
 import { I64, type Label } from '../../base/wasm.ts';
 import type { WasmValue } from '../../domain/wasm.ts';
 import { CSR } from '../../isa/zicsr.ts';
-import { PAGE_BITS } from '../../machine/memory.ts';
+import { PAGE_BITS, PERMISSION } from '../../machine/memory.ts';
 import { RECORD } from '../records.ts';
 import { type Frame, type Layout, LOADS, RoutineStep, STORES } from '../routine.ts';
 import { type Extent, isSingle, type Planned } from './accesses.ts';
@@ -16,6 +16,8 @@ export interface Site {
   local(reg: Reg): number;
   /** What is planned for this instruction's access. */
   planned(): Planned | undefined;
+  /** Address of the limit for this instruction's accesses, and where they are to be measured from; undefined if there is no telling. */
+  range(permission: number, bytes: number): { readonly low: number; readonly limit: number } | undefined;
 }
 
 const LOG2: Readonly<Record<number, number>> = { 1: 0, 2: 1, 4: 2, 8: 3 };
@@ -71,47 +73,49 @@ export class RegionStep extends RoutineStep {
 
   override load(address: WasmValue, bytes: 1 | 2 | 4 | 8, signed: boolean): WasmValue {
     const planned = this.#site.planned();
-    if (planned === undefined || !this.#planned(planned, bytes)) return super.load(address, bytes, signed);
+    if (planned === undefined) return super.load(address, bytes, signed);
+    this.#checkPlanned(planned, address, bytes);
     const offset = this.#pushAddress(planned);
     this.code.access(LOADS[bytes + (signed ? 's' : 'u')]!, offset);
     return this.domain.pop();
   }
   override store(address: WasmValue, bytes: 1 | 2 | 4 | 8, value: WasmValue): void {
     const planned = this.#site.planned();
-    if (planned === undefined || !this.#planned(planned, bytes)) {
+    if (planned === undefined) {
       super.store(address, bytes, value);
       return;
     }
+    this.#checkPlanned(planned, address, bytes);
     const offset = this.#pushAddress(planned);
     this.domain.push(value).access(STORES[bytes]!, offset);
   }
-  /** Checks what is planned here. @returns false if the access is to be checked alone */
-  #planned({ extent }: Planned, bytes: number): boolean {
-    if (extent === undefined) return true;
-    if (isSingle(extent, bytes)) return false;
-    this.#checkExtent(extent);
-    return true;
-  }
   /** @returns the offset to access at */
-  #pushAddress({ base, offset, anchored }: Planned): number {
+  #pushAddress({ base, offset }: Planned): number {
     const { code } = this;
     code.get(this.#site.local(base)).op('i32.wrap_i64');
-    if (anchored && offset >= 0) return offset;
-    if (offset !== 0) code.i32(offset).op('i32.add');
+    if (offset >= 0) return offset;
+    code.i32(offset).op('i32.add');
     return 0;
+  }
+  #checkPlanned({ extent }: Planned, address: WasmValue, bytes: number): void {
+    if (extent === undefined) return;
+    if (isSingle(extent, bytes)) this.check(this.domain.local(address), bytes, extent.permission);
+    else this.#checkExtent(extent);
   }
 
   /**
-   * Leaves unless the bytes may be accessed. Alone, an access is checked as in the interpreter (see `RoutineStep.check`), and one that is
-   * not aligned is left to it; several with one base are checked by their first and last byte.
+   * Leaves unless the bytes may be accessed. Where the range is known that they are probably in, that is looked at first. Then an access
+   * alone is checked as in the interpreter (see `RoutineStep.check`), and one that is not aligned is left to it; several with one base are
+   * checked by their first and last byte.
    */
   protected override check(address: number, bytes: number, permission: number): void {
     const { code } = this;
-    const { memorySize, permissions } = this.layout;
+    const { memorySize } = this.layout;
     const shift = LOG2[bytes]!;
     const rotated = this.frame.pool.take(I64);
     const fine = code.block();
     const bad = code.block();
+    this.#ifInRange({ kind: 'i64', local: address }, bytes, permission, fine);
     code.get(address);
     if (shift > 0) code.i64(BigInt(shift)).op('i64.rotr');
     code
@@ -124,46 +128,48 @@ export class RegionStep extends RoutineStep {
       .op('i32.wrap_i64')
       .i32(PAGE_BITS - shift)
       .op('i32.shr_u');
-    code.access('i32.load8_u', permissions);
-    this.#unlessPermitted(permission | (this.#site.planned()?.extent?.permission ?? 0), bad);
-    code.br(fine).end();
+    code.access('i32.load8_u', this.layout.permissions);
+    this.#ifPermitted(permission, fine);
+    code.end();
     this.frame.leave(0);
     code.end();
   }
   #checkExtent({ low, high, permission }: Extent): void {
     const { code } = this;
-    const { memorySize, permissions } = this.layout;
+    const { memorySize } = this.layout;
     const fine = code.block();
     const bad = code.block();
-    // With the base in it, so that the base is an address too: see `Planned`.
-    const below = Math.min(low, 0);
-    const above = Math.max(high, 0);
+    const length = high - low;
     const base = this.rs1();
-    this.domain.push(this.domain.add(base, this.domain.const(BigInt(below))));
-    code
-      .i64(BigInt(memorySize - (above - below)))
+    const start = this.domain.add(base, this.domain.const(BigInt(low)));
+    this.#ifInRange(start, length, permission, fine);
+    this.domain
+      .push(start)
+      .i64(BigInt(memorySize - length))
       .op('i64.gt_u')
       .brIf(bad, false);
-    const pushPermissions = (offset: number) => {
+    for (const offset of [low, high - 1]) {
       this.domain.push(base).op('i32.wrap_i64');
       if (offset !== 0) code.i32(offset).op('i32.add');
-      code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
-    };
-    pushPermissions(low);
-    pushPermissions(high - 1);
+      code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', this.layout.permissions);
+    }
     code.op('i32.and');
-    this.#unlessPermitted(permission, bad);
-    code.br(fine).end();
+    this.#ifPermitted(permission, fine);
+    code.end();
     this.frame.leave(0);
     code.end();
   }
-  /** Goes to a label unless the permissions on the stack hold all of these, one or two. */
-  #unlessPermitted(permission: number, bad: Label): void {
-    const { code } = this;
-    code.i32(permission).op('i32.and');
-    if ((permission & (permission - 1)) === 0) code.op('i32.eqz');
-    else code.i32(permission).op('i32.ne');
-    code.brIf(bad, false);
+  /** Goes to a label if the bytes are in the range where they are looked for. */
+  #ifInRange(start: WasmValue, bytes: number, permission: number, fine: Label): void {
+    const range = this.#site.range(permission, bytes);
+    if (range === undefined) return;
+    this.domain.push(this.domain.add(start, this.domain.const(BigInt(-range.low))));
+    this.code.i32(range.limit).access('i64.load', 0).op('i64.lt_u').brIf(fine, true);
+  }
+  /** Goes to a label if the page's permissions on the stack hold these. What may be written may be read (see machine/load.ts). */
+  #ifPermitted(permission: number, fine: Label): void {
+    const bit = permission & PERMISSION.WRITE || permission;
+    this.code.i32(bit).op('i32.and').brIf(fine, true);
   }
   protected override leaveAt(): void {
     this.frame.leave(0);

@@ -12,7 +12,7 @@ import type { Memory } from '../../machine/memory.ts';
 import { importAll, moduleFor } from '../generate.ts';
 import type { Predecoder } from '../predecode.ts';
 import type { Imports, Places, RunCode, Upper } from '../record-engine.ts';
-import { ROUTINE } from '../records.ts';
+import { RECORD, ROUTINE } from '../records.ts';
 import type { Routines } from '../routines.ts';
 import type { TransferCounts } from '../transfers.ts';
 import { Counters } from './counters.ts';
@@ -21,6 +21,7 @@ import { emitRegion, type Link } from './emit.ts';
 import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
+import { Ranges } from './ranges.ts';
 import { formRegion, type Region } from './region.ts';
 import { type Helpers, LEFT_PARAMETERS, makeHelpers, REGION_TYPE } from './support.ts';
 
@@ -85,6 +86,7 @@ export class Translator implements Upper {
   readonly #insns: CodeInsns;
   readonly #options: TranslateOptions;
   readonly #counters: Counters;
+  readonly #ranges: Ranges;
   readonly #table: WebAssembly.Table;
   readonly #halves: Uint16Array;
   /** Slot 0 always has the interpreter. */
@@ -112,6 +114,7 @@ export class Translator implements Upper {
     this.#insns = new CodeInsns(code);
     this.#options = options;
     this.#counters = new Counters(memory, code.records, options.counting);
+    this.#ranges = new Ranges(memory, this.#counters.allocate);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
     this.#halves = new Uint16Array(memory.linear.buffer);
     hintBranches();
@@ -269,6 +272,8 @@ export class Translator implements Upper {
         linkTo,
         recordFor: (to) => records.target(to),
         counters: this.#counters,
+        ranges: this.#ranges,
+        accessed: (record) => records.count(record, RECORD.ACCESSED),
         halves: this.#halves,
       });
       const func = functions.get(pc)!;
@@ -280,11 +285,14 @@ export class Translator implements Upper {
     const emitted = performance.now();
     setFlagsFromString('--no-liftoff');
     setFlagsFromString('--no-wasm-lazy-compilation');
+    // What is left of the stack is counted (see DEPTH), far from where it ends.
+    setFlagsFromString('--no-wasm-stack-checks');
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       m: { ...imports, table: this.#table, ...helpers, ...others },
     });
     setFlagsFromString('--liftoff');
     setFlagsFromString('--wasm-lazy-compilation');
+    setFlagsFromString('--wasm-stack-checks');
     for (const { region, counts, links } of made) {
       const pc = region.head;
       const slot = this.#slotFor(pc);

@@ -1,0 +1,69 @@
+/**
+ * Ranges of pages that may be accessed alike, without a gap: of a program's data with its heap, of its stack, of what it has mapped. An
+ * access is permitted if its distance from where the range begins is below a limit that lies in memory, so that a range may grow and
+ * shrink under code that knows it. Which range an access is compared with is a guess, from where it went last; where that is wrong, the
+ * pages' permissions decide as everywhere else.
+ */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
+
+export interface Range {
+  readonly low: Addr;
+  readonly permission: number;
+  /** Behind its last page. */
+  end: Addr;
+  /** Address of the limits: i64 each, for accesses of 1, 2, 4 ... bytes: what their distance must be below. */
+  readonly limits: number;
+}
+
+/** Sizes that have a limit: powers of two up to a page. */
+const SIZES = 13;
+
+export class Ranges {
+  readonly #memory: Memory;
+  readonly #allocate: (bytes: ByteCount) => number;
+  readonly #known: Range[] = [];
+
+  constructor(memory: Memory, allocate: (bytes: ByteCount) => number) {
+    this.#memory = memory;
+    this.#allocate = allocate;
+    memory.watch((from, to) => {
+      for (const range of this.#known) if (from <= range.end && to > range.low) this.#measure(range, from);
+    });
+  }
+
+  /** The range around an address in which everything has these permissions; undefined if the address itself has not. */
+  around(address: Addr, permissionAsked: number): Range | undefined {
+    const { permissions } = this.#memory;
+    // What may be written may be read.
+    const permission = permissionAsked & PERMISSION.WRITE || permissionAsked;
+    const has = (page: number) => page > 0 && (permissions[page]! & permission) === permission;
+    let page = Math.floor(address / PAGE);
+    if (!has(page)) return undefined;
+    const known = this.#known.find(
+      (range) => range.permission === permission && range.low <= address && address < range.end,
+    );
+    if (known !== undefined) return known;
+    while (has(page - 1)) page--;
+    const low = page * PAGE;
+    const range: Range = { low, permission, end: low, limits: this.#allocate(SIZES * 8) };
+    this.#measure(range, low);
+    this.#known.push(range);
+    return range;
+  }
+  /** Address of the limit for accesses of so many bytes, at most a page. */
+  limit({ limits }: Range, bytes: ByteCount): number {
+    return limits + Math.ceil(Math.log2(bytes)) * 8;
+  }
+
+  /** @param from where permissions may have changed; before that nothing has */
+  #measure(range: Range, from: Addr): void {
+    const { permissions, view } = this.#memory;
+    let page = Math.floor(Math.max(range.low, Math.min(from, range.end)) / PAGE);
+    while (page < permissions.length && (permissions[page]! & range.permission) === range.permission) page++;
+    range.end = page * PAGE;
+    const length = range.end - range.low;
+    for (let i = 0; i < SIZES; i++)
+      view.setBigInt64(range.limits + i * 8, BigInt(Math.max(0, length - 2 ** i + 1)), true);
+  }
+}
