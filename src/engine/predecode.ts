@@ -27,6 +27,8 @@ export class Predecoder {
   readonly #counts = new TransferCounts();
   /** Called with a range before its records are cleared. */
   onClear: ((from: Addr, to: Addr) => void) | undefined;
+  /** The instructions that are in records, by address, for who sets it to a map. */
+  insns: Map<Addr, Insn> | undefined;
   /** First addresses of pages that records have been written in. */
   readonly #pages = new Set<Addr>();
 
@@ -99,6 +101,7 @@ export class Predecoder {
       records.setHalf(record, RECORD.RS3, slotOf(insn.rs3));
     }
     records.setRoutine(record, routine);
+    this.insns?.set(at, insn);
     this.#pages.add(alignDown(at, PAGE));
   }
 
@@ -161,6 +164,7 @@ export class Predecoder {
       if (records.routine(record) === ROUTINE.UNDECODED) continue;
       this.#collect(record, at, this.#counts);
       records.clear(record);
+      this.insns?.delete(at);
     }
   }
 

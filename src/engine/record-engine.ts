@@ -37,8 +37,10 @@ export interface Upper {
   decoded(pc: Addr, record: number): void;
   /** An instruction with COUNTED over it has been reached as often as was asked for. */
   hot(pc: Addr, record: number): void;
-  /** A stay has used up what it was given. */
-  slice(): void;
+  /** So many instructions have been run in a stay. */
+  ran(insns: InsnCount): void;
+  /** How many the next one may take. */
+  readonly slice: InsnCount;
   /** Is there something to be done between two stays in generated code, and the doing of it. */
   readonly due: boolean;
   work(): void;
@@ -124,15 +126,15 @@ export class RecordEngine implements Engine {
       if (remaining > 0 && this.#upper?.due) this.#upper.work();
 
       core.before = budget - remaining;
-      core.given = Math.min(remaining, SLICE);
+      core.given = Math.min(remaining, this.#upper?.slice ?? SLICE);
       const exit = this.#stay(core, resolved, core.given);
-      if (exit === EXIT.BUDGET) this.#upper?.slice();
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
       const retires = exit === EXIT.ECALL || exit === EXIT.JUMP || exit === EXIT.FAR || exit === EXIT.FENCE_I;
       // An instruction that has not retired gets its charge back, and so do those behind it in its run.
       const kept = retires ? left : left + records.word(at, RECORD.RUN);
       remaining -= core.given - kept;
+      this.#upper?.ran(core.given - kept);
       pc = records.pcOf(at);
       found = at;
       const address = () => view.getBigUint64(hart.base + HART.STOP_ADDRESS, true);

@@ -7,7 +7,9 @@ import { RecordEngine } from './record-engine.ts';
 import { type TranslateOptions, Translator } from './translate/translator.ts';
 
 const DEFAULTS: TranslateOptions = {
-  threshold: 6000,
+  threshold: 3000,
+  perInsn: 60,
+  perInsnAgain: 400,
   batch: 16,
   counting: true,
   mostRegions: 20_000,

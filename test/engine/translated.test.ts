@@ -22,7 +22,7 @@ const { READ, WRITE, EXECUTE } = PERMISSION;
 const [RA, SP, S0, A0, A1, A2, A3, T6] = [1, 2, 8, 10, 11, 12, 13, 31];
 
 /** Translates as soon as it can, one region at a time. */
-const soon = (memory: Memory) => makeTranslate(memory, { threshold: 2, batch: 1 });
+const soon = (memory: Memory) => makeTranslate(memory, { threshold: 2, batch: 1, perInsn: 0, perInsnAgain: 0 });
 
 /** Assembles lines; `name:` before one labels it, `@name` is that address. */
 function assemble(lines: readonly string[], at = CODE): Uint8Array {

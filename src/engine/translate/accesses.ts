@@ -8,9 +8,6 @@
  * of the guest's, not only its sum with the offset.
  */
 import type { Reg } from '../../base/units.ts';
-import { facts } from '../../domain/record.ts';
-import { PERMISSION } from '../../machine/memory.ts';
-import type { CodeInsn } from './insns.ts';
 import type { Region } from './region.ts';
 
 /** Bytes around a register's value, first and behind last, that may be accessed so. */
@@ -44,15 +41,6 @@ export const isSingle = ({ low, high }: Extent, bytes: number): boolean => high 
 const covers = (known: Extent | undefined, { low, high, permission }: Extent): boolean =>
   known !== undefined && known.low <= low && known.high >= high && (known.permission & permission) === permission;
 
-/** The access of a load or store with a base register and an offset. */
-function accessOf({ insn }: CodeInsn): (Extent & { readonly base: Reg }) | undefined {
-  const { load, store } = facts(insn);
-  const access = load ?? store;
-  if (access === undefined || insn.rs1 === 0 || !insn.row.operands.includes('mem')) return undefined;
-  const permission = store === undefined ? PERMISSION.READ : PERMISSION.WRITE;
-  return { base: insn.rs1, low: insn.imm, high: insn.imm + access.bytes, permission };
-}
-
 /** Both, with the permissions of the first; the first alone if that is too wide. */
 function widened(a: Extent, b: { readonly low: number; readonly high: number } | undefined): Extent {
   if (b === undefined) return a;
@@ -64,36 +52,34 @@ function widened(a: Extent, b: { readonly low: number; readonly high: number } |
 /** @param order blocks in reverse postorder */
 export function planAccesses(region: Region, order: readonly number[]): AccessPlan {
   const { blocks } = region;
-  const accesses = blocks.map(({ insns }) => insns.map(accessOf));
-  const follow = following(region, order, accesses);
+  const follow = following(region, order);
 
   /** Goes through a block: what is known at its end; fills in the plan if there is one. */
   const through = (index: number, start: Known, plan?: (Planned | undefined)[]): Known => {
     const known = new Map(start);
-    const list = accesses[index]!;
     const { insns, ending } = blocks[index]!;
-    for (const [i, access] of list.entries()) {
+    for (const [i, { access, insn, facts }] of insns.entries()) {
       if (access !== undefined) {
-        const { base, low: offset } = access;
+        const base = insn.rs1;
+        const offset = access.low;
         if (covers(known.get(base), access)) {
           if (plan) plan[i] = { extent: undefined, base, offset };
         } else {
-          let extent: Extent = { low: access.low, high: access.high, permission: access.permission };
+          let extent = access;
           let j = i;
-          for (; j < list.length && facts(insns[j]!.insn).writes !== base; j++) {
-            const other = list[j + 1];
-            if (other?.base !== base) continue;
-            const both = widened(extent, other);
-            if (both !== extent || covers(both, { ...other, permission: both.permission }))
-              extent = { ...both, permission: both.permission | other.permission };
+          for (; j < insns.length && insns[j]!.facts.writes !== base; j++) {
+            const next = insns[j + 1];
+            if (next?.access === undefined || next.insn.rs1 !== base) continue;
+            const both = widened(extent, next.access);
+            if (both !== extent || covers(both, { ...next.access, permission: both.permission }))
+              extent = { ...both, permission: both.permission | next.access.permission };
           }
-          if (j === list.length) extent = widened(extent, follow[index]!.get(base));
+          if (j === insns.length) extent = widened(extent, follow[index]!.get(base));
           known.set(base, extent);
           if (plan) plan[i] = { extent, base, offset };
         }
       }
-      const written = facts(insns[i]!.insn).writes;
-      if (written !== undefined) known.delete(written);
+      if (facts.writes !== undefined) known.delete(facts.writes);
     }
     return ending === 'call' ? new Map() : known;
   };
@@ -127,21 +113,14 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
 }
 
 /** By block: what may be accessed behind it through the registers as they are at its end. */
-function following(
-  { blocks }: Region,
-  order: readonly number[],
-  accesses: readonly (readonly ((Extent & { readonly base: Reg }) | undefined)[])[],
-): Map<Reg, Extent>[] {
+function following({ blocks }: Region, order: readonly number[]): Map<Reg, Extent>[] {
   /** Of a block alone: what is accessed before the base is written; and what is written. */
-  const own = blocks.map(({ insns }, index) => {
+  const own = blocks.map(({ insns }) => {
     const first = new Map<Reg, Extent>();
     const written = new Set<Reg>();
-    for (const [i, { insn }] of insns.entries()) {
-      const access = accesses[index]![i];
-      if (access !== undefined && !written.has(access.base))
-        first.set(access.base, widened(access, first.get(access.base)));
-      const { writes } = facts(insn);
-      if (writes !== undefined) written.add(writes);
+    for (const { access, insn, facts } of insns) {
+      if (access !== undefined && !written.has(insn.rs1)) first.set(insn.rs1, widened(access, first.get(insn.rs1)));
+      if (facts.writes !== undefined) written.add(facts.writes);
     }
     return { first, written };
   });

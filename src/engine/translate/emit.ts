@@ -36,6 +36,8 @@ export interface Surroundings {
   readonly left: number;
   readonly slotOf: number;
   linkTo(pc: Addr): Link;
+  /** The slot for code at an address, translated or not. */
+  slotFor(pc: Addr): number;
   recordFor(pc: Addr): number;
   readonly counters: CountSource;
   readonly ranges: Ranges;
@@ -269,9 +271,7 @@ class RegionEmitter {
   #goOutside(pc: Addr): void {
     const code = this.#code.i32(this.#around.recordFor(pc));
     this.#pushBudget().get(DEPTH_LOCAL);
-    const { func, slot } = this.#around.linkTo(pc);
-    if (func !== undefined) code.returnCall(func);
-    else code.i32(slot).returnCallIndirect(this.#around.regionType);
+    code.i32(this.#around.slotFor(pc)).returnCallIndirect(this.#around.regionType);
   }
   /** Keeps the contract where there is one. */
   #enter(from: number, to: Successor): void {

@@ -21,6 +21,18 @@ export interface Flow {
   readonly bound: Int32Array;
 }
 
+/** Blocks dominate each other so deep at most: code is emitted by recursion over them. What is deeper is left to other regions. */
+const MOST_DEPTH = 300;
+
+/** The region with all edges to some blocks turned into ones that leave. */
+const without = (region: Region, gone: (block: number) => boolean): Region => ({
+  ...region,
+  blocks: region.blocks.map((block) => ({
+    ...block,
+    successors: block.successors.map((to) => (to.block >= 0 && gone(to.block) ? { pc: to.pc, block: -1 } : to)),
+  })),
+});
+
 export function flowOf(original: Region): Flow {
   const inside = (region: Region) =>
     region.blocks.map(({ successors }) => successors.filter(({ block }) => block >= 0).map(({ block }) => block));
@@ -44,7 +56,15 @@ export function flowOf(original: Region): Flow {
   const { immediate } = dominatorsOf({ successors });
   const { order } = first;
   const children: number[][] = successors.map(() => []);
-  for (const block of order) if (block !== 0) children[immediate[block]!]!.push(block);
+  const depth = new Int32Array(successors.length);
+  let deepest = 0;
+  for (const block of order) {
+    if (block === 0) continue;
+    children[immediate[block]!]!.push(block);
+    depth[block] = depth[immediate[block]!]! + 1;
+    deepest = Math.max(deepest, depth[block]!);
+  }
+  if (deepest > MOST_DEPTH) return flowOf(without(region, (block) => depth[block]! > MOST_DEPTH));
 
   const latches = new Map<number, number[]>();
   const merges = new Set<number>();

@@ -1,20 +1,22 @@
 /**
- * Instructions as the records have them. The translator reads records, never the guest's memory: what it makes is then the same
+ * Instructions as the records have them. The translator reads those, never the guest's memory: what it makes is then the same
  * program that `dispatch` interprets, also where the guest has written over its code and not yet said so (fence.i).
  */
-import type { Addr, Reg } from '../../base/units.ts';
+import type { Addr } from '../../base/units.ts';
 import { facts } from '../../domain/record.ts';
-import type { Insn } from '../../isa/row.ts';
-import { HART } from '../../machine/hart.ts';
+import { type Facts, type Insn, targetOf } from '../../isa/row.ts';
+import { PERMISSION } from '../../machine/memory.ts';
 import type { Ending } from '../ending.ts';
 import type { Predecoder } from '../predecode.ts';
-import { RECORD, ROUTINE } from '../records.ts';
+import { ROUTINE } from '../records.ts';
 import type { Variant } from '../routine.ts';
+import type { Extent } from './accesses.ts';
 
 export interface CodeInsn {
   readonly pc: Addr;
   readonly record: number;
   readonly insn: Insn;
+  readonly facts: Facts;
   readonly variant: Variant;
   readonly ending: Ending;
   /** Where a branch or direct jump leads. */
@@ -22,28 +24,33 @@ export interface CodeInsn {
   /** Sets of registers, see registers.ts. */
   readonly reads: bigint;
   readonly writes: bigint;
+  /** A load or store through a base register and an offset: what it accesses around the base, `rs1`. */
+  readonly access: Extent | undefined;
 }
 
-const regOf = (slot: number): Reg => {
-  if (slot === HART.SINK) return 0;
-  return slot < HART.SINK ? slot / 8 : 32 + (slot - HART.F) / 8;
-};
-
-/** Instructions by address, each made once: what is worked out about an instruction is kept with it (see domain/record). */
+/** Instructions by address, each made once. */
 export class CodeInsns {
   readonly #code: Predecoder;
+  readonly #insns = new Map<Addr, Insn>();
   readonly #known = new Map<Addr, CodeInsn>();
 
   constructor(code: Predecoder) {
     this.#code = code;
+    code.insns = this.#insns;
   }
 
   /** The instruction at an address, if it has been decoded. */
+  insnAt(pc: Addr): Insn | undefined {
+    return this.#insns.get(pc);
+  }
+  /** With all that the translator wants to know of it. */
   at(pc: Addr): CodeInsn | undefined {
     let known = this.#known.get(pc);
     if (known === undefined) {
-      known = read(this.#code, pc);
-      if (known !== undefined) this.#known.set(pc, known);
+      const insn = this.#insns.get(pc);
+      if (insn === undefined) return undefined;
+      known = this.#describe(pc, insn);
+      this.#known.set(pc, known);
     }
     return known;
   }
@@ -51,32 +58,31 @@ export class CodeInsns {
   forget(from: Addr, to: Addr): void {
     for (const pc of this.#known.keys()) if (pc >= from && pc < to) this.#known.delete(pc);
   }
-}
 
-function read(code: Predecoder, pc: Addr): CodeInsn | undefined {
-  const { records, routines } = code;
-  if (!records.known(pc)) return undefined;
-  const record = records.find(pc)!;
-  const routine = records.routine(record);
-  if (routine < ROUTINE.FIRST) return undefined;
-  const variant = routines.variants[routine - ROUTINE.FIRST]!;
-  const ending = routines.ending(routine)!;
-  const direct = ending === 'branch' || ending === 'goto';
-  const target = direct ? records.pcOf(records.word(record, RECORD.TARGET) >>> 0) : 0;
-  const { row, size, rm, csr } = variant;
-  const insn: Insn = {
-    row,
-    size,
-    rm,
-    csr,
-    rd: regOf(records.half(record, RECORD.RD)),
-    rs1: regOf(records.half(record, RECORD.RS1)),
-    rs2: regOf(records.half(record, RECORD.RS2)),
-    rs3: ending === 'branch' ? 0 : regOf(records.half(record, RECORD.RS3)),
-    imm: direct ? target - pc : records.word(record, RECORD.IMM),
-  };
-  const { reads, writes: to } = facts(insn);
-  const set = reads.reduce((all, reg) => all | (1n << BigInt(reg)), 0n);
-  const writes = to === undefined ? 0n : 1n << BigInt(to);
-  return { pc, record, insn, variant, ending, target, reads: set, writes };
+  #describe(pc: Addr, insn: Insn): CodeInsn {
+    const { records, routines } = this.#code;
+    const routine = routines.of(insn);
+    const known = facts(insn);
+    const { load, store } = known;
+    const bytes = (load ?? store)?.bytes;
+    const based = bytes !== undefined && insn.rs1 !== 0 && insn.row.operands.includes('mem');
+    return {
+      pc,
+      record: records.find(pc)!,
+      insn,
+      facts: known,
+      variant: routines.variants[routine - ROUTINE.FIRST]!,
+      ending: routines.ending(routine)!,
+      target: targetOf(insn, pc) ?? 0,
+      reads: known.reads.reduce((all, reg) => all | (1n << BigInt(reg)), 0n),
+      writes: known.writes === undefined ? 0n : 1n << BigInt(known.writes),
+      access: based
+        ? {
+            low: insn.imm,
+            high: insn.imm + bytes,
+            permission: store === undefined ? PERMISSION.READ : PERMISSION.WRITE,
+          }
+        : undefined,
+    };
+  }
 }

@@ -45,17 +45,16 @@ export interface Knowledge {
   targetsOf(pc: Addr): readonly Addr[];
   /** Is this where a function begins? Jumps there are not followed: they are calls in tail position. */
   isFunction(pc: Addr): boolean;
-  /** How many regions have the instruction. */
-  coverage(pc: Addr): number;
+  /** Should the region have this code, if control gets there? */
+  follows(pc: Addr): boolean;
 }
 
 /** A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. */
-const MOST_INSNS = 5000;
+export const MOST_INSNS = 3000;
 const MOST_SWITCH_TARGETS = 512;
-const MOST_COVERAGE = 2;
 
 /** Link registers, by the manual's hints for return-address prediction (unprivileged manual, section "Unconditional Jumps"). */
-const isLink = (reg: number): boolean => reg === 1 || reg === 5;
+export const isLink = (reg: number): boolean => reg === 1 || reg === 5;
 
 const endingOf = ({ insn, ending }: CodeInsn): Ending | undefined => {
   switch (ending) {
@@ -78,11 +77,7 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
   const insns = new Map<Addr, CodeInsn>();
   const leaders = new Set<Addr>([head]);
   const targets = new Map<Addr, readonly Addr[]>();
-  // A function may have many loops, each of which reaches all others: regions that begin in its middle do not take in again what
-  // some have already, so that their sum stays within a few times the code.
-  const whole = knowledge.isFunction(head);
-  const follow = (pc: Addr) =>
-    pc === head || (!knowledge.isFunction(pc) && (whole || knowledge.coverage(pc) < MOST_COVERAGE));
+  const follow = (pc: Addr) => pc === head || (!knowledge.isFunction(pc) && knowledge.follows(pc));
 
   // Breadth first, a straight line at a time.
   const queue: Addr[] = [head];

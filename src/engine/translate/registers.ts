@@ -11,7 +11,6 @@
  * Sets of registers are bigints, one bit a register.
  */
 import type { Reg } from '../../base/units.ts';
-import { facts } from '../../domain/record.ts';
 import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
 import type { Block } from './region.ts';
@@ -31,13 +30,13 @@ const MOST_RESIDENT = 9;
 const INNER = 1 / 8;
 
 /** Can the instruction leave the region before it has any effect? Floating point cannot: see `readsRounding`. */
-export function canLeave({ insn }: CodeInsn): boolean {
-  const { load, store, ordered, control } = facts(insn);
+export function canLeave({ facts }: CodeInsn): boolean {
+  const { load, store, ordered, control } = facts;
   return Boolean(load ?? store) || ordered || control === 'indirect';
 }
 
 /** Does the instruction depend on the rounding mode in force being one? A region with such instructions looks at its entry. */
-export const readsRounding = ({ insn }: CodeInsn): boolean => facts(insn).readsRounding;
+export const readsRounding = ({ facts }: CodeInsn): boolean => facts.readsRounding;
 
 export interface Placement {
   /** By block, where ways meet at its start: the registers that are in their locals. */
@@ -69,8 +68,8 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
       const { writes: to } = uses[block]!;
       writes |= to;
       calls ||= blocks[block]!.ending === 'call';
-      for (const { insn } of blocks[block]!.insns) {
-        const { reads: from, writes: into } = facts(insn);
+      for (const { facts } of blocks[block]!.insns) {
+        const { reads: from, writes: into } = facts;
         for (const reg of into === undefined ? from : [...from, into])
           weights.set(reg, (weights.get(reg) ?? 0) + (inner.has(block) ? INNER : 1));
       }

@@ -6,8 +6,9 @@
  * The translated code is made for one hart, the first one; others are interpreted.
  */
 import { setFlagsFromString } from 'node:v8';
-import type { Addr } from '../../base/units.ts';
+import type { Addr, InsnCount } from '../../base/units.ts';
 import { I32, I64, ModuleBuilder } from '../../base/wasm.ts';
+import { targetOf } from '../../isa/row.ts';
 import type { Memory } from '../../machine/memory.ts';
 import { importAll, moduleFor } from '../generate.ts';
 import type { Predecoder } from '../predecode.ts';
@@ -22,12 +23,15 @@ import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
 import { Ranges } from './ranges.ts';
-import { formRegion, type Region } from './region.ts';
+import { formRegion, isLink, MOST_INSNS, type Region } from './region.ts';
 import { type Helpers, LEFT_PARAMETERS, makeHelpers, REGION_TYPE } from './support.ts';
 
 export interface TranslateOptions {
   /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
   readonly threshold: number;
+  /** And how often it comes there for each instruction that the region has; if another region has them too. */
+  readonly perInsn: number;
+  readonly perInsnAgain: number;
   /** How many regions to translate at a time, if so many get hot at about the same time. */
   readonly batch: number;
   /** Count transfers in translated code. */
@@ -49,7 +53,16 @@ type TranslateStatistics = {
 
 /** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
 const BEHIND_CALLS = 8;
+/** A region is made again if it leads to hot code that it has not, but not before so many instructions have run for each that it has. */
+const RUN_PER_INSN = 2000;
+const LATER = 4;
+const MOST_RENEWALS = 3;
 const MOST = 0xffff;
+/** Instructions in a stay in generated code: while something is waiting to be translated, and else. */
+const PATIENCE: InsnCount = 2 ** 19;
+const STAY: InsnCount = 2 ** 25;
+/** Regions stop where others begin, so that code is translated once; but those of functions take in what is smaller than this. */
+const LARGE = 300;
 /** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
 const HAD = 0;
 /** Slots that the table grows by. */
@@ -62,7 +75,16 @@ interface Translated {
   readonly counts: RegionCounts;
   /** Heads of regions that its code calls directly: it goes when one of them does. */
   readonly links: ReadonlySet<Addr>;
+  /** When it was made. */
+  readonly since: number;
 }
+
+/**
+ * What V8 is not to do to regions: compile them twice, or when they are first called (a long loop stays in the code it was entered in);
+ * look how much of the stack is left at each entry and each loop: DEPTH is counted, far from the stack's end. Peeling and unrolling of
+ * loops cannot be switched off while a thread of V8's may be compiling: it aborts.
+ */
+const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
 
 /** Makes V8 heed hints of branches. From version 14 on it does so anyway. */
 function hintBranches(): void {
@@ -72,13 +94,18 @@ function hintBranches(): void {
 /** The name that a region is exported by. */
 const nameOf = (head: Addr): string => `r${head.toString(16)}`;
 
-/** Where a region calls or goes, as far as is known. */
-const reachedFrom = ({ blocks }: Region): Addr[] =>
-  blocks.flatMap(({ insns, ending, successors, expected }) => {
-    const reached = successors.filter(({ block }) => block < 0).map(({ pc }) => pc);
-    if (ending === 'call' && insns.at(-1)!.ending === 'goto') reached.push(insns.at(-1)!.target);
-    return expected === undefined ? reached : [...reached, expected];
-  });
+/** Where a region leads, but for calls. */
+const leavesFor = ({ blocks }: Region): Addr[] =>
+  blocks.flatMap(({ successors }) => successors.filter(({ block }) => block < 0).map(({ pc }) => pc));
+const switchesOf = ({ blocks }: Region): Addr[] =>
+  blocks.flatMap(({ insns, ending }) => (ending === 'switch' ? [insns.at(-1)!.pc] : []));
+const add = (sets: Map<Addr, Set<Addr>>, key: Addr, value: Addr): void => {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([value]));
+  else known.add(value);
+};
+const sizeOf = ({ blocks }: Region): number => blocks.reduce((sum, { insns }) => sum + insns.length, 0);
+const has = ({ blocks }: Region, pc: Addr): boolean => blocks.some(({ insns }) => insns.some((at) => at.pc === pc));
 
 export class Translator implements Upper {
   readonly statistics: TranslateStatistics = { regions: 0, insns: 0, wasmBytes: 0, translating: 0, compiling: 0 };
@@ -92,22 +119,29 @@ export class Translator implements Upper {
   /** Slot 0 always has the interpreter. */
   readonly #slots = new Map<Addr, number>();
   readonly #regions = new Map<Addr, Translated>();
-  /** How many regions have an instruction. */
-  readonly #coverage = new Map<Addr, number>();
   /** Instructions in regions that there are. */
   #live = 0;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
   readonly #candidates = new Map<Addr, number>();
+  /** What has been hot once, and was to get hotter. */
+  readonly #once = new Set<Addr>();
+  /** Where regions lead, by address: their heads. */
+  readonly #leading = new Map<Addr, Set<Addr>>();
+  /** Heads of the regions that have a jump through a table, by its address. */
+  readonly #switching = new Map<Addr, Set<Addr>>();
+  /** How often a region has been made again, by head. */
+  readonly #renewals = new Map<Addr, number>();
   readonly #walked = new Set<Addr>();
   /** What the translated code is made for. */
   #home: { readonly places: Places; readonly imports: Imports; readonly helpers: Helpers } | undefined;
   #interpret: unknown;
   /** Heads to translate next. */
   readonly #waiting: Addr[] = [];
-  /** Has time passed since the last translation? */
-  #late = false;
+  /** The translator's clock, in instructions run, and when what is waiting has waited long enough. */
+  #clock: InsnCount = 0;
+  #late: InsnCount = 0;
 
   constructor(memory: Memory, code: Predecoder, options: TranslateOptions) {
     this.#code = code;
@@ -145,13 +179,15 @@ export class Translator implements Upper {
   decoded(pc: Addr): void {
     if (this.#walked.has(pc)) return;
     this.#walked.add(pc);
+    const { routines } = this.#code;
     const { threshold } = this.#options;
     for (let at = pc; ; ) {
-      const found = this.#insns.at(at);
-      if (found === undefined) return;
+      const insn = this.#insns.insnAt(at);
+      if (insn === undefined) return;
       const waiting = this.#candidates.get(at);
       if (waiting !== undefined) this.#plant(at, waiting);
-      const { insn, ending, target } = found;
+      const ending = routines.ending(routines.of(insn));
+      const target = targetOf(insn, at)!;
       at += insn.size;
       if (ending === 'none') continue;
       const calls = insn.rd !== 0 && (ending === 'goto' || ending === 'jump');
@@ -167,21 +203,89 @@ export class Translator implements Upper {
   hot(pc: Addr, record: number): void {
     this.#code.records.unplant(record);
     this.#candidates.set(pc, HAD);
-    if (!this.#full) this.#waiting.push(pc);
+    const owner = this.#ownerOf(pc);
+    if (owner === undefined) {
+      if (this.#full) return;
+      const lacking = this.#lacking(pc);
+      if (lacking <= 0) this.#wait(pc);
+      else this.#again(pc, lacking);
+    } else if (!this.#renew(owner)) this.#again(pc, this.#options.threshold);
+  }
+  #wait(...heads: Addr[]): void {
+    if (this.#waiting.length === 0) this.#late = this.#clock + PATIENCE;
+    this.#waiting.push(...heads);
+  }
+  #again(pc: Addr, count: number): void {
+    this.#candidates.delete(pc);
+    this.#candidate(pc, count);
+  }
+  /**
+   * How often the interpreter is still to come there until translating costs no more than that. What another region has already is waited
+   * for longer.
+   */
+  #lacking(pc: Addr): number {
+    if (this.#once.has(pc)) return 0;
+    this.#once.add(pc);
+    const { threshold, perInsn, perInsnAgain } = this.#options;
+    const region = this.#formed(pc, new Map());
+    if (region === undefined) return 0;
+    let within = false;
+    for (const { region: other } of this.#regions.values()) within ||= has(other, pc);
+    return sizeOf(region) * (within ? perInsnAgain : perInsn) - threshold;
+  }
+  /** @param made regions of this batch */
+  #formed(pc: Addr, made: ReadonlyMap<Addr, Flow>): Region | undefined {
+    const whole = this.#functions.has(pc);
+    return formRegion(this.#insns, pc, {
+      targetsOf: (site) => this.#targets.get(site) ?? [],
+      isFunction: (target) => this.#functions.has(target),
+      follows: (at) => {
+        const there = this.#regions.get(at)?.region ?? made.get(at)?.region;
+        return there === undefined || (whole && sizeOf(there) < LARGE);
+      },
+    });
+  }
+  /**
+   * A region that should have the code at an address, because it leads there, and had not yet seen it run when it was made. Pieces on their
+   * own would pass registers through memory at each step.
+   */
+  #ownerOf(pc: Addr): Addr | undefined {
+    if (this.#functions.has(pc)) return undefined;
+    for (const head of this.#leading.get(pc) ?? []) {
+      const known = this.#regions.get(head);
+      if (known === undefined || sizeOf(known.region) >= MOST_INSNS || has(known.region, pc)) continue;
+      if ((this.#renewals.get(head) ?? 0) < MOST_RENEWALS) return head;
+    }
+    return undefined;
+  }
+  /** Makes a region again, with those that call it directly. @returns false if it is too early: each time it must have run longer */
+  #renew(head: Addr): boolean {
+    const { since, region } = this.#regions.get(head)!;
+    const times = this.#renewals.get(head) ?? 0;
+    if (this.#clock - since < sizeOf(region) * RUN_PER_INSN * LATER ** times) return false;
+    this.#renewals.set(head, times + 1);
+    const gone = this.#callersOf(new Set([head]));
+    for (const pc of gone) this.#drop(pc);
+    for (const pc of gone) this.#candidates.set(pc, HAD);
+    this.#wait(...gone);
+    return true;
   }
   get #full(): boolean {
     return this.#regions.size >= this.#options.mostRegions || this.#live >= this.#options.mostInsns;
   }
   // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
-  slice(): void {
-    this.#late = true;
+  ran(insns: InsnCount): void {
+    this.#clock += insns;
+  }
+  // Where a stay ends the interpreter goes on, up to where a region begins: that may be far.
+  get slice(): InsnCount {
+    return this.#waiting.length > 0 ? PATIENCE : STAY;
   }
   get due(): boolean {
     const { length } = this.#waiting;
-    return length >= this.#options.batch || (this.#late && length > 0);
+    return length >= this.#options.batch || (length > 0 && this.#clock >= this.#late);
   }
   work(): void {
-    this.#late = false;
     this.#translate(this.#waiting.splice(0));
   }
 
@@ -194,7 +298,7 @@ export class Translator implements Upper {
     const { records, jumps } = this.#code;
     jumps.insert(site, target);
     const pc = records.pcOf(site);
-    const insn = this.#insns.at(pc)?.insn;
+    const insn = this.#insns.insnAt(pc);
     if (insn === undefined) return;
     if (insn.rd !== 0) {
       this.#functions.add(target);
@@ -203,13 +307,19 @@ export class Translator implements Upper {
     const targets = this.#targets.get(pc);
     if (targets === undefined) this.#targets.set(pc, [target]);
     else if (!targets.includes(target)) targets.push(target);
+    if (insn.rd !== 0 || isLink(insn.rs1)) return;
+    // A jump through a table, out of the regions that have it.
+    for (const head of this.#switching.get(pc) ?? []) {
+      add(this.#leading, target, head);
+      this.#candidate(target, this.#options.threshold);
+    }
   }
 
   #candidate(pc: Addr, count: number): void {
     const known = this.#candidates.get(pc);
     if (this.#regions.has(pc) || (known !== undefined && known <= count)) return;
     this.#candidates.set(pc, count);
-    if (this.#insns.at(pc) !== undefined) this.#plant(pc, count);
+    if (this.#insns.insnAt(pc) !== undefined) this.#plant(pc, count);
   }
   #plant(pc: Addr, count: number): void {
     const record = this.#code.records.find(pc)!;
@@ -223,15 +333,14 @@ export class Translator implements Upper {
     const { places, imports, helpers } = this.#home!;
     const started = performance.now();
     const flows = new Map<Addr, Flow>();
-    for (const pc of heads) {
-      const region = formRegion(this.#insns, pc, {
-        targetsOf: (site) => this.#targets.get(site) ?? [],
-        isFunction: (target) => this.#functions.has(target),
-        coverage: (at) => this.#coverage.get(at) ?? 0,
-      });
+    // Regions made again first, then functions: others stop at their heads.
+    const isWhole = (pc: Addr) => this.#functions.has(pc);
+    const rank = (pc: Addr) => (isWhole(pc) ? 1 : this.#renewals.has(pc) ? 0 : 2);
+    for (const pc of [...heads].sort((a, b) => rank(a) - rank(b))) {
+      const region = this.#formed(pc, flows);
       if (region === undefined) continue;
       flows.set(pc, flowOf(region));
-      this.#cover(region, 1);
+      this.#live += sizeOf(region);
     }
     if (flows.size === 0) return;
     const module = new ModuleBuilder();
@@ -242,16 +351,8 @@ export class Translator implements Upper {
     const left = module.importFunction('left', module.type(LEFT_PARAMETERS, REGION_TYPE[1]));
     const slotOf = module.importFunction('slotOf', module.type([I32], [I32]));
     const layout = importAll(module, places, imports);
-    // What the regions call directly: each other, and those that are there already.
+    // Regions of one module call each other directly; others through the table, where they may be replaced.
     const functions = new Map<Addr, number>();
-    const others: Record<string, unknown> = {};
-    for (const flow of flows.values())
-      for (const pc of reachedFrom(flow.region)) {
-        const there = this.#regions.get(pc);
-        if (there === undefined || functions.has(pc)) continue;
-        functions.set(pc, module.importFunction(nameOf(pc), regionType));
-        others[nameOf(pc)] = there.func;
-      }
     for (const pc of flows.keys()) functions.set(pc, module.declare(regionType));
     const made: { readonly region: Region; readonly counts: RegionCounts; readonly links: Set<Addr> }[] = [];
     for (const [pc, flow] of flows) {
@@ -270,6 +371,7 @@ export class Translator implements Upper {
         left,
         slotOf,
         linkTo,
+        slotFor: (to) => this.#slotFor(to),
         recordFor: (to) => records.target(to),
         counters: this.#counters,
         ranges: this.#ranges,
@@ -283,27 +385,24 @@ export class Translator implements Upper {
     }
     const bytes = module.bytes();
     const emitted = performance.now();
-    setFlagsFromString('--no-liftoff');
-    setFlagsFromString('--no-wasm-lazy-compilation');
-    // What is left of the stack is counted (see DEPTH), far from where it ends.
-    setFlagsFromString('--no-wasm-stack-checks');
+    for (const flag of COMPILING) setFlagsFromString(`--no-${flag}`);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      m: { ...imports, table: this.#table, ...helpers, ...others },
+      m: { ...imports, table: this.#table, ...helpers },
     });
-    setFlagsFromString('--liftoff');
-    setFlagsFromString('--wasm-lazy-compilation');
-    setFlagsFromString('--wasm-stack-checks');
+    for (const flag of COMPILING) setFlagsFromString(`--${flag}`);
     for (const { region, counts, links } of made) {
       const pc = region.head;
       const slot = this.#slotFor(pc);
       const func: unknown = exports[nameOf(pc)];
       this.#table.set(slot, func);
       records.plant(records.find(pc)!, ROUTINE.REGION, slot);
-      this.#regions.set(pc, { region, slot, func, counts, links });
+      this.#regions.set(pc, { region, slot, func, counts, links, since: this.#clock });
       this.#counters.add(counts);
-      for (const { successors } of region.blocks)
-        for (const { pc: to, block } of successors)
-          if (block < 0 && !this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
+      for (const site of switchesOf(region)) add(this.#switching, site, pc);
+      for (const to of leavesFor(region)) {
+        add(this.#leading, to, pc);
+        if (!this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
+      }
     }
     const { statistics } = this;
     statistics.regions += made.length;
@@ -313,11 +412,26 @@ export class Translator implements Upper {
     statistics.compiling += performance.now() - emitted;
   }
 
-  #cover({ blocks }: Region, by: number): void {
-    for (const { insns } of blocks) {
-      this.#live += by * insns.length;
-      for (const { pc } of insns) this.#coverage.set(pc, (this.#coverage.get(pc) ?? 0) + by);
+  /** Regions with all those that call them directly. */
+  #callersOf(heads: Set<Addr>): Set<Addr> {
+    for (let before = -1; before !== heads.size; ) {
+      before = heads.size;
+      for (const [pc, { links }] of this.#regions) if ([...links].some((to) => heads.has(to))) heads.add(pc);
     }
+    return heads;
+  }
+  /** The interpreter has a region's code again. None of its code may be running. */
+  #drop(pc: Addr): void {
+    const { region, slot, counts } = this.#regions.get(pc)!;
+    this.#regions.delete(pc);
+    this.#counters.drop(counts);
+    this.#live -= sizeOf(region);
+    for (const to of leavesFor(region)) this.#leading.get(to)?.delete(pc);
+    for (const site of switchesOf(region)) this.#switching.get(site)?.delete(pc);
+    this.#table.set(slot, this.#interpret);
+    const { records } = this.#code;
+    records.unplant(records.find(pc)!);
+    this.#candidates.delete(pc);
   }
 
   #slotFor(pc: Addr): number {
@@ -340,19 +454,8 @@ export class Translator implements Upper {
     for (const [pc, { region }] of this.#regions)
       if (region.blocks.some(({ insns }) => insns.some(({ pc: at, insn }) => at < to && at + insn.size > from)))
         gone.add(pc);
-    for (let before = -1; before !== gone.size; ) {
-      before = gone.size;
-      for (const [pc, { links }] of this.#regions)
-        if (!gone.has(pc) && [...links].some((to) => gone.has(to))) gone.add(pc);
-    }
-    for (const pc of gone) {
-      const { region, slot, counts } = this.#regions.get(pc)!;
-      this.#regions.delete(pc);
-      this.#counters.drop(counts);
-      this.#cover(region, -1);
-      this.#table.set(slot, this.#interpret);
-      records.unplant(records.find(pc)!);
-      this.#candidates.delete(pc);
+    for (const pc of this.#callersOf(gone)) {
+      this.#drop(pc);
       if (pc < from || pc >= to) this.#candidate(pc, this.#options.threshold);
     }
     for (const pc of this.#candidates.keys())
