@@ -25,8 +25,12 @@ export interface Planned {
   readonly offset: number;
 }
 
-/** By block, by instruction; undefined where there is no access or it is not planned. */
-export type AccessPlan = readonly (readonly (Planned | undefined)[])[];
+export interface AccessPlan {
+  /** By block, by instruction; undefined where there is no access or it is not planned. */
+  readonly planned: readonly (readonly (Planned | undefined)[])[];
+  /** By block: what has been checked on every way from the head to its start. Who enters there otherwise must check it too. */
+  readonly known: readonly ReadonlyMap<Reg, Extent>[];
+}
 
 /** Two pages at most, of which both are looked at. */
 const WIDEST = 2048;
@@ -105,11 +109,12 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
       }
     }
   }
-  return blocks.map((_, index) => {
+  const planned = blocks.map((_, index) => {
     const plan: (Planned | undefined)[] = [];
     if (starts[index] !== undefined) through(index, starts[index], plan);
     return plan;
   });
+  return { planned, known: starts.map((known) => known ?? new Map()) };
 }
 
 /** By block: what may be accessed behind it through the registers as they are at its end. */

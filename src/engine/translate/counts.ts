@@ -53,7 +53,8 @@ export interface CountSource {
 const PER_LOOP = 8;
 
 export class RegionCounts {
-  readonly entry: Edge;
+  /** By entry of the region. */
+  readonly entries: readonly Edge[];
   readonly exits: readonly Exits[];
   readonly #source: CountSource;
   readonly #edges: Edge[] = [];
@@ -62,7 +63,7 @@ export class RegionCounts {
   /** The node that stands for all other code. */
   readonly #outside: number;
 
-  constructor({ region, order, loops }: Flow, source: CountSource) {
+  constructor({ region, entries, order, loops }: Flow, source: CountSource) {
     this.#source = source;
     const { blocks } = region;
     const outside = blocks.length;
@@ -85,7 +86,7 @@ export class RegionCounts {
       inflow[made.to]! += seen;
       return made;
     };
-    this.entry = edge(outside, 0, 1);
+    this.entries = entries.map(({ block }) => edge(outside, block, 1));
     const exits: Exits[] = [];
     for (const index of order) {
       const { ending, insns, successors, expected } = blocks[index]!;

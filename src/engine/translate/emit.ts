@@ -7,7 +7,7 @@
  * slow to work on.
  */
 import type { Addr, Reg } from '../../base/units.ts';
-import { Code, I64, type Label } from '../../base/wasm.ts';
+import { Code, I32, I64, type Label } from '../../base/wasm.ts';
 import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
 import { HART, slotOf } from '../../machine/hart.ts';
 import type { Frame, Layout } from '../routine.ts';
@@ -18,7 +18,7 @@ import type { CodeInsn } from './insns.ts';
 import type { Ranges } from './ranges.ts';
 import type { Block, Successor } from './region.ts';
 import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
-import { RegionStep, type Site } from './step.ts';
+import { emitExtentCheck, RegionStep, type Site } from './step.ts';
 import { CELL, DEPTH, emitIncrement, INTERPRET, INTERPRETER_SLOT, pushDelta } from './support.ts';
 
 /** Where code at an address is called: a region of this module or one before it, by function index; or a slot of the table. */
@@ -47,6 +47,8 @@ export interface Surroundings {
 }
 
 const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
+/** Less than any path needs, whatever is taken off it. */
+const NO_BUDGET = -(2 ** 30);
 /** Slots further apart than this go through a table in memory: bytes of code. */
 const DIRECT_SPAN = 512;
 
@@ -68,6 +70,9 @@ class RegionEmitter {
   readonly #site: Site;
   readonly #domain: WasmDomain;
   readonly #next: number;
+  /** Locals of a region with several entries: the one that it is on its way to, or 0, and the budget that it came with. */
+  readonly #goal: number;
+  readonly #saved: number;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
   /** Of the instruction at hand: its block, its record, and how many before it are not charged to the budget yet. */
@@ -89,6 +94,8 @@ class RegionEmitter {
     this.counts = new RegionCounts(flow, surroundings.counters);
     const code = this.#code;
     this.#next = code.local(I64);
+    this.#goal = code.local(I32);
+    this.#saved = code.local(I32);
     for (const reg of regsOf(this.#placement.all)) this.#locals.set(reg, code.local(I64));
     const pool = new LocalPool(code);
     this.#domain = new WasmDomain(code, pool);
@@ -115,12 +122,41 @@ class RegionEmitter {
 
   emit(): Code {
     const code = this.#code;
-    const { region } = this.#flow;
+    const { region, entries } = this.#flow;
+    const further = entries.map((entry, goal) => ({ ...entry, goal })).slice(1);
+    const forEach = (what: (goal: number) => void) => {
+      for (const { pc, goal } of further) {
+        code.get(RECORD_LOCAL).i32(this.#around.recordFor(pc)).op('i32.eq');
+        code.if();
+        what(goal);
+        code.end();
+      }
+    };
     code.get(DEPTH_LOCAL).i32(DEPTH.REGION).op('i32.lt_s');
     code.if(undefined, false);
-    code.i64(BigInt(region.head)).get(BUDGET).op('return').end();
-    this.#count(this.counts.entry);
-    this.#checkRounding(0, region.head);
+    code.i64(BigInt(region.head)).set(this.#next);
+    forEach((goal) => code.i64(BigInt(entries[goal]!.pc)).set(this.#next));
+    code.get(this.#next).get(BUDGET).op('return').end();
+    if (this.#rounds) {
+      // Nothing is counted yet.
+      this.#pushNoRounding();
+      code.if(undefined, false);
+      code.get(RECORD_LOCAL).i32(INTERPRET).op('i32.or').get(BUDGET).get(DEPTH_LOCAL);
+      code.i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType).end();
+    }
+    forEach((goal) => {
+      code.i32(goal).set(this.#goal);
+      this.#count(this.counts.entries[goal]!);
+    });
+    if (further.length > 0) {
+      // The next check of the budget fails, and sees where to go on (`#check`).
+      code.get(this.#goal);
+      code.if(undefined, false);
+      code.get(BUDGET).set(this.#saved).i32(NO_BUDGET).set(BUDGET);
+      code.else();
+    }
+    this.#count(this.counts.entries[0]!);
+    if (further.length > 0) code.end();
     if (this.#flow.loops.has(0)) this.#load(this.#placement.held[0]!);
     this.#tree(0);
     return code.op('unreachable');
@@ -152,24 +188,16 @@ class RegionEmitter {
   }
 
   #block(index: number): void {
-    const code = this.#code;
-    const { region, checks, bound } = this.#flow;
+    const { region, checks } = this.#flow;
     const block = region.blocks[index]!;
     const { insns } = block;
     this.#at = index;
-    if (checks.has(index)) {
-      this.#record = this.#around.recordFor(block.pc);
-      code
-        .get(BUDGET)
-        .i32(bound[index]! + this.#owed)
-        .op('i32.lt_s');
-      this.#leaveIf();
-    }
+    if (checks.has(index)) this.#check(index, block);
     const stays = this.#staying(index);
     let last: RegionStep | undefined;
     for (const [i, at] of insns.entries()) {
       this.#record = at.record;
-      this.#planned = this.#plan[index]![i];
+      this.#planned = this.#plan.planned[index]![i];
       const leaves = canLeave(at) && (this.#planned === undefined || this.#planned.extent !== undefined);
       if (leaves) this.#flush(this.#pending & ~stays[i]!);
       this.#load(at.reads & ~this.#valid);
@@ -180,6 +208,68 @@ class RegionEmitter {
       this.#owed++;
     }
     this.#end(index, block, last);
+  }
+  /**
+   * Leaves if the budget may not be enough up to the next check. It is not if the region has been entered elsewhere than at its head and is
+   * on its way there: then it goes on to the next loop header, or, where that is this one, begins here, with the budget that it came with.
+   */
+  #check(index: number, { pc, dispatch }: Block): void {
+    const code = this.#code;
+    const { bound, entries } = this.#flow;
+    this.#record = this.#around.recordFor(pc);
+    const pushLow = () =>
+      code
+        .get(BUDGET)
+        .i32(bound[index]! + this.#owed)
+        .op('i32.lt_s');
+    pushLow();
+    const own = entries.findIndex(({ block, path }) => block === index && path.length > 0);
+    if (own < 0 && (dispatch ?? []).length === 0) {
+      this.#leaveIf();
+      return;
+    }
+    const restore = this.#state();
+    code.if(undefined, false);
+    code.get(this.#goal);
+    code.if();
+    this.#dispatch(index);
+    if (own >= 0) {
+      code.get(this.#saved).set(BUDGET).i32(0).set(this.#goal);
+      pushLow();
+      this.#leaveIf();
+      for (const [reg, extent] of this.#plan.known[index]!) {
+        this.#load((1n << BigInt(reg)) & ~this.#valid);
+        const fine = code.block();
+        emitExtentCheck(code, this.#around.layout, this.#locals.get(reg)!, extent, fine);
+        this.#leave();
+        code.end();
+      }
+    } else code.op('unreachable');
+    restore();
+    code.else();
+    this.#leave();
+    code.end();
+    code.end();
+    restore();
+  }
+  /** On the way to an entry: on to the next header. */
+  #dispatch(index: number): void {
+    const code = this.#code;
+    const { region, entries } = this.#flow;
+    for (const to of region.blocks[index]!.dispatch ?? []) {
+      code.i32(0);
+      for (const [goal, { path }] of entries.entries()) {
+        const at = path.indexOf(to);
+        if (at < 0 || (at === 0 ? 0 : path[at - 1]) !== index) continue;
+        code.get(this.#goal).i32(goal).op('i32.eq', 'i32.or');
+      }
+      code.if();
+      const restore = this.#state();
+      this.#flush(this.#pending & ~this.#placement.dirty[to]!);
+      this.#load(this.#placement.held[to]! & ~this.#valid);
+      code.br(this.#labels.get(to)!).end();
+      restore();
+    }
   }
   /** By instruction: the registers that need no storing before it: carried ones, and those that the block writes again. */
   #staying(index: number): RegSet[] {
@@ -199,6 +289,15 @@ class RegionEmitter {
     const at = block.insns.at(-1);
     const { successors: edges, out } = this.counts.exits[index]!;
     switch (ending) {
+      case 'enter':
+        if ((block.dispatch ?? []).length > 0) {
+          code.get(this.#goal);
+          code.if(undefined, false);
+          this.#dispatch(index);
+          code.end();
+        }
+        this.#enter(index, successors[0]!);
+        break;
       case 'fall':
       case 'goto':
         this.#go(index, successors[0]!, edges[0]!);
@@ -453,14 +552,18 @@ class RegionEmitter {
   /** In a region with floating point, leaves for the interpreter at a block's start if the rounding mode in force is none. */
   #checkRounding(block: number, pc: Addr): void {
     if (!this.#rounds) return;
-    this.#code
-      .i32(this.#around.layout.hart + HART.FRM)
-      .access('i32.load', 0)
-      .i32(4)
-      .op('i32.gt_u');
+    this.#pushNoRounding();
     this.#at = block;
     this.#record = this.#around.recordFor(pc);
     this.#leaveIf();
+  }
+  #pushNoRounding(): void {
+    const { hart } = this.#around.layout;
+    this.#code
+      .i32(hart + HART.FRM)
+      .access('i32.load', 0)
+      .i32(4)
+      .op('i32.gt_u');
   }
   #load(set: RegSet): void {
     for (const reg of regsOf(set)) this.#code.i32(this.#placeOf(reg)).access('i64.load', 0).set(this.#locals.get(reg)!);

@@ -1,10 +1,20 @@
 /** The flow graph of a region, ready for structured control flow. */
 import { dominatorsOf } from '../../base/dominators.ts';
-import type { Region } from './region.ts';
+import type { Addr } from '../../base/units.ts';
+import type { Block, Region } from './region.ts';
+
+export interface Entry {
+  readonly pc: Addr;
+  readonly block: number;
+  /** The headers by which it is reached from block 0, from the outermost one to itself; for the head none. */
+  readonly path: readonly number[];
+}
 
 export interface Flow {
   /** The region, with each edge into an irreducible loop turned into one that leaves. */
   readonly region: Region;
+  /** Where it can be entered; the head first. */
+  readonly entries: readonly Entry[];
   /** Reachable blocks in reverse postorder. */
   readonly order: readonly number[];
   /** Position in `order`. */
@@ -24,6 +34,9 @@ export interface Flow {
 /** Blocks dominate each other so deep at most: code is emitted by recursion over them. What is deeper is left to other regions. */
 const MOST_DEPTH = 300;
 
+/** Entries of a region besides its head. */
+const MOST_ENTRIES = 24;
+
 /** The region with all edges to some blocks turned into ones that leave. */
 const without = (region: Region, gone: (block: number) => boolean): Region => ({
   ...region,
@@ -33,9 +46,49 @@ const without = (region: Region, gone: (block: number) => boolean): Region => ({
   })),
 });
 
+const inside = ({ blocks }: Region): number[][] =>
+  blocks.map(({ successors, dispatch }) => [
+    ...successors.filter(({ block }) => block >= 0).map(({ block }) => block),
+    ...(dispatch ?? []),
+  ]);
+
+/** The flow of a region that is entered at its head and, so that the interpreter can get back into it, at its loops' headers. */
 export function flowOf(original: Region): Flow {
-  const inside = (region: Region) =>
-    region.blocks.map(({ successors }) => successors.filter(({ block }) => block >= 0).map(({ block }) => block));
+  const plain = analyse(original, MOST_DEPTH);
+  const { loops, order } = plain;
+  const headers = order.filter((block) => block !== 0 && loops.has(block)).slice(0, MOST_ENTRIES);
+  if (headers.length === 0) return plain;
+  // Block 0 becomes one where ways part; a loop in a loop is entered by way of the outer one's header, so that each keeps one entry.
+  const { region } = plain;
+  const dispatch: Set<number>[] = Array.from({ length: region.blocks.length + 1 }, () => new Set());
+  const entries: Entry[] = [{ pc: region.head, block: 1, path: [] }];
+  for (const header of headers) {
+    const around = [...loops].filter(([, loop]) => loop.has(header)).sort(([, a], [, b]) => b.size - a.size);
+    const path = around.map(([block]) => block + 1);
+    entries.push({ pc: region.blocks[header]!.pc, block: header + 1, path });
+    let from = 0;
+    for (const block of path) {
+      if (from !== 0 || block !== 1) dispatch[from]!.add(block);
+      from = block;
+    }
+  }
+  const blocks: Block[] = region.blocks.map((block, index) => ({
+    ...block,
+    successors: block.successors.map(({ pc, block: to }) => ({ pc, block: to < 0 ? to : to + 1 })),
+    dispatch: [...dispatch[index + 1]!],
+  }));
+  const enter: Block = {
+    pc: region.head,
+    insns: [],
+    ending: 'enter',
+    successors: [{ pc: region.head, block: 1 }],
+    dispatch: [...dispatch[0]!],
+  };
+  // One deeper, and no more.
+  return { ...analyse({ head: region.head, blocks: [enter, ...blocks] }, MOST_DEPTH + 1), entries };
+}
+
+function analyse(original: Region, deepestAllowed: number): Flow {
   const first = dominatorsOf({ successors: inside(original) });
   const rank = new Int32Array(original.blocks.length).fill(-1);
   first.order.forEach((block, i) => {
@@ -64,14 +117,20 @@ export function flowOf(original: Region): Flow {
     depth[block] = depth[immediate[block]!]! + 1;
     deepest = Math.max(deepest, depth[block]!);
   }
-  if (deepest > MOST_DEPTH) return flowOf(without(region, (block) => depth[block]! > MOST_DEPTH));
+  if (deepest > deepestAllowed)
+    return analyse(
+      without(region, (block) => depth[block]! > deepestAllowed),
+      deepestAllowed,
+    );
 
   const latches = new Map<number, number[]>();
   const merges = new Set<number>();
-  const checks = new Set<number>([0]);
+  // Where a region has several entries, its head is looked at for block 0.
+  const checks = new Set<number>([region.blocks[0]!.ending === 'enter' ? 1 : 0]);
   const entries = new Int32Array(successors.length);
   for (const from of order) {
-    const { ending } = region.blocks[from]!;
+    const { ending, dispatch } = region.blocks[from]!;
+    for (const to of dispatch ?? []) merges.add(to);
     for (const to of successors[from]!) {
       if (backward(from, to)) {
         const known = latches.get(to);
@@ -88,7 +147,9 @@ export function flowOf(original: Region): Flow {
     for (const to of successors[block]!) if (!checks.has(to)) most = Math.max(most, bound[to]!);
     bound[block] = region.blocks[block]!.insns.length + most;
   }
-  return { region, order, rank, children, loops: loopsOf(successors, latches), merges, checks, bound };
+  const loops = loopsOf(successors, latches);
+  const only: Entry = { pc: region.head, block: 0, path: [] };
+  return { region, entries: [only], order, rank, children, loops, merges, checks, bound };
 }
 
 /** Everything from which a latch is reached without passing the header. */

@@ -20,8 +20,9 @@ export interface Successor {
  * - `return`: an indirect jump through a link register.
  * - `switch`: another indirect jump; successors are its targets within the region.
  * - `leave`: an instruction that is not translated.
+ * - `enter`: no instruction; where a region with several entries begins (flow.ts).
  */
-export type Ending = 'fall' | 'branch' | 'goto' | 'call' | 'return' | 'switch' | 'leave';
+export type Ending = 'enter' | 'fall' | 'branch' | 'goto' | 'call' | 'return' | 'switch' | 'leave';
 
 export interface Block {
   readonly pc: Addr;
@@ -29,6 +30,8 @@ export interface Block {
   readonly insns: readonly CodeInsn[];
   readonly ending: Ending;
   readonly successors: readonly Successor[];
+  /** Where control can go from the start of the block, on its way from an entry of the region into a loop. */
+  readonly dispatch?: readonly number[];
   /** A call through a register: the function that it calls, as far as is known. */
   readonly expected?: Addr | undefined;
 }

@@ -1,6 +1,6 @@
 /** One instruction's step in a region: operands in locals, effects that need the interpreter left to it. */
 import type { Reg } from '../../base/units.ts';
-import { I64, type Label } from '../../base/wasm.ts';
+import { type Code, I64, type Label } from '../../base/wasm.ts';
 import type { WasmValue } from '../../domain/wasm.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { PAGE_BITS, PERMISSION } from '../../machine/memory.ts';
@@ -129,33 +129,19 @@ export class RegionStep extends RoutineStep {
       .i32(PAGE_BITS - shift)
       .op('i32.shr_u');
     code.access('i32.load8_u', this.layout.permissions);
-    this.#ifPermitted(permission, fine);
+    ifPermitted(code, permission, fine);
     code.end();
     this.frame.leave(0);
     code.end();
   }
-  #checkExtent({ low, high, permission }: Extent): void {
+  #checkExtent(extent: Extent): void {
     const { code } = this;
-    const { memorySize } = this.layout;
+    const { low, high, permission } = extent;
     const fine = code.block();
-    const bad = code.block();
-    const length = high - low;
-    const base = this.rs1();
-    const start = this.domain.add(base, this.domain.const(BigInt(low)));
-    this.#ifInRange(start, length, permission, fine);
-    this.domain
-      .push(start)
-      .i64(BigInt(memorySize - length))
-      .op('i64.gt_u')
-      .brIf(bad, false);
-    for (const offset of [low, high - 1]) {
-      this.domain.push(base).op('i32.wrap_i64');
-      if (offset !== 0) code.i32(offset).op('i32.add');
-      code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', this.layout.permissions);
-    }
-    code.op('i32.and');
-    this.#ifPermitted(permission, fine);
-    code.end();
+    const base = this.#site.local(this.#at.insn.rs1);
+    const start: WasmValue = { kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) };
+    this.#ifInRange(start, high - low, permission, fine);
+    emitExtentCheck(code, this.layout, base, extent, fine);
     this.frame.leave(0);
     code.end();
   }
@@ -165,11 +151,6 @@ export class RegionStep extends RoutineStep {
     if (range === undefined) return;
     this.domain.push(this.domain.add(start, this.domain.const(BigInt(-range.low))));
     this.code.i32(range.limit).access('i64.load', 0).op('i64.lt_u').brIf(fine, true);
-  }
-  /** Goes to a label if the page's permissions on the stack hold these. What may be written may be read (see machine/load.ts). */
-  #ifPermitted(permission: number, fine: Label): void {
-    const bit = permission & PERMISSION.WRITE || permission;
-    this.code.i32(bit).op('i32.and').brIf(fine, true);
   }
   protected override leaveAt(): void {
     this.frame.leave(0);
@@ -189,4 +170,33 @@ export class RegionStep extends RoutineStep {
     this.frame.leave(0);
     return this.domain.const(0n);
   }
+}
+
+/** Goes to a label if both ends of an extent around a base, in a local, may be accessed. */
+export function emitExtentCheck(
+  code: Code,
+  { memorySize, permissions }: Layout,
+  base: number,
+  { low, high, permission }: Extent,
+  fine: Label,
+): void {
+  const bad = code.block();
+  code.get(base).i64(BigInt(low)).op('i64.add');
+  code
+    .i64(BigInt(memorySize - (high - low)))
+    .op('i64.gt_u')
+    .brIf(bad, false);
+  for (const offset of [low, high - 1]) {
+    code.get(base).op('i32.wrap_i64');
+    if (offset !== 0) code.i32(offset).op('i32.add');
+    code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
+  }
+  code.op('i32.and');
+  ifPermitted(code, permission, fine);
+  code.end();
+}
+/** Goes to a label if the page's permissions on the stack hold these. What may be written may be read (see machine/load.ts). */
+function ifPermitted(code: Code, permission: number, fine: Label): void {
+  const bit = permission & PERMISSION.WRITE || permission;
+  code.i32(bit).op('i32.and').brIf(fine, true);
 }

@@ -7,7 +7,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import type { Addr, InsnCount } from '../../base/units.ts';
-import { I32, I64, ModuleBuilder } from '../../base/wasm.ts';
+import { Code, I32, I64, ModuleBuilder } from '../../base/wasm.ts';
 import { targetOf } from '../../isa/row.ts';
 import type { Memory } from '../../machine/memory.ts';
 import { importAll, moduleFor } from '../generate.ts';
@@ -70,8 +70,8 @@ const SLOTS = 1024;
 
 interface Translated {
   readonly region: Region;
-  readonly slot: number;
-  readonly func: unknown;
+  /** Where else it is entered: addresses that no other region has. */
+  readonly entries: Set<Addr>;
   readonly counts: RegionCounts;
   /** Heads of regions that its code calls directly: it goes when one of them does. */
   readonly links: ReadonlySet<Addr>;
@@ -119,6 +119,8 @@ export class Translator implements Upper {
   /** Slot 0 always has the interpreter. */
   readonly #slots = new Map<Addr, number>();
   readonly #regions = new Map<Addr, Translated>();
+  /** Where translated code is entered: by address, the head of the region. */
+  readonly #owners = new Map<Addr, { readonly head: Addr; readonly slot: number; readonly func: unknown }>();
   /** Instructions in regions that there are. */
   #live = 0;
   readonly #functions = new Set<Addr>();
@@ -170,7 +172,7 @@ export class Translator implements Upper {
     const { exports } = new WebAssembly.Instance(module, { m: { ...imports, table, count } });
     if (first) {
       this.#interpret = exports.interpret;
-      const live = new Set([...this.#regions.values()].map(({ slot }) => slot));
+      const live = new Set([...this.#owners.values()].map(({ slot }) => slot));
       for (let slot = 0; slot < this.#table.length; slot++) if (!live.has(slot)) table.set(slot, this.#interpret);
     }
     return exports.run;
@@ -240,7 +242,8 @@ export class Translator implements Upper {
       targetsOf: (site) => this.#targets.get(site) ?? [],
       isFunction: (target) => this.#functions.has(target),
       follows: (at) => {
-        const there = this.#regions.get(at)?.region ?? made.get(at)?.region;
+        const owner = this.#owners.get(at)?.head;
+        const there = (owner === undefined ? undefined : this.#regions.get(owner)?.region) ?? made.get(at)?.region;
         return there === undefined || (whole && sizeOf(there) < LARGE);
       },
     });
@@ -317,7 +320,7 @@ export class Translator implements Upper {
 
   #candidate(pc: Addr, count: number): void {
     const known = this.#candidates.get(pc);
-    if (this.#regions.has(pc) || (known !== undefined && known <= count)) return;
+    if (this.#owners.has(pc) || (known !== undefined && known <= count)) return;
     this.#candidates.set(pc, count);
     if (this.#insns.insnAt(pc) !== undefined) this.#plant(pc, count);
   }
@@ -354,7 +357,7 @@ export class Translator implements Upper {
     // Regions of one module call each other directly; others through the table, where they may be replaced.
     const functions = new Map<Addr, number>();
     for (const pc of flows.keys()) functions.set(pc, module.declare(regionType));
-    const made: { readonly region: Region; readonly counts: RegionCounts; readonly links: Set<Addr> }[] = [];
+    const made: { readonly flow: Flow; readonly counts: RegionCounts; readonly links: Set<Addr> }[] = [];
     for (const [pc, flow] of flows) {
       const links = new Set<Addr>();
       const linkTo = (to: Addr): Link => {
@@ -381,7 +384,12 @@ export class Translator implements Upper {
       const func = functions.get(pc)!;
       module.define(func, code);
       module.export(nameOf(pc), func);
-      made.push({ region: flow.region, counts, links });
+      for (const { pc: entry } of flow.entries.slice(1)) {
+        const enter = module.declare(regionType);
+        module.define(enter, new Code(3).i32(records.target(entry)).get(1).get(2).returnCall(func));
+        module.export(nameOf(pc) + nameOf(entry), enter);
+      }
+      made.push({ flow, counts, links });
     }
     const bytes = module.bytes();
     const emitted = performance.now();
@@ -390,26 +398,46 @@ export class Translator implements Upper {
       m: { ...imports, table: this.#table, ...helpers },
     });
     for (const flag of COMPILING) setFlagsFromString(`--${flag}`);
-    for (const { region, counts, links } of made) {
+    for (const { flow } of made) this.#enterAt(flow.region.head, exports[nameOf(flow.region.head)], flow.region.head);
+    for (const { flow, counts, links } of made) {
+      const { region } = flow;
       const pc = region.head;
-      const slot = this.#slotFor(pc);
-      const func: unknown = exports[nameOf(pc)];
-      this.#table.set(slot, func);
-      records.plant(records.find(pc)!, ROUTINE.REGION, slot);
-      this.#regions.set(pc, { region, slot, func, counts, links, since: this.#clock });
+      const entries = flow.entries.slice(1).map((entry) => entry.pc);
+      const own = entries.filter((entry) => !this.#owners.has(entry) && !this.#functions.has(entry));
+      for (const entry of own) this.#enterAt(entry, exports[nameOf(pc) + nameOf(entry)], pc);
+      this.#regions.set(pc, { region, entries: new Set(own), counts, links, since: this.#clock });
       this.#counters.add(counts);
       for (const site of switchesOf(region)) add(this.#switching, site, pc);
       for (const to of leavesFor(region)) {
         add(this.#leading, to, pc);
-        if (!this.#regions.has(to)) this.#candidate(to, this.#options.threshold);
+        this.#candidate(to, this.#options.threshold);
       }
     }
     const { statistics } = this;
     statistics.regions += made.length;
-    for (const { region } of made) for (const block of region.blocks) statistics.insns += block.insns.length;
+    for (const { flow } of made) statistics.insns += sizeOf(flow.region);
     statistics.wasmBytes += bytes.length;
     statistics.translating += emitted - started;
     statistics.compiling += performance.now() - emitted;
+  }
+
+  /** Control that comes to an address goes to a region's code. */
+  #enterAt(pc: Addr, func: unknown, head: Addr): void {
+    const slot = this.#slotFor(pc);
+    const owner = this.#owners.get(pc);
+    if (owner !== undefined) this.#regions.get(owner.head)!.entries.delete(pc);
+    this.#owners.set(pc, { head, slot, func });
+    this.#table.set(slot, func);
+    const { records } = this.#code;
+    records.plant(records.find(pc)!, ROUTINE.REGION, slot);
+  }
+  /** The interpreter has it again. */
+  #leaveAt(pc: Addr): void {
+    this.#table.set(this.#owners.get(pc)!.slot, this.#interpret);
+    this.#owners.delete(pc);
+    const { records } = this.#code;
+    records.unplant(records.find(pc)!);
+    this.#candidates.delete(pc);
   }
 
   /** Regions with all those that call them directly. */
@@ -422,16 +450,13 @@ export class Translator implements Upper {
   }
   /** The interpreter has a region's code again. None of its code may be running. */
   #drop(pc: Addr): void {
-    const { region, slot, counts } = this.#regions.get(pc)!;
+    const { region, entries, counts } = this.#regions.get(pc)!;
     this.#regions.delete(pc);
     this.#counters.drop(counts);
     this.#live -= sizeOf(region);
     for (const to of leavesFor(region)) this.#leading.get(to)?.delete(pc);
     for (const site of switchesOf(region)) this.#switching.get(site)?.delete(pc);
-    this.#table.set(slot, this.#interpret);
-    const { records } = this.#code;
-    records.unplant(records.find(pc)!);
-    this.#candidates.delete(pc);
+    for (const entry of [pc, ...entries]) this.#leaveAt(entry);
   }
 
   #slotFor(pc: Addr): number {
