@@ -340,6 +340,11 @@ export class Translator implements Upper {
     const isWhole = (pc: Addr) => this.#functions.has(pc);
     const rank = (pc: Addr) => (isWhole(pc) ? 1 : this.#renewals.has(pc) ? 0 : 2);
     for (const pc of [...heads].sort((a, b) => rank(a) - rank(b))) {
+      // It may have come into a region before it in the batch, and may be entered there then.
+      if (!isWhole(pc) && [...flows.values()].some(({ region }) => has(region, pc))) {
+        this.#again(pc, this.#options.threshold);
+        continue;
+      }
       const region = this.#formed(pc, flows);
       if (region === undefined) continue;
       flows.set(pc, flowOf(region));
