@@ -8,8 +8,8 @@ import { type TranslateOptions, Translator } from './translate/translator.ts';
 
 const DEFAULTS: TranslateOptions = {
   threshold: 3000,
-  perInsn: 60,
-  perInsnAgain: 400,
+  perInsn: 30,
+  perInsnAgain: 100,
   batch: 16,
   counting: true,
   mostRegions: 20_000,

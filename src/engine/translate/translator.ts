@@ -121,7 +121,8 @@ export class Translator implements Upper {
   readonly #regions = new Map<Addr, Translated>();
   /** Where translated code is entered: by address, the head of the region. */
   readonly #owners = new Map<Addr, { readonly head: Addr; readonly slot: number; readonly func: unknown }>();
-  /** Instructions in regions that there are. */
+  /** How many regions have an instruction, by address; and the sum of all. */
+  readonly #held = new Map<Addr, number>();
   #live = 0;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
@@ -231,9 +232,7 @@ export class Translator implements Upper {
     const { threshold, perInsn, perInsnAgain } = this.#options;
     const region = this.#formed(pc, new Map());
     if (region === undefined) return 0;
-    let within = false;
-    for (const { region: other } of this.#regions.values()) within ||= has(other, pc);
-    return sizeOf(region) * (within ? perInsnAgain : perInsn) - threshold;
+    return sizeOf(region) * (this.#held.has(pc) ? perInsnAgain : perInsn) - threshold;
   }
   /** @param made regions of this batch */
   #formed(pc: Addr, made: ReadonlyMap<Addr, Flow>): Region | undefined {
@@ -348,7 +347,7 @@ export class Translator implements Upper {
       const region = this.#formed(pc, flows);
       if (region === undefined) continue;
       flows.set(pc, flowOf(region));
-      this.#live += sizeOf(region);
+      this.#hold(region, 1);
     }
     if (flows.size === 0) return;
     const module = new ModuleBuilder();
@@ -426,6 +425,16 @@ export class Translator implements Upper {
     statistics.compiling += performance.now() - emitted;
   }
 
+  #hold({ blocks }: Region, by: number): void {
+    for (const { insns } of blocks)
+      for (const { pc } of insns) {
+        const count = (this.#held.get(pc) ?? 0) + by;
+        if (count > 0) this.#held.set(pc, count);
+        else this.#held.delete(pc);
+        this.#live += by;
+      }
+  }
+
   /** Control that comes to an address goes to a region's code. */
   #enterAt(pc: Addr, func: unknown, head: Addr): void {
     const slot = this.#slotFor(pc);
@@ -458,7 +467,7 @@ export class Translator implements Upper {
     const { region, entries, counts } = this.#regions.get(pc)!;
     this.#regions.delete(pc);
     this.#counters.drop(counts);
-    this.#live -= sizeOf(region);
+    this.#hold(region, -1);
     for (const to of leavesFor(region)) this.#leading.get(to)?.delete(pc);
     for (const site of switchesOf(region)) this.#switching.get(site)?.delete(pc);
     for (const entry of [pc, ...entries]) this.#leaveAt(entry);
