@@ -7,9 +7,9 @@ import { RecordEngine } from './record-engine.ts';
 import { type TranslateOptions, Translator } from './translate/translator.ts';
 
 const DEFAULTS: TranslateOptions = {
-  threshold: 3000,
-  perInsn: 30,
-  perInsnAgain: 100,
+  threshold: 4000,
+  perInsn: 50,
+  perInsnAgain: 300,
   batch: 16,
   counting: true,
   mostRegions: 20_000,

@@ -14,7 +14,7 @@ import { ROWS } from '../../src/isa/table.ts';
 import { parse } from '../../src/isa/text.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
 import { HART, type Hart } from '../../src/machine/hart.ts';
-import { type Memory, PERMISSION } from '../../src/machine/memory.ts';
+import { type Memory, PAGE, PERMISSION } from '../../src/machine/memory.ts';
 import { makeRandom } from '../support/random.ts';
 import { type Bare, bare, CODE, CODE_SIZE, contents, DATA, DATA_SIZE, state, words } from './bare.ts';
 
@@ -339,6 +339,67 @@ describe('translated code', () => {
       hart.set(43, 0x4008000000000000n);
     });
     expect([end.translated.hart.get(A0), end.translated.hart.get(A1)]).toEqual([1n, 9n]);
+  });
+
+  it('a store where only reading is permitted faults, also when a load through the same base came before', () => {
+    const lines = ['loop: lw a2,0(s1)', 'addi a2,a2,1', 'sw a2,0(s1)', 'addi s1,s1,64', 'jal zero,@loop'];
+    const pair = pairOf(assemble(lines), ({ hart }) => hart.set(9, BigInt(DATA)));
+    const address = BigInt(DATA + 2 * PAGE);
+    expect(step(pair, 1e6)).toEqual({ kind: 'fault', access: 'store', address });
+    expect(pair.translated.hart.pc).toBe(CODE + 8);
+    finish(pair);
+  });
+
+  it('memory that is taken away, and given back, under code that knew it', () => {
+    const lines = [
+      'loop: add a1,s1,a0',
+      'ld a2,0(a1)',
+      'ld a3,8(a1)',
+      'sd a2,8(a1)',
+      'add a4,a4,a3',
+      'addi a0,a0,16',
+      'blt a0,a5,@loop',
+      'addi a0,zero,0',
+      'ecall',
+      'jal zero,@loop',
+    ];
+    const pair = pairOf(assemble(lines), ({ hart }) => {
+      hart.set(9, BigInt(DATA));
+      hart.set(15, BigInt(2 * PAGE));
+    });
+    const protect = (permissions: number) => {
+      for (const { memory } of [pair.interpreted, pair.translated]) memory.protect(DATA + PAGE, PAGE, permissions);
+    };
+    for (let i = 0; i < 10; i++) expect(step(pair, 1e6)).toEqual({ kind: 'ecall' });
+    for (const [permissions, access, offset] of [
+      [READ | PERMISSION.MAPPED, 'store', 8],
+      [0, 'load', 0],
+    ] as const) {
+      protect(permissions);
+      expect(step(pair, 1e6)).toEqual({ kind: 'fault', access, address: BigInt(DATA + PAGE + offset) });
+      protect(READ | WRITE | PERMISSION.MAPPED);
+      expect(step(pair, 1e6)).toEqual({ kind: 'ecall' });
+    }
+    finish(pair);
+  });
+
+  it('what runs late comes into the region that leads to it', () => {
+    const lines = [
+      'lui s0,0x64',
+      'loop: addi a0,a0,1',
+      'blt a0,a5,@early',
+      'late: addi a1,a1,3',
+      'andi a2,a0,7',
+      'bne a2,zero,@join',
+      'addi a3,a3,1',
+      'jal zero,@join',
+      'early: addi a4,a4,1',
+      'join: addi s0,s0,-1',
+      'bne s0,zero,@loop',
+      'ebreak',
+    ];
+    const { translated } = same(lines, (hart) => hart.set(15, 30_000n));
+    expect(translated.engine.statistics!().transfersInRegions).toBeGreaterThan(0.95);
   });
 
   it('an instruction limit inside a long loop stops there', () => {

@@ -1,6 +1,6 @@
 /**
- * Regions: the code that is reached from a head by branches and jumps, without what has never run. A region is entered at its head
- * only, so the head dominates all of it; calls leave it and come back behind the call.
+ * Regions: the code that is reached from a head by branches and jumps, without what has never run. The head dominates all of it (ways in
+ * besides are made by flow.ts); calls leave it and come back behind the call.
  */
 import type { Addr } from '../../base/units.ts';
 import type { CodeInsn, CodeInsns } from './insns.ts';
