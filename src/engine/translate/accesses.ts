@@ -8,14 +8,8 @@
  * of the guest's, not only its sum with the offset.
  */
 import type { Reg } from '../../base/units.ts';
+import type { Extent } from './insns.ts';
 import type { Region } from './region.ts';
-
-/** Bytes around a register's value, first and behind last, that may be accessed so. */
-export interface Extent {
-  readonly low: number;
-  readonly high: number;
-  readonly permission: number;
-}
 
 /** What is to be done for an access through base and offset. */
 export interface Planned {

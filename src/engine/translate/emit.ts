@@ -10,41 +10,16 @@ import type { Addr, Reg } from '../../base/units.ts';
 import { Code, I32, I64, type Label } from '../../base/wasm.ts';
 import { LocalPool, WasmDomain } from '../../domain/wasm.ts';
 import { HART, slotOf } from '../../machine/hart.ts';
-import type { Frame, Layout } from '../routine.ts';
+import type { Frame } from '../routine.ts';
 import { type AccessPlan, type Planned, planAccesses } from './accesses.ts';
-import { type CountSource, type Edge, RegionCounts } from './counts.ts';
+import { type Edge, RegionCounts } from './counts.ts';
 import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
-import type { Ranges } from './ranges.ts';
 import type { Block, Successor } from './region.ts';
 import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
 import { emitExtentCheck, RegionStep, type Site } from './step.ts';
 import { CELL, DEPTH, emitIncrement, INTERPRET, INTERPRETER_SLOT, pushDelta } from './support.ts';
-
-/** Where code at an address is called: a region of this module or one before it, by function index; or a slot of the table. */
-export type Link =
-  | { readonly func: number; readonly slot?: undefined }
-  | { readonly slot: number; readonly func?: undefined };
-
-/** What a region needs from those around it. */
-export interface Surroundings {
-  readonly layout: Layout;
-  readonly regionType: number;
-  /** Imported helpers, by function index. */
-  readonly count: number;
-  readonly returned: number;
-  readonly left: number;
-  readonly slotOf: number;
-  linkTo(pc: Addr): Link;
-  /** The slot for code at an address, translated or not. */
-  slotFor(pc: Addr): number;
-  recordFor(pc: Addr): number;
-  readonly counters: CountSource;
-  readonly ranges: Ranges;
-  /** The address that a load or store has gone to last; 0 if it has not been interpreted. */
-  accessed(record: number): Addr;
-  halves: Uint16Array;
-}
+import type { Surroundings } from './surroundings.ts';
 
 const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
 /** Less than any path needs, whatever is taken off it. */

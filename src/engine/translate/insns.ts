@@ -10,7 +10,13 @@ import type { Ending } from '../ending.ts';
 import type { Predecoder } from '../predecode.ts';
 import { ROUTINE } from '../records.ts';
 import type { Variant } from '../routine.ts';
-import type { Extent } from './accesses.ts';
+
+/** Bytes around a register's value, first and behind last, that may be accessed so. */
+export interface Extent {
+  readonly low: number;
+  readonly high: number;
+  readonly permission: number;
+}
 
 export interface CodeInsn {
   readonly pc: Addr;

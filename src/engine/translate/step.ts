@@ -6,8 +6,8 @@ import { CSR } from '../../isa/zicsr.ts';
 import { PAGE_BITS, PERMISSION } from '../../machine/memory.ts';
 import { RECORD } from '../records.ts';
 import { type Frame, type Layout, LOADS, RoutineStep, STORES } from '../routine.ts';
-import { type Extent, isSingle, type Planned } from './accesses.ts';
-import type { CodeInsn } from './insns.ts';
+import { isSingle, type Planned } from './accesses.ts';
+import type { CodeInsn, Extent } from './insns.ts';
 
 /** The surroundings of a step. `frame.leave` goes to the interpreter, which executes this instruction and goes on. */
 export interface Site {

@@ -18,13 +18,14 @@ import type { Routines } from '../routines.ts';
 import type { TransferCounts } from '../transfers.ts';
 import { Counters } from './counters.ts';
 import type { RegionCounts } from './counts.ts';
-import { emitRegion, type Link } from './emit.ts';
+import { emitRegion } from './emit.ts';
 import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
 import { Ranges } from './ranges.ts';
 import { formRegion, isLink, MOST_INSNS, type Region } from './region.ts';
 import { type Helpers, LEFT_PARAMETERS, makeHelpers, REGION_TYPE } from './support.ts';
+import type { Link } from './surroundings.ts';
 
 export interface TranslateOptions {
   /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
