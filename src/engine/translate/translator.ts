@@ -87,9 +87,16 @@ interface Translated {
  */
 const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
 
-/** Makes V8 heed hints of branches. From version 14 on it does so anyway. */
-function hintBranches(): void {
-  if (Number.parseInt(process.versions.v8, 10) < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
+/**
+ * Makes V8 heed hints of branches, which from version 14 on it does anyway; and inline no functions, which from version 12 on it would by what
+ * its first compiler has counted: it aborts where that has not run.
+ */
+function prepareV8(): void {
+  const version = Number.parseInt(process.versions.v8, 10);
+  if (version < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
+  if (version >= 12) setFlagsFromString('--no-wasm-inlining');
+  // Follows from the other only where that is given when Node is started.
+  if (version >= 14) setFlagsFromString('--no-wasm-inlining-call-indirect');
 }
 
 /** The name that a region is exported by. */
@@ -155,7 +162,7 @@ export class Translator implements Upper {
     this.#ranges = new Ranges(memory, this.#counters.allocate);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
     this.#halves = new Uint16Array(memory.linear.buffer);
-    hintBranches();
+    prepareV8();
     code.records.allowPlants();
     code.onClear = (from, to) => this.#forget(from, to);
   }
