@@ -120,7 +120,9 @@ export function emit(request: EmitRequest): Emitted {
         head: placed.lowered.head,
         start: placed.start,
         end: placed.end,
-        stubs: placed.stubs.filter((stub) => stub !== undefined).map((stub) => [stub.start, stub.end] as const),
+        stubs: [...placed.stubs, ...placed.hops]
+          .filter((stub) => stub !== undefined)
+          .map((stub) => [stub.start, stub.end] as const),
         path: request.pathOf(placed.lowered.head),
         count: Math.round(placed.lowered.count),
         identity: request.identity.has(placed.lowered.head),

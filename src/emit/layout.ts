@@ -19,9 +19,7 @@ import {
 } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import type { Item, LoweredSuperblock } from '../lower/item.ts';
-
-/** A line of superblocks in the order they are placed; the stubs of a group stand behind its lines. */
-export type Group = readonly LoweredSuperblock[];
+import { type Group, isLine, isStub } from './place.ts';
 
 export interface PlacedInsn {
   readonly address: Addr;
@@ -30,13 +28,20 @@ export interface PlacedInsn {
   readonly pc: Addr | undefined;
 }
 
+interface Range {
+  readonly start: Addr;
+  readonly end: Addr;
+}
+
 export interface PlacedSuperblock {
   readonly lowered: LoweredSuperblock;
   readonly start: Addr;
   /** First address behind the line. */
   readonly end: Addr;
   /** Its stubs: where each begins and ends; undefined where the branch leads straight on. */
-  readonly stubs: readonly ({ readonly start: Addr; readonly end: Addr } | undefined)[];
+  readonly stubs: readonly (Range | undefined)[];
+  /** Jumps to stubs that are out of a branch's reach. */
+  readonly hops: readonly Range[];
   /** The optimized return address of its final call, if it ends in one. */
   readonly returnAddress: Addr | undefined;
   readonly insns: readonly PlacedInsn[];
@@ -64,8 +69,8 @@ interface Atom {
   size: number;
   insn?: Insn;
   place?: Place;
-  /** branch: where to go instead when the near place is out of reach. */
-  far?: { stub: StubState; owner: number };
+  /** branch: where to go instead when the place is out of reach. */
+  far?: Part;
   scratch?: Reg | undefined;
   reg?: Reg;
   base?: number;
@@ -78,7 +83,8 @@ interface Atom {
   owner: number;
 }
 
-interface StubState {
+/** Atoms that stand together, or are not there if nothing needs them. */
+interface Part {
   needed: boolean;
   first: number;
   last: number;
@@ -90,13 +96,17 @@ interface StubState {
  * @throws OutOfReach
  */
 export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<Addr, Addr> = new Map()): Layout {
-  const order = groups.flat();
+  const order = groups.flatMap(({ pieces }) => pieces.filter(isLine));
+  const ownerOf = new Map(order.map((lowered, owner) => [lowered, owner]));
   const atoms: Atom[] = [];
   const startAtom = new Map<Addr, number>();
-  const owners: { start: number; end: number; stubs: StubState[] }[] = [];
-  const stubStates = order.map((lowered) =>
-    lowered.stubs.map(() => ({ needed: false, first: -1, last: -1 }) as StubState),
-  );
+  const lines: { start: number; end: number }[] = [];
+  const absent = (): Part => ({ needed: false, first: -1, last: -1 });
+  const stubParts = order.map(({ stubs }) => stubs.map(absent));
+  /** By stub, for those that stand among the lines. */
+  const hopParts = order.map((): Map<number, Part> => new Map());
+  for (const { pieces } of groups)
+    for (const piece of pieces) if (isStub(piece)) hopParts[ownerOf.get(piece.of)!]!.set(piece.stub, absent());
   const heads = new Set(order.map((lowered) => lowered.head));
   const highs = new Map<string, number>();
   const pendingPlaces: { atom: Atom; to: Addr }[] = [];
@@ -108,7 +118,7 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
     else atom.place = { fixed: to };
     push(atom);
   };
-  const stubPlaces: { atom: Atom; stub: StubState }[] = [];
+  const partPlaces: { atom: Atom; part: Part }[] = [];
 
   const pushItem = (item: Item, owner: number, lowered: LoweredSuperblock) => {
     switch (item.kind) {
@@ -118,20 +128,21 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
       case 'branch':
       case 'escape': {
         const stub = lowered.stubs[item.stub]!;
-        const state = stubStates[owner]![item.stub]!;
+        const part = stubParts[owner]![item.stub]!;
+        const hop = hopParts[owner]!.get(item.stub);
         const atom: Atom = {
           kind: item.kind,
           size: item.kind === 'branch' ? 2 : 4,
           insn: item.insn,
           pc: item.pc,
           owner,
-          far: { stub: state, owner },
+          far: hop ?? part,
         };
         if (item.kind === 'branch' && stub.items.length === 0 && stub.to !== undefined && heads.has(resolve(stub.to)))
           pendingPlaces.push({ atom, to: resolve(stub.to) });
         else {
-          state.needed = true;
-          stubPlaces.push({ atom, stub: state });
+          part.needed = true;
+          partPlaces.push({ atom, part });
         }
         push(atom);
         break;
@@ -161,14 +172,48 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
     }
   };
 
-  let index = 0;
-  for (const group of groups) {
-    const firstOfGroup = index;
-    group.forEach((lowered, inGroup) => {
-      const owner = index++;
+  /** A stub's atoms; its jump is left out in front of where it leads. */
+  const pushStub = (lowered: LoweredSuperblock, owner: number, number: number, next: Addr | undefined) => {
+    const stub = lowered.stubs[number]!;
+    const part = stubParts[owner]![number]!;
+    part.first = push({ kind: 'mark', size: 0, owner });
+    for (const item of stub.items) pushItem(item, owner, lowered);
+    if (stub.to !== undefined && resolve(stub.to) !== next)
+      leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
+    part.last = push({ kind: 'mark', size: 0, owner });
+  };
+  const pushStubsOf = (lowered: LoweredSuperblock) => {
+    const owner = ownerOf.get(lowered)!;
+    lowered.stubs.forEach((_, number) => {
+      const hop = hopParts[owner]!.get(number);
+      if (hop === undefined) {
+        pushStub(lowered, owner, number, undefined);
+        return;
+      }
+      hop.first = push({ kind: 'mark', size: 0, owner });
+      const jump: Atom = { kind: 'jump', size: 2, owner };
+      partPlaces.push({ atom: jump, part: stubParts[owner]![number]! });
+      push(jump);
+      hop.last = push({ kind: 'mark', size: 0, owner });
+    });
+  };
+
+  for (const { pieces, stubs: where } of groups) {
+    const own = pieces.filter(isLine);
+    if (where === 'before') own.forEach(pushStubsOf);
+    pieces.forEach((piece, inGroup) => {
+      const behind = pieces[inGroup + 1];
+      const next = behind === undefined || isStub(behind) ? undefined : behind.head;
+      if (isStub(piece)) {
+        const owner = ownerOf.get(piece.of)!;
+        stubParts[owner]![piece.stub]!.needed = true;
+        pushStub(piece.of, owner, piece.stub, next);
+        return;
+      }
+      const lowered = piece;
+      const owner = ownerOf.get(lowered)!;
       const start = push({ kind: 'mark', size: 0, owner });
       startAtom.set(lowered.head, start);
-      const next = group[inGroup + 1]?.head;
       const { final } = lowered;
       const goesTo = final.to === undefined ? undefined : resolve(final.to);
       const last = lowered.line.at(-1);
@@ -176,42 +221,40 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
         final.kind === 'goto' && final.flippable && goesTo !== next && last?.kind === 'branch' && heads.has(goesTo!);
       for (const item of flip ? lowered.line.slice(0, -1) : lowered.line) pushItem(item, owner, lowered);
       if (flip) {
-        // The hot way on becomes the branch; the exit falls through into what was its stub.
+        // The hot way on becomes the branch; the exit falls through into its stub, or into what was its stub.
         const stub = lowered.stubs[last.stub]!;
         const atom: Atom = { kind: 'branch', size: 2, insn: invertBranch(last.insn), pc: last.pc, owner };
         pendingPlaces.push({ atom, to: goesTo! });
         push(atom);
-        for (const item of stub.items) pushItem(item, owner, lowered);
-        if (stub.to !== undefined && resolve(stub.to) !== next)
-          leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
+        const among = hopParts[owner]!.has(last.stub);
+        if (!among) {
+          for (const item of stub.items) pushItem(item, owner, lowered);
+          if (stub.to !== undefined && resolve(stub.to) !== next)
+            leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
+        } else if (behind === undefined || !isStub(behind) || behind.of !== lowered || behind.stub !== last.stub) {
+          const jump: Atom = { kind: 'jump', size: 2, owner };
+          partPlaces.push({ atom: jump, part: stubParts[owner]![last.stub]! });
+          push(jump);
+        }
       } else if (final.kind !== 'indirect' && final.to !== undefined && goesTo !== next)
         leadTo({ kind: 'jump', size: 2, scratch: final.scratch, owner }, final.to);
-      owners.push({ start, end: push({ kind: 'mark', size: 0, owner }), stubs: stubStates[owner]! });
+      lines[owner] = { start, end: push({ kind: 'mark', size: 0, owner }) };
     });
-    for (let owner = firstOfGroup; owner < index; owner++) {
-      const lowered = order[owner]!;
-      lowered.stubs.forEach((stub, number) => {
-        const state = stubStates[owner]![number]!;
-        state.first = push({ kind: 'mark', size: 0, owner });
-        for (const item of stub.items) pushItem(item, owner, lowered);
-        if (stub.to !== undefined) leadTo({ kind: 'jump', size: 2, scratch: stub.scratch, owner }, stub.to);
-        state.last = push({ kind: 'mark', size: 0, owner });
-      });
-    }
+    if (where === 'behind') own.forEach(pushStubsOf);
   }
   for (const { atom, to } of pendingPlaces) atom.place = { atom: startAtom.get(to)! };
-  for (const { atom, stub } of stubPlaces) atom.place = { atom: stub.first };
+  for (const { atom, part } of partPlaces) atom.place = { atom: part.first };
 
-  /** Atoms of stubs that nothing needs take no room. */
-  const inStub = new Map<number, StubState>();
-  for (const states of stubStates)
-    for (const state of states) for (let atom = state.first; atom <= state.last; atom++) inStub.set(atom, state);
+  /** Atoms of parts that nothing needs take no room. */
+  const inPart = new Map<number, Part>();
+  for (const part of [...stubParts.flat(), ...hopParts.flatMap((hops) => [...hops.values()])])
+    for (let atom = part.first; atom <= part.last; atom++) inPart.set(atom, part);
   const addresses: Addr[] = new Array(atoms.length);
   const assign = () => {
     let address = at;
     atoms.forEach((atom, number) => {
       addresses[number] = address;
-      if (inStub.get(number)?.needed !== false) address += atom.size;
+      if (inPart.get(number)?.needed !== false) address += atom.size;
     });
     return address;
   };
@@ -222,11 +265,11 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
     let changed = false;
     const stranded: { head: Addr; to: Addr }[] = [];
     atoms.forEach((atom, number) => {
-      if (inStub.get(number)?.needed === false) return;
+      if (inPart.get(number)?.needed === false) return;
       const need = sizeNeeded(atom, addresses[number]!, placeOf);
       if (need === 'stub') {
-        atom.far!.stub.needed = true;
-        atom.place = { atom: atom.far!.stub.first };
+        atom.far!.needed = true;
+        atom.place = { atom: atom.far!.first };
         changed = true;
       } else if (need === 'none') stranded.push({ head: order[atom.owner]!.head, to: placeOf(atom.place!) });
       else if (need > atom.size) {
@@ -242,7 +285,7 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
   const bytes = new Uint8Array(end - at);
   const insns: PlacedInsn[][] = order.map(() => []);
   atoms.forEach((atom, number) => {
-    if (inStub.get(number)?.needed === false || atom.size === 0) return;
+    if (inPart.get(number)?.needed === false || atom.size === 0) return;
     let offset = addresses[number]! - at;
     for (const insn of encodeAtom(atom, addresses[number]!, placeOf, atoms, addresses)) {
       bytes.set(insn, offset);
@@ -254,17 +297,17 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
   });
   return {
     bytes,
-    superblocks: owners.map(({ start, end: last, stubs }, owner) => {
-      const lowered = order[owner]!;
+    superblocks: order.map((lowered, owner) => {
+      const { start, end } = lines[owner]!;
       const list = insns[owner]!.sort((a, b) => a.address - b.address);
-      const call = lowered.final.kind === 'call' ? lastCall(addresses, atoms, owner, owners[owner]!) : undefined;
+      const call = lowered.final.kind === 'call' ? lastCall(addresses, atoms, owner, { start, end }) : undefined;
+      const range = (part: Part): Range => ({ start: addresses[part.first]!, end: addresses[part.last]! });
       return {
         lowered,
         start: addresses[start]!,
-        end: addresses[last]!,
-        stubs: stubs.map((state) =>
-          state.needed ? { start: addresses[state.first]!, end: addresses[state.last]! } : undefined,
-        ),
+        end: addresses[end]!,
+        stubs: stubParts[owner]!.map((part) => (part.needed ? range(part) : undefined)),
+        hops: [...hopParts[owner]!.values()].filter((part) => part.needed).map(range),
         returnAddress: call,
         insns: list,
       };
@@ -320,7 +363,7 @@ function sizeNeeded(atom: Atom, address: Addr, placeOf: (place: Place) => Addr):
 }
 
 const isStubPlace = (atom: Atom): boolean =>
-  atom.place !== undefined && 'atom' in atom.place && atom.place.atom === atom.far?.stub.first;
+  atom.place !== undefined && 'atom' in atom.place && atom.place.atom === atom.far?.first;
 
 function encodeAtom(
   atom: Atom,

@@ -1,15 +1,54 @@
 /**
- * Placement: in which order superblocks stand. Each is chained to the superblock its final exit goes to, hottest first, if that one
- * has nothing before it yet; a loop's exit counts as such a way too, since its branch can be turned. A call's return point must
- * stand right behind the call. Chains then go hottest first, cut into groups whose stubs stand behind them.
+ * Placement: in which order the pieces of the code stand. Pieces are the lines of superblocks and the exit stubs that are hot enough to
+ * stand among them. A piece is chained to the line it goes on to, hottest first, if nothing runs into that one yet; the line then
+ * needs no jump. So a line is chained to where its final exit leads, a stub to where it leads, and a line that ends in a branch may
+ * as well be chained to the other side, since the branch can be turned. A call's return point must stand right behind the call.
+ *
+ * Chains then go into groups, whose other stubs stand before or behind them: a conditional branch reaches 4 KiB only. The next chain
+ * is the one that the code in reach branches to most (after Pettis and Hansen, Profile Guided Code Positioning, 1990), so that
+ * side exits lead straight to other lines.
  */
-import type { Addr } from '../base/units.ts';
-import type { LoweredSuperblock } from '../lower/item.ts';
-import type { Group } from './layout.ts';
+import type { Addr, ByteCount } from '../base/units.ts';
+import type { Item, LoweredSuperblock } from '../lower/item.ts';
 
-/** Stubs must be within a branch's reach (4 KiB) of the lines they belong to. */
-const GROUP_BYTES = 2200;
-const GROUP_BYTES_MOST = 3000;
+/** An exit stub that stands among the lines. */
+export interface ChainedStub {
+  readonly of: LoweredSuperblock;
+  readonly stub: number;
+}
+
+export type Piece = LoweredSuperblock | ChainedStub;
+
+/** Pieces in the order they stand. The stubs of its lines that are no pieces themselves stand all before or all behind them. */
+export interface Group {
+  readonly pieces: readonly Piece[];
+  readonly stubs: 'before' | 'behind';
+}
+
+export const isStub = (piece: Piece): piece is ChainedStub => 'of' in piece;
+export const isLine = (piece: Piece): piece is LoweredSuperblock => !isStub(piece);
+
+/** A branch's reach, less what sizes may be off by. */
+const REACH: ByteCount = 3900;
+/** A stub that runs less than this share of the times that its target is entered stays away from the lines. */
+const HOT_STUB = 1 / 32;
+/** A call's return point goes behind the call whatever the counts: its description covers one place only. */
+const CALL = 1e6;
+
+type Key = string;
+const keyOf = (piece: Piece): Key => (isStub(piece) ? `${piece.of.head}.${piece.stub}` : `${piece.head}`);
+
+interface Link {
+  readonly from: Key;
+  readonly to: Key;
+  readonly weight: number;
+}
+
+/** A run of pieces that fall into one another. `weights[i]` is how often piece i runs on into the next. */
+interface Chain {
+  readonly pieces: readonly Piece[];
+  readonly weights: readonly number[];
+}
 
 /** @param aliases heads that only lead to another */
 export function place(
@@ -17,59 +56,202 @@ export function place(
   aliases: ReadonlyMap<Addr, Addr> = new Map(),
 ): Group[] {
   const byHead = new Map(superblocks.map((lowered) => [lowered.head, lowered]));
-  const resolve = (head: Addr): Addr => aliases.get(head) ?? head;
-  const links: { from: Addr; to: Addr; weight: number }[] = [];
+  const lineAt = (head: Addr | undefined): LoweredSuperblock | undefined =>
+    head === undefined ? undefined : byHead.get(aliases.get(head) ?? head);
+  const whole = chainsOf(superblocks, lineAt);
+  const pieces = new Set(whole.flatMap((chain) => chain.pieces.map(keyOf)));
+  const isPiece = (of: LoweredSuperblock, stub: number) => pieces.has(keyOf({ of, stub }));
+  const chains = whole.flatMap((chain) => withinReach(chain, isPiece));
+  const chainOf = new Map<Key, Chain>();
+  for (const chain of chains) for (const piece of chain.pieces) chainOf.set(keyOf(piece), chain);
+  return groupsOf(arrange(chains, chainOf, lineAt), isPiece);
+}
+
+function chainsOf(
+  superblocks: readonly LoweredSuperblock[],
+  lineAt: (head: Addr | undefined) => LoweredSuperblock | undefined,
+): Chain[] {
+  const pieces = new Map<Key, Piece>(superblocks.map((lowered) => [keyOf(lowered), lowered]));
+  const links: Link[] = [];
+  const link = (from: Piece, to: Piece | undefined, weight: number) => {
+    if (to !== undefined && to !== from) links.push({ from: keyOf(from), to: keyOf(to), weight });
+  };
   for (const lowered of superblocks) {
-    const { final } = lowered;
-    const to = final.to === undefined ? undefined : resolve(final.to);
-    if (to !== undefined && byHead.has(to))
-      links.push({ from: lowered.head, to, weight: final.kind === 'call' ? final.count * 1e6 : final.count });
-    const last = lowered.line.at(-1);
-    if (final.flippable && last?.kind === 'branch' && to !== undefined && byHead.has(to)) {
-      const stub = lowered.stubs[last.stub]!;
-      const exit = stub.to === undefined ? undefined : resolve(stub.to);
-      if (exit !== undefined && byHead.has(exit)) links.push({ from: lowered.head, to: exit, weight: stub.count });
-    }
+    const { final, line, stubs } = lowered;
+    const target = lineAt(final.to);
+    link(lowered, target, final.kind === 'call' ? final.count * CALL : final.count);
+    const hot = stubs.map((stub, number) => {
+      const to = lineAt(stub.to);
+      if (to === undefined || stub.items.length === 0 || stub.count === 0 || stub.count < to.count * HOT_STUB)
+        return undefined;
+      const piece: ChainedStub = { of: lowered, stub: number };
+      pieces.set(keyOf(piece), piece);
+      link(piece, to, stub.count);
+      return piece;
+    });
+    const last = line.at(-1);
+    if (!final.flippable || last?.kind !== 'branch' || target === undefined) continue;
+    const stub = stubs[last.stub]!;
+    link(lowered, stub.items.length === 0 ? lineAt(stub.to) : hot[last.stub], stub.count);
   }
-  links.sort((a, b) => b.weight - a.weight || a.from - b.from || a.to - b.to);
-  const next = new Map<Addr, Addr>();
-  const before = new Map<Addr, Addr>();
-  const chainOf = new Map<Addr, Addr>(superblocks.map((lowered) => [lowered.head, lowered.head]));
-  const root = (head: Addr): Addr => {
-    let at = head;
-    while (chainOf.get(at) !== at) at = chainOf.get(at)!;
-    chainOf.set(head, at);
+  links.sort((a, b) => b.weight - a.weight || (a.from < b.from ? -1 : a.from > b.from ? 1 : a.to < b.to ? -1 : 1));
+  const next = new Map<Key, Link>();
+  const before = new Set<Key>();
+  const parent = new Map<Key, Key>();
+  const root = (key: Key): Key => {
+    let at = key;
+    for (let up = parent.get(at); up !== undefined; up = parent.get(at)) at = up;
+    if (at !== key) parent.set(key, at);
     return at;
   };
-  for (const { from, to } of links) {
-    if (from === to || next.has(from) || before.has(to) || root(from) === root(to)) continue;
-    next.set(from, to);
-    before.set(to, from);
-    chainOf.set(root(to), root(from));
+  for (const made of links) {
+    const { from, to } = made;
+    if (next.has(from) || before.has(to) || root(from) === root(to)) continue;
+    next.set(from, made);
+    before.add(to);
+    parent.set(root(to), root(from));
   }
-  const chains: LoweredSuperblock[][] = [];
-  for (const lowered of superblocks) {
-    if (before.has(lowered.head)) continue;
-    const chain: LoweredSuperblock[] = [];
-    for (let at: Addr | undefined = lowered.head; at !== undefined; at = next.get(at)) chain.push(byHead.get(at)!);
-    chains.push(chain);
+  const chains: Chain[] = [];
+  for (const [key, piece] of pieces) {
+    if (before.has(key)) continue;
+    const chain = { pieces: [piece], weights: [] as number[] };
+    for (let on = next.get(key); on !== undefined; on = next.get(on.to)) {
+      chain.pieces.push(pieces.get(on.to)!);
+      chain.weights.push(on.weight);
+    }
+    // A stub that nothing could be made of stays with the other stubs.
+    if (chain.pieces.length > 1 || !isStub(piece)) chains.push(chain);
   }
-  const heat = (chain: readonly LoweredSuperblock[]) => Math.max(...chain.map((lowered) => lowered.count));
-  chains.sort((a, b) => heat(b) - heat(a) || a[0]!.head - b[0]!.head);
+  return chains;
+}
 
-  const groups: LoweredSuperblock[][] = [[]];
-  let bytes = 0;
-  for (const chain of chains)
-    chain.forEach((lowered, index) => {
-      const previous = chain[index - 1];
-      const cut =
-        previous === undefined ? bytes > GROUP_BYTES : bytes > GROUP_BYTES_MOST && previous.final.kind !== 'call';
-      if (cut) {
-        groups.push([]);
-        bytes = 0;
+/** Upper bounds. */
+const itemBytes = (item: Item): ByteCount =>
+  item.kind === 'insn' ? item.insn.size : item.kind === 'branch' || item.kind === 'low' || item.kind === 'call' ? 4 : 8;
+const bytesOf = (items: readonly Item[]): ByteCount => items.reduce((sum, item) => sum + itemBytes(item), 0);
+const JUMP: ByteCount = 4;
+
+const pieceBytes = (piece: Piece): ByteCount =>
+  (isStub(piece) ? bytesOf(piece.of.stubs[piece.stub]!.items) : bytesOf(piece.line)) + JUMP;
+const chainBytes = (chain: Chain): ByteCount => chain.pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0);
+
+/**
+ * How far the farthest branch of these pieces is from its stub, whether the stubs stand before or behind: they stand in the order of
+ * their branches. A stub that is itself a piece leaves a place for a jump to it, in case that it is out of reach.
+ */
+function farthest(pieces: readonly Piece[], isPiece: (of: LoweredSuperblock, stub: number) => boolean): Reach {
+  let lines = 0;
+  let stubs = 0;
+  let behind = 0;
+  let before = 0;
+  for (const piece of pieces) {
+    if (!isStub(piece)) {
+      let at = lines;
+      for (const item of piece.line) {
+        if (item.kind === 'branch' || item.kind === 'escape') {
+          behind = Math.max(behind, stubs - at);
+          before = Math.max(before, at - stubs);
+          const { items } = piece.stubs[item.stub]!;
+          stubs += (isPiece(piece, item.stub) ? 0 : bytesOf(items)) + JUMP;
+        }
+        at += itemBytes(item);
       }
-      groups.at(-1)!.push(lowered);
-      bytes += lowered.line.length * 3.4;
-    });
-  return groups.filter((group) => group.length > 0);
+    }
+    lines += pieceBytes(piece);
+  }
+  return { behind: behind + lines, before: before + stubs };
+}
+
+interface Reach {
+  readonly behind: ByteCount;
+  readonly before: ByteCount;
+}
+
+/** Splits a chain that is too long for its branches to reach their stubs, at the weakest links. */
+function withinReach(chain: Chain, isPiece: (of: LoweredSuperblock, stub: number) => boolean): Chain[] {
+  const { behind, before } = farthest(chain.pieces, isPiece);
+  if (Math.max(behind, before) <= REACH || chain.pieces.length === 1) return [chain];
+  const size = chainBytes(chain);
+  let weakest = (chain.weights.length - 1) >> 1;
+  let at = 0;
+  for (const [index, weight] of chain.weights.entries()) {
+    at += pieceBytes(chain.pieces[index]!);
+    // Somewhere in the middle, so that this ends soon.
+    if (at >= size / 4 && at <= (size * 3) / 4 && weight < chain.weights[weakest]!) weakest = index;
+  }
+  const part = (from: number, to: number): Chain => ({
+    pieces: chain.pieces.slice(from, to),
+    weights: chain.weights.slice(from, to - 1),
+  });
+  return [part(0, weakest + 1), part(weakest + 1, chain.pieces.length)].flatMap((each) => withinReach(each, isPiece));
+}
+
+/** The order of chains: always the one that what stands within reach branches to most, else the hottest. */
+function arrange(
+  chains: readonly Chain[],
+  chainOf: ReadonlyMap<Key, Chain>,
+  lineAt: (head: Addr | undefined) => LoweredSuperblock | undefined,
+): Chain[] {
+  const heatOf = (chain: Chain) =>
+    Math.max(...chain.pieces.map((piece) => (isStub(piece) ? piece.of.stubs[piece.stub]!.count : piece.count)));
+  const heat = new Map(chains.map((chain) => [chain, heatOf(chain)]));
+  const headOf = (chain: Chain): Key => keyOf(chain.pieces[0]!);
+  const byHeat = [...chains].sort(
+    (a, b) => heat.get(b)! - heat.get(a)! || (headOf(a) < headOf(b) ? -1 : headOf(a) > headOf(b) ? 1 : 0),
+  );
+  // Branches from chain to chain, both ways round: they should stand near one another.
+  const near = new Map<Chain, Map<Chain, number>>(chains.map((chain) => [chain, new Map()]));
+  for (const chain of chains)
+    for (const piece of chain.pieces) {
+      if (isStub(piece)) continue;
+      piece.stubs.forEach((stub, number) => {
+        const line = lineAt(stub.to);
+        // A stub that is no piece stands with its group.
+        const to =
+          chainOf.get(keyOf({ of: piece, stub: number })) ??
+          (stub.items.length > 0 || line === undefined ? undefined : chainOf.get(keyOf(line)));
+        if (to === undefined || to === chain || stub.count === 0) return;
+        for (const [one, other] of [
+          [chain, to],
+          [to, chain],
+        ] as const)
+          near.get(one)!.set(other, (near.get(one)!.get(other) ?? 0) + stub.count);
+      });
+    }
+  const order: Chain[] = [];
+  const placed = new Set<Chain>();
+  let nextHottest = 0;
+  while (order.length < chains.length) {
+    const pull = new Map<Chain, number>();
+    let back = 0;
+    for (let index = order.length - 1; index >= 0 && back < REACH; index--) {
+      const chain = order[index]!;
+      for (const [other, weight] of near.get(chain)!)
+        if (!placed.has(other)) pull.set(other, (pull.get(other) ?? 0) + weight);
+      back += chainBytes(chain);
+    }
+    let best: Chain | undefined;
+    let bestPull = 0;
+    for (const [chain, weight] of pull) {
+      const density = weight / chainBytes(chain);
+      if (density > bestPull) [best, bestPull] = [chain, density];
+    }
+    while (placed.has(byHeat[nextHottest]!)) nextHottest++;
+    const chosen = best ?? byHeat[nextHottest]!;
+    placed.add(chosen);
+    order.push(chosen);
+  }
+  return order;
+}
+
+/** Cuts the order into groups so that every branch reaches the stubs of its group. Two groups have their lines side by side. */
+function groupsOf(order: readonly Chain[], isPiece: (of: LoweredSuperblock, stub: number) => boolean): Group[] {
+  const groups: { pieces: Piece[]; readonly stubs: Group['stubs'] }[] = [];
+  for (const chain of order) {
+    const group = groups.at(-1);
+    if (group !== undefined && farthest([...group.pieces, ...chain.pieces], isPiece)[group.stubs] <= REACH)
+      group.pieces.push(...chain.pieces);
+    else groups.push({ pieces: [...chain.pieces], stubs: groups.length % 2 === 0 ? 'before' : 'behind' });
+  }
+  return groups;
 }

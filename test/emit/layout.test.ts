@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Addr, RA } from '../../src/base/units.ts';
-import { type Layout, layOut, OutOfReach } from '../../src/emit/layout.ts';
+import { type Layout, layOut as layOutGroups, OutOfReach } from '../../src/emit/layout.ts';
+import type { Group, Piece } from '../../src/emit/place.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
 import type { Insn } from '../../src/isa/row.ts';
@@ -30,6 +31,13 @@ const superblock = (
   stubs: rest.stubs ?? [],
   final: { kind: rest.kind ?? 'goto', to, count: 9, scratch: rest.scratch, flippable: rest.flippable ?? false },
 });
+
+/** Groups with their stubs behind their lines. */
+const layOut = (groups: readonly (readonly Piece[])[], at: Addr): Layout =>
+  layOutGroups(
+    groups.map((pieces): Group => ({ pieces, stubs: 'behind' })),
+    at,
+  );
 
 function decoded({ bytes }: Layout): { at: Addr; insn: Insn }[] {
   const insns: { at: Addr; insn: Insn }[] = [];
@@ -131,6 +139,49 @@ describe('side exits', () => {
     expect(decoded(layOut([[long, superblock(2, [op()], NEAR)]], AT))[0]!.insn.size).toBe(2);
     const longer = superblock(1, [branch(0, test0), ...filler(256)], 2, { stubs: [stubTo(2)] });
     expect(decoded(layOut([[longer, superblock(2, [op()], NEAR)]], AT))[0]!.insn.size).toBe(4);
+  });
+});
+
+describe('stubs among the lines', () => {
+  const busy = (to: Addr, rest: Item[] = [], more: Parameters<typeof superblock>[3] = {}) =>
+    superblock(1, [op(1), branch(0), ...rest], NEAR, { stubs: [stubTo(to, [op(7)])], ...more });
+  test('in front of where it leads, a stub needs no jump', () => {
+    const first = busy(2);
+    const layout = layOut([[first, { of: first, stub: 0 }, superblock(2, [op(9)], NEAR)]], AT);
+    expect(names(layout)).toEqual(['addi', 'beq', 'jal', 'addi', 'addi', 'jal']);
+    const [stub] = layout.superblocks[0]!.stubs;
+    expect(stub!.end).toBe(layout.superblocks[1]!.start);
+    expect(decoded(layout)[1]!.insn.imm).toBe(stub!.start - decoded(layout)[1]!.at);
+    expect(layout.superblocks[0]!.hops).toEqual([]);
+  });
+  test('out of reach, it is reached by a jump that stands with the other stubs', () => {
+    const first = busy(2);
+    const far = superblock(3, filler(6000), NEAR);
+    const layout = layOut([[first], [far], [{ of: first, stub: 0 }, superblock(2, [op(9)], NEAR)]], AT);
+    const [hop] = layout.superblocks[0]!.hops;
+    expect(decoded(layout)[1]!.at + decoded(layout)[1]!.insn.imm).toBe(hop!.start);
+    expect(leads(layout, hop!.start)).toBe(layout.superblocks[0]!.stubs[0]!.start);
+  });
+  test('behind its own line, the last branch is turned', () => {
+    const loop = superblock(1, [op(1), branch(0)], 1, { stubs: [stubTo(2, [op(7)])], flippable: true });
+    const layout = layOut([[loop, { of: loop, stub: 0 }, superblock(2, [op(9)], NEAR)]], AT);
+    expect(names(layout)).toEqual(['addi', 'bne', 'addi', 'addi', 'jal']);
+    expect(decoded(layout)[1]!.insn.imm).toBe(-4);
+  });
+  test('elsewhere, the turned branch is followed by a jump to it', () => {
+    const loop = superblock(1, [op(1), branch(0)], 1, { stubs: [stubTo(2, [op(7)])], flippable: true });
+    const layout = layOut(
+      [[loop, superblock(3, [op(8)], NEAR), { of: loop, stub: 0 }, superblock(2, [op(9)], NEAR)]],
+      AT,
+    );
+    expect(names(layout).slice(0, 3)).toEqual(['addi', 'bne', 'jal']);
+    expect(leads(layout, AT + 8)).toBe(layout.superblocks[0]!.stubs[0]!.start);
+  });
+  test('a group can have its stubs before its lines', () => {
+    const first = superblock(1, [op(1), branch(0)], NEAR, { stubs: [stubTo(NEAR, [op(7)])] });
+    const layout = layOutGroups([{ pieces: [first], stubs: 'before' }], AT);
+    expect(layout.superblocks[0]!.stubs[0]!.start).toBe(AT);
+    expect(decoded(layout).at(-2)!.insn.imm).toBeLessThan(0);
   });
 });
 

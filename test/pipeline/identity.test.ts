@@ -42,7 +42,7 @@ interface Checked {
 function check(flow: Flow, { layout, superblocks }: Optimized): Checked {
   const pathOf = new Map(superblocks.map(({ head, path }) => [head, path]));
   const checked: Checked = { superblocks: 0, insns: 0, wrong: [] };
-  const base = Math.min(...layout.superblocks.map(({ start }) => start));
+  const base = Math.min(...layout.superblocks.flatMap(({ insns }) => insns.map(({ address }) => address)));
   for (const { lowered, insns, start, end } of layout.superblocks) {
     const path = pathOf.get(lowered.head)!;
     checked.superblocks++;
