@@ -23,7 +23,7 @@ import { ALL_REGS, type RegSet, type Superblock } from '../superblock/form.ts';
 import { type Pass, runPasses } from '../superblock/pass.ts';
 import { DEFAULT_SELECT, type SelectOptions, selectTraces, traceUnrun } from '../superblock/select.ts';
 import { weightOf } from '../superblock/weight.ts';
-import { defaultGrowth, withinGrowth } from './budget.ts';
+import { defaultGrowth, selectWithin, withinGrowth } from './budget.ts';
 
 export interface OptimizeOptions {
   /** Comma-separated passes, or the passes themselves; default all. */
@@ -73,11 +73,14 @@ export function prepare(
   image: Image,
   profile: ImageProfile,
   allowed: ReadonlySet<AssumptionId>,
+  maxGrowth: ByteCount = defaultGrowth(image.bytes.length),
   select: Partial<SelectOptions> = {},
 ): Prepared {
   const flow = makeFlow(blocksOf(profile, image), codeOf(image));
   const liveAt = allowed.has('A1') ? abiLiveness(image) : everythingLive;
-  const { traces, entries } = selectTraces(flow, { ...DEFAULT_SELECT, ...select });
+  const { traces, entries } = selectWithin(maxGrowth, (copyShare) =>
+    selectTraces(flow, { ...DEFAULT_SELECT, copyShare, ...select }),
+  );
   const context = { liveBefore: liveAt, savedReturns: allowed.has('A3') };
   const superblocks = traces.map((trace) =>
     buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context),
@@ -152,7 +155,8 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const passes = choosePasses(options.passes).filter((pass) => pass !== retarget || extensions.length > 0);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
-  const prepared = prepare(image, profile, allowed, options.select);
+  const maxGrowth = options.maxGrowth ?? defaultGrowth(image.bytes.length);
+  const prepared = prepare(image, profile, allowed, maxGrowth, options.select);
   const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
 
   /** After fewer it is no more than the identity form. */
@@ -197,7 +201,6 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     return continuations.get(address);
   };
   const weights = new Map(prepared.superblocks.map((superblock) => [superblock.head, weightOf(superblock)]));
-  const maxGrowth = options.maxGrowth ?? defaultGrowth(image.bytes.length);
   // What had no room once has none in a later round, when others have taken their identity form.
   const dropped = new Set<Addr>();
   const emitForms = (

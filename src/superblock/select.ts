@@ -2,6 +2,9 @@
  * Trace selection: which paths become superblocks. Seeds by count, grown backward into callers, so that hot callees are reached
  * through their callers' traces; forward along the likelier edges, through calls whose return is reached, jumps and returns; then
  * closure: every exit target with enough flow gets a trace of its own, so that nothing hot falls back into the original code.
+ *
+ * A trace that comes to another's head goes on and copies what is behind the join, and a loop is unrolled, where that runs often enough
+ * for its bytes: each time it saves a jump, and the passes see more (tail duplication; Hwu et al., The Superblock, 1993).
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -48,8 +51,11 @@ export interface SelectOptions {
   readonly coldShare: number;
   /** Exit targets with at least this share of all instructions as flow times length get a trace of their own. */
   readonly closureShare: number;
-  /** A tail behind a join is copied if it is this short and ends in an indirect jump or return. */
-  readonly maxTail: number;
+  /** Behind a join up to this many instructions are copied, while at least this share of the head's flow arrives. */
+  readonly maxCopied: number;
+  readonly copyArrival: number;
+  /** A copy, of what is behind a join or of a loop's body, runs at least this share of all instructions times. */
+  readonly copyShare: number;
   /** Growth stops where less than this share of the head's flow arrives. */
   readonly minArrival: number;
   /** A loop's trace goes round this many times, as long as it stays within `maxUnrolled` instructions. */
@@ -65,10 +71,12 @@ export const DEFAULT_SELECT: SelectOptions = {
   maxInline: 80,
   coldShare: 2e-5,
   closureShare: 1e-5,
-  maxTail: 10,
+  maxCopied: 100,
+  copyArrival: 0.15,
+  copyShare: 3e-5,
   minArrival: 0.1,
-  unroll: 4,
-  maxUnrolled: 64,
+  unroll: 8,
+  maxUnrolled: 160,
   guardShare: 2,
 };
 
@@ -115,6 +123,8 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
   let block = first;
   let insns = 0;
   let arrival = 1;
+  /** Instructions copied since the trace has come to a join, the head of another trace. */
+  let copied: number | undefined;
   /** Times the trace has come back to its head. */
   let rounds = 0;
   let end: Trace['end'] | undefined;
@@ -168,16 +178,24 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
           : context;
     const depthAfter = frames.length + (way.follow === 'call' ? 1 : way.follow === 'return' ? -1 : 0);
     const closes = way.to === head && depthAfter === 0;
-    const again = closes && rounds + 1 < options.unroll && (insns / (rounds + 1)) * (rounds + 2) <= options.maxUnrolled;
+    const arriving = arrival * way.share;
+    const pays = first.count * arriving >= flow.instructions * options.copyShare;
+    const again =
+      closes &&
+      rounds + 1 < options.unroll &&
+      (insns / (rounds + 1)) * (rounds + 2) <= options.maxUnrolled &&
+      (rounds === 0 || pays);
+    if (depthAfter === 0 && !closes && heads.has(way.to)) copied ??= 0;
+    const copies = copied !== undefined && depthAfter === 0 && !closes;
     const stop =
       next === undefined ||
       next.reserved ||
       (closes ? !again : seen.has(`${rounds}|${way.to}|${nextContext}`)) ||
       insns + next.insns.length > options.maxInsns ||
-      arrival * way.share < options.minArrival ||
+      arriving < options.minArrival ||
       (way.follow === 'call' && (frames.length >= options.maxDepth || steps.some((s) => s.block.start === way.to))) ||
       (frame !== undefined && way.follow !== 'return' && insns - frame.insns > options.maxInline) ||
-      (depthAfter === 0 && !closes && heads.has(way.to) && !shortTail(flow, way.to, options));
+      (copies && (copied! + next.insns.length > options.maxCopied || arriving < options.copyArrival || !pays));
     if (stop) {
       end = stay;
       break;
@@ -185,8 +203,9 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
     if (way.follow === 'call') frames.push({ step: steps.length - 1, link: block.end, insns });
     if (way.follow === 'return') frames.pop();
     if (closes) rounds++;
+    if (copied !== undefined) copied += next.insns.length;
     step.follow = way.follow;
-    arrival *= way.share;
+    arrival = arriving;
     block = next;
   }
   // A call whose return was not reached is a real call: roll back to the outermost one.
@@ -239,22 +258,6 @@ export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
     if (fact.control === 'jump') return made(links ? { kind: 'call' } : { kind: 'goto', target: pc + insn.imm });
     if (fact.control === 'indirect') return made({ kind: links ? 'call' : 'indirect' });
     pc = next;
-  }
-}
-
-/** A tail worth copying behind a join: short, straight, and ending in an indirect jump or return. */
-function shortTail(flow: Flow, at: Addr, options: SelectOptions): boolean {
-  let insns = 0;
-  for (let address = at; ; ) {
-    const block = flow.blocks.get(address);
-    if (block === undefined || block.reserved) return false;
-    insns += block.insns.length;
-    if (insns > options.maxTail) return false;
-    if (block.control === 'indirect') return !block.links;
-    if (block.control === 'none') address = block.end;
-    else if (block.control === 'jump' && !block.links) address = block.insns.at(-1)!.pc + block.insns.at(-1)!.insn.imm;
-    else return false;
-    if (address === at) return false;
   }
 }
 

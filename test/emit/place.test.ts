@@ -64,10 +64,13 @@ describe('groups', () => {
   });
   test('every branch reaches its stub, however long a chain of calls is', () => {
     const lines = Array.from({ length: 60 }, (_, index) =>
-      line(index, 100 + (index % 7), index + 1, 100, {
+      line(index, 100 + (index % 7), index === 59 ? 0xf0000 : index + 1, 100, {
         kind: 'call',
-        line: [...Array.from({ length: 30 }, () => [op, branch(0)]).flat(), { kind: 'call', to: 0xf0000, link: 1 }],
-        stubs: [stub(0xf0000, 0, [op, op, op])],
+        line: [
+          ...Array.from({ length: 30 }, (_, number) => [op, branch(number)]).flat(),
+          { kind: 'call', to: 0xf0000, link: 1 },
+        ],
+        stubs: Array.from({ length: 30 }, () => stub(0xf0000, 0, [op, op, op])),
       }),
     );
     const groups = place(lines);

@@ -1,15 +1,40 @@
 /** The growth budget. */
 import { describe, expect, test } from 'vitest';
 import { parseImage } from '../../src/elf/read.ts';
-import { defaultGrowth } from '../../src/pipeline/budget.ts';
+import { defaultGrowth, expectedGrowth, selectWithin } from '../../src/pipeline/budget.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
+import { DEFAULT_SELECT, type Selection, selectTraces } from '../../src/superblock/select.ts';
 import { weightOf } from '../../src/superblock/weight.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
 import { rerun } from '../../src/verify/rerun.ts';
-import { sample } from '../support/samples.ts';
+import { sample, sampleSuperblocks } from '../support/samples.ts';
 
 test('96 KB or 8 %, whichever is more', () => {
   expect([0, 1_000_000, 1_228_800, 2_000_000].map(defaultGrowth)).toEqual([98_304, 98_304, 98_304, 160_000]);
+});
+
+describe('copies', () => {
+  const { flow } = sampleSuperblocks('bytecode');
+  const select = (copyShare: number) => selectTraces(flow, { ...DEFAULT_SELECT, copyShare });
+  const growth = ({ traces }: Selection) => expectedGrowth(traces);
+  const all = selectWithin(2 ** 20, select);
+  test('as many as there is room for', () => {
+    expect(growth(all)).toBeGreaterThan(growth(select(1)));
+    expect(growth(selectWithin(Math.ceil(growth(all)), select))).toBe(growth(all));
+  });
+  test('fewer where there is none', () => {
+    let least = 1;
+    selectWithin(1000, (copyShare) => {
+      least = copyShare;
+      return all;
+    });
+    let most = 0;
+    selectWithin(2 ** 20, (copyShare) => {
+      most = copyShare;
+      return all;
+    });
+    expect(least).toBeGreaterThan(most);
+  });
 });
 
 describe('bytecode', () => {

@@ -37,7 +37,11 @@ const FORMS: readonly Form[] = [
   { name: 'identity', options: { passes: 'none', select: EVERYTHING }, profile: 'full' },
   { name: 'strict', options: { without: ASSUMABLE, select: EVERYTHING }, profile: 'full' },
   { name: 'everything', options: { select: { ...EVERYTHING, minArrival: 0 } }, profile: 'full' },
-  { name: 'guards', options: { select: { ...EVERYTHING, guardShare: 0.3, maxTail: 40 } }, profile: 'full' },
+  {
+    name: 'guards',
+    options: { select: { ...EVERYTHING, guardShare: 0.3, maxCopied: 400, copyArrival: 0, copyShare: 0 } },
+    profile: 'full',
+  },
   { name: 'prefix', options: { select: EVERYTHING }, profile: 'prefix' },
   { name: 'prefix guards', options: { select: { ...EVERYTHING, guardShare: 0.3 } }, profile: 'prefix' },
   { name: 'other', options: { select: EVERYTHING }, profile: 'other' },
