@@ -17,7 +17,7 @@ import { makePatches } from './patch.ts';
 import { place } from './place.ts';
 import { symbolsOf } from './symbols.ts';
 import { findTables, retarget } from './tables.ts';
-import { unwindTables } from './unwind/index.ts';
+import { type CallSite, unwindTables } from './unwind/index.ts';
 
 export interface EmitRequest {
   readonly image: Image;
@@ -63,10 +63,15 @@ export function emit(request: EmitRequest): Emitted {
   const { lines, aliases } = withoutEmptyLines(request.superblocks);
   let superblocks = lines;
   const leftOut: Addr[] = [];
+  const unlinked = new Set<Addr>();
+  const evidence = gatherEvidence(image, profile);
+  const jumpTables = allowed.has('A4') ? findTables(image, flow, evidence) : [];
+  const byTable = (site: Addr, target: Addr) =>
+    jumpTables.some((table) => table.site === site && table.profiled.has(target));
   let layout: Layout;
   for (;;) {
     try {
-      layout = layOut(place(superblocks, aliases), address, aliases);
+      layout = layOut(place(superblocks, aliases), address, aliases, { unlinked, byTable });
     } catch (error) {
       if (!(error instanceof OutOfReach)) throw error;
       superblocks = bringNear(error, superblocks, request.continueAt, leftOut);
@@ -74,13 +79,13 @@ export function emit(request: EmitRequest): Emitted {
     }
     // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass it.
     const unserved = unservedCalls(image, layout, address);
-    if (unserved.size === 0) break;
-    leftOut.push(...unserved);
-    superblocks = superblocks.filter((lowered) => !unserved.has(lowered.head));
+    if (unserved.calls.size === 0 && unserved.links.length === 0) break;
+    for (const head of unserved.links) unlinked.add(head);
+    leftOut.push(...unserved.calls);
+    superblocks = superblocks.filter((lowered) => !unserved.calls.has(lowered.head));
   }
 
   const assumed = new Set<AssumptionId>(request.assumed);
-  const evidence = gatherEvidence(image, profile);
   const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
   for (const [head, to] of aliases) {
     const start = startOf.get(to);
@@ -102,7 +107,7 @@ export function emit(request: EmitRequest): Emitted {
   );
   if (patches.assumed) assumed.add('A2');
   if (patches.patches.length > 0) assumed.add('A5');
-  const retargeted = allowed.has('A4') ? retarget(findTables(image, flow, evidence), (head) => startOf.get(head)) : [];
+  const retargeted = retarget(jumpTables, (head) => startOf.get(head));
   const tables = retargeted.filter((patch) => !untouched.has(patch.address));
   if (tables.length > 0) assumed.add('A4');
 
@@ -196,18 +201,38 @@ function withoutEmptyLines(superblocks: readonly LoweredSuperblock[]) {
 
 const alignEight = (address: Addr): Addr => Math.ceil(address / 8) * 8;
 
-const callSites = (layout: Layout) =>
-  layout.superblocks
-    .filter((placed) => placed.returnAddress !== undefined)
-    .map((placed) => ({ returnAddress: placed.returnAddress!, originalReturnAddress: placed.lowered.final.to! }));
+/** Where callees return to in optimized code: behind its calls, and to superblocks that stand for return points of inlined calls. */
+function callSites({ superblocks, links }: Layout): CallSite[] {
+  const sites = new Map<Addr, CallSite>();
+  for (const { returnAddress, lowered } of superblocks)
+    if (returnAddress !== undefined)
+      sites.set(returnAddress, { returnAddress, originalReturnAddress: lowered.final.to! });
+  for (const { start, lowered } of superblocks)
+    if (links.includes(lowered.head) && !sites.has(start))
+      sites.set(start, { returnAddress: start, originalReturnAddress: lowered.head });
+  return [...sites.values()];
+}
 
-/** Heads of superblocks whose calls got no frame description though the original's have one. */
-function unservedCalls(image: Image, layout: Layout, address: Addr): Set<Addr> {
-  const { unserved } = unwindTables(image, callSites(layout), alignEight(address + layout.bytes.length));
+/**
+ * What got no frame description though the original has one: calls, by the heads of their superblocks, and return points of inlined
+ * calls. The latter also if a call returns there under another name.
+ */
+function unservedCalls(image: Image, layout: Layout, address: Addr) {
+  const sites = callSites(layout);
+  const { unserved } = unwindTables(image, sites, alignEight(address + layout.bytes.length));
   const bad = new Set(unserved.map((site) => site.returnAddress));
-  return new Set(
-    layout.superblocks
-      .filter((placed) => placed.returnAddress !== undefined && bad.has(placed.returnAddress))
-      .map((placed) => placed.lowered.head),
-  );
+  const standsFor = new Map(sites.map((site) => [site.returnAddress, site.originalReturnAddress]));
+  const { superblocks, links } = layout;
+  return {
+    calls: new Set(
+      superblocks
+        .filter((placed) => placed.returnAddress !== undefined && bad.has(placed.returnAddress))
+        .map((placed) => placed.lowered.head),
+    ),
+    links: superblocks
+      .filter(
+        ({ start, lowered: { head } }) => links.includes(head) && (bad.has(start) || standsFor.get(start) !== head),
+      )
+      .map(({ lowered }) => lowered.head),
+  };
 }

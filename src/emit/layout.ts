@@ -50,6 +50,8 @@ export interface PlacedSuperblock {
 export interface Layout {
   readonly bytes: Uint8Array;
   readonly superblocks: readonly PlacedSuperblock[];
+  /** Heads that optimized code has return addresses of without a call: of calls that were inlined. Rising. */
+  readonly links: readonly Addr[];
 }
 
 /** Thrown when exits lead beyond a jump's reach and no register is free there to jump with. */
@@ -90,12 +92,26 @@ interface Part {
   last: number;
 }
 
+/** Which code addresses that the code makes are of superblocks. */
+export interface CodeAddresses {
+  /** Heads whose addresses must not serve as return addresses. */
+  readonly unlinked: ReadonlySet<Addr>;
+  /** Does the indirect jump at `site` find this target in a table, and so its superblock? */
+  readonly byTable: (site: Addr, target: Addr) => boolean;
+}
+
 /**
  * @param at where the first byte will be
  * @param aliases heads that only lead to another: transfers to them lead there
  * @throws OutOfReach
  */
-export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<Addr, Addr> = new Map()): Layout {
+export function layOut(
+  groups: readonly Group[],
+  at: Addr,
+  aliases: ReadonlyMap<Addr, Addr> = new Map(),
+  places: Partial<CodeAddresses> = {},
+): Layout {
+  const { unlinked, byTable } = places;
   const order = groups.flatMap(({ pieces }) => pieces.filter(isLine));
   const ownerOf = new Map(order.map((lowered, owner) => [lowered, owner]));
   const atoms: Atom[] = [];
@@ -118,6 +134,7 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
     else atom.place = { fixed: to };
     push(atom);
   };
+  const links = new Set<Addr>();
   const partPlaces: { atom: Atom; part: Part }[] = [];
 
   const pushItem = (item: Item, owner: number, lowered: LoweredSuperblock) => {
@@ -153,6 +170,17 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
       case 'address':
         push({ kind: 'address', size: 8, reg: item.reg, address: item.address, pc: item.pc, owner });
         break;
+      case 'link':
+      case 'target': {
+        const { kind, reg, address, pc } = item;
+        const atom: Atom = { kind: 'address', size: 8, reg, address, pc, owner };
+        const placed =
+          heads.has(address) && (kind === 'link' ? !unlinked?.has(address) : byTable?.(item.pc, address) === true);
+        if (placed) pendingPlaces.push({ atom, to: address });
+        if (placed && kind === 'link') links.add(address);
+        push(atom);
+        break;
+      }
       case 'high':
         highs.set(
           `${owner}:${item.base}`,
@@ -297,6 +325,7 @@ export function layOut(groups: readonly Group[], at: Addr, aliases: ReadonlyMap<
   });
   return {
     bytes,
+    links: [...links].sort((a, b) => a - b),
     superblocks: order.map((lowered, owner) => {
       const { start, end } = lines[owner]!;
       const list = insns[owner]!.sort((a, b) => a.address - b.address);
@@ -398,7 +427,9 @@ function encodeAtom(
       return pair(atom.reg!, target, (low) => jumpRegisterInsn(atom.reg!, low, atom.reg!));
     }
     case 'address':
-      return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
+      return pair(atom.reg!, atom.place === undefined ? atom.address! : placeOf(atom.place), (low) =>
+        addImmediateInsn(atom.reg!, atom.reg!, low),
+      );
     case 'high':
       if (atom.size === 8) return pair(atom.reg!, atom.address!, (low) => addImmediateInsn(atom.reg!, atom.reg!, low));
       return [wide(addPcInsn(atom.reg!, splitDistance((atom.wants ?? atom.address!) - address).high))];

@@ -13,6 +13,8 @@ import type { Flow, FlowBlock } from '../superblock/flow.ts';
 import { type Evidence, readTable } from './evidence.ts';
 
 export interface JumpTable {
+  /** The jump that reads it. */
+  readonly site: Addr;
   readonly at: Addr;
   readonly width: 4 | 8;
   /** Entries are distances from here; 0: addresses. */
@@ -37,7 +39,7 @@ export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTa
     if (targets.size === 0) continue;
     const shape = jumpShape(block);
     if (shape === undefined) continue;
-    let table: Omit<JumpTable, 'profiled'> | undefined;
+    let table: Found | undefined;
     if (shape.at !== undefined && (shape.width === 8 || shape.base !== undefined))
       table = tableAt(image, shape.at, shape.width, shape.base ?? 0, targets);
     else if (shape.width === 4 && (shape.register !== undefined || targets.size >= ENOUGH_TARGETS))
@@ -47,10 +49,13 @@ export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTa
       table = wordTable(image, words, targets);
     }
     // In a PIE absolute entries are written by relocations when the program starts.
-    if (table !== undefined && !(image.relocatable && table.base === 0)) tables.push({ ...table, profiled: targets });
+    if (table !== undefined && !(image.relocatable && table.base === 0))
+      tables.push({ ...table, site: block.insns.at(-1)!.pc, profiled: targets });
   }
-  return tables.sort((a, b) => a.at - b.at || a.width - b.width);
+  return tables.sort((a, b) => a.at - b.at || a.width - b.width || a.site - b.site);
 }
+
+type Found = Omit<JumpTable, 'site' | 'profiled'>;
 
 interface JumpShape {
   readonly width: 4 | 8;
@@ -105,13 +110,7 @@ function shapeOf(
   return undefined;
 }
 
-function tableAt(
-  image: Image,
-  at: Addr,
-  width: 4 | 8,
-  base: Addr,
-  targets: ReadonlySet<Addr>,
-): Omit<JumpTable, 'profiled'> | undefined {
+function tableAt(image: Image, at: Addr, width: 4 | 8, base: Addr, targets: ReadonlySet<Addr>): Found | undefined {
   const entries = readTable(image, at, width, base);
   const set = new Set(entries);
   return [...targets].every((target) => set.has(target)) ? { at, width, base, targets: entries } : undefined;
@@ -136,9 +135,9 @@ function smallTable(
   site: Addr,
   targets: ReadonlySet<Addr>,
   register: Reg | undefined,
-): Omit<JumpTable, 'profiled'> | undefined {
+): Found | undefined {
   const { start, end } = functionAround(image, site);
-  const found = new Map<Addr, Omit<JumpTable, 'profiled'>>();
+  const found = new Map<Addr, Found>();
   for (const { address, pc, reg } of evidence.dataAddresses) {
     if (pc < start || pc >= end || found.has(address)) continue;
     if (register !== undefined && reg !== register) continue;
@@ -167,15 +166,11 @@ function addressWords(image: Image): Map<Addr, Addr[]> {
 }
 
 /** A run of 8-byte code addresses that holds all targets: grown both ways from where the rarest target stands. */
-function wordTable(
-  image: Image,
-  words: ReadonlyMap<Addr, Addr[]>,
-  targets: ReadonlySet<Addr>,
-): Omit<JumpTable, 'profiled'> | undefined {
+function wordTable(image: Image, words: ReadonlyMap<Addr, Addr[]>, targets: ReadonlySet<Addr>): Found | undefined {
   const rarest = [...targets].sort((a, b) => (words.get(a)?.length ?? 0) - (words.get(b)?.length ?? 0) || a - b)[0]!;
   const all = new Map<Addr, Addr>();
   for (const [value, places] of words) for (const place of places) all.set(place, value);
-  const found: Omit<JumpTable, 'profiled'>[] = [];
+  const found: Found[] = [];
   for (const place of words.get(rarest) ?? []) {
     let first = place;
     while (all.has(first - 8)) first -= 8;

@@ -15,6 +15,10 @@ export type Item =
   | { readonly kind: 'call'; readonly to: Addr; readonly link: Reg; readonly pc?: Addr }
   /** reg := an address in the image, exactly. */
   | { readonly kind: 'address'; readonly reg: Reg; readonly address: Addr; readonly pc?: Addr }
+  /** reg := a return address: of the superblock that stands for the original one, where there is such a superblock. */
+  | { readonly kind: 'link'; readonly reg: Reg; readonly address: Addr; readonly pc?: Addr }
+  /** reg := where the indirect jump at pc leads that led to an address: to its superblock, if a table says so. */
+  | { readonly kind: 'target'; readonly reg: Reg; readonly address: Addr; readonly pc: Addr }
   /** reg := an address near those that the `low` items with the same `base` want; near enough for their 12-bit offsets. */
   | { readonly kind: 'high'; readonly reg: Reg; readonly base: number; readonly address: Addr; readonly pc?: Addr }
   /** An instruction whose immediate is (address - what `base` put into its register). */

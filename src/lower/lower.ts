@@ -3,7 +3,7 @@
  * line's, and what an exit wants beyond the homes is put in place in its stub. With no pass run, this gives back the original
  * instructions one for one, apart from control transfers and pc-relative addresses.
  */
-import { type Addr, REG_COUNT, type Reg, regName } from '../base/units.ts';
+import { type Addr, RA, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms } from '../domain/term.ts';
 import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../isa/idioms.ts';
@@ -39,13 +39,16 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
   const holds = (reg: Reg) => holding[reg]!;
   const line: Item[] = [];
   const stubs: Stub[] = [];
+  // A call is inlined only if its return point comes along.
+  const path = new Set(superblock.path);
+  const isLink = (address: Addr) => path.has(address);
   const regOf = (value: Value | undefined): Reg =>
     value === undefined || value.kind === 'const' ? 0 : (homes.homeOf(value) ?? 0);
   const placed = (op: Op, insn: Insn = op.insn): Insn =>
     compressible({ ...insn, rs1: regOf(op.rs1), rs2: regOf(op.rs2), rs3: regOf(op.rs3) });
 
   const addStub = (exit: Exit, tail: Item[], extra?: { reg: Reg; value: Value }): number | undefined => {
-    const moves = exitMoves(exitOf(exit), homes.homeOf, holds, extra);
+    const moves = exitMoves(exitOf(exit), homes.homeOf, holds, isLink, extra);
     if (moves === undefined) return undefined;
     const scratch = deadRegister(exit.live, new Set());
     stubs.push({ items: [...moves, ...tail], to: exit.target, scratch, count: exit.count });
@@ -67,7 +70,8 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
         value: op.rs1,
       });
       if (scratch === undefined || stub === undefined) return undefined;
-      line.push({ kind: 'address', reg: scratch, address: op.expect, pc: op.pc });
+      const kind = operand === RA ? 'link' : 'target';
+      line.push({ kind, reg: scratch, address: op.expect, pc: op.pc });
       line.push({ kind: 'branch', insn: unequalInsn(regOf(op.rs1), scratch), stub, pc: op.pc });
       holding[scratch] = '';
     } else if (fact.control === 'branch') {
@@ -76,7 +80,7 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
       line.push({ kind: op.leaves === 'taken' ? 'branch' : 'escape', insn: placed(op), stub, pc: op.pc });
     } else if (fact.control === 'jump') {
       if (fact.writes === undefined) line.push({ kind: 'insn', insn: compressible(jumpInsn(2)), pc: op.pc });
-      else line.push({ kind: 'address', reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
+      else line.push({ kind: 'link', reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
     } else if (fact.readsPc) {
       const address = pcRelativeAddress(op.insn, op.pc)!;
       line.push(
@@ -104,7 +108,7 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
   const operand = final.op?.rs1;
   const computed = final.op !== undefined && exit.target === undefined;
   const extra = computed && operand !== undefined ? { reg: final.op!.insn.rs1, value: exact(operand) } : undefined;
-  const moves = exitMoves(exit, homes.homeOf, holds, extra);
+  const moves = exitMoves(exit, homes.homeOf, holds, isLink, extra);
   if (moves === undefined) return undefined;
   const before = line.at(-1);
   line.push(...moves);

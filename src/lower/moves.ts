@@ -2,7 +2,7 @@
  * Puts values where a snapshot wants them: a parallel assignment, made sequential. A register is written only when nothing still
  * to be done reads it; a cycle is broken through a dead register, or with three xors.
  */
-import { F0, type Reg } from '../base/units.ts';
+import { type Addr, F0, RA, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns, crossMoveInsn, moveInsn, xorInsn } from '../isa/idioms.ts';
 import {
@@ -46,6 +46,7 @@ export function deadRegister(live: RegSet, busy: ReadonlySet<Reg>, float = false
 
 /**
  * @param homeOf the register a line value is in
+ * @param isLink a call that the line has inlined returns there
  * @param extra a further assignment, for the operand of an indirect exit
  * @returns the items, or undefined if there was no register to break a cycle with
  */
@@ -53,6 +54,7 @@ export function exitMoves(
   exit: Exit,
   homeOf: (value: Value) => Reg | undefined,
   holds: (reg: Reg) => string,
+  isLink: (address: Addr) => boolean,
   extra?: { reg: Reg; value: Value },
 ): Item[] | undefined {
   const sunk = new Map(exit.sunk.map((op) => [op.id, op]));
@@ -111,7 +113,9 @@ export function exitMoves(
         dest,
         sources: [],
         copies: false,
-        emit: () => [{ kind: 'address', reg: dest, address: value.address }],
+        emit: () => [
+          { kind: dest === RA && isLink(value.address) ? 'link' : 'address', reg: dest, address: value.address },
+        ],
       });
       continue;
     }

@@ -21,7 +21,14 @@ import { checkSuperblock } from '../superblock/check.ts';
 import { type Flow, makeFlow } from '../superblock/flow.ts';
 import { ALL_REGS, type RegSet, type Superblock } from '../superblock/form.ts';
 import { type Pass, runPasses } from '../superblock/pass.ts';
-import { DEFAULT_SELECT, type SelectOptions, selectTraces, traceUnrun } from '../superblock/select.ts';
+import {
+  DEFAULT_SELECT,
+  growTrace,
+  type SelectOptions,
+  selectTraces,
+  type Trace,
+  traceUnrun,
+} from '../superblock/select.ts';
 import { weightOf } from '../superblock/weight.ts';
 import { defaultGrowth, selectWithin, withinGrowth } from './budget.ts';
 
@@ -64,6 +71,8 @@ export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8']
 export interface Prepared {
   readonly flow: Flow;
   readonly superblocks: readonly Superblock[];
+  /** A superblock without guards on indirect jumps: a guard takes a register that nothing needs, which need not be there. */
+  readonly unguarded: (head: Addr) => Superblock | undefined;
   readonly liveAt: (address: Addr) => RegSet;
   readonly context: BuildContext;
 }
@@ -78,15 +87,18 @@ export function prepare(
 ): Prepared {
   const flow = makeFlow(blocksOf(profile, image), codeOf(image));
   const liveAt = allowed.has('A1') ? abiLiveness(image) : everythingLive;
-  const { traces, entries } = selectWithin(maxGrowth, (copyShare) =>
-    selectTraces(flow, { ...DEFAULT_SELECT, copyShare, ...select }),
-  );
+  const chosen = (copyShare: number): SelectOptions => ({ ...DEFAULT_SELECT, copyShare, ...select });
+  const { traces, entries } = selectWithin(maxGrowth, (copyShare) => selectTraces(flow, chosen(copyShare)));
   const context = { liveBefore: liveAt, savedReturns: allowed.has('A3') };
-  const superblocks = traces.map((trace) =>
-    buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context),
-  );
+  const build = (trace: Trace) => buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context);
+  const superblocks = traces.map(build);
+  const unguarded = (head: Addr): Superblock | undefined => {
+    const options = { ...chosen(DEFAULT_SELECT.copyShare), guardShare: 2, guardShareInlined: 2 };
+    const trace = growTrace(flow, head, new Set(entries.keys()), options);
+    return trace && build(trace);
+  };
   for (const superblock of superblocks) checkSuperblock(superblock, 'trace selection');
-  return { flow, superblocks, liveAt, context };
+  return { flow, superblocks, unguarded, liveAt, context };
 }
 
 /** From the image alone, as the proof has it: what only the profile knows to be code is unknown there, and all is live in it. */
@@ -190,7 +202,13 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     if (formed === undefined) identity();
     return { before, stages, formed, identity };
   };
-  const made = prepared.superblocks.map(make);
+  const made = prepared.superblocks.map((superblock) => {
+    const first = make(superblock);
+    const guarded = superblock.ops.some(({ expect }) => expect !== undefined);
+    if (!guarded || first.formed !== undefined || first.identity() !== undefined) return first;
+    const other = prepared.unguarded(superblock.head);
+    return other === undefined ? first : make(other);
+  });
   const continuations = new Map<Addr, Emittable | undefined>();
   const continueAt = (address: Addr): Emittable | undefined => {
     if (!continuations.has(address)) {

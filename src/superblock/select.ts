@@ -21,7 +21,7 @@ export type Follow =
   | 'call'
   /** Out of an inlined callee, to its return point. */
   | 'return'
-  /** An indirect jump or call to its profiled target, which is checked. */
+  /** An indirect jump to its profiled target, which is checked. */
   | 'guard';
 
 export interface TraceStep {
@@ -61,8 +61,10 @@ export interface SelectOptions {
   /** A loop's trace goes round this many times, as long as it stays within `maxUnrolled` instructions. */
   readonly unroll: number;
   readonly maxUnrolled: number;
-  /** Indirect jumps and calls are guarded when one target has this share of them; above 1 never. */
+  /** Indirect jumps are guarded when one target has this share of them; above 1 never. */
   readonly guardShare: number;
+  /** The same within a call that is inlined, which then need not be made. */
+  readonly guardShareInlined: number;
 }
 
 export const DEFAULT_SELECT: SelectOptions = {
@@ -78,6 +80,7 @@ export const DEFAULT_SELECT: SelectOptions = {
   unroll: 8,
   maxUnrolled: 160,
   guardShare: 2,
+  guardShareInlined: 0.95,
 };
 
 /** The likelier way on from a block, with its share of the block's outflow. */
@@ -100,7 +103,7 @@ function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number }
   if (block.control === 'indirect') {
     const best = block.out[0];
     const total = block.out.reduce((sum, edge) => sum + edge.count, 0);
-    if (best === undefined || total === 0) return undefined;
+    if (best?.kind !== 'indirect' || total === 0) return undefined;
     return { to: best.to, follow: 'guard', share: best.count / total };
   }
   return undefined;
@@ -118,7 +121,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
   if (!canHead(first)) return undefined;
   const steps: { block: FlowBlock; follow: Follow | undefined }[] = [];
   /** Inlined calls not yet returned from: the index of the calling step and the return point. */
-  const frames: { step: number; link: Addr; insns: number }[] = [];
+  const frames: { step: number; callee: Addr; link: Addr; insns: number }[] = [];
   const seen = new Set<string>();
   let block = first;
   let insns = 0;
@@ -161,8 +164,9 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
       end = stay;
       break;
     }
-    // A guard makes no link: an indirect call stays a real one.
-    if (way.follow === 'guard' && (block.links || way.share < options.guardShare)) {
+    // It costs two instructions more than the jump does.
+    const least = frame === undefined ? options.guardShare : options.guardShareInlined;
+    if (way.follow === 'guard' && way.share < least) {
       end = stay;
       break;
     }
@@ -193,14 +197,15 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
       (closes ? !again : seen.has(`${rounds}|${way.to}|${nextContext}`)) ||
       insns + next.insns.length > options.maxInsns ||
       arriving < options.minArrival ||
-      (way.follow === 'call' && (frames.length >= options.maxDepth || steps.some((s) => s.block.start === way.to))) ||
+      (way.follow === 'call' &&
+        (frames.length >= options.maxDepth || frames.some(({ callee }) => callee === way.to))) ||
       (frame !== undefined && way.follow !== 'return' && insns - frame.insns > options.maxInline) ||
       (copies && (copied! + next.insns.length > options.maxCopied || arriving < options.copyArrival || !pays));
     if (stop) {
       end = stay;
       break;
     }
-    if (way.follow === 'call') frames.push({ step: steps.length - 1, link: block.end, insns });
+    if (way.follow === 'call') frames.push({ step: steps.length - 1, callee: way.to, link: block.end, insns });
     if (way.follow === 'return') frames.pop();
     if (closes) rounds++;
     if (copied !== undefined) copied += next.insns.length;

@@ -90,7 +90,7 @@ test('a guard compares with what is expected, and jumps itself where it fails', 
     '%0 = jalr 0(a5) @0x1000/2 expect 0x2000 via a5 -> computed x3 live a0,a5 {}',
     'goto -> 0x2000 x97 live a0 {}',
   );
-  expect(line[0]).toMatchObject({ kind: 'address', address: 0x2000 });
+  expect(line[0]).toMatchObject({ kind: 'target', address: 0x2000 });
   expect(line[1]).toMatchObject({ kind: 'branch', stub: 0 });
   expect(text(stubs[0]!.items)).toEqual(['jalr zero,0(a5)']);
   expect(stubs[0]!.to).toBeUndefined();

@@ -28,6 +28,7 @@ interface Options {
   /** Live everywhere, by name; default: all, and no assumption A1. */
   readonly live?: readonly number[];
   readonly savedReturns?: boolean;
+  readonly jumpTables?: boolean;
   readonly deadFrames?: boolean;
   readonly returns?: ReadonlyMap<number, number>;
   readonly relocatable?: boolean;
@@ -38,6 +39,7 @@ export function sidesOf(original: string, optimized: string, options: Options = 
   const is = assemble(optimized, START);
   const live = options.live && regSet(options.live);
   return {
+    jumpTables: options.jumpTables ?? false,
     original: { insnAt: (at) => was.get(at) },
     optimized: { insnAt: (at) => is.get(at) },
     returns: options.returns ?? new Map(),

@@ -59,6 +59,35 @@ describe('what is proved', () => {
     expect(proof(original, optimized).verdict).toBe('unproved');
   });
 
+  test('within an inlined call the return address may be the optimized one, wherever it is kept (A7)', () => {
+    const original = 'jal ra,0x2000\n addi a0,a0,2\n @0x2000\n sd ra,8(sp)\n addi a0,a0,1';
+    const optimized = 'lui ra,0x9\n addi ra,ra,256\n sd ra,8(sp)\n addi a0,a0,1\n jal zero,0x2008';
+    const returns = new Map([[0x9100, 0x1004]]);
+    expect(proof(original, optimized, { returns })).toMatchObject({ verdict: 'proved', assumptions: ['A7'] });
+    expect(proof(original, optimized).verdict).toBe('unproved');
+    // It has to stand for that very return point, and a call before it.
+    expect(proof(original, optimized, { returns: new Map([[0x9100, 0x2004]]) }).verdict).toBe('unproved');
+    const none = 'lui ra,0x1\n addi ra,ra,8\n sd ra,8(sp)';
+    const made = 'lui ra,0x9\n addi ra,ra,256\n sd ra,8(sp)\n jal zero,0x100c';
+    expect(proof(none, made, { returns: new Map([[0x9100, 0x1008]]) }).verdict).toBe('unproved');
+  });
+
+  test('a guard on a jump by a table whose entry leads to the superblock (A4)', () => {
+    const original = 'addi a0,a0,1\n jalr zero,0(a5)';
+    const optimized = `addi a0,a0,1
+      lui a4,0x9
+      bne a5,a4,0x9100
+      jal zero,0x9000
+      @0x9100
+      jalr zero,0(a5)`;
+    const live = [10, 15];
+    expect(proof(original, optimized, { live, jumpTables: true })).toMatchObject({
+      verdict: 'proved',
+      assumptions: ['A1', 'A4'],
+    });
+    expect(proof(original, optimized, { live }).verdict).toBe('unproved');
+  });
+
   test('a guard on a computed jump', () => {
     const original = 'addi a0,a0,1\n jalr zero,0(a5)\n @0x3000\n addi a0,a0,1\n @0x3004';
     const optimized = `addi a0,a0,1

@@ -141,6 +141,7 @@ export function replayCase(data: CounterexampleCase): string | undefined {
     returns,
     relocatable: false,
     liveness: undefined,
+    jumpTables: false,
     savedReturns: false,
     deadFrames: data.deadFrames,
     standsFor: (at) => exit.get(at) ?? (inside(at) ? undefined : at),

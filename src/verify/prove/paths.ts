@@ -53,6 +53,8 @@ export interface Leaf {
   readonly from: Addr;
   readonly state: State;
   readonly facts: Facts;
+  /** On the way a return address was made without a call: an optimized one, taken for the original that it stands for. */
+  readonly links: boolean;
 }
 
 /** What cannot be followed or compared; the text says what. */
@@ -68,6 +70,8 @@ const MOST_RETREATS = 4;
  * @param first it may not leave before it has done something
  * @param leave the original address that an address of the optimized file stands for, where control leaves the superblock there
  * @param inside is this address in the optimized code?
+ * @param linkOf the original return address that an optimized one stands for (A7): where the code makes one of these without a call, its term
+ * is that of the original one, wherever it is then kept
  */
 export function explore(
   terms: ProofTerms,
@@ -76,17 +80,25 @@ export function explore(
   first: boolean,
   leave: (address: Addr) => Addr | undefined,
   inside: (address: Addr) => boolean,
+  linkOf: (address: Addr) => Addr | undefined,
 ): Leaf[] {
   const leaves: Leaf[] = [];
-  const open: { pc: Addr; from: Addr; state: State; facts: Facts; depth: number; retreats: number }[] = [
-    { pc: start, from: start, state: headState(terms), facts: undefined, depth: 0, retreats: 0 },
-  ];
+  const open: {
+    pc: Addr;
+    from: Addr;
+    state: State;
+    facts: Facts;
+    links: boolean;
+    depth: number;
+    retreats: number;
+  }[] = [{ pc: start, from: start, state: headState(terms), facts: undefined, links: false, depth: 0, retreats: 0 }];
   let steps = 0;
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     const { pc, from, state, facts, depth, retreats } = path;
+    let { links } = path;
     const to = depth === 0 && first ? undefined : leave(pc);
     if (to !== undefined) {
-      leaves.push({ to, at: pc, target: undefined, from, state, facts });
+      leaves.push({ to, at: pc, target: undefined, from, state, facts, links });
       if (leaves.length > MOST_LEAVES) throw new Unproved('too many ways through it');
       continue;
     }
@@ -94,13 +106,19 @@ export function explore(
     const insn = code.insnAt(pc);
     if (insn === undefined) throw new Unproved(`there is no instruction at 0x${pc.toString(16)}`);
     if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved('it does not end');
-    const outcome = symbolicStep(terms, insn, pc, state);
+    let outcome = symbolicStep(terms, insn, pc, state);
+    const link = outcome.kind === 'goto' ? madeLink(terms, insn, outcome.state, linkOf) : undefined;
+    if (link !== undefined && outcome.kind === 'goto') {
+      outcome = { ...outcome, state: link };
+      links = true;
+    }
     const go = (address: Addr, known: Facts) =>
       open.push({
         pc: address,
         from: pc,
         state: stateOf(outcome),
         facts: known,
+        links,
         depth: depth + 1,
         retreats: address <= pc ? retreats + 1 : retreats,
       });
@@ -122,12 +140,46 @@ export function explore(
         const address = terms.addressOf(outcome.target);
         if (address !== undefined) go(address, facts);
         else
-          leaves.push({ to: undefined, at: undefined, target: outcome.target, from: pc, state: outcome.state, facts });
+          leaves.push({
+            to: undefined,
+            at: undefined,
+            target: outcome.target,
+            from: pc,
+            state: outcome.state,
+            facts,
+            links,
+          });
       }
     }
   }
   return leaves;
 }
+
+/** The state with the original return address where an instruction has completed an optimized one; undefined if it has not. */
+function madeLink(
+  terms: ProofTerms,
+  insn: Insn,
+  state: State,
+  linkOf: (address: Addr) => Addr | undefined,
+): State | undefined {
+  const { control, writes, readsPc } = factsOf(insn);
+  if (control !== 'none' || writes === undefined || readsPc) return undefined;
+  const address = terms.addressOf(state.registers[writes]!);
+  const link = address === undefined ? undefined : linkOf(address);
+  return link === undefined ? undefined : { ...state, registers: state.registers.with(writes, terms.code(link)) };
+}
+
+/** Does a call stand before this address? */
+export const isReturnPoint = (code: InsnSource, address: Addr): boolean =>
+  [2, 4].some((size) => linksAt(code, address - size, size));
+
+/** By an optimized return address the original one, if it is one. */
+export const linksOf =
+  (original: InsnSource, returns: ReadonlyMap<Addr, Addr>) =>
+  (address: Addr): Addr | undefined => {
+    const link = returns.get(address);
+    return link !== undefined && isReturnPoint(original, link) ? link : undefined;
+  };
 
 const stateOf = (outcome: Outcome): State => {
   if (outcome.kind === 'stop') throw new Unproved(outcome.why);
@@ -193,8 +245,16 @@ export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
   return next;
 }
 
-/** A computed target with what is known put in: an operand that a guard has found equal to a constant. */
-export function knownTarget(terms: ProofTerms, target: Term, facts: Facts): Addr | undefined {
+/**
+ * A computed target with what is known put in: an operand that a guard has found equal to a constant.
+ * @param fromTable the original address in whose stead a jump table holds this address of the optimized file
+ */
+export function knownTarget(
+  terms: ProofTerms,
+  target: Term,
+  facts: Facts,
+  fromTable: (address: Addr) => Addr | undefined,
+): Addr | undefined {
   const direct = terms.addressOf(target);
   if (direct !== undefined) return direct;
   for (let at = facts; at !== undefined; at = at.rest) {
@@ -203,10 +263,11 @@ export function knownTarget(terms: ProofTerms, target: Term, facts: Facts): Addr
     for (const [from, to] of [condition.args, [condition.args[1]!, condition.args[0]!]] as const) {
       const value = terms.addressOf(to!);
       if (value === undefined) continue;
-      if (target === from) return value;
+      if (target === from) return fromTable(value) ?? value;
       // A jalr's: the operand with its last bit off.
       const mask = target.args[1]?.value;
-      if (target.op === 'and' && target.args[0] === from && mask === 0xfffffffffffffffen) return value & ~1;
+      if (target.op === 'and' && target.args[0] === from && mask === 0xfffffffffffffffen)
+        return fromTable(value) ?? value & ~1;
     }
   }
   return undefined;

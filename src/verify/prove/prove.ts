@@ -110,6 +110,7 @@ export function sidesOf(
     relocatable: original.relocatable,
     liveness: assumed.has('A1') ? (liveness ?? imageLiveness(original)) : undefined,
     savedReturns: assumed.has('A3'),
+    jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
     standsFor: places.standsFor,
     inside: places.inside,

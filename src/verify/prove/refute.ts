@@ -1,6 +1,6 @@
 /** Looks for a state on which an unproved superblock does something else than the original: both forms are run on it. */
 import { type Difference, differenceOn } from './concrete.ts';
-import { explore, type Leaf, Unproved } from './paths.ts';
+import { explore, type Leaf, linksOf, Unproved } from './paths.ts';
 import { randomStart, searchStart } from './search.ts';
 import type { Start } from './start.ts';
 import { type State, stackName } from './step.ts';
@@ -53,7 +53,15 @@ export function refute(
 export function waysThrough(sides: Sides, entry: Entry): readonly Leaf[] {
   try {
     const terms = new ProofTerms(sides.relocatable, stackName);
-    return explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
+    return explore(
+      terms,
+      sides.optimized,
+      entry.start,
+      entry.first,
+      sides.standsFor,
+      sides.inside,
+      linksOf(sides.original, sides.returns),
+    );
   } catch (error) {
     if (error instanceof Unproved) return [];
     throw error;

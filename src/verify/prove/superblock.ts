@@ -16,9 +16,11 @@ import {
   explore,
   type Facts,
   type InsnSource,
+  isReturnPoint,
   knownTarget,
   type Leaf,
   linksAt,
+  linksOf,
   originalStart,
   outcomeAt,
   type Point,
@@ -42,6 +44,8 @@ export interface Sides {
   readonly liveness: Liveness | undefined;
   /** Assumption A3 may be made. */
   readonly savedReturns: boolean;
+  /** Assumption A4 may be made. */
+  readonly jumpTables: boolean;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
   /** The original address an address of the optimized file stands for, where control may go. */
@@ -89,14 +93,13 @@ const MOST_ROUNDS = 5;
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const { original } = sides;
-  const isLink = (address: Addr) => [2, 4].some((size) => linksAt(original, address - size, size));
   const terms = new ProofTerms(sides.relocatable, stackName);
   const saves = new Saves();
   const plain = attempt(sides, terms, entry, saves, solver);
   if (plain.verdict === 'proved' || !sides.savedReturns) return plain;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const known = saves.begin();
-    terms.trust(isLink, saves.has);
+    terms.trust((address) => isReturnPoint(original, address), saves.has);
     const trusting = attempt(sides, terms, entry, saves, solver);
     if (trusting.verdict === 'proved' && !saves.mistaken()) return trusting;
     if (!saves.mistaken() && saves.begin() === known) break;
@@ -115,7 +118,8 @@ function attempt(sides: Sides, terms: ProofTerms, entry: Entry, saves: Saves, so
     return { verdict, reason, assumptions: [...used].sort(), ways, solved, leaves, failed, followed };
   };
   try {
-    leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside);
+    const linkOf = linksOf(sides.original, sides.returns);
+    leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside, linkOf);
     const start = originalStart(terms, entry.head);
     for (const leaf of leaves) {
       const why = match(proving, leaf, start, entry.progress ? 1 : 0);
@@ -202,7 +206,7 @@ function match(proving: Proving, leaf: Leaf, start: Point, least: number): strin
           nearest = differs(proving, leaf, after, live(liveness?.liveAfter(point.pc)));
           if (nearest === undefined) return undefined;
         }
-        const to = knownTarget(terms, outcome.target, leaf.facts);
+        const to = knownTarget(terms, outcome.target, leaf.facts, (address) => fromTable(proving, address));
         if (to === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
         point = pointAfter(original, point, to);
       }
@@ -221,6 +225,7 @@ function differs(
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
   const { facts } = leaf;
+  if (leaf.links) used.add('A7');
   const goals: Goal[] = [];
   let live = liveThere;
   const unequal: Reg[] = [];
@@ -265,6 +270,14 @@ function sameAbove({ sides, terms, used }: Proving, was: State, is: State): bool
   if (above === undefined || above !== terms.above(is.memory, stack)) return false;
   used.add('A8');
   return true;
+}
+
+/** The head for which a jump table may hold this address of the optimized file (A4). */
+function fromTable({ sides, used }: Proving, address: Addr): Addr | undefined {
+  if (!sides.jumpTables || !sides.inside(address)) return undefined;
+  const head = sides.standsFor(address);
+  if (head !== undefined) used.add('A4');
+  return head;
 }
 
 /** Is this the optimized return address that stands for the original one? */
