@@ -13,6 +13,7 @@ import { retarget } from './retarget.ts';
 import { reuse } from './reuse.ts';
 import { schedule } from './schedule.ts';
 import { sink } from './sink.ts';
+import { stores } from './stores.ts';
 
 export const PASSES: readonly Pass[] = [
   jumps,
@@ -22,6 +23,7 @@ export const PASSES: readonly Pass[] = [
   reuse,
   retarget,
   offsets,
+  stores,
   sink,
   rehome,
   schedule,
@@ -39,6 +41,9 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: retarget, second: offsets, because: 'an instruction that adds in its own way takes the whole address' },
   { first: reuse, second: retarget, because: 'what is known already needs no instruction' },
   { first: retarget, second: sink, because: 'what an instruction takes in may be all that only side exits need' },
+  { first: reuse, second: stores, because: 'what a load needs that could have been known stays' },
+  { first: offsets, second: stores, because: 'a store to a frame moves with the stack pointer of the head' },
+  { first: stores, second: sink, because: 'what was computed only to be stored is dead only then' },
   { first: rehome, second: schedule, because: 'where a value is kept says what it may move past' },
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];

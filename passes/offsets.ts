@@ -14,7 +14,7 @@ import type { Insn } from '../src/isa/row.ts';
 import type { Op, Superblock, Value } from '../src/superblock/form.ts';
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
-import { MAX_COPIES, settled, sinkOp } from '../src/superblock/rewrite.ts';
+import { MAX_COPIES, replaceOp, settled, sinkOp } from '../src/superblock/rewrite.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 const OFFSET_BITS = 12;
@@ -43,12 +43,20 @@ function folded(op: Op, sum: Op): Op | undefined {
 /** The superblock without this sum; undefined if something needs it. */
 function fold(superblock: Superblock, sum: Op): Superblock | undefined {
   const ops: Op[] = [];
+  /** Sums with what cancels the other: copies, as where a frame is given back. */
+  const copies: Op[] = [];
   for (const op of superblock.ops) {
     const now = folded(op, sum);
     if (now === undefined) return undefined;
+    if (now !== op && now.insn.imm === 0 && isSum(now)) copies.push(now);
     ops.push(now);
   }
-  return settled(superblock, sinkOp({ ...superblock, ops }, sum));
+  let next = settled(superblock, sinkOp({ ...superblock, ops }, sum));
+  for (const copy of copies) {
+    const op = next?.ops.find(({ id }) => id === copy.id);
+    if (op !== undefined) next = replaceOp(next!, op, op.rs1!) ?? next;
+  }
+  return next;
 }
 
 export const offsets: Pass = {
@@ -58,10 +66,11 @@ export const offsets: Pass = {
     const byId = new Map(superblock.ops.map((op) => [op.id, op]));
     let current = superblock;
     for (const { id } of superblock.ops) {
-      const sum = current.ops.find((op) => op.id === id)!;
-      const base = sum.rs1;
+      const sum = current.ops.find((op) => op.id === id);
+      const base = sum?.rs1;
       // What is computed from the pc has an offset of its own, which depends on where the code will be.
-      if (base === undefined || base.kind === 'const' || base.kind === 'code' || !isSum(sum)) continue;
+      if (sum === undefined || base === undefined || base.kind === 'const' || base.kind === 'code' || !isSum(sum))
+        continue;
       const maker = base.kind === 'op' ? byId.get(base.id) : undefined;
       if (maker !== undefined && facts(maker.insn).readsPc) continue;
       const uses = usesOf(current).get(id);

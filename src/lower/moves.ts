@@ -25,6 +25,9 @@ interface Source {
   readonly made: Task | undefined;
 }
 
+/** What a task that stores writes to: no register. */
+const NOWHERE: Reg = -1;
+
 interface Task {
   dest: Reg;
   sources: Source[];
@@ -82,6 +85,7 @@ export function exitMoves(
   // dead register.
   const dests = new Map<number, Reg>();
   for (const op of [...exit.sunk].reverse()) {
+    if (facts(op.insn).writes === undefined) continue;
     let dest: Reg | undefined;
     for (const [reg, value] of wants) if (value.kind === 'op' && value.id === op.id) dest ??= reg;
     const float = (facts(op.insn).writes ?? 0) >= F0;
@@ -91,7 +95,7 @@ export function exitMoves(
     dests.set(op.id, dest);
   }
   for (const op of exit.sunk) {
-    const task = sunkTask(op, dests.get(op.id)!, made, homeOf);
+    const task = sunkTask(op, dests.get(op.id) ?? NOWHERE, made, homeOf);
     if (task === undefined) return undefined;
     made.set(op.id, task);
     tasks.push(task);
@@ -169,16 +173,24 @@ function sunkTask(
     sources,
     copies: false,
     emit: (regs) => {
-      const changed = { ...op.insn, rd: dest };
+      const changed = dest === NOWHERE ? { ...op.insn } : { ...op.insn, rd: dest };
       roles.forEach((role, index) => {
         changed[role] = regs[index]!;
       });
-      const address = facts(op.insn).readsPc ? op.pc + op.insn.imm : undefined;
+      const address = addressOf(op);
       return address !== undefined
         ? [{ kind: 'address', reg: dest, address, pc: op.pc }]
         : [{ kind: 'insn', insn: compressible(changed), pc: op.pc }];
     },
   };
+}
+
+/** The address that an op computes from where it is. */
+function addressOf({ insn, pc }: Op): Addr | undefined {
+  const { control, readsPc } = facts(insn);
+  // Of an inlined call: where it would return to.
+  if (control === 'jump') return pc + insn.size;
+  return readsPc ? pc + insn.imm : undefined;
 }
 
 const moveItem = (dest: Reg, from: Reg): Item => ({

@@ -54,6 +54,7 @@ export function dumpSuperblock(image: Image, profile: ImageProfile, options: Opt
     runPasses(superblock, choosePasses(options.passes), {
       fuel: makeFuel(),
       extensions: extensionsOf(options.target),
+      deadFrames: !options.without?.includes('A8'),
     }),
   );
 }

@@ -6,6 +6,7 @@ import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
+import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
@@ -181,7 +182,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
   const make = (before: Superblock): Made => {
     const stages: Superblock[] = [];
-    runPasses(before, passes, { fuel, extensions }, (pass, from, to) => {
+    runPasses(before, passes, { fuel, extensions, deadFrames: allowed.has('A8') }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
     });
@@ -310,7 +311,10 @@ function emitFinal(request: FinalRequest): Optimized {
   const { image, profile, prepared, allowed, final, identity, rejected, dropped, extensions, passes } = request;
   const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
-  if (prepared.superblocks.some(({ ops }) => ops.some(({ known }) => known !== undefined))) assumed.add('A3');
+  if (prepared.superblocks.some(({ ops }) => ops.some(({ known, slot }) => known !== undefined || slot !== undefined)))
+    assumed.add('A3');
+  if (allowed.has('A8') && prepared.superblocks.some((before) => storesLess(before, final.get(before.head))))
+    assumed.add('A8');
   if (extensions.length > 0) assumed.add('A9');
   const forms = [...final.values()];
   const entered = outsideEntries(
@@ -347,6 +351,12 @@ function emitFinal(request: FinalRequest): Optimized {
     assumptions: emitted.map.assumptions,
     dropped: [...dropped].sort((a, b) => a - b),
   };
+}
+
+/** Has a superblock lost stores from its line? */
+function storesLess(before: Superblock, after: Emittable | undefined): boolean {
+  const stores = ({ ops }: Superblock) => ops.filter(({ insn }) => facts(insn).store !== undefined).length;
+  return after !== undefined && stores(after.superblock) < stores(before);
 }
 
 /**

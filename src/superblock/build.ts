@@ -2,7 +2,9 @@
  * From a trace to a superblock: renames registers to values, takes a snapshot at each exit, and drops the transfers that a trace
  * makes unnecessary: a return to a link the trace itself made needs no check.
  */
-import { type Addr, type InsnCount, REG_COUNT, type Reg, SP } from '../base/units.ts';
+import { type Addr, type InsnCount, RA, REG_COUNT, type Reg, SP } from '../base/units.ts';
+import { PRESERVED } from '../cfg/abi.ts';
+import { hasReg } from '../cfg/regset.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import type { Insn } from '../isa/row.ts';
@@ -16,6 +18,7 @@ import {
   type RegSet,
   regsOf,
   type Superblock,
+  sameValue,
   type Value,
 } from './form.ts';
 import type { Trace } from './select.ts';
@@ -108,6 +111,27 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     };
   };
 
+  const head: readonly Value[] = regs.slice();
+  /** The registers where the function at hand was entered: at the head, or behind the last call. */
+  let entered = head;
+  /** A store of a register that the function must give back, as it was on entry, into the frame; as the proof has it (verify/prove/saves.ts). */
+  const savesAt = ({ insn, rs2 }: Op, offset: bigint | undefined): boolean => {
+    const { store, load } = facts(insn);
+    const as = (registers: readonly Value[]) => {
+      const stack = stackOffset(term(registers[SP]));
+      return sameValue(rs2!, registers[insn.rs2]!) && stack !== undefined && offset! - stack <= -8n;
+    };
+    return (
+      insn.rs1 === SP &&
+      store?.bytes === 8 &&
+      load === undefined &&
+      (insn.rs2 === RA || hasReg(PRESERVED, insn.rs2)) &&
+      rs2 !== undefined &&
+      offset !== undefined &&
+      (as(entered) || as(head))
+    );
+  };
+
   let at = count;
   let final: Final | undefined;
   trace.steps.forEach((step, index) => {
@@ -135,12 +159,14 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
           const link = value?.kind === 'op' ? links.get(value.id) : undefined;
           if (link !== undefined) known = { kind: 'code', address: link };
         }
-        ops.push(known === undefined ? op : { ...op, known });
+        const slot = context.savedReturns && savesAt(op, offset) ? 'saved' : undefined;
+        ops.push({ ...op, ...(known !== undefined && { known }), ...(slot !== undefined && { slot }) });
         if (fact.control === 'jump' && fact.writes !== undefined) links.set(op.id, pc + insn.size);
         if (fact.writes !== undefined) {
           termOf.set(op.id, effects.result ?? terms.input(`%${op.id}`));
           regs[fact.writes] = { kind: 'op', id: op.id };
         }
+        if (fact.control === 'jump' && fact.writes !== undefined) entered = regs.slice();
       } else if (fact.control === 'branch') {
         const target = pc + insn.imm;
         const goes = next ?? (trace.end.kind === 'goto' ? trace.end.target : block.end);

@@ -4,15 +4,28 @@ import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { type Exit, exitsOf, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
 import { homeRuleViolation } from './homes.ts';
+import { sinkable } from './rewrite.ts';
 
-/** The ops whose effects others can see, as text: a pass may drop none of them but a load nobody needs, and reorder none. */
-const effectsOf = (superblock: Superblock): string[] =>
+const isStore = ({ insn }: Op): boolean => facts(insn).store !== undefined && !facts(insn).ordered;
+const textOf = (op: Op): string => `${op.id}:${op.insn.row.name}`;
+
+/** The ops whose effects others can see, as text: a pass may reorder none, and drop none but stores, or move them into exits. */
+const effectsOf = (superblock: Superblock): { text: string; store: boolean }[] =>
   superblock.ops
-    .filter((op) => {
-      const fact = facts(op.insn);
-      return fact.store !== undefined || fact.ordered || fact.accrues;
-    })
-    .map((op) => `${op.id}:${op.insn.row.name}`);
+    .filter((op) => isStore(op) || facts(op.insn).ordered || facts(op.insn).accrues)
+    .map((op) => ({ text: textOf(op), store: isStore(op) }));
+
+/** By way out: the stores that are made where control leaves there. */
+function storesAtExits(superblock: Superblock): ReadonlySet<string>[] {
+  const made = new Set<string>();
+  const at = (exit: Exit) => new Set([...made, ...exit.sunk.filter(isStore).map(textOf)]);
+  const exits: ReadonlySet<string>[] = [];
+  for (const op of superblock.ops) {
+    if (op.exit !== undefined) exits.push(at(op.exit));
+    if (isStore(op)) made.add(textOf(op));
+  }
+  return [...exits, at(superblock.final.exit)];
+}
 
 /** Where it leaves, in order: by which op, to where, and what is live there. */
 const waysOut = (superblock: Superblock): string =>
@@ -37,7 +50,7 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   const checkExit = (exit: Exit, where: string) => {
     const own = new Set<number>();
     for (const op of exit.sunk) {
-      if (!facts(op.insn).pure) fail(`${where} has sunk %${op.id}, which is not pure`);
+      if (!sinkable(op) && !isStore(op)) fail(`${where} has sunk %${op.id}, which is neither pure nor a store`);
       operands(op, `sunk %${op.id}`, own);
       own.add(op.id);
     }
@@ -76,11 +89,17 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   if (homeless !== undefined) fail(homeless);
   if (before !== undefined) {
     if (before.head !== superblock.head) fail('its head changed');
-    const old = effectsOf(before);
-    const now = effectsOf(superblock);
-    if (old.length !== now.length || old.some((effect, index) => effect !== now[index]))
-      fail(`effects changed from ${old.join(' ')} to ${now.join(' ')}`);
+    const now = effectsOf(superblock).map(({ text }) => text);
+    let kept = 0;
+    for (const { text, store } of effectsOf(before))
+      if (text === now[kept]) kept++;
+      else if (!store) fail(`the effect of %${text} is gone or has moved`);
+    if (kept < now.length) fail(`the effect of %${now[kept]} is new or has moved`);
     const [leads, leadsNow] = [waysOut(before), waysOut(superblock)];
     if (leads !== leadsNow) fail(`its exits changed from ${leads} to ${leadsNow}`);
+    const stores = storesAtExits(before);
+    for (const [index, made] of storesAtExits(superblock).entries())
+      for (const store of made)
+        if (!stores[index]!.has(store)) fail(`an exit has the store %${store}, which it had not`);
   }
 }

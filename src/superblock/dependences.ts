@@ -11,10 +11,9 @@
  */
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { runTerms, type Term } from '../domain/term.ts';
 import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 import { homesOf } from './homes.ts';
-import { type SuperblockTerms, termsOf } from './terms.ts';
+import { apart, type Place, type SuperblockTerms, termsOf } from './terms.ts';
 
 /** What an op must come behind. */
 export interface Dependence {
@@ -119,53 +118,24 @@ function keepLast({ ops, final }: Superblock, all: Dependence[][]): void {
 /** The accesses of a line so far, and which of them another one cannot pass. */
 class Accesses {
   readonly #known: SuperblockTerms;
-  readonly #list: { readonly position: number; readonly address: Address; readonly stores: boolean }[] = [];
+  readonly #list: { readonly position: number; readonly place: Place | undefined; readonly stores: boolean }[] = [];
 
   constructor(superblock: Superblock) {
     this.#known = termsOf(superblock);
   }
 
   add(position: number, op: Op): void {
-    this.#list.push({ position, address: this.#addressOf(op), stores: facts(op.insn).store !== undefined });
+    this.#list.push({ position, place: this.#known.place(op), stores: facts(op.insn).store !== undefined });
   }
 
   conflicting(op: Op): number[] {
     const stores = facts(op.insn).store !== undefined;
-    const address = this.#addressOf(op);
+    const place = this.#known.place(op);
     return this.#list
-      .filter((other) => (stores || other.stores) && mayOverlap(address, other.address))
+      .filter(
+        (other) =>
+          (stores || other.stores) && (place === undefined || other.place === undefined || !apart(place, other.place)),
+      )
       .map((other) => other.position);
   }
-
-  #addressOf(op: Op): Address {
-    const { load, store } = facts(op.insn);
-    const bytes = BigInt((load ?? store)!.bytes);
-    const of = (value: Value | undefined) => value && this.#known.of(value);
-    const { address } = runTerms(
-      this.#known.terms,
-      op.insn,
-      { rs1: of(op.rs1), rs2: of(op.rs2), rs3: of(op.rs3), pc: this.#known.of({ kind: 'code', address: op.pc }) },
-      (widths) => this.#known.terms.input(`%${op.id}`, widths),
-    );
-    if (address === undefined) return { base: undefined, offset: undefined, bytes };
-    const [base, constant] = address.args;
-    return address.value !== undefined
-      ? { base: undefined, offset: address.value, bytes }
-      : address.op === 'add' && constant?.value !== undefined
-        ? { base, offset: BigInt.asIntN(64, constant.value), bytes }
-        : { base: address, offset: 0n, bytes };
-  }
 }
-
-/** A base and a distance from it; no base: a constant; no offset: nothing is known. */
-interface Address {
-  readonly base: Term | undefined;
-  readonly offset: bigint | undefined;
-  readonly bytes: bigint;
-}
-
-const mayOverlap = (a: Address, b: Address): boolean =>
-  a.offset === undefined ||
-  b.offset === undefined ||
-  a.base !== b.base ||
-  (BigInt.asIntN(64, a.offset - b.offset) < b.bytes && BigInt.asIntN(64, b.offset - a.offset) < a.bytes);

@@ -44,7 +44,7 @@ export interface Exit {
   readonly snapshot: ReadonlyMap<Reg, Value>;
   /** Registers that matter at the target; of the others nothing is promised. */
   readonly live: RegSet;
-  /** Ops that only this exit needs (sunk out of the line); they run in its stub, in order. Pure ones only. */
+  /** Ops that only this exit needs (sunk out of the line); they run in its stub, in order. Pure ones, and stores, whose operands are not sunk. */
   readonly sunk: readonly Op[];
   /** How often it is expected to be taken. */
   readonly count: InsnCount;
@@ -73,7 +73,15 @@ export interface Op {
   readonly expect?: Addr;
   /** Of a load: the value it is known to give, a return address that the line itself saved there (assumption A3). */
   readonly known?: Value;
+  /** Of an access to its function's frame: no pointer but the function's own leads there. */
+  readonly slot?: Slot;
 }
+
+/**
+ * Why a place in a frame is out of reach of other pointers. saved: a return address or a callee-saved register is stored there
+ * (assumption A3).
+ */
+export type Slot = 'saved';
 
 /** How the line ends. */
 export interface Final {

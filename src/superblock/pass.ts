@@ -7,6 +7,8 @@ export interface PassContext {
   readonly fuel: Fuel;
   /** Extensions beyond those of the input that the output may use. */
   readonly extensions?: readonly string[] | undefined;
+  /** Assumption A8 may be made: nobody looks below the stack pointer. */
+  readonly deadFrames?: boolean | undefined;
 }
 
 /** A pass works on one superblock and is pure. The same object back means unchanged. */

@@ -26,6 +26,15 @@ export const removable = (op: Op): boolean => {
   return fact.pure || fact.load !== undefined || (fact.control === 'jump' && fact.writes !== undefined);
 };
 
+/** The link of an inlined call: an address, though no pure op makes it. */
+const isLink = ({ insn, exit }: Op): boolean => {
+  const { control, writes } = facts(insn);
+  return control === 'jump' && writes !== undefined && exit === undefined;
+};
+
+/** An op that exits may have in their stubs. */
+export const sinkable = (op: Op): boolean => facts(op.insn).pure || isLink(op);
+
 /** A constant can stand where an op reads a register only if it is 0, which is x0. */
 const canBeOperand = (value: Value): boolean =>
   value.kind === 'head' || value.kind === 'op' || sameValue(value, ZERO_VALUE);
@@ -79,10 +88,12 @@ export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock
   return settled(superblock, removeUnused(replaced, operandsOf(op), by));
 }
 
-/** A rewrite with homes that keep the home rule: undefined if there are none, or if moving values elsewhere costs what it gains. */
+/** A rewrite with homes that keep the home rule: undefined if there are none, or if what exits then have to do costs what it gains. */
 export function settled(before: Superblock, after: Superblock): Superblock | undefined {
   const found = settle(after);
-  return found === undefined || found === after || weightOf(found) < weightOf(before) ? found : undefined;
+  if (found === undefined) return undefined;
+  const [was, is] = [weightOf(before), weightOf(found)];
+  return is < was || (is === was && found === after) ? found : undefined;
 }
 
 /** Removes the ops among these values that nothing uses any more, and so on with their operands. */

@@ -3,10 +3,10 @@
  * loaded from that very place, if nothing stored since can overlap it. Two accesses with different bases may be anywhere.
  */
 import { toSigned } from '../base/bits.ts';
-import { F0, regName } from '../base/units.ts';
+import { F0, regName, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { runTerms, type Term, Terms } from '../domain/term.ts';
-import type { Op, Superblock, Value } from './form.ts';
+import { runTerms, type Term, type TermEffects, Terms } from '../domain/term.ts';
+import type { Exit, Op, Slot, Superblock, Value } from './form.ts';
 
 export interface SuperblockTerms {
   readonly terms: Terms;
@@ -15,55 +15,74 @@ export interface SuperblockTerms {
   result(op: Op): Term | undefined;
   /** The term of a branch's condition. */
   condition(op: Op): Term | undefined;
+  /** Where an op accesses memory; undefined if it does not. */
+  place(op: Op): Place | undefined;
+  /** How far a value is from the stack pointer at the head; undefined if it is not known. */
+  stackOffset(value: Value): bigint | undefined;
 }
 
 /** A code address is the (unknown) load bias plus a constant, so that differences of addresses are known and addresses are not. */
 const BIAS = 'bias';
 
-/** A place that the line has accessed, with the bits there, zero-extended. */
-interface Place {
+/** Where an op accesses memory: at a distance from a base, which is undefined for a constant address. */
+export interface Place {
   readonly base: Term | undefined;
   readonly offset: bigint;
   readonly bytes: number;
-  readonly raw: Term;
-  readonly stored: boolean;
+  /** The base is the stack pointer at the head. */
+  readonly stack: boolean;
+  readonly slot: Slot | undefined;
 }
 
-/** What is known of memory, newest last. */
-class Places {
+/** Two accesses that cannot overlap: at distances from one base, or one where the other's pointer does not lead (A3). */
+export function apart(a: Place, b: Place): boolean {
+  if (a.base === b.base) {
+    const distance = BigInt.asIntN(64, a.offset - b.offset);
+    return distance >= BigInt(b.bytes) || -distance >= BigInt(a.bytes);
+  }
+  return (a.slot !== undefined && !b.stack) || (b.slot !== undefined && !a.stack);
+}
+
+/** All bytes of the second are among the first's. */
+export function overwrites(a: Place, b: Place): boolean {
+  if (a.base !== b.base) return false;
+  const distance = BigInt.asIntN(64, b.offset - a.offset);
+  return distance >= 0n && distance + BigInt(b.bytes) <= BigInt(a.bytes);
+}
+
+/** All bytes of the second are among the first's, from its first byte on. */
+const covers = (a: Place, b: Place): boolean => a.base === b.base && a.offset === b.offset && a.bytes >= b.bytes;
+
+/** What is known of memory: what was loaded and stored, newest last, with the bits, zero-extended. */
+class Memory {
   readonly #terms: Terms;
-  readonly #places: Place[] = [];
+  readonly #known: { readonly place: Place; readonly raw: Term; readonly stored: boolean }[] = [];
   constructor(terms: Terms) {
     this.#terms = terms;
-  }
-  #at(address: Term): { base: Term | undefined; offset: bigint } {
-    if (address.value !== undefined) return { base: undefined, offset: toSigned(address.value) };
-    const [base, offset] = address.args;
-    if (address.op === 'add' && offset!.value !== undefined) return { base, offset: toSigned(offset!.value) };
-    return { base: address, offset: 0n };
   }
   #low(value: Term, bytes: number): Term {
     return bytes === 8 ? value : this.#terms.zext(value, (bytes * 8) as 8 | 16 | 32);
   }
-  store(address: Term, bytes: number, value: Term): void {
-    this.#places.push({ ...this.#at(address), bytes, raw: this.#low(value, bytes), stored: true });
+  store(place: Place, value: Term): void {
+    this.#known.push({ place, raw: this.#low(value, place.bytes), stored: true });
   }
   /** @param unknown the bits, if they are not known */
-  load(address: Term, bytes: number, unknown: Term): Term {
-    const { base, offset } = this.#at(address);
-    for (let i = this.#places.length - 1; i >= 0; i--) {
-      const place = this.#places[i]!;
-      const same = place.base === base;
-      if (same && place.offset === offset && place.bytes >= bytes) return this.#low(place.raw, bytes);
-      const apart = same && (place.offset >= offset + BigInt(bytes) || offset >= place.offset + BigInt(place.bytes));
-      if (place.stored && !apart) break;
+  load(place: Place, unknown: Term): Term {
+    /** Something was stored since then that could be the same place, were that not out of the reach of other pointers. */
+    let crossed = false;
+    for (let i = this.#known.length - 1; i >= 0; i--) {
+      const { place: at, raw, stored } = this.#known[i]!;
+      if (covers(at, place) && (!crossed || (stored && at.slot !== undefined))) return this.#low(raw, place.bytes);
+      if (!stored || apart(at, place)) continue;
+      if (!place.stack || at.stack) break;
+      crossed = true;
     }
-    this.#places.push({ base, offset, bytes, raw: unknown, stored: false });
+    this.#known.push({ place, raw: unknown, stored: false });
     return unknown;
   }
   /** Something happened that memory may be changed by, or that nothing may be moved across. */
   forget(): void {
-    this.#places.length = 0;
+    this.#known.length = 0;
   }
 }
 
@@ -84,38 +103,72 @@ export function termsOf(superblock: Superblock): SuperblockTerms {
         return results.get(value.id) ?? terms.input(`%${value.id}`);
     }
   };
-  const places = new Places(terms);
-  const loaded = (op: Op, address: Term, load: { bytes: number; signed: boolean }, fallback: Term): Term => {
+  const memory = new Memory(terms);
+  const places = new Map<number, Place>();
+  const stack = terms.input(regName(SP));
+  const placeOf = (op: Op, address: Term, bytes: number): Place => {
+    const [first, constant] = address.args;
+    const [base, offset] =
+      address.value !== undefined
+        ? [undefined, toSigned(address.value)]
+        : address.op === 'add' && constant!.value !== undefined
+          ? [first, toSigned(constant!.value)]
+          : [address, 0n];
+    return { base, offset, bytes, stack: base === stack, slot: op.slot };
+  };
+  const loaded = (op: Op, place: Place, load: { bytes: number; signed: boolean }, fallback: Term): Term => {
     // A single-precision load fills the upper half with ones, which is no extension.
     if (facts(op.insn).writes! >= F0 && load.bytes < 8) return fallback;
     const bits = load.bytes * 8;
     const unknown = terms.input(`@%${op.id}`, bits < 64 ? { unsigned: bits } : {});
-    const raw = places.load(address, load.bytes, unknown);
+    const raw = memory.load(place, unknown);
     if (bits === 64) return raw;
     return load.signed ? terms.sext(raw, bits as 8 | 16 | 32) : terms.zext(raw, bits as 8 | 16 | 32);
   };
-  for (const op of superblock.ops) {
+  const effectsOf = (op: Op): TermEffects & { place: Place | undefined } => {
     const effects = runTerms(
       terms,
       op.insn,
       { rs1: op.rs1 && of(op.rs1), rs2: op.rs2 && of(op.rs2), rs3: op.rs3 && of(op.rs3), pc: code(op.pc) },
       (widths) => terms.input(`%${op.id}`, widths),
     );
+    const { load, store } = facts(op.insn);
+    const access = load ?? store;
+    const place = access && effects.address && placeOf(op, effects.address, access.bytes);
+    if (place !== undefined) places.set(op.id, place);
+    return { ...effects, place };
+  };
+  const sunk = (exit: Exit | undefined) => {
+    for (const op of exit?.sunk ?? []) {
+      const { result } = effectsOf(op);
+      if (result !== undefined) results.set(op.id, result);
+    }
+  };
+  for (const op of superblock.ops) {
+    const { place, ...effects } = effectsOf(op);
     const { load, store, ordered } = facts(op.insn);
-    if (ordered) places.forget();
-    else if (store !== undefined)
-      places.store(effects.address!, store.bytes, op.rs2 === undefined ? terms.const(0n) : of(op.rs2));
+    sunk(op.exit);
+    if (ordered) memory.forget();
+    else if (store !== undefined) memory.store(place!, op.rs2 === undefined ? terms.const(0n) : of(op.rs2));
     let result = op.known === undefined ? effects.result : of(op.known);
     if (load !== undefined && !ordered && op.known === undefined && effects.result !== undefined)
-      result = loaded(op, effects.address!, load, effects.result);
+      result = loaded(op, place!, load, effects.result);
     if (result !== undefined) results.set(op.id, result);
     if (effects.condition !== undefined) conditions.set(op.id, effects.condition);
   }
+  sunk(superblock.final.exit);
   return {
     terms,
     of,
     result: (op) => results.get(op.id),
     condition: (op) => conditions.get(op.id),
+    place: (op) => places.get(op.id),
+    stackOffset(value) {
+      const term = of(value);
+      if (term === stack) return 0n;
+      const constant = term.op === 'add' && term.args[0] === stack ? term.args[1]!.value : undefined;
+      return constant === undefined ? undefined : toSigned(constant);
+    },
   };
 }
 

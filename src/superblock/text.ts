@@ -10,7 +10,8 @@
  *
  * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`) or an address in the image (`code:0x1000`). The
  * register behind `%0:` is the result's home. `@` gives the original address and, `/2`, that the original was compressed; `via a5`
- * behind it is the register that an indirect jump reads. Lines with `|` are ops sunk into the exit above.
+ * behind it is the register that an indirect jump reads; `slot saved`, that it accesses its frame where no other pointer leads. Lines with
+ * `|` are ops sunk into the exit above.
  */
 import { badText } from '../base/errors.ts';
 import { type Addr, hex, type Reg, regByName, regName } from '../base/units.ts';
@@ -27,6 +28,7 @@ import {
   keyOf,
   type Op,
   type RegSet,
+  type Slot,
   type Superblock,
   type Value,
 } from './form.ts';
@@ -70,7 +72,8 @@ function opText(op: Op): string {
   const left = home === undefined ? `%${op.id}` : `%${op.id}:${regName(home)}`;
   const via = facts(op.insn).control === 'indirect' ? ` via ${regName(op.insn.rs1)}` : '';
   const size = op.insn.size === 2 ? '/2' : '';
-  return `${left} = ${`${op.insn.row.name} ${operands.join(', ')}`.trim()} @${hex(op.pc)}${size}${via}`;
+  const slot = op.slot === undefined ? '' : ` slot ${op.slot}`;
+  return `${left} = ${`${op.insn.row.name} ${operands.join(', ')}`.trim()} @${hex(op.pc)}${size}${via}${slot}`;
 }
 
 const liveText = (live: RegSet): string => {
@@ -123,7 +126,7 @@ function parseValue(text: string, line: number): Value {
   throw badText(`'${text}' is no operand`, line);
 }
 
-const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?/;
+const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?(?: slot (saved))?/;
 
 function numberOf(text: string, line: number): number {
   if (!/^-?\d+$/.test(text)) throw badText(`'${text}' is no number`, line);
@@ -139,7 +142,7 @@ const regOf = (name: string, line: number): Reg => regByName(name) ?? fail(name,
 function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op; rest: string } {
   const match = OP.exec(text);
   if (match === null) throw badText(`'${text}' is no op`, line);
-  const [whole, id, home, name, list, pc, half, via] = match;
+  const [whole, id, home, name, list, pc, half, via, slot] = match;
   const row = ROWS.find((other) => other.name === name);
   if (row === undefined) throw badText(`'${name}' is no instruction`, line);
   const fields = { rd: home === undefined ? 0 : regOf(home, line), imm: 0, rm: 0, csr: 0, size: half ? 2 : 4 };
@@ -172,7 +175,8 @@ function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op;
     rs3: registerOf(values.rs3),
   });
   if (home !== undefined) homes.set(Number(id), fields.rd);
-  return { op: { id: Number(id), insn, pc: Number(pc), ...values }, rest: text.slice(whole!.length) };
+  const op = { id: Number(id), insn, pc: Number(pc), ...values, ...(slot !== undefined && { slot: slot as Slot }) };
+  return { op, rest: text.slice(whole!.length) };
 }
 
 const EXIT = /-> (computed|0x[0-9a-f]+) x([\d.]+) live (\S+) \{(.*)\}$/;

@@ -35,7 +35,9 @@ export function weightOf(superblock: Superblock): number {
   for (const op of superblock.ops) {
     weight += at * lengthOf(op);
     if (op.exit !== undefined) {
-      weight += op.exit.count * exitWork(op.exit);
+      const work = exitWork(op.exit);
+      // A stub that does anything ends in a jump; one that does nothing is left out.
+      weight += op.exit.count * (work === 0 ? 0 : work + 1);
       at -= op.exit.count;
     }
     const home = facts(op.insn).writes;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PASSES } from '../../passes/index.ts';
 import { makeFuel } from '../../src/base/fuel.ts';
+import { SP } from '../../src/base/units.ts';
 import { extensionsOf } from '../../src/isa/targets.ts';
 import { checkSuperblock } from '../../src/superblock/check.ts';
 import type { Superblock } from '../../src/superblock/form.ts';
@@ -20,7 +21,7 @@ import { ROOT } from '../support/tools.ts';
 const CASES = join(ROOT, 'test/passes/cases');
 const STATES = 60;
 /** Passes that need a target have the largest. */
-const context = () => ({ fuel: makeFuel(), extensions: extensionsOf('rva23u64') });
+const context = () => ({ fuel: makeFuel(), extensions: extensionsOf('rva23u64'), deadFrames: true });
 
 const folders = readdirSync(CASES).sort();
 
@@ -28,11 +29,14 @@ test('every pass has cases, and nothing else has', () => {
   expect(folders).toEqual(PASSES.map((pass) => pass.name).sort());
 });
 
-/** Every other state lets the guards hold. */
+/** No other register leads to the stack (assumption A3). Every other state lets the guards hold. */
 function holding(superblock: Superblock): (state: State) => State {
   return (state) => {
-    if ((state.seed & 1) === 0) return state;
-    const registers = [...state.registers];
+    const stack = state.registers[SP]!;
+    const registers = state.registers.map((value, reg) =>
+      reg !== SP && value === stack ? value ^ (1n << 40n) : value,
+    );
+    if ((state.seed & 1) === 0) return { ...state, registers };
     for (const op of superblock.ops)
       if (op.expect !== undefined && op.rs1?.kind === 'head') registers[op.rs1.reg] = BigInt(op.expect);
     return { ...state, registers };
@@ -60,7 +64,9 @@ for (const pass of PASSES)
         expect(pass.run(after, context())).toBe(after);
         // What it prints is all there is to it.
         expect(superblockText(pass.run(parseSuperblock(input!), context()))).toBe(found);
-        expect(compareSuperblocks(before, after, makeRandom(text.length), STATES, holding(before))).toBeUndefined();
+        const random = makeRandom(text.length);
+        const dead = pass.name === 'stores';
+        expect(compareSuperblocks(before, after, random, STATES, holding(before), dead)).toBeUndefined();
       });
     }
   });

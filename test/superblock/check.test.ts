@@ -51,7 +51,12 @@ describe('the checker', () => {
   });
 
   const losses: readonly (readonly [string, string, string])[] = [
-    ['a store', '%1 = sw %0, 0(a1) @0x1002/2\n', ''],
+    ['a store', '%1 = sw %0, 0(a1) @0x1002/2\n', '%9 = sw %0, 0(a1) @0x1002/2\n'],
+    [
+      'what is stored at an exit',
+      '| %3:a2 = addi a1, 8 @0x1004\n',
+      '| %3:a2 = addi a1, 8 @0x1004\n| %5 = sw %0, 0(a1) @0x100c/2\n',
+    ],
     ['the order of stores', '%1 = sw %0, 0(a1) @0x1002/2\n', ''],
     [
       'an exit',

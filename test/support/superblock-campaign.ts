@@ -29,7 +29,7 @@ import {
   type RandomTrace,
   type Recipe,
 } from './random-superblock.ts';
-import { compareSuperblocks } from './superblock-eval.ts';
+import { compareSuperblocks, type State } from './superblock-eval.ts';
 
 /** How a case is optimized and emitted. */
 export interface Plan {
@@ -261,12 +261,13 @@ export function checkTogether(bench: Bench, recipes: readonly Recipe[], plan: Pl
 
 /** The superblock before and after the passes, by their definition. A load that A3 knows is what the machine finds. */
 function compareForms(trace: RandomTrace, after: Superblock, random: Random): string | undefined {
-  return compareSuperblocks(trace.superblock, after, random, 2, (state) => {
+  const holding = (state: State): State => {
     const registers = [...state.registers];
     for (const op of trace.superblock.ops)
       if (op.expect !== undefined && op.rs1?.kind === 'head') registers[op.rs1.reg] = BigInt(op.expect);
     return { ...state, registers };
-  });
+  };
+  return compareSuperblocks(trace.superblock, after, random, 2, holding, true);
 }
 
 const report = (trace: RandomTrace, after: Superblock, what: string): string =>

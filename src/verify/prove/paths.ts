@@ -196,13 +196,24 @@ export interface Point {
   readonly call: Addr | undefined;
   /** The state behind it, or at the head: where the function at hand was entered. */
   readonly entered: State;
+  /** The state at the head. */
+  readonly head: State;
   outcome: Outcome | undefined;
   readonly next: Map<Addr, Point>;
 }
 
 export function originalStart(terms: ProofTerms, head: Addr): Point {
   const state = headState(terms);
-  return { pc: head, state, retired: 0, call: undefined, entered: state, outcome: undefined, next: new Map() };
+  return {
+    pc: head,
+    state,
+    retired: 0,
+    call: undefined,
+    entered: state,
+    head: state,
+    outcome: undefined,
+    next: new Map(),
+  };
 }
 
 /** What the instruction at a point does; undefined where there is none. */
@@ -212,7 +223,7 @@ export function outcomeAt(terms: ProofTerms, code: InsnSource, point: Point, sav
     if (insn === undefined) return undefined;
     point.outcome = symbolicStep(terms, insn, point.pc, point.state);
     if (point.outcome.kind === 'goto')
-      saves.note({ insn, before: point.state, after: point.outcome.state, entered: point.entered });
+      saves.note({ insn, before: point.state, after: point.outcome.state, entered: point.entered, head: point.head });
   }
   return point.outcome;
 }
@@ -237,6 +248,7 @@ export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
       retired: point.retired + 1,
       call: links ? point.pc : point.call,
       entered: links ? state : point.entered,
+      head: point.head,
       outcome: undefined,
       next: new Map(),
     };

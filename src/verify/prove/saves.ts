@@ -18,6 +18,8 @@ interface Step {
   readonly after: State;
   /** The state when the function was entered: at the head, or behind the last call. */
   readonly entered: State;
+  /** A function that is jumped to, behind a return or by a tail call, may have been entered with what the registers held at the head. */
+  readonly head: State;
 }
 
 export class Saves {
@@ -36,17 +38,17 @@ export class Saves {
   }
 
   /** Looks at a step of the original. */
-  note({ insn, before, after, entered }: Step): void {
+  note({ insn, before, after, entered, head }: Step): void {
     const access = after.accesses?.item;
     if (after.accesses === before.accesses || access?.kind !== 'store' || access.bytes !== 8) return;
     const { address, value } = access;
     if (value === undefined) return;
     const saved = insn.rs2;
+    const asEntered = (registers: readonly Term[]) => value === registers[saved] && below(address, registers[SP]!);
     const isSave =
       insn.rs1 === SP &&
       (saved === RA || hasReg(PRESERVED, saved)) &&
-      value === entered.registers[saved] &&
-      below(address, entered.registers[SP]!);
+      (asEntered(entered.registers) || asEntered(head.registers));
     (isSave ? this.#saves : this.#others).add(keyOf(address, value));
   }
 
