@@ -57,16 +57,16 @@ const LATENCY = {
   system: 3,
 } as const;
 
-const known = new WeakMap<Insn, Timing>();
+/** Where an instruction keeps its timing; copies of it do not get that. */
+const TIMING = Symbol('timing');
 
 /** The timing of an instruction with the registers it names. */
-export function timingOf(insn: Insn): Timing {
-  let timing = known.get(insn);
-  if (timing === undefined) {
-    timing = makeTiming(insn);
-    known.set(insn, timing);
-  }
-  return timing;
+export function timingOf(insn: Insn & { readonly [TIMING]?: Timing }): Timing {
+  const known = insn[TIMING];
+  if (known !== undefined) return known;
+  const value = makeTiming(insn);
+  Object.defineProperty(insn, TIMING, { value });
+  return value;
 }
 
 const elsewhere = new WeakMap<Insn, Map<number, Timing>>();
