@@ -3,6 +3,7 @@
  */
 import { badOption, internal } from '../src/base/errors.ts';
 import type { Pass } from '../src/superblock/pass.ts';
+import { addresses } from './addresses.ts';
 import { extensions } from './extensions.ts';
 import { invert } from './invert.ts';
 import { jumps } from './jumps.ts';
@@ -22,6 +23,7 @@ export const PASSES: readonly Pass[] = [
   extensions,
   reuse,
   retarget,
+  addresses,
   offsets,
   stores,
   sink,
@@ -35,6 +37,10 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: propagate, second: extensions, because: 'a copy hides how wide its source is used' },
   { first: extensions, second: reuse, because: 'what reads through an extension may be what is known already' },
   { first: reuse, second: offsets, because: 'an address that another op has made is no sum of its own' },
+  { first: reuse, second: addresses, because: 'an address that is known already needs no offset' },
+  { first: retarget, second: addresses, because: 'an instruction that computes a whole address is gone with it' },
+  { first: addresses, second: offsets, because: 'a sum may be one that others are found to be near to' },
+  { first: addresses, second: sink, because: 'what was computed only for an address is dead only then' },
   { first: offsets, second: sink, because: 'what was computed only for what reads a sum may be dead then' },
   { first: reuse, second: sink, because: 'what nobody needs once it has been found elsewhere is dead only then' },
   { first: sink, second: rehome, because: 'what has sunk no longer needs a home in the line' },

@@ -70,6 +70,11 @@ function shifted({ op, args }: Term): { readonly source: Term; readonly by: numb
   const by = op === 'shl' ? amount(args[1]!) : undefined;
   return by === undefined ? undefined : { source: args[0]!, by };
 }
+/** A sum with a constant: of what, and which. */
+function distance(a: Term): { readonly base: Term; readonly offset: bigint | undefined } {
+  const offset = a.op === 'add' ? a.args[1]!.value : undefined;
+  return { base: offset === undefined ? a : a.args[0]!, offset };
+}
 const not = (make: Maker, a: Term): Term => make.eq(a, make.const(0n));
 
 const binary = (on: BinaryOp, name: string, apply: BinaryRule['apply']): BinaryRule => ({ on, name, apply });
@@ -86,6 +91,27 @@ export const BINARY_RULES: readonly BinaryRule[] = [
   binary('add', '(x + c) + d = x + (c + d)', (make, a, b) => {
     const inner = a.op === 'add' ? a.args[1]!.value : undefined;
     return b.value !== undefined && inner !== undefined ? make.add(a.args[0]!, make.const(inner + b.value)) : undefined;
+  }),
+  // Constants go outwards, so that addresses at distances from one another are seen to be.
+  binary('add', 'x + (y + c) = (x + y) + c', (make, a, b) => {
+    if (b.value !== undefined) return undefined;
+    const [x, y] = [distance(a), distance(b)];
+    return x.offset === undefined && y.offset === undefined
+      ? undefined
+      : make.add(make.add(x.base, y.base), make.const((x.offset ?? 0n) + (y.offset ?? 0n)));
+  }),
+  binary('sub', '(x + c) - (y + d) = (x - y) + (c - d)', (make, a, b) => {
+    if (b.value !== undefined || a.value !== undefined) return undefined;
+    const [x, y] = [distance(a), distance(b)];
+    return x.offset === undefined && y.offset === undefined
+      ? undefined
+      : make.add(make.sub(x.base, y.base), make.const((x.offset ?? 0n) - (y.offset ?? 0n)));
+  }),
+  binary('shl', '(x + c) << n = (x << n) + (c << n)', (make, a, b) => {
+    const [x, by] = [distance(a), amount(b)];
+    return x.offset === undefined || by === undefined
+      ? undefined
+      : make.add(make.shl(x.base, b), make.const(x.offset << BigInt(by)));
   }),
   binary('sub', 'x - c = x + -c', (make, a, b) =>
     b.value === undefined ? undefined : make.add(a, make.const(-b.value)),

@@ -97,7 +97,7 @@ export function settled(before: Superblock, after: Superblock): Superblock | und
 }
 
 /** Removes the ops among these values that nothing uses any more, and so on with their operands. */
-function removeUnused(superblock: Superblock, values: readonly Value[], except: Value): Superblock {
+export function removeUnused(superblock: Superblock, values: readonly Value[], except: Value): Superblock {
   let current = superblock;
   for (const value of values) {
     if (value.kind !== 'op' || sameValue(value, except)) continue;

@@ -325,6 +325,15 @@ const shiftTrees = (op: 'shl' | 'shr' | 'sar'): Record<string, fc.Arbitrary<Tree
 const TREES: Readonly<Record<string, fc.Arbitrary<Tree>>> = {
   'x + 0 = x': bin('add', x, k(0n)),
   '(x + c) + d = x + (c + d)': bin('add', bin('add', wide, anyConst), anyConst),
+  'x + (y + c) = (x + y) + c': fc.oneof(
+    bin('add', wide, bin('add', input('byte'), anyConst)),
+    bin('add', bin('add', wide, anyConst), bin('add', input('byte'), anyConst)),
+  ),
+  '(x + c) - (y + d) = (x - y) + (c - d)': fc.oneof(
+    bin('sub', wide, bin('add', input('byte'), anyConst)),
+    bin('sub', bin('add', wide, anyConst), bin('add', input('byte'), anyConst)),
+  ),
+  '(x + c) << n = (x << n) + (c << n)': bin('shl', bin('add', wide, anyConst), k(1n, 2n, 3n, 32n, 63n)),
   'x - c = x + -c': bin('sub', x, anyConst),
   'x - x = 0': twice('sub'),
   'x & x = x': twice('and'),

@@ -1,0 +1,53 @@
+/** Reading memory at a distance from one value instead of another: what the passes share that fold sums into offsets. */
+import { fitsSigned } from '../base/bits.ts';
+import { facts } from '../domain/record.ts';
+import { runTerms, Terms } from '../domain/term.ts';
+import type { Insn } from '../isa/row.ts';
+import { type Op, operandsOf, type Superblock, type Value } from './form.ts';
+import { removeUnused, replaceOp, settled, sinkOp } from './rewrite.ts';
+
+const OFFSET_BITS = 12;
+
+/** It adds its immediate to rs1, and does nothing else. */
+export function isSum({ insn }: Op): boolean {
+  if (!facts(insn).pure || !insn.row.operands.includes('rs1') || !insn.row.operands.includes('imm')) return false;
+  const terms = new Terms();
+  const rs1 = terms.input('rs1');
+  const { result } = runTerms(terms, { ...insn, imm: 16 }, { rs1, pc: rs1 }, () => rs1);
+  return result === terms.add(rs1, terms.const(16n));
+}
+
+const is = (value: Value | undefined, op: Op): boolean => value?.kind === 'op' && value.id === op.id;
+
+/** The op with another value and a distance in place of the one it reads; the same op if it does not read that, undefined if not as an address. */
+function folded(op: Op, address: Op, by: Value, distance: number): Op | undefined {
+  if (is(op.rs2, address) || is(op.rs3, address)) return undefined;
+  if (!is(op.rs1, address)) return op;
+  const imm = op.insn.imm + distance;
+  if (!fitsSigned(imm, OFFSET_BITS) || !(op.insn.row.operands.includes('mem') || isSum(op))) return undefined;
+  const insn: Insn = { ...op.insn, imm, size: 4 };
+  return { ...op, insn, rs1: by };
+}
+
+/**
+ * The superblock in which all that reads an op's result adds a constant to another value instead, whose distance to it that is; side exits
+ * compute the result. Undefined if something needs it otherwise.
+ */
+export function withDistance(superblock: Superblock, address: Op, by: Value, distance: number): Superblock | undefined {
+  const ops: Op[] = [];
+  /** Sums with what cancels the other: copies, as where a frame is given back. */
+  const copies: Op[] = [];
+  for (const op of superblock.ops) {
+    const now = folded(op, address, by, distance);
+    if (now === undefined) return undefined;
+    if (now !== op && now.insn.imm === 0 && isSum(now)) copies.push(now);
+    ops.push(now);
+  }
+  const sunk = sinkOp({ ...superblock, ops }, address);
+  let next = settled(superblock, removeUnused(sunk, operandsOf(address), by));
+  for (const copy of copies) {
+    const op = next?.ops.find(({ id }) => id === copy.id);
+    if (op !== undefined) next = replaceOp(next!, op, op.rs1!) ?? next;
+  }
+  return next;
+}
