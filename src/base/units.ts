@@ -21,6 +21,7 @@ export const RA: Reg = 1;
 export const SP: Reg = 2;
 export const GP: Reg = 3;
 export const TP: Reg = 4;
+export const S0: Reg = 8;
 export const A0: Reg = 10;
 export const A7: Reg = 17;
 /** The first floating-point register. */

@@ -55,6 +55,18 @@ export function insnsOf(cfg: Cfg, block: { readonly start: Addr; readonly end: A
   return found;
 }
 
+const known = new WeakMap<Image, Cfg>();
+
+/** The graph of an image's code, as far as it is found without a profile; the same object for the same image. */
+export function imageCfg(image: Image): Cfg {
+  let cfg = known.get(image);
+  if (cfg === undefined) {
+    cfg = buildCfg(image);
+    known.set(image, cfg);
+  }
+  return cfg;
+}
+
 /**
  * @param profile without one, all counts are 0
  * @throws bad-profile if the profile does not fit the image's code

@@ -35,7 +35,7 @@ import type { Image } from '../elf/image.ts';
 import { SYSCALL_READS } from '../profile/flow.ts';
 import { ARGUMENTS, CLOBBERED, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
 import type { CfgBlock } from './block.ts';
-import { buildCfg, type Cfg, insnsOf } from './build.ts';
+import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
 
 export interface Liveness {
@@ -487,7 +487,7 @@ const known = new WeakMap<Image, Liveness>();
 export function imageLiveness(image: Image): Liveness {
   let liveness = known.get(image);
   if (liveness === undefined) {
-    liveness = livenessOf(buildCfg(image));
+    liveness = livenessOf(imageCfg(image));
     known.set(image, liveness);
   }
   return liveness;

@@ -5,6 +5,7 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
+import { imageFrames } from '../cfg/frames.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
@@ -20,7 +21,7 @@ import type { ImageProfile } from '../profile/profile.ts';
 import { type BuildContext, buildSuperblock, everythingLive } from '../superblock/build.ts';
 import { checkSuperblock } from '../superblock/check.ts';
 import { type Flow, makeFlow } from '../superblock/flow.ts';
-import { ALL_REGS, type RegSet, type Superblock } from '../superblock/form.ts';
+import { ALL_REGS, type Op, type RegSet, type Superblock } from '../superblock/form.ts';
 import { type Pass, runPasses } from '../superblock/pass.ts';
 import {
   DEFAULT_SELECT,
@@ -66,7 +67,7 @@ export interface Optimized extends Emitted {
 }
 
 /** Those that can be switched off; A5, A6 and A7 come with patching, with optimizing at all, and with calls. */
-export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8'];
+export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8', 'A10'];
 
 /** Everything up to the superblocks, before any pass. */
 export interface Prepared {
@@ -90,7 +91,11 @@ export function prepare(
   const liveAt = allowed.has('A1') ? abiLiveness(image) : everythingLive;
   const chosen = (copyShare: number): SelectOptions => ({ ...DEFAULT_SELECT, copyShare, ...select });
   const { traces, entries } = selectWithin(maxGrowth, (copyShare) => selectTraces(flow, chosen(copyShare)));
-  const context = { liveBefore: liveAt, savedReturns: allowed.has('A3') };
+  const context = {
+    liveBefore: liveAt,
+    savedReturns: allowed.has('A3'),
+    frames: allowed.has('A10') ? imageFrames(image) : undefined,
+  };
   const build = (trace: Trace) => buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context);
   const superblocks = traces.map(build);
   const unguarded = (head: Addr): Superblock | undefined => {
@@ -311,8 +316,9 @@ function emitFinal(request: FinalRequest): Optimized {
   const { image, profile, prepared, allowed, final, identity, rejected, dropped, extensions, passes } = request;
   const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
-  if (prepared.superblocks.some(({ ops }) => ops.some(({ known, slot }) => known !== undefined || slot !== undefined)))
-    assumed.add('A3');
+  const some = (test: (op: Op) => boolean) => prepared.superblocks.some(({ ops }) => ops.some(test));
+  if (some(({ known, slot }) => known !== undefined || slot === 'saved')) assumed.add('A3');
+  if (some(({ slot }) => slot === 'private')) assumed.add('A10');
   if (allowed.has('A8') && prepared.superblocks.some((before) => storesLess(before, final.get(before.head))))
     assumed.add('A8');
   if (extensions.length > 0) assumed.add('A9');

@@ -4,6 +4,7 @@
  */
 import { type Addr, type InsnCount, RA, REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { PRESERVED } from '../cfg/abi.ts';
+import type { Frames } from '../cfg/frames.ts';
 import { hasReg } from '../cfg/regset.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
@@ -22,12 +23,15 @@ import {
   type Value,
 } from './form.ts';
 import type { Trace } from './select.ts';
+import { withTrueSlots } from './terms.ts';
 
 export interface BuildContext {
   /** Registers that matter just before the instruction at an address. */
   liveBefore(at: Addr): RegSet;
   /** Assumption A3: a return address saved on the stack is not overwritten through a pointer that is not the stack pointer's. */
   readonly savedReturns: boolean;
+  /** Assumption A10: accesses to frames that no pointer leads to. */
+  readonly frames?: Frames | undefined;
 }
 
 /** What is known of stack slots: the value stored at sp(head) + offset, 8 bytes wide. */
@@ -159,7 +163,8 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
           const link = value?.kind === 'op' ? links.get(value.id) : undefined;
           if (link !== undefined) known = { kind: 'code', address: link };
         }
-        const slot = context.savedReturns && savesAt(op, offset) ? 'saved' : undefined;
+        const saved = context.savedReturns && savesAt(op, offset);
+        const slot = saved ? 'saved' : context.frames?.accesses(pc) ? 'private' : undefined;
         ops.push({ ...op, ...(known !== undefined && { known }), ...(slot !== undefined && { slot }) });
         if (fact.control === 'jump' && fact.writes !== undefined) links.set(op.id, pc + insn.size);
         if (fact.writes !== undefined) {
@@ -200,7 +205,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     const target = trace.end.kind === 'goto' ? trace.end.target : trace.head;
     final = { kind: 'goto', exit: exitTo(target, context.liveBefore(target), at), op: undefined, link: undefined };
   }
-  return { head: trace.head, count, path: trace.steps.map((step) => step.block.start), ops, final };
+  return withTrueSlots({ head: trace.head, count, path: trace.steps.map((step) => step.block.start), ops, final });
 }
 
 const linkOf = (links: ReadonlyMap<number, Addr>, id: number): Value | undefined => {

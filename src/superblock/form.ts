@@ -79,9 +79,9 @@ export interface Op {
 
 /**
  * Why a place in a frame is out of reach of other pointers. saved: a return address or a callee-saved register is stored there
- * (assumption A3).
+ * (assumption A3). private: its function never takes the address of its frame (assumption A10).
  */
-export type Slot = 'saved';
+export type Slot = 'saved' | 'private';
 
 /** How the line ends. */
 export interface Final {

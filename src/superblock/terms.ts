@@ -34,13 +34,19 @@ export interface Place {
   readonly slot: Slot | undefined;
 }
 
-/** Two accesses that cannot overlap: at distances from one base, or one where the other's pointer does not lead (A3). */
+/** Two accesses that cannot overlap: at distances from one base, or one where the other's pointer does not lead (A3, A10). */
 export function apart(a: Place, b: Place): boolean {
   if (a.base === b.base) {
     const distance = BigInt.asIntN(64, a.offset - b.offset);
     return distance >= BigInt(b.bytes) || -distance >= BigInt(a.bytes);
   }
-  return (a.slot !== undefined && !b.stack) || (b.slot !== undefined && !a.stack);
+  return outOfReach(a, b) || outOfReach(b, a);
+}
+
+/** Does the second's pointer not lead to the first? What is saved is only reached through the stack pointer. */
+function outOfReach({ slot }: Place, other: Place): boolean {
+  if (other.stack) return false;
+  return slot === 'saved' || (slot === 'private' && other.slot === undefined);
 }
 
 /** All bytes of the second are among the first's. */
@@ -84,6 +90,26 @@ class Memory {
   forget(): void {
     this.#known.length = 0;
   }
+}
+
+/**
+ * The superblock without what is wrongly said of slots: an address in a private frame that another op comes by in another way. That frame is
+ * gone by then, or not there yet, and something else is in its place.
+ */
+export function withTrueSlots(superblock: Superblock): Superblock {
+  if (!superblock.ops.some(({ slot }) => slot === 'private')) return superblock;
+  const terms = termsOf(superblock);
+  const keyOf = (op: Op) => {
+    const place = terms.place(op);
+    return place && `${place.base?.id},${place.offset}`;
+  };
+  const others = new Set(superblock.ops.filter(({ slot }) => slot === undefined).map(keyOf));
+  const ops = superblock.ops.map((op): Op => {
+    if (op.slot !== 'private' || !others.has(keyOf(op))) return op;
+    const { slot: _, ...rest } = op;
+    return rest;
+  });
+  return { ...superblock, ops };
 }
 
 export function termsOf(superblock: Superblock): SuperblockTerms {

@@ -126,7 +126,7 @@ function parseValue(text: string, line: number): Value {
   throw badText(`'${text}' is no operand`, line);
 }
 
-const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?(?: slot (saved))?/;
+const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?(?: slot (saved|private))?/;
 
 function numberOf(text: string, line: number): number {
   if (!/^-?\d+$/.test(text)) throw badText(`'${text}' is no number`, line);

@@ -30,6 +30,8 @@ interface Options {
   readonly savedReturns?: boolean;
   readonly jumpTables?: boolean;
   readonly deadFrames?: boolean;
+  /** What the original's instructions at these addresses access is in a private frame. */
+  readonly framed?: readonly number[];
   readonly returns?: ReadonlyMap<number, number>;
   readonly relocatable?: boolean;
 }
@@ -47,6 +49,7 @@ export function sidesOf(original: string, optimized: string, options: Options = 
     liveness: live && { liveIn: () => live, liveAfter: () => live },
     savedReturns: options.savedReturns ?? false,
     deadFrames: options.deadFrames ?? false,
+    frames: options.framed && { accesses: (at) => options.framed!.includes(at) },
     standsFor: (at) => (at === START ? HEAD : at < START ? at : undefined),
     inside: (at) => at >= START,
   };

@@ -214,3 +214,39 @@ describe('saved registers', () => {
     expect(verdict(above, 'sd s0,0(sp)\n sd a0,0(a1)', all)).toBe('unproved');
   });
 });
+
+describe('a slot of a private frame', () => {
+  const original = 'sd a0,-24(s0)\n sd a1,0(a2)\n ld a3,-24(s0)\n addi a4,a3,1';
+  const optimized = 'sd a0,-24(s0)\n sd a1,0(a2)\n addi a3,a0,0\n addi a4,a0,1\n jal zero,0x1010';
+  const framed = [0x1000, 0x1008];
+
+  test('is not stored to through other pointers, by A10, which is named', () => {
+    expect(proof(original, optimized, { framed })).toMatchObject({ verdict: 'proved', assumptions: ['A10'] });
+    expect(proof(original, optimized).verdict).toBe('unproved');
+  });
+
+  test('may overlap another slot that is reached from another base', () => {
+    expect(proof(original, optimized, { framed: [...framed, 0x1004] }).verdict).toBe('unproved');
+    expect(proof(original.replace('0(a2)', '0(sp)'), optimized.replace('0(a2)', '0(sp)'), { framed }).verdict).toBe(
+      'unproved',
+    );
+  });
+
+  test('is none where its address is also come by in another way', () => {
+    const shared = `${original}\n lw a5,-24(s0)`;
+    const also = optimized.replace('jal zero,0x1010', 'lw a5,-24(s0)\n jal zero,0x1014');
+    expect(proof(shared, also, { framed: [...framed, 0x1010] }).verdict).toBe('proved');
+    expect(proof(shared, also, { framed }).verdict).toBe('unproved');
+  });
+
+  test('is known across several decisions, one of which makes the next known', () => {
+    const round = 'ld a3,-24(s0)\n ld a4,0(a3)\n sd a4,-32(s0)\n bne a4,zero,0x1f00\n';
+    const kept = (first: boolean) =>
+      `${first ? 'ld a3,-24(s0)\n' : ''} ld a4,0(a3)\n sd a4,-32(s0)\n bne a4,zero,0x9f00\n`;
+    const was = round.repeat(8);
+    const is = [true, ...Array.from({ length: 7 }, () => false)].map(kept).join('');
+    const slots = Array.from({ length: 8 }, (_, i) => [0x1000 + 16 * i, 0x1008 + 16 * i]).flat();
+    const optimized = `${is} jal zero,0x1080\n @0x9f00\n jal zero,0x1f00`;
+    expect(proof(was, optimized, { framed: slots }).verdict).toBe('proved');
+  });
+});

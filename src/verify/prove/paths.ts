@@ -6,9 +6,18 @@ import type { Addr } from '../../base/units.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
+import type { FrameAddresses } from './frames.ts';
 import type { Saves } from './saves.ts';
 import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
+
+/** What is noted of the original as it is run, for assumptions A3 and A10. */
+export interface Notes {
+  readonly saves: Saves;
+  readonly frames: FrameAddresses;
+  /** Also where control might have left already: the way may go on from there, or what follows may be none of it. */
+  readonly whole: boolean;
+}
 
 export interface InsnSource {
   insnAt(address: Addr): Insn | undefined;
@@ -199,6 +208,7 @@ export interface Point {
   /** The state at the head. */
   readonly head: State;
   outcome: Outcome | undefined;
+  noted: boolean;
   readonly next: Map<Addr, Point>;
 }
 
@@ -212,20 +222,31 @@ export function originalStart(terms: ProofTerms, head: Addr): Point {
     entered: state,
     head: state,
     outcome: undefined,
+    noted: false,
     next: new Map(),
   };
 }
 
-/** What the instruction at a point does; undefined where there is none. */
-export function outcomeAt(terms: ProofTerms, code: InsnSource, point: Point, saves: Saves): Outcome | undefined {
-  if (point.outcome === undefined) {
-    const insn = code.insnAt(point.pc);
-    if (insn === undefined) return undefined;
-    point.outcome = symbolicStep(terms, insn, point.pc, point.state);
-    if (point.outcome.kind === 'goto')
-      saves.note({ insn, before: point.state, after: point.outcome.state, entered: point.entered, head: point.head });
+/**
+ * What the instruction at a point does; undefined where there is none.
+ * @param notes absent: nothing is noted of it
+ */
+export function outcomeAt(
+  terms: ProofTerms,
+  code: InsnSource,
+  point: Point,
+  notes: Notes | undefined,
+): Outcome | undefined {
+  const insn = code.insnAt(point.pc);
+  if (insn === undefined) return undefined;
+  point.outcome ??= symbolicStep(terms, insn, point.pc, point.state);
+  const { outcome, pc, state, entered, head } = point;
+  if (notes !== undefined && !point.noted && outcome.kind === 'goto') {
+    point.noted = true;
+    notes.frames.note(pc, state, outcome.state);
+    notes.saves.note({ insn, before: state, after: outcome.state, entered, head });
   }
-  return point.outcome;
+  return outcome;
 }
 
 /** Does a transfer that links stand here (of this size, if one is given)? */
@@ -250,6 +271,7 @@ export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
       entered: links ? state : point.entered,
       head: point.head,
       outcome: undefined,
+      noted: false,
       next: new Map(),
     };
     point.next.set(to, next);

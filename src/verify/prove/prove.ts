@@ -5,6 +5,7 @@
  */
 import { unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
+import { imageFrames } from '../../cfg/frames.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
@@ -112,6 +113,7 @@ export function sidesOf(
     savedReturns: assumed.has('A3'),
     jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
+    frames: assumed.has('A10') ? imageFrames(original) : undefined,
     standsFor: places.standsFor,
     inside: places.inside,
   };

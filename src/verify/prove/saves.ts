@@ -26,10 +26,19 @@ export class Saves {
   readonly #saves = new Set<string>();
   readonly #others = new Set<string>();
   readonly #used = new Set<string>();
+  readonly #trusted: boolean;
 
-  /** A new round, with what is known so far. @returns how many are known */
-  begin(): number {
+  /** @param trusted assumption A3 may be made; else nothing is a save */
+  constructor(trusted: boolean) {
+    this.#trusted = trusted;
+  }
+
+  /** A new round, with what is known so far. */
+  begin(): void {
     this.#used.clear();
+  }
+  /** How many are known. */
+  get known(): number {
     return this.#saves.size;
   }
   /** Something that was taken for a save in this round has turned out to be none. */
@@ -55,7 +64,7 @@ export class Saves {
   /** Is this store of 8 bytes, in either form, one of those? Asking is using. */
   readonly has = (address: Term, value: Term): boolean => {
     const key = keyOf(address, value);
-    if (!this.#saves.has(key) || this.#others.has(key)) return false;
+    if (!this.#trusted || !this.#saves.has(key) || this.#others.has(key)) return false;
     this.#used.add(key);
     return true;
   };

@@ -8,9 +8,11 @@
  * way, and nothing can be loaded above the guard that makes it safe.
  */
 import { type Addr, hex, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import type { Frames } from '../../cfg/frames.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Term } from '../../domain/term.ts';
+import { FrameAddresses } from './frames.ts';
 import {
   decided,
   explore,
@@ -21,6 +23,7 @@ import {
   type Leaf,
   linksAt,
   linksOf,
+  type Notes,
   originalStart,
   outcomeAt,
   type Point,
@@ -48,6 +51,8 @@ export interface Sides {
   readonly jumpTables: boolean;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
+  /** Of the original, where assumption A10 may be made. */
+  readonly frames?: Frames | undefined;
   /** The original address an address of the optimized file stands for, where control may go. */
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
@@ -88,32 +93,56 @@ const MOST_QUESTIONS = 12;
 const MOST_POINTS = 20_000;
 
 /** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
-const MOST_ROUNDS = 5;
+const MOST_ROUNDS = 40;
 
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const { original } = sides;
   const terms = new ProofTerms(sides.relocatable, stackName);
-  const saves = new Saves();
-  const plain = attempt(sides, terms, entry, saves, solver);
-  if (plain.verdict === 'proved' || !sides.savedReturns) return plain;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const known = saves.begin();
-    terms.trust((address) => isReturnPoint(original, address), saves.has);
-    const trusting = attempt(sides, terms, entry, saves, solver);
-    if (trusting.verdict === 'proved' && !saves.mistaken()) return trusting;
-    if (!saves.mistaken() && saves.begin() === known) break;
+  const notesOf = (whole: boolean): Notes => ({
+    saves: new Saves(sides.savedReturns),
+    frames: new FrameAddresses(sides.frames),
+    whole,
+  });
+  const first = notesOf(true);
+  const plain = attempt(sides, terms, entry, first, solver);
+  if (plain.verdict === 'proved' || !(sides.savedReturns || sides.frames !== undefined)) return plain;
+  const all = [first, notesOf(false)];
+  /** With what is noted so far taken for true; that nothing of it has turned out wrong is for the caller to see. */
+  const trusting = (notes: Notes, asking?: Solver): EntryProof => {
+    notes.saves.begin();
+    notes.frames.begin();
+    const isLink = (address: Addr) => sides.savedReturns && isReturnPoint(original, address);
+    terms.trust(isLink, notes.saves.has, notes.frames.apart);
+    return attempt(sides, terms, entry, notes, asking);
+  };
+  for (const notes of all)
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const known = sizeOf(notes);
+      const proof = trusting(notes);
+      const mistaken = isMistaken(notes);
+      if (proof.verdict === 'proved' && !mistaken) return proof;
+      if (!mistaken && sizeOf(notes) === known) break;
+    }
+  if (solver === undefined) return plain;
+  for (const notes of all) {
+    const proof = trusting(notes, solver);
+    if (proof.verdict === 'proved' && !isMistaken(notes)) return proof;
   }
   return plain;
 }
 
-function attempt(sides: Sides, terms: ProofTerms, entry: Entry, saves: Saves, solver: Solver | undefined): EntryProof {
+const sizeOf = ({ saves, frames }: Notes): number => saves.known + frames.known;
+const isMistaken = ({ saves, frames }: Notes): boolean => saves.mistaken() || frames.mistaken();
+
+function attempt(sides: Sides, terms: ProofTerms, entry: Entry, notes: Notes, solver: Solver | undefined): EntryProof {
   const used = new Set<string>();
-  const proving: Proving = { sides, terms, used, saves, solver, questions: 0, solved: 0, followed: undefined };
+  const proving: Proving = { sides, terms, used, notes, solver, questions: 0, solved: 0, followed: undefined };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
+    if (terms.usedPrivate) used.add('A10');
     const { solved, followed } = proving;
     return { verdict, reason, assumptions: [...used].sort(), ways, solved, leaves, failed, followed };
   };
@@ -138,7 +167,7 @@ interface Proving {
   readonly sides: Sides;
   readonly terms: ProofTerms;
   readonly used: Set<string>;
-  readonly saves: Saves;
+  readonly notes: Notes;
   readonly solver: Solver | undefined;
   questions: number;
   solved: number;
@@ -168,7 +197,7 @@ const exitText = (leaf: Leaf): string =>
 
 /** Finds where the original is when the optimized code leaves. @returns why it is nowhere the same, or undefined */
 function match(proving: Proving, leaf: Leaf, start: Point, least: number): string | undefined {
-  const { sides, terms, saves } = proving;
+  const { sides, terms, notes } = proving;
   const { original, liveness } = sides;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
   let nearest: string | undefined;
@@ -180,7 +209,7 @@ function match(proving: Proving, leaf: Leaf, start: Point, least: number): strin
       nearest = differs(proving, leaf, before, live(liveness?.liveIn(point.pc)));
       if (nearest === undefined) return undefined;
     }
-    const outcome = outcomeAt(terms, original, point, saves);
+    const outcome = outcomeAt(terms, original, point, notes.whole || nearest === undefined ? notes : undefined);
     if (outcome === undefined) return nearest ?? `the original has no instruction at ${hex(point.pc)}`;
     switch (outcome.kind) {
       case 'stop':

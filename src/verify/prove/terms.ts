@@ -44,8 +44,11 @@ export class ProofTerms extends Terms {
   readonly #stack: Term;
   #isLink: ((address: Addr) => boolean) | undefined;
   #saves: ((address: Term, value: Term) => boolean) | undefined;
+  #apart: ((own: Term, other: Term) => boolean) | undefined;
   /** Assumption A3 has been used. */
   usedSaved = false;
+  /** Assumption A10 has been used. */
+  usedPrivate = false;
 
   /**
    * @param relocatable code addresses are an unknown bias plus a constant
@@ -64,10 +67,16 @@ export class ProofTerms extends Terms {
    * From now on assumption A3 is made: what is saved in a frame is neither overwritten nor read through another pointer than the stack's.
    * @param isLink is an address that of what stands behind a call?
    * @param saves does a store of this value to this slot save a register?
+   * @param apart is the first an address in a private frame, and the second one come by otherwise (assumption A10)?
    */
-  trust(isLink: (address: Addr) => boolean, saves: (address: Term, value: Term) => boolean): void {
+  trust(
+    isLink: (address: Addr) => boolean,
+    saves: (address: Term, value: Term) => boolean,
+    apart: (own: Term, other: Term) => boolean,
+  ): void {
     this.#isLink = isLink;
     this.#saves = saves;
+    this.#apart = apart;
     this.#seen.clear();
   }
 
@@ -259,9 +268,18 @@ export class ProofTerms extends Terms {
   #misses(store: Write, address: Term, bytes: Bytes): boolean {
     const { kind } = this.#overlap(store.address, store.bytes, address, bytes);
     if (kind !== 'unknown') return kind === 'none';
+    if (this.#outOfReach(store.address, address) || this.#outOfReach(address, store.address)) {
+      this.usedPrivate = true;
+      return true;
+    }
     if (this.#saves === undefined || this.#split(address).base === this.#stack || !this.#isSave(store)) return false;
     this.usedSaved = true;
     return true;
+  }
+
+  /** Assumption A10: the first is in a private frame, and the second is no distance from the stack pointer. */
+  #outOfReach(own: Term, other: Term): boolean {
+    return this.#apart !== undefined && this.#split(other).base !== this.#stack && this.#apart(own, other);
   }
 
   /** An address as a base and a distance; no base: a constant. */
