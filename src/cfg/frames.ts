@@ -3,6 +3,9 @@
  * pointer, if it has one) is to access memory at constant distances, to move it by constants, and to save and restore the frame pointer. So
  * no pointer that it stores, passes on or computes leads into its frame; that no other does is assumption A10.
  *
+ * Arguments on the stack are another matter: who is called may take their address, a variadic function does. The caller writes them and never
+ * reads them again, the callee reads them and never writes them. So of a frame only what the function itself both reads and writes is private.
+ *
  * Of a function whose code is not all known nothing is said: where a jump leads is unknown and no symbol says where the function ends. Parts
  * that lie elsewhere (`.cold`), and what is jumped to but never called, belong to the function.
  */
@@ -37,6 +40,26 @@ function isSum(insn: Insn): boolean {
 interface Group {
   readonly insns: Insn[];
   known: boolean;
+}
+
+/** The registers that hold a private frame's address, and the bytes around each that are both read and written through it. */
+type Slots = ReadonlyMap<Reg, ReadonlySet<number>>;
+
+function slotsOf(insns: readonly Insn[], bases: readonly Reg[]): Slots {
+  return new Map(
+    bases.map((base) => {
+      const bytesOf = (kind: 'load' | 'store') =>
+        new Set(
+          insns.flatMap((insn) => {
+            const access = facts(insn)[kind];
+            if (access === undefined || insn.rs1 !== base) return [];
+            return Array.from({ length: access.bytes }, (_, i) => insn.imm + i);
+          }),
+        );
+      const written = bytesOf('store');
+      return [base, new Set([...bytesOf('load')].filter((at) => written.has(at)))];
+    }),
+  );
 }
 
 /** The frame pointer, if the function has one: it is set from the stack pointer, and otherwise only restored. */
@@ -87,12 +110,12 @@ export function framesOf(cfg: Cfg): Frames {
     const unknown = block.ending === 'indirect' && !block.flowKnown && block.target === undefined;
     if (unknown && cfg.functions.get(block.function)?.size === undefined) group.known = false;
   }
-  const bases = new Map<Addr, readonly Reg[]>();
+  const slots = new Map<Addr, Slots>();
   for (const [top, { insns, known }] of groups) {
     const pointer = framePointer(insns);
     const isBase = (reg: Reg) => reg === SP || reg === pointer;
     const isPrivate = known && insns.every((insn) => keepsPrivate(insn, isBase));
-    bases.set(top, isPrivate ? (pointer === undefined ? [SP] : [SP, pointer]) : []);
+    slots.set(top, slotsOf(insns, isPrivate ? (pointer === undefined ? [SP] : [SP, pointer]) : []));
   }
   return {
     accesses(at) {
@@ -100,7 +123,10 @@ export function framesOf(cfg: Cfg): Frames {
       const insn = cfg.code.insnAt(at);
       if (block === undefined || insn === undefined) return false;
       const { load, store, ordered } = facts(insn);
-      return (load ?? store) !== undefined && !ordered && bases.get(find(block.function))!.includes(insn.rs1);
+      const bytes = (load ?? store)?.bytes;
+      if (bytes === undefined || ordered) return false;
+      const own = slots.get(find(block.function))!.get(insn.rs1);
+      return own !== undefined && Array.from({ length: bytes }, (_, i) => insn.imm + i).every((at) => own.has(at));
     },
   };
 }

@@ -71,7 +71,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A10',
     name: 'private frames stay private',
-    text: 'A function that never takes the address of its frame (all its code does with the stack pointer and the frame pointer is to access memory at constant offsets, and to move them by constants) has no pointer leading into its frame, from anywhere.',
+    text: 'A function that never takes the address of its frame (all its code does with the stack pointer and the frame pointer is to access memory at constant offsets, and to move them by constants) has no pointer leading to what it keeps there for itself, from anywhere. Arguments on the stack are not meant.',
     check:
       'All code of the function that can be found is looked at; where some may not have been found no frame is private. The rerun would differ.',
   },

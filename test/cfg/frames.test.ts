@@ -18,27 +18,36 @@ describe('a private frame', () => {
 
   test('has no address that is computed, stored or moved to', () => {
     for (const taken of ['addi a5,sp,8', 'add a5,a4,sp', 'sd sp,0(a0)', 'sub sp,sp,a0', 'addi sp,a0,0', 'ld sp,0(a0)'])
-      expect(isPrivate(frame(`at:\n  sd a0,8(sp)\n  ${taken}`)), taken).toBe(false);
+      expect(isPrivate(frame(`at:\n  sd a0,8(sp)\n  ld a0,8(sp)\n  ${taken}`)), taken).toBe(false);
+  });
+
+  test('holds no arguments on the stack, which who is called may reach through a pointer', () => {
+    // Written for a callee, and read by one.
+    expect(isPrivate(`${frame('at:\n  sd a0,0(sp)\n  jal ra,@Callee')}\nCallee:\n  jalr zero,0(ra)`)).toBe(false);
+    expect(isPrivate(frame('at:\n  ld a0,32(sp)'))).toBe(false);
+    expect(isPrivate(frame('at:\n  sd a0,8(sp)\n  lw a1,8(sp)'))).toBe(false);
   });
 
   test('may have a frame pointer, which is saved, set and restored', () => {
     const pointed = (body: string) =>
-      frame(`  sd s0,24(sp)\n  addi s0,sp,32\nat:\n  sd a0,-24(s0)\n${body}\n  ld s0,24(sp)`);
+      frame(`  sd s0,24(sp)\n  addi s0,sp,32\nat:\n  sw a0,-24(s0)\n${body}\n  ld s0,24(sp)`);
     expect(isPrivate(pointed('  lw a1,-24(s0)'))).toBe(true);
-    expect(isPrivate(pointed('  addi a1,s0,-24'))).toBe(false);
-    expect(isPrivate(pointed('  addi s0,a0,0'))).toBe(false);
+    expect(isPrivate(pointed('  lw a1,-24(s0)\n  addi a1,s0,-24'))).toBe(false);
+    expect(isPrivate(pointed('  lw a1,-24(s0)\n  addi s0,a0,0'))).toBe(false);
     // It is no base where it is something else.
-    expect(isPrivate(frame('  sd s0,24(sp)\n  addi s0,a0,0\nat:\n  sd a0,8(s0)\n  ld s0,24(sp)'))).toBe(false);
+    expect(isPrivate(frame('  sd s0,24(sp)\n  addi s0,a0,0\nat:\n  sd a0,8(s0)\n  ld a1,8(s0)\n  ld s0,24(sp)'))).toBe(
+      false,
+    );
   });
 
   test('is one of all that is jumped to and never called', () => {
     const split = (cold: string) =>
-      `Main:\n  addi sp,sp,-32\nat:\n  sd a0,8(sp)\n  beq a0,zero,@Cold\n  addi sp,sp,32\n  jalr zero,0(ra)\nCold:\n  ${cold}\n  addi sp,sp,32\n  jalr zero,0(ra)`;
+      `Main:\n  addi sp,sp,-32\nat:\n  sd a0,8(sp)\n  ld a2,8(sp)\n  beq a0,zero,@Cold\n  addi sp,sp,32\n  jalr zero,0(ra)\nCold:\n  ${cold}\n  addi sp,sp,32\n  jalr zero,0(ra)`;
     expect(isPrivate(split('ld a1,8(sp)'))).toBe(true);
     expect(isPrivate(split('addi a1,sp,8'))).toBe(false);
   });
 
   test('is none where code may not have been found', () => {
-    expect(isPrivate('main:\nat:\n  sd a0,-8(sp)\n  jalr zero,0(a5)')).toBe(false);
+    expect(isPrivate('main:\nat:\n  sd a0,-8(sp)\n  ld a1,-8(sp)\n  jalr zero,0(a5)')).toBe(false);
   });
 });
