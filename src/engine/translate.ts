@@ -7,9 +7,9 @@ import { RecordEngine } from './record-engine.ts';
 import { type TranslateOptions, Translator } from './translate/translator.ts';
 
 const DEFAULTS: TranslateOptions = {
-  threshold: 4000,
-  perInsn: 50,
-  perInsnAgain: 300,
+  threshold: 8000,
+  perInsn: 100,
+  perInsnAgain: 600,
   batch: 16,
   counting: true,
   mostRegions: 20_000,
