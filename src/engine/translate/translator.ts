@@ -67,7 +67,7 @@ const LARGE = 300;
 /** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
 const HAD = 0;
 /** Slots that the table grows by. */
-const SLOTS = 1024;
+const SLOTS = 64;
 
 interface Translated {
   readonly region: Region;
