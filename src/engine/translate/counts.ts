@@ -1,7 +1,7 @@
 /**
  * Exact counts of a region's transfers from counters on few of its edges. What comes into a block goes out of it, so with the region and
  * its surroundings as one graph (all that is outside is one node more), only the edges beside a spanning tree need counters; those in the
- * tree follow (Knuth and Stevenson, "Optimal measurement of points for program frequency counts", 1973). The tree is made of the edges
+ * tree follow (Knuth and Stevenson, "Optimal measurement points for program frequency counts", 1973). The tree is made of the edges
  * that are likely to be the hottest (Ball and Larus, "Optimally profiling and tracing programs", 1994).
  *
  * Control that leaves in the middle of a block for the interpreter, which counts what follows, is an edge to the outside with a counter

@@ -56,8 +56,10 @@ type TranslateStatistics = {
 const BEHIND_CALLS = 8;
 /** A region is made again if it leads to hot code that it has not, but not before so many instructions have run for each that it has. */
 const RUN_PER_INSN = 2000;
+/** So many times as long the next time, and so often at most. */
 const LATER = 4;
 const MOST_RENEWALS = 3;
+/** What the count of a COUNTED can be. */
 const MOST = 0xffff;
 /** Instructions in a stay in generated code: while something is waiting to be translated, and else. */
 const PATIENCE: InsnCount = 2 ** 19;
@@ -128,7 +130,7 @@ export class Translator implements Upper {
   readonly #slots = new Map<Addr, number>();
   readonly #regions = new Map<Addr, Translated>();
   /** Where translated code is entered: by address, the head of the region. */
-  readonly #owners = new Map<Addr, { readonly head: Addr; readonly slot: number; readonly func: unknown }>();
+  readonly #owners = new Map<Addr, { readonly head: Addr; readonly slot: number }>();
   /** How many regions have an instruction, by address; and the sum of all. */
   readonly #held = new Map<Addr, number>();
   #live = 0;
@@ -283,7 +285,6 @@ export class Translator implements Upper {
   get #full(): boolean {
     return this.#regions.size >= this.#options.mostRegions || this.#live >= this.#options.mostInsns;
   }
-  // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
   ran(insns: InsnCount): void {
     this.#clock += insns;
   }
@@ -291,6 +292,7 @@ export class Translator implements Upper {
   get slice(): InsnCount {
     return this.#waiting.length > 0 ? PATIENCE : STAY;
   }
+  // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
   get due(): boolean {
     const { length } = this.#waiting;
     return length >= this.#options.batch || (length > 0 && this.#clock >= this.#late);
@@ -448,7 +450,7 @@ export class Translator implements Upper {
     const slot = this.#slotFor(pc);
     const owner = this.#owners.get(pc);
     if (owner !== undefined) this.#regions.get(owner.head)!.entries.delete(pc);
-    this.#owners.set(pc, { head, slot, func });
+    this.#owners.set(pc, { head, slot });
     this.#table.set(slot, func);
     const { records } = this.#code;
     records.plant(records.find(pc)!, ROUTINE.REGION, slot);
