@@ -17,8 +17,8 @@ import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
 import type { Block, Successor } from './region.ts';
 import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
-import { emitExtentCheck, RegionStep, type Site } from './step.ts';
-import { CELL, DEPTH, emitIncrement, INTERPRET, INTERPRETER_SLOT, pushDelta } from './support.ts';
+import { emitPermitted, RegionStep, type Site } from './step.ts';
+import { CELL, DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
@@ -117,7 +117,7 @@ class RegionEmitter {
       this.#pushNoRounding();
       code.if(undefined, false);
       code.get(RECORD_LOCAL).i32(INTERPRET).op('i32.or').get(BUDGET).get(DEPTH_LOCAL);
-      code.i32(INTERPRETER_SLOT).returnCallIndirect(this.#around.regionType).end();
+      code.returnCall(this.#around.locals.of('leave')).end();
     }
     forEach((goal) => {
       code.i32(goal).set(this.#goal);
@@ -212,12 +212,12 @@ class RegionEmitter {
       code.get(this.#saved).set(BUDGET).i32(0).set(this.#goal);
       pushLow();
       this.#leaveIf();
-      for (const [reg, extent] of this.#plan.known[index]!) {
+      for (const [reg, { low, high, permission }] of this.#plan.known[index]!) {
         this.#load((1n << BigInt(reg)) & ~this.#valid);
-        const fine = code.block();
-        emitExtentCheck(code, this.#around.layout, this.#locals.get(reg)!, extent, fine);
-        this.#leave();
-        code.end();
+        code.get(this.#locals.get(reg)!).i64(BigInt(low)).op('i64.add');
+        emitPermitted(this.#frame, this.#around.layout, high - low, permission);
+        code.op('i32.eqz');
+        this.#leaveIf();
       }
     } else code.op('unreachable');
     restore();
@@ -365,7 +365,7 @@ class RegionEmitter {
 
   #call(index: number, { successors, expected }: Block, at: CodeInsn, step: RegionStep): void {
     const code = this.#code;
-    const { recordFor, returned, counters } = this.#around;
+    const { recordFor, locals, counters } = this.#around;
     const { successors: calls, returned: back, returnedOtherwise } = this.counts.exits[index]!;
     const link = at.pc + at.insn.size;
     const indirect = step.goal;
@@ -415,7 +415,7 @@ class RegionEmitter {
     code.if(undefined, true);
     this.#count(back!);
     code.else();
-    code.i32(cell).get(this.#next).call(returned).op('i32.eqz');
+    code.i32(cell).get(this.#next).call(locals.of('returned')).op('i32.eqz');
     code.if();
     code.get(this.#next).get(BUDGET).op('return').end();
     this.#count(returnedOtherwise!);
@@ -564,13 +564,13 @@ class RegionEmitter {
   /** To the interpreter, which executes the instruction at hand and goes on. */
   #leave(): void {
     const code = this.#code;
-    const { left, regionType } = this.#around;
+    const { locals } = this.#around;
     this.#store(this.#pending);
     code.i32(this.#record | INTERPRET);
     this.#pushBudget().get(DEPTH_LOCAL);
     const counter = this.counts.left(this.#at);
-    if (counter === undefined) code.i32(INTERPRETER_SLOT).returnCallIndirect(regionType);
-    else code.i32(counter).returnCall(left);
+    if (counter === undefined) code.returnCall(locals.of('leave'));
+    else code.i32(counter).returnCall(locals.of('left'));
   }
   #leaveIf(): void {
     this.#code.if(undefined, false);

@@ -1,6 +1,6 @@
 /** One instruction's step in a region: operands in locals, effects that need the interpreter left to it. */
 import type { Reg } from '../../base/units.ts';
-import { type Code, I64, type Label } from '../../base/wasm.ts';
+import { I64, type Label } from '../../base/wasm.ts';
 import type { WasmValue } from '../../domain/wasm.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { PAGE_BITS, PERMISSION } from '../../machine/memory.ts';
@@ -104,44 +104,23 @@ export class RegionStep extends RoutineStep {
   }
 
   /**
-   * Leaves unless the bytes may be accessed. Where the range is known that they are probably in, that is looked at first. Then an access
-   * alone is checked as in the interpreter (see `RoutineStep.check`), and one that is not aligned is left to it; several with one base are
-   * checked by their first and last byte.
+   * Leaves unless the bytes may be accessed. Where the range is known that they are probably in, that is looked at first, and only if they
+   * are not there at what the pages say. Several accesses with one base are checked by their first and last byte.
    */
   protected override check(address: number, bytes: number, permission: number): void {
-    const { code } = this;
-    const { memorySize } = this.layout;
-    const shift = LOG2[bytes]!;
-    const rotated = this.frame.pool.take(I64);
-    const fine = code.block();
-    const bad = code.block();
-    this.#ifInRange({ kind: 'i64', local: address }, bytes, permission, fine);
-    code.get(address);
-    if (shift > 0) code.i64(BigInt(shift)).op('i64.rotr');
-    code
-      .tee(rotated)
-      .i64(BigInt(memorySize / bytes))
-      .op('i64.ge_u')
-      .brIf(bad, false);
-    code
-      .get(rotated)
-      .op('i32.wrap_i64')
-      .i32(PAGE_BITS - shift)
-      .op('i32.shr_u');
-    code.access('i32.load8_u', this.layout.permissions);
-    ifPermitted(code, permission, fine);
-    code.end();
-    this.frame.leave(0);
-    code.end();
+    this.#checkBytes({ kind: 'i64', local: address }, bytes, permission);
   }
-  #checkExtent(extent: Extent): void {
-    const { code } = this;
-    const { low, high, permission } = extent;
-    const fine = code.block();
+  #checkExtent({ low, high, permission }: Extent): void {
     const base = this.#site.local(this.#at.insn.rs1);
-    const start: WasmValue = { kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) };
-    this.#ifInRange(start, high - low, permission, fine);
-    emitExtentCheck(code, this.layout, base, extent, fine);
+    this.#checkBytes({ kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) }, high - low, permission);
+  }
+  #checkBytes(start: WasmValue, bytes: number, permission: number): void {
+    const { code } = this;
+    const fine = code.block();
+    this.#ifInRange(start, bytes, permission, fine);
+    this.domain.push(start);
+    emitPermitted(this.frame, this.layout, bytes, permission);
+    code.brIf(fine, true);
     this.frame.leave(0);
     code.end();
   }
@@ -172,31 +151,48 @@ export class RegionStep extends RoutineStep {
   }
 }
 
-/** Goes to a label if both ends of an extent around a base, in a local, may be accessed. */
-export function emitExtentCheck(
-  code: Code,
+/**
+ * From the i64 address on the stack to 0 unless so many bytes there may be accessed: without a branch, for V8's sake. Of a power of two
+ * the answer is no if the address is not aligned: rotating the size's bits out of the low end puts that and the address space's size into
+ * one comparison, and the bytes are in one page. Otherwise the pages of the first and the last byte are looked at.
+ */
+export function emitPermitted(
+  { code, pool }: Frame,
   { memorySize, permissions }: Layout,
-  base: number,
-  { low, high, permission }: Extent,
-  fine: Label,
+  bytes: number,
+  permission: number,
 ): void {
-  const bad = code.block();
-  code.get(base).i64(BigInt(low)).op('i64.add');
-  code
-    .i64(BigInt(memorySize - (high - low)))
-    .op('i64.gt_u')
-    .brIf(bad, false);
-  for (const offset of [low, high - 1]) {
-    code.get(base).op('i32.wrap_i64');
-    if (offset !== 0) code.i32(offset).op('i32.add');
-    code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
+  const address = pool.take(I64);
+  // What may be written may be read (see machine/load.ts).
+  const bit = Math.log2(permission & PERMISSION.WRITE || permission);
+  const shift = LOG2[bytes];
+  if (shift === undefined) {
+    code.tee(address).op('i32.wrap_i64').i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
+    code
+      .get(address)
+      .op('i32.wrap_i64')
+      .i32(bytes - 1)
+      .op('i32.add');
+    code.i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions).op('i32.and');
+    code
+      .i32(bit)
+      .op('i32.shr_u')
+      .get(address)
+      .i64(BigInt(memorySize - bytes + 1))
+      .op('i64.lt_u', 'i32.and');
+  } else {
+    if (shift > 0) code.i64(BigInt(shift)).op('i64.rotr');
+    code
+      .tee(address)
+      .op('i32.wrap_i64')
+      .i32(PAGE_BITS - shift)
+      .op('i32.shr_u')
+      .access('i32.load8_u', permissions);
+    code
+      .i32(bit)
+      .op('i32.shr_u')
+      .get(address)
+      .i64(BigInt(memorySize / bytes))
+      .op('i64.lt_u', 'i32.and');
   }
-  code.op('i32.and');
-  ifPermitted(code, permission, fine);
-  code.end();
-}
-/** Goes to a label if the page's permissions on the stack hold these. What may be written may be read (see machine/load.ts). */
-function ifPermitted(code: Code, permission: number, fine: Label): void {
-  const bit = permission & PERMISSION.WRITE || permission;
-  code.i32(bit).op('i32.and').brIf(fine, true);
 }

@@ -38,10 +38,6 @@ export const DEPTH = {
 export interface Helpers {
   /** Counts the indirect transfer `next`. */
   readonly count: unknown;
-  /** (return cell, next) -> 1 if next is the cell's link; then it is counted, and the cell expects it from now on if it was free. */
-  readonly returned: unknown;
-  /** (record, budget, depth, counter) as a region: counts there, and leaves for the interpreter. */
-  readonly left: unknown;
   /** (record) -> slot of the region that begins there, or 0. */
   readonly slotOf: unknown;
 }
@@ -49,8 +45,6 @@ export interface Helpers {
 export const CELL = { NEXT: 0, LINK: 8, SIZE: 16 } as const;
 /** The slot that always has the interpreter. */
 export const INTERPRETER_SLOT = 0;
-/** Parameters of the helper `left`. */
-export const LEFT_PARAMETERS: readonly ValueType[] = [...REGION_TYPE[0], I32];
 
 /**
  * @param table of regions
@@ -69,20 +63,14 @@ export function makeHelpers(
   const host = module.importFunction('jumped', module.type([I64], []));
   const count = module.declare(module.type([I64], []));
   module.define(count, countCode(places.jumps, host));
-  const returned = module.declare(module.type([I32, I64], [I32]));
-  module.define(returned, returnedCode(count));
   const slotOf = module.declare(module.type([I32], [I32]));
   module.define(slotOf, slotCode(places, plants));
-  const left = module.declare(module.type(LEFT_PARAMETERS, REGION_TYPE[1]));
-  module.define(left, leftCode(module.type(...REGION_TYPE)));
-  module.export('left', left);
   module.export('count', count);
-  module.export('returned', returned);
   module.export('slotOf', slotOf);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
     m: { memory: imports.memory, table, jumped },
   });
-  return { count: exports.count, returned: exports.returned, left: exports.left, slotOf: exports.slotOf };
+  return { count: exports.count, slotOf: exports.slotOf };
 }
 
 function countCode(jumps: number, host: number): Code {
@@ -111,30 +99,6 @@ function countCode(jumps: number, host: number): Code {
   code.end();
   code.get(next).call(host);
   return code;
-}
-
-function returnedCode(count: number): Code {
-  const code = new Code(2);
-  const [cell, next] = [0, 1];
-  code.get(next).op('i32.wrap_i64').get(cell).access('i32.load', CELL.LINK).op('i32.ne');
-  code.if();
-  code.i32(0).op('return').end();
-  code.get(next).i64(32n).op('i64.shr_u').i64(0n).op('i64.ne');
-  code.if();
-  code.get(cell).access('i64.load', CELL.NEXT).op('i64.eqz');
-  code.if();
-  code.get(cell).get(next).access('i64.store', CELL.NEXT);
-  code.end();
-  code.get(next).call(count);
-  code.end();
-  return code.i32(1);
-}
-
-function leftCode(regionType: number): Code {
-  const code = new Code(4);
-  const [record, budget, depth, counter] = [0, 1, 2, 3];
-  emitIncrement(code, () => code.get(counter), 0);
-  return code.get(record).get(budget).get(depth).i32(INTERPRETER_SLOT).returnCallIndirect(regionType);
 }
 
 function slotCode({ memorySize }: Places, plants: number): Code {

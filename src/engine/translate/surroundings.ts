@@ -2,6 +2,7 @@
 import type { Addr } from '../../base/units.ts';
 import type { Layout } from '../routine.ts';
 import type { CountSource } from './counts.ts';
+import type { ModuleHelpers } from './module-helpers.ts';
 import type { Ranges } from './ranges.ts';
 
 /** Where code at an address is called: a region of this module or one before it, by function index; or a slot of the table. */
@@ -15,9 +16,9 @@ export interface Surroundings {
   readonly regionType: number;
   /** Imported helpers, by function index. */
   readonly count: number;
-  readonly returned: number;
-  readonly left: number;
   readonly slotOf: number;
+  /** Helpers of the module itself. */
+  readonly locals: ModuleHelpers;
   linkTo(pc: Addr): Link;
   /** The slot for code at an address, translated or not. */
   slotFor(pc: Addr): number;

@@ -22,9 +22,10 @@ import { emitRegion } from './emit.ts';
 import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
+import { ModuleHelpers } from './module-helpers.ts';
 import { Ranges } from './ranges.ts';
 import { formRegion, isLink, MOST_INSNS, type Region } from './region.ts';
-import { type Helpers, LEFT_PARAMETERS, makeHelpers, REGION_TYPE } from './support.ts';
+import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
 import type { Link } from './surroundings.ts';
 
 export interface TranslateOptions {
@@ -364,10 +365,9 @@ export class Translator implements Upper {
     module.importTable(1);
     const regionType = module.type(...REGION_TYPE);
     const count = module.importFunction('count', module.type([I64], []));
-    const returned = module.importFunction('returned', module.type([I32, I64], [I32]));
-    const left = module.importFunction('left', module.type(LEFT_PARAMETERS, REGION_TYPE[1]));
     const slotOf = module.importFunction('slotOf', module.type([I32], [I32]));
     const layout = importAll(module, places, imports);
+    const locals = new ModuleHelpers(module, regionType, count);
     // Regions of one module call each other directly; others through the table, where they may be replaced.
     const functions = new Map<Addr, number>();
     for (const pc of flows.keys()) functions.set(pc, module.declare(regionType));
@@ -384,9 +384,8 @@ export class Translator implements Upper {
         layout,
         regionType,
         count,
-        returned,
-        left,
         slotOf,
+        locals,
         linkTo,
         slotFor: (to) => this.#slotFor(to),
         recordFor: (to) => records.target(to),
