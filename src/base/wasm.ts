@@ -163,6 +163,11 @@ function signed32(out: number[], value: number): void {
 /** Appends a signed LEB128 number of up to 64 bits. */
 function signed64(out: number[], value: bigint): void {
   let rest = BigInt.asIntN(64, value);
+  // Nearly all are small, and numbers are far faster.
+  if (rest >= -0x8000_0000n && rest <= 0x7fff_ffffn) {
+    signed32(out, Number(rest));
+    return;
+  }
   while (rest < -64n || rest > 63n) {
     out.push(Number(rest & 0x7fn) | 0x80);
     rest >>= 7n;

@@ -41,7 +41,7 @@ export class Predecoder {
   /** Makes the record at an address executable. @returns why not, if it cannot be */
   decode(pc: Addr): Undecodable | undefined {
     const { records, routines } = this;
-    const insns: Insn[] = [];
+    const insns: { readonly insn: Insn; readonly routine: number }[] = [];
     const start = records.find(pc);
     if (start === undefined) return 'fetch';
     let at = pc;
@@ -63,15 +63,16 @@ export class Predecoder {
         if (insns.length === 0) return insn;
         break;
       }
-      insns.push(insn);
-      if (routines.ending(routines.of(insn)) !== 'none') break;
+      const routine = routines.of(insn);
+      insns.push({ insn, routine });
+      if (routines.ending(routine) !== 'none') break;
       at += insn.size;
       record += (insn.size / 2) * RECORD.SIZE;
     }
     at = pc;
     record = start;
-    for (const [i, insn] of insns.entries()) {
-      this.#write(record, at, insn, run + insns.length - i);
+    for (const [i, { insn, routine }] of insns.entries()) {
+      this.#write(record, at, insn, routine, run + insns.length - i);
       at += insn.size;
       record += (insn.size / 2) * RECORD.SIZE;
     }
@@ -86,9 +87,8 @@ export class Predecoder {
     return decodeAt(this.#memory.bytes, at) ?? 'illegal';
   }
 
-  #write(record: number, at: Addr, insn: Insn, run: number): void {
+  #write(record: number, at: Addr, insn: Insn, routine: number, run: number): void {
     const { records, routines } = this;
-    const routine = routines.of(insn);
     const ending = routines.ending(routine);
     const target = targetOf(insn, at);
     records.setHalf(record, RECORD.RD, insn.rd === 0 ? HART.SINK : slotOf(insn.rd));

@@ -65,7 +65,7 @@ export class Routines {
   readonly #endings: Ending[] = [];
   readonly #index = new Map<string, number>();
   /** Insn objects are shared between equal words (see decode), so this saves making the key each time. */
-  readonly #ofInsn = new WeakMap<Insn, number>();
+  readonly #ofInsn = new Map<Insn, number>();
   readonly #groups = new Set<string>();
 
   /** The routine of an instruction; a new one if need be, whose code is not yet generated. */

@@ -84,25 +84,22 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
 
   const starts: (Known | undefined)[] = blocks.map(() => undefined);
   starts[0] = new Map();
-  for (let changed = true; changed; ) {
-    changed = false;
+  /** Blocks whose start is new since they were gone through. */
+  const waiting = new Set([0]);
+  while (waiting.size > 0)
     for (const index of order) {
+      if (!waiting.delete(index)) continue;
       const end = through(index, starts[index]!);
       for (const { block } of blocks[index]!.successors) {
         if (block < 0) continue;
         const before = starts[block];
-        if (before === undefined) {
-          starts[block] = end;
-          changed = true;
-        } else if (before.size > 0) {
-          const both = meet(before, end);
-          if (both === before) continue;
-          starts[block] = both;
-          changed = true;
-        }
+        if (before?.size === 0) continue;
+        const both = before === undefined ? end : meet(before, end);
+        if (both === before) continue;
+        starts[block] = both;
+        waiting.add(block);
       }
     }
-  }
   const planned = blocks.map((_, index) => {
     const plan: (Planned | undefined)[] = [];
     if (starts[index] !== undefined) through(index, starts[index], plan);

@@ -1,7 +1,7 @@
 /** The flow graph of a region, ready for structured control flow. */
 import { dominatorsOf } from '../../base/dominators.ts';
 import type { Addr } from '../../base/units.ts';
-import type { Block, Region } from './region.ts';
+import type { Block, Region, Successor } from './region.ts';
 
 export interface Entry {
   readonly pc: Addr;
@@ -89,24 +89,28 @@ export function flowOf(original: Region): Flow {
 }
 
 function analyse(original: Region, deepestAllowed: number): Flow {
-  const first = dominatorsOf({ successors: inside(original) });
+  const given = inside(original);
+  const first = dominatorsOf({ successors: given });
   const rank = new Int32Array(original.blocks.length).fill(-1);
   first.order.forEach((block, i) => {
     rank[block] = i;
   });
   const backward = (from: number, to: number) => rank[to]! <= rank[from]!;
-  const region: Region = {
-    head: original.head,
-    blocks: original.blocks.map((block, from) => ({
-      ...block,
-      successors: block.successors.map((to) =>
-        to.block >= 0 && backward(from, to.block) && !first.dominates(to.block, from) ? { pc: to.pc, block: -1 } : to,
-      ),
-    })),
-  };
+  const irreducible = (from: number, { block: to }: Successor) =>
+    to >= 0 && backward(from, to) && !first.dominates(to, from);
+  const reducible = !original.blocks.some(({ successors: list }, from) => list.some((to) => irreducible(from, to)));
+  const region: Region = reducible
+    ? original
+    : {
+        head: original.head,
+        blocks: original.blocks.map((block, from) => ({
+          ...block,
+          successors: block.successors.map((to) => (irreducible(from, to) ? { pc: to.pc, block: -1 } : to)),
+        })),
+      };
   // Edges that go back are never in the depth-first tree, so the order stays one; but blocks may have got nearer dominators.
-  const successors = inside(region);
-  const { immediate } = dominatorsOf({ successors });
+  const successors = reducible ? given : inside(region);
+  const { immediate } = reducible ? first : dominatorsOf({ successors });
   const { order } = first;
   const children: number[][] = successors.map(() => []);
   const depth = new Int32Array(successors.length);

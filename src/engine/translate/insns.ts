@@ -18,15 +18,12 @@ export interface Extent {
   readonly permission: number;
 }
 
-export interface CodeInsn {
-  readonly pc: Addr;
-  readonly record: number;
+/** What the translator wants to know of an instruction wherever it stands. */
+interface Known {
   readonly insn: Insn;
   readonly facts: Facts;
   readonly variant: Variant;
   readonly ending: Ending;
-  /** Where a branch or direct jump leads. */
-  readonly target: Addr;
   /** Sets of registers, see registers.ts. */
   readonly reads: bigint;
   readonly writes: bigint;
@@ -34,11 +31,20 @@ export interface CodeInsn {
   readonly access: Extent | undefined;
 }
 
+export interface CodeInsn extends Known {
+  readonly pc: Addr;
+  readonly record: number;
+  /** Where a branch or direct jump leads. */
+  readonly target: Addr;
+}
+
 /** Instructions by address, each made once. */
 export class CodeInsns {
   readonly #code: Predecoder;
   readonly #insns = new Map<Addr, Insn>();
   readonly #known = new Map<Addr, CodeInsn>();
+  /** Equal words have the same object (see decode). */
+  readonly #anywhere = new Map<Insn, Known>();
 
   constructor(code: Predecoder) {
     this.#code = code;
@@ -66,20 +72,24 @@ export class CodeInsns {
   }
 
   #describe(pc: Addr, insn: Insn): CodeInsn {
-    const { records, routines } = this.#code;
+    let known = this.#anywhere.get(insn);
+    if (known === undefined) this.#anywhere.set(insn, (known = this.#know(insn)));
+    const { facts: all, variant, ending, reads, writes, access } = known;
+    const record = this.#code.records.find(pc)!;
+    return { pc, record, target: targetOf(insn, pc) ?? 0, insn, facts: all, variant, ending, reads, writes, access };
+  }
+  #know(insn: Insn): Known {
+    const { routines } = this.#code;
     const routine = routines.of(insn);
     const known = facts(insn);
     const { load, store } = known;
     const bytes = (load ?? store)?.bytes;
     const based = bytes !== undefined && insn.rs1 !== 0 && insn.row.operands.includes('mem');
     return {
-      pc,
-      record: records.find(pc)!,
       insn,
       facts: known,
       variant: routines.variants[routine - ROUTINE.FIRST]!,
       ending: routines.ending(routine)!,
-      target: targetOf(insn, pc) ?? 0,
       reads: known.reads.reduce((all, reg) => all | (1n << BigInt(reg)), 0n),
       writes: known.writes === undefined ? 0n : 1n << BigInt(known.writes),
       access: based
