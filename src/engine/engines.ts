@@ -23,7 +23,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
 };
 /** Forms of engines that only tests ask for. */
 const FORMS: Readonly<Record<string, Maker>> = {
-  'translate-soon': (memory) => makeTranslate(memory, { threshold: 1, batch: 1, mostRegions: 1000 }),
+  'translate-soon': (memory) => makeTranslate(memory, { threshold: 1, batch: 1, pace: 0, mostRegions: 1000 }),
 };
 
 /** The engines there are; `makeEngine` also knows `lockstep` and `lockstep:FIRST,SECOND`, two of them side by side. */

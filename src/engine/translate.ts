@@ -11,6 +11,7 @@ const DEFAULTS: TranslateOptions = {
   perInsn: 100,
   perInsnAgain: 600,
   batch: 16,
+  pace: 40_000,
   counting: true,
   mostRegions: 20_000,
   mostInsns: 400_000,

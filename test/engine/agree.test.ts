@@ -89,7 +89,7 @@ function compare(a: Bare, b: Bare, what: string, budget: number): string {
 const others: readonly (readonly [string, (memory: Memory) => Engine])[] = [
   ['dispatch', makeDispatch],
   ['threaded', makeThreaded],
-  ['translate', (memory) => makeTranslate(memory, { threshold: 1, batch: 1 })],
+  ['translate', (memory) => makeTranslate(memory, { threshold: 1, batch: 1, pace: 0 })],
 ];
 
 describe.each(others)('%s', (_, make) => {

@@ -22,7 +22,8 @@ const { READ, WRITE, EXECUTE } = PERMISSION;
 const [RA, SP, S0, A0, A1, A2, A3, T6] = [1, 2, 8, 10, 11, 12, 13, 31];
 
 /** Translates as soon as it can, one region at a time. */
-const soon = (memory: Memory) => makeTranslate(memory, { threshold: 2, batch: 1, perInsn: 0, perInsnAgain: 0 });
+const soon = (memory: Memory) =>
+  makeTranslate(memory, { threshold: 2, batch: 1, pace: 0, perInsn: 0, perInsnAgain: 0 });
 
 /** Assembles lines; `name:` before one labels it, `@name` is that address. */
 function assemble(lines: readonly string[], at = CODE): Uint8Array {
@@ -506,7 +507,8 @@ describe('a translation error', () => {
     ];
     const run = (plant: boolean) => {
       const { memory, hart, engine } = bare(
-        (own) => makeLockstep(own, makeDispatch, (shadow) => makeTranslate(shadow, { threshold: 300, batch: 1 })),
+        (own) =>
+          makeLockstep(own, makeDispatch, (shadow) => makeTranslate(shadow, { threshold: 300, batch: 1, pace: 0 })),
         assemble(lines),
       );
       hart.set(9, BigInt(DATA));

@@ -34,6 +34,8 @@ export interface TranslateOptions {
   /** And how often it comes there for each instruction that the region has; if another region has them too. */
   readonly perInsn: number;
   readonly perInsnAgain: number;
+  /** Instructions that must have run for each that has been translated before more is: it bounds what translating costs a short run. */
+  readonly pace: number;
   /** How many regions to translate at a time, if so many get hot at about the same time. */
   readonly batch: number;
   /** Count transfers in translated code. */
@@ -296,6 +298,7 @@ export class Translator implements Upper {
   // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
   get due(): boolean {
     const { length } = this.#waiting;
+    if (this.statistics.insns * this.#options.pace > this.#clock) return false;
     return length >= this.#options.batch || (length > 0 && this.#clock >= this.#late);
   }
   work(): void {
