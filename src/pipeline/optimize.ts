@@ -23,6 +23,7 @@ import { checkSuperblock } from '../superblock/check.ts';
 import { type Flow, makeFlow } from '../superblock/flow.ts';
 import { ALL_REGS, type Op, type RegSet, type Superblock } from '../superblock/form.ts';
 import { type Pass, runPasses } from '../superblock/pass.ts';
+import { runCost } from '../superblock/run-cost.ts';
 import {
   DEFAULT_SELECT,
   growTrace,
@@ -54,8 +55,10 @@ export interface PassTotal {
   readonly description: string;
   /** Superblocks it changed. */
   readonly superblocks: number;
-  /** Instructions it took out, weighted by how often they ran (estimated by the superblocks' counts). */
+  /** Instructions, taken branches and modelled cycles that it took out, estimated by the superblocks' counts. */
   readonly saved: number;
+  readonly taken: number;
+  readonly cycles: number;
 }
 
 export interface Optimized extends Emitted {
@@ -232,7 +235,14 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     rejected: ReadonlyMap<Addr, Rejection>,
     untouched?: ReadonlySet<Addr>,
   ): Optimized => {
-    const totals = passes.map(({ name, description }) => ({ name, description, superblocks: 0, saved: 0 }));
+    const totals = passes.map(({ name, description }) => ({
+      name,
+      description,
+      superblocks: 0,
+      saved: 0,
+      taken: 0,
+      cycles: 0,
+    }));
     const final = new Map<Addr, Emittable>();
     const identity = new Set<Addr>();
     for (const one of made) {
@@ -285,14 +295,19 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   };
 }
 
+type Counted = { -readonly [K in keyof PassTotal]: PassTotal[K] };
+
 /** Adds what the first passes did to one superblock. */
-function count(totals: { superblocks: number; saved: number }[], { before, stages }: Made, passed: number): void {
+function count(totals: readonly Counted[], { before, stages }: Made, passed: number): void {
   for (let index = 0; index < passed; index++) {
     const [from, to] = [stages[index - 1] ?? before, stages[index]!];
     if (from === to) continue;
     const total = totals[index]!;
     total.superblocks++;
-    total.saved += weightOf(from) - weightOf(to);
+    const [cost, less] = [runCost(from), runCost(to)];
+    total.saved += cost.instructions - less.instructions;
+    total.taken += cost.taken - less.taken;
+    total.cycles += cost.cycles - less.cycles;
   }
 }
 

@@ -29,9 +29,11 @@ export function makeCountingFuel(limit?: number): CountingFuel {
 }
 
 export const passReports = (passes: readonly PassTotal[], fuel: CountingFuel): PassReport[] =>
-  passes.map(({ name, description, saved }) => ({
+  passes.map(({ name, description, saved, taken, cycles }) => ({
     name,
     description,
     rewrites: fuel.rewrites.get(name) ?? 0,
     removed: Math.round(saved),
+    taken: Math.round(taken),
+    cycles: Math.round(cycles),
   }));

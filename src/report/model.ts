@@ -126,8 +126,10 @@ export interface PassReport {
   readonly name: string;
   readonly description: string;
   readonly rewrites: number;
-  /** Executed instructions that it took away (negative: added), by the profile. */
+  /** What it took away (negative: added), by the profile: executed instructions, taken branches, and cycles of the model. */
   readonly removed: number;
+  readonly taken: number;
+  readonly cycles: number;
 }
 
 export interface AssumptionReport {

@@ -39,7 +39,7 @@ describe('the page', () => {
     arguments: [HOSTILE],
     inputs: [HOSTILE],
     commands: [HOSTILE],
-    passes: [{ name: HOSTILE, description: HOSTILE, rewrites: 1, removed: 1 }],
+    passes: [{ name: HOSTILE, description: HOSTILE, rewrites: 1, removed: 1, taken: 1, cycles: 1 }],
     assumptions: [{ id: 'A1', name: HOSTILE, text: HOSTILE, used: true, checked: false }],
     proof: {
       ways: 1,

@@ -1,0 +1,58 @@
+/** What running a superblock costs over all entries, by the counts it carries: what a pass gained is told in these. */
+import type { InsnCount } from '../base/units.ts';
+import { type Timing, TURN, timingAt } from '../cost/core.ts';
+import { Pipeline } from '../cost/pipeline.ts';
+import { facts } from '../domain/record.ts';
+import type { Superblock, Value } from './form.ts';
+import { homesOf } from './homes.ts';
+import { weightOf } from './weight.ts';
+
+export interface RunCost {
+  readonly instructions: InsnCount;
+  /** Branches and jumps of the line that are taken. */
+  readonly taken: InsnCount;
+  /** On the model of src/cost. */
+  readonly cycles: number;
+}
+
+/** The ops of the line as work for a core, with the registers that they are in. */
+export function timingsOf(superblock: Superblock): Timing[] {
+  const { homeOf } = homesOf(superblock);
+  const reg = (value: Value | undefined) => (value === undefined ? 0 : (homeOf(value) ?? 0));
+  return superblock.ops.map(({ insn, rs1, rs2, rs3 }) => timingAt(insn, reg(rs1), reg(rs2), reg(rs3)));
+}
+
+/** Emission may ask for the same superblocks again. */
+const known = new WeakMap<Superblock, RunCost>();
+
+export function runCost(superblock: Superblock): RunCost {
+  let cost = known.get(superblock);
+  if (cost === undefined) {
+    cost = run(superblock);
+    known.set(superblock, cost);
+  }
+  return cost;
+}
+
+/** What exits have to do is counted as a cycle an instruction. */
+function run(superblock: Superblock): RunCost {
+  const pipeline = new Pipeline();
+  const timings = timingsOf(superblock);
+  let at = superblock.count;
+  let executed = 0;
+  let taken = 0;
+  let cycles = 0;
+  for (const [position, { insn, exit, leaves }] of superblock.ops.entries()) {
+    executed += at;
+    const issued = pipeline.issue(timings[position]!);
+    const { control, writes } = facts(insn);
+    if (control === 'jump' && writes === undefined) taken += at;
+    if (exit === undefined) continue;
+    at -= exit.count;
+    taken += leaves === 'untaken' ? at : exit.count;
+    cycles += exit.count * (issued + 1);
+  }
+  cycles += at * (pipeline.cycle + 1);
+  const instructions = weightOf(superblock);
+  return { instructions, taken, cycles: cycles + taken * TURN + (instructions - executed) };
+}
