@@ -3,10 +3,9 @@
  * only if none but the first is among them. Too many entries cost patches, too few would cost correctness (assumption A2).
  */
 import type { Addr, Reg } from '../base/units.ts';
-import { evaluate } from '../domain/concrete.ts';
+import { imageConstants } from '../cfg/constants.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
-import { pcRelativeAddress } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 import type { ImageProfile } from '../profile/profile.ts';
@@ -34,26 +33,21 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const inData = (address: number) =>
     image.segments.some((segment) => address >= segment.address && address < segment.address + segment.bytes.length);
 
-  const note = (value: number, pc: Addr, reg: Reg) => {
+  for (const { value, pc, reg } of imageConstants(image).all) {
     if (isCode(value)) entries.add(value);
     if (inData(value)) dataAddresses.push({ address: value, pc, reg });
-  };
+  }
   for (const { start, end } of code.ranges) {
-    // Constants made by an upper part and an addition, in straight-line code: register -> value so far.
-    const made = new Map<number, bigint>();
     for (let pc = start; pc < end; ) {
       const insn = code.insnAt(pc);
       if (insn === undefined) {
-        made.clear();
         pc += 2;
         continue;
       }
-      trackConstant(insn, pc, made, (value) => note(Number(value), pc, insn.rd));
       const { control, writes } = facts(insn);
       if (control === 'branch' || control === 'jump') entries.add(pc + insn.imm);
       if (control === 'syscall' || control === 'trap') entries.add(pc + insn.size);
       if ((control === 'jump' || control === 'indirect') && writes !== undefined) entries.add(pc + insn.size);
-      if (control === 'indirect' || control === 'jump') made.clear();
       pc += insn.size;
     }
   }
@@ -84,34 +78,13 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
 const fallsInto = (insn: Insn | undefined, from: Addr, to: Addr): boolean =>
   insn !== undefined && facts(insn).control === 'branch' && to === from + insn.size && insn.imm !== insn.size;
 
-/** Follows constants through straight-line code: upper immediates, pc-relative or not, and additions to them. */
-function trackConstant(insn: Insn, pc: Addr, made: Map<number, bigint>, found: (value: bigint) => void): void {
-  const fact = facts(insn);
-  const base = insn.rs1 === 0 ? 0n : made.get(insn.rs1);
-  const relative = pcRelativeAddress(insn, pc);
-  if (relative !== undefined) {
-    made.set(insn.rd, BigInt(relative));
-    found(BigInt(relative));
-    return;
-  }
-  if (fact.writes === undefined) return;
-  const operandsKnown = fact.reads.length === 0 || (fact.reads.length === 1 && base !== undefined);
-  const value =
-    fact.pure && operandsKnown
-      ? evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) })
-      : undefined;
-  if (value === undefined || insn.row.operands.includes('rs2')) made.delete(fact.writes);
-  else {
-    made.set(fact.writes, value);
-    if (value < 2n ** 48n) found(value);
-  }
-}
+const MOST_ENTRIES = 1024;
 
 /**
  * Reads a table of code addresses: entries of `width` bytes, relative to `base` (0: absolute), as long as they lead into code.
  * @returns the targets, in order
  */
-export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr, most = 1024): Addr[] {
+export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr, most = MOST_ENTRIES): Addr[] {
   const code = codeOf(image);
   const segment = image.segments.find((s) => at >= s.address && at < s.address + s.bytes.length);
   if (segment === undefined) return [];
@@ -119,7 +92,7 @@ export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr, most
   const targets: Addr[] = [];
   for (
     let offset = at - segment.address;
-    offset + width <= segment.bytes.length && targets.length < most;
+    offset + width <= segment.bytes.length && targets.length < Math.min(most, MOST_ENTRIES);
     offset += width
   ) {
     const entry = width === 8 ? Number(view.getBigInt64(offset, true)) : view.getInt32(offset, true);

@@ -1,5 +1,6 @@
 /** Jump tables of each form compilers make, and what only looks like one. */
 import { describe, expect, test } from 'vitest';
+import { hex } from '../../src/base/units.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { gatherEvidence } from '../../src/emit/evidence.ts';
@@ -10,6 +11,7 @@ import { blocksOf } from '../../src/profile/blocks.ts';
 import { codeOf } from '../../src/profile/code.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { makeFlow } from '../../src/superblock/flow.ts';
+import { mapOf, prove } from '../../src/verify/prove/prove.ts';
 import { compile, needs } from '../support/tools.ts';
 
 interface Shape {
@@ -79,8 +81,10 @@ table:
 ${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `  ${entry.replaceAll('C', `c${i}`)}`).join('\n')}
 `;
 
-function load(shape: Shape) {
-  const image = readImage(compile(program(shape), ['-nostdlib', '-static'], 's'));
+const load = (shape: Shape) => loadSource(program(shape));
+
+function loadSource(source: string) {
+  const image = readImage(compile(source, ['-nostdlib', '-static'], 's'));
   const { profile, exit, instructions } = profileRun({ image, input: {} });
   const own = profileOf(profile, image);
   const flow = makeFlow(blocksOf(own, image), codeOf(image));
@@ -99,7 +103,88 @@ const RELATIVE: Shape = { entry: '.word C - table', shift: 2, load: 'lw', relati
 const WORDS: Shape = { entry: '.word C', shift: 2, load: 'lw', relative: false };
 const POINTERS: Shape = { entry: '.dword C', shift: 3, load: 'ld', relative: false };
 
+/**
+ * Two tables of distances, one right behind the other. The second's places lie as far behind the first's as it does itself, so that its
+ * distances lead to the first's places if they are added to the first's address.
+ */
+const NEIGHBOURS = `
+  .globl _start
+  .type _start, @function
+_start:
+  li s0, 0
+  li s1, 1
+loop:
+  andi a5, s0, 7
+  lla s2, table
+  slli a5, a5, 2
+  add a5, a5, s2
+  lw a5, 0(a5)
+  add a5, a5, s2
+  jr a5
+${[0, 1, 2, 3, 4, 5, 6, 7]
+  .map(
+    (i) => `
+  .balign 64
+c${i}: addi s1, s1, ${i}
+  j again
+  .balign 32
+d${i}: xori s1, s1, ${i + 8}
+  j next`,
+  )
+  .join('')}
+again:
+  srli a5, s0, 3
+  andi a5, a5, 7
+  lla s2, second
+  slli a5, a5, 2
+  add a5, a5, s2
+  lw a5, 0(a5)
+  add a5, a5, s2
+  jr a5
+next:
+  addi s0, s0, 1
+  li t2, 4000
+  bltu s0, t2, loop
+  andi a0, s1, 127
+  li a7, 93
+  ecall
+  .size _start, .-_start
+  .section .rodata
+  .balign 8
+  .globl table, second
+table:
+${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `  .word c${i} - table`).join('\n')}
+second:
+${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `  .word d${i} - second`).join('\n')}
+`;
+
 describe.runIf(needs('jump tables', 'gcc'))('jump tables', () => {
+  test('a table ends where the next one begins', () => {
+    const { image, own, exit, address, tables } = loadSource(NEIGHBOURS);
+    const [at, second] = [address('table'), address('second')];
+    expect(second - at).toBe(32);
+    expect(address('d3') - address('c3')).toBe(32);
+    expect(tables.map((table) => [table.at, table.targets.length])).toEqual([
+      [at, 8],
+      [second, expect.any(Number)],
+    ]);
+    const { made, exit: end } = optimized(image, own);
+    expect(end).toEqual(exit);
+
+    const form = parseImage(made.bytes, 'form');
+    const problems = (optimized: Image) =>
+      prove(image, optimized, mapOf(image, optimized)).file.flatMap((check) => check.problems);
+    expect(problems(form)).toEqual([]);
+    // An entry of the second that is changed as if it were the first's is not proved.
+    const { superblocks } = mapOf(image, form).data;
+    const start = superblocks.find(({ head }) => head === address('c3'))!.start;
+    const entry = second + 4 * 3;
+    const segment = form.segments.find((s) => entry >= s.address && entry < s.address + s.bytes.length)!;
+    const bytes = Uint8Array.from(made.bytes);
+    new DataView(bytes.buffer).setInt32(segment.offset + entry - segment.address, start - at, true);
+    expect(problems(parseImage(bytes, 'wrong'))).toEqual([expect.stringContaining(`the patch at ${hex(entry)}`)]);
+  });
+
   test.each([
     ['distances of 4 bytes', RELATIVE],
     ['distances, their base hoisted out of the loop', { ...RELATIVE, hoisted: true }],

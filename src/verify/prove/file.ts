@@ -3,6 +3,7 @@
  * patch leads to what stands for its place, return points stand for the original ones, and the new segment is apart.
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
+import { imageConstants } from '../../cfg/constants.ts';
 import { PT } from '../../elf/constants.ts';
 import type { Image, ProgramHeader, Segment } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
@@ -296,8 +297,11 @@ function checkTableEntry(
   };
   if (size === 8) return original.relocatable ? undefined : leads(was, is);
   if (size !== 4) return undefined;
-  // Distances from the table's start: every entry up to this one leads to code from there.
+  // Distances from the table's start: code makes that address and none between it and the entry, at which another table might begin, and
+  // every entry up to this one leads to code from there.
+  const constants = imageConstants(original);
   const isTable = (base: Addr): boolean => {
+    if (!constants.has(base) || constants.nextAbove(base) <= address) return false;
     if (base > address || address - base > TABLE_BYTES || (address - base) % 4 !== 0) return false;
     for (let at = base; at <= address; at += 4) {
       const distance = numberAt(original, at, 4);
