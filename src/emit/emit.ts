@@ -60,8 +60,8 @@ export interface Emitted {
 export function emit(request: EmitRequest): Emitted {
   const { image, profile, flow, allowed, untouched = new Set() } = request;
   const address = nextSegmentAddress(image);
-  const { lines, aliases } = withoutEmptyLines(request.superblocks);
-  let superblocks = lines;
+  let { superblocks } = request;
+  let aliases: ReadonlyMap<Addr, Addr>;
   const leftOut: Addr[] = [];
   const unlinked = new Set<Addr>();
   const evidence = gatherEvidence(image, profile);
@@ -70,8 +70,10 @@ export function emit(request: EmitRequest): Emitted {
     jumpTables.some((table) => table.site === site && table.profiled.has(target));
   let layout: Layout;
   for (;;) {
+    const { lines, aliases: others } = withoutEmptyLines(superblocks);
+    aliases = others;
     try {
-      layout = layOut(place(superblocks, aliases), address, aliases, { unlinked, byTable });
+      layout = layOut(place(lines, aliases), address, aliases, { unlinked, byTable });
     } catch (error) {
       if (!(error instanceof OutOfReach)) throw error;
       superblocks = bringNear(error, superblocks, request.continueAt, leftOut);

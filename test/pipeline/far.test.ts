@@ -4,6 +4,7 @@ import { parseImage, readImage } from '../../src/elf/read.ts';
 import { ASSUMABLE, optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
+import { mapOf, prove } from '../../src/verify/prove/prove.ts';
 import { rerun } from '../../src/verify/rerun.ts';
 import { compile, needs } from '../support/tools.ts';
 
@@ -31,6 +32,31 @@ leave:
 gap: .skip 4194304
 `;
 
+/** A way that is never taken leads to a jump, and that to code from which there is a way back. */
+const THROUGH_JUMP = `
+  .globl _start
+_start:
+  li a0, 1000
+  lla s1, finish
+loop:
+  bltz a0, rare
+  addi a0, a0, -1
+  bnez a0, loop
+  jr s1
+rare:
+  j rarer
+  nop
+rarer:
+  li t0, 1
+  j loop
+finish:
+  li a7, 93
+  ecall
+  .bss
+  .globl gap
+gap: .skip 4194304
+`;
+
 describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
   test('what cannot be reached is left out once and for all', () => {
     const file = compile(PROGRAM, ['-static', '-nostdlib', '-no-pie'], 's');
@@ -42,5 +68,19 @@ describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
     expect(leftOut.length).toBeGreaterThan(0);
     expect(new Set(leftOut).size).toBe(leftOut.length);
     expect(rerun({ original, optimized: parseImage(bytes, file), input: {} }).verdict).toBe('equivalent');
+  });
+
+  test('what is fetched to be reached may be a jump: its superblock is the one it leads to', () => {
+    const original = readImage(compile(THROUGH_JUMP, ['-static', '-nostdlib', '-no-pie'], 's'));
+    const { profile } = profileRun({ image: original, input: {} });
+    const options = { without: ASSUMABLE, select: { coldShare: 0, closureShare: 0 } };
+    const { bytes, map } = optimize(original, profileOf(profile, original), options);
+    const address = (name: string) => original.symbols.find((symbol) => symbol.name === name)!.address;
+    expect(map.superblocks.map(({ head }) => head)).toContain(address('rarer'));
+    const optimized = parseImage(bytes, 'optimized');
+    const { file, superblocks } = prove(original, optimized, mapOf(original, optimized));
+    expect(file.flatMap(({ problems }) => problems)).toEqual([]);
+    expect(superblocks.filter(({ verdict }) => verdict !== 'proved')).toEqual([]);
+    expect(rerun({ original, optimized, input: {} }).verdict).toBe('equivalent');
   });
 });
