@@ -223,8 +223,9 @@ class SymbolicStep implements Step<Term> {
   }
   /** Nothing that accesses memory moves across what comes before or behind. */
   #barrier(name: string, ...more: Term[]): void {
-    this.#order = this.#terms.apply(name, [this.#order, this.#memory, ...more]);
-    this.#memory = this.#terms.barrier(this.#memory, this.#order);
+    const memory = this.#terms.settled(this.#memory);
+    this.#order = this.#terms.apply(name, [this.#order, memory, ...more]);
+    this.#memory = this.#terms.barrier(memory, this.#order);
   }
   atomic(address: Term, bytes: 4 | 8, update: (old: Term) => Term): Term {
     this.#access('load', address, bytes, undefined);

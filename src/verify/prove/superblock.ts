@@ -109,24 +109,26 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
   if (plain.verdict === 'proved' || !(sides.savedReturns || sides.frames !== undefined)) return plain;
   const all = [first, notesOf(false)];
   /** With what is noted so far taken for true; that nothing of it has turned out wrong is for the caller to see. */
-  const trusting = (notes: Notes, asking?: Solver): EntryProof => {
+  const trusting = (notes: Notes, keeping: boolean, asking?: Solver): EntryProof => {
     notes.saves.begin();
     notes.frames.begin();
     const isLink = (address: Addr) => sides.savedReturns && isReturnPoint(original, address);
     terms.trust(isLink, notes.saves.has, notes.frames.apart);
-    return attempt(sides, terms, entry, notes, asking);
+    return attempt(sides, terms, entry, notes, asking, keeping);
   };
-  for (const notes of all)
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      const known = sizeOf(notes);
-      const proof = trusting(notes);
-      const mistaken = isMistaken(notes);
-      if (proof.verdict === 'proved' && !mistaken) return proof;
-      if (!mistaken && sizeOf(notes) === known) break;
-    }
+  // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
+  for (const keeping of [false, true])
+    for (const notes of all)
+      for (let round = 0; round < MOST_ROUNDS; round++) {
+        const known = sizeOf(notes);
+        const proof = trusting(notes, keeping);
+        const mistaken = isMistaken(notes);
+        if (proof.verdict === 'proved' && !mistaken) return proof;
+        if (!mistaken && sizeOf(notes) === known) break;
+      }
   if (solver === undefined) return plain;
   for (const notes of all) {
-    const proof = trusting(notes, solver);
+    const proof = trusting(notes, false, solver);
     if (proof.verdict === 'proved' && !isMistaken(notes)) return proof;
   }
   return plain;
@@ -135,7 +137,15 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
 const sizeOf = ({ saves, frames }: Notes): number => saves.known + frames.known;
 const isMistaken = ({ saves, frames }: Notes): boolean => saves.mistaken() || frames.mistaken();
 
-function attempt(sides: Sides, terms: ProofTerms, entry: Entry, notes: Notes, solver: Solver | undefined): EntryProof {
+/** @param keeping stores that are overwritten, as far as optimized code makes them (`ProofTerms.keep`) */
+function attempt(
+  sides: Sides,
+  terms: ProofTerms,
+  entry: Entry,
+  notes: Notes,
+  solver: Solver | undefined,
+  keeping = false,
+): EntryProof {
   const used = new Set<string>();
   const proving: Proving = { sides, terms, used, notes, solver, questions: 0, solved: 0, followed: undefined };
   let ways = 0;
@@ -148,9 +158,14 @@ function attempt(sides: Sides, terms: ProofTerms, entry: Entry, notes: Notes, so
   };
   try {
     const linkOf = linksOf(sides.original, sides.returns);
+    terms.keep(keeping ? () => true : undefined);
     leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside, linkOf);
-    const start = originalStart(terms, entry.head);
+    let start = originalStart(terms, entry.head);
     for (const leaf of leaves) {
+      if (keeping) {
+        terms.keep(storesOf(terms, leaf));
+        start = originalStart(terms, entry.head);
+      }
       const why = match(proving, leaf, start, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
@@ -160,6 +175,16 @@ function attempt(sides: Sides, terms: ProofTerms, entry: Entry, notes: Notes, so
     if (!(error instanceof Unproved)) throw error;
     return result('unproved', error.message);
   }
+}
+
+/** Is this a store that a way makes? */
+function storesOf(terms: ProofTerms, { state }: Leaf): (address: Term, bytes: number, value: Term) => boolean {
+  const keyOf = (address: Term, bytes: number, value: Term) => `${bytes}:${address.id},${value.id}`;
+  const stores = new Set<string>();
+  for (const { kind, address, bytes, value } of listed(state.accesses))
+    if (kind === 'store' && value !== undefined)
+      stores.add(keyOf(address, bytes, terms.stored(value, bytes as 1 | 2 | 4 | 8)));
+  return (address, bytes, value) => stores.has(keyOf(address, bytes, value));
 }
 
 /** What a proof is made with, and the assumptions that it has used. */
@@ -253,6 +278,7 @@ function differs(
 ): string | undefined {
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
+  const [memory, made] = [terms.settled(was.memory), terms.settled(is.memory)];
   const { facts } = leaf;
   if (leaf.links) used.add('A7');
   const goals: Goal[] = [];
@@ -271,8 +297,9 @@ function differs(
   const wrong = unequal.filter((reg) => hasReg(live, reg));
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
   let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
-  if (was.memory !== is.memory && !sameAbove(proving, was, is)) {
-    const pairs = terms.pairs(was.memory, is.memory);
+  const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
+  if (memory !== made && !sameAbove(proving, stack, memory, made)) {
+    const pairs = terms.pairs(memory, made);
     what ??= 'memory differs';
     if (pairs === undefined) return what;
     for (const pair of pairs) goals.push({ facts, oneOf: [pair] });
@@ -292,11 +319,10 @@ function differs(
 }
 
 /** Is memory equal but for what lies below the stack pointer (assumption A8)? */
-function sameAbove({ sides, terms, used }: Proving, was: State, is: State): boolean {
-  const stack = was.registers[SP]!;
-  if (!sides.deadFrames || stack !== is.registers[SP]) return false;
-  const above = terms.above(was.memory, stack);
-  if (above === undefined || above !== terms.above(is.memory, stack)) return false;
+function sameAbove({ sides, terms, used }: Proving, stack: Term | undefined, was: Term, is: Term): boolean {
+  if (!sides.deadFrames || stack === undefined) return false;
+  const above = terms.above(was, stack);
+  if (above === undefined || above !== terms.above(is, stack)) return false;
   used.add('A8');
   return true;
 }

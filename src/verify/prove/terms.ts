@@ -45,6 +45,7 @@ export class ProofTerms extends Terms {
   #isLink: ((address: Addr) => boolean) | undefined;
   #saves: ((address: Term, value: Term) => boolean) | undefined;
   #apart: ((own: Term, other: Term) => boolean) | undefined;
+  #kept: ((address: Term, bytes: number, value: Term) => boolean) | undefined;
   /** Assumption A3 has been used. */
   usedSaved = false;
   /** Assumption A10 has been used. */
@@ -80,6 +81,27 @@ export class ProofTerms extends Terms {
     this.#seen.clear();
   }
 
+  /**
+   * From now on stores that are wholly overwritten stay where they are, if they are among these. That is as true as to take them out: what is
+   * loaded through a pointer that does not lead to the later store is not in the earlier one either. So where optimized code has left out the
+   * later store, to a frame that is gone by now, and made the earlier one, both sides say the same of it.
+   * @param kept absent: none
+   */
+  keep(kept?: (address: Term, bytes: number, value: Term) => boolean): void {
+    this.#kept = kept;
+  }
+
+  /** Memory without stores that later ones wholly overwrite, where some of them have been kept. */
+  settled(memory: Term): Term {
+    if (this.#kept === undefined) return memory;
+    const later: Store[] = [];
+    return this.#without(memory, (store) => {
+      const gone = later.some((other) => this.#covers(other, store));
+      later.push(store);
+      return gone;
+    });
+  }
+
   /** The run-time value of an address as linked. */
   code(address: Addr): Term {
     const constant = this.const(BigInt(address));
@@ -110,8 +132,14 @@ export class ProofTerms extends Terms {
 
   /** Memory after a store. */
   store(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
-    const low = bytes === 8 ? value : this.zext(value, (bytes * 8) as 8 | 16 | 32);
-    return this.#insert(memory, { address, bytes, value: low });
+    return this.#insert(memory, { address, bytes, value: this.stored(value, bytes) });
+  }
+  /** What of a value a store stores. */
+  stored(value: Term, bytes: Bytes): Term {
+    return bytes === 8 ? value : this.zext(value, (bytes * 8) as 8 | 16 | 32);
+  }
+  #covers(store: Write, old: Write): boolean {
+    return this.#overlap(store.address, store.bytes, old.address, old.bytes).kind === 'covers';
   }
 
   /**
@@ -119,8 +147,12 @@ export class ProofTerms extends Terms {
    * of the memory there was then, so it does not change.
    */
   #insert(memory: Term, store: Write): Term {
-    const covered = (old: Store) => this.#overlap(store.address, store.bytes, old.address, old.bytes).kind === 'covers';
-    return this.#place(this.#without(memory, covered), store);
+    const again = (old: Store) => old.address === store.address && old.value === store.value;
+    const stays = (old: Store) => this.#kept?.(old.address, old.bytes, old.value) && !again(old);
+    return this.#place(
+      this.#without(memory, (old) => this.#covers(store, old) && !stays(old)),
+      store,
+    );
   }
 
   /**
