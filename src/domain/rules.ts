@@ -126,6 +126,10 @@ export const BINARY_RULES: readonly BinaryRule[] = [
       ? a
       : undefined;
   }),
+  binary('and', '(x & c) & d = x & (c & d)', (make, a, b) => {
+    const inner = a.op === 'and' ? a.args[1]!.value : undefined;
+    return b.value === undefined || inner === undefined ? undefined : make.and(a.args[0]!, make.const(inner & b.value));
+  }),
   binary('and', 'x & (2^bits - 1) = zext x', (make, a, b) => {
     const bits = b.value === undefined ? 0 : unsignedWidth(b.value);
     return isExtended(bits) && b.value === ones(bits) ? make.zext(a, bits) : undefined;

@@ -344,6 +344,15 @@ const TREES: Readonly<Record<string, fc.Arbitrary<Tree>>> = {
     k(0xffffn, 0xfffffn, (1n << 64n) - 1n),
   ),
   'x & (2^bits - 1) = zext x': bin('and', wide, k(0xffn, 0xffffn, 0xffffffffn)),
+  '(x & c) & d = x & (c & d)': fc.tuple(x, value, value).map(([a, c, d]): Tree => {
+    const masked = (of: Tree, v: bigint): Tree => ({
+      kind: 'binary',
+      op: 'and',
+      a: of,
+      b: { kind: 'const', value: v },
+    });
+    return masked(masked(a, c), d);
+  }),
   'x | x = x': twice('or'),
   'x | 0 = x': bin('or', x, k(0n)),
   '(x & c) | (x & d) = x & (c | d)': fc.tuple(value, value).map(([c, d]): Tree => {

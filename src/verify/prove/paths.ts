@@ -15,8 +15,6 @@ import { type ProofTerms, plainCondition } from './terms.ts';
 export interface Notes {
   readonly saves: Saves;
   readonly frames: FrameAddresses;
-  /** Also where control might have left already: the way may go on from there, or what follows may be none of it. */
-  readonly whole: boolean;
 }
 
 export interface InsnSource {

@@ -99,17 +99,18 @@ const MOST_ROUNDS = 40;
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const { original } = sides;
   const terms = new ProofTerms(sides.relocatable, stackName);
-  const notesOf = (whole: boolean): Notes => ({
+  const notesOf = (limits?: Map<number, number>): Noting => ({
     saves: new Saves(sides.savedReturns),
     frames: new FrameAddresses(sides.frames),
-    whole,
+    limits,
+    failed: undefined,
   });
-  const first = notesOf(true);
+  const first = notesOf();
   const plain = attempt(sides, terms, entry, first, solver);
   if (plain.verdict === 'proved' || !(sides.savedReturns || sides.frames !== undefined)) return plain;
-  const all = [first, notesOf(false)];
+  const all = [first, notesOf(new Map())];
   /** With what is noted so far taken for true; that nothing of it has turned out wrong is for the caller to see. */
-  const trusting = (notes: Notes, keeping: boolean, asking?: Solver): EntryProof => {
+  const trusting = (notes: Noting, keeping: boolean, asking?: Solver): EntryProof => {
     notes.saves.begin();
     notes.frames.begin();
     const isLink = (address: Addr) => sides.savedReturns && isReturnPoint(original, address);
@@ -124,7 +125,7 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
         const proof = trusting(notes, keeping);
         const mistaken = isMistaken(notes);
         if (proof.verdict === 'proved' && !mistaken) return proof;
-        if (!mistaken && sizeOf(notes) === known) break;
+        if (!mistaken && sizeOf(notes) === known && !raised(notes)) break;
       }
   if (solver === undefined) return plain;
   for (const notes of all) {
@@ -132,6 +133,28 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
     if (proof.verdict === 'proved' && !isMistaken(notes)) return proof;
   }
   return plain;
+}
+
+/**
+ * Where control might leave and the two sides are not the same, the way may go on, or what follows may be none of it. What is noted there
+ * must be if control leaves later, and may be wrong if it does not. So either all is noted, or no more than is needed.
+ */
+interface Noting extends Notes {
+  /** By the number of a way: past how many such places all is noted (default: none); absent: past all. */
+  readonly limits: Map<number, number> | undefined;
+  /** The way that could not be matched, and how many such places there were on it. */
+  failed: { readonly way: number; readonly places: number } | undefined;
+}
+
+const limitOf = ({ limits }: Noting, way: number): number =>
+  limits === undefined ? Number.POSITIVE_INFINITY : (limits.get(way) ?? 0);
+
+/** Lets more be noted of the way that could not be matched; false if there is no more of it. */
+function raised(noting: Noting): boolean {
+  const { limits, failed } = noting;
+  if (limits === undefined || failed === undefined || failed.places <= limitOf(noting, failed.way)) return false;
+  limits.set(failed.way, limitOf(noting, failed.way) + 1);
+  return true;
 }
 
 const sizeOf = ({ saves, frames }: Notes): number => saves.known + frames.known;
@@ -142,7 +165,7 @@ function attempt(
   sides: Sides,
   terms: ProofTerms,
   entry: Entry,
-  notes: Notes,
+  notes: Noting,
   solver: Solver | undefined,
   keeping = false,
 ): EntryProof {
@@ -166,7 +189,7 @@ function attempt(
         terms.keep(storesOf(terms, leaf));
         start = originalStart(terms, entry.head);
       }
-      const why = match(proving, leaf, start, entry.progress ? 1 : 0);
+      const why = match(proving, ways, leaf, start, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
@@ -192,7 +215,7 @@ interface Proving {
   readonly sides: Sides;
   readonly terms: ProofTerms;
   readonly used: Set<string>;
-  readonly notes: Notes;
+  readonly notes: Noting;
   readonly solver: Solver | undefined;
   questions: number;
   solved: number;
@@ -220,21 +243,34 @@ function shownCondition(proving: Proving, condition: Term, facts: Facts): boolea
 const exitText = (leaf: Leaf): string =>
   `the exit at ${hex(leaf.from)} ${leaf.to === undefined ? 'by a computed jump' : `to ${hex(leaf.to)}`}`;
 
-/** Finds where the original is when the optimized code leaves. @returns why it is nowhere the same, or undefined */
-function match(proving: Proving, leaf: Leaf, start: Point, least: number): string | undefined {
+/**
+ * Finds where the original is when the optimized code leaves.
+ * @param way its number
+ * @returns why it is nowhere the same, or undefined
+ */
+function match(proving: Proving, way: number, leaf: Leaf, start: Point, least: number): string | undefined {
   const { sides, terms, notes } = proving;
   const { original, liveness } = sides;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
+  const limit = limitOf(notes, way);
   let nearest: string | undefined;
+  let places = 0;
+  /** Are they the same at a place where control might leave? Not if what comes before it was not noted. */
+  const same = (state: State, call: Addr | undefined, liveThere: RegSet | undefined): boolean => {
+    nearest = differs(proving, leaf, { state, call }, live(liveThere));
+    if (nearest === undefined && places > limit) nearest = 'it is the same later than is noted';
+    if (nearest === undefined) return true;
+    places++;
+    notes.failed = { way, places };
+    return false;
+  };
+  notes.failed = undefined;
   let point = start;
   for (let points = 0; points < MOST_POINTS; points++) {
     proving.followed = point.state;
-    if (leaf.to === point.pc && point.retired >= least) {
-      const before = { state: point.state, call: point.call };
-      nearest = differs(proving, leaf, before, live(liveness?.liveIn(point.pc)));
-      if (nearest === undefined) return undefined;
-    }
-    const outcome = outcomeAt(terms, original, point, notes.whole || nearest === undefined ? notes : undefined);
+    if (leaf.to === point.pc && point.retired >= least)
+      if (same(point.state, point.call, liveness?.liveIn(point.pc))) return undefined;
+    const outcome = outcomeAt(terms, original, point, places <= limit ? notes : undefined);
     if (outcome === undefined) return nearest ?? `the original has no instruction at ${hex(point.pc)}`;
     switch (outcome.kind) {
       case 'stop':
@@ -256,9 +292,7 @@ function match(proving: Proving, leaf: Leaf, start: Point, least: number): strin
           (target === outcome.target || shown(proving, [{ facts, oneOf: [[target, outcome.target]] }]))
         ) {
           const call = linksAt(original, point.pc) ? point.pc : undefined;
-          const after = { state: outcome.state, call };
-          nearest = differs(proving, leaf, after, live(liveness?.liveAfter(point.pc)));
-          if (nearest === undefined) return undefined;
+          if (same(outcome.state, call, liveness?.liveAfter(point.pc))) return undefined;
         }
         const to = knownTarget(terms, outcome.target, leaf.facts, (address) => fromTable(proving, address));
         if (to === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
