@@ -392,12 +392,13 @@ function outsideEntries(
   const covered = new Set(superblocks.flatMap((superblock) => superblock.path));
   // A dropped superblock's path runs in the original text, though another's may cover a part of it.
   for (const { path } of dropped) for (const block of path) covered.delete(block);
+  const ways = waysOut(flow, new Set(superblocks.map(({ head }) => head)));
   return (head) => {
     const block = flow.blocks.get(head);
     if (block === undefined) return false;
     if (flow.callBefore.has(head)) return true;
     // Original code that has got into a loop, by whatever way, must find its way out of there.
-    if (block.into.some((edge) => flow.retreats(edge.from, head))) return true;
+    if (ways.has(head) || block.into.some((edge) => flow.retreats(edge.from, head))) return true;
     const inflow = block.into.reduce((sum, edge) => sum + edge.count, 0);
     return (
       inflow < block.count ||
@@ -412,4 +413,24 @@ function outsideEntries(
       )
     );
   };
+}
+
+/** Heads that original code comes to in a loop whose own header is none. */
+function waysOut(flow: Flow, heads: ReadonlySet<Addr>): ReadonlySet<Addr> {
+  const found = new Set<Addr>();
+  const seen = new Set<Addr>();
+  const open = [...flow.blocks.values()].filter(
+    ({ start, into }) => !heads.has(start) && into.some(({ from }) => flow.retreats(from, start)),
+  );
+  for (let block = open.pop(); block !== undefined; block = open.pop()) {
+    if (seen.has(block.start)) continue;
+    seen.add(block.start);
+    for (const { to, kind } of block.out) {
+      const next = flow.blocks.get(to);
+      if (next === undefined || kind === 'call' || kind === 'indirect-call' || kind === 'return') continue;
+      if (heads.has(to)) found.add(to);
+      else open.push(next);
+    }
+  }
+  return found;
 }
