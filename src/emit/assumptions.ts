@@ -34,7 +34,8 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     id: 'A4',
     name: 'jump tables only jump',
     text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code.',
-    check: 'All profiled targets must be in one table; entries never seen as targets stay as they are.',
+    check:
+      'All profiled targets must be in one table, which ends where code makes the address of something else; entries never seen as targets stay as they are.',
   },
   {
     id: 'A5',
