@@ -92,10 +92,10 @@ function constantAt(insn: Insn, pc: Addr, made: Map<Reg, bigint>): number | unde
   if (fact.writes === undefined) return undefined;
   const operandsKnown = fact.reads.length === 0 || (fact.reads.length === 1 && base !== undefined);
   const value =
-    fact.pure && operandsKnown
+    fact.pure && operandsKnown && !insn.row.operands.includes('rs2')
       ? evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) })
       : undefined;
-  if (value === undefined || insn.row.operands.includes('rs2')) {
+  if (value === undefined) {
     made.delete(fact.writes);
     return undefined;
   }

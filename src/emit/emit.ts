@@ -7,22 +7,21 @@ import type { Image } from '../elf/image.ts';
 import { addSegment, nextSegmentAddress, type Patch } from '../elf/write.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { codeOf } from '../profile/code.ts';
-import type { ImageProfile } from '../profile/profile.ts';
-import type { Flow } from '../superblock/flow.ts';
 import type { AssumptionId } from './assumptions.ts';
-import { gatherEvidence } from './evidence.ts';
+import type { Evidence } from './evidence.ts';
 import { type Layout, layOut, OutOfReach } from './layout.ts';
 import { type AddressMapData, encodeMap } from './map.ts';
 import { makePatches } from './patch.ts';
 import { place } from './place.ts';
 import { symbolsOf } from './symbols.ts';
-import { findTables, retarget } from './tables.ts';
+import { type JumpTable, retarget } from './tables.ts';
 import { type CallSite, unwindTables } from './unwind/index.ts';
 
 export interface EmitRequest {
   readonly image: Image;
-  readonly profile: ImageProfile;
-  readonly flow: Flow;
+  readonly evidence: Evidence;
+  /** Those that may be retargeted. */
+  readonly jumpTables: readonly JumpTable[];
   readonly superblocks: readonly LoweredSuperblock[];
   /** A superblock's original path, by its head. */
   readonly pathOf: (head: Addr) => readonly Addr[];
@@ -58,14 +57,12 @@ export interface Emitted {
 }
 
 export function emit(request: EmitRequest): Emitted {
-  const { image, profile, flow, allowed, untouched = new Set() } = request;
+  const { image, evidence, jumpTables, allowed, untouched = new Set() } = request;
   const address = nextSegmentAddress(image);
   let { superblocks } = request;
   let aliases: ReadonlyMap<Addr, Addr>;
   const leftOut: Addr[] = [];
   const unlinked = new Set<Addr>();
-  const evidence = gatherEvidence(image, profile);
-  const jumpTables = allowed.has('A4') ? findTables(image, flow, evidence) : [];
   const byTable = (site: Addr, target: Addr) =>
     jumpTables.some((table) => table.site === site && table.profiled.has(target));
   let layout: Layout;

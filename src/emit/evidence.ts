@@ -64,7 +64,7 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
     }
   }
   // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code.
-  for (const { address } of dataAddresses)
+  for (const address of new Set(dataAddresses.map((each) => each.address)))
     for (const relative of [true, false])
       for (const target of readTable(image, address, 4, relative ? address : 0)) entries.add(target);
   for (const pad of landingPads(image)) entries.add(pad);

@@ -11,6 +11,8 @@ import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
+import { type Evidence, gatherEvidence } from '../emit/evidence.ts';
+import { findTables, type JumpTable } from '../emit/tables.ts';
 import { extensionsOf } from '../isa/targets.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { lowerSuperblock } from '../lower/lower.ts';
@@ -227,6 +229,8 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     }
     return continuations.get(address);
   };
+  const evidence = gatherEvidence(image, profile);
+  const jumpTables = allowed.has('A4') ? findTables(image, prepared.flow, evidence) : [];
   const weights = new Map(prepared.superblocks.map((superblock) => [superblock.head, weightOf(superblock)]));
   // What had no room once has none in a later round, when others have taken their identity form.
   const dropped = new Set<Addr>();
@@ -254,7 +258,8 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     }
     return emitFinal({
       image,
-      profile,
+      evidence,
+      jumpTables,
       prepared,
       allowed,
       final,
@@ -313,7 +318,8 @@ function count(totals: readonly Counted[], { before, stages }: Made, passed: num
 
 interface FinalRequest {
   readonly image: Image;
-  readonly profile: ImageProfile;
+  readonly evidence: Evidence;
+  readonly jumpTables: readonly JumpTable[];
   readonly prepared: Prepared;
   readonly allowed: ReadonlySet<AssumptionId>;
   /** By head; what `continueAt` is asked for comes to it. */
@@ -328,7 +334,7 @@ interface FinalRequest {
 }
 
 function emitFinal(request: FinalRequest): Optimized {
-  const { image, profile, prepared, allowed, final, identity, rejected, dropped, extensions, passes } = request;
+  const { image, evidence, jumpTables, prepared, allowed, final, identity, rejected, dropped, extensions, passes } = request;
   const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
   const some = (test: (op: Op) => boolean) => prepared.superblocks.some(({ ops }) => ops.some(test));
@@ -345,8 +351,8 @@ function emitFinal(request: FinalRequest): Optimized {
   );
   const emitted = emit({
     image,
-    profile,
-    flow,
+    evidence,
+    jumpTables,
     superblocks: forms.map(({ lowered }) => lowered),
     pathOf: (head) => final.get(head)?.superblock.path ?? [],
     identity,

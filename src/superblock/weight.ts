@@ -1,8 +1,8 @@
 /** How many instructions a superblock executes, by the counts it carries: what passes and reports weigh their work with. */
-import type { Reg } from '../base/units.ts';
+import { REG_COUNT, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns } from '../isa/idioms.ts';
-import { type Exit, keyOf, type Op, regsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Exit, type Op, regsOf, type Superblock, type Value } from './form.ts';
 
 /** Instructions it takes to make a value in a register that does not hold it. */
 export const costOf = (value: Value): number =>
@@ -15,20 +15,40 @@ const lengthOf = (op: Op): number => {
   return fact.control === 'jump' && fact.writes !== undefined ? 2 : 1;
 };
 
+/** The register still holds what it held at the head. */
+const HEAD = -1;
+
+const holdsIt = (held: number, reg: Reg, value: Value): boolean =>
+  value.kind === 'op' ? value.id === held : value.kind === 'head' && value.reg === reg && held === HEAD;
+
+/** Rewrites are compared with what they were made from, again and again. */
+const known = new WeakMap<Superblock, number>();
+
 /**
  * Instructions over all entries: each op as often as the line is still being run there, and at each exit, as often as it is taken,
  * what was sunk into it, the moves and constants that its snapshot asks for, and the final transfer.
  */
 export function weightOf(superblock: Superblock): number {
-  const holds = new Map<Reg, string>();
+  let weight = known.get(superblock);
+  if (weight === undefined) {
+    weight = weigh(superblock);
+    known.set(superblock, weight);
+  }
+  return weight;
+}
+
+function weigh(superblock: Superblock): number {
+  /** By register, the op whose result it holds. */
+  const holds = new Int32Array(REG_COUNT).fill(HEAD);
   let at = superblock.count;
   let weight = 0;
   const exitWork = (exit: Exit): number => {
     let work = exit.sunk.length;
     for (const reg of regsOf(exit.live)) {
-      const value = wanted(exit, reg);
-      if (value.kind === 'op' && exit.sunk.some((op) => op.id === value.id)) continue;
-      if ((holds.get(reg) ?? keyOf({ kind: 'head', reg })) !== keyOf(value)) work += costOf(value);
+      const value = exit.snapshot.get(reg);
+      if (value === undefined) work += holds[reg] === HEAD ? 0 : 1;
+      else if (!holdsIt(holds[reg]!, reg, value) && !exit.sunk.some((op) => value.kind === 'op' && op.id === value.id))
+        work += costOf(value);
     }
     return work;
   };
@@ -41,7 +61,7 @@ export function weightOf(superblock: Superblock): number {
       at -= op.exit.count;
     }
     const home = facts(op.insn).writes;
-    if (home !== undefined) holds.set(home, keyOf({ kind: 'op', id: op.id }));
+    if (home !== undefined) holds[home] = op.id;
   }
   return weight + at * (exitWork(superblock.final.exit) + (superblock.final.op === undefined ? 0 : 1));
 }
