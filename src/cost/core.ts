@@ -11,7 +11,7 @@
  */
 import { F0, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import type { Insn } from '../isa/row.ts';
+import type { Facts, Insn } from '../isa/row.ts';
 
 /** A: memory; B: control, products, quotients, floating point; either; alone: nothing issues with it. */
 export type Pipe = 'A' | 'B' | 'either' | 'alone';
@@ -57,36 +57,23 @@ const LATENCY = {
   system: 3,
 } as const;
 
-/** Where an instruction keeps its timing; copies of it do not get that. */
-const TIMING = Symbol('timing');
+/** By facts, which instructions share that have the same row and registers. */
+const known = new WeakMap<Facts, Timing>();
 
 /** The timing of an instruction with the registers it names. */
-export function timingOf(insn: Insn & { readonly [TIMING]?: Timing }): Timing {
-  const known = insn[TIMING];
-  if (known !== undefined) return known;
-  const value = makeTiming(insn);
-  Object.defineProperty(insn, TIMING, { value });
-  return value;
-}
-
-const elsewhere = new WeakMap<Insn, Map<number, Timing>>();
-
-/** The timing of an instruction whose operands are in these registers. */
-export function timingAt(insn: Insn, rs1: Reg, rs2: Reg, rs3: Reg): Timing {
-  if (rs1 === insn.rs1 && rs2 === insn.rs2 && rs3 === insn.rs3) return timingOf(insn);
-  let timings = elsewhere.get(insn);
-  if (timings === undefined) {
-    timings = new Map();
-    elsewhere.set(insn, timings);
-  }
-  const key = rs1 | (rs2 << 6) | (rs3 << 12);
-  let timing = timings.get(key);
+export function timingOf(insn: Insn): Timing {
+  const fact = facts(insn);
+  let timing = known.get(fact);
   if (timing === undefined) {
-    timing = makeTiming({ ...insn, rs1, rs2, rs3 });
-    timings.set(key, timing);
+    timing = makeTiming(insn);
+    known.set(fact, timing);
   }
   return timing;
 }
+
+/** The timing of an instruction whose operands are in these registers. */
+export const timingAt = (insn: Insn, rs1: Reg, rs2: Reg, rs3: Reg): Timing =>
+  timingOf(rs1 === insn.rs1 && rs2 === insn.rs2 && rs3 === insn.rs3 ? insn : { ...insn, rs1, rs2, rs3 });
 
 function makeTiming(insn: Insn): Timing {
   const { reads, writes, load, store, control, ordered, work, width } = facts(insn);

@@ -207,17 +207,19 @@ function record(insn: Insn): Facts {
   };
 }
 
-/** Where an instruction keeps its facts: a look-up in a map of objects took a tenth of optimizing. Copies of it do not get them. */
-const FACTS = Symbol('facts');
-
 /**
- * Definitions, uses and effects. Worked out once per instruction object (decode gives equal words the same object).
+ * Definitions, uses and effects. Worked out once for all instructions of a row that have the same registers. Nothing is kept with the
+ * instruction itself: objects that get another property later are of another shape, and code that reads both gets slow.
  * An access of an atomic instruction is in `load` and `store` as well as in `ordered`.
  */
-export function facts(insn: Insn & { readonly [FACTS]?: Facts }): Facts {
-  const known = insn[FACTS];
-  if (known !== undefined) return known;
-  const value = record(insn);
-  Object.defineProperty(insn, FACTS, { value });
-  return value;
+export function facts(insn: Insn): Facts {
+  const { row, rd, rs1, rs2, rs3, imm, rm } = insn;
+  // All that a row's meaning can look at: registers, rounding mode, and whether there is an immediate (Step.writesCsr).
+  const key = rd | (rs1 << 6) | (rs2 << 12) | (rs3 << 18) | (rm << 24) | (imm === 0 ? 0 : 1 << 27);
+  let known = row.facts.get(key);
+  if (known === undefined) {
+    known = record(insn);
+    row.facts.set(key, known);
+  }
+  return known;
 }

@@ -65,7 +65,7 @@ export const rowsOf =
       mask |= (2 ** width - 1) << low;
       match |= value << low;
     }
-    const row = { name, extension, format, mask: mask >>> 0, match: match >>> 0, semantics };
+    const row = { name, extension, format, mask: mask >>> 0, match: match >>> 0, semantics, facts: new Map() };
     const roles = operands.split(' ').filter(Boolean) as Operand[];
     return exact ? { ...row, operands: roles, exact } : { ...row, operands: roles };
   };

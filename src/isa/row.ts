@@ -121,6 +121,8 @@ export interface Row {
   /** A conversion that never rounds: it has an rm field, and assemblers put 0 (rne) there instead of 7 (dynamic). */
   readonly exact?: true;
   readonly semantics: <V>(step: Step<V>, domain: Domain<V>) => void;
+  /** What is known of its instructions, by their fields: domain/record.ts keeps it here, which is where it is found soonest. */
+  readonly facts: Map<number, Facts>;
 }
 
 export type Operand =
