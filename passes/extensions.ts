@@ -7,8 +7,7 @@
  * Risk: none in instructions; a value may live longer in its home, which the home rule bounds.
  */
 import { F0 } from '../src/base/units.ts';
-import type { Op, Superblock } from '../src/superblock/form.ts';
-import { operandsOf } from '../src/superblock/form.ts';
+import { operandsOf, opWith, type Superblock } from '../src/superblock/form.ts';
 import { homesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
@@ -34,7 +33,7 @@ export const extensions: Pass = {
         if (maker === undefined || source === undefined || source.kind === 'const' || source.kind === 'code') continue;
         if (maker.rs2 !== undefined || !removable(maker) || !homes.intact(source, position)) continue;
         if (homes.homeOf(source)! >= F0 || homes.homeOf(value!)! >= F0) continue;
-        const changed: Op = { ...now, [role]: source };
+        const changed = opWith(now, { [role]: source });
         if (!withOperands(terms, now, changed)) continue;
         if (!fuel.spend('extensions', superblock.head)) return current;
         current = { ...current, ops: current.ops.map((other) => (other === now ? changed : other)) };

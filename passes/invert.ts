@@ -6,6 +6,7 @@
  * Risk: none.
  */
 import { invertBranch } from '../src/isa/idioms.ts';
+import { opWith } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 
 export const invert: Pass = {
@@ -16,7 +17,7 @@ export const invert: Pass = {
     const ops = superblock.ops.map((op) => {
       if (op.leaves !== 'untaken' || !fuel.spend('invert', superblock.head)) return op;
       changed = true;
-      return { ...op, insn: invertBranch(op.insn), leaves: 'taken' as const };
+      return opWith(op, { insn: invertBranch(op.insn), leaves: 'taken' });
     });
     return changed ? { ...superblock, ops } : superblock;
   },

@@ -10,7 +10,7 @@
  */
 import { F0, type Reg, SP, TP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { exitsOf, type Op, type Superblock } from '../src/superblock/form.ts';
+import { exitsOf, type Op, opWith, type Superblock } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settle } from '../src/superblock/settle.ts';
 import { weightOf } from '../src/superblock/weight.ts';
@@ -41,7 +41,7 @@ export const rehome: Pass = {
     let current = superblock;
     let cost = weightOf(current);
     for (const { id, reg } of strayed(superblock)) {
-      const moved = (op: Op): Op => (op.id === id ? { ...op, insn: { ...op.insn, rd: reg } } : op);
+      const moved = (op: Op): Op => (op.id === id ? opWith(op, { insn: { ...op.insn, rd: reg } }) : op);
       const next = settle({ ...current, ops: current.ops.map(moved) }, id);
       if (next === undefined) continue;
       const now = weightOf(next);

@@ -15,7 +15,15 @@ import { makeInsn } from '../src/isa/encode.ts';
 import { immediateFits } from '../src/isa/fields.ts';
 import type { Insn, Row } from '../src/isa/row.ts';
 import { ROWS } from '../src/isa/table.ts';
-import { type Op, operandsOf, type Superblock, sameValue, type Value, ZERO_VALUE } from '../src/superblock/form.ts';
+import {
+  type Op,
+  operandsOf,
+  opWith,
+  type Superblock,
+  sameValue,
+  type Value,
+  ZERO_VALUE,
+} from '../src/superblock/form.ts';
 import { homeRuleViolation, homesOf, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES, removable, removeOp, sinkOp } from '../src/superblock/rewrite.ts';
@@ -144,17 +152,15 @@ function without(superblock: Superblock, values: readonly Value[]): Superblock {
 function* rewritten(superblock: Superblock, op: Op, insn: Insn, rs1: Value, rs2: Value): Generator<Superblock> {
   const { homeOf } = homesOf(superblock);
   const roles = insn.row.operands;
-  const made: Op = {
-    id: op.id,
-    pc: op.pc,
-    insn: {
-      ...insn,
-      rs1: roles.includes('rs1') ? (homeOf(rs1) ?? 0) : 0,
-      rs2: roles.includes('rs2') ? (homeOf(rs2) ?? 0) : 0,
-    },
-    ...(roles.includes('rs1') && { rs1 }),
-    ...(roles.includes('rs2') && { rs2 }),
+  const placed: Insn = {
+    ...insn,
+    rs1: roles.includes('rs1') ? (homeOf(rs1) ?? 0) : 0,
+    rs2: roles.includes('rs2') ? (homeOf(rs2) ?? 0) : 0,
   };
+  const made = opWith(
+    { id: op.id, pc: op.pc, insn: placed },
+    { ...(roles.includes('rs1') && { rs1 }), ...(roles.includes('rs2') && { rs2 }) },
+  );
   const replaced = { ...superblock, ops: superblock.ops.map((other) => (other === op ? made : other)) };
   const smaller = without(replaced, operandsOf(op));
   yield smaller;

@@ -17,9 +17,10 @@ export const sink: Pass = {
   description: 'removes what nobody needs and moves what only side exits need into their stubs',
   run(superblock, { fuel }) {
     let current = superblock;
+    let known = usesOf(current);
     for (const op of [...superblock.ops].reverse()) {
       if (!removable(op)) continue;
-      const uses = usesOf(current).get(op.id);
+      const uses = known.get(op.id);
       if (uses !== undefined && (uses.line.length > 0 || uses.final)) continue;
       const exits = uses === undefined ? 0 : new Set(uses.exits).size;
       if (exits > MAX_COPIES || (exits > 0 && !sinkable(op))) continue;
@@ -27,6 +28,7 @@ export const sink: Pass = {
       if (next === undefined) continue;
       if (!fuel.spend('sink', superblock.head)) return current;
       current = next;
+      known = usesOf(current);
     }
     return current;
   },

@@ -11,7 +11,7 @@
  */
 import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { type Exit, type Op, type Superblock, wanted } from '../src/superblock/form.ts';
+import { type Exit, exitWith, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -57,7 +57,9 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
 /** The superblock with a store of the line in these exits instead. */
 function sunk(superblock: Superblock, store: Op, exits: ReadonlySet<number>): Superblock {
   const ops = superblock.ops.map((op, position) =>
-    op.exit !== undefined && exits.has(position) ? { ...op, exit: { ...op.exit, sunk: [...op.exit.sunk, store] } } : op,
+    op.exit !== undefined && exits.has(position)
+      ? opWith(op, { exit: exitWith(op.exit, op.exit.snapshot, [...op.exit.sunk, store]) })
+      : op,
   );
   return { ...superblock, ops: ops.filter((op) => op !== store) };
 }

@@ -334,7 +334,8 @@ interface FinalRequest {
 }
 
 function emitFinal(request: FinalRequest): Optimized {
-  const { image, evidence, jumpTables, prepared, allowed, final, identity, rejected, dropped, extensions, passes } = request;
+  const { image, evidence, jumpTables, prepared, allowed, final, identity, rejected, dropped, extensions, passes } =
+    request;
   const { flow, liveAt } = prepared;
   const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
   const some = (test: (op: Op) => boolean) => prepared.superblocks.some(({ ops }) => ops.some(test));

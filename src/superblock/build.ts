@@ -16,6 +16,7 @@ import {
   type Final,
   headValue,
   type Op,
+  opWith,
   type RegSet,
   regsOf,
   type Superblock,
@@ -104,15 +105,17 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
   const makeOp = (insn: Insn, pc: Addr, extra: Partial<Op> = {}): Op => {
     const roles = insn.row.operands;
     const reads = (...names: readonly string[]) => roles.some((role) => names.includes(role));
-    return {
-      id: ops.length,
-      insn,
-      pc,
-      ...(reads('rs1', 'fs1', 'mem', 'base') && { rs1: regs[insn.rs1]! }),
-      ...(reads('rs2', 'fs2') && { rs2: regs[insn.rs2]! }),
-      ...(reads('fs3') && { rs3: regs[insn.rs3]! }),
-      ...extra,
-    };
+    return opWith(
+      {
+        id: ops.length,
+        insn,
+        pc,
+        ...(reads('rs1', 'fs1', 'mem', 'base') && { rs1: regs[insn.rs1]! }),
+        ...(reads('rs2', 'fs2') && { rs2: regs[insn.rs2]! }),
+        ...(reads('fs3') && { rs3: regs[insn.rs3]! }),
+      },
+      extra,
+    );
   };
 
   const head: readonly Value[] = regs.slice();
@@ -165,7 +168,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
         }
         const saved = context.savedReturns && savesAt(op, offset);
         const slot = saved ? 'saved' : context.frames?.accesses(pc) ? 'private' : undefined;
-        ops.push({ ...op, ...(known !== undefined && { known }), ...(slot !== undefined && { slot }) });
+        ops.push(known === undefined && slot === undefined ? op : opWith(op, { known, slot }));
         if (fact.control === 'jump' && fact.writes !== undefined) links.set(op.id, pc + insn.size);
         if (fact.writes !== undefined) {
           termOf.set(op.id, effects.result ?? terms.input(`%${op.id}`));

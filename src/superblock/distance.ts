@@ -3,7 +3,7 @@ import { fitsSigned } from '../base/bits.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, Terms } from '../domain/term.ts';
 import type { Insn } from '../isa/row.ts';
-import { type Op, operandsOf, type Superblock, type Value } from './form.ts';
+import { type Op, operandsOf, opWith, type Superblock, type Value } from './form.ts';
 import { removeUnused, replaceOp, settled, sinkOp } from './rewrite.ts';
 
 const OFFSET_BITS = 12;
@@ -26,7 +26,7 @@ function folded(op: Op, address: Op, by: Value, distance: number): Op | undefine
   const imm = op.insn.imm + distance;
   if (!fitsSigned(imm, OFFSET_BITS) || !(op.insn.row.operands.includes('mem') || isSum(op))) return undefined;
   const insn: Insn = { ...op.insn, imm, size: 4 };
-  return { ...op, insn, rs1: by };
+  return opWith(op, { insn, rs1: by });
 }
 
 /**

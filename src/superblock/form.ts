@@ -120,13 +120,30 @@ export function keyOf(value: Value): string {
       return `code:0x${value.address.toString(16)}`;
   }
 }
-export const sameValue = (a: Value, b: Value): boolean => keyOf(a) === keyOf(b);
+export function sameValue(a: Value, b: Value): boolean {
+  switch (a.kind) {
+    case 'head':
+      return b.kind === 'head' && a.reg === b.reg;
+    case 'op':
+      return b.kind === 'op' && a.id === b.id;
+    case 'const':
+      return b.kind === 'const' && a.value === b.value;
+    case 'code':
+      return b.kind === 'code' && a.address === b.address;
+  }
+}
 
 /** The value that a register must hold at an exit. */
 export const wanted = (exit: Exit, reg: Reg): Value => exit.snapshot.get(reg) ?? headValue(reg);
 
 /** The operands of an op that are there. */
-export const operandsOf = (op: Op): Value[] => [op.rs1, op.rs2, op.rs3].filter((value) => value !== undefined);
+export function operandsOf({ rs1, rs2, rs3 }: Op): Value[] {
+  const values: Value[] = [];
+  if (rs1 !== undefined) values.push(rs1);
+  if (rs2 !== undefined) values.push(rs2);
+  if (rs3 !== undefined) values.push(rs3);
+  return values;
+}
 
 /** Every exit in order of the line, the final one last, with the op it belongs to. */
 export function exitsOf(superblock: Superblock): { exit: Exit; op: Op | undefined; final: boolean }[] {
@@ -136,18 +153,63 @@ export function exitsOf(superblock: Superblock): { exit: Exit; op: Op | undefine
   return exits;
 }
 
-/** A map over every value an exit mentions (snapshot and sunk ops). */
+/**
+ * An op with other fields; what is left out stays. Ops are made by this or have all fields in this order: then they have one shape, and
+ * all that reads them is fast. A copy by spreading has another one, and takes longer to make.
+ */
+export const opWith = (op: Op, { insn, rs1, rs2, rs3, exit, leaves, expect, known, slot }: Partial<Op>): Op => ({
+  id: op.id,
+  insn: insn ?? op.insn,
+  pc: op.pc,
+  rs1: rs1 ?? op.rs1,
+  rs2: rs2 ?? op.rs2,
+  rs3: rs3 ?? op.rs3,
+  exit: exit ?? op.exit,
+  leaves: leaves ?? op.leaves,
+  expect: expect ?? op.expect,
+  known: known ?? op.known,
+  slot: slot ?? op.slot,
+});
+
+/** An exit with another snapshot and other sunk ops; made so for the same reason. */
+export const exitWith = ({ target, live, count }: Exit, snapshot: Exit['snapshot'], sunk: readonly Op[]): Exit => ({
+  target,
+  snapshot,
+  live,
+  sunk,
+  count,
+});
+
+/** A map over every value an exit mentions (snapshot and sunk ops); the same object if that changes nothing. */
 export function mapExit(exit: Exit, change: (value: Value) => Value): Exit {
-  const snapshot = new Map<Reg, Value>();
-  for (const [reg, value] of exit.snapshot) snapshot.set(reg, change(value));
-  return { ...exit, snapshot, sunk: exit.sunk.map((op) => mapOperands(op, change)) };
+  let snapshot: Map<Reg, Value> | undefined;
+  for (const [reg, value] of exit.snapshot) {
+    const changed = change(value);
+    if (changed === value) continue;
+    snapshot ??= new Map(exit.snapshot);
+    snapshot.set(reg, changed);
+  }
+  const sunk = mapAll(exit.sunk, (op) => mapOperands(op, change));
+  return snapshot === undefined && sunk === exit.sunk ? exit : exitWith(exit, snapshot ?? exit.snapshot, sunk);
 }
 
+/** The same object if nothing changes. */
 export function mapOperands(op: Op, change: (value: Value) => Value): Op {
-  return {
-    ...op,
-    ...(op.rs1 && { rs1: change(op.rs1) }),
-    ...(op.rs2 && { rs2: change(op.rs2) }),
-    ...(op.rs3 && { rs3: change(op.rs3) }),
-  };
+  const rs1 = op.rs1 && change(op.rs1);
+  const rs2 = op.rs2 && change(op.rs2);
+  const rs3 = op.rs3 && change(op.rs3);
+  return rs1 === op.rs1 && rs2 === op.rs2 && rs3 === op.rs3 ? op : opWith(op, { rs1, rs2, rs3 });
+}
+
+/** As Array.map; the same array if nothing changes. */
+function mapAll(ops: readonly Op[], change: (op: Op) => Op): readonly Op[] {
+  let changed: Op[] | undefined;
+  for (let index = 0; index < ops.length; index++) {
+    const op = ops[index]!;
+    const now = change(op);
+    if (now === op) continue;
+    changed ??= ops.slice();
+    changed[index] = now;
+  }
+  return changed ?? ops;
 }

@@ -5,7 +5,7 @@
  */
 import type { Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 
 export interface Homes {
   /** The home of a value that has one. */
@@ -15,20 +15,20 @@ export interface Homes {
 }
 
 export function homesOf(superblock: Superblock): Homes {
-  const positions = new Map<number, number>();
+  /** By id, of the ops that have a result: where they are, and what register they write. */
+  const positions: number[] = [];
+  const homes: Reg[] = [];
   const writes: (number[] | undefined)[] = [];
   superblock.ops.forEach((op, position) => {
     const home = facts(op.insn).writes;
     if (home === undefined) return;
-    positions.set(op.id, position);
+    positions[op.id] = position;
+    homes[op.id] = home;
     (writes[home] ??= []).push(position);
   });
-  const ops = new Map(superblock.ops.map((op) => [op.id, op]));
   const homeOf = (value: Value): Reg | undefined => {
     if (value.kind === 'head') return value.reg;
-    if (value.kind !== 'op') return undefined;
-    const op = ops.get(value.id);
-    return op === undefined ? undefined : facts(op.insn).writes;
+    return value.kind === 'op' ? homes[value.id] : undefined;
   };
   return {
     homeOf,
@@ -36,7 +36,7 @@ export function homesOf(superblock: Superblock): Homes {
       if (value.kind === 'const' || value.kind === 'code') return true;
       const home = homeOf(value);
       if (home === undefined) return false;
-      const from = value.kind === 'head' ? -1 : positions.get(value.id)!;
+      const from = value.kind === 'head' ? -1 : positions[value.id]!;
       return from < position && !writes[home]?.some((at) => at > from && at < position);
     },
   };
@@ -48,6 +48,28 @@ export interface Uses {
   readonly exits: readonly number[];
   /** The final exit is among them. */
   readonly final: boolean;
+}
+
+/** The home of one value. To ask for many, use homesOf. */
+export function homeIn({ ops }: Superblock, value: Value): Reg | undefined {
+  if (value.kind === 'head') return value.reg;
+  const op = value.kind === 'op' ? ops.find(({ id }) => id === value.id) : undefined;
+  return op && facts(op.insn).writes;
+}
+
+/** Is an op's result used anywhere? */
+export function isUsed({ ops, final }: Superblock, id: number): boolean {
+  const is = (value: Value | undefined) => value !== undefined && value.kind === 'op' && value.id === id;
+  const reads = ({ rs1, rs2, rs3 }: Op) => is(rs1) || is(rs2) || is(rs3);
+  const wants = ({ snapshot, sunk }: Exit) => {
+    for (const value of snapshot.values()) if (is(value)) return true;
+    return sunk.some(reads);
+  };
+  return (
+    ops.some((op) => reads(op) || (op.exit !== undefined && wants(op.exit))) ||
+    (final.op !== undefined && reads(final.op)) ||
+    wants(final.exit)
+  );
 }
 
 /** Uses of every op's result, by id. A register that is not in a snapshot uses its head value; that is not listed here. */
@@ -62,13 +84,14 @@ export function usesOf(superblock: Superblock): Map<number, Uses> {
   };
   const end = superblock.ops.length;
   const atExit = (values: Iterable<Value>, sunk: readonly Op[], position: number) => {
-    const all = [...values, ...sunk.flatMap(operandsOf)];
-    for (const value of all)
-      if (value.kind === 'op') {
-        const use = of(value.id);
-        use.exits.push(position);
-        if (position === end) use.final = true;
-      }
+    const uses = (value: Value) => {
+      if (value.kind !== 'op') return;
+      const use = of(value.id);
+      use.exits.push(position);
+      if (position === end) use.final = true;
+    };
+    for (const value of values) uses(value);
+    for (const op of sunk) for (const value of operandsOf(op)) uses(value);
   };
   superblock.ops.forEach((op, position) => {
     for (const value of operandsOf(op)) if (value.kind === 'op') of(value.id).line.push(position);
@@ -92,14 +115,14 @@ export function homeRuleViolation(superblock: Superblock): string | undefined {
       ? undefined
       : `a value with home ${homes.homeOf(value) ?? '?'} is used at ${position} after its home was overwritten`;
   const none = new Set<number>();
-  const checkAll = (op: Op | undefined, exit: Superblock['final']['exit'] | undefined, position: number) => {
+  const checkAll = (op: Op | undefined, exit: Exit | undefined, position: number) => {
     if (op !== undefined)
       for (const value of operandsOf(op)) {
         const wrong = check(value, position, none);
         if (wrong !== undefined) return wrong;
       }
     if (exit === undefined) return undefined;
-    const own = new Set(exit.sunk.map((sunk) => sunk.id));
+    const own = exit.sunk.length === 0 ? none : new Set(exit.sunk.map((sunk) => sunk.id));
     for (const sunk of exit.sunk)
       for (const value of operandsOf(sunk)) {
         const wrong = check(value, position, own);

@@ -10,7 +10,7 @@
  */
 import { F0, RA, type Reg, SP, TP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, keyOf, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Exit, keyOf, type Op, operandsOf, opWith, regsOf, type Superblock, type Value, wanted } from './form.ts';
 
 /** Values that exits want in their homes more often than this, by the superblock's count, stay. */
 const SELDOM = 0.02;
@@ -51,7 +51,7 @@ export function renamed(superblock: Superblock): Superblock {
     holds[rd] = value;
     if (rd === home) return op;
     any = true;
-    return { ...op, insn: { ...op.insn, rd } };
+    return opWith(op, { insn: { ...op.insn, rd } });
   });
   return any ? { ...superblock, ops: changed } : superblock;
 }

@@ -3,16 +3,18 @@ import { F0 } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import {
   type Exit,
+  exitWith,
   mapExit,
   mapOperands,
   type Op,
   operandsOf,
+  opWith,
   type Superblock,
   sameValue,
   type Value,
   ZERO_VALUE,
 } from './form.ts';
-import { homesOf, usesOf } from './homes.ts';
+import { homeIn, homesOf, isUsed } from './homes.ts';
 import { settle } from './settle.ts';
 import { weightOf } from './weight.ts';
 
@@ -42,7 +44,7 @@ const canBeOperand = (value: Value): boolean =>
 /** Values of the integer file and of the floating-point file do not stand for one another: an operand says which it reads. */
 function sameFile(superblock: Superblock, op: Op, by: Value): boolean {
   const float = (facts(op.insn).writes ?? 0) >= F0;
-  const home = homesOf(superblock).homeOf(by);
+  const home = homeIn(superblock, by);
   return home === undefined ? !float : float === home >= F0;
 }
 
@@ -59,7 +61,9 @@ export function mapUses(
     ...superblock,
     ops: superblock.ops.map((op, position) => {
       const operands = atLine(position) ? mapOperands(op, change) : op;
-      return op.exit !== undefined && atExits ? { ...operands, exit: mapExit(op.exit, change) } : operands;
+      if (op.exit === undefined || !atExits) return operands;
+      const exit = mapExit(op.exit, change);
+      return exit === op.exit ? operands : opWith(operands, { exit });
     }),
     final: {
       ...final,
@@ -102,7 +106,7 @@ export function removeUnused(superblock: Superblock, values: readonly Value[], e
   for (const value of values) {
     if (value.kind !== 'op' || sameValue(value, except)) continue;
     const op = current.ops.find((other) => other.id === value.id);
-    if (op === undefined || !removable(op) || usesOf(current).has(op.id)) continue;
+    if (op === undefined || !removable(op) || isUsed(current, op.id)) continue;
     current = removeUnused(removeOp(current, op), operandsOf(op), except);
   }
   return current;
@@ -135,8 +139,11 @@ export const removeOp = (superblock: Superblock, op: Op): Superblock => ({
 /** An op that more exits than this need does not sink: each has a copy. */
 export const MAX_COPIES = 6;
 
-const needs = (exit: Exit, id: number): boolean =>
-  [...exit.snapshot.values(), ...exit.sunk.flatMap(operandsOf)].some((value) => value.kind === 'op' && value.id === id);
+function needs({ snapshot, sunk }: Exit, id: number): boolean {
+  const is = (value: Value) => value.kind === 'op' && value.id === id;
+  for (const value of snapshot.values()) if (is(value)) return true;
+  return sunk.some((op) => operandsOf(op).some(is));
+}
 
 /** Moves an op into the side exits that need it. */
 export function sinkOp(superblock: Superblock, op: Op): Superblock {
@@ -145,7 +152,7 @@ export function sinkOp(superblock: Superblock, op: Op): Superblock {
     ...without,
     ops: without.ops.map((other) =>
       other.exit !== undefined && needs(other.exit, op.id)
-        ? { ...other, exit: { ...other.exit, sunk: [op, ...other.exit.sunk] } }
+        ? opWith(other, { exit: exitWith(other.exit, other.exit.snapshot, [op, ...other.exit.sunk]) })
         : other,
     ),
   };

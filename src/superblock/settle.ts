@@ -9,7 +9,7 @@
  */
 import { F0, REG_COUNT, type Reg, SP, TP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value } from './form.ts';
+import { type Exit, type Op, operandsOf, opWith, regsOf, type Superblock, type Value } from './form.ts';
 
 /** A value's time in a register. It may be overwritten by what is made at `to`, which reads before it writes. */
 interface Stay {
@@ -138,7 +138,7 @@ export function settle(superblock: Superblock, pinned?: number): Superblock | un
     ...superblock,
     ops: superblock.ops.map((op, position): Op => {
       const stay = made[position];
-      return stay === undefined || stay.reg === op.insn.rd ? op : { ...op, insn: { ...op.insn, rd: stay.reg } };
+      return stay === undefined || stay.reg === op.insn.rd ? op : opWith(op, { insn: { ...op.insn, rd: stay.reg } });
     }),
   };
 }

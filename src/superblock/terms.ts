@@ -6,7 +6,7 @@ import { toSigned } from '../base/bits.ts';
 import { F0, regName, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, type TermEffects, Terms } from '../domain/term.ts';
-import type { Exit, Op, Slot, Superblock, Value } from './form.ts';
+import { type Exit, type Op, opWith, type Slot, type Superblock, type Value } from './form.ts';
 
 export interface SuperblockTerms {
   readonly terms: Terms;
@@ -107,7 +107,7 @@ export function withTrueSlots(superblock: Superblock): Superblock {
   const ops = superblock.ops.map((op): Op => {
     if (op.slot !== 'private' || !others.has(keyOf(op))) return op;
     const { slot: _, ...rest } = op;
-    return rest;
+    return opWith(rest, {});
   });
   return { ...superblock, ops };
 }

@@ -27,6 +27,7 @@ import {
   inSet,
   keyOf,
   type Op,
+  opWith,
   type RegSet,
   type Slot,
   type Superblock,
@@ -231,13 +232,14 @@ export function parseSuperblock(text: string): Superblock {
       const leaves = / leaves (taken|untaken)/.exec(rest)?.[1] as 'taken' | 'untaken' | undefined;
       const expect = / expect (0x[0-9a-f]+)/.exec(rest)?.[1];
       const known = / known (\S+)/.exec(rest)?.[1];
-      ops.push({
-        ...op,
-        ...(leaves && { leaves }),
-        ...(expect && { expect: Number(expect) }),
-        ...(known && { known: parseValue(known, number) }),
-        ...(rest.includes('->') && { exit: parseExit(rest, number) }),
-      });
+      ops.push(
+        opWith(op, {
+          ...(leaves && { leaves }),
+          ...(expect && { expect: Number(expect) }),
+          ...(known && { known: parseValue(known, number) }),
+          ...(rest.includes('->') && { exit: parseExit(rest, number) }),
+        }),
+      );
     } else {
       const match = /^(goto|call|indirect)(?: link (0x[0-9a-f]+))?(?: by (.*?))? ->/.exec(line);
       if (match === null) throw badText(`'${line}' is not understood`, number);
