@@ -3,7 +3,7 @@
 export const MASK64 = (1n << 64n) - 1n;
 
 /** Bits hi..lo (inclusive) of a 32-bit word, unsigned. */
-export const field = (word: number, hi: number, lo: number): number => (word >>> lo) & (2 ** (hi - lo + 1) - 1);
+export const field = (word: number, hi: number, lo: number): number => (word >>> lo) & (-1 >>> (31 - hi + lo));
 /** The low `bits` bits (1..32) of a number, sign-extended. */
 export const signExtend = (value: number, bits: number): number => (value << (32 - bits)) >> (32 - bits);
 /** A 64-bit value from its unsigned form to a signed bigint. */

@@ -55,7 +55,8 @@ export interface ExtendRule {
 }
 
 /** The fewest bits whose zero extension is this constant. */
-export const unsignedWidth = (value: bigint): number => (value === 0n ? 0 : value.toString(2).length);
+export const unsignedWidth = (value: bigint): number =>
+  value < 1n << 32n ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(Number(value >> 32n));
 /** Widths that there are extensions of. */
 const isExtended = (bits: number): bits is Bits => bits === 8 || bits === 16 || bits === 32;
 const ones = (bits: number): bigint => (1n << BigInt(bits)) - 1n;

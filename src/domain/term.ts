@@ -80,6 +80,8 @@ const rulesOf = <R extends { readonly on: string }>(rules: readonly R[]): Readon
 const BINARY = rulesOf<BinaryRule>(BINARY_RULES);
 const EXTEND = rulesOf<ExtendRule>(EXTEND_RULES);
 const NONE: readonly never[] = [];
+/** Two ids below this make a key of 30 bits. */
+const SMALL = 2 ** 15;
 
 /** A rule has been applied: to which operation (`low` looks at so many bits only), and what has come of it. */
 export interface Rewrite {
@@ -91,7 +93,12 @@ export interface Rewrite {
 }
 
 export class Terms implements Domain<Term> {
-  readonly #table = new Map<string, Term>();
+  readonly #constants = new Map<bigint, Term>();
+  readonly #inputs = new Map<string, Term>();
+  /** What has one operand or two, by operation and the operands' ids as one number. */
+  readonly #plain = new Map<TermOp, Map<number, Term>>();
+  /** Everything else, by operation, name and the operands' ids. */
+  readonly #others = new Map<string, Term>();
   readonly #observe: ((rewrite: Rewrite) => void) | undefined;
   #next = 0;
 
@@ -100,24 +107,55 @@ export class Terms implements Domain<Term> {
     this.#observe = observe;
   }
 
-  #make(op: TermOp, args: readonly Term[], signed = 64, unsigned = 64, value?: bigint, name?: string): Term {
-    const key = `${op}|${value ?? name ?? ''}|${args.map((arg) => arg.id).join(',')}`;
-    const known = this.#table.get(key);
-    if (known !== undefined) return known;
+  #new(op: TermOp, args: readonly Term[], signed = 64, unsigned = 64, value?: bigint, name?: string): Term {
     // A zero extension of fewer than 64 bits is also a sign extension of one bit more.
     const narrow = unsigned < 64 ? Math.min(signed, unsigned + 1) : signed;
-    const term: Term = { id: this.#next++, op, args, value, name, signed: narrow, unsigned };
-    this.#table.set(key, term);
-    return term;
+    return { id: this.#next++, op, args, value, name, signed: narrow, unsigned };
   }
 
   const(value: bigint): Term {
     const bits = toUnsigned(value);
-    return this.#make('const', [], signedWidth(bits), unsignedWidth(bits), bits);
+    let term = this.#constants.get(bits);
+    if (term === undefined) {
+      term = this.#new('const', NONE, signedWidth(bits), unsignedWidth(bits), bits);
+      this.#constants.set(bits, term);
+    }
+    return term;
   }
   /** An unknown, by name; equal names are the same term. Widths are what is known of it. */
   input(name: string, widths: { signed?: number; unsigned?: number } = {}): Term {
-    return this.#make('input', [], widths.signed, widths.unsigned, undefined, name);
+    let term = this.#inputs.get(name);
+    if (term === undefined) {
+      term = this.#new('input', NONE, widths.signed, widths.unsigned, undefined, name);
+      this.#inputs.set(name, term);
+    }
+    return term;
+  }
+  #unary(op: TermOp, a: Term, signed: number, unsigned?: number): Term {
+    const known = this.#tableOf(op);
+    let term = known.get(a.id);
+    if (term === undefined) {
+      term = this.#new(op, [a], signed, unsigned);
+      known.set(a.id, term);
+    }
+    return term;
+  }
+  #tableOf(op: TermOp): Map<number, Term> {
+    let table = this.#plain.get(op);
+    if (table === undefined) {
+      table = new Map();
+      this.#plain.set(op, table);
+    }
+    return table;
+  }
+  #other(op: TermOp, args: readonly Term[], signed?: number, unsigned?: number, name?: string): Term {
+    const key = `${op}|${name ?? ''}|${args.map((arg) => arg.id).join(',')}`;
+    let term = this.#others.get(key);
+    if (term === undefined) {
+      term = this.#new(op, args, signed, unsigned, undefined, name);
+      this.#others.set(key, term);
+    }
+    return term;
   }
 
   /**
@@ -125,7 +163,7 @@ export class Terms implements Domain<Term> {
    * operation reads besides values (memory, a rounding mode) must be among the arguments.
    */
   apply(name: string, args: readonly Term[], widths: { signed?: number; unsigned?: number } = {}): Term {
-    return this.#make('apply', args, widths.signed, widths.unsigned, undefined, name);
+    return this.#other('apply', args, widths.signed, widths.unsigned, name);
   }
 
   #binary(op: BinaryOp, a: Term, b: Term): Term {
@@ -138,8 +176,16 @@ export class Terms implements Domain<Term> {
       this.#observe?.({ rule: rule.name, op, args: [a, b], bits: undefined, result });
       return result;
     }
-    const { signed, unsigned } = widthOf(op, a, b);
-    return this.#make(op, [a, b], signed, unsigned);
+    const known = this.#tableOf(op);
+    // Small numbers, as nearly all of these are, are found sooner.
+    const key = a.id < SMALL && b.id < SMALL ? a.id * SMALL + b.id : SMALL * SMALL + a.id * 2 ** 26 + b.id;
+    let term = known.get(key);
+    if (term === undefined) {
+      const { signed, unsigned } = widthOf(op, a, b);
+      term = this.#new(op, [a, b], signed, unsigned);
+      known.set(key, term);
+    }
+    return term;
   }
 
   add(a: Term, b: Term): Term {
@@ -206,7 +252,7 @@ export class Terms implements Domain<Term> {
       this.#observe?.({ rule: rule.name, op: 'select', args: [condition, a, b], bits: undefined, result });
       return result;
     }
-    return this.#make(
+    return this.#other(
       'select',
       [condition, a, b],
       Math.max(a.signed, b.signed),
@@ -216,15 +262,15 @@ export class Terms implements Domain<Term> {
 
   sext(a: Term, bits: Bits): Term {
     if (a.value !== undefined) return this.const(concrete.sext(a.value, bits));
-    return this.#extended('sext', a, bits) ?? this.#make(`sext${bits}`, [a], bits);
+    return this.#extended('sext', a, bits) ?? this.#unary(`sext${bits}`, a, bits);
   }
   zext(a: Term, bits: Bits): Term {
     if (a.value !== undefined) return this.const(concrete.zext(a.value, bits));
-    return this.#extended('zext', a, bits) ?? this.#make(`zext${bits}`, [a], bits + 1, bits);
+    return this.#extended('zext', a, bits) ?? this.#unary(`zext${bits}`, a, bits + 1, bits);
   }
-  readonly #lows = new Map<string, Term>();
+  readonly #lows = new Map<number, Term>();
   low(a: Term, bits: Bits): Term {
-    const key = `${a.id},${bits}`;
+    const key = a.id * 64 + bits;
     let low = this.#lows.get(key);
     if (low === undefined) {
       low = this.#extended('low', a, bits) ?? a;
@@ -253,84 +299,127 @@ export class Terms implements Domain<Term> {
   }
   /** 0 to 64. */
   #count(op: Count, a: Term): Term {
-    return a.value !== undefined ? this.const(concrete[op](a.value)) : this.#make(op, [a], 8, 7);
+    return a.value !== undefined ? this.const(concrete[op](a.value)) : this.#unary(op, a, 8, 7);
   }
 }
 
 /** What an instruction did, as terms. A load's or a rounded operation's result is what `opaque` makes of it. */
 export interface TermEffects {
   /** The value written to rd or fd, if any. */
-  result: Term | undefined;
+  readonly result: Term | undefined;
   /** The branch condition, nonzero = taken. */
-  condition: Term | undefined;
+  readonly condition: Term | undefined;
   /** The address accessed. */
-  address: Term | undefined;
+  readonly address: Term | undefined;
+}
+
+/** Terms of rs1, rs2, rs3 (also of floating-point registers), and of the instruction's address. */
+interface TermOperands {
+  readonly rs1?: Term | undefined;
+  readonly rs2?: Term | undefined;
+  readonly rs3?: Term | undefined;
+  readonly pc: Term;
+}
+type Widths = { signed?: number; unsigned?: number };
+
+class TermStep implements Step<Term>, TermEffects {
+  result: Term | undefined = undefined;
+  condition: Term | undefined = undefined;
+  address: Term | undefined = undefined;
+  readonly #terms: Terms;
+  readonly #insn: Insn;
+  readonly #operands: TermOperands;
+  readonly #opaque: (widths: Widths) => Term;
+
+  constructor(terms: Terms, insn: Insn, operands: TermOperands, opaque: (widths: Widths) => Term) {
+    this.#terms = terms;
+    this.#insn = insn;
+    this.#operands = operands;
+    this.#opaque = opaque;
+  }
+
+  rs1(): Term {
+    return this.#operands.rs1 ?? this.#terms.const(0n);
+  }
+  rs2(): Term {
+    return this.#operands.rs2 ?? this.#terms.const(0n);
+  }
+  rd(value: Term): void {
+    this.result = value;
+  }
+  fs1(): Term {
+    return this.rs1();
+  }
+  fs2(): Term {
+    return this.rs2();
+  }
+  fs3(): Term {
+    return this.#operands.rs3 ?? this.#terms.const(0n);
+  }
+  fd(value: Term): void {
+    this.result = value;
+  }
+  imm(): Term {
+    return this.#terms.const(BigInt(this.#insn.imm));
+  }
+  pc(): Term {
+    return this.#operands.pc;
+  }
+  link(): Term {
+    return this.#terms.add(this.#operands.pc, this.#terms.const(BigInt(this.#insn.size)));
+  }
+  load(address: Term, bytes: number, signed: boolean): Term {
+    this.address = address;
+    return this.#opaque(signed ? { signed: bytes * 8 } : bytes < 8 ? { unsigned: bytes * 8 } : {});
+  }
+  store(address: Term): void {
+    this.address = address;
+  }
+  branch(condition: Term): void {
+    this.condition = condition;
+  }
+  goto(): void {}
+  jump(): void {}
+  /** What neither rounds nor raises a flag is pure: a function of its operand, and of nothing else. */
+  float(op: FloatOp, a: Term): Term {
+    if (op === 'f64.from.i32' || op === 'f64.from.u32') return this.#terms.apply(op, [a]);
+    return this.#opaque(op.startsWith('f64') ? {} : { unsigned: 64 });
+  }
+  csr(): Term {
+    return this.#opaque({});
+  }
+  writesCsr(): boolean {
+    return true;
+  }
+  loadReserved(address: Term): Term {
+    this.address = address;
+    return this.#opaque({});
+  }
+  storeConditional(address: Term): Term {
+    this.address = address;
+    return this.#opaque({});
+  }
+  atomic(address: Term): Term {
+    this.address = address;
+    return this.#opaque({});
+  }
+  ecall(): void {}
+  ebreak(): void {}
+  fence(): void {}
+  fenceI(): void {}
 }
 
 /**
  * Runs an instruction over terms.
- * @param operands terms of rs1, rs2, rs3 (also of floating-point registers), and of the instruction's address
  * @param opaque names the unknown result of a load, a rounded operation, a CSR access or an atomic
  */
 export function runTerms(
   terms: Terms,
   insn: Insn,
-  operands: { rs1?: Term | undefined; rs2?: Term | undefined; rs3?: Term | undefined; pc: Term },
-  opaque: (widths: { signed?: number; unsigned?: number }) => Term,
+  operands: TermOperands,
+  opaque: (widths: Widths) => Term,
 ): TermEffects {
-  const effects: TermEffects = { result: undefined, condition: undefined, address: undefined };
-  const zero = terms.const(0n);
-  const write = (value: Term) => {
-    effects.result = value;
-  };
-  const access = (address: Term) => {
-    effects.address = address;
-  };
-  const step = {
-    rs1: () => operands.rs1 ?? zero,
-    rs2: () => operands.rs2 ?? zero,
-    rd: write,
-    fs1: () => operands.rs1 ?? zero,
-    fs2: () => operands.rs2 ?? zero,
-    fs3: () => operands.rs3 ?? zero,
-    fd: write,
-    imm: () => terms.const(BigInt(insn.imm)),
-    pc: () => operands.pc,
-    link: () => terms.add(operands.pc, terms.const(BigInt(insn.size))),
-    load: (address: Term, bytes: number, signed: boolean) => {
-      access(address);
-      return opaque(signed ? { signed: bytes * 8 } : bytes < 8 ? { unsigned: bytes * 8 } : {});
-    },
-    store: access,
-    branch: (condition: Term) => {
-      effects.condition = condition;
-    },
-    goto: () => undefined,
-    jump: () => undefined,
-    // What neither rounds nor raises a flag is pure: a function of its operand, and of nothing else.
-    float: (op: FloatOp, a: Term) =>
-      op === 'f64.from.i32' || op === 'f64.from.u32'
-        ? terms.apply(op, [a])
-        : opaque(op.startsWith('f64') ? {} : { unsigned: 64 }),
-    csr: () => opaque({}),
-    writesCsr: () => true,
-    loadReserved: (address: Term) => {
-      access(address);
-      return opaque({});
-    },
-    storeConditional: (address: Term) => {
-      access(address);
-      return opaque({});
-    },
-    atomic: (address: Term) => {
-      access(address);
-      return opaque({});
-    },
-    ecall: () => undefined,
-    ebreak: () => undefined,
-    fence: () => undefined,
-    fenceI: () => undefined,
-  };
-  insn.row.semantics(step as Step<Term>, terms);
-  return effects;
+  const step = new TermStep(terms, insn, operands, opaque);
+  insn.row.semantics(step, terms);
+  return step;
 }

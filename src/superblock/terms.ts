@@ -116,7 +116,8 @@ export function termsOf(superblock: Superblock): SuperblockTerms {
   const terms = new Terms();
   const results = new Map<number, Term>();
   const conditions = new Map<number, Term>();
-  const code = (address: number) => terms.add(terms.input(BIAS), terms.const(BigInt(address)));
+  const bias = terms.input(BIAS);
+  const code = (address: number) => terms.add(bias, terms.const(BigInt(address)));
   const of = (value: Value): Term => {
     switch (value.kind) {
       case 'const':
@@ -151,18 +152,23 @@ export function termsOf(superblock: Superblock): SuperblockTerms {
     if (bits === 64) return raw;
     return load.signed ? terms.sext(raw, bits as 8 | 16 | 32) : terms.zext(raw, bits as 8 | 16 | 32);
   };
-  const effectsOf = (op: Op): TermEffects & { place: Place | undefined } => {
+  const effectsOf = (op: Op): TermEffects => {
+    const { load, store, readsPc } = facts(op.insn);
     const effects = runTerms(
       terms,
       op.insn,
-      { rs1: op.rs1 && of(op.rs1), rs2: op.rs2 && of(op.rs2), rs3: op.rs3 && of(op.rs3), pc: code(op.pc) },
+      {
+        rs1: op.rs1 && of(op.rs1),
+        rs2: op.rs2 && of(op.rs2),
+        rs3: op.rs3 && of(op.rs3),
+        pc: readsPc ? code(op.pc) : bias,
+      },
       (widths) => terms.input(`%${op.id}`, widths),
     );
-    const { load, store } = facts(op.insn);
     const access = load ?? store;
     const place = access && effects.address && placeOf(op, effects.address, access.bytes);
     if (place !== undefined) places.set(op.id, place);
-    return { ...effects, place };
+    return effects;
   };
   const sunk = (exit: Exit | undefined) => {
     for (const op of exit?.sunk ?? []) {
@@ -171,7 +177,8 @@ export function termsOf(superblock: Superblock): SuperblockTerms {
     }
   };
   for (const op of superblock.ops) {
-    const { place, ...effects } = effectsOf(op);
+    const effects = effectsOf(op);
+    const place = places.get(op.id);
     const { load, store, ordered } = facts(op.insn);
     sunk(op.exit);
     if (ordered) memory.forget();
