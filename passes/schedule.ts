@@ -15,6 +15,7 @@ import type { Op, Superblock, Value } from '../src/superblock/form.ts';
 import { homesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { renamed } from '../src/superblock/renamed.ts';
+import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 /** Other homes can make instructions longer: they must be worth this share of the cost. */
@@ -27,6 +28,9 @@ type Order = readonly number[];
 interface Line {
   readonly timings: readonly Timing[];
   readonly needs: readonly (readonly Dependence[])[];
+  /** By position: on how many others it depends, and which depend on it. */
+  readonly waits: readonly number[];
+  readonly followers: readonly (readonly number[])[];
   /** By position: how often control leaves there. */
   readonly leaves: readonly number[];
   readonly ends: number;
@@ -34,7 +38,7 @@ interface Line {
   readonly loops: boolean;
 }
 
-function lineOf(superblock: Superblock): Line {
+function lineOf(superblock: Superblock, terms: SuperblockTerms): Line {
   const { homeOf } = homesOf(superblock);
   const reg = (value: Value | undefined) => (value === undefined ? 0 : (homeOf(value) ?? 0));
   const placed = (op: Op): Timing => {
@@ -43,9 +47,22 @@ function lineOf(superblock: Superblock): Line {
     return timingAt(insn, rs1, rs2, rs3);
   };
   const { ops, final } = superblock;
+  const needs = dependencesOf(superblock, terms);
+  const followers: number[][] = needs.map(() => []);
+  const waits = needs.map((list, position) => {
+    let count = 0;
+    for (const { on } of list) {
+      if (followers[on]!.at(-1) === position) continue;
+      followers[on]!.push(position);
+      count++;
+    }
+    return count;
+  });
   return {
     timings: ops.map(placed),
-    needs: dependencesOf(superblock),
+    needs,
+    waits,
+    followers,
     leaves: ops.map((op) => op.exit?.count ?? 0),
     ends: final.exit.count,
     loops: final.exit.target === superblock.head,
@@ -102,11 +119,8 @@ function heights(line: Line): Float64Array {
 }
 
 /** Issues, again and again, of what may come next what can issue first; of that, what is most urgent; of that, what was first. */
-function listOrder({ timings, needs }: Line, urgency: (position: number) => number): number[] {
-  const waiting = needs.map((list) => new Set(list.map(({ on }) => on)).size);
-  const followers: number[][] = needs.map(() => []);
-  for (const [position, list] of needs.entries())
-    for (const on of new Set(list.map((need) => need.on))) followers[on]!.push(position);
+function listOrder({ timings, waits, followers }: Line, urgency: (position: number) => number): number[] {
+  const waiting = waits.slice();
   const ready = waiting.flatMap((count, position) => (count === 0 ? [position] : []));
   const pipeline = new Pipeline();
   const order: number[] = [];
@@ -114,7 +128,8 @@ function listOrder({ timings, needs }: Line, urgency: (position: number) => numb
     let best = 0;
     let bestAt = Number.POSITIVE_INFINITY;
     let bestUrgency = 0;
-    for (const [index, position] of ready.entries()) {
+    for (let index = 0; index < ready.length; index++) {
+      const position = ready[index]!;
       const at = pipeline.when(timings[position]!);
       const urgent = urgency(position);
       const better =
@@ -131,8 +146,8 @@ function listOrder({ timings, needs }: Line, urgency: (position: number) => numb
 }
 
 /** The best of some orders, and what it costs. */
-function ordered(superblock: Superblock): { superblock: Superblock; cost: number } {
-  const line = lineOf(superblock);
+function ordered(superblock: Superblock, terms: SuperblockTerms): { superblock: Superblock; cost: number } {
+  const line = lineOf(superblock, terms);
   const chain = heights(line);
   const own = superblock.ops.map((_, position) => position);
   let best = own;
@@ -149,9 +164,10 @@ function ordered(superblock: Superblock): { superblock: Superblock; cost: number
 
 /** A better superblock, or undefined. Other homes may add moves to what exits have to do: these are counted as a cycle each. */
 function improve(superblock: Superblock): Superblock | undefined {
-  const plain = ordered(superblock);
+  const terms = termsOf(superblock);
+  const plain = ordered(superblock, terms);
   const other = renamed(superblock);
-  const free = other === superblock ? plain : ordered(other);
+  const free = other === superblock ? plain : ordered(other, terms);
   const better =
     free.cost < (1 - WORTH) * plain.cost &&
     free.cost + weightOf(free.superblock) - weightOf(superblock) < (1 - WORTH) * plain.cost;

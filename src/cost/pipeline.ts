@@ -51,27 +51,46 @@ export class Pipeline {
 
   /** The cycle an instruction would issue in now. */
   when(timing: Timing): number {
+    const { early, late, busy, writes, pipe } = timing;
     let at = this.cycle;
-    this.cause = 'issue';
-    const wait = (until: number, cause: Cause) => {
-      if (until <= at) return;
-      at = until;
-      this.cause = cause;
-    };
-    wait(this.#from, 'turn');
-    for (const reg of timing.early) wait(this.#early[reg]!, this.#producer[reg]!);
-    for (const reg of timing.late) wait(this.#late[reg]!, this.#producer[reg]!);
-    if (timing.busy > 0) wait(this.#free, timing.producer);
-    if (timing.writes !== undefined) wait(this.#written[timing.writes]! + 1, 'pair');
+    let cause: Cause = 'issue';
+    if (this.#from > at) {
+      at = this.#from;
+      cause = 'turn';
+    }
+    for (let i = 0; i < early.length; i++) {
+      const reg = early[i]!;
+      if (this.#early[reg]! <= at) continue;
+      at = this.#early[reg]!;
+      cause = this.#producer[reg]!;
+    }
+    for (let i = 0; i < late.length; i++) {
+      const reg = late[i]!;
+      if (this.#late[reg]! <= at) continue;
+      at = this.#late[reg]!;
+      cause = this.#producer[reg]!;
+    }
+    if (busy > 0 && this.#free > at) {
+      at = this.#free;
+      cause = timing.producer;
+    }
+    if (writes !== undefined && this.#written[writes]! >= at) {
+      at = this.#written[writes]! + 1;
+      cause = 'pair';
+    }
     if (at === this.cycle && this.#issued > 0) {
-      const { pipe } = timing;
-      if (this.#issued === WIDTH) wait(at + 1, 'issue');
-      else if (this.#alone || pipe === 'alone' || (pipe === 'A' && this.#a) || (pipe === 'B' && this.#b))
-        wait(at + 1, 'pair');
+      if (this.#issued === WIDTH) {
+        at++;
+        cause = 'issue';
+      } else if (this.#alone || pipe === 'alone' || (pipe === 'A' && this.#a) || (pipe === 'B' && this.#b)) {
+        at++;
+        cause = 'pair';
+      }
     }
     // What comes in the very next cycle anyway could only have been paired.
-    if (at === this.cycle + 1 && this.cause !== 'issue' && this.cause !== 'turn')
-      this.cause = this.#issued === WIDTH ? 'issue' : 'pair';
+    if (at === this.cycle + 1 && cause !== 'issue' && cause !== 'turn')
+      cause = this.#issued === WIDTH ? 'issue' : 'pair';
+    this.cause = cause;
     return at;
   }
 

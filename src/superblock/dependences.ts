@@ -13,7 +13,7 @@ import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 import { homesOf } from './homes.ts';
-import { apart, type Place, type SuperblockTerms, termsOf } from './terms.ts';
+import { apart, type Place, type SuperblockTerms } from './terms.ts';
 
 /** What an op must come behind. */
 export interface Dependence {
@@ -23,11 +23,14 @@ export interface Dependence {
   readonly through: Reg | undefined;
 }
 
-/** By position: what each op of the line depends on. */
-export function dependencesOf(superblock: Superblock): readonly (readonly Dependence[])[] {
+/**
+ * By position: what each op of the line depends on.
+ * @param terms its own, or those of the same line with other homes
+ */
+export function dependencesOf(superblock: Superblock, terms: SuperblockTerms): readonly (readonly Dependence[])[] {
   const { ops } = superblock;
   const { homeOf } = homesOf(superblock);
-  const accesses = new Accesses(superblock);
+  const accesses = new Accesses(terms);
   const all: Dependence[][] = ops.map(() => []);
   const lastWrite: (number | undefined)[] = new Array(REG_COUNT);
   /** Who has read a register since it was last written; of exits only the last, since they keep their order. */
@@ -120,8 +123,8 @@ class Accesses {
   readonly #known: SuperblockTerms;
   readonly #list: { readonly position: number; readonly place: Place | undefined; readonly stores: boolean }[] = [];
 
-  constructor(superblock: Superblock) {
-    this.#known = termsOf(superblock);
+  constructor(terms: SuperblockTerms) {
+    this.#known = terms;
   }
 
   add(position: number, op: Op): void {
@@ -131,11 +134,10 @@ class Accesses {
   conflicting(op: Op): number[] {
     const stores = facts(op.insn).store !== undefined;
     const place = this.#known.place(op);
-    return this.#list
-      .filter(
-        (other) =>
-          (stores || other.stores) && (place === undefined || other.place === undefined || !apart(place, other.place)),
-      )
-      .map((other) => other.position);
+    const found: number[] = [];
+    for (const other of this.#list)
+      if ((stores || other.stores) && (place === undefined || other.place === undefined || !apart(place, other.place)))
+        found.push(other.position);
+    return found;
   }
 }

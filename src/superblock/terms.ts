@@ -112,7 +112,15 @@ export function withTrueSlots(superblock: Superblock): Superblock {
   return { ...superblock, ops };
 }
 
+/** A pass that changes nothing hands the same superblock on to the next, and most change nothing. */
+let last: { readonly superblock: Superblock; readonly known: SuperblockTerms } | undefined;
+
 export function termsOf(superblock: Superblock): SuperblockTerms {
+  if (last?.superblock !== superblock) last = { superblock, known: makeTerms(superblock) };
+  return last.known;
+}
+
+function makeTerms(superblock: Superblock): SuperblockTerms {
   const terms = new Terms();
   const results = new Map<number, Term>();
   const conditions = new Map<number, Term>();
