@@ -14,7 +14,7 @@ import { facts } from '../domain/record.ts';
 import { runTerms, Terms } from '../domain/term.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
-import { type Cfg, imageCfg, insnsOf } from './build.ts';
+import { type Cfg, imageCfg } from './build.ts';
 
 export interface Frames {
   /** Does the instruction at this address access a private frame, through the stack pointer or the frame pointer? */
@@ -106,7 +106,11 @@ export function framesOf(cfg: Cfg): Frames {
       group = { insns: [], known: true };
       groups.set(top, group);
     }
-    for (const { insn } of insnsOf(cfg, block)) group.insns.push(insn);
+    for (let at = block.start; at < block.end; ) {
+      const insn = cfg.code.insnAt(at)!;
+      group.insns.push(insn);
+      at += insn.size;
+    }
     const unknown = block.ending === 'indirect' && !block.flowKnown && block.target === undefined;
     if (unknown && cfg.functions.get(block.function)?.size === undefined) group.known = false;
   }

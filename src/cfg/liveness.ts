@@ -81,6 +81,26 @@ class Sets {
   }
 }
 
+/** A list of numbers for each of many items, end to end: a hundred thousand small arrays take long to make and to collect. */
+class Lists {
+  /** Those of item i are `items[starts[i]]` up to `items[starts[i + 1]]`. */
+  readonly starts: Int32Array;
+  readonly items: Int32Array;
+  /** @param visit calls back with each (item, number), the same ones in the same order whenever it is called */
+  constructor(size: number, visit: (add: (item: number, number: number) => void) => void) {
+    this.starts = new Int32Array(size + 1);
+    visit((item) => {
+      this.starts[item + 1]!++;
+    });
+    for (let i = 0; i < size; i++) this.starts[i + 1]! += this.starts[i]!;
+    this.items = new Int32Array(this.starts[size]!);
+    const next = this.starts.slice();
+    visit((item, number) => {
+      this.items[next[item]!++] = number;
+    });
+  }
+}
+
 /** First in, first out; an item that waits is not added again. */
 class Queue {
   readonly #waiting: Uint8Array;
@@ -94,12 +114,13 @@ class Queue {
   push(i: number): void {
     if (this.#waiting[i] === 1) return;
     this.#waiting[i] = 1;
-    this.#ring[(this.#first + this.#length++) % this.#ring.length] = i;
+    const at = this.#first + this.#length++;
+    this.#ring[at < this.#ring.length ? at : at - this.#ring.length] = i;
   }
   shift(): number | undefined {
     if (this.#length === 0) return undefined;
     const i = this.#ring[this.#first]!;
-    this.#first = (this.#first + 1) % this.#ring.length;
+    if (++this.#first === this.#ring.length) this.#first = 0;
     this.#length--;
     this.#waiting[i] = 0;
     return i;
@@ -119,11 +140,9 @@ interface Siblings {
   readonly regions: readonly Region[];
   /** For an unknown jump its region, else -1. */
   readonly jump: Int32Array;
-  /** The regions each block is in. */
-  readonly of: readonly (readonly number[])[];
+  /** The regions each block is in, of those that something jumps about in: others need no sums. */
+  readonly of: Lists;
 }
-
-const NOWHERE: readonly number[] = [];
 
 class Solver {
   readonly cfg: Cfg;
@@ -131,11 +150,11 @@ class Solver {
   readonly index: Map<Addr, number>;
   readonly rules: Rule[];
   /** Indexes of `flow`; of the callee (-1: none); of the group of functions an unknown jump stays in (-1: none). */
-  readonly flow: Int32Array[];
+  readonly flow: Lists;
   readonly callee: Int32Array;
   readonly group: Int32Array;
   /** Blocks whose sets depend on this one's live-in. */
-  readonly dependents: number[][];
+  readonly dependents: Lists;
   readonly reads: Sets;
   readonly generated: Sets;
   readonly killed: Sets;
@@ -168,8 +187,9 @@ class Solver {
     this.kept = new Sets(size);
     this.callee = new Int32Array(size).fill(-1);
     this.group = new Int32Array(size).fill(-1);
-    this.flow = blocks.map(({ flow }) => Int32Array.from(flow, (to) => this.index.get(to)!));
-    this.dependents = blocks.map(() => []);
+    this.flow = new Lists(size, (add) => {
+      for (let i = 0; i < size; i++) for (const to of blocks[i]!.flow) add(i, this.index.get(to)!);
+    });
     this.usesAlternateLink = blocks.some(
       ({ returnPoint, site }) => returnPoint !== undefined && facts(cfg.code.insnAt(site)!).writes !== RA,
     );
@@ -178,16 +198,22 @@ class Solver {
       const rule = this.ruleOf(block, i);
       return assumeAbi || rule === 'flow' || rule === 'syscall' ? rule : 'all';
     });
-    blocks.forEach((_, i) => {
-      for (const to of this.flow[i]!) this.dependents[to]!.push(i);
-      if (this.callee[i]! >= 0) this.dependents[this.callee[i]!]!.push(i);
+    const { starts, items } = this.flow;
+    this.dependents = new Lists(size, (add) => {
+      for (let i = 0; i < size; i++) {
+        for (let k = starts[i]!; k < starts[i + 1]!; k++) add(items[k]!, i);
+        if (this.callee[i]! >= 0) add(this.callee[i]!, i);
+      }
     });
     this.makeGroups();
     this.siblings = this.makeSiblings();
   }
 
   private summarise(block: CfgBlock, i: number): void {
-    for (const { insn } of insnsOf(this.cfg, block)) {
+    const { code } = this.cfg;
+    for (let at = block.start; at < block.end; ) {
+      const insn = code.insnAt(at)!;
+      at += insn.size;
       const { reads, writes } = facts(insn);
       for (const reg of reads) {
         const [x, f] = reg < 32 ? [1 << reg, 0] : [0, 1 << (reg - 32)];
@@ -272,42 +298,41 @@ class Solver {
     const { blocks, callee, group, rules } = this;
     const regions: Region[] = this.jumpsOfGroup.map(() => ({ blocks: [], jumps: [] }));
     const jump = new Int32Array(blocks.length).fill(-1);
-    const of: number[][] = blocks.map(() => []);
+    const nearest = new Int32Array(blocks.length);
     const isEntry = new Uint8Array(blocks.length);
     for (const i of callee) if (i >= 0) isEntry[i] = 1;
     let near: number | undefined;
     blocks.forEach((block, i) => {
-      if (group[i]! >= 0) of[i]!.push(group[i]!);
       if (near === undefined || isEntry[i] === 1) near = regions.push({ blocks: [], jumps: [] }) - 1;
-      of[i]!.push(near);
-      for (const region of of[i]!) regions[region]!.blocks.push(i);
+      nearest[i] = near;
+      if (group[i]! >= 0) regions[group[i]!]!.blocks.push(i);
+      regions[near]!.blocks.push(i);
       if (block.ending !== 'indirect' || block.target !== undefined) return;
       jump[i] = rules[i] === 'unknown-jump' ? group[i]! : near;
       regions[jump[i]!]!.jumps.push(i);
     });
-    // Regions that nothing jumps about in need no sums.
-    const needed = of.map((list) => (list.some((region) => regions[region]!.jumps.length > 0) ? list : NOWHERE));
-    return { regions, jump, of: needed };
+    const of = new Lists(blocks.length, (add) => {
+      for (let i = 0; i < blocks.length; i++) {
+        if (group[i]! >= 0 && regions[group[i]!]!.jumps.length > 0) add(i, group[i]!);
+        if (regions[nearest[i]!]!.jumps.length > 0) add(i, nearest[i]!);
+      }
+    });
+    return { regions, jump, of };
   }
 
   /** The fixpoint of `written`. Only certain paths count: under-approximation is the safe side. */
   private solveWritten(): void {
-    const { written, killed, blocks } = this;
-    const users: number[][] = blocks.map(() => []);
-    const sources = blocks.map((block, i) => {
-      const certain = (to: number) => {
-        const next = blocks[to]!;
-        const leaves = next.function !== block.function;
-        if (block.returnPoint !== undefined || block.ending === 'none' || block.ending === 'syscall')
-          // Behind a call that does not return may lie another function.
-          return !leaves && (next.count > 0 || this.cfg.functions.get(block.function)!.size !== undefined);
-        return true;
-      };
-      const from: number[] = [];
-      for (const to of this.flow[i]!) if (certain(to)) from.push(to);
-      if (this.callee[i]! >= 0) from.push(this.callee[i]!);
-      for (const source of from) users[source]!.push(i);
-      return from;
+    const { written, killed, blocks, flow, callee } = this;
+    const sources = new Lists(blocks.length, (add) => {
+      for (let i = 0; i < blocks.length; i++) {
+        for (let k = flow.starts[i]!; k < flow.starts[i + 1]!; k++)
+          if (this.certain(blocks[i]!, blocks[flow.items[k]!]!)) add(i, flow.items[k]!);
+        if (callee[i]! >= 0) add(i, callee[i]!);
+      }
+    });
+    const users = new Lists(blocks.length, (add) => {
+      for (let i = 0; i < blocks.length; i++)
+        for (let k = sources.starts[i]!; k < sources.starts[i + 1]!; k++) add(sources.items[k]!, i);
     });
     const queue = new Queue(blocks.length);
     for (let i = blocks.length - 1; i >= 0; i--) {
@@ -317,9 +342,20 @@ class Solver {
     }
     for (let i = queue.shift(); i !== undefined; i = queue.shift()) {
       let grew = false;
-      for (const from of sources[i]!) grew = written.add(i, written.x[from]!, written.f[from]!) || grew;
-      if (grew) for (const user of users[i]!) queue.push(user);
+      for (let k = sources.starts[i]!; k < sources.starts[i + 1]!; k++) {
+        const from = sources.items[k]!;
+        grew = written.add(i, written.x[from]!, written.f[from]!) || grew;
+      }
+      if (grew) for (let k = users.starts[i]!; k < users.starts[i + 1]!; k++) queue.push(users.items[k]!);
     }
+  }
+
+  /** Does control that comes to the end of a block certainly go on to the next, as long as it stays in the function? */
+  private certain(block: CfgBlock, next: CfgBlock): boolean {
+    if (block.returnPoint === undefined && block.ending !== 'none' && block.ending !== 'syscall') return true;
+    // Behind a call that does not return may lie another function.
+    const leaves = next.function !== block.function;
+    return !leaves && (next.count > 0 || this.cfg.functions.get(block.function)!.size !== undefined);
   }
 
   /**
@@ -327,13 +363,13 @@ class Solver {
    * one hole in what is known would make every function keep everything.
    */
   private solveKept(): void {
-    const { blocks, generated, killed, kept, written, callee, siblings } = this;
+    const { blocks, generated, killed, kept, written, callee, siblings, flow, dependents } = this;
+    const { of } = siblings;
     const read = new Sets(blocks.length);
     const regionLive = new Sets(siblings.regions.length);
-    blocks.forEach((_, i) => {
-      for (const region of siblings.of[i]!)
-        regionLive.add(region, this.reads.x[i]! & KEEPABLE.x, this.reads.f[i]! & KEEPABLE.f);
-    });
+    for (let i = 0; i < blocks.length; i++)
+      for (let k = of.starts[i]!; k < of.starts[i + 1]!; k++)
+        regionLive.add(of.items[k]!, this.reads.x[i]! & KEEPABLE.x, this.reads.f[i]! & KEEPABLE.f);
     const backward = new Queue(blocks.length);
     const forward = new Queue(blocks.length);
     for (let i = blocks.length - 1; i >= 0; i--) backward.push(i);
@@ -346,9 +382,9 @@ class Solver {
       }
       let x = 0;
       let f = 0;
-      for (const to of this.flow[i]!) {
-        x |= read.x[to]!;
-        f |= read.f[to]!;
+      for (let k = flow.starts[i]!; k < flow.starts[i + 1]!; k++) {
+        x |= read.x[flow.items[k]!]!;
+        f |= read.f[flow.items[k]!]!;
       }
       const rule = this.rules[i]!;
       const jumpsIn = siblings.jump[i]!;
@@ -374,23 +410,26 @@ class Solver {
       }
       x &= KEEPABLE.x;
       f &= KEEPABLE.f;
-      for (const region of siblings.of[i]!)
-        if (regionLive.add(region, x, f)) for (const jump of siblings.regions[region]!.jumps) backward.push(jump);
+      for (let k = of.starts[i]!; k < of.starts[i + 1]!; k++)
+        if (regionLive.add(of.items[k]!, x, f))
+          for (const jump of siblings.regions[of.items[k]!]!.jumps) backward.push(jump);
       const inX = (generated.x[i]! & KEEPABLE.x) | (x & ~killed.x[i]!);
       const inF = (generated.f[i]! & KEEPABLE.f) | (f & ~killed.f[i]!);
-      if (read.add(i, inX, inF)) for (const user of this.dependents[i]!) backward.push(user);
+      if (read.add(i, inX, inF))
+        for (let k = dependents.starts[i]!; k < dependents.starts[i + 1]!; k++) backward.push(dependents.items[k]!);
     }
   }
 
   /** Takes kept registers on to where they may return. @returns whether there was anything to do */
   private carryKept(forward: Queue, backward: Queue): boolean {
-    const { kept, siblings } = this;
+    const { kept, siblings, flow } = this;
     let some = false;
     for (let at = forward.shift(); at !== undefined; at = forward.shift()) {
       some = true;
       const region = siblings.jump[at]!;
       if (this.rules[at] === 'return' || region >= 0) backward.push(at);
-      for (const to of this.flow[at]!) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
+      for (let k = flow.starts[at]!; k < flow.starts[at + 1]!; k++)
+        if (kept.add(flow.items[k]!, kept.x[at]!, kept.f[at]!)) forward.push(flow.items[k]!);
       if (region < 0) continue;
       for (const to of siblings.regions[region]!.blocks) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
     }
@@ -402,7 +441,7 @@ class Solver {
       this.solveWritten();
       this.solveKept();
     }
-    const { blocks, liveIn, liveOut, generated, killed, groupLive } = this;
+    const { blocks, liveIn, liveOut, generated, killed, groupLive, dependents } = this;
     const backward = new Queue(blocks.length);
     for (let i = blocks.length - 1; i >= 0; i--) backward.push(i);
     for (let i = backward.shift(); i !== undefined; i = backward.shift()) {
@@ -413,7 +452,8 @@ class Solver {
         for (const jump of this.jumpsOfGroup[group]!) backward.push(jump);
       const x = generated.x[i]! | (out.x & ~killed.x[i]!);
       const f = generated.f[i]! | (out.f & ~killed.f[i]!);
-      if (liveIn.add(i, x, f)) for (const user of this.dependents[i]!) backward.push(user);
+      if (liveIn.add(i, x, f))
+        for (let k = dependents.starts[i]!; k < dependents.starts[i + 1]!; k++) backward.push(dependents.items[k]!);
     }
   }
 
@@ -421,9 +461,10 @@ class Solver {
   private after(i: number): RegSet {
     let x = 0;
     let f = 0;
-    for (const to of this.flow[i]!) {
-      x |= this.liveIn.x[to]!;
-      f |= this.liveIn.f[to]!;
+    const { starts, items } = this.flow;
+    for (let k = starts[i]!; k < starts[i + 1]!; k++) {
+      x |= this.liveIn.x[items[k]!]!;
+      f |= this.liveIn.f[items[k]!]!;
     }
     const after = { x, f };
     const callee = this.callee[i]!;
