@@ -20,11 +20,11 @@ export const extensions: Pass = {
     const terms = termsOf(superblock);
     const byId = new Map(superblock.ops.map((op) => [op.id, op]));
     let current = superblock;
+    let homes = homesOf(current);
     for (const op of superblock.ops) {
       let now = current.ops.find((other) => other.id === op.id);
       if (now === undefined) continue;
       // Read through: an operand that is itself an extension of something this op could read as well.
-      const homes = homesOf(current);
       const position = current.ops.indexOf(now);
       for (const role of ['rs1', 'rs2'] as const) {
         const value = now[role];
@@ -37,6 +37,7 @@ export const extensions: Pass = {
         if (!withOperands(terms, now, changed)) continue;
         if (!fuel.spend('extensions', superblock.head)) return current;
         current = { ...current, ops: current.ops.map((other) => (other === now ? changed : other)) };
+        homes = homesOf(current);
         now = changed;
       }
       if (!removable(now)) continue;
@@ -47,6 +48,7 @@ export const extensions: Pass = {
       if (next === undefined || next === current) continue;
       if (!fuel.spend('extensions', superblock.head)) return current;
       current = next;
+      homes = homesOf(current);
     }
     return current;
   },

@@ -140,8 +140,11 @@ function exitValues(exit: Exit): Value[] {
   return values;
 }
 
-/** For each position, the registers that hold something still needed behind that op. */
+/** By position of each guard, the registers that hold something still needed behind it. */
 function busySets(superblock: Superblock, homeOf: (value: Value) => Reg | undefined): Set<Reg>[] {
+  const sets: Set<Reg>[] = [];
+  const first = superblock.ops.findIndex((op) => op.expect !== undefined);
+  if (first < 0) return sets;
   const busy = new Set<Reg>();
   const need = (values: readonly Value[]) => {
     for (const value of values) {
@@ -151,10 +154,9 @@ function busySets(superblock: Superblock, homeOf: (value: Value) => Reg | undefi
   };
   need(exitValues(superblock.final.exit));
   if (superblock.final.op !== undefined) need(operandsOf(superblock.final.op));
-  const sets: Set<Reg>[] = [];
-  for (let position = superblock.ops.length - 1; position >= 0; position--) {
+  for (let position = superblock.ops.length - 1; position >= first; position--) {
     const op = superblock.ops[position]!;
-    sets[position] = new Set(busy);
+    if (op.expect !== undefined) sets[position] = new Set(busy);
     const home = facts(op.insn).writes;
     if (home !== undefined) busy.delete(home);
     need(operandsOf(op));

@@ -9,20 +9,23 @@ import { sinkable } from './rewrite.ts';
 const isStore = ({ insn }: Op): boolean => facts(insn).store !== undefined && !facts(insn).ordered;
 const textOf = (op: Op): string => `${op.id}:${op.insn.row.name}`;
 
-/** The ops whose effects others can see, as text: a pass may reorder none, and drop none but stores, or move them into exits. */
-const effectsOf = (superblock: Superblock): { text: string; store: boolean }[] =>
-  superblock.ops
-    .filter((op) => isStore(op) || facts(op.insn).ordered || facts(op.insn).accrues)
-    .map((op) => ({ text: textOf(op), store: isStore(op) }));
+const isSame = (a: Op, b: Op): boolean => a.id === b.id && a.insn.row === b.insn.row;
+
+/** The ops whose effects others can see: a pass may reorder none, and drop none but stores, or move them into exits. */
+const effectsOf = (superblock: Superblock): Op[] =>
+  superblock.ops.filter(({ insn }) => {
+    const { store, ordered, accrues } = facts(insn);
+    return store !== undefined || ordered || accrues;
+  });
 
 /** By way out: the stores that are made where control leaves there. */
-function storesAtExits(superblock: Superblock): ReadonlySet<string>[] {
-  const made = new Set<string>();
-  const at = (exit: Exit) => new Set([...made, ...exit.sunk.filter(isStore).map(textOf)]);
-  const exits: ReadonlySet<string>[] = [];
+function storesAtExits(superblock: Superblock): (readonly Op[])[] {
+  let made: readonly Op[] = [];
+  const at = ({ sunk }: Exit) => (sunk.some(isStore) ? [...made, ...sunk.filter(isStore)] : made);
+  const exits: (readonly Op[])[] = [];
   for (const op of superblock.ops) {
     if (op.exit !== undefined) exits.push(at(op.exit));
-    if (isStore(op)) made.add(textOf(op));
+    if (isStore(op)) made = [...made, op];
   }
   return [...exits, at(superblock.final.exit)];
 }
@@ -32,6 +35,18 @@ const waysOut = (superblock: Superblock): string =>
   exitsOf(superblock)
     .map(({ exit, op, final }) => `${final ? 'end' : op?.id}:${exit.target}:${exit.live}`)
     .join(' ');
+
+function sameWaysOut(a: Superblock, b: Superblock): boolean {
+  const [before, after] = [exitsOf(a), exitsOf(b)];
+  return (
+    before.length === after.length &&
+    before.every(({ exit, op, final }, index) => {
+      const other = after[index]!;
+      if (exit.target !== other.exit.target || exit.live !== other.exit.live) return false;
+      return final || op?.id === other.op?.id;
+    })
+  );
+}
 
 /**
  * Throws an internal error naming the pass if the superblock is malformed, or if it lost or reordered effects.
@@ -89,17 +104,17 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   if (homeless !== undefined) fail(homeless);
   if (before !== undefined) {
     if (before.head !== superblock.head) fail('its head changed');
-    const now = effectsOf(superblock).map(({ text }) => text);
+    const now = effectsOf(superblock);
     let kept = 0;
-    for (const { text, store } of effectsOf(before))
-      if (text === now[kept]) kept++;
-      else if (!store) fail(`the effect of %${text} is gone or has moved`);
-    if (kept < now.length) fail(`the effect of %${now[kept]} is new or has moved`);
-    const [leads, leadsNow] = [waysOut(before), waysOut(superblock)];
-    if (leads !== leadsNow) fail(`its exits changed from ${leads} to ${leadsNow}`);
+    for (const op of effectsOf(before))
+      if (kept < now.length && isSame(op, now[kept]!)) kept++;
+      else if (!isStore(op)) fail(`the effect of %${textOf(op)} is gone or has moved`);
+    if (kept < now.length) fail(`the effect of %${textOf(now[kept]!)} is new or has moved`);
+    if (!sameWaysOut(before, superblock)) fail(`its exits changed from ${waysOut(before)} to ${waysOut(superblock)}`);
     const stores = storesAtExits(before);
     for (const [index, made] of storesAtExits(superblock).entries())
       for (const store of made)
-        if (!stores[index]!.has(store)) fail(`an exit has the store %${store}, which it had not`);
+        if (!stores[index]!.some((op) => isSame(op, store)))
+          fail(`an exit has the store %${textOf(store)}, which it had not`);
   }
 }

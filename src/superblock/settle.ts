@@ -18,8 +18,8 @@ interface Stay {
   to: number;
   reg: Reg;
   readonly fixed: boolean;
-  /** What a move of this value to a register costs at the exits that want it there, if it lives elsewhere. */
-  readonly wants: Map<Reg, number>;
+  /** What a move of this value to a register costs at the exits that want it there, if it lives elsewhere. Undefined: none wants it. */
+  wants: Map<Reg, number> | undefined;
 }
 
 const isFixed = (reg: Reg): boolean => reg === 0 || (reg >= SP && reg <= TP);
@@ -42,7 +42,7 @@ function staysOf(superblock: Superblock): { heads: Stay[]; made: (Stay | undefin
     to: -1,
     reg,
     fixed: true,
-    wants: new Map(),
+    wants: undefined,
   }));
   const made: (Stay | undefined)[] = [];
   let missing = false;
@@ -65,7 +65,9 @@ function staysOf(superblock: Superblock): { heads: Stay[]; made: (Stay | undefin
       if (value === undefined) heads[reg]!.to = position;
       else {
         const stay = use(value, position, own);
-        if (stay !== undefined && value.kind === 'op') stay.wants.set(reg, (stay.wants.get(reg) ?? 0) + exit.count);
+        if (stay === undefined || value.kind !== 'op') continue;
+        stay.wants ??= new Map();
+        stay.wants.set(reg, (stay.wants.get(reg) ?? 0) + exit.count);
       }
     }
   };
@@ -74,7 +76,7 @@ function staysOf(superblock: Superblock): { heads: Stay[]; made: (Stay | undefin
     if (op.exit !== undefined) atExit(op.exit, position);
     const reg = facts(op.insn).writes;
     if (reg === undefined) return;
-    const stay: Stay = { from: position, to: position, reg, fixed: isFixed(reg), wants: new Map() };
+    const stay: Stay = { from: position, to: position, reg, fixed: isFixed(reg), wants: undefined };
     byId.set(op.id, stay);
     made[position] = stay;
   });
@@ -86,6 +88,7 @@ function staysOf(superblock: Superblock): { heads: Stay[]; made: (Stay | undefin
 /** Moves that a value causes at exits when it lives in a register. */
 function costIn(stay: Stay, reg: Reg): number {
   let cost = 0;
+  if (stay.wants === undefined) return cost;
   for (const [wanted, count] of stay.wants) if (wanted !== reg) cost += count;
   return cost;
 }

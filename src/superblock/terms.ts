@@ -126,6 +126,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
   const conditions = new Map<number, Term>();
   const bias = terms.input(BIAS);
   const code = (address: number) => terms.add(bias, terms.const(BigInt(address)));
+  const heads: (Term | undefined)[] = [];
   const of = (value: Value): Term => {
     switch (value.kind) {
       case 'const':
@@ -133,7 +134,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
       case 'code':
         return code(value.address);
       case 'head':
-        return terms.input(regName(value.reg));
+        return (heads[value.reg] ??= terms.input(regName(value.reg)));
       case 'op':
         return results.get(value.id) ?? terms.input(`%${value.id}`);
     }
@@ -155,7 +156,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
     // A single-precision load fills the upper half with ones, which is no extension.
     if (facts(op.insn).writes! >= F0 && load.bytes < 8) return fallback;
     const bits = load.bytes * 8;
-    const unknown = terms.input(`@%${op.id}`, bits < 64 ? { unsigned: bits } : {});
+    const unknown = terms.input(`@%${op.id}`, bits < 64 ? { unsigned: bits } : undefined);
     const raw = memory.load(place, unknown);
     if (bits === 64) return raw;
     return load.signed ? terms.sext(raw, bits as 8 | 16 | 32) : terms.zext(raw, bits as 8 | 16 | 32);
