@@ -8,13 +8,13 @@
  * Risk: the model is not the core it runs on. It is done only where the model says that it is better, weighted by how often
  * each exit is taken: work that moves above an exit is wasted when that exit is taken.
  */
-import { type Timing, timingAt } from '../src/cost/core.ts';
+import type { Timing } from '../src/cost/core.ts';
 import { Pipeline } from '../src/cost/pipeline.ts';
 import { type Dependence, dependencesOf } from '../src/superblock/dependences.ts';
-import type { Op, Superblock, Value } from '../src/superblock/form.ts';
-import { homesOf } from '../src/superblock/homes.ts';
+import type { Superblock } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { renamed } from '../src/superblock/renamed.ts';
+import { timingsOf } from '../src/superblock/run-cost.ts';
 import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
@@ -39,13 +39,6 @@ interface Line {
 }
 
 function lineOf(superblock: Superblock, terms: SuperblockTerms): Line {
-  const { homeOf } = homesOf(superblock);
-  const reg = (value: Value | undefined) => (value === undefined ? 0 : (homeOf(value) ?? 0));
-  const placed = (op: Op): Timing => {
-    const { insn } = op;
-    const [rs1, rs2, rs3] = [reg(op.rs1), reg(op.rs2), reg(op.rs3)];
-    return timingAt(insn, rs1, rs2, rs3);
-  };
   const { ops, final } = superblock;
   const needs = dependencesOf(superblock, terms);
   const followers: number[][] = needs.map(() => []);
@@ -59,7 +52,7 @@ function lineOf(superblock: Superblock, terms: SuperblockTerms): Line {
     return count;
   });
   return {
-    timings: ops.map(placed),
+    timings: timingsOf(superblock),
     needs,
     waits,
     followers,
