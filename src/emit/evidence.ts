@@ -33,7 +33,8 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const inData = (address: number) =>
     image.segments.some((segment) => address >= segment.address && address < segment.address + segment.bytes.length);
 
-  for (const { value, pc, reg } of imageConstants(image).all) {
+  const constants = imageConstants(image);
+  for (const { value, pc, reg } of constants.all) {
     if (isCode(value)) entries.add(value);
     if (inData(value)) dataAddresses.push({ address: value, pc, reg });
   }
@@ -63,10 +64,13 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
       if (isCode(value)) entries.add(value);
     }
   }
-  // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code.
-  for (const address of new Set(dataAddresses.map((each) => each.address)))
-    for (const relative of [true, false])
-      for (const target of readTable(image, address, 4, relative ? address : 0)) entries.add(target);
+  // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code. Distances end where
+  // something else begins in the data, as in tables.ts: from here, those of the next table lead to code that nothing jumps to.
+  for (const address of new Set(dataAddresses.map((each) => each.address))) {
+    const most = Math.floor((constants.nextAbove(address) - address) / 4);
+    for (const target of readTable(image, address, 4, address, most)) entries.add(target);
+    for (const target of readTable(image, address, 4, 0)) entries.add(target);
+  }
   for (const pad of landingPads(image)) entries.add(pad);
   for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) entries.add(to);
   for (const { at } of profile.starts) entries.add(at);
