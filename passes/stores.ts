@@ -11,7 +11,7 @@
  */
 import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { type Exit, exitWith, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
+import { type Exit, exitWith, inSet, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -26,7 +26,8 @@ const sunkPlaces = (exit: Exit, terms: SuperblockTerms): Place[] =>
 /** Does nobody look at a place once control has left there? */
 function deadAt(exit: Exit, place: Place, terms: SuperblockTerms, deadFrames: boolean): boolean {
   if (sunkPlaces(exit, terms).some((other) => overwrites(other, place))) return true;
-  const stack = terms.stackOffset(wanted(exit, SP));
+  // Where nobody needs it the exit does not say what it is.
+  const stack = inSet(exit.live, SP) ? terms.stackOffset(wanted(exit, SP)) : undefined;
   return deadFrames && place.stack && stack !== undefined && place.offset + BigInt(place.bytes) <= stack;
 }
 
