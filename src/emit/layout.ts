@@ -274,15 +274,15 @@ export function layOut(
   for (const { atom, part } of partPlaces) atom.place = { atom: part.first };
 
   /** Atoms of parts that nothing needs take no room. */
-  const inPart = new Map<number, Part>();
+  const inPart: (Part | undefined)[] = new Array(atoms.length).fill(undefined);
   for (const part of [...stubParts.flat(), ...hopParts.flatMap((hops) => [...hops.values()])])
-    for (let atom = part.first; atom <= part.last; atom++) inPart.set(atom, part);
+    for (let atom = part.first; part.first >= 0 && atom <= part.last; atom++) inPart[atom] = part;
   const addresses: Addr[] = new Array(atoms.length);
   const assign = () => {
     let address = at;
     atoms.forEach((atom, number) => {
       addresses[number] = address;
-      if (inPart.get(number)?.needed !== false) address += atom.size;
+      if (inPart[number]?.needed !== false) address += atom.size;
     });
     return address;
   };
@@ -293,7 +293,7 @@ export function layOut(
     let changed = false;
     const stranded: { head: Addr; to: Addr }[] = [];
     atoms.forEach((atom, number) => {
-      if (inPart.get(number)?.needed === false) return;
+      if (inPart[number]?.needed === false) return;
       const need = sizeNeeded(atom, addresses[number]!, placeOf);
       if (need === 'stub') {
         atom.far!.needed = true;
@@ -313,7 +313,7 @@ export function layOut(
   const bytes = new Uint8Array(end - at);
   const insns: PlacedInsn[][] = order.map(() => []);
   atoms.forEach((atom, number) => {
-    if (inPart.get(number)?.needed === false || atom.size === 0) return;
+    if (inPart[number]?.needed === false || atom.size === 0) return;
     let offset = addresses[number]! - at;
     for (const insn of encodeAtom(atom, addresses[number]!, placeOf, atoms, addresses)) {
       bytes.set(insn, offset);
@@ -361,11 +361,12 @@ function lastCall(
 
 const compressed = (insn: Insn): boolean => compress(insn) !== undefined;
 
+/** What was too small once is not asked about again: nothing shrinks. */
 function sizeNeeded(atom: Atom, address: Addr, placeOf: (place: Place) => Addr): number | 'stub' | 'none' {
   switch (atom.kind) {
     case 'branch': {
       const distance = placeOf(atom.place!) - address;
-      if (compressed({ ...atom.insn!, imm: distance })) return 2;
+      if (atom.size === 2 && compressed({ ...atom.insn!, imm: distance })) return 2;
       if (reachesBranch(distance)) return 4;
       if (atom.far !== undefined && !isStubPlace(atom)) return 'stub';
       return 8;
@@ -374,7 +375,7 @@ function sizeNeeded(atom: Atom, address: Addr, placeOf: (place: Place) => Addr):
       return 8;
     case 'jump': {
       const distance = placeOf(atom.place!) - address;
-      if (compressed(jumpInsn(distance))) return 2;
+      if (atom.size === 2 && compressed(jumpInsn(distance))) return 2;
       if (reachesJump(distance)) return 4;
       return atom.scratch === undefined ? 'none' : 8;
     }

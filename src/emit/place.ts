@@ -59,8 +59,15 @@ export function place(
   const lineAt = (head: Addr | undefined): LoweredSuperblock | undefined =>
     head === undefined ? undefined : byHead.get(aliases.get(head) ?? head);
   const whole = chainsOf(superblocks, lineAt);
-  const pieces = new Set(whole.flatMap((chain) => chain.pieces.map(keyOf)));
-  const isPiece = (of: LoweredSuperblock, stub: number) => pieces.has(keyOf({ of, stub }));
+  const chained = new Map<LoweredSuperblock, Set<number>>();
+  for (const { pieces } of whole)
+    for (const piece of pieces) {
+      if (!isStub(piece)) continue;
+      const stubs = chained.get(piece.of);
+      if (stubs === undefined) chained.set(piece.of, new Set([piece.stub]));
+      else stubs.add(piece.stub);
+    }
+  const isPiece = (of: LoweredSuperblock, stub: number) => chained.get(of)?.has(stub) === true;
   const chains = whole.flatMap((chain) => withinReach(chain, isPiece));
   const chainOf = new Map<Key, Chain>();
   for (const chain of chains) for (const piece of chain.pieces) chainOf.set(keyOf(piece), chain);
@@ -128,7 +135,16 @@ function chainsOf(
 /** Upper bounds. */
 const itemBytes = (item: Item): ByteCount =>
   item.kind === 'insn' ? item.insn.size : item.kind === 'branch' || item.kind === 'low' || item.kind === 'call' ? 4 : 8;
-const bytesOf = (items: readonly Item[]): ByteCount => items.reduce((sum, item) => sum + itemBytes(item), 0);
+function bytesOf(items: readonly Item[]): ByteCount {
+  let bytes = known.get(items);
+  if (bytes === undefined) {
+    bytes = items.reduce((sum, item) => sum + itemBytes(item), 0);
+    known.set(items, bytes);
+  }
+  return bytes;
+}
+/** Lines and stubs are measured again with each chain that might join a group. */
+const known = new WeakMap<readonly Item[], ByteCount>();
 const JUMP: ByteCount = 4;
 
 const pieceBytes = (piece: Piece): ByteCount =>
