@@ -178,22 +178,22 @@ function flowOf(
   edges: readonly ProfiledEdge[],
 ): Pick<CfgBlock, 'flow' | 'flowKnown'> {
   const { ending, target, end, returnPoint } = block;
-  const after: Addr[] = [];
-  let known = true;
-  if (ending === 'none' || ending === 'branch' || ending === 'syscall') after.push(end);
-  if (returnPoint !== undefined) after.push(returnPoint);
-  if (target !== undefined && ending !== 'call' && ending !== 'indirect-call') after.push(target);
+  const flow: Addr[] = [];
+  let flowKnown = true;
+  const leadsTo = (to: Addr) => {
+    if (!isLeader(to)) flowKnown = false;
+    else if (!flow.includes(to)) flow.push(to);
+  };
+  if (ending === 'none' || ending === 'branch' || ending === 'syscall') leadsTo(end);
+  if (returnPoint !== undefined) leadsTo(returnPoint);
+  if (target !== undefined && ending !== 'call' && ending !== 'indirect-call') leadsTo(target);
   if (ending === 'indirect' && target === undefined) {
-    known = false;
-    for (const { to } of edges) after.push(to);
+    flowKnown = false;
+    for (const { to } of edges) leadsTo(to);
   }
-  if (ending === 'return' || ending === 'trap') known = false;
-  const flow = [...new Set(after)].filter((to) => {
-    const found = isLeader(to);
-    if (!found) known = false;
-    return found;
-  });
-  return { flow: flow.sort((a, b) => a - b), flowKnown: known };
+  if (ending === 'return' || ending === 'trap') flowKnown = false;
+  if (flow.length > 1) flow.sort((a, b) => a - b);
+  return { flow, flowKnown };
 }
 
 /** Counts of blocks: that of the profile's block they lie in, minus what stopped before them in it. */

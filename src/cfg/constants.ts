@@ -2,12 +2,12 @@
  * Constants that straight-line code makes: by an upper part, pc-relative or not, and additions to it. Where one begins, something begins in
  * the data that the program knows by this address: what lies before ends there.
  */
-import type { Addr, Reg } from '../base/units.ts';
+import { type Addr, REG_COUNT, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { pcRelativeAddress } from '../isa/idioms.ts';
-import type { Insn } from '../isa/row.ts';
+import type { Facts, Insn } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 
 export interface MadeConstant {
@@ -27,6 +27,9 @@ export interface Constants {
   nextAbove(value: number): number;
 }
 
+/** No address is as high. */
+const HIGHEST = 2n ** 48n;
+
 const known = new WeakMap<Image, Constants>();
 
 /** Of all of an image's code. */
@@ -45,21 +48,24 @@ function constantsOf(image: Image): Constants {
   const sums = new Set<number>();
   for (const { start, end } of code.ranges) {
     /** By register, what it holds so far. */
-    const made = new Map<Reg, bigint>();
+    const made: (bigint | undefined)[] = new Array(REG_COUNT).fill(undefined);
     for (let pc = start; pc < end; ) {
       const insn = code.insnAt(pc);
       if (insn === undefined) {
-        made.clear();
+        made.fill(undefined);
         pc += 2;
         continue;
       }
-      const value = constantAt(insn, pc, made);
-      if (value !== undefined) {
-        all.push({ value, pc, reg: insn.rd });
-        if (insn.rs1 !== 0 && facts(insn).reads.length > 0) sums.add(value);
+      const fact = facts(insn);
+      const { control, reads, writes } = fact;
+      const value = constantOf(insn, fact, pc, made);
+      if (writes !== undefined) made[writes] = value;
+      if (value !== undefined && value < HIGHEST) {
+        const number = Number(value);
+        all.push({ value: number, pc, reg: insn.rd });
+        if (insn.rs1 !== 0 && reads.length > 0) sums.add(number);
       }
-      const { control } = facts(insn);
-      if (control === 'indirect' || control === 'jump') made.clear();
+      if (control === 'indirect' || control === 'jump') made.fill(undefined);
       pc += insn.size;
     }
   }
@@ -80,25 +86,13 @@ function constantsOf(image: Image): Constants {
   };
 }
 
-/** The constant an instruction makes from what registers hold, which it changes. */
-function constantAt(insn: Insn, pc: Addr, made: Map<Reg, bigint>): number | undefined {
-  const fact = facts(insn);
-  const base = insn.rs1 === 0 ? 0n : made.get(insn.rs1);
+/** What an instruction makes: an upper part, pc-relative or not, or an addition to one. @param made by register, what is known */
+function constantOf(insn: Insn, fact: Facts, pc: Addr, made: readonly (bigint | undefined)[]): bigint | undefined {
   const relative = pcRelativeAddress(insn, pc);
-  if (relative !== undefined) {
-    made.set(insn.rd, BigInt(relative));
-    return relative;
-  }
-  if (fact.writes === undefined) return undefined;
-  const operandsKnown = fact.reads.length === 0 || (fact.reads.length === 1 && base !== undefined);
-  const value =
-    fact.pure && operandsKnown && !insn.row.operands.includes('rs2')
-      ? evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) })
-      : undefined;
-  if (value === undefined) {
-    made.delete(fact.writes);
-    return undefined;
-  }
-  made.set(fact.writes, value);
-  return value < 2n ** 48n ? Number(value) : undefined;
+  if (relative !== undefined) return BigInt(relative);
+  const { pure, reads, writes } = fact;
+  if (!pure || writes === undefined || reads.length > 1) return undefined;
+  const base = insn.rs1 === 0 ? 0n : made[insn.rs1];
+  if ((reads.length === 1 && base === undefined) || insn.row.operands.includes('rs2')) return undefined;
+  return evaluate(insn, { ...(base !== undefined && { rs1: base }), pc: BigInt(pc) });
 }

@@ -21,6 +21,10 @@ const HEAD = -1;
 const holdsIt = (held: number, reg: Reg, value: Value): boolean =>
   value.kind === 'op' ? value.id === held : value.kind === 'head' && value.reg === reg && held === HEAD;
 
+/** Is the value made by one of these ops? */
+const makes = (sunk: readonly Op[], value: Value): boolean =>
+  value.kind === 'op' && sunk.some((op) => op.id === value.id);
+
 /** Rewrites are compared with what they were made from, again and again. */
 const known = new WeakMap<Superblock, number>();
 
@@ -42,13 +46,12 @@ function weigh(superblock: Superblock): number {
   const holds = new Int32Array(REG_COUNT).fill(HEAD);
   let at = superblock.count;
   let weight = 0;
-  const exitWork = (exit: Exit): number => {
-    let work = exit.sunk.length;
-    for (const reg of regsOf(exit.live)) {
-      const value = exit.snapshot.get(reg);
+  const exitWork = ({ live, snapshot, sunk }: Exit): number => {
+    let work = sunk.length;
+    for (const reg of regsOf(live)) {
+      const value = snapshot.get(reg);
       if (value === undefined) work += holds[reg] === HEAD ? 0 : 1;
-      else if (!holdsIt(holds[reg]!, reg, value) && !exit.sunk.some((op) => value.kind === 'op' && op.id === value.id))
-        work += costOf(value);
+      else if (!holdsIt(holds[reg]!, reg, value) && !(sunk.length > 0 && makes(sunk, value))) work += costOf(value);
     }
     return work;
   };
