@@ -36,7 +36,7 @@
     // longer, and less at a time. Little survives a scavenge; threads that help with it use more time than they save. V8 complains
     // about what it does not know: Node 20 has a budget of interrupts by this name, later ones have another.
     const { setFlagsFromString } = process.getBuiltinModule('node:v8');
-    const flags = ['max-inlined-bytecode-size-cumulative=400', 'no-parallel-scavenge'];
+    const flags = ['max-inlined-bytecode-size-cumulative=100', 'no-parallel-scavenge'];
     if (Number.parseInt(process.versions.v8, 10) < 12) flags.push('interrupt-budget=400000');
     for (const flag of flags) setFlagsFromString(`--${flag}`);
     void import('./main.js');
