@@ -89,8 +89,11 @@ export interface EntryProof {
 /** So often a solver is asked for one piece of code. */
 const MOST_QUESTIONS = 12;
 
-/** The original may run this much longer than any way through the optimized code. */
-const MOST_POINTS = 20_000;
+/**
+ * How far the original is followed: a superblock stands for some hundred instructions. On a wrong way it may run into a loop, and each
+ * store there goes past all those before it.
+ */
+const MOST_POINTS = 2000;
 
 /** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
 const MOST_ROUNDS = 40;
