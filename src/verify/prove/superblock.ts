@@ -89,11 +89,10 @@ export interface EntryProof {
 /** So often a solver is asked for one piece of code. */
 const MOST_QUESTIONS = 12;
 
-/**
- * How far the original is followed: a superblock stands for some hundred instructions. On a wrong way it may run into a loop, and each
- * store there goes past all those before it.
- */
-const MOST_POINTS = 2000;
+/** The original may run this much longer than any way through the optimized code. */
+const MOST_POINTS = 20_000;
+/** So many stores may be looked at on that way: where it runs into a loop, each one there goes past all those before it. */
+const MOST_LOOKS = 1_000_000;
 
 /** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
 const MOST_ROUNDS = 40;
@@ -269,7 +268,8 @@ function match(proving: Proving, way: number, leaf: Leaf, start: Point, least: n
   };
   notes.failed = undefined;
   let point = start;
-  for (let points = 0; points < MOST_POINTS; points++) {
+  const looks = terms.looks + MOST_LOOKS;
+  for (let points = 0; points < MOST_POINTS && terms.looks < looks; points++) {
     proving.followed = point.state;
     if (leaf.to === point.pc && point.retired >= least)
       if (same(point.state, point.call, liveness?.liveIn(point.pc))) return undefined;

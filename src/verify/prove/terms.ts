@@ -46,6 +46,8 @@ export class ProofTerms extends Terms {
   #saves: ((address: Term, value: Term) => boolean) | undefined;
   #apart: ((own: Term, other: Term) => boolean) | undefined;
   #kept: ((address: Term, bytes: number, value: Term) => boolean) | undefined;
+  /** How many stores have been looked at to put others in their places. */
+  looks = 0;
   /** Assumption A3 has been used. */
   usedSaved = false;
   /** Assumption A10 has been used. */
@@ -163,6 +165,7 @@ export class ProofTerms extends Terms {
     const over: Store[] = [];
     let reach = 0;
     for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
+      this.looks++;
       if (!this.#misses(at, store.address, store.bytes) && !this.#misses(store, at.address, at.bytes)) break;
       over.push(at);
       if (store.address.id < at.address.id) reach = over.length;
