@@ -33,8 +33,7 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const inData = (address: number) =>
     image.segments.some((segment) => address >= segment.address && address < segment.address + segment.bytes.length);
 
-  const constants = imageConstants(image);
-  for (const { value, pc, reg } of constants.all) {
+  for (const { value, pc, reg } of imageConstants(image).all) {
     if (isCode(value)) entries.add(value);
     if (inData(value)) dataAddresses.push({ address: value, pc, reg });
   }
@@ -64,13 +63,9 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
       if (isCode(value)) entries.add(value);
     }
   }
-  // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code. Distances end where
-  // something else begins in the data, as in tables.ts: from here, those of the next table lead to code that nothing jumps to.
-  for (const address of new Set(dataAddresses.map((each) => each.address))) {
-    const most = Math.floor((constants.nextAbove(address) - address) / 4);
-    for (const target of readTable(image, address, 4, address, most)) entries.add(target);
-    for (const target of readTable(image, address, 4, 0)) entries.add(target);
-  }
+  // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code.
+  for (const address of new Set(dataAddresses.map((each) => each.address)))
+    for (const base of [address, 0]) for (const target of readTable(image, address, 4, base)) entries.add(target);
   for (const pad of landingPads(image)) entries.add(pad);
   for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) entries.add(to);
   for (const { at } of profile.starts) entries.add(at);
@@ -86,17 +81,21 @@ const MOST_ENTRIES = 1024;
 
 /**
  * Reads a table of code addresses: entries of `width` bytes, relative to `base` (0: absolute), as long as they lead into code.
+ * Distances end where something else begins in the data: what follows may be another table, whose distances lead into code from here as
+ * well, and perhaps to the same places.
  * @returns the targets, in order
  */
-export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr, most = MOST_ENTRIES): Addr[] {
+export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr): Addr[] {
   const code = codeOf(image);
   const segment = image.segments.find((s) => at >= s.address && at < s.address + s.bytes.length);
   if (segment === undefined) return [];
   const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
+  const end = base === 0 ? Number.POSITIVE_INFINITY : imageConstants(image).nextAbove(at);
+  const most = Math.min(Math.floor((end - at) / width), MOST_ENTRIES);
   const targets: Addr[] = [];
   for (
     let offset = at - segment.address;
-    offset + width <= segment.bytes.length && targets.length < Math.min(most, MOST_ENTRIES);
+    offset + width <= segment.bytes.length && targets.length < most;
     offset += width
   ) {
     const entry = width === 8 ? Number(view.getBigInt64(offset, true)) : view.getInt32(offset, true);

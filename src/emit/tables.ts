@@ -4,7 +4,6 @@
  * jump once more.
  */
 import type { Addr, Reg } from '../base/units.ts';
-import { imageConstants } from '../cfg/constants.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import type { Image } from '../elf/image.ts';
@@ -111,13 +110,8 @@ function shapeOf(
   return undefined;
 }
 
-/**
- * Distances end where something else begins in the data: what follows may be another table, whose distances lead into code from here as well,
- * and perhaps to the same places.
- */
 function tableAt(image: Image, at: Addr, width: 4 | 8, base: Addr, targets: ReadonlySet<Addr>): Found | undefined {
-  const most = base === 0 ? undefined : Math.floor((imageConstants(image).nextAbove(at) - at) / width);
-  const entries = readTable(image, at, width, base, most);
+  const entries = readTable(image, at, width, base);
   const set = new Set(entries);
   return [...targets].every((target) => set.has(target)) ? { at, width, base, targets: entries } : undefined;
 }
