@@ -7,6 +7,20 @@
 {
   const [name] = process.argv.slice(2);
 
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+  /**
+   * Of what we do for a few seconds, V8 would take up to a third for compiling our own code. With this it compiles what has run for
+   * longer, and less at a time.
+   *
+   * @param budget bytes of bytecode that run in a function before V8 looks whether to compile it; its own is 67,584
+   */
+  const compileLess = (budget: number): void => {
+    // V8 complains about flags that it does not know: later ones count calls.
+    const version = Number.parseInt(process.versions.v8, 10);
+    const later = version < 12 ? `interrupt-budget=${budget}` : `invocation-count-for-turbofan=${budget / 25}`;
+    for (const flag of ['max-inlined-bytecode-size-cumulative=100', later]) setFlagsFromString(`--${flag}`);
+  };
+
   /** @returns false if there is no bundle */
   const startBundle = (): boolean => {
     const { readFileSync } = process.getBuiltinModule('node:fs');
@@ -27,18 +41,16 @@
       cachedData: read(`${filename}.cache`),
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
+    // Not before: V8 takes compiled code only with the flags that it was made with.
+    compileLess(1_000_000);
     void script.runInThisContext()(require).start(process.argv.slice(2));
     return true;
   };
 
   if (!((name === 'run' || name === 'profile') && startBundle())) {
-    // All else runs much code for some seconds, of which V8 would take a third for compiling it: with these it compiles what has run for
-    // longer, and less at a time. Little survives a scavenge; threads that help with it use more time than they save. V8 complains
-    // about what it does not know: Node 20 has a budget of interrupts by this name, later ones have another.
-    const { setFlagsFromString } = process.getBuiltinModule('node:v8');
-    const flags = ['max-inlined-bytecode-size-cumulative=100', 'no-parallel-scavenge'];
-    if (Number.parseInt(process.versions.v8, 10) < 12) flags.push('interrupt-budget=400000');
-    for (const flag of flags) setFlagsFromString(`--${flag}`);
+    // All else runs much code for some seconds. Little survives a scavenge; threads that help with it use more time than they save.
+    compileLess(400_000);
+    setFlagsFromString('--no-parallel-scavenge');
     void import('./main.js');
   }
 }

@@ -48,6 +48,8 @@ export interface Knowledge {
   targetsOf(pc: Addr): readonly Addr[];
   /** Is this where a function begins? Jumps there are not followed: they are calls in tail position. */
   isFunction(pc: Addr): boolean;
+  /** Has a branch gone this way often enough for what is there to be worth translating? */
+  ran(record: number, taken: boolean, to: Addr): boolean;
   /** Should the region have this code, if control gets there? */
   follows(pc: Addr): boolean;
 }
@@ -101,8 +103,8 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
         continue;
       }
       if (ending === 'branch') {
-        if (follow(behind)) lead(behind);
-        if (follow(found.target)) lead(found.target);
+        if (knowledge.ran(found.record, false, behind) && follow(behind)) lead(behind);
+        if (knowledge.ran(found.record, true, found.target) && follow(found.target)) lead(found.target);
       } else if (ending === 'goto') {
         if (follow(found.target)) lead(found.target);
       } else if (ending === 'call') {

@@ -73,6 +73,8 @@ const LARGE = 300;
 const HAD = 0;
 /** Slots that the table grows by. */
 const SLOTS = 64;
+/** A branch's way that has run less often, in thresholds, is left to the interpreter: a fifth of all would be translated for nothing. */
+const SELDOM = 1 / 400;
 
 interface Translated {
   readonly region: Region;
@@ -93,13 +95,13 @@ interface Translated {
 const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
 
 /**
- * Makes V8 heed hints of branches, which from version 14 on it does anyway; and inline no functions, which from version 12 on it would by what
+ * Makes V8 heed hints of branches, which from version 14 on it does anyway; and inline no functions, which from version 13 on it would by what
  * its first compiler has counted: it aborts where that has not run.
  */
 function prepareV8(): void {
   const version = Number.parseInt(process.versions.v8, 10);
   if (version < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
-  if (version >= 12) setFlagsFromString('--no-wasm-inlining');
+  if (version >= 13) setFlagsFromString('--no-wasm-inlining');
   // Follows from the other only where that is given when Node is started.
   if (version >= 14) setFlagsFromString('--no-wasm-inlining-call-indirect');
 }
@@ -141,6 +143,8 @@ export class Translator implements Upper {
   readonly #targets = new Map<Addr, Addr[]>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
   readonly #candidates = new Map<Addr, number>();
+  /** What has been hot. Branches that lead there may have counted in translated code only. */
+  readonly #hot = new Set<Addr>();
   /** What has been hot once, and was to get hotter. */
   readonly #once = new Set<Addr>();
   /** Where regions lead, by address: their heads. */
@@ -219,6 +223,7 @@ export class Translator implements Upper {
   hot(pc: Addr, record: number): void {
     this.#code.records.unplant(record);
     this.#candidates.set(pc, HAD);
+    this.#hot.add(pc);
     const owner = this.#ownerOf(pc);
     if (owner === undefined) {
       if (this.#full) return;
@@ -253,6 +258,8 @@ export class Translator implements Upper {
     return formRegion(this.#insns, pc, {
       targetsOf: (site) => this.#targets.get(site) ?? [],
       isFunction: (target) => this.#functions.has(target),
+      ran: (record, taken, to) =>
+        this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * SELDOM,
       follows: (at) => {
         const owner = this.#owners.get(at)?.head;
         const there = (owner === undefined ? undefined : this.#regions.get(owner)?.region) ?? made.get(at)?.region;
