@@ -7,11 +7,17 @@ import { RECORD, ROUTINE } from './records.ts';
 import { EXIT, emitEnterRun, type Frame, type Layout } from './routine.ts';
 import type { Routines } from './routines.ts';
 
+/** Parameters and results of the host functions of Imports. */
+export const HOST_TYPES = {
+  float: [[I32, I32, I64, I64, I64], [I64]],
+  counter: [[I32, I32, I32], [I64]],
+} as const;
+
 /** Declares the imports. @returns everything that routines need */
 export function importAll(module: ModuleBuilder, places: Places, imports: Imports): Layout {
   module.importMemory(imports.memory.buffer.byteLength / 65536);
-  const float = module.importFunction('float', module.type([I32, I32, I64, I64, I64], [I64]));
-  const counter = module.importFunction('counter', module.type([I32, I32, I32], [I64]));
+  const float = module.importFunction('float', module.type(...HOST_TYPES.float));
+  const counter = module.importFunction('counter', module.type(...HOST_TYPES.counter));
   const exact = new ExactFunctions(module, float, places.hart + HART.FFLAGS);
   return { ...places, float: (op) => exact.of(op), counter };
 }

@@ -9,6 +9,7 @@
 import { Code, I32, I64, ModuleBuilder, type ValueType } from '../../base/wasm.ts';
 import { HART } from '../../machine/hart.ts';
 import { PAGE_BITS } from '../../machine/memory.ts';
+import { HOST_TYPES } from '../generate.ts';
 import type { Imports, Places } from '../record-engine.ts';
 import { RECORD, ROUTINE } from '../records.ts';
 import { emitJumpHash, JUMPS } from '../routine.ts';
@@ -40,6 +41,9 @@ export interface Helpers {
   readonly count: unknown;
   /** (record) -> slot of the region that begins there, or 0. */
   readonly slotOf: unknown;
+  /** The imports of these names as functions of wasm: V8 compiles a wrapper for a host function again in each module that imports it. */
+  readonly float: unknown;
+  readonly counter: unknown;
 }
 /** A return cell: i64 expected `next`, i32 the link. */
 export const CELL = { NEXT: 0, LINK: 8, SIZE: 16 } as const;
@@ -61,16 +65,28 @@ export function makeHelpers(
   module.importTable(1);
   module.importMemory(imports.memory.buffer.byteLength / 65536);
   const host = module.importFunction('jumped', module.type([I64], []));
+  const hosts = (['float', 'counter'] as const).map((name) => {
+    const [parameters, results] = HOST_TYPES[name];
+    const type = module.type(parameters, results);
+    return { name, type, parameters, func: module.importFunction(name, type) };
+  });
   const count = module.declare(module.type([I64], []));
   module.define(count, countCode(places.jumps, host));
   const slotOf = module.declare(module.type([I32], [I32]));
   module.define(slotOf, slotCode(places, plants));
+  for (const { name, type, parameters, func } of hosts) {
+    const code = new Code(parameters.length);
+    for (const i of parameters.keys()) code.get(i);
+    const made = module.declare(type);
+    module.define(made, code.call(func));
+    module.export(name, made);
+  }
   module.export('count', count);
   module.export('slotOf', slotOf);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-    m: { memory: imports.memory, table, jumped },
+    m: { ...imports, table, jumped },
   });
-  return { count: exports.count, slotOf: exports.slotOf };
+  return { count: exports.count, slotOf: exports.slotOf, float: exports.float, counter: exports.counter };
 }
 
 function countCode(jumps: number, host: number): Code {
