@@ -125,9 +125,11 @@ export class RegionCounts {
           };
           break;
         }
-        case 'return':
-          exits[index] = { ...none, out: edge(index, -1, inflow[index]!) };
+        case 'return': {
+          const list = successors.map(({ pc, block }) => edge(index, block, inflow[index]!, to(pc)));
+          exits[index] = { ...none, successors: list, out: edge(index, -1, inflow[index]!) };
           break;
+        }
         default:
           exits[index] = none;
       }

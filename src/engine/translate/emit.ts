@@ -262,7 +262,7 @@ class RegionEmitter {
     const code = this.#code;
     const { ending, successors } = block;
     const at = block.insns.at(-1);
-    const { successors: edges, out } = this.counts.exits[index]!;
+    const { successors: edges } = this.counts.exits[index]!;
     switch (ending) {
       case 'enter':
         if ((block.dispatch ?? []).length > 0) {
@@ -295,16 +295,7 @@ class RegionEmitter {
         this.#call(index, block, at!, step!);
         break;
       case 'return':
-        this.#owed--;
-        this.#flush(this.#pending);
-        this.#checkHigh(step!.goal!);
-        this.#owed++;
-        this.#count(out!);
-        code
-          .i64(BigInt(at!.record) << 32n)
-          .get(step!.goal!)
-          .op('i64.or');
-        this.#pushBudget().op('return');
+        this.#return(index, block, at!, step!.goal!);
         break;
       case 'switch':
         this.#switch(index, block, at!, step!);
@@ -427,6 +418,29 @@ class RegionEmitter {
       this.#checkRounding(to!.block, link);
       this.#enter(index, to!);
     } else this.#goOutside(to!.pc);
+  }
+
+  #return(index: number, { successors }: Block, at: CodeInsn, goal: number): void {
+    const code = this.#code;
+    const { successors: edges, out } = this.counts.exits[index]!;
+    this.#owed--;
+    this.#flush(this.#pending);
+    this.#checkHigh(goal);
+    this.#owed++;
+    for (const [i, to] of successors.entries()) {
+      code.get(goal).i64(BigInt(to.pc)).op('i64.eq');
+      code.if();
+      const restore = this.#state();
+      this.#go(index, to, edges[i]!);
+      code.end();
+      restore();
+    }
+    this.#count(out!);
+    code
+      .i64(BigInt(at.record) << 32n)
+      .get(goal)
+      .op('i64.or');
+    this.#pushBudget().op('return');
   }
 
   #switch(index: number, { successors }: Block, at: CodeInsn, step: RegionStep): void {

@@ -17,7 +17,8 @@ export interface Successor {
  * - `branch`: successors are taken, not taken.
  * - `goto`: a jump that leaves no link.
  * - `call`: a jump that does, direct or not; the successor is the code behind.
- * - `return`: an indirect jump through a link register.
+ * - `return`: an indirect jump through a link register; its successor is the head, if that is behind a call and has been returned to from
+ *   there: then deep recursion that is too deep for the host's stack comes back in a loop.
  * - `switch`: another indirect jump; successors are its targets within the region.
  * - `leave`: an instruction that is not translated.
  * - `enter`: no instruction; where a region with several entries begins (flow.ts).
@@ -146,6 +147,8 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
             return [successor(found.target)];
           case 'call':
             return [successor(behind)];
+          case 'return':
+            return !knowledge.isFunction(head) && knowledge.targetsOf(pc).includes(head) ? [successor(head)] : [];
           case 'switch':
             return targets
               .get(pc)!

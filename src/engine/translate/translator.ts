@@ -230,7 +230,10 @@ export class Translator implements Upper {
       const lacking = this.#lacking(pc);
       if (lacking <= 0) this.#wait(pc);
       else this.#again(pc, lacking);
-    } else if (!this.#renew(owner)) this.#again(pc, this.#options.threshold);
+    } else {
+      // A region that has the code now need not be entered there: what the interpreter goes on coming to gets its own.
+      this.#again(pc, this.#renew(owner) ? MOST : this.#options.threshold);
+    }
   }
   #wait(...heads: Addr[]): void {
     if (this.#waiting.length === 0) this.#late = this.#clock + PATIENCE;
