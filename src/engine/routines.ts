@@ -64,13 +64,15 @@ export class Routines {
   readonly variants: Variant[] = [];
   readonly #endings: Ending[] = [];
   readonly #index = new Map<string, number>();
-  /** Insn objects are shared between equal words (see decode), so this saves making the key each time. */
+  /** These save making the key each time: by size, of rows whose variants differ in nothing else, */
+  readonly #ofRow: Readonly<Record<number, Map<Row, number>>> = { 2: new Map(), 4: new Map() };
+  /** and of others by instruction. Objects are shared between equal words (see decode). */
   readonly #ofInsn = new Map<Insn, number>();
   readonly #groups = new Set<string>();
 
   /** The routine of an instruction; a new one if need be, whose code is not yet generated. */
   of(insn: Insn): number {
-    const known = this.#ofInsn.get(insn);
+    const known = this.#ofRow[insn.size]!.get(insn.row) ?? this.#ofInsn.get(insn);
     if (known !== undefined) return known;
     const variant = variantOf(insn);
     const group = groupOf(insn.row);
@@ -81,7 +83,9 @@ export class Routines {
     }
     if (!this.#index.has(keyOf(variant))) for (const other of variantsOf(insn.row, true)) this.#add(other);
     const routine = this.#add(variant);
-    this.#ofInsn.set(insn, routine);
+    const { operands } = insn.row;
+    if (operands.includes('rm') || operands.includes('csr')) this.#ofInsn.set(insn, routine);
+    else this.#ofRow[insn.size]!.set(insn.row, routine);
     return routine;
   }
   /** What the variants are, in order. */
