@@ -2,7 +2,7 @@
  * Regions: the code that is reached from a head by branches and jumps, without what has never run. The head dominates all of it (ways in
  * besides are made by flow.ts); calls leave it and come back behind the call.
  */
-import type { Addr } from '../../base/units.ts';
+import type { Addr, InsnCount } from '../../base/units.ts';
 import type { CodeInsn, CodeInsns } from './insns.ts';
 
 /** Where a block goes on: a block of the same region, or code outside (block -1). */
@@ -78,8 +78,19 @@ const endingOf = ({ insn, ending }: CodeInsn): Ending | undefined => {
   }
 };
 
-/** @returns undefined if there is no instruction at the head, or only one that is not translated */
-export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): Region | undefined {
+/** What a region has: instructions by address, where its blocks begin (the head first), and the targets of its `switch`es. */
+interface Reach {
+  readonly insns: ReadonlyMap<Addr, CodeInsn>;
+  readonly leaders: ReadonlySet<Addr>;
+  readonly targets: ReadonlyMap<Addr, readonly Addr[]>;
+}
+
+/** How many instructions a region would have; 0 if there would be none. */
+export function measureRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): InsnCount {
+  return reach(code, head, knowledge).insns.size;
+}
+
+function reach(code: CodeInsns, head: Addr, knowledge: Knowledge): Reach {
   const insns = new Map<Addr, CodeInsn>();
   const leaders = new Set<Addr>([head]);
   const targets = new Map<Addr, readonly Addr[]>();
@@ -120,6 +131,12 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
     }
   }
 
+  return { insns, leaders, targets };
+}
+
+/** @returns undefined if there is no instruction at the head, or only one that is not translated */
+export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): Region | undefined {
+  const { insns, leaders, targets } = reach(code, head, knowledge);
   const starts = [...leaders].filter((pc) => insns.has(pc));
   if (starts[0] !== head) return undefined;
   const blockOf = new Map(starts.map((pc, index) => [pc, index]));

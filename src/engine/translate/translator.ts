@@ -24,7 +24,7 @@ import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
 import { ModuleHelpers } from './module-helpers.ts';
 import { Ranges } from './ranges.ts';
-import { formRegion, isLink, MOST_INSNS, type Region } from './region.ts';
+import { formRegion, isLink, type Knowledge, MOST_INSNS, measureRegion, type Region } from './region.ts';
 import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
 import type { Link } from './surroundings.ts';
 
@@ -251,14 +251,13 @@ export class Translator implements Upper {
     if (this.#once.has(pc)) return 0;
     this.#once.add(pc);
     const { threshold, perInsn, perInsnAgain } = this.#options;
-    const region = this.#formed(pc, new Map());
-    if (region === undefined) return 0;
-    return sizeOf(region) * (this.#held.has(pc) ? perInsnAgain : perInsn) - threshold;
+    const size = measureRegion(this.#insns, pc, this.#knowledge(pc, new Map()));
+    return size * (this.#held.has(pc) ? perInsnAgain : perInsn) - threshold;
   }
   /** @param made regions of this batch */
-  #formed(pc: Addr, made: ReadonlyMap<Addr, Flow>): Region | undefined {
+  #knowledge(pc: Addr, made: ReadonlyMap<Addr, Flow>): Knowledge {
     const whole = this.#functions.has(pc);
-    return formRegion(this.#insns, pc, {
+    return {
       targetsOf: (site) => this.#targets.get(site) ?? [],
       isFunction: (target) => this.#functions.has(target),
       ran: (record, taken, to) =>
@@ -268,7 +267,7 @@ export class Translator implements Upper {
         const there = (owner === undefined ? undefined : this.#regions.get(owner)?.region) ?? made.get(at)?.region;
         return there === undefined || (whole && sizeOf(there) < LARGE);
       },
-    });
+    };
   }
   /**
    * A region that should have the code at an address, because it leads there, and had not yet seen it run when it was made. Pieces on their
@@ -368,7 +367,7 @@ export class Translator implements Upper {
         this.#again(pc, this.#options.threshold);
         continue;
       }
-      const region = this.#formed(pc, flows);
+      const region = formRegion(this.#insns, pc, this.#knowledge(pc, flows));
       if (region === undefined) continue;
       flows.set(pc, flowOf(region));
       this.#hold(region, 1);
