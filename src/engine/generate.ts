@@ -1,4 +1,5 @@
 /** What the generated modules of both predecoding engines share. */
+import { setFlagsFromString } from 'node:v8';
 import { I32, I64, type ModuleBuilder } from '../base/wasm.ts';
 import { ExactFunctions } from '../domain/wasm-exact.ts';
 import { HART } from '../machine/hart.ts';
@@ -22,6 +23,22 @@ export function importAll(module: ModuleBuilder, places: Places, imports: Import
   return { ...places, float: (op) => exact.of(op), counter };
 }
 
+let prepared = false;
+/**
+ * Makes V8 heed hints of branches, which from version 14 on it does anyway; and inline no functions, which from version 13 on it would by what
+ * its first compiler has counted: it aborts where that has not run.
+ * Not later than the first module is compiled: V8 makes no room for what that code counts in instances that come later.
+ */
+export function prepareV8(): void {
+  if (prepared) return;
+  prepared = true;
+  const version = Number.parseInt(process.versions.v8, 10);
+  if (version < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
+  if (version >= 13) setFlagsFromString('--no-wasm-inlining');
+  // Follows from the other only where that is given when Node is started.
+  if (version >= 14) setFlagsFromString('--no-wasm-inlining-call-indirect');
+}
+
 /** Modules by what they depend on. A second run in one process so starts with code that V8 has optimized already. */
 const modules = new Map<string, WebAssembly.Module>();
 /** Programs have few sets of routines; random ones have many. */
@@ -41,6 +58,7 @@ export function moduleFor(
   const key = JSON.stringify([engine, places, imports.memory.buffer.byteLength, routines.keys]);
   let module = modules.get(key);
   if (module === undefined) {
+    prepareV8();
     module = new WebAssembly.Module(make().bytes());
     const [oldest] = modules.keys();
     if (modules.size >= MODULES_KEPT && oldest !== undefined) modules.delete(oldest);

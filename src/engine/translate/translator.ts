@@ -10,7 +10,7 @@ import type { Addr, InsnCount } from '../../base/units.ts';
 import { Code, I32, I64, ModuleBuilder } from '../../base/wasm.ts';
 import { targetOf } from '../../isa/row.ts';
 import type { Memory } from '../../machine/memory.ts';
-import { importAll, moduleFor } from '../generate.ts';
+import { importAll, moduleFor, prepareV8 } from '../generate.ts';
 import type { Predecoder } from '../predecode.ts';
 import type { Imports, Places, RunCode, Upper } from '../record-engine.ts';
 import { RECORD, ROUTINE } from '../records.ts';
@@ -93,18 +93,6 @@ interface Translated {
  * loops cannot be switched off while a thread of V8's may be compiling: it aborts.
  */
 const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
-
-/**
- * Makes V8 heed hints of branches, which from version 14 on it does anyway; and inline no functions, which from version 13 on it would by what
- * its first compiler has counted: it aborts where that has not run.
- */
-function prepareV8(): void {
-  const version = Number.parseInt(process.versions.v8, 10);
-  if (version < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
-  if (version >= 13) setFlagsFromString('--no-wasm-inlining');
-  // Follows from the other only where that is given when Node is started.
-  if (version >= 14) setFlagsFromString('--no-wasm-inlining-call-indirect');
-}
 
 /** The name that a region is exported by. */
 const nameOf = (head: Addr): string => `r${head.toString(16)}`;
