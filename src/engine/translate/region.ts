@@ -1,5 +1,5 @@
 /**
- * Regions: the code that is reached from a head by branches and jumps, without what has never run. The head dominates all of it (ways in
+ * Regions: the code that is reached from a head by branches and jumps, without what has hardly run. The head dominates all of it (ways in
  * besides are made by flow.ts); calls leave it and come back behind the call.
  */
 import type { Addr, InsnCount } from '../../base/units.ts';
