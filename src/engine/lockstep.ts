@@ -103,7 +103,7 @@ class Lockstep implements Engine {
 
   /** Makes the shadow and the saved pages equal to the process's. */
   #mirror(): void {
-    this.#shadow.permissions.set(this.#memory.permissions);
+    this.#shadow.protectLike(this.#memory);
     for (const [from, to] of this.#ranges()) {
       const pages = this.#memory.bytes;
       for (const copy of [this.#shadow.bytes, this.#saved])
@@ -197,7 +197,7 @@ class Lockstep implements Engine {
   }
 
   invalidate(address: Addr, length: number): void {
-    this.#shadow.permissions.set(this.#memory.permissions);
+    this.#shadow.protectLike(this.#memory);
     this.#first.invalidate(address, length);
     this.#second.invalidate(address, length);
   }

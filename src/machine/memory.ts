@@ -13,6 +13,12 @@ export const PAGE_BITS = 12;
 /** Bits of a page's permission byte. MAPPED alone is PROT_NONE. */
 export const PERMISSION = { READ: 1, WRITE: 2, EXECUTE: 4, MAPPED: 8 } as const;
 
+/** Only `protect` changes them: there are those who watch. */
+export interface Permissions {
+  readonly length: number;
+  readonly [page: number]: number;
+}
+
 /** Thrown by the accessors below and caught at the syscall layer (EFAULT) and in the basic engine (a fault). Never leaves them. */
 export class GuestFault extends Error {
   readonly access: 'load' | 'store' | 'fetch';
@@ -38,7 +44,7 @@ export class Memory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** One byte a page, PERMISSION bits; offset `permissionsAt` in the linear memory. Page 0 is never mapped. */
-  readonly permissions: Readonly<Uint8Array>;
+  readonly permissions: Permissions;
   readonly permissionsAt: number;
   readonly #table: Uint8Array;
   readonly #watchers: ((from: Addr, to: Addr) => void)[] = [];
@@ -73,11 +79,30 @@ export class Memory {
     return at;
   }
 
+  /** Where the next bytes of the host area will be taken. */
+  get hostNext(): number {
+    return this.#hostNext;
+  }
+  /** Takes all up to there. */
+  reserveHost(to: number): void {
+    this.allocateHost(to - this.#hostNext);
+  }
+
   /** Sets the permissions of whole pages. Contents are not touched. */
   protect(address: Addr, length: ByteCount, permissions: number): void {
     const end = alignUp(address + length, PAGE);
-    this.#table.fill(permissions, address >> PAGE_BITS, end >> PAGE_BITS);
+    this.#table.fill(permissions, Math.floor(address / PAGE), end / PAGE);
     for (const watch of this.#watchers) watch(alignDown(address, PAGE), end);
+  }
+  /** Makes the permissions of all pages those of another memory of this size. */
+  protectLike({ permissions }: Memory): void {
+    for (let first = 0; first < permissions.length; ) {
+      const wanted = permissions[first]!;
+      let page = first;
+      while (page < permissions.length && permissions[page] === wanted && this.permissions[page] !== wanted) page++;
+      if (page > first) this.protect(first * PAGE, (page - first) * PAGE, wanted);
+      first = Math.max(page, first + 1);
+    }
   }
   /** Calls back with each range of pages whose permissions have been set. */
   watch(callback: (from: Addr, to: Addr) => void): void {

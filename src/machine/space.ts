@@ -48,18 +48,18 @@ export class AddressSpace {
       if (this.#used[page] === 1) this.memory.bytes.fill(0, page * PAGE, (page + 1) * PAGE);
       this.#used[page] = 1;
     }
-    this.memory.permissions.fill(permissions | PERMISSION.MAPPED, first, last);
+    this.#set(first, last, permissions | PERMISSION.MAPPED);
   }
   unmap(address: Addr, length: ByteCount): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
     this.onRelease(address, (last - first) * PAGE);
     this.#codeGoes(first, last);
-    this.memory.permissions.fill(0, first, last);
+    this.#set(first, last, 0);
   }
   protect(address: Addr, length: ByteCount, permissions: number): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
     this.#codeGoes(first, last);
-    this.memory.permissions.fill(permissions | PERMISSION.MAPPED, first, last);
+    this.#set(first, last, permissions | PERMISSION.MAPPED);
   }
 
   /** The highest free range of so many bytes (whole pages), or undefined. Linux places mappings so, too (arch_get_unmapped_area_topdown). */
@@ -74,6 +74,9 @@ export class AddressSpace {
     return undefined;
   }
 
+  #set(first: number, last: number, permissions: number): void {
+    this.memory.protect(first * PAGE, (last - first) * PAGE, permissions);
+  }
   #codeGoes(first: number, last: number): void {
     const { permissions } = this.memory;
     for (let page = first; page < last; page++)

@@ -137,9 +137,10 @@ export class Comparison {
   }
 
   *#differences(dead: (address: Addr) => boolean): Generator<MemoryDifference> {
-    const [left, right] = [this.#original.memory.permissions, this.#optimized.memory.permissions];
-    const [lefts, rights] = [left, right].map(
-      (table) => new Uint32Array(table.buffer, table.byteOffset, table.length / 4),
+    const memories = [this.#original.memory, this.#optimized.memory] as const;
+    const [left, right] = [memories[0].permissions, memories[1].permissions];
+    const [lefts, rights] = memories.map(
+      ({ linear, permissionsAt, permissions }) => new Uint32Array(linear.buffer, permissionsAt, permissions.length / 4),
     ) as [Uint32Array, Uint32Array];
     const [o, p] = this.#words;
     const [first, second] = this.#buffers;

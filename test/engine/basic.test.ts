@@ -19,7 +19,7 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
 
   /** Places code at TEXT (or elsewhere), a read-write page at DATA and a read-only one behind it; s0 = DATA. */
   const prepare = (code: readonly (string | number)[], at = TEXT): void => {
-    memory.permissions.fill(0);
+    memory.protect(0, memory.size, 0);
     memory.protect(TEXT, 8192, MAPPED | READ | EXECUTE);
     memory.protect(DATA, 4096, MAPPED | READ | WRITE);
     memory.protect(DATA + 4096, 4096, MAPPED | READ);

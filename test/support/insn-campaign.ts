@@ -93,7 +93,7 @@ export class Bench {
   run(text: Uint8Array, data: Uint8Array): Uint8Array {
     const { memory } = this;
     const hart = this.#hart;
-    memory.permissions.fill(0);
+    memory.protect(0, memory.size, 0);
     const place = (at: Addr, bytes: Uint8Array, permissions: number) => {
       memory.bytes.set(bytes, at);
       memory.protect(at, bytes.length, permissions | PERMISSION.MAPPED);

@@ -215,7 +215,7 @@ class RegionEmitter {
       for (const [reg, { low, high, permission }] of this.#plan.known[index]!) {
         this.#load((1n << BigInt(reg)) & ~this.#valid);
         code.get(this.#locals.get(reg)!).i64(BigInt(low)).op('i64.add');
-        emitPermitted(this.#frame, this.#around.layout, high - low, permission);
+        emitPermitted(this.#frame, this.#around.layout, high - low, permission, false);
         code.op('i32.eqz');
         this.#leaveIf();
       }

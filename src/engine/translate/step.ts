@@ -108,18 +108,18 @@ export class RegionStep extends RoutineStep {
    * are not there at what the pages say. Several accesses with one base are checked by their first and last byte.
    */
   protected override check(address: number, bytes: number, permission: number): void {
-    this.#checkBytes({ kind: 'i64', local: address }, bytes, permission);
+    this.#checkBytes({ kind: 'i64', local: address }, bytes, permission, true);
   }
   #checkExtent({ low, high, permission }: Extent): void {
     const base = this.#site.local(this.#at.insn.rs1);
-    this.#checkBytes({ kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) }, high - low, permission);
+    this.#checkBytes({ kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) }, high - low, permission, false);
   }
-  #checkBytes(start: WasmValue, bytes: number, permission: number): void {
+  #checkBytes(start: WasmValue, bytes: number, permission: number, single: boolean): void {
     const { code } = this;
     const fine = code.block();
     this.#ifInRange(start, bytes, permission, fine);
     this.domain.push(start);
-    emitPermitted(this.frame, this.layout, bytes, permission);
+    emitPermitted(this.frame, this.layout, bytes, permission, single);
     code.brIf(fine, true);
     this.frame.leave(0);
     code.end();
@@ -152,20 +152,21 @@ export class RegionStep extends RoutineStep {
 }
 
 /**
- * From the i64 address on the stack to 0 unless so many bytes there may be accessed: without a branch, for V8's sake. Of a power of two
- * the answer is no if the address is not aligned: rotating the size's bits out of the low end puts that and the address space's size into
- * one comparison, and the bytes are in one page. Otherwise the pages of the first and the last byte are looked at.
+ * From the i64 address on the stack to 0 unless so many bytes there may be accessed: without a branch, for V8's sake. Of a single
+ * access the answer is no if the address is not aligned: rotating the size's bits out of the low end puts that and the address space's size
+ * into one comparison, and the bytes are in one page. Of several together the pages of the first and the last byte are looked at.
  */
 export function emitPermitted(
   { code, pool }: Frame,
   { memorySize, permissions }: Layout,
   bytes: number,
   permission: number,
+  single: boolean,
 ): void {
   const address = pool.take(I64);
   // What may be written may be read (see machine/load.ts).
   const bit = Math.log2(permission & PERMISSION.WRITE || permission);
-  const shift = LOG2[bytes];
+  const shift = single ? LOG2[bytes] : undefined;
   if (shift === undefined) {
     code.tee(address).op('i32.wrap_i64').i32(PAGE_BITS).op('i32.shr_u').access('i32.load8_u', permissions);
     code

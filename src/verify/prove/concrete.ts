@@ -70,7 +70,7 @@ class Run {
     this.#memory = memory;
     this.hart = hart;
     this.#start = start;
-    memory.permissions.fill(0);
+    memory.protect(0, memory.size, 0);
     this.#engine = makeBasic(memory);
     start.registers.forEach((value, reg) => {
       hart.set(reg, value);
