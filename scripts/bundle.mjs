@@ -5,6 +5,7 @@
  *     node scripts/bundle.mjs [FOLDER]     FOLDER is where the compiler has written to; default: dist
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -48,9 +49,10 @@ async function bundle() {
     /[^\0-\x7f]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+  const build = createHash('sha256').update(text).digest('hex').slice(0, 32);
   writeFileSync(
     file,
-    `(function (require) { const exports = {}, module = { exports };\n${text}\nreturn module.exports; })`,
+    `/* ${build} */\n(function (require) { const exports = {}, module = { exports };\n${text}\nreturn module.exports; })`,
   );
 }
 

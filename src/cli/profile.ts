@@ -5,11 +5,12 @@ import type { Image } from '../elf/image.ts';
 import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
 import type { Profile } from '../profile/profile.ts';
+import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
 import { checkOutput, stemOf, writeWhole } from './output.ts';
 import { makeProgress } from './progress.ts';
 
-interface ProfileFlags extends GuestFlags {
+interface ProfileFlags extends GuestFlags, CodeCacheFlags {
   readonly output?: string;
   readonly engine: string;
   readonly stdin?: string;
@@ -33,7 +34,7 @@ export function register(program: Command): void {
     )
     .option('--stdin <file>', "the guest's standard input (default: isoform's own)")
     .option('--engine <name>', ENGINE_HELP, DEFAULT_ENGINE);
-  withGuestOptions(command)
+  withCodeCache(withGuestOptions(command))
     .option('-q, --quiet', 'say nothing on standard error but errors')
     .addHelpText('after', '\nExample:\n  isoform profile -o train.isoprof ./prog --level 9 <train.txt\n')
     .action(profile);
@@ -52,10 +53,12 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const name = flags.output ?? `${stemOf(file)}.${format}`;
   const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
   const { image: _, report, ...input } = guestOptions(flags, image, args);
+  const cache = openCodeCache(flags, image, 'counted');
   const outcome = profileRun({
     image,
     input: { ...input, stdin: flags.stdin === undefined ? hostInput : readInputFile(flags.stdin) },
     engine: flags.engine,
+    kept: cache.kept,
     sink: hostOutput,
     report,
     limitInstructions: flags.limitInstructions,
@@ -65,6 +68,7 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
   process.exitCode = statusOf(outcome.exit);
+  cache.save(outcome.engine);
 }
 
 const FORMATS = {

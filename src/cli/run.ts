@@ -4,9 +4,10 @@ import { overLimit } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
+import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
 
-interface RunFlags extends GuestFlags {
+interface RunFlags extends GuestFlags, CodeCacheFlags {
   readonly engine: string;
   readonly strace?: boolean;
   readonly stats?: boolean;
@@ -21,7 +22,7 @@ export function register(program: Command): void {
     .argument('<file>', 'a RISC-V executable')
     .argument('[args...]', "the guest's arguments")
     .option('--engine <name>', ENGINE_HELP, DEFAULT_ENGINE);
-  withGuestOptions(command)
+  withCodeCache(withGuestOptions(command))
     .option('--strace', 'print every syscall on standard error')
     .option('--stats', 'print counts as JSON on standard error at the end')
     .option('--write-through <dir>', 'when the guest has ended, write its changes under this directory to the host')
@@ -36,13 +37,16 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
     import('../engine/execute.ts'),
   ]);
   const out = flags.writeThrough;
+  const image = readImage(file);
   const guest = createProcess({
-    ...guestOptions({ ...flags, dir: out === undefined ? flags.dir : [...flags.dir, out] }, readImage(file), args),
+    ...guestOptions({ ...flags, dir: out === undefined ? flags.dir : [...flags.dir, out] }, image, args),
     stdin: hostInput,
     sink: hostOutput,
     strace: flags.strace ? (line) => process.stderr.write(`${line}\n`) : undefined,
   });
-  const engine = makeEngine(flags.engine, guest.memory, { counting: flags.stats === true });
+  const counting = flags.stats === true;
+  const cache = openCodeCache(flags, image, counting ? 'counted' : 'plain');
+  const engine = makeEngine(flags.engine, guest.memory, { counting, kept: cache.kept });
   const { exit, instructions } = execute(guest, engine, {
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
@@ -54,6 +58,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
   }
   if (out !== undefined) (await import('./writethrough.ts')).writeThrough(guest.changes(), out);
   process.exitCode = statusOf(exit);
+  cache.save(engine);
 }
 
 /** Signals that say nothing is wrong with the guest: somebody wanted it to end. */

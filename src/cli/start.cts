@@ -43,7 +43,8 @@
     });
     // Not before: V8 takes compiled code only with the flags that it was made with.
     compileLess(1_000_000);
-    void script.runInThisContext()(require).start(process.argv.slice(2));
+    const [, build] = /^\/\* (\w+) \*\//.exec(text.toString('latin1', 0, 80)) ?? [];
+    void script.runInThisContext()(require).start(process.argv.slice(2), build);
     return true;
   };
 

@@ -4,6 +4,7 @@
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Hart } from '../machine/hart.ts';
+import type { Kept } from './translate/kept.ts';
 
 export type Stop =
   /** The budget is used up; hart.pc is the next instruction. */
@@ -39,6 +40,8 @@ export interface Engine {
   transfers(): Transfer[];
   /** What the engine has done besides running, for `--stats`: numbers by name, times in milliseconds. */
   statistics?(): Readonly<Record<string, number>>;
+  /** What the next run of the same program may begin with; undefined if that is hardly more than what this one began with. */
+  keep?(): Kept | undefined;
   /** Code in this range may have changed (fence.i, mprotect, munmap, exec): forget what was decoded. */
   invalidate(address: Addr, length: number): void;
 }

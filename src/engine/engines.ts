@@ -6,11 +6,14 @@ import { makeDispatch } from './dispatch.ts';
 import type { Engine } from './engine.ts';
 import { makeLockstep } from './lockstep.ts';
 import { makeThreaded } from './threaded.ts';
+import type { Kept } from './translate/kept.ts';
 import { makeTranslate } from './translate.ts';
 
 export interface EngineOptions {
   /** Are the transfers wanted? Default: yes. An engine that counts at a cost leaves it, one that does not counts all the same. */
   readonly counting?: boolean;
+  /** What an engine's `keep` has given, of a run of the same program with the same options. */
+  readonly kept?: Kept | undefined;
 }
 
 type Maker = (memory: Memory, options: EngineOptions) => Engine;
@@ -19,11 +22,12 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   basic: makeBasic,
   dispatch: makeDispatch,
   threaded: makeThreaded,
-  translate: (memory, { counting = true }) => makeTranslate(memory, { counting }),
+  translate: (memory, { counting = true, kept }) => makeTranslate(memory, { counting }, kept),
 };
 /** Forms of engines that only tests ask for. */
 const FORMS: Readonly<Record<string, Maker>> = {
-  'translate-soon': (memory) => makeTranslate(memory, { threshold: 1, batch: 1, pace: 0, mostRegions: 1000 }),
+  'translate-soon': (memory, { kept }) =>
+    makeTranslate(memory, { threshold: 1, batch: 1, pace: 0, mostRegions: 1000 }, kept),
 };
 
 /** The engines there are; `makeEngine` also knows `lockstep` and `lockstep:FIRST,SECOND`, two of them side by side. */

@@ -59,7 +59,7 @@ export class Predecoder {
       const insn = this.#fetch(at);
       if (typeof insn === 'string') {
         records.setRoutine(record, insn === 'illegal' ? ROUTINE.ILLEGAL : ROUTINE.PROBE);
-        this.#pages.add(alignDown(at, PAGE));
+        this.use(at);
         if (insns.length === 0) return insn;
         break;
       }
@@ -100,8 +100,13 @@ export class Predecoder {
       records.setWord(record, RECORD.PC, at);
       records.setHalf(record, RECORD.RS3, slotOf(insn.rs3));
     }
-    records.setRoutine(record, routine);
+    // Code from another run may be entered there already.
+    records.settle(record, routine);
     this.insns?.set(at, insn);
+    this.use(at);
+  }
+  /** Something is in the records of an address's page. */
+  use(at: Addr): void {
     this.#pages.add(alignDown(at, PAGE));
   }
 

@@ -125,6 +125,12 @@ export class Records {
   unplant(record: number): void {
     this.setRoutine(record, this.routine(record));
   }
+  /** Sets the routine of the instruction, beneath what is planted over it. */
+  settle(record: number, routine: number): void {
+    const raw = this.raw(record);
+    if (raw === ROUTINE.COUNTED || raw === ROUTINE.REGION) this.#u16[this.#plantOf(record) * 2] = routine;
+    else this.setRoutine(record, routine);
+  }
   #plantOf(record: number): number {
     return (this.plantsAt + ((record - this.#memory.size) >>> 3)) >>> 2;
   }
@@ -210,6 +216,22 @@ export class Records {
       if (start < to && end > from) yield [Math.max(start, from), Math.min(end, to)];
   }
 
+  /** Where records are, as numbers for another run of the same program: how many stand-ins, these, and regions. */
+  *numbers(): Generator<number> {
+    yield this.#stubs.size;
+    for (const pair of this.#stubs) yield* pair;
+    for (const { start, end, records } of this.#regions) yield* [start, end, records];
+  }
+  /** Puts them there again, whether there is code yet or not. None of it has been made, and the places are taken. */
+  restore(numbers: Uint32Array): void {
+    const [stubs = 0] = numbers;
+    for (let i = 1; i <= stubs * 2; i += 2) {
+      this.#stubs.set(numbers[i]!, numbers[i + 1]!);
+      this.#stubOf.set(numbers[i + 1]!, numbers[i]!);
+    }
+    for (let i = 1 + stubs * 2; i < numbers.length; i += 3) this.#place(numbers[i]!, numbers[i + 1]!, numbers[i + 2]!);
+  }
+
   #addRegion(page: number): void {
     const { permissions, size } = this.#memory;
     const code = (p: number) => (permissions[p] & PERMISSION.EXECUTE) !== 0 && this.#deltas[p] === 0;
@@ -225,7 +247,10 @@ export class Records {
     let records = this.#memory.allocateHost(length);
     // A delta of 0 means no records, so this place will not do.
     if (((records - start * 16) | 0) === 0) records = this.#memory.allocateHost(length);
-    this.#deltas.fill((records - start * 16) | 0, first, last);
+    this.#place(start, end, records);
+  }
+  #place(start: Addr, end: Addr, records: number): void {
+    this.#deltas.fill((records - start * 16) | 0, start / PAGE, end / PAGE);
     this.#regions.push({ start, end, records });
   }
 }

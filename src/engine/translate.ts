@@ -4,6 +4,7 @@
 import type { Memory } from '../machine/memory.ts';
 import type { Engine } from './engine.ts';
 import { RecordEngine } from './record-engine.ts';
+import type { Kept } from './translate/kept.ts';
 import { type TranslateOptions, Translator } from './translate/translator.ts';
 
 const DEFAULTS: TranslateOptions = {
@@ -20,17 +21,19 @@ const DEFAULTS: TranslateOptions = {
 /**
  * @param memory the memory of every hart that this engine will run
  * @param options for tests and measurements
+ * @param kept what the engine of an earlier run has given
  */
-export function makeTranslate(memory: Memory, options: Partial<TranslateOptions> = {}): Engine {
+export function makeTranslate(memory: Memory, options: Partial<TranslateOptions> = {}, kept?: Kept): Engine {
   const made: Translator[] = [];
   const translator = (): Translator => made[0]!;
-  return new RecordEngine(
+  const engine = new RecordEngine(
     'translate',
     memory,
     (routines, places, imports) => translator().generate(routines, places, imports),
     (code) => {
-      made.push(new Translator(memory, code, { ...DEFAULTS, ...options }));
+      made.push(new Translator(memory, code, { ...DEFAULTS, ...options }, kept));
       return translator();
     },
   );
+  return Object.assign(engine, { keep: () => translator().keep() });
 }

@@ -1,7 +1,8 @@
 /** One run of one image, counted. */
 import type { InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { makeEngine } from '../engine/engines.ts';
+import type { Engine } from '../engine/engine.ts';
+import { type EngineOptions, makeEngine } from '../engine/engines.ts';
 import { execute, type Outcome } from '../engine/execute.ts';
 import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { heapStartOf } from '../machine/layout.ts';
@@ -20,6 +21,8 @@ export interface ProfileRequest {
   readonly formOf?: Image;
   /** Default: DEFAULT_ENGINE. */
   readonly engine?: string | undefined;
+  /** What the engine of an earlier run has kept. */
+  readonly kept?: EngineOptions['kept'];
   readonly limitInstructions?: InsnCount | undefined;
   /** Seconds. */
   readonly wallTime?: number | undefined;
@@ -30,6 +33,7 @@ export interface ProfileRequest {
 
 export interface ProfileOutcome extends Outcome {
   readonly profile: Profile;
+  readonly engine: Engine;
 }
 
 /**
@@ -46,7 +50,7 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     sink: request.sink,
     report: request.report,
   });
-  const engine = makeEngine(request.engine ?? DEFAULT_ENGINE, process.memory);
+  const engine = makeEngine(request.engine ?? DEFAULT_ENGINE, process.memory, { kept: request.kept });
   const outcome = execute(process, engine, {
     limitInstructions: request.limitInstructions,
     wallTime: request.wallTime,
@@ -58,5 +62,5 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     images: [{ image, bias: process.bias }],
     instructions: outcome.instructions,
   });
-  return { ...outcome, profile };
+  return { ...outcome, profile, engine };
 }

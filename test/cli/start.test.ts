@@ -11,7 +11,12 @@ const START = join(ROOT, 'dist/src/cli/start.cjs');
 const BUNDLE = join(ROOT, 'dist/guest.js');
 const place = workplace('start');
 const start = (args: readonly string[], stdin?: Uint8Array) =>
-  run(process.execPath, [START, ...args], { cwd: dirname(place.path('x')), stdin });
+  run(process.execPath, [START, ...args], {
+    cwd: dirname(place.path('x')),
+    stdin,
+    // What it keeps is none of the user's.
+    env: { ...process.env, XDG_CACHE_HOME: place.path('cache') },
+  });
 
 const COMMANDS = 'run profile merge optimize verify prove report pgo dump bisect demo'.split(' ');
 

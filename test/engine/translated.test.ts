@@ -6,7 +6,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Code } from '../../src/base/wasm.ts';
 import { makeDispatch } from '../../src/engine/dispatch.ts';
 import type { Stop } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engines.ts';
 import { makeLockstep } from '../../src/engine/lockstep.ts';
+import { decodeKept, encodeKept, type Kept } from '../../src/engine/translate/kept.ts';
 import { makeTranslate } from '../../src/engine/translate.ts';
 import { encode, makeInsn } from '../../src/isa/encode.ts';
 import type { Insn, Row } from '../../src/isa/row.ts';
@@ -22,8 +24,8 @@ const { READ, WRITE, EXECUTE } = PERMISSION;
 const [RA, SP, S0, A0, A1, A2, A3, T6] = [1, 2, 8, 10, 11, 12, 13, 31];
 
 /** Translates as soon as it can, one region at a time. */
-const soon = (memory: Memory) =>
-  makeTranslate(memory, { threshold: 2, batch: 1, pace: 0, perInsn: 0, perInsnAgain: 0 });
+const soon = (memory: Memory, kept?: EngineOptions['kept']) =>
+  makeTranslate(memory, { threshold: 2, batch: 1, pace: 0, perInsn: 0, perInsnAgain: 0 }, kept);
 
 /** Assembles lines; `name:` before one labels it, `@name` is that address. */
 function assemble(lines: readonly string[], at = CODE): Uint8Array {
@@ -44,8 +46,14 @@ interface Pair {
   readonly translated: Bare;
 }
 
-function pairOf(code: Uint8Array, prepare: (machine: Bare) => void = () => {}, permissions = READ | EXECUTE): Pair {
-  const [interpreted, translated] = [makeDispatch, soon].map((make) => bare(make, code, permissions)) as [Bare, Bare];
+function pairOf(
+  code: Uint8Array,
+  prepare: (machine: Bare) => void = () => {},
+  permissions = READ | EXECUTE,
+  kept?: EngineOptions['kept'],
+): Pair {
+  const makers = [makeDispatch, (memory: Memory) => soon(memory, kept)];
+  const [interpreted, translated] = makers.map((make) => bare(make, code, permissions)) as [Bare, Bare];
   prepare(interpreted);
   prepare(translated);
   return { interpreted, translated };
@@ -61,6 +69,9 @@ function step({ interpreted, translated }: Pair, budget: number, what = ''): Sto
   return expected.stop;
 }
 
+/** What is kept, written down and read again. */
+const read = (kept: Kept): Kept => decodeKept(encodeKept(kept, 'test'), 'test')!;
+
 const regionsOf = ({ translated }: Pair): number => translated.engine.statistics!().regions!;
 
 /** Memory and counts are the same at the end, and at least so many regions were made. */
@@ -70,17 +81,24 @@ function finish(pair: Pair, regions = 1): void {
   expect(regionsOf(pair)).toBeGreaterThanOrEqual(regions);
 }
 
-/** Runs a program to its ebreak, whole, and again cut into slices of any length. */
+/** Runs a program to its ebreak: whole, cut into slices of any length, and both again with what the first run has left. */
 function same(lines: readonly string[], prepare: (hart: Hart, memory: Memory) => void = () => {}, regions = 1): Pair {
-  const make = () => pairOf(assemble(lines), ({ hart, memory }) => prepare(hart, memory));
+  const make = (kept?: EngineOptions['kept']) =>
+    pairOf(assemble(lines), ({ hart, memory }) => prepare(hart, memory), READ | EXECUTE, kept);
   const whole = make();
   expect(step(whole, 1e7)).toEqual({ kind: 'ebreak' });
   finish(whole, regions);
-  const cut = make();
-  const random = makeRandom(7);
-  while (step(cut, 1 + random.below(300)).kind === 'budget');
-  finish(cut);
-  expect(state(cut.translated)).toBe(state(whole.translated));
+  const kept = read(whole.translated.engine.keep!()!);
+  const again = make(kept);
+  expect(step(again, 1e7)).toEqual({ kind: 'ebreak' });
+  finish(again, 0);
+  expect(again.translated.engine.statistics!().kept).toBe(kept.modules.flatMap((module) => module.regions).length);
+  for (const cut of [make(), make(kept)]) {
+    const random = makeRandom(7);
+    while (step(cut, 1 + random.below(300)).kind === 'budget');
+    finish(cut, 0);
+    expect(state(cut.translated)).toBe(state(whole.translated));
+  }
   return whole;
 }
 

@@ -1,8 +1,8 @@
 /** Runs a guest in the machine as a test wants it: everything in, everything out, nothing of the host touched. */
 
 import { readImage } from '../../src/elf/read.ts';
-import type { Transfer } from '../../src/engine/engine.ts';
-import { makeEngine } from '../../src/engine/engines.ts';
+import type { Engine, Transfer } from '../../src/engine/engine.ts';
+import { type EngineOptions, makeEngine } from '../../src/engine/engines.ts';
 import { type ExecuteOptions, execute, type Outcome } from '../../src/engine/execute.ts';
 import { createProcess, type ProcessOptions } from '../../src/machine/process.ts';
 import type { Run } from './programs.ts';
@@ -15,6 +15,7 @@ export interface GuestResult {
   readonly outcome: Outcome;
   /** What the engine counted: every control transfer, sorted. */
   readonly transfers: readonly Transfer[];
+  readonly engine: Engine;
 }
 
 /** Runs an executable on an engine to its end. Options of the process, such as the seed, can be given. */
@@ -22,7 +23,7 @@ export function runGuest(
   file: string,
   run: Run,
   engine: string,
-  options: Partial<ProcessOptions> & ExecuteOptions = {},
+  options: Partial<ProcessOptions> & ExecuteOptions & Pick<EngineOptions, 'kept'> = {},
 ): GuestResult {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
@@ -37,10 +38,11 @@ export function runGuest(
     },
     ...options,
   });
-  const runner = makeEngine(engine, process.memory);
+  const runner = makeEngine(engine, process.memory, { kept: options.kept });
   const outcome = execute(process, runner, options);
   const { exit } = outcome;
   if (exit.kind === 'limit') throw new Error(`${file}: ${exit.message}`);
   const status = exit.kind === 'status' ? exit.status : 128 + exit.signal;
-  return { status, stdout: Buffer.concat(out), stderr: Buffer.concat(err), outcome, transfers: runner.transfers() };
+  const [stdout, stderr] = [Buffer.concat(out), Buffer.concat(err)];
+  return { status, stdout, stderr, outcome, transfers: runner.transfers(), engine: runner };
 }

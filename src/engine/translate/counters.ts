@@ -3,7 +3,7 @@ import type { Addr, InsnCount } from '../../base/units.ts';
 import type { Memory } from '../../machine/memory.ts';
 import { RECORD, type Records } from '../records.ts';
 import { TransferCounts } from '../transfers.ts';
-import type { CountSource, RegionCounts } from './counts.ts';
+import type { CountSource, EdgeCounts } from './counts.ts';
 import { CELL } from './support.ts';
 
 const CHUNK = 2 ** 16;
@@ -12,7 +12,7 @@ export class Counters implements CountSource {
   readonly counting: boolean;
   readonly #memory: Memory;
   readonly #records: Records;
-  readonly #regions = new Set<RegionCounts>();
+  readonly #regions = new Set<EdgeCounts>();
   /** What regions have counted that are no more. */
   readonly #past = new TransferCounts();
   /** By address of the call. */
@@ -46,23 +46,34 @@ export class Counters implements CountSource {
     let cell = this.#returns.get(from);
     if (cell === undefined) {
       cell = this.allocate(CELL.SIZE);
-      this.#memory.view.setInt32(cell + CELL.LINK, link, true);
-      this.#returns.set(from, cell);
-      this.#links.set(cell, link);
+      this.#expect(from, link, cell);
     }
     return cell;
   };
+  #expect(from: Addr, link: Addr, cell: number): void {
+    this.#memory.view.setInt32(cell + CELL.LINK, link, true);
+    this.#returns.set(from, cell);
+    this.#links.set(cell, link);
+  }
   readonly returnOf = (cell: number): { from: Addr; to: Addr } => ({
     from: this.#records.pcOf(this.#memory.view.getUint32(cell + CELL.NEXT + 4, true)),
     to: this.#links.get(cell)!,
   });
 
+  /** Return cells, as numbers for another run: three a cell. */
+  *numbers(): Generator<number> {
+    for (const [from, cell] of this.#returns) yield* [from, this.#links.get(cell)!, cell];
+  }
+  restore(numbers: Uint32Array): void {
+    for (let i = 0; i < numbers.length; i += 3) this.#expect(numbers[i]!, numbers[i + 1]!, numbers[i + 2]!);
+  }
+
   /** A region counts from now on. */
-  add(region: RegionCounts): void {
+  add(region: EdgeCounts): void {
     this.#regions.add(region);
   }
   /** It does no more. */
-  drop(region: RegionCounts): void {
+  drop(region: EdgeCounts): void {
     if (this.#regions.delete(region)) region.collect(this.#past);
   }
   collect(counts: TransferCounts): void {

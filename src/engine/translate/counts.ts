@@ -52,22 +52,89 @@ export interface CountSource {
 /** Loops run some times more often than what is around them. */
 const PER_LOOP = 8;
 
-export class RegionCounts {
+/** The edges of a region with what of them is counted. */
+export class EdgeCounts {
+  protected readonly source: CountSource;
+  protected readonly edges: Edge[];
+  /** Counters of blocks that are left in their middle. */
+  protected readonly leftAt: Map<number, number>;
+  /** The node that stands for all other code. */
+  protected readonly outside: number;
+
+  constructor(source: CountSource, outside: number, edges: Edge[] = [], leftAt = new Map<number, number>()) {
+    this.source = source;
+    this.outside = outside;
+    this.edges = edges;
+    this.leftAt = leftAt;
+  }
+
+  /** As numbers, for another run: 0 stands for what there is not. */
+  *numbers(): Generator<number> {
+    yield* [this.outside, this.leftAt.size, this.edges.length];
+    for (const pair of this.leftAt) yield* pair;
+    for (const { from, to, cell, returnCell, transfer } of this.edges)
+      yield* [from, to, cell ?? 0, returnCell ?? 0, transfer?.from ?? 0, transfer?.to ?? 0];
+  }
+  /** @param next gives the numbers, one by one */
+  static of(next: () => number, source: CountSource): EdgeCounts {
+    const [outside, left, edges] = [next(), next(), next()];
+    const leftAt = new Map(Array.from({ length: left }, () => [next(), next()] as const));
+    const all = Array.from({ length: edges }, (): Edge => {
+      const [from, to, cell, returnCell] = [next(), next(), next() || undefined, next() || undefined];
+      const transfer = { from: next(), to: next() };
+      return { from, to, cell, returnCell, transfer: transfer.from === 0 ? undefined : transfer };
+    });
+    return new EdgeCounts(source, outside, all, leftAt);
+  }
+
+  /** Adds what has been counted. Nothing of the region may be running. */
+  collect(counts: TransferCounts): void {
+    const { counting, read, returnOf } = this.source;
+    if (!counting) return;
+    /** By node: what flowed out less what flowed in, of the edges that are known. */
+    const balance = new Float64Array(this.outside + 1);
+    for (const [block, cell] of this.leftAt) balance[block]! += read(cell);
+    const unknown: Set<Edge>[] = Array.from(balance, () => new Set());
+    const know = (edge: Edge, count: InsnCount) => {
+      balance[edge.from]! += count;
+      balance[edge.to]! -= count;
+      if (count === 0) return;
+      if (edge.transfer !== undefined) counts.add(edge.transfer.from, edge.transfer.to, count);
+      if (edge.returnCell === undefined) return;
+      const { from, to } = returnOf(edge.returnCell);
+      counts.add(from, to, count);
+    };
+    for (const edge of this.edges) {
+      if (edge.cell !== undefined) know(edge, read(edge.cell));
+      else for (const node of [edge.from, edge.to]) unknown[node]!.add(edge);
+    }
+    // The unknown edges are a forest: peeled from its leaves. The outside is solved last: what flows there is not all known.
+    const ready = unknown.flatMap((edges, node) => (edges.size === 1 && node !== this.outside ? [node] : []));
+    for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+      const [edge] = unknown[node]!;
+      if (edge === undefined) continue;
+      const count = edge.from === node ? -balance[node]! : balance[node]!;
+      if (count < 0) throw internal(`translated code: ${count} transfers do not add up`);
+      know(edge, count);
+      for (const end of [edge.from, edge.to]) {
+        unknown[end]!.delete(edge);
+        if (unknown[end]!.size === 1 && end !== this.outside) ready.push(end);
+      }
+    }
+    if (unknown.some((edges) => edges.size > 0)) throw internal('translated code: counts that do not follow');
+  }
+}
+
+/** With the edges by what they are, for who emits the region. */
+export class RegionCounts extends EdgeCounts {
   /** By entry of the region. */
   readonly entries: readonly Edge[];
   readonly exits: readonly Exits[];
-  readonly #source: CountSource;
-  readonly #edges: Edge[] = [];
-  /** Counters of blocks that are left in their middle. */
-  readonly #left = new Map<number, number>();
-  /** The node that stands for all other code. */
-  readonly #outside: number;
 
   constructor({ region, entries, order, loops }: Flow, source: CountSource) {
-    this.#source = source;
     const { blocks } = region;
     const outside = blocks.length;
-    this.#outside = outside;
+    super(source, outside);
     const depth = new Int32Array(blocks.length);
     for (const loop of loops.values()) for (const block of loop) depth[block]!++;
     const weights: number[] = [];
@@ -80,7 +147,7 @@ export class RegionCounts {
       returnCell?: number,
     ): Edge => {
       const made: Edge = { from, to: to < 0 ? outside : to, transfer, returnCell, cell: undefined };
-      this.#edges.push(made);
+      this.edges.push(made);
       const level = Math.min(from === outside ? 20 : depth[from]!, made.to === outside ? 20 : depth[made.to]!, 8);
       weights.push((seen + 1) * PER_LOOP ** level);
       inflow[made.to]! += seen;
@@ -140,64 +207,27 @@ export class RegionCounts {
 
   /** The counter of a block that is left in its middle; undefined if nothing is counted. */
   left(block: number): number | undefined {
-    const { counting, allocate } = this.#source;
+    const { counting, allocate } = this.source;
     if (!counting) return undefined;
-    let cell = this.#left.get(block);
-    if (cell === undefined) this.#left.set(block, (cell = allocate(8)));
+    let cell = this.leftAt.get(block);
+    if (cell === undefined) this.leftAt.set(block, (cell = allocate(8)));
     return cell;
   }
 
   /** Gives counters to all edges beside a spanning tree of largest weight (Kruskal). */
   #choose(weights: readonly number[]): void {
-    const parent = Int32Array.from({ length: this.#outside + 1 }, (_, i) => i);
+    const parent = Int32Array.from({ length: this.outside + 1 }, (_, i) => i);
     const root = (node: number): number => {
       let at = node;
       while (parent[at] !== at) at = parent[at] = parent[parent[at]!]!;
       return at;
     };
-    const ranked = this.#edges.map((_, i) => i).sort((a, b) => weights[b]! - weights[a]! || a - b);
+    const ranked = this.edges.map((_, i) => i).sort((a, b) => weights[b]! - weights[a]! || a - b);
     for (const i of ranked) {
-      const edge = this.#edges[i]!;
+      const edge = this.edges[i]!;
       const [a, b] = [root(edge.from), root(edge.to)];
-      if (a === b) edge.cell = this.#source.allocate(8);
+      if (a === b) edge.cell = this.source.allocate(8);
       else parent[a] = b;
     }
-  }
-
-  /** Adds what has been counted. Nothing of the region may be running. */
-  collect(counts: TransferCounts): void {
-    const { counting, read, returnOf } = this.#source;
-    if (!counting) return;
-    /** By node: what flowed out less what flowed in, of the edges that are known. */
-    const balance = new Float64Array(this.#outside + 1);
-    for (const [block, cell] of this.#left) balance[block]! += read(cell);
-    const unknown: Set<Edge>[] = Array.from(balance, () => new Set());
-    const know = (edge: Edge, count: InsnCount) => {
-      balance[edge.from]! += count;
-      balance[edge.to]! -= count;
-      if (count === 0) return;
-      if (edge.transfer !== undefined) counts.add(edge.transfer.from, edge.transfer.to, count);
-      if (edge.returnCell === undefined) return;
-      const { from, to } = returnOf(edge.returnCell);
-      counts.add(from, to, count);
-    };
-    for (const edge of this.#edges) {
-      if (edge.cell !== undefined) know(edge, read(edge.cell));
-      else for (const node of [edge.from, edge.to]) unknown[node]!.add(edge);
-    }
-    // The unknown edges are a forest: peeled from its leaves. The outside is solved last: what flows there is not all known.
-    const ready = unknown.flatMap((edges, node) => (edges.size === 1 && node !== this.#outside ? [node] : []));
-    for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
-      const [edge] = unknown[node]!;
-      if (edge === undefined) continue;
-      const count = edge.from === node ? -balance[node]! : balance[node]!;
-      if (count < 0) throw internal(`translated code: ${count} transfers do not add up`);
-      know(edge, count);
-      for (const end of [edge.from, edge.to]) {
-        unknown[end]!.delete(edge);
-        if (unknown[end]!.size === 1 && end !== this.#outside) ready.push(end);
-      }
-    }
-    if (unknown.some((edges) => edges.size > 0)) throw internal('translated code: counts that do not follow');
   }
 }

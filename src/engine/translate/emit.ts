@@ -446,7 +446,7 @@ class RegionEmitter {
   #switch(index: number, { successors }: Block, at: CodeInsn, step: RegionStep): void {
     const code = this.#code;
     const goal = step.goal!;
-    const { regionType, counters } = this.#around;
+    const { regionType } = this.#around;
     const { successors: edges, out } = this.counts.exits[index]!;
     this.#owed--;
     this.#flush(this.#pending & ~successors.reduce((set, to) => set | this.#keptBy(to), 0n));
@@ -480,9 +480,9 @@ class RegionEmitter {
       for (const [i, { to }] of targets.entries()) entries[(to.pc - low) / 2] = labels[i]!;
       code.i32(1).op('i32.shr_u').brTable(entries, unknown);
     } else {
-      const table = counters.allocate(span);
-      for (const [i, { to }] of targets.entries()) this.#around.halves[(table + to.pc - low) >>> 1] = i + 1;
-      code.access('i32.load16_u', table).brTable([unknown, ...labels], unknown);
+      const table = new Uint16Array(span / 2);
+      for (const [i, { to }] of targets.entries()) table[(to.pc - low) / 2] = i + 1;
+      code.access('i32.load16_u', this.#around.tableOf(table)).brTable([unknown, ...labels], unknown);
     }
     for (const { to, edge } of targets) {
       code.end();

@@ -45,11 +45,20 @@ export class Ranges {
     );
     if (known !== undefined) return known;
     while (has(page - 1)) page--;
-    const low = page * PAGE;
-    const range: Range = { low, permission, end: low, limits: this.#allocate(SIZES * 8) };
+    return this.#add(page * PAGE, permission, this.#allocate(SIZES * 8));
+  }
+  #add(low: Addr, permission: number, limits: number): Range {
+    const range: Range = { low, permission, end: low, limits };
     this.#measure(range, low);
     this.#known.push(range);
     return range;
+  }
+  /** As numbers, for another run: three a range. */
+  *numbers(): Generator<number> {
+    for (const { low, permission, limits } of this.#known) yield* [low, permission, limits];
+  }
+  restore(numbers: Uint32Array): void {
+    for (let i = 0; i < numbers.length; i += 3) this.#add(numbers[i]!, numbers[i + 1]!, numbers[i + 2]!);
   }
   /** Address of the limit for accesses of so many bytes, at most a page. */
   limit({ limits }: Range, bytes: ByteCount): number {

@@ -112,7 +112,12 @@ export class RegionStep extends RoutineStep {
   }
   #checkExtent({ low, high, permission }: Extent): void {
     const base = this.#site.local(this.#at.insn.rs1);
-    this.#checkBytes({ kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) }, high - low, permission, false);
+    this.#checkBytes(
+      { kind: 'sum', local: base, offset: BigInt.asUintN(64, BigInt(low)) },
+      high - low,
+      permission,
+      false,
+    );
   }
   #checkBytes(start: WasmValue, bytes: number, permission: number, single: boolean): void {
     const { code } = this;

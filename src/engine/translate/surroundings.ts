@@ -27,5 +27,6 @@ export interface Surroundings {
   readonly ranges: Ranges;
   /** The address that a load or store has gone to last; 0 if it has not been interpreted. */
   accessed(record: number): Addr;
-  halves: Uint16Array;
+  /** Puts a table into the host area. @returns its address */
+  tableOf(halves: Uint16Array): number;
 }

@@ -5,28 +5,29 @@
  *
  * The translated code is made for one hart, the first one; others are interpreted.
  */
-import { setFlagsFromString } from 'node:v8';
+import { alignDown } from '../../base/bits.ts';
 import type { Addr, InsnCount } from '../../base/units.ts';
-import { Code, I32, I64, ModuleBuilder } from '../../base/wasm.ts';
+import { decodeAt } from '../../isa/decode.ts';
 import { targetOf } from '../../isa/row.ts';
-import type { Memory } from '../../machine/memory.ts';
-import { importAll, moduleFor, prepareV8 } from '../generate.ts';
+import { type Memory, PAGE } from '../../machine/memory.ts';
+import { moduleFor, prepareV8 } from '../generate.ts';
 import type { Predecoder } from '../predecode.ts';
 import type { Imports, Places, RunCode, Upper } from '../record-engine.ts';
 import { RECORD, ROUTINE } from '../records.ts';
 import type { Routines } from '../routines.ts';
 import type { TransferCounts } from '../transfers.ts';
 import { Counters } from './counters.ts';
-import type { RegionCounts } from './counts.ts';
-import { emitRegion } from './emit.ts';
+import { emitModule } from './emit-module.ts';
 import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
-import { ModuleHelpers } from './module-helpers.ts';
+import { isThere, keep, restorePlaces, revived } from './keep.ts';
+import type { Kept, KeptModule } from './kept.ts';
+import { type CompiledModule, compileModule, type Table } from './modules.ts';
 import { Ranges } from './ranges.ts';
 import { formRegion, isLink, type Knowledge, MOST_INSNS, measureRegion, type Region } from './region.ts';
-import { type Helpers, makeHelpers, REGION_TYPE } from './support.ts';
-import type { Link } from './surroundings.ts';
+import { outlineOf, Regions, type Translated } from './regions.ts';
+import { type Helpers, makeHelpers } from './support.ts';
 
 export interface TranslateOptions {
   /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
@@ -53,6 +54,8 @@ type TranslateStatistics = {
   /** Milliseconds. */
   translating: number;
   compiling: number;
+  /** Regions that an earlier run has left. */
+  kept: number;
 };
 
 /** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
@@ -69,64 +72,33 @@ const PATIENCE: InsnCount = 2 ** 19;
 const STAY: InsnCount = 2 ** 25;
 /** Regions stop where others begin, so that code is translated once; but those of functions take in what is smaller than this. */
 const LARGE = 300;
+/** Regions made in a run, of those that it began with, for which it is worth while to keep them. */
+const WORTHWHILE = 1 / 20;
 /** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
 const HAD = 0;
-/** Slots that the table grows by. */
-const SLOTS = 64;
 /** A branch's way that has run less often, in thresholds, is left to the interpreter: a fifth of all would be translated for nothing. */
 const SELDOM = 1 / 400;
 
-interface Translated {
-  readonly region: Region;
-  /** Where else it is entered: addresses that no other region has. */
-  readonly entries: Set<Addr>;
-  readonly counts: RegionCounts;
-  /** Heads of regions that its code calls directly: it goes when one of them does. */
-  readonly links: ReadonlySet<Addr>;
-  /** When it was made. */
-  readonly since: number;
-}
-
-/**
- * What V8 is not to do to regions: compile them twice, or when they are first called (a long loop stays in the code it was entered in);
- * look how much of the stack is left at each entry and each loop: DEPTH is counted, far from the stack's end. Peeling and unrolling of
- * loops cannot be switched off while a thread of V8's may be compiling: it aborts.
- */
-const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
-
-/** The name that a region is exported by. */
-const nameOf = (head: Addr): string => `r${head.toString(16)}`;
-
-/** Where a region leads, but for calls. */
-const leavesFor = ({ blocks }: Region): Addr[] =>
-  blocks.flatMap(({ successors }) => successors.filter(({ block }) => block < 0).map(({ pc }) => pc));
-const switchesOf = ({ blocks }: Region): Addr[] =>
-  blocks.flatMap(({ insns, ending }) => (ending === 'switch' ? [insns.at(-1)!.pc] : []));
-const add = (sets: Map<Addr, Set<Addr>>, key: Addr, value: Addr): void => {
-  const known = sets.get(key);
-  if (known === undefined) sets.set(key, new Set([value]));
-  else known.add(value);
-};
 const sizeOf = ({ blocks }: Region): number => blocks.reduce((sum, { insns }) => sum + insns.length, 0);
 const has = ({ blocks }: Region, pc: Addr): boolean => blocks.some(({ insns }) => insns.some((at) => at.pc === pc));
 
 export class Translator implements Upper {
-  readonly statistics: TranslateStatistics = { regions: 0, insns: 0, wasmBytes: 0, translating: 0, compiling: 0 };
+  readonly statistics: TranslateStatistics = {
+    regions: 0,
+    insns: 0,
+    wasmBytes: 0,
+    translating: 0,
+    compiling: 0,
+    kept: 0,
+  };
+  readonly #memory: Memory;
   readonly #code: Predecoder;
   readonly #insns: CodeInsns;
   readonly #options: TranslateOptions;
   readonly #counters: Counters;
   readonly #ranges: Ranges;
-  readonly #table: WebAssembly.Table;
+  readonly #regions: Regions;
   readonly #halves: Uint16Array;
-  /** Slot 0 always has the interpreter. */
-  readonly #slots = new Map<Addr, number>();
-  readonly #regions = new Map<Addr, Translated>();
-  /** Where translated code is entered: by address, the head of the region. */
-  readonly #owners = new Map<Addr, { readonly head: Addr; readonly slot: number }>();
-  /** How many regions have an instruction, by address; and the sum of all. */
-  readonly #held = new Map<Addr, number>();
-  #live = 0;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
@@ -135,58 +107,77 @@ export class Translator implements Upper {
   readonly #hot = new Set<Addr>();
   /** What has been hot once, and was to get hotter. */
   readonly #once = new Set<Addr>();
-  /** Where regions lead, by address: their heads. */
-  readonly #leading = new Map<Addr, Set<Addr>>();
-  /** Heads of the regions that have a jump through a table, by its address. */
-  readonly #switching = new Map<Addr, Set<Addr>>();
   /** How often a region has been made again, by head. */
   readonly #renewals = new Map<Addr, number>();
   readonly #walked = new Set<Addr>();
+  /** Pages in which code has been decoded while something is pending: it may be there now. */
+  readonly #pages = new Set<Addr>();
   /** What the translated code is made for. */
   #home: { readonly places: Places; readonly imports: Imports; readonly helpers: Helpers } | undefined;
-  #interpret: unknown;
+  /** What an earlier run has left, and is not taken yet. */
+  #pending: readonly KeptModule[] = [];
+  /** Where the host area was free at first. */
+  readonly #from: number;
   /** Heads to translate next. */
   readonly #waiting: Addr[] = [];
   /** The translator's clock, in instructions run, and when what is waiting has waited long enough. */
   #clock: InsnCount = 0;
   #late: InsnCount = 0;
 
-  constructor(memory: Memory, code: Predecoder, options: TranslateOptions) {
+  /** @param kept what an earlier run has left */
+  constructor(memory: Memory, code: Predecoder, options: TranslateOptions, kept?: Kept) {
+    this.#memory = memory;
     this.#code = code;
     this.#insns = new CodeInsns(code);
     this.#options = options;
     this.#counters = new Counters(memory, code.records, options.counting);
     this.#ranges = new Ranges(memory, this.#counters.allocate);
-    this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+    this.#regions = new Regions(code.records);
     this.#halves = new Uint16Array(memory.linear.buffer);
     prepareV8();
     code.records.allowPlants();
     code.onClear = (from, to) => this.#forget(from, to);
+    this.#from = memory.hostNext;
+    if (kept === undefined || !restorePlaces(kept, this.#parts)) return;
+    this.#pending = kept.modules;
+    for (const pc of kept.functions) this.#functions.add(pc);
+    for (let i = 0; i < kept.targets.length; i += 2) this.#goes(kept.targets[i]!, kept.targets[i + 1]!);
+  }
+  get #parts() {
+    const [memory, code, regions, counters, ranges] = [
+      this.#memory,
+      this.#code,
+      this.#regions,
+      this.#counters,
+      this.#ranges,
+    ];
+    return { memory, code, regions, counters, ranges };
   }
 
   /** The interpreter for a hart. */
   generate(routines: Routines, places: Places, imports: Imports): RunCode {
     const { plantsAt } = this.#code.records;
     const jumped = (next: bigint) => this.#jumped(Number(next >> 32n), Number(next & 0xffff_ffffn));
-    this.#home ??= { places, imports, helpers: makeHelpers(places, imports, this.#table, plantsAt, jumped) };
+    const known = this.#home !== undefined;
+    this.#home ??= { places, imports, helpers: makeHelpers(places, imports, this.#regions.table, plantsAt, jumped) };
     const first = this.#home.places.hart === places.hart;
     const module = moduleFor(`translate ${plantsAt} ${first}`, routines, places, imports, () =>
       buildInterpreter(routines, places, imports, plantsAt, first),
     );
-    const table = first ? this.#table : new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+    const table = first ? this.#regions.table : new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
     const { count } = this.#home.helpers;
     const { exports } = new WebAssembly.Instance(module, { m: { ...imports, table, count } });
-    if (first) {
-      this.#interpret = exports.interpret;
-      const live = new Set([...this.#owners.values()].map(({ slot }) => slot));
-      for (let slot = 0; slot < this.#table.length; slot++) if (!live.has(slot)) table.set(slot, this.#interpret);
-    }
+    if (first) this.#regions.setInterpreter(exports.interpret);
+    if (!known) this.#takeKept();
     return exports.run;
   }
 
   decoded(pc: Addr): void {
     if (this.#walked.has(pc)) return;
     this.#walked.add(pc);
+    const { size } = this.#pages;
+    if (this.#home !== undefined && this.#pending.length > 0 && this.#pages.add(alignDown(pc, PAGE)).size > size)
+      this.#takeKept();
     const { routines } = this.#code;
     const { threshold } = this.#options;
     for (let at = pc; ; ) {
@@ -240,10 +231,10 @@ export class Translator implements Upper {
     this.#once.add(pc);
     const { threshold, perInsn, perInsnAgain } = this.#options;
     const size = measureRegion(this.#insns, pc, this.#knowledge(pc, new Map()));
-    return size * (this.#held.has(pc) ? perInsnAgain : perInsn) - threshold;
+    return size * (this.#regions.hold(pc) ? perInsnAgain : perInsn) - threshold;
   }
   /** @param made regions of this batch */
-  #knowledge(pc: Addr, made: ReadonlyMap<Addr, Flow>): Knowledge {
+  #knowledge(pc: Addr, made: ReadonlyMap<Addr, { readonly size: number }>): Knowledge {
     const whole = this.#functions.has(pc);
     return {
       targetsOf: (site) => this.#targets.get(site) ?? [],
@@ -251,9 +242,9 @@ export class Translator implements Upper {
       ran: (record, taken, to) =>
         this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * SELDOM,
       follows: (at) => {
-        const owner = this.#owners.get(at)?.head;
-        const there = (owner === undefined ? undefined : this.#regions.get(owner)?.region) ?? made.get(at)?.region;
-        return there === undefined || (whole && sizeOf(there) < LARGE);
+        const owner = this.#regions.ownerOf(at);
+        const there = owner === undefined ? made.get(at)?.size : this.#regions.at(owner)!.outline.pcs.length;
+        return there === undefined || (whole && there < LARGE);
       },
     };
   }
@@ -263,27 +254,39 @@ export class Translator implements Upper {
    */
   #ownerOf(pc: Addr): Addr | undefined {
     if (this.#functions.has(pc)) return undefined;
-    for (const head of this.#leading.get(pc) ?? []) {
-      const known = this.#regions.get(head);
-      if (known === undefined || sizeOf(known.region) >= MOST_INSNS || has(known.region, pc)) continue;
+    for (const head of this.#regions.leadingTo(pc)) {
+      const pcs = this.#regions.at(head)?.outline.pcs;
+      if (pcs === undefined || pcs.length >= MOST_INSNS || pcs.includes(pc)) continue;
       if ((this.#renewals.get(head) ?? 0) < MOST_RENEWALS) return head;
     }
     return undefined;
   }
   /** Makes a region again, with those that call it directly. @returns false if it is too early: each time it must have run longer */
   #renew(head: Addr): boolean {
-    const { since, region } = this.#regions.get(head)!;
+    const { since, outline } = this.#regions.at(head)!;
     const times = this.#renewals.get(head) ?? 0;
-    if (this.#clock - since < sizeOf(region) * RUN_PER_INSN * LATER ** times) return false;
+    if (this.#clock - since < outline.pcs.length * RUN_PER_INSN * LATER ** times) return false;
     this.#renewals.set(head, times + 1);
-    const gone = this.#callersOf(new Set([head]));
-    for (const pc of gone) this.#drop(pc);
+    const gone = this.#regions.callersOf([head]);
+    for (const pc of gone) {
+      this.#decode(this.#regions.at(pc)!.outline.pcs);
+      this.#drop(pc);
+    }
     for (const pc of gone) this.#candidates.set(pc, HAD);
     this.#wait(...gone);
     return true;
   }
+  /** Of a region from an earlier run little may have been interpreted in this one. */
+  #decode(pcs: Iterable<Addr>): void {
+    for (const pc of pcs) {
+      if (this.#insns.insnAt(pc) !== undefined) continue;
+      this.#code.decode(pc);
+      this.decoded(pc);
+      this.#hot.add(pc);
+    }
+  }
   get #full(): boolean {
-    return this.#regions.size >= this.#options.mostRegions || this.#live >= this.#options.mostInsns;
+    return this.#regions.count >= this.#options.mostRegions || this.#regions.insns >= this.#options.mostInsns;
   }
   ran(insns: InsnCount): void {
     this.#clock += insns;
@@ -311,26 +314,28 @@ export class Translator implements Upper {
     const { records, jumps } = this.#code;
     jumps.insert(site, target);
     const pc = records.pcOf(site);
-    const insn = this.#insns.insnAt(pc);
+    // In a region from an earlier run it may not have been decoded; the code is the same then.
+    const insn = this.#insns.insnAt(pc) ?? decodeAt(this.#memory.bytes, pc);
     if (insn === undefined) return;
     if (insn.rd !== 0) {
       this.#functions.add(target);
       this.#candidate(target, this.#options.threshold);
     }
-    const targets = this.#targets.get(pc);
-    if (targets === undefined) this.#targets.set(pc, [target]);
-    else if (!targets.includes(target)) targets.push(target);
+    this.#goes(pc, target);
     if (insn.rd !== 0 || isLink(insn.rs1)) return;
     // A jump through a table, out of the regions that have it.
-    for (const head of this.#switching.get(pc) ?? []) {
-      add(this.#leading, target, head);
-      this.#candidate(target, this.#options.threshold);
-    }
+    for (const _ of this.#regions.leadFrom(pc, target)) this.#candidate(target, this.#options.threshold);
+  }
+
+  #goes(site: Addr, target: Addr): void {
+    const targets = this.#targets.get(site);
+    if (targets === undefined) this.#targets.set(site, [target]);
+    else if (!targets.includes(target)) targets.push(target);
   }
 
   #candidate(pc: Addr, count: number): void {
     const known = this.#candidates.get(pc);
-    if (this.#owners.has(pc) || (known !== undefined && known <= count)) return;
+    if (this.#regions.ownerOf(pc) !== undefined || (known !== undefined && known <= count)) return;
     this.#candidates.set(pc, count);
     if (this.#insns.insnAt(pc) !== undefined) this.#plant(pc, count);
   }
@@ -343,166 +348,94 @@ export class Translator implements Upper {
 
   #translate(heads: readonly Addr[]): void {
     const { records } = this.#code;
-    const { places, imports, helpers } = this.#home!;
+    const { places, imports } = this.#home!;
     const started = performance.now();
     const flows = new Map<Addr, Flow>();
+    const sizes = new Map<Addr, { readonly size: number }>();
     // Regions made again first, then functions: others stop at their heads.
     const isWhole = (pc: Addr) => this.#functions.has(pc);
     const rank = (pc: Addr) => (isWhole(pc) ? 1 : this.#renewals.has(pc) ? 0 : 2);
     for (const pc of [...heads].sort((a, b) => rank(a) - rank(b))) {
+      if (this.#regions.at(pc) !== undefined) continue;
       // It may have come into a region before it in the batch, and may be entered there then.
       if (!isWhole(pc) && [...flows.values()].some(({ region }) => has(region, pc))) {
         this.#again(pc, this.#options.threshold);
         continue;
       }
-      const region = formRegion(this.#insns, pc, this.#knowledge(pc, flows));
+      const region = formRegion(this.#insns, pc, this.#knowledge(pc, sizes));
       if (region === undefined) continue;
       flows.set(pc, flowOf(region));
-      this.#hold(region, 1);
+      sizes.set(pc, { size: sizeOf(region) });
     }
     if (flows.size === 0) return;
-    const module = new ModuleBuilder();
-    module.importTable(1);
-    const regionType = module.type(...REGION_TYPE);
-    const count = module.importFunction('count', module.type([I64], []));
-    const slotOf = module.importFunction('slotOf', module.type([I32], [I32]));
-    const layout = importAll(module, places, imports);
-    const locals = new ModuleHelpers(module, regionType, count);
-    // Regions of one module call each other directly; others through the table, where they may be replaced.
-    const functions = new Map<Addr, number>();
-    for (const pc of flows.keys()) functions.set(pc, module.declare(regionType));
-    const made: { readonly flow: Flow; readonly counts: RegionCounts; readonly links: Set<Addr> }[] = [];
-    for (const [pc, flow] of flows) {
-      const links = new Set<Addr>();
-      const linkTo = (to: Addr): Link => {
-        const known = functions.get(to);
-        if (known === undefined) return { slot: this.#slotFor(to) };
-        links.add(to);
-        return { func: known };
-      };
-      const { code, counts } = emitRegion(flow, {
-        layout,
-        regionType,
-        count,
-        slotOf,
-        locals,
-        linkTo,
-        slotFor: (to) => this.#slotFor(to),
-        recordFor: (to) => records.target(to),
-        counters: this.#counters,
-        ranges: this.#ranges,
-        accessed: (record) => records.count(record, RECORD.ACCESSED),
-        halves: this.#halves,
-      });
-      const func = functions.get(pc)!;
-      module.define(func, code);
-      module.export(nameOf(pc), func);
-      for (const { pc: entry } of flow.entries.slice(1)) {
-        const enter = module.declare(regionType);
-        module.define(enter, new Code(3).i32(records.target(entry)).get(1).get(2).returnCall(func));
-        module.export(nameOf(pc) + nameOf(entry), enter);
-      }
-      made.push({ flow, counts, links });
-    }
-    const bytes = module.bytes();
-    const emitted = performance.now();
-    for (const flag of COMPILING) setFlagsFromString(`--no-${flag}`);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      m: { ...imports, table: this.#table, ...helpers },
+    const tables: Table[] = [];
+    const { bytes, regions } = emitModule(flows, places, imports, {
+      slotFor: this.#regions.slotFor,
+      recordFor: (to) => records.target(to),
+      counters: this.#counters,
+      ranges: this.#ranges,
+      accessed: (record) => records.count(record, RECORD.ACCESSED),
+      tableOf: (halves) => {
+        const at = this.#counters.allocate(halves.byteLength);
+        tables.push({ at, halves });
+        return at;
+      },
     });
-    for (const flag of COMPILING) setFlagsFromString(`--${flag}`);
-    for (const { flow } of made) this.#enterAt(flow.region.head, exports[nameOf(flow.region.head)], flow.region.head);
-    for (const { flow, counts, links } of made) {
-      const { region } = flow;
-      const pc = region.head;
-      const entries = flow.entries.slice(1).map((entry) => entry.pc);
-      const own = entries.filter((entry) => !this.#owners.has(entry) && !this.#functions.has(entry));
-      for (const entry of own) this.#enterAt(entry, exports[nameOf(pc) + nameOf(entry)], pc);
-      this.#regions.set(pc, { region, entries: new Set(own), counts, links, since: this.#clock });
-      this.#counters.add(counts);
-      for (const site of switchesOf(region)) add(this.#switching, site, pc);
-      for (const to of leavesFor(region)) {
-        add(this.#leading, to, pc);
-        this.#candidate(to, this.#options.threshold);
-      }
-    }
+    const emitted = performance.now();
+    const module = this.#compile(bytes, tables);
+    const made = regions.map(({ flow, counts, links }): Translated => {
+      const ways = flow.entries.slice(1).map(({ pc }) => pc);
+      return { outline: outlineOf(flow.region), ways, counts, links, module, since: this.#clock };
+    });
+    this.#enter(made);
     const { statistics } = this;
     statistics.regions += made.length;
-    for (const { flow } of made) statistics.insns += sizeOf(flow.region);
+    for (const { outline } of made) statistics.insns += outline.pcs.length;
     statistics.wasmBytes += bytes.length;
     statistics.translating += emitted - started;
     statistics.compiling += performance.now() - emitted;
   }
-
-  #hold({ blocks }: Region, by: number): void {
-    for (const { insns } of blocks)
-      for (const { pc } of insns) {
-        const count = (this.#held.get(pc) ?? 0) + by;
-        if (count > 0) this.#held.set(pc, count);
-        else this.#held.delete(pc);
-        this.#live += by;
-      }
+  /** Takes what an earlier run has left where the code is there that it was made of. */
+  #takeKept(): void {
+    this.#pending = this.#pending.filter((kept) => {
+      if (!isThere(kept, this.#memory)) return true;
+      if (this.#full || kept.regions.some(({ head }) => this.#regions.at(head) !== undefined)) return false;
+      const module = this.#compile(kept.bytes, kept.tables, kept.native);
+      this.#enter(kept.regions.map((region) => revived(region, module, this.#parts)));
+      this.statistics.kept += kept.regions.length;
+      return false;
+    });
   }
-
-  /** Control that comes to an address goes to a region's code. */
-  #enterAt(pc: Addr, func: unknown, head: Addr): void {
-    const slot = this.#slotFor(pc);
-    const owner = this.#owners.get(pc);
-    if (owner !== undefined) this.#regions.get(owner.head)!.entries.delete(pc);
-    this.#owners.set(pc, { head, slot });
-    this.#table.set(slot, func);
-    const { records } = this.#code;
-    records.plant(records.find(pc)!, ROUTINE.REGION, slot);
+  /** What the next run of this program can begin with; undefined if that would hardly be more than this one began with. */
+  keep(): Kept | undefined {
+    const { regions, kept } = this.statistics;
+    if (regions <= kept * WORTHWHILE) return undefined;
+    return keep(this.#parts, this.#from, this.#functions, this.#targets);
   }
-  /** The interpreter has it again. */
-  #leaveAt(pc: Addr): void {
-    this.#table.set(this.#owners.get(pc)!.slot, this.#interpret);
-    this.#owners.delete(pc);
-    const { records } = this.#code;
-    records.unplant(records.find(pc)!);
-    this.#candidates.delete(pc);
+  #compile(bytes: Uint8Array, tables: readonly Table[], native?: ArrayBuffer): CompiledModule {
+    const { imports, helpers } = this.#home!;
+    for (const { at, halves } of tables) this.#halves.set(halves, at / 2);
+    return compileModule(bytes, { ...imports, table: this.#regions.table, ...helpers }, tables, native);
   }
-
-  /** Regions with all those that call them directly. */
-  #callersOf(heads: Set<Addr>): Set<Addr> {
-    for (let before = -1; before !== heads.size; ) {
-      before = heads.size;
-      for (const [pc, { links }] of this.#regions) if ([...links].some((to) => heads.has(to))) heads.add(pc);
+  /** Regions of a module are there from now on. */
+  #enter(made: readonly Translated[]): void {
+    for (const region of made) this.#regions.add(region);
+    for (const region of made) {
+      this.#regions.addEntries(region, (pc) => this.#functions.has(pc));
+      this.#counters.add(region.counts);
+      for (const to of region.outline.leaves) this.#candidate(to, this.#options.threshold);
     }
-    return heads;
   }
-  /** The interpreter has a region's code again. None of its code may be running. */
-  #drop(pc: Addr): void {
-    const { region, entries, counts } = this.#regions.get(pc)!;
-    this.#regions.delete(pc);
-    this.#counters.drop(counts);
-    this.#hold(region, -1);
-    for (const to of leavesFor(region)) this.#leading.get(to)?.delete(pc);
-    for (const site of switchesOf(region)) this.#switching.get(site)?.delete(pc);
-    for (const entry of [pc, ...entries]) this.#leaveAt(entry);
-  }
-
-  #slotFor(pc: Addr): number {
-    let slot = this.#slots.get(pc);
-    if (slot === undefined) {
-      slot = this.#slots.size + 1;
-      this.#slots.set(pc, slot);
-      if (slot >= this.#table.length) {
-        const from = this.#table.grow(SLOTS);
-        for (let i = from; i < this.#table.length; i++) this.#table.set(i, this.#interpret);
-      }
-    }
-    return slot;
+  /** The interpreter has a region's code again. None of it may be running. */
+  #drop(head: Addr): void {
+    this.#counters.drop(this.#regions.at(head)!.counts);
+    for (const pc of this.#regions.drop(head)) this.#candidates.delete(pc);
   }
 
   /** Records in the range are about to be cleared. */
   #forget(from: Addr, to: Addr): void {
     const { records } = this.#code;
-    const gone = new Set<Addr>();
-    for (const [pc, { region }] of this.#regions)
-      if (region.blocks.some(({ insns }) => insns.some(({ pc: at, insn }) => at < to && at + insn.size > from)))
-        gone.add(pc);
-    for (const pc of this.#callersOf(gone)) {
+    for (const pc of this.#regions.callersOf(this.#regions.within(from, to))) {
       this.#drop(pc);
       if (pc < from || pc >= to) this.#candidate(pc, this.#options.threshold);
     }

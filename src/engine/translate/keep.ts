@@ -1,0 +1,157 @@
+/** From the regions of a run to what is kept of them for the next (kept.ts), and back. */
+import type { Addr } from '../../base/units.ts';
+import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
+import type { Predecoder } from '../predecode.ts';
+import { RECORD } from '../records.ts';
+import type { Counters } from './counters.ts';
+import { EdgeCounts } from './counts.ts';
+import { type Kept, type KeptModule, type KeptRegion, numbersOf } from './kept.ts';
+import type { CompiledModule } from './modules.ts';
+import type { Ranges } from './ranges.ts';
+import type { Regions, Translated } from './regions.ts';
+
+/** What code is made for. */
+interface Parts {
+  readonly memory: Memory;
+  readonly code: Predecoder;
+  readonly regions: Regions;
+  readonly counters: Counters;
+  readonly ranges: Ranges;
+}
+
+/** Executable, and not for the guest to write without asking. */
+function isFixed({ permissions }: Memory, pc: number): boolean {
+  return (permissions[Math.floor(pc / PAGE)]! & (PERMISSION.EXECUTE | PERMISSION.WRITE)) === PERMISSION.EXECUTE;
+}
+/** The instruction's bytes: the lower half of the result if it has two. */
+function codeAt({ bytes }: Memory, pc: number): number {
+  const low = bytes[pc]! | (bytes[pc + 1]! << 8);
+  return (low & 3) === 3 ? (low | (bytes[pc + 2]! << 16) | (bytes[pc + 3]! << 24)) >>> 0 : low;
+}
+
+/** Puts everything but the regions where it was. @returns false, and nothing is done, if the translator does
+ * not begin where that run's did, or if it would take half of the host area: each run that makes something new takes more. */
+export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
+  if (memory.hostNext !== kept.from || kept.to - kept.from > (memory.bytes.length - kept.from) / 2) return false;
+  memory.reserveHost(kept.to);
+  code.records.restore(kept.records);
+  ranges.restore(kept.ranges);
+  counters.restore(kept.returns);
+  for (const pc of kept.slots) regions.slotFor(pc);
+  return true;
+}
+
+/** Is the code of a module's regions in the guest's memory, as it was? */
+export function isThere({ regions }: KeptModule, memory: Memory): boolean {
+  return regions.every(({ pcs, code }) => pcs.every((pc, i) => isFixed(memory, pc) && codeAt(memory, pc) === code[i]));
+}
+
+/** A region as it was, with its code compiled again. */
+export function revived(
+  { head, pcs, code, accessed, leaves, switches, ways, links, counts }: KeptRegion,
+  module: CompiledModule,
+  { code: predecoder, counters }: Parts,
+): Translated {
+  const { records } = predecoder;
+  for (const pc of pcs) predecoder.use(pc);
+  for (const [i, address] of accessed.entries())
+    if (address !== 0) records.setWord(records.find(pcs[i]!)!, RECORD.ACCESSED, address);
+  let at = 0;
+  return {
+    outline: {
+      head,
+      pcs,
+      ends: pcs.map((pc, i) => pc + ((code[i]! & 3) === 3 ? 4 : 2)),
+      leaves: [...leaves],
+      switches: [...switches],
+    },
+    ways: [...ways],
+    counts: EdgeCounts.of(() => counts[at++]!, counters),
+    links: new Set(links),
+    module,
+    since: 0,
+  };
+}
+
+/** @param from where the host area was free when the translator was made */
+export function keep(
+  parts: Parts,
+  from: number,
+  functions: Iterable<Addr>,
+  targets: ReadonlyMap<Addr, readonly Addr[]>,
+): Kept | undefined {
+  const { memory, code, regions, counters, ranges } = parts;
+  const made = new Map<CompiledModule, KeptRegion[]>();
+  const without = regions.callersOf(
+    [...regions.all()].filter((region) => keptRegion(region, parts) === undefined).map(({ outline }) => outline.head),
+  );
+  for (const region of regions.all()) {
+    if (without.has(region.outline.head)) continue;
+    const kept = keptRegion(region, parts)!;
+    const known = made.get(region.module);
+    if (known === undefined) made.set(region.module, [kept]);
+    else known.push(kept);
+  }
+  const [records, limits, returns, slots, entered, pairs] = [
+    code.records.numbers(),
+    ranges.numbers(),
+    counters.numbers(),
+    regions.slotted,
+    functions,
+    [...targets].flatMap(([site, list]) => list.flatMap((target) => [site, target])),
+  ].map(numbersOf);
+  if (!(records && limits && returns && slots && entered && pairs)) return undefined;
+  const modules = [...made].map(
+    ([module, list]): KeptModule => ({
+      bytes: module.bytes,
+      native: module.native(),
+      tables: module.tables,
+      regions: list,
+    }),
+  );
+  return {
+    from,
+    to: memory.hostNext,
+    records,
+    ranges: limits,
+    returns,
+    slots,
+    functions: entered,
+    targets: pairs,
+    modules,
+  };
+}
+
+/** @returns undefined for code that may be another the next time, or that cannot be written down */
+function keptRegion({ outline, ways, links, counts }: Translated, { memory, code }: Parts): KeptRegion | undefined {
+  const { records, routines } = code;
+  const { head, pcs } = outline;
+  if (!pcs.every((pc) => isFixed(memory, pc))) return undefined;
+  const accessed = numbersOf(
+    Array.from(pcs, (pc) => {
+      const record = records.find(pc)!;
+      // Others have a count there. What has not been decoded has what was kept of it before.
+      const ending = routines.ending(records.routine(record)) ?? 'none';
+      return ending === 'none' ? records.count(record, RECORD.ACCESSED) : 0;
+    }),
+  );
+  const [leaves, switches, entries, called, all] = [
+    outline.leaves,
+    outline.switches,
+    ways,
+    links,
+    counts.numbers(),
+  ].map(numbersOf);
+  if (!(accessed && leaves && switches && entries && called && all)) return undefined;
+  return {
+    head,
+    pcs,
+    code: pcs.map((pc) => codeAt(memory, pc)),
+    accessed,
+    leaves,
+    switches,
+    ways: entries,
+    links: called,
+    counts: all,
+  };
+}

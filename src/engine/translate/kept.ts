@@ -1,0 +1,131 @@
+/**
+ * What one run of a program leaves for the next: its regions, compiled, and all that their code takes for granted, which is above all
+ * where things lie in the host area. Everything is put there again before the next run makes anything of its own; then the code holds as
+ * it is. A region is taken only where the guest's code is the same, byte for byte.
+ *
+ * As a file: numbers of 32 bits in the host's order, lists with their lengths before them, bytes padded to whole numbers.
+ */
+import type { Addr } from '../../base/units.ts';
+import type { Table } from './modules.ts';
+
+export interface KeptRegion {
+  readonly head: Addr;
+  /** By instruction: address, bytes (their lower half for two), and the address that was accessed last, or 0. */
+  readonly pcs: Uint32Array;
+  readonly code: Uint32Array;
+  readonly accessed: Uint32Array;
+  readonly leaves: Uint32Array;
+  readonly switches: Uint32Array;
+  readonly ways: Uint32Array;
+  readonly links: Uint32Array;
+  /** See EdgeCounts.numbers. */
+  readonly counts: Uint32Array;
+}
+export interface KeptModule {
+  readonly bytes: Uint8Array;
+  readonly native: ArrayBuffer | undefined;
+  readonly tables: readonly Table[];
+  readonly regions: readonly KeptRegion[];
+}
+/** Lists of numbers are as their makers write and read them. */
+export interface Kept {
+  /** Where the host area was free when the translator was made, and up to where it was used in the end. */
+  readonly from: number;
+  readonly to: number;
+  readonly records: Uint32Array;
+  readonly ranges: Uint32Array;
+  readonly returns: Uint32Array;
+  /** Addresses that have slots in the table of regions, in this order. */
+  readonly slots: Uint32Array;
+  readonly functions: Uint32Array;
+  /** Pairs: an indirect jump, and where it has gone. */
+  readonly targets: Uint32Array;
+  readonly modules: readonly KeptModule[];
+}
+
+const MAGIC = 0x6f_73_69_31;
+const PLACES = ['records', 'ranges', 'returns', 'slots', 'functions', 'targets'] as const;
+const OF_REGION = ['pcs', 'code', 'accessed', 'leaves', 'switches', 'ways', 'links', 'counts'] as const;
+
+/** @returns undefined if one of the numbers has not 32 bits */
+export function numbersOf(list: Iterable<number>): Uint32Array | undefined {
+  const all = [...list];
+  return all.every((n) => n >>> 0 === n) ? Uint32Array.from(all) : undefined;
+}
+
+/** @param identity what must be the same for the file to be of use */
+export function encodeKept(kept: Kept, identity: string): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const put = (list: Uint8Array | Uint32Array) => {
+    parts.push(new Uint8Array(list.buffer, list.byteOffset, list.byteLength));
+    length += list.byteLength;
+  };
+  const number = (...values: number[]) => put(Uint32Array.from(values));
+  const numbers = (list: Uint32Array) => {
+    number(list.length);
+    put(list);
+  };
+  const bytes = (list: Uint8Array) => {
+    number(list.length);
+    put(list);
+    put(new Uint8Array(-list.length & 3));
+  };
+  bytes(new TextEncoder().encode(identity));
+  number(kept.from, kept.to, kept.modules.length);
+  for (const place of PLACES) numbers(kept[place]);
+  for (const { bytes: wasm, native, tables, regions } of kept.modules) {
+    bytes(wasm);
+    bytes(native === undefined ? new Uint8Array(0) : new Uint8Array(native));
+    number(tables.length, regions.length);
+    for (const { at, halves } of tables) {
+      number(at);
+      numbers(Uint32Array.from(halves));
+    }
+    for (const region of regions) {
+      number(region.head);
+      for (const what of OF_REGION) numbers(region[what]);
+    }
+  }
+  const file = new Uint8Array(length + 8);
+  new Uint32Array(file.buffer, 0, 2).set([MAGIC, file.length]);
+  let at = 8;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
+
+/** @returns undefined if it is no such file, not a whole one, or one of another identity */
+export function decodeKept(file: Uint8Array, identity: string): Kept | undefined {
+  const own = file.byteOffset % 4 === 0 ? file : Uint8Array.from(file);
+  const words = new Uint32Array(own.buffer, own.byteOffset, own.length >>> 2);
+  if (words[0] !== MAGIC || words[1] !== file.length) return undefined;
+  let at = 2;
+  const number = () => words[at++]!;
+  const numbers = () => words.subarray(at + 1, (at += 1 + words[at]!));
+  const bytes = () => {
+    const length = number();
+    const start = at * 4;
+    at += Math.ceil(length / 4);
+    return own.subarray(start, start + length);
+  };
+  if (new TextDecoder().decode(bytes()) !== identity) return undefined;
+  const [from, to, count] = [number(), number(), number()];
+  const lists = <Name extends string>(names: readonly Name[]) =>
+    Object.fromEntries(names.map((name) => [name, numbers()])) as Record<Name, Uint32Array>;
+  const places = lists(PLACES);
+  const modules = Array.from({ length: count }, (): KeptModule => {
+    const wasm = bytes();
+    const native = bytes();
+    const [tables, regions] = [number(), number()];
+    return {
+      bytes: wasm,
+      native: native.length === 0 ? undefined : native.slice().buffer,
+      tables: Array.from({ length: tables }, () => ({ at: number(), halves: Uint16Array.from(numbers()) })),
+      regions: Array.from({ length: regions }, () => ({ head: number(), ...lists(OF_REGION) })),
+    };
+  });
+  return { from, to, ...places, modules };
+}

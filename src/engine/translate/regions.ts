@@ -1,0 +1,196 @@
+/**
+ * The regions that there are: what of the guest's code they have, where they are entered, and how they are left again. Each place where
+ * translated code may begin has a slot in a table of functions; slot 0, and each that has no region, has the interpreter.
+ */
+import type { Addr, InsnCount } from '../../base/units.ts';
+import { type Records, ROUTINE } from '../records.ts';
+import type { EdgeCounts } from './counts.ts';
+import type { CompiledModule } from './modules.ts';
+import type { Region } from './region.ts';
+
+/** What is remembered of a region once it is made. */
+export interface Outline {
+  readonly head: Addr;
+  /** Its instructions: addresses, and where what is behind them begins. */
+  readonly pcs: Uint32Array;
+  readonly ends: Uint32Array;
+  /** Where it leads, but for calls. */
+  readonly leaves: readonly Addr[];
+  /** Its jumps through tables. */
+  readonly switches: readonly Addr[];
+}
+
+export interface Translated {
+  readonly outline: Outline;
+  /** Where its code can be entered besides its head. */
+  readonly ways: readonly Addr[];
+  readonly counts: EdgeCounts;
+  /** Heads of regions that its code calls directly: it goes when one of them does. */
+  readonly links: ReadonlySet<Addr>;
+  readonly module: CompiledModule;
+  /** When it was made, by the translator's clock. */
+  readonly since: InsnCount;
+}
+
+/** Slots that the table grows by. */
+const SLOTS = 64;
+
+export function outlineOf({ head, blocks }: Region): Outline {
+  const insns = blocks.flatMap((block) => block.insns);
+  return {
+    head,
+    pcs: Uint32Array.from(insns, ({ pc }) => pc),
+    ends: Uint32Array.from(insns, ({ pc, insn }) => pc + insn.size),
+    leaves: blocks.flatMap(({ successors }) => successors.filter(({ block }) => block < 0).map(({ pc }) => pc)),
+    switches: blocks.flatMap(({ insns: list, ending }) => (ending === 'switch' ? [list.at(-1)!.pc] : [])),
+  };
+}
+
+/** The names that a region is exported by: at its head, and at other entries. */
+export const nameOf = (head: Addr, entry?: Addr): string =>
+  `r${head.toString(16)}${entry === undefined ? '' : `r${entry.toString(16)}`}`;
+
+/** Adds to a set in a map of sets. */
+export function addTo(sets: Map<Addr, Set<Addr>>, key: Addr, value: Addr): void {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([value]));
+  else known.add(value);
+}
+
+export class Regions {
+  readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+  readonly #records: Records;
+  readonly #slots = new Map<Addr, number>();
+  readonly #regions = new Map<Addr, Translated>();
+  /** Where translated code is entered: by address, the head of the region. */
+  readonly #owners = new Map<Addr, Addr>();
+  /** How many regions have an instruction, by address; and the sum of all. */
+  readonly #held = new Map<Addr, number>();
+  #insns = 0;
+  /** Where regions lead, by address: their heads. */
+  readonly #leading = new Map<Addr, Set<Addr>>();
+  /** Heads of the regions that have a jump through a table, by its address. */
+  readonly #switching = new Map<Addr, Set<Addr>>();
+  #interpret: unknown;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  get count(): number {
+    return this.#regions.size;
+  }
+  /** Instructions of all regions. */
+  get insns(): InsnCount {
+    return this.#insns;
+  }
+  all(): Iterable<Translated> {
+    return this.#regions.values();
+  }
+  /** Addresses that have slots, in the order of these. */
+  get slotted(): readonly Addr[] {
+    return [...this.#slots.keys()];
+  }
+  /** The region with this head. */
+  at(head: Addr): Translated | undefined {
+    return this.#regions.get(head);
+  }
+  /** The head of the region that is entered at an address. */
+  ownerOf(pc: Addr): Addr | undefined {
+    return this.#owners.get(pc);
+  }
+  /** Does any region have the instruction? */
+  hold(pc: Addr): boolean {
+    return this.#held.has(pc);
+  }
+  /** Heads of the regions that lead to an address. */
+  leadingTo(pc: Addr): Iterable<Addr> {
+    return this.#leading.get(pc) ?? [];
+  }
+  /** Heads of the regions with this jump through a table; it goes to a place that they have not. */
+  leadFrom(site: Addr, target: Addr): Iterable<Addr> {
+    const heads = this.#switching.get(site) ?? [];
+    for (const head of heads) addTo(this.#leading, target, head);
+    return heads;
+  }
+
+  /** What is called where nothing is translated. */
+  setInterpreter(interpret: unknown): void {
+    this.#interpret = interpret;
+    const live = new Set([...this.#owners.keys()].map((pc) => this.#slots.get(pc)));
+    for (let slot = 0; slot < this.table.length; slot++) if (!live.has(slot)) this.table.set(slot, interpret);
+  }
+  /** The slot for code at an address, translated or not. */
+  readonly slotFor = (pc: Addr): number => {
+    let slot = this.#slots.get(pc);
+    if (slot === undefined) {
+      slot = this.#slots.size + 1;
+      this.#slots.set(pc, slot);
+      if (slot >= this.table.length) {
+        const from = this.table.grow(SLOTS);
+        if (this.#interpret !== undefined)
+          for (let i = from; i < this.table.length; i++) this.table.set(i, this.#interpret);
+      }
+    }
+    return slot;
+  };
+
+  /** Control that comes to a region's head goes to its code from now on. */
+  add(made: Translated): void {
+    const { outline, module } = made;
+    const { head, pcs, leaves, switches } = outline;
+    this.#regions.set(head, made);
+    for (const pc of pcs) this.#held.set(pc, (this.#held.get(pc) ?? 0) + 1);
+    this.#insns += pcs.length;
+    for (const to of leaves) addTo(this.#leading, to, head);
+    for (const site of switches) addTo(this.#switching, site, head);
+    this.#enterAt(head, module.exports[nameOf(head)], head);
+  }
+  /** And control that comes to its other entries, but for those that other regions are entered at. */
+  addEntries({ outline: { head }, ways, module }: Translated, except: (pc: Addr) => boolean): void {
+    for (const pc of ways)
+      if (!this.#owners.has(pc) && !except(pc)) this.#enterAt(pc, module.exports[nameOf(head, pc)], head);
+  }
+  #enterAt(pc: Addr, func: unknown, head: Addr): void {
+    const slot = this.slotFor(pc);
+    this.#owners.set(pc, head);
+    this.table.set(slot, func);
+    this.#records.plant(this.#records.find(pc)!, ROUTINE.REGION, slot);
+  }
+
+  /** The interpreter has a region's code again. None of it may be running. @returns where it was entered */
+  drop(head: Addr): Addr[] {
+    const { outline, ways } = this.#regions.get(head)!;
+    this.#regions.delete(head);
+    for (const pc of outline.pcs) {
+      const count = this.#held.get(pc)! - 1;
+      if (count > 0) this.#held.set(pc, count);
+      else this.#held.delete(pc);
+    }
+    this.#insns -= outline.pcs.length;
+    for (const to of outline.leaves) this.#leading.get(to)?.delete(head);
+    for (const site of outline.switches) this.#switching.get(site)?.delete(head);
+    const entered = [head, ...ways].filter((pc) => this.#owners.get(pc) === head);
+    for (const pc of entered) {
+      this.table.set(this.#slots.get(pc)!, this.#interpret);
+      this.#owners.delete(pc);
+      this.#records.unplant(this.#records.find(pc)!);
+    }
+    return entered;
+  }
+  /** Regions with all those that call them directly. */
+  callersOf(heads: Iterable<Addr>): Set<Addr> {
+    const all = new Set(heads);
+    for (let before = -1; before !== all.size; ) {
+      before = all.size;
+      for (const [pc, { links }] of this.#regions) if ([...links].some((to) => all.has(to))) all.add(pc);
+    }
+    return all;
+  }
+  /** Heads of the regions with an instruction in a range. */
+  within(from: Addr, to: Addr): Addr[] {
+    return [...this.#regions.values()]
+      .filter(({ outline: { pcs, ends } }) => pcs.some((at, i) => at < to && ends[i]! > from))
+      .map(({ outline }) => outline.head);
+  }
+}

@@ -1,0 +1,91 @@
+/** Translated code that the installed command keeps between runs. */
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ROOT, run } from '../support/tools.ts';
+import { sample, workplace } from './support.ts';
+
+const START = join(ROOT, 'dist/src/cli/start.cjs');
+const place = workplace('code-cache');
+const { elf, input, expected } = sample('bytecode');
+const stdin = readFileSync(input);
+
+/** `isoform run --stats` with a folder for code. @returns what it says */
+function stats(folder: string, ...more: string[]): Record<string, number> {
+  const args = ['run', '--stats', '--code-cache', place.path(folder), ...more, elf];
+  const { status, stdout, stderr } = run(process.execPath, [START, ...args], { stdin });
+  expect([status, stdout.equals(expected)]).toEqual([0, true]);
+  return JSON.parse(stderr.toString());
+}
+const counted = ({ instructions, takenBranches }: Record<string, number>) => [instructions, takenBranches];
+
+test('the second run begins with what the first has left, and counts the same', () => {
+  const profiled = (name: string, ...more: string[]): Buffer => {
+    const args = ['profile', '-q', '-o', place.path(name), ...more, elf];
+    expect(run(process.execPath, [START, ...args], { stdin }).status).toBe(0);
+    return readFileSync(place.path(name));
+  };
+  const first = stats('one');
+  expect([first.kept, first.regions! > 0]).toEqual([0, true]);
+  expect(readdirSync(place.path('one'))).toEqual([expect.stringMatching(/^bytecode\.elf-.+-counted\.isocode$/)]);
+  const second = stats('one');
+  expect(second.kept).toBeGreaterThan(0);
+  expect(second.regions).toBeLessThan(first.regions!);
+  expect(second.transfersInRegions).toBeGreaterThan(first.transfersInRegions!);
+  expect(counted(second)).toEqual(counted(first));
+  const fresh = profiled('fresh', '--no-code-cache');
+  expect(profiled('later', '--code-cache', place.path('one'))).toEqual(fresh);
+});
+
+test('runs that count nothing have a file of their own; --no-code-cache has none', () => {
+  const plain = (...more: string[]) => run(process.execPath, [START, 'run', ...more, elf], { stdin });
+  for (let i = 0; i < 2; i++) expect(plain('--code-cache', place.path('plain')).stdout.equals(expected)).toBe(true);
+  expect(readdirSync(place.path('plain'))).toEqual([expect.stringMatching(/-plain\.isocode$/)]);
+  const home = place.path('home');
+  mkdirSync(home);
+  const env = { ...process.env, HOME: home, XDG_CACHE_HOME: '' };
+  const without = run(process.execPath, [START, 'run', '--no-code-cache', elf], { stdin, env });
+  expect([without.stdout.equals(expected), readdirSync(home)]).toEqual([true, []]);
+  expect(run(process.execPath, [START, 'run', elf], { stdin, env }).status).toBe(0);
+  expect(readdirSync(join(home, '.cache/isoform'))).toHaveLength(1);
+});
+
+test.each([
+  ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length - 100)],
+  [
+    'of another make',
+    (bytes: Buffer) =>
+      Buffer.from(
+        bytes.toString('latin1').replace(process.version, 'v18.0.0x'.slice(0, process.version.length)),
+        'latin1',
+      ),
+  ],
+  ['no such file', () => Buffer.from('#!/bin/sh\n')],
+  ['empty', () => Buffer.alloc(0)],
+])('a file that is %s is not used, and made again', (what, damaged) => {
+  stats(what);
+  const [name] = readdirSync(place.path(what));
+  const file = join(place.path(what), name!);
+  const whole = readFileSync(file);
+  writeFileSync(file, damaged(whole));
+  expect(readFileSync(file).equals(whole)).toBe(false);
+  expect(stats(what).kept).toBe(0);
+  expect(stats(what).kept).toBeGreaterThan(0);
+});
+
+test("a file that others can write is not run; it is the user's own afterwards", () => {
+  stats('open');
+  const [name] = readdirSync(place.path('open'));
+  const file = join(place.path('open'), name!);
+  chmodSync(file, 0o666);
+  expect(stats('open').kept).toBe(0);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(stats('open').kept).toBeGreaterThan(0);
+});
+
+test('where nothing can be kept the guest runs all the same', () => {
+  writeFileSync(place.path('file'), '');
+  expect(stats('file').kept).toBe(0);
+  expect(stats('file/below').kept).toBe(0);
+  expect(existsSync(place.path('file/below'))).toBe(false);
+});
