@@ -73,13 +73,15 @@ export function revived(
   };
 }
 
+/** What else a translator knows of the program. */
+export interface Known {
+  readonly functions: Iterable<Addr>;
+  readonly targets: ReadonlyMap<Addr, readonly Addr[]>;
+  readonly renewals: ReadonlyMap<Addr, number>;
+}
+
 /** @param from where the host area was free when the translator was made */
-export function keep(
-  parts: Parts,
-  from: number,
-  functions: Iterable<Addr>,
-  targets: ReadonlyMap<Addr, readonly Addr[]>,
-): Kept | undefined {
+export function keep(parts: Parts, from: number, known: Known): Kept | undefined {
   const { memory, code, regions, counters, ranges } = parts;
   const made = new Map<CompiledModule, KeptRegion[]>();
   const without = regions.callersOf(
@@ -88,19 +90,21 @@ export function keep(
   for (const region of regions.all()) {
     if (without.has(region.outline.head)) continue;
     const kept = keptRegion(region, parts)!;
-    const known = made.get(region.module);
-    if (known === undefined) made.set(region.module, [kept]);
-    else known.push(kept);
+    const list = made.get(region.module);
+    if (list === undefined) made.set(region.module, [kept]);
+    else list.push(kept);
   }
-  const [records, limits, returns, slots, entered, pairs] = [
-    code.records.numbers(),
-    ranges.numbers(),
-    counters.numbers(),
-    regions.slotted,
-    functions,
-    [...targets].flatMap(([site, list]) => list.flatMap((target) => [site, target])),
-  ].map(numbersOf);
-  if (!(records && limits && returns && slots && entered && pairs)) return undefined;
+  const lists = {
+    records: code.records.numbers(),
+    ranges: ranges.numbers(),
+    returns: counters.numbers(),
+    slots: regions.slotted,
+    functions: known.functions,
+    targets: [...known.targets].flatMap(([site, list]) => list.flatMap((target) => [site, target])),
+    renewals: [...known.renewals].flat(),
+  };
+  const places = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, numbersOf(list)]));
+  if (Object.values(places).includes(undefined)) return undefined;
   const modules = [...made].map(
     ([module, list]): KeptModule => ({
       bytes: module.bytes,
@@ -109,17 +113,7 @@ export function keep(
       regions: list,
     }),
   );
-  return {
-    from,
-    to: memory.hostNext,
-    records,
-    ranges: limits,
-    returns,
-    slots,
-    functions: entered,
-    targets: pairs,
-    modules,
-  };
+  return { ...(places as Record<keyof typeof lists, Uint32Array>), from, to: memory.hostNext, modules };
 }
 
 /** @returns undefined for code that may be another the next time, or that cannot be written down */

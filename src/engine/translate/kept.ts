@@ -40,11 +40,13 @@ export interface Kept {
   readonly functions: Uint32Array;
   /** Pairs: an indirect jump, and where it has gone. */
   readonly targets: Uint32Array;
+  /** Pairs: the head of a region, and how often it has been made again. */
+  readonly renewals: Uint32Array;
   readonly modules: readonly KeptModule[];
 }
 
 const MAGIC = 0x6f_73_69_31;
-const PLACES = ['records', 'ranges', 'returns', 'slots', 'functions', 'targets'] as const;
+const PLACES = ['records', 'ranges', 'returns', 'slots', 'functions', 'targets', 'renewals'] as const;
 const OF_REGION = ['pcs', 'code', 'accessed', 'leaves', 'switches', 'ways', 'links', 'counts'] as const;
 
 /** @returns undefined if one of the numbers has not 32 bits */

@@ -142,6 +142,7 @@ export class Translator implements Upper {
     this.#pending = kept.modules;
     for (const pc of kept.functions) this.#functions.add(pc);
     for (let i = 0; i < kept.targets.length; i += 2) this.#goes(kept.targets[i]!, kept.targets[i + 1]!);
+    for (let i = 0; i < kept.renewals.length; i += 2) this.#renewals.set(kept.renewals[i]!, kept.renewals[i + 1]!);
   }
   get #parts() {
     const [memory, code, regions, counters, ranges] = [
@@ -410,7 +411,8 @@ export class Translator implements Upper {
   keep(): Kept | undefined {
     const { regions, kept } = this.statistics;
     if (regions <= kept * WORTHWHILE) return undefined;
-    return keep(this.#parts, this.#from, this.#functions, this.#targets);
+    const [functions, targets, renewals] = [this.#functions, this.#targets, this.#renewals];
+    return keep(this.#parts, this.#from, { functions, targets, renewals });
   }
   #compile(bytes: Uint8Array, tables: readonly Table[], native?: ArrayBuffer): CompiledModule {
     const { imports, helpers } = this.#home!;
