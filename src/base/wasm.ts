@@ -118,6 +118,16 @@ export const OP = {
 } as const;
 export type OpName = keyof typeof OP;
 
+/** Opcodes behind the prefix for vectors, some of them with a lane. */
+const VECTOR = {
+  f32x4_splat: 0x13,
+  f64x2_splat: 0x14,
+  f32x4_extract_lane: 0x1f,
+  f64x2_extract_lane: 0x21,
+  f32x4_relaxed_madd: 0x105,
+  f64x2_relaxed_madd: 0x107,
+} as const;
+
 /** Opcodes with a memory immediate. */
 export const ACCESS = {
   'i32.load': 0x28,
@@ -206,6 +216,21 @@ export class Code {
   truncSat(name: 'i64.trunc_sat_f64_s' | 'i64.trunc_sat_f64_u'): this {
     this.#bytes.push(0xfc, name === 'i64.trunc_sat_f64_s' ? 6 : 7);
     return this;
+  }
+  /** a * b + c in the first lane of vectors; rounded once or twice, as the host does it. The operands are pushed when asked for. */
+  fusedMadd(width: 'f32' | 'f64', operands: readonly (() => void)[]): this {
+    for (const push of operands) {
+      push();
+      this.#vector(width === 'f64' ? VECTOR.f64x2_splat : VECTOR.f32x4_splat);
+    }
+    this.#vector(width === 'f64' ? VECTOR.f64x2_relaxed_madd : VECTOR.f32x4_relaxed_madd);
+    this.#vector(width === 'f64' ? VECTOR.f64x2_extract_lane : VECTOR.f32x4_extract_lane);
+    this.#bytes.push(0);
+    return this;
+  }
+  #vector(opcode: number): void {
+    this.#bytes.push(0xfd);
+    unsigned(this.#bytes, opcode);
   }
   i32(value: number): this {
     this.#bytes.push(0x41);

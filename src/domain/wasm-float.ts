@@ -20,6 +20,8 @@ export interface FloatSite {
   /** Addresses of the i32 with the flags, and of the i32 behind it with the dynamic rounding mode. */
   readonly flagsAt: number;
   readonly roundingAt: number;
+  /** Can the host multiply and add with one rounding (wasm-fused.ts)? */
+  fused(): boolean;
   /** Function (FLOAT_OPS index, rounding mode, a, b, c) -> value that is always right and accrues the flags. */
   slow(op: FloatOp): number;
   /** Emits leaving because the dynamic rounding mode is none. */
@@ -65,8 +67,8 @@ class FloatEmitter {
   emit(): WasmValue {
     const [width, what, type] = this.#op.split('.') as ['f32' | 'f64', string, string | undefined];
     const { code } = this.#domain;
-    if (what === 'fma') {
-      // Its fast path is too long to be emitted at each place: the slow function has it.
+    if (what === 'fma' && !this.#site.fused()) {
+      // What the host can do instead is too long to be emitted at each place: the slow function has it.
       this.#slow();
     } else {
       this.#fast(width, what, type);
@@ -81,6 +83,7 @@ class FloatEmitter {
 
   /** Emits the fast result into the local and leaves the condition for it on the stack. */
   #fast(width: 'f32' | 'f64', what: string, type: string | undefined): void {
+    const { code } = this.#domain;
     switch (what) {
       case 'add':
       case 'sub':
@@ -88,6 +91,16 @@ class FloatEmitter {
       case 'div':
       case 'sqrt':
         this.#arithmetic(width, what);
+        return;
+      case 'fma':
+        code.fusedMadd(
+          width,
+          [0, 1, 2].map((operand) => () => this.#push(width, operand)),
+        );
+        this.#keep(width);
+        this.#pushSticky();
+        this.#pushSized(width, true);
+        code.op('i32.and');
         return;
       case 'min':
       case 'max':
