@@ -67,8 +67,8 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
-  process.exitCode = statusOf(outcome.exit);
   cache.save(outcome.engine);
+  process.exitCode = statusOf(outcome.exit);
 }
 
 const FORMATS = {

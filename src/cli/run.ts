@@ -57,8 +57,8 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
     process.stderr.write(`${JSON.stringify({ ...stats, ...engine.statistics?.() })}\n`);
   }
   if (out !== undefined) (await import('./writethrough.ts')).writeThrough(guest.changes(), out);
-  process.exitCode = statusOf(exit);
   cache.save(engine);
+  process.exitCode = statusOf(exit);
 }
 
 /** Signals that say nothing is wrong with the guest: somebody wanted it to end. */

@@ -2,22 +2,17 @@
  * Fused multiply-add of the host. Wasm has it only in its relaxed form, which may or may not round in between ("Relaxed SIMD", a part of
  * WebAssembly 3.0); where the processor has such an instruction V8 uses it. So it is asked, once, whether it does here.
  */
-import { setFlagsFromString } from 'node:v8';
 import { Code, F32, F64, ModuleBuilder } from '../base/wasm.ts';
-
-/** V8 has it without being asked from this version on. */
-const SINCE = 12;
 
 let fused: boolean | undefined;
 
-/** Are `fusedMadd` of both widths rounded once? */
+/** Are `fusedMadd` of both widths rounded once? Before version 12, V8 does not know them unless it is told to (engine/generate.ts). */
 export function hasFused(): boolean {
   fused ??= probe();
   return fused;
 }
 
 function probe(): boolean {
-  if (Number.parseInt(process.versions.v8, 10) < SINCE) setFlagsFromString('--experimental-wasm-relaxed-simd');
   const module = new ModuleBuilder();
   for (const [name, type] of [
     ['f32', F32],

@@ -25,7 +25,8 @@ export function importAll(module: ModuleBuilder, places: Places, imports: Import
 
 let prepared = false;
 /**
- * Makes V8 heed hints of branches, which from version 14 on it does anyway; and inline no functions, which from version 13 on it would by what
+ * Makes V8 heed hints of branches, which from version 14 on it does anyway; know relaxed vectors (domain/wasm-fused.ts), which from version 12 on
+ * it does; and inline no functions, which from version 13 on it would by what
  * its first compiler has counted: it aborts where that has not run.
  * Not later than the first module is compiled: V8 makes no room for what that code counts in instances that come later.
  */
@@ -34,6 +35,7 @@ export function prepareV8(): void {
   prepared = true;
   const version = Number.parseInt(process.versions.v8, 10);
   if (version < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
+  if (version < 12) setFlagsFromString('--experimental-wasm-relaxed-simd');
   if (version >= 13) setFlagsFromString('--no-wasm-inlining');
   // Follows from the other only where that is given when Node is started.
   if (version >= 14) setFlagsFromString('--no-wasm-inlining-call-indirect');

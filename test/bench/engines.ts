@@ -6,6 +6,9 @@
  * Whole processes are measured, in processor time (user and system, all threads). In each round qemu and isoform run one after the
  * other; a ratio is of the two in one round, and the median over the rounds is what is printed. `long` and `short` are runs of
  * at least 2 s and some 0.3 s under qemu; `start` is what it takes to start. Engines other than translate run the short inputs only.
+ *
+ * Translated code is kept between runs. In each round a program runs three times, at first with nothing kept: the first run and the third
+ * are printed, the first with the time that keeping takes.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,9 +21,9 @@ import { geometricMean, ISOFORM, type Measured, measure, median } from './proces
 const MARKS = { counted: 0.9, countedWorst: 1.5, plain: 0.8, short: 3, start: 2.5 } as const;
 
 const KERNELS: Readonly<Record<string, { readonly long: readonly string[]; readonly short: readonly string[] }>> = {
-  double: { long: ['900'], short: ['60'] },
-  recursive: { long: ['260', '39'], short: ['20', '35'] },
-  chase: { long: ['5000'], short: ['240'] },
+  double: { long: ['900'], short: ['105'] },
+  recursive: { long: ['350', '39'], short: ['30', '35'] },
+  chase: { long: ['5000'], short: ['600'] },
 };
 
 const { values } = parseArgs({
@@ -43,9 +46,13 @@ const PROFILE = join(folder, 'profile');
 /** What isoform is asked to do with a guest. */
 type Mode = (file: string) => readonly string[];
 const profiled =
-  (engine: string): Mode =>
-  (file) => [...ISOFORM, 'profile', '--quiet', '-o', PROFILE, '--engine', engine, file];
-const plain: Mode = (file) => [...ISOFORM, 'run', '--engine', 'translate', file];
+  (engine: string, ...more: string[]): Mode =>
+  (file) => [...ISOFORM, 'profile', '--quiet', '-o', PROFILE, '--engine', engine, ...more, file];
+const plain =
+  (...more: string[]): Mode =>
+  (file) => [...ISOFORM, 'run', '--engine', 'translate', ...more, file];
+/** Where translated code is kept. */
+const CODE = join(folder, 'code');
 
 interface Case {
   readonly name: string;
@@ -75,7 +82,15 @@ interface Row {
   readonly stats: Readonly<Record<string, number>>;
 }
 
-function row(name: string, file: string, run: Run, modes: Readonly<Record<string, Mode>>): Row {
+/** What is measured of a mode: one run, or the first and the third of three, of which the others find what was kept. */
+interface Series {
+  readonly mode: Mode;
+  readonly runs: readonly (string | undefined)[];
+}
+const series = (name: string, mode: Mode): Series => ({ mode, runs: [name, undefined, `${name}, 3rd`] });
+const once = (name: string, mode: Mode): Series => ({ mode, runs: [name] });
+
+function row(name: string, file: string, run: Run, modes: readonly Series[]): Row {
   const here = { cwd: run.dir, stdin: run.stdin };
   const qemu: number[] = [];
   const seconds: Record<string, number[]> = {};
@@ -83,19 +98,23 @@ function row(name: string, file: string, run: Run, modes: Readonly<Record<string
   for (let round = 0; round < rounds; round++) {
     const reference = measure([tool('qemu'), file, ...run.args], here);
     qemu.push(reference.seconds);
-    for (const [mode, command] of Object.entries(modes)) {
-      const own = measure([...command(file), ...run.args], here);
-      check(`${name}, ${mode}`, own, reference);
-      (seconds[mode] ??= []).push(own.seconds);
-      (ratios[mode] ??= []).push(own.seconds / reference.seconds);
+    for (const { mode, runs } of modes) {
+      rmSync(CODE, { recursive: true, force: true });
+      for (const what of runs) {
+        const own = measure([...mode(file), ...run.args], here);
+        check(`${name}, ${what}`, own, reference);
+        if (what === undefined) continue;
+        (seconds[what] ??= []).push(own.seconds);
+        (ratios[what] ??= []).push(own.seconds / reference.seconds);
+      }
     }
   }
-  const stats = measure([...ISOFORM, 'run', '--engine', 'translate', '--stats', file, ...run.args], here);
+  const stats = measure([...plain('--no-code-cache', '--stats')(file), ...run.args], here);
   return {
     program: name,
     qemu: median(qemu),
     modes: Object.fromEntries(
-      Object.keys(modes).map((mode) => [mode, { seconds: median(seconds[mode]!), ratio: median(ratios[mode]!) }]),
+      Object.keys(seconds).map((mode) => [mode, { seconds: median(seconds[mode]!), ratio: median(ratios[mode]!) }]),
     ),
     stats: JSON.parse(stats.stderr.split('\n').at(-1)!),
   };
@@ -117,12 +136,14 @@ function judge(what: string, value: number, mark: number): void {
 }
 
 async function measureRuns(length: 'long' | 'short'): Promise<Row[]> {
-  const modes: Record<string, Mode> = { counted: profiled('translate'), plain };
-  if (length === 'short') for (const engine of others) modes[engine] = profiled(engine);
+  const kept = ['--code-cache', CODE];
+  const modes = [series('counted', profiled('translate', ...kept)), series('plain', plain(...kept))];
+  if (length === 'short') for (const engine of others) modes.push(once(engine, profiled(engine)));
+  const names = modes.flatMap(({ runs }) => runs.filter((what) => what !== undefined));
   console.log(
-    `${length} runs: processor time / that of qemu-riscv64, medians of ${rounds}; counted: isoform profile, plain: isoform run`,
+    `${length} runs: processor time / that of qemu-riscv64, medians of ${rounds}; counted: isoform profile, plain: isoform run; 3rd: with what two runs before have kept`,
   );
-  print(['', 'qemu s', ...Object.keys(modes), 'M insns', 'regions', 'wasm KB', 'transl. ms', 'compile ms']);
+  print(['', 'qemu s', ...names, 'M insns', 'regions', 'wasm KB', 'transl. ms', 'compile ms']);
   const rows: Row[] = [];
   for (const name of values.programs.split(',')) {
     const found = await caseOf(name);
@@ -142,13 +163,14 @@ async function measureRuns(length: 'long' | 'short'): Promise<Row[]> {
   }
   const ratios = (mode: string) => rows.map(({ modes }) => modes[mode]!.ratio);
   if (rows.length > 0) {
-    print(['geometric mean', '', ...Object.keys(modes).map((mode) => geometricMean(ratios(mode)).toFixed(2))]);
-    print(['worst', '', ...Object.keys(modes).map((mode) => Math.max(...ratios(mode)).toFixed(2))]);
-    if (length === 'long') {
-      judge('counted, geometric mean', geometricMean(ratios('counted')), MARKS.counted);
-      judge('counted, worst', Math.max(...ratios('counted')), MARKS.countedWorst);
-      judge('plain, geometric mean', geometricMean(ratios('plain')), MARKS.plain);
-    } else judge('plain, worst', Math.max(...ratios('plain')), MARKS.short);
+    print(['geometric mean', '', ...names.map((mode) => geometricMean(ratios(mode)).toFixed(2))]);
+    print(['worst', '', ...names.map((mode) => Math.max(...ratios(mode)).toFixed(2))]);
+    for (const run of ['', ', 3rd'])
+      if (length === 'long') {
+        judge(`counted${run}, geometric mean`, geometricMean(ratios(`counted${run}`)), MARKS.counted);
+        judge(`counted${run}, worst`, Math.max(...ratios(`counted${run}`)), MARKS.countedWorst);
+        judge(`plain${run}, geometric mean`, geometricMean(ratios(`plain${run}`)), MARKS.plain);
+      } else judge(`plain${run}, worst`, Math.max(...ratios(`plain${run}`)), MARKS.short);
   }
   console.log('');
   return rows;

@@ -37,6 +37,14 @@ test('the second run begins with what the first has left, and counts the same', 
   expect(profiled('later', '--code-cache', place.path('one'))).toEqual(fresh);
 });
 
+test('code with fused multiply-add, of which the second run translates nothing before it takes what is kept', () => {
+  const { elf: file, input: text, expected: right } = sample('nbody');
+  const args = ['run', '--stats', '--code-cache', place.path('fused'), file];
+  const runs = [1, 2].map(() => run(process.execPath, [START, ...args], { stdin: readFileSync(text) }));
+  for (const { status, stdout } of runs) expect([status, stdout.equals(right)]).toEqual([0, true]);
+  expect(JSON.parse(runs[1]!.stderr.toString()).kept).toBeGreaterThan(0);
+});
+
 test('runs that count nothing have a file of their own; --no-code-cache has none', () => {
   const plain = (...more: string[]) => run(process.execPath, [START, 'run', ...more, elf], { stdin });
   for (let i = 0; i < 2; i++) expect(plain('--code-cache', place.path('plain')).stdout.equals(expected)).toBe(true);

@@ -48,7 +48,7 @@ export const RECIPES: readonly Recipe[] = [
     timed: {
       inputs: async (dir) => copyOwn(dir, 'mixed.lua'),
       long: ['mixed.lua', '2800'],
-      short: ['mixed.lua', '190'],
+      short: ['mixed.lua', '300'],
     },
   },
   {
@@ -59,7 +59,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-c', 'other.txt'],
     small: ['-c', 'small.txt'],
     timed: {
-      inputs: async (dir) => timedTexts(dir, 11_000_000, 800_000),
+      inputs: async (dir) => timedTexts(dir, 11_000_000, 1_400_000),
       long: ['-c', 'long.txt'],
       short: ['-c', 'short.txt'],
     },
@@ -72,7 +72,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-dc', 'other.txt.bz2'],
     small: ['-dc', 'small.txt.bz2'],
     timed: {
-      inputs: (dir, file) => timedPacked(dir, file, 'bz2', 16_000_000, 2_000_000),
+      inputs: (dir, file) => timedPacked(dir, file, 'bz2', 16_000_000, 3_300_000),
       long: ['-dc', 'long.txt.bz2'],
       short: ['-dc', 'short.txt.bz2'],
     },
@@ -85,7 +85,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-c', 'other.txt'],
     small: ['-c', 'small.txt'],
     timed: {
-      inputs: async (dir) => timedTexts(dir, 26_000_000, 1_700_000),
+      inputs: async (dir) => timedTexts(dir, 26_000_000, 2_700_000),
       long: ['-c', 'long.txt'],
       short: ['-c', 'short.txt'],
     },
@@ -98,7 +98,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-c', '-d', 'other.txt.gz'],
     small: ['-c', '-d', 'small.txt.gz'],
     timed: {
-      inputs: (dir, file) => timedPacked(dir, file, 'gz', 300_000_000, 10_000_000),
+      inputs: (dir, file) => timedPacked(dir, file, 'gz', 300_000_000, 35_000_000),
       long: ['-c', '-d', 'long.txt.gz'],
       short: ['-c', '-d', 'short.txt.gz'],
     },
@@ -117,7 +117,7 @@ export const RECIPES: readonly Recipe[] = [
     timed: {
       inputs: async (dir) => {
         writeFileSync(join(dir, 'long.sql'), sql(11, 22_000));
-        writeFileSync(join(dir, 'short.sql'), sql(11, 900));
+        writeFileSync(join(dir, 'short.sql'), sql(11, 1_800));
       },
       long: [':memory:', 'long.sql'],
       short: [':memory:', 'short.sql'],
@@ -137,7 +137,7 @@ export const RECIPES: readonly Recipe[] = [
     timed: {
       inputs: async (dir) => writeFileSync(join(dir, 'train.txt'), assignments(3, 40, true)),
       long: ['train.txt', '8000'],
-      short: ['train.txt', '550'],
+      short: ['train.txt', '850'],
     },
   },
 ];

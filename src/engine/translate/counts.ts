@@ -70,9 +70,10 @@ export class EdgeCounts {
 
   /** As numbers, for another run: 0 stands for what there is not. */
   *numbers(): Generator<number> {
-    yield* [this.outside, this.leftAt.size, this.edges.length];
+    const edges = this.source.counting ? this.edges : [];
+    yield* [this.outside, this.leftAt.size, edges.length];
     for (const pair of this.leftAt) yield* pair;
-    for (const { from, to, cell, returnCell, transfer } of this.edges)
+    for (const { from, to, cell, returnCell, transfer } of edges)
       yield* [from, to, cell ?? 0, returnCell ?? 0, transfer?.from ?? 0, transfer?.to ?? 0];
   }
   /** @param next gives the numbers, one by one */

@@ -1,5 +1,6 @@
 /** From the regions of a run to what is kept of them for the next (kept.ts), and back. */
 import type { Addr } from '../../base/units.ts';
+import { hasFused } from '../../domain/wasm-fused.ts';
 import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import type { Predecoder } from '../predecode.ts';
 import { RECORD } from '../records.ts';
@@ -30,8 +31,9 @@ function codeAt({ bytes }: Memory, pc: number): number {
 }
 
 /** Puts everything but the regions where it was. @returns false, and nothing is done, if the translator does
- * not begin where that run's did, or if it would take half of the host area: each run that makes something new takes more. */
+ * not begin where that run's did, or the host multiplies otherwise, or if it would take half of the host area: each run that makes something new takes more. */
 export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
+  if (kept.fused !== Number(hasFused())) return false;
   if (memory.hostNext !== kept.from || kept.to - kept.from > (memory.bytes.length - kept.from) / 2) return false;
   memory.reserveHost(kept.to);
   code.records.restore(kept.records);
@@ -113,7 +115,13 @@ export function keep(parts: Parts, from: number, known: Known): Kept | undefined
       regions: list,
     }),
   );
-  return { ...(places as Record<keyof typeof lists, Uint32Array>), from, to: memory.hostNext, modules };
+  return {
+    ...(places as Record<keyof typeof lists, Uint32Array>),
+    from,
+    to: memory.hostNext,
+    fused: Number(hasFused()),
+    modules,
+  };
 }
 
 /** @returns undefined for code that may be another the next time, or that cannot be written down */

@@ -32,6 +32,8 @@ export interface Kept {
   /** Where the host area was free when the translator was made, and up to where it was used in the end. */
   readonly from: number;
   readonly to: number;
+  /** 1 if the code counts on the host's fused multiply-add (domain/wasm-fused.ts). */
+  readonly fused: number;
   readonly records: Uint32Array;
   readonly ranges: Uint32Array;
   readonly returns: Uint32Array;
@@ -74,7 +76,7 @@ export function encodeKept(kept: Kept, identity: string): Uint8Array {
     put(new Uint8Array(-list.length & 3));
   };
   bytes(new TextEncoder().encode(identity));
-  number(kept.from, kept.to, kept.modules.length);
+  number(kept.from, kept.to, kept.fused, kept.modules.length);
   for (const place of PLACES) numbers(kept[place]);
   for (const { bytes: wasm, native, tables, regions } of kept.modules) {
     bytes(wasm);
@@ -114,7 +116,7 @@ export function decodeKept(file: Uint8Array, identity: string): Kept | undefined
     return own.subarray(start, start + length);
   };
   if (new TextDecoder().decode(bytes()) !== identity) return undefined;
-  const [from, to, count] = [number(), number(), number()];
+  const [from, to, fused, count] = [number(), number(), number(), number()];
   const lists = <Name extends string>(names: readonly Name[]) =>
     Object.fromEntries(names.map((name) => [name, numbers()])) as Record<Name, Uint32Array>;
   const places = lists(PLACES);
@@ -129,5 +131,5 @@ export function decodeKept(file: Uint8Array, identity: string): Kept | undefined
       regions: Array.from({ length: regions }, () => ({ head: number(), ...lists(OF_REGION) })),
     };
   });
-  return { from, to, ...places, modules };
+  return { from, to, fused, ...places, modules };
 }
