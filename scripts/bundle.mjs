@@ -24,6 +24,7 @@ const STAND_INS = {
   // Commander's, for subcommands that are programs; isoform has none.
   'node:child_process': 'module.exports = {};',
   'node:tty': "export const isatty = (fd) => process.getBuiltinModule('node:tty').isatty(fd);",
+  'node:zlib': "export const crc32 = (...all) => process.getBuiltinModule('node:zlib').crc32(...all);",
   'node:crypto': ['createHash', 'randomBytes']
     .map((name) => `export const ${name} = (...all) => process.getBuiltinModule('node:crypto').${name}(...all);`)
     .join('\n'),

@@ -68,6 +68,10 @@ test.each([
         'latin1',
       ),
   ],
+  [
+    'changed by a bit',
+    (bytes: Buffer) => Buffer.from(bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 4 : byte))),
+  ],
   ['no such file', () => Buffer.from('#!/bin/sh\n')],
   ['empty', () => Buffer.alloc(0)],
 ])('a file that is %s is not used, and made again', (what, damaged) => {

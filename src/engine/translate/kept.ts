@@ -5,6 +5,7 @@
  *
  * As a file: numbers of 32 bits in the host's order, lists with their lengths before them, bytes padded to whole numbers.
  */
+import { crc32 } from 'node:zlib';
 import type { Addr } from '../../base/units.ts';
 import type { Table } from './modules.ts';
 
@@ -48,6 +49,8 @@ export interface Kept {
 }
 
 const MAGIC = 0x6f_73_69_31;
+/** Bytes of the file's mark, its length, and the checksum of all that follows: V8 believes what it is given. */
+const HEADER = 12;
 const PLACES = ['records', 'ranges', 'returns', 'slots', 'functions', 'targets', 'renewals'] as const;
 const OF_REGION = ['pcs', 'code', 'accessed', 'leaves', 'switches', 'ways', 'links', 'counts'] as const;
 
@@ -91,22 +94,22 @@ export function encodeKept(kept: Kept, identity: string): Uint8Array {
       for (const what of OF_REGION) numbers(region[what]);
     }
   }
-  const file = new Uint8Array(length + 8);
-  new Uint32Array(file.buffer, 0, 2).set([MAGIC, file.length]);
-  let at = 8;
+  const file = new Uint8Array(length + HEADER);
+  let at = HEADER;
   for (const part of parts) {
     file.set(part, at);
     at += part.length;
   }
+  new Uint32Array(file.buffer, 0, 3).set([MAGIC, file.length, crc32(file.subarray(HEADER))]);
   return file;
 }
 
-/** @returns undefined if it is no such file, not a whole one, or one of another identity */
+/** @returns undefined if it is no such file, not as it was written, or one of another identity */
 export function decodeKept(file: Uint8Array, identity: string): Kept | undefined {
   const own = file.byteOffset % 4 === 0 ? file : Uint8Array.from(file);
   const words = new Uint32Array(own.buffer, own.byteOffset, own.length >>> 2);
-  if (words[0] !== MAGIC || words[1] !== file.length) return undefined;
-  let at = 2;
+  if (words[0] !== MAGIC || words[1] !== file.length || words[2] !== crc32(own.subarray(HEADER))) return undefined;
+  let at = HEADER / 4;
   const number = () => words[at++]!;
   const numbers = () => words.subarray(at + 1, (at += 1 + words[at]!));
   const bytes = () => {
