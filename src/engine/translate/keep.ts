@@ -85,15 +85,14 @@ export interface Known {
 /** @param from where the host area was free when the translator was made */
 export function keep(parts: Parts, from: number, known: Known): Kept | undefined {
   const { memory, code, regions, counters, ranges } = parts;
+  const all = new Map([...regions.all()].map((region) => [region, keptRegion(region, parts)]));
+  const lost = [...all].filter(([, kept]) => kept === undefined).map(([{ outline }]) => outline.head);
+  const without = regions.callersOf(lost);
   const made = new Map<CompiledModule, KeptRegion[]>();
-  const without = regions.callersOf(
-    [...regions.all()].filter((region) => keptRegion(region, parts) === undefined).map(({ outline }) => outline.head),
-  );
-  for (const region of regions.all()) {
-    if (without.has(region.outline.head)) continue;
-    const kept = keptRegion(region, parts)!;
-    const list = made.get(region.module);
-    if (list === undefined) made.set(region.module, [kept]);
+  for (const [{ outline, module }, kept] of all) {
+    if (kept === undefined || without.has(outline.head)) continue;
+    const list = made.get(module);
+    if (list === undefined) made.set(module, [kept]);
     else list.push(kept);
   }
   const lists = {

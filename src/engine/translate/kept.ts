@@ -56,8 +56,10 @@ const OF_REGION = ['pcs', 'code', 'accessed', 'leaves', 'switches', 'ways', 'lin
 
 /** @returns undefined if one of the numbers has not 32 bits */
 export function numbersOf(list: Iterable<number>): Uint32Array | undefined {
-  const all = [...list];
-  return all.every((n) => n >>> 0 === n) ? Uint32Array.from(all) : undefined;
+  const all = Array.isArray(list) ? list : [...list];
+  const made = Uint32Array.from(all);
+  for (let i = 0; i < made.length; i++) if (made[i] !== all[i]) return undefined;
+  return made;
 }
 
 /** @param identity what must be the same for the file to be of use */
