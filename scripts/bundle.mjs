@@ -68,8 +68,8 @@ async function keepCode() {
   const { start } = script.runInThisContext()(createRequire(import.meta.url));
   const elf = join(root, 'samples/route/route.elf');
   const input = join(root, 'samples/route/input');
-  await start(['run', '--engine', 'dispatch', elf]);
-  await start(['profile', '--quiet', '--engine', 'translate', '--stdin', input, '-o', `${file}.isoprof`, elf]);
+  await start(['run', '--engine', 'dispatch', elf], '', []);
+  await start(['profile', '--quiet', '--engine', 'translate', '--stdin', input, '-o', `${file}.isoprof`, elf], '', []);
   rmSync(`${file}.isoprof`);
   if (process.exitCode) throw new Error(`the sample ended with status ${process.exitCode}`);
   writeFileSync(cache, script.createCachedData());

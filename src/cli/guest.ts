@@ -1,4 +1,5 @@
 /** The commands that run a guest once: what scripts/bundle.mjs makes one file of, and src/cli/start.cts begins with. */
+import { setFlagsLater } from '../base/v8.ts';
 import { setBuild } from './code-cache.ts';
 import { type Commands, execute } from './program.ts';
 
@@ -10,8 +11,10 @@ const COMMANDS: Commands = {
 /**
  * Runs a command line that begins with one of them.
  * @param build tells this bundle from others
+ * @param flags V8's, to be set when something is translated
  */
-export async function start(args: readonly string[], build: string): Promise<void> {
+export async function start(args: readonly string[], build: string, flags: readonly string[]): Promise<void> {
+  setFlagsLater(...flags);
   setBuild(build);
   process.exitCode = await execute(args, COMMANDS, () => '');
 }

@@ -7,18 +7,17 @@
 {
   const [name] = process.argv.slice(2);
 
-  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
   /**
-   * Of what we do for a few seconds, V8 would take up to a third for compiling our own code. With this it compiles what has run for
+   * Of what we do for a few seconds, V8 would take up to a third for compiling our own code. With these flags it compiles what has run for
    * longer, and less at a time.
    *
    * @param budget bytes of bytecode that run in a function before V8 looks whether to compile it; its own is 67,584
    */
-  const compileLess = (budget: number): void => {
+  const compileLess = (budget: number): string[] => {
     // V8 complains about flags that it does not know: later ones count calls.
     const version = Number.parseInt(process.versions.v8, 10);
     const later = version < 12 ? `interrupt-budget=${budget}` : `invocation-count-for-turbofan=${budget / 25}`;
-    for (const flag of ['max-inlined-bytecode-size-cumulative=100', later]) setFlagsFromString(`--${flag}`);
+    return ['max-inlined-bytecode-size-cumulative=100', later];
   };
 
   /** @returns false if there is no bundle */
@@ -41,17 +40,15 @@
       cachedData: read(`${filename}.cache`),
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
-    // Not before: V8 takes compiled code only with the flags that it was made with.
-    compileLess(1_000_000);
     const [, build] = /^\/\* (\w+) \*\//.exec(text.toString('latin1', 0, 80)) ?? [];
-    void script.runInThisContext()(require).start(process.argv.slice(2), build);
+    void script.runInThisContext()(require).start(process.argv.slice(2), build, compileLess(1_000_000));
     return true;
   };
 
   if (!((name === 'run' || name === 'profile') && startBundle())) {
     // All else runs much code for some seconds. Little survives a scavenge; threads that help with it use more time than they save.
-    compileLess(400_000);
-    setFlagsFromString('--no-parallel-scavenge');
+    const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+    for (const flag of [...compileLess(400_000), 'no-parallel-scavenge']) setFlagsFromString(`--${flag}`);
     void import('./main.js');
   }
 }

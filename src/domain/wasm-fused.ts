@@ -2,17 +2,20 @@
  * Fused multiply-add of the host. Wasm has it only in its relaxed form, which may or may not round in between ("Relaxed SIMD", a part of
  * WebAssembly 3.0); where the processor has such an instruction V8 uses it. So it is asked, once, whether it does here.
  */
+import { setFlags, V8_VERSION } from '../base/v8.ts';
 import { Code, F32, F64, ModuleBuilder } from '../base/wasm.ts';
 
 let fused: boolean | undefined;
 
-/** Are `fusedMadd` of both widths rounded once? Before version 12, V8 does not know them unless it is told to (engine/generate.ts). */
+/** Are `fusedMadd` of both widths rounded once? To be asked before a module with them is compiled. */
 export function hasFused(): boolean {
   fused ??= probe();
   return fused;
 }
 
 function probe(): boolean {
+  // Before that V8 does not know them unless it is told to.
+  if (V8_VERSION < 12) setFlags('experimental-wasm-relaxed-simd');
   const module = new ModuleBuilder();
   for (const [name, type] of [
     ['f32', F32],

@@ -1,5 +1,6 @@
 /** What the generated modules of both predecoding engines share. */
-import { setFlagsFromString } from 'node:v8';
+
+import { setFlags, setFlagsLater, V8_VERSION } from '../base/v8.ts';
 import { I32, I64, type ModuleBuilder } from '../base/wasm.ts';
 import { ExactFunctions } from '../domain/wasm-exact.ts';
 import { HART } from '../machine/hart.ts';
@@ -25,20 +26,17 @@ export function importAll(module: ModuleBuilder, places: Places, imports: Import
 
 let prepared = false;
 /**
- * Makes V8 heed hints of branches, which from version 14 on it does anyway; know relaxed vectors (domain/wasm-fused.ts), which from version 12 on
- * it does; and inline no functions, which from version 13 on it would by what
+ * Makes V8 heed hints of branches in regions, which from version 14 on it does anyway; and inline no functions, which from version 13 on it would by what
  * its first compiler has counted: it aborts where that has not run.
  * Not later than the first module is compiled: V8 makes no room for what that code counts in instances that come later.
  */
 export function prepareV8(): void {
   if (prepared) return;
   prepared = true;
-  const version = Number.parseInt(process.versions.v8, 10);
-  if (version < 14) setFlagsFromString('--experimental-wasm-branch-hinting');
-  if (version < 12) setFlagsFromString('--experimental-wasm-relaxed-simd');
-  if (version >= 13) setFlagsFromString('--no-wasm-inlining');
+  if (V8_VERSION < 14) setFlagsLater('experimental-wasm-branch-hinting');
+  if (V8_VERSION >= 13) setFlags('no-wasm-inlining');
   // Follows from the other only where that is given when Node is started.
-  if (version >= 14) setFlagsFromString('--no-wasm-inlining-call-indirect');
+  if (V8_VERSION >= 14) setFlags('no-wasm-inlining-call-indirect');
 }
 
 /** Modules by what they depend on. A second run in one process so starts with code that V8 has optimized already. */

@@ -1,5 +1,5 @@
 /** Modules of regions: V8's part. */
-import { setFlagsFromString } from 'node:v8';
+import { setFlags, setWaitingFlags } from '../../base/v8.ts';
 
 export interface CompiledModule {
   /** As wasm. */
@@ -23,13 +23,12 @@ export interface Table {
 const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
 
 function compiling<T>(work: () => T): T {
-  for (const flag of COMPILING) setFlagsFromString(`--no-${flag}`);
-  setFlagsFromString('--allow-natives-syntax');
+  setWaitingFlags();
+  setFlags(...COMPILING.map((flag) => `no-${flag}`), 'allow-natives-syntax');
   try {
     return work();
   } finally {
-    setFlagsFromString('--no-allow-natives-syntax');
-    for (const flag of COMPILING) setFlagsFromString(`--${flag}`);
+    setFlags(...COMPILING, 'no-allow-natives-syntax');
   }
 }
 
