@@ -312,6 +312,78 @@ describe('translated code', () => {
     finish(pair, before + 1);
   });
 
+  describe('what a run has left', () => {
+    const lines = ['loop: addi a0,a0,1', 'addi a1,a1,2', 'jal zero,@loop'];
+    const left = () => {
+      const pair = pairOf(assemble(lines));
+      step(pair, 10_000);
+      return read(pair.translated.engine.keep!()!);
+    };
+    const keptIn = ({ translated }: Pair) => translated.engine.statistics!().kept;
+
+    it('is not taken where the code is another', () => {
+      const pair = pairOf(assemble(lines.with(1, 'addi a1,a1,3')), undefined, undefined, left());
+      step(pair, 10_000);
+      expect(keptIn(pair)).toBe(0);
+      finish(pair);
+    });
+
+    it('nor where the guest can write it', () => {
+      const pair = pairOf(assemble(lines), undefined, READ | WRITE | EXECUTE, left());
+      step(pair, 10_000);
+      expect(keptIn(pair)).toBe(0);
+      finish(pair);
+    });
+
+    it('waits for the code to be there', () => {
+      // The run begins on another page, and goes on where nothing is yet.
+      const start = CODE + PAGE;
+      const pair = pairOf(new Uint8Array(0), undefined, undefined, left());
+      for (const { memory, hart } of [pair.interpreted, pair.translated]) {
+        memory.bytes.set(words(encode(parse(`jal zero,0x${CODE.toString(16)}`, start))), start);
+        memory.protect(CODE, PAGE, 0);
+        hart.pc = start;
+      }
+      expect(step(pair, 10_000)).toMatchObject({ kind: 'fault', access: 'fetch', address: BigInt(CODE) });
+      expect(keptIn(pair)).toBe(0);
+      for (const { memory, engine } of [pair.interpreted, pair.translated]) {
+        memory.bytes.set(assemble(lines), CODE);
+        memory.protect(CODE, PAGE, READ | EXECUTE | PERMISSION.MAPPED);
+        engine.invalidate(CODE, PAGE);
+      }
+      step(pair, 10_000);
+      expect(keptIn(pair)).toBe(1);
+      finish(pair, 0);
+    });
+
+    it('goes where the code changes', () => {
+      const pair = pairOf(assemble(lines), undefined, undefined, left());
+      step(pair, 1000);
+      expect(keptIn(pair)).toBe(1);
+      for (const { memory, engine } of [pair.interpreted, pair.translated]) {
+        memory.bytes.set(assemble(['addi a0,a0,-1']), CODE);
+        engine.invalidate(CODE, 4);
+      }
+      step(pair, 10_000);
+      finish(pair);
+    });
+
+    it('faults as the interpreter does, with all registers, also where nothing has been decoded', () => {
+      const accessing = ['loop: sd a0,0(s0)', 'ld a1,8(s0)', 'addi a0,a0,1', 'add a2,a2,a1', 'jal zero,@loop'];
+      const setUp = ({ hart }: Bare) => hart.set(S0, BigInt(DATA));
+      const first = pairOf(assemble(accessing), setUp);
+      step(first, 10_000);
+      const kept = read(first.translated.engine.keep!()!);
+      const pair = pairOf(assemble(accessing), setUp, undefined, kept);
+      step(pair, 5001);
+      expect(keptIn(pair)).toBe(1);
+      for (const { memory } of [pair.interpreted, pair.translated])
+        memory.protect(DATA, PAGE, READ | PERMISSION.MAPPED);
+      expect(step(pair, 1000)).toMatchObject({ kind: 'fault', access: 'store', address: BigInt(DATA) });
+      finish(pair, 0);
+    });
+  });
+
   it('flags and rounding modes, read and set inside and outside of what is translated', () => {
     const lines = [
       'addi s0,zero,200',

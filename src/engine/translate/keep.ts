@@ -12,7 +12,7 @@ import type { Ranges } from './ranges.ts';
 import type { Regions, Translated } from './regions.ts';
 
 /** What code is made for. */
-interface Parts {
+export interface Parts {
   readonly memory: Memory;
   readonly code: Predecoder;
   readonly regions: Regions;
@@ -20,18 +20,25 @@ interface Parts {
   readonly ranges: Ranges;
 }
 
-/** Executable, and not for the guest to write without asking. */
-function isFixed({ permissions }: Memory, pc: number): boolean {
-  return (permissions[Math.floor(pc / PAGE)]! & (PERMISSION.EXECUTE | PERMISSION.WRITE)) === PERMISSION.EXECUTE;
+/** Is an instruction of so many bytes where code is executable, and not for the guest to write without asking? */
+function isFixed({ permissions }: Memory, pc: Addr, size: number): boolean {
+  const fixed = (at: Addr) =>
+    (permissions[Math.floor(at / PAGE)]! & (PERMISSION.EXECUTE | PERMISSION.WRITE)) === PERMISSION.EXECUTE;
+  return fixed(pc) && fixed(pc + size - 1);
 }
+const sizeOf = (code: number): number => ((code & 3) === 3 ? 4 : 2);
 /** The instruction's bytes: the lower half of the result if it has two. */
 function codeAt({ bytes }: Memory, pc: number): number {
   const low = bytes[pc]! | (bytes[pc + 1]! << 8);
-  return (low & 3) === 3 ? (low | (bytes[pc + 2]! << 16) | (bytes[pc + 3]! << 24)) >>> 0 : low;
+  return sizeOf(low) === 4 ? (low | (bytes[pc + 2]! << 16) | (bytes[pc + 3]! << 24)) >>> 0 : low;
 }
 
-/** Puts everything but the regions where it was. @returns false, and nothing is done, if the translator does
- * not begin where that run's did, or the host multiplies otherwise, or if it would take half of the host area: each run that makes something new takes more. */
+/**
+ * Puts everything but the regions where it was.
+ *
+ * @returns false, and nothing is done, if the translator does not begin where that run's did, if the host multiplies otherwise, or if it
+ *   would take half of the host area: each run that makes something new takes more
+ */
 export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
   if (kept.fused !== Number(hasFused())) return false;
   if (memory.hostNext !== kept.from || kept.to - kept.from > (memory.bytes.length - kept.from) / 2) return false;
@@ -45,7 +52,9 @@ export function restorePlaces(kept: Kept, { memory, code, regions, counters, ran
 
 /** Is the code of a module's regions in the guest's memory, as it was? */
 export function isThere({ regions }: KeptModule, memory: Memory): boolean {
-  return regions.every(({ pcs, code }) => pcs.every((pc, i) => isFixed(memory, pc) && codeAt(memory, pc) === code[i]));
+  return regions.every(({ pcs, code }) =>
+    pcs.every((pc, i) => isFixed(memory, pc, sizeOf(code[i]!)) && codeAt(memory, pc) === code[i]),
+  );
 }
 
 /** A region as it was, with its code compiled again. */
@@ -63,7 +72,7 @@ export function revived(
     outline: {
       head,
       pcs,
-      ends: pcs.map((pc, i) => pc + ((code[i]! & 3) === 3 ? 4 : 2)),
+      ends: pcs.map((pc, i) => pc + sizeOf(code[i]!)),
       leaves: [...leaves],
       switches: [...switches],
     },
@@ -126,8 +135,8 @@ export function keep(parts: Parts, from: number, known: Known): Kept | undefined
 /** @returns undefined for code that may be another the next time, or that cannot be written down */
 function keptRegion({ outline, ways, links, counts }: Translated, { memory, code }: Parts): KeptRegion | undefined {
   const { records, routines } = code;
-  const { head, pcs } = outline;
-  if (!pcs.every((pc) => isFixed(memory, pc))) return undefined;
+  const { head, pcs, ends } = outline;
+  if (!pcs.every((pc, i) => isFixed(memory, pc, ends[i]! - pc))) return undefined;
   const accessed = numbersOf(
     Array.from(pcs, (pc) => {
       const record = records.find(pc)!;

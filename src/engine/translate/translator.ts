@@ -21,12 +21,12 @@ import { emitModule } from './emit-module.ts';
 import { type Flow, flowOf } from './flow.ts';
 import { CodeInsns } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
-import { isThere, keep, restorePlaces, revived } from './keep.ts';
+import { isThere, keep, type Parts, restorePlaces, revived } from './keep.ts';
 import type { Kept, KeptModule } from './kept.ts';
 import { type CompiledModule, compileModule, type Table } from './modules.ts';
 import { Ranges } from './ranges.ts';
 import { formRegion, isLink, type Knowledge, MOST_INSNS, measureRegion, type Region } from './region.ts';
-import { outlineOf, Regions, type Translated } from './regions.ts';
+import { type Outline, outlineOf, Regions, type Translated } from './regions.ts';
 import { type Helpers, makeHelpers } from './support.ts';
 
 export interface TranslateOptions {
@@ -144,22 +144,21 @@ export class Translator implements Upper {
     for (let i = 0; i < kept.targets.length; i += 2) this.#goes(kept.targets[i]!, kept.targets[i + 1]!);
     for (let i = 0; i < kept.renewals.length; i += 2) this.#renewals.set(kept.renewals[i]!, kept.renewals[i + 1]!);
   }
-  get #parts() {
-    const [memory, code, regions, counters, ranges] = [
-      this.#memory,
-      this.#code,
-      this.#regions,
-      this.#counters,
-      this.#ranges,
-    ];
-    return { memory, code, regions, counters, ranges };
+  get #parts(): Parts {
+    return {
+      memory: this.#memory,
+      code: this.#code,
+      regions: this.#regions,
+      counters: this.#counters,
+      ranges: this.#ranges,
+    };
   }
 
   /** The interpreter for a hart. */
   generate(routines: Routines, places: Places, imports: Imports): RunCode {
     const { plantsAt } = this.#code.records;
     const jumped = (next: bigint) => this.#jumped(Number(next >> 32n), Number(next & 0xffff_ffffn));
-    const known = this.#home !== undefined;
+    const begins = this.#home === undefined;
     this.#home ??= { places, imports, helpers: makeHelpers(places, imports, this.#regions.table, plantsAt, jumped) };
     const first = this.#home.places.hart === places.hart;
     const module = moduleFor(`translate ${plantsAt} ${first}`, routines, places, imports, () =>
@@ -169,16 +168,18 @@ export class Translator implements Upper {
     const { count } = this.#home.helpers;
     const { exports } = new WebAssembly.Instance(module, { m: { ...imports, table, count } });
     if (first) this.#regions.setInterpreter(exports.interpret);
-    if (!known) this.#takeKept();
+    if (begins) this.#takeKept();
     return exports.run;
   }
 
   decoded(pc: Addr): void {
     if (this.#walked.has(pc)) return;
     this.#walked.add(pc);
-    const { size } = this.#pages;
-    if (this.#home !== undefined && this.#pending.length > 0 && this.#pages.add(alignDown(pc, PAGE)).size > size)
+    const page = alignDown(pc, PAGE);
+    if (this.#pending.length > 0 && this.#home !== undefined && !this.#pages.has(page)) {
+      this.#pages.add(page);
       this.#takeKept();
+    }
     const { routines } = this.#code;
     const { threshold } = this.#options;
     for (let at = pc; ; ) {
@@ -269,16 +270,15 @@ export class Translator implements Upper {
     if (this.#clock - since < outline.pcs.length * RUN_PER_INSN * LATER ** times) return false;
     this.#renewals.set(head, times + 1);
     const gone = this.#regions.callersOf([head]);
-    for (const pc of gone) {
-      this.#decode(this.#regions.at(pc)!.outline.pcs);
-      this.#drop(pc);
-    }
+    for (const { outline: old } of [...gone].map((pc) => this.#regions.at(pc)!)) this.#decode(old);
+    // To decode is to look again where there was no code, which can take regions away.
+    for (const pc of gone) if (this.#regions.at(pc) !== undefined) this.#drop(pc);
     for (const pc of gone) this.#candidates.set(pc, HAD);
     this.#wait(...gone);
     return true;
   }
   /** Of a region from an earlier run little may have been interpreted in this one. */
-  #decode(pcs: Iterable<Addr>): void {
+  #decode({ pcs }: Outline): void {
     for (const pc of pcs) {
       if (this.#insns.insnAt(pc) !== undefined) continue;
       this.#code.decode(pc);
