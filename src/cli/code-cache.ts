@@ -21,10 +21,13 @@ import type { Engine } from '../engine/engine.ts';
 import { decodeKept, encodeKept, type Kept } from '../engine/translate/kept.ts';
 
 export interface CodeCacheFlags {
+  readonly engine: string;
   /** A folder; false: none. */
   readonly codeCache?: string | false;
 }
 
+/** The engine that translates. */
+const KEEPS = 'translate';
 /** All files together; then the oldest go. */
 const MOST_BYTES = 2 ** 28;
 const SUFFIX = '.isocode';
@@ -51,12 +54,16 @@ export interface CodeCache {
 const NONE: CodeCache = { kept: undefined, save: () => {} };
 
 /** @param form tells runs apart whose code is not the same */
-export function openCodeCache({ codeCache }: CodeCacheFlags, { file, bytes }: Image, form: string): CodeCache {
+export function openCodeCache(
+  { engine: name, codeCache }: CodeCacheFlags,
+  { file, bytes }: Image,
+  form: string,
+): CodeCache {
   const { XDG_CACHE_HOME, HOME } = process.env;
   const standard = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
   const folder =
     codeCache === false ? undefined : codeCache ? resolve(codeCache) : standard && join(standard, 'isoform');
-  if (folder === undefined || folder === '' || build === undefined) return NONE;
+  if (name !== KEEPS || folder === undefined || folder === '' || build === undefined) return NONE;
   const identity = [build, process.version, process.arch, process.execArgv.join(' '), form].join('\n');
   const path = join(folder, `${basename(file)}-${fingerprint(bytes)}-${form}${SUFFIX}`);
   return {
@@ -119,7 +126,7 @@ function write(folder: string, path: string, bytes: Uint8Array): void {
 
 function tidy(folder: string): void {
   const files = readdirSync(folder)
-    .filter((name) => name.endsWith(SUFFIX))
+    .filter((name) => name.includes(SUFFIX))
     .map((name) => ({ path: join(folder, name), ...statSync(join(folder, name)) }))
     .sort((a, b) => b.mtimeMs - a.mtimeMs);
   let sum = 0;

@@ -18,6 +18,9 @@ const DEFAULTS: TranslateOptions = {
   mostInsns: 400_000,
 };
 
+/** Where a run begins with what one before has kept, the little that is still missing will be kept too: it is worth more than this run pays. */
+const LATER: Partial<TranslateOptions> = { perInsn: DEFAULTS.perInsn / 10, perInsnAgain: DEFAULTS.perInsnAgain / 10 };
+
 /**
  * @param memory the memory of every hart that this engine will run
  * @param options for tests and measurements
@@ -31,7 +34,8 @@ export function makeTranslate(memory: Memory, options: Partial<TranslateOptions>
     memory,
     (routines, places, imports) => translator().generate(routines, places, imports),
     (code) => {
-      made.push(new Translator(memory, code, { ...DEFAULTS, ...options }, kept));
+      const later = kept === undefined ? {} : LATER;
+      made.push(new Translator(memory, code, { ...DEFAULTS, ...later, ...options }, kept));
       return translator();
     },
   );
