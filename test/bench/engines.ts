@@ -22,7 +22,7 @@ const MARKS = { counted: 0.9, countedWorst: 1.5, plain: 0.8, short: 3, start: 2.
 
 const KERNELS: Readonly<Record<string, { readonly long: readonly string[]; readonly short: readonly string[] }>> = {
   double: { long: ['900'], short: ['105'] },
-  recursive: { long: ['420', '39'], short: ['30', '35'] },
+  recursive: { long: ['260', '40'], short: ['30', '35'] },
   chase: { long: ['5000'], short: ['600'] },
 };
 

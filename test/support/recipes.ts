@@ -72,7 +72,7 @@ export const RECIPES: readonly Recipe[] = [
     other: ['-dc', 'other.txt.bz2'],
     small: ['-dc', 'small.txt.bz2'],
     timed: {
-      inputs: (dir, file) => timedPacked(dir, file, 'bz2', 16_000_000, 3_300_000),
+      inputs: (dir, file) => timedPacked(dir, file, 'bz2', 27_000_000, 3_300_000),
       long: ['-dc', 'long.txt.bz2'],
       short: ['-dc', 'short.txt.bz2'],
     },
