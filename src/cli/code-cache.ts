@@ -5,6 +5,7 @@
 import {
   closeSync,
   fstatSync,
+  futimesSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -28,7 +29,7 @@ export interface CodeCacheFlags {
 
 /** The engine that translates. */
 const KEEPS = 'translate';
-/** All files together; then the oldest go. */
+/** All files together; then those go that have not been used for longest. */
 const MOST_BYTES = 2 ** 28;
 const SUFFIX = '.isocode';
 /** Numbers of a file that its name is made from. Whether it is the same program is seen from its code, byte for byte. */
@@ -100,7 +101,10 @@ function read(path: string, identity: string): Kept | undefined {
     let length = 0;
     for (let got = -1; got !== 0 && length < size; length += got)
       got = readSync(descriptor, bytes, length, size - length, length);
-    return decodeKept(bytes.subarray(0, length), identity);
+    const kept = decodeKept(bytes.subarray(0, length), identity);
+    // Used now: when files have to go, others come first.
+    if (kept !== undefined) futimesSync(descriptor, new Date(), new Date());
+    return kept;
   } catch {
     return undefined;
   } finally {

@@ -1,5 +1,15 @@
 /** Translated code that the installed command keeps between runs. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT, run } from '../support/tools.ts';
@@ -93,6 +103,25 @@ test("a file that others can write is not run; it is the user's own afterwards",
   expect(stats('open').kept).toBe(0);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(stats('open').kept).toBeGreaterThan(0);
+});
+
+test('when there is too much, what was used last stays', () => {
+  const folder = place.path('full');
+  stats('full');
+  const [own] = readdirSync(folder);
+  const old = new Date(2000, 1, 1);
+  // Holes: they take no room on the disk.
+  for (const name of ['older', 'newer']) {
+    writeFileSync(join(folder, `${name}.isocode`), '');
+    truncateSync(join(folder, `${name}.isocode`), 2 ** 28 - 2 ** 22);
+  }
+  utimesSync(join(folder, 'older.isocode'), old, old);
+  utimesSync(join(folder, own!), old, old);
+  // Is read, and so is used; another file is written.
+  expect(stats('full').kept).toBeGreaterThan(0);
+  const other = run(process.execPath, [START, 'run', '--code-cache', folder, elf], { stdin });
+  expect(other.status).toBe(0);
+  expect(readdirSync(folder).sort()).toEqual([own, own!.replace('counted', 'plain'), 'newer.isocode'].sort());
 });
 
 test('where nothing can be kept the guest runs all the same', () => {
