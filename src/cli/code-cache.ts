@@ -10,16 +10,15 @@ import {
   openSync,
   readdirSync,
   readSync,
-  renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Image } from '../elf/image.ts';
 import type { Engine } from '../engine/engine.ts';
 import { decodeKept, encodeKept, type Kept } from '../engine/translate/kept.ts';
+import { writeWhole } from './output.ts';
 
 export interface CodeCacheFlags {
   readonly engine: string;
@@ -32,12 +31,10 @@ const KEEPS = 'translate';
 /** All files together; then those go that have not been used for longest. */
 const MOST_BYTES = 2 ** 28;
 const SUFFIX = '.isocode';
-/** Numbers of a file that its name is made from. Whether it is the same program is seen from its code, byte for byte. */
-const SAMPLES = 4096;
 
 /** What made the files that this run can use; undefined: none can be told from others. */
 let build: string | undefined;
-export function setBuild(id: string): void {
+export function setBuild(id: string | undefined): void {
   build = id;
 }
 
@@ -55,34 +52,21 @@ export interface CodeCache {
 const NONE: CodeCache = { kept: undefined, save: () => {} };
 
 /** @param form tells runs apart whose code is not the same */
-export function openCodeCache(
-  { engine: name, codeCache }: CodeCacheFlags,
-  { file, bytes }: Image,
-  form: string,
-): CodeCache {
+export function openCodeCache({ engine, codeCache }: CodeCacheFlags, image: Image, form: string): CodeCache {
   const { XDG_CACHE_HOME, HOME } = process.env;
   const standard = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
   const folder =
     codeCache === false ? undefined : codeCache ? resolve(codeCache) : standard && join(standard, 'isoform');
-  if (name !== KEEPS || folder === undefined || folder === '' || build === undefined) return NONE;
+  if (engine !== KEEPS || !folder || build === undefined) return NONE;
   const identity = [build, process.version, process.arch, process.execArgv.join(' '), form].join('\n');
-  const path = join(folder, `${basename(file)}-${fingerprint(bytes)}-${form}${SUFFIX}`);
+  const path = join(folder, `${basename(image.file)}-${image.hash.slice(0, 16)}-${form}${SUFFIX}`);
   return {
     kept: read(path, identity),
-    save: (engine) => {
-      const kept = engine.keep?.();
+    save: (used) => {
+      const kept = used.keep?.();
       if (kept !== undefined) write(folder, path, encodeKept(kept, identity));
     },
   };
-}
-
-function fingerprint(bytes: Uint8Array): string {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length & ~3);
-  const step = Math.max(4, Math.floor(bytes.length / SAMPLES) & ~3);
-  let hash = 0x811c9dc5;
-  for (let at = 0; at + 4 <= view.byteLength; at += step)
-    hash = Math.imul(hash ^ view.getUint32(at, true), 0x01000193) ^ (hash >>> 15);
-  return `${bytes.length.toString(16)}-${(hash >>> 0).toString(16)}`;
 }
 
 /** Machine code will be run from it, so it must be the user's own. */
@@ -113,18 +97,12 @@ function read(path: string, identity: string): Kept | undefined {
 }
 
 function write(folder: string, path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.${process.pid}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, bytes, { mode: 0o600 });
-    renameSync(temporary, path);
+    writeWhole(path, bytes, 0o600);
     tidy(folder);
   } catch {
-    try {
-      rmSync(temporary, { force: true });
-    } catch {
-      // There is no such folder.
-    }
+    // There is no room or no permission: the next run does without.
   }
 }
 

@@ -10,10 +10,14 @@ const COMMANDS: Commands = {
 
 /**
  * Runs a command line that begins with one of them.
- * @param build tells this bundle from others
+ * @param build tells this bundle from others; undefined: it is not known, and no translated code is kept
  * @param flags V8's, to be set when something is translated
  */
-export async function start(args: readonly string[], build: string, flags: readonly string[]): Promise<void> {
+export async function start(
+  args: readonly string[],
+  build: string | undefined,
+  flags: readonly string[],
+): Promise<void> {
   setFlagsLater(...flags);
   setBuild(build);
   process.exitCode = await execute(args, COMMANDS, () => '');

@@ -53,12 +53,11 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const name = flags.output ?? `${stemOf(file)}.${format}`;
   const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
   const { image: _, report, ...input } = guestOptions(flags, image, args);
-  const cache = openCodeCache(flags, image, 'counted');
   const outcome = profileRun({
     image,
     input: { ...input, stdin: flags.stdin === undefined ? hostInput : readInputFile(flags.stdin) },
     engine: flags.engine,
-    kept: cache.kept,
+    code: openCodeCache(flags, image, 'counted'),
     sink: hostOutput,
     report,
     limitInstructions: flags.limitInstructions,
@@ -67,7 +66,6 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
-  cache.save(outcome.engine);
   process.exitCode = statusOf(outcome.exit);
 }
 

@@ -11,6 +11,7 @@ import { F64, I64 } from '../base/wasm.ts';
 import type { FloatOp } from '../isa/row.ts';
 import { FLOAT_OPS } from './softfloat.ts';
 import type { WasmDomain, WasmValue } from './wasm.ts';
+import { hasFused } from './wasm-fused.ts';
 
 /** One use of a floating-point operation. */
 export interface FloatSite {
@@ -20,8 +21,6 @@ export interface FloatSite {
   /** Addresses of the i32 with the flags, and of the i32 behind it with the dynamic rounding mode. */
   readonly flagsAt: number;
   readonly roundingAt: number;
-  /** Can the host multiply and add with one rounding (wasm-fused.ts)? */
-  fused(): boolean;
   /** Function (FLOAT_OPS index, rounding mode, a, b, c) -> value that is always right and accrues the flags. */
   slow(op: FloatOp): number;
   /** Emits leaving because the dynamic rounding mode is none. */
@@ -67,7 +66,7 @@ class FloatEmitter {
   emit(): WasmValue {
     const [width, what, type] = this.#op.split('.') as ['f32' | 'f64', string, string | undefined];
     const { code } = this.#domain;
-    if (what === 'fma' && !this.#site.fused()) {
+    if (what === 'fma' && !hasFused()) {
       // What the host can do instead is too long to be emitted at each place: the slow function has it.
       this.#slow();
     } else {

@@ -10,7 +10,7 @@
 import type { Addr, InsnCount } from '../base/units.ts';
 import { concrete } from '../domain/concrete.ts';
 import { softfloat } from '../domain/softfloat.ts';
-import { decodeAt } from '../isa/decode.ts';
+import { decodeAt, lengthOf } from '../isa/decode.ts';
 import type { FloatOp, Insn, Step } from '../isa/row.ts';
 import { CSR } from '../isa/zicsr.ts';
 import { HART, type Hart } from '../machine/hart.ts';
@@ -265,7 +265,7 @@ class Basic implements Engine {
     const { view, bytes } = this.#memory;
     const known = this.#decoded.get(pc);
     // Permissions are looked at each time, so that what is decoded never outlives them.
-    const length = known?.size ?? ((view.getUint8(pc) & 3) === 3 ? 4 : 2);
+    const length = known?.size ?? lengthOf(view.getUint8(pc));
     if (!this.#memory.allows(pc, length, PERMISSION.EXECUTE))
       throw new Trap({ kind: 'fault', access: 'fetch', address: BigInt(pc) });
     const insn = known ?? decodeAt(bytes, pc);

@@ -26,9 +26,9 @@ export function importAll(module: ModuleBuilder, places: Places, imports: Import
 
 let prepared = false;
 /**
- * Makes V8 heed hints of branches in regions, which from version 14 on it does anyway; and inline no functions, which from version 13 on it would by what
- * its first compiler has counted: it aborts where that has not run.
- * Not later than the first module is compiled: V8 makes no room for what that code counts in instances that come later.
+ * Makes V8 heed hints of branches in regions, which from version 14 on it does anyway; and inline no functions, which from version 13 on it
+ * would by what its first compiler has counted: it aborts where that has not run. The latter not later than the first module is compiled:
+ * V8 makes no room for what that code counts in instances that come later.
  */
 export function prepareV8(): void {
   if (prepared) return;

@@ -4,7 +4,7 @@
  */
 import { alignDown, alignUp } from '../base/bits.ts';
 import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
-import { decodeAt } from '../isa/decode.ts';
+import { decodeAt, lengthOf } from '../isa/decode.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { HART, slotOf } from '../machine/hart.ts';
 import { type Memory, PAGE, PERMISSION } from '../machine/memory.ts';
@@ -82,7 +82,7 @@ export class Predecoder {
   #fetch(at: Addr): Insn | Undecodable {
     const { records } = this;
     if (!records.executable(at)) return 'fetch';
-    const length = (this.#memory.bytes[at] & 3) === 3 ? 4 : 2;
+    const length = lengthOf(this.#memory.bytes[at]);
     if (!records.executable(at + length - 1)) return 'fetch';
     return decodeAt(this.#memory.bytes, at) ?? 'illegal';
   }

@@ -7,7 +7,6 @@ import type { AccessName, Code } from '../base/wasm.ts';
 import { I32, I64 } from '../base/wasm.ts';
 import { type LocalPool, WasmDomain, type WasmValue } from '../domain/wasm.ts';
 import { emitFloat, type FloatSite } from '../domain/wasm-float.ts';
-import { hasFused } from '../domain/wasm-fused.ts';
 import type { FloatOp, Row, Step } from '../isa/row.ts';
 import { CSR } from '../isa/zicsr.ts';
 import { HART } from '../machine/hart.ts';
@@ -349,7 +348,6 @@ export class RoutineStep implements Step<WasmValue> {
       flagsAt: hart + HART.FFLAGS,
       roundingAt: hart + HART.FRM,
       slow: float,
-      fused: hasFused,
       illegal: () => leave(EXIT.ILLEGAL),
     };
     return emitFloat(site, op, a, b, c);

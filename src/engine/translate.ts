@@ -19,7 +19,10 @@ const DEFAULTS: TranslateOptions = {
 };
 
 /** Where a run begins with what one before has kept, the little that is still missing will be kept too: it is worth more than this run pays. */
-const LATER: Partial<TranslateOptions> = { perInsn: DEFAULTS.perInsn / 10, perInsnAgain: DEFAULTS.perInsnAgain / 10 };
+const IN_LATER_RUNS: Partial<TranslateOptions> = {
+  perInsn: DEFAULTS.perInsn / 10,
+  perInsnAgain: DEFAULTS.perInsnAgain / 10,
+};
 
 /**
  * @param memory the memory of every hart that this engine will run
@@ -34,7 +37,7 @@ export function makeTranslate(memory: Memory, options: Partial<TranslateOptions>
     memory,
     (routines, places, imports) => translator().generate(routines, places, imports),
     (code) => {
-      const later = kept === undefined ? {} : LATER;
+      const later = kept === undefined ? {} : IN_LATER_RUNS;
       made.push(new Translator(memory, code, { ...DEFAULTS, ...later, ...options }, kept));
       return translator();
     },

@@ -46,6 +46,9 @@ function decodeFull(word: number): Insn | undefined {
   return undefined;
 }
 
+/** Bytes of the instruction that begins with these bits (unprivileged manual, "Expanded Instruction-Length Encoding"). */
+export const lengthOf = (bits: number): 2 | 4 => ((bits & 3) === 3 ? 4 : 2);
+
 /** Decoded words. A word decodes to one object, so that facts can be kept with it. Bounded: fuzzed code has no end of words. */
 const decoded = new Map<number, Insn | undefined>();
 const DECODED_LIMIT = 1 << 18;

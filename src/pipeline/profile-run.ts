@@ -21,8 +21,8 @@ export interface ProfileRequest {
   readonly formOf?: Image;
   /** Default: DEFAULT_ENGINE. */
   readonly engine?: string | undefined;
-  /** What the engine of an earlier run has kept. */
-  readonly kept?: EngineOptions['kept'];
+  /** What the engine of an earlier run has kept, and the keeping of what this one's has. */
+  readonly code?: { readonly kept: EngineOptions['kept']; save(engine: Engine): void };
   readonly limitInstructions?: InsnCount | undefined;
   /** Seconds. */
   readonly wallTime?: number | undefined;
@@ -33,7 +33,6 @@ export interface ProfileRequest {
 
 export interface ProfileOutcome extends Outcome {
   readonly profile: Profile;
-  readonly engine: Engine;
 }
 
 /**
@@ -50,7 +49,7 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     sink: request.sink,
     report: request.report,
   });
-  const engine = makeEngine(request.engine ?? DEFAULT_ENGINE, process.memory, { kept: request.kept });
+  const engine = makeEngine(request.engine ?? DEFAULT_ENGINE, process.memory, { kept: request.code?.kept });
   const outcome = execute(process, engine, {
     limitInstructions: request.limitInstructions,
     wallTime: request.wallTime,
@@ -62,5 +61,6 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     images: [{ image, bias: process.bias }],
     instructions: outcome.instructions,
   });
-  return { ...outcome, profile, engine };
+  request.code?.save(engine);
+  return { ...outcome, profile };
 }

@@ -1,6 +1,7 @@
 /** From the regions of a run to what is kept of them for the next (kept.ts), and back. */
 import type { Addr } from '../../base/units.ts';
 import { hasFused } from '../../domain/wasm-fused.ts';
+import { lengthOf } from '../../isa/decode.ts';
 import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import type { Predecoder } from '../predecode.ts';
 import { RECORD } from '../records.ts';
@@ -26,11 +27,10 @@ function isFixed({ permissions }: Memory, pc: Addr, size: number): boolean {
     (permissions[Math.floor(at / PAGE)]! & (PERMISSION.EXECUTE | PERMISSION.WRITE)) === PERMISSION.EXECUTE;
   return fixed(pc) && fixed(pc + size - 1);
 }
-const sizeOf = (code: number): number => ((code & 3) === 3 ? 4 : 2);
 /** The instruction's bytes: the lower half of the result if it has two. */
 function codeAt({ bytes }: Memory, pc: number): number {
   const low = bytes[pc]! | (bytes[pc + 1]! << 8);
-  return sizeOf(low) === 4 ? (low | (bytes[pc + 2]! << 16) | (bytes[pc + 3]! << 24)) >>> 0 : low;
+  return lengthOf(low) === 4 ? (low | (bytes[pc + 2]! << 16) | (bytes[pc + 3]! << 24)) >>> 0 : low;
 }
 
 /**
@@ -53,7 +53,7 @@ export function restorePlaces(kept: Kept, { memory, code, regions, counters, ran
 /** Is the code of a module's regions in the guest's memory, as it was? */
 export function isThere({ regions }: KeptModule, memory: Memory): boolean {
   return regions.every(({ pcs, code }) =>
-    pcs.every((pc, i) => isFixed(memory, pc, sizeOf(code[i]!)) && codeAt(memory, pc) === code[i]),
+    pcs.every((pc, i) => isFixed(memory, pc, lengthOf(code[i]!)) && codeAt(memory, pc) === code[i]),
   );
 }
 
@@ -72,7 +72,7 @@ export function revived(
     outline: {
       head,
       pcs,
-      ends: pcs.map((pc, i) => pc + sizeOf(code[i]!)),
+      ends: pcs.map((pc, i) => pc + lengthOf(code[i]!)),
       leaves: [...leaves],
       switches: [...switches],
     },

@@ -51,7 +51,7 @@ export const nameOf = (head: Addr, entry?: Addr): string =>
   `r${head.toString(16)}${entry === undefined ? '' : `r${entry.toString(16)}`}`;
 
 /** Adds to a set in a map of sets. */
-export function addTo(sets: Map<Addr, Set<Addr>>, key: Addr, value: Addr): void {
+function addTo(sets: Map<Addr, Set<Addr>>, key: Addr, value: Addr): void {
   const known = sets.get(key);
   if (known === undefined) sets.set(key, new Set([value]));
   else known.add(value);
@@ -100,18 +100,18 @@ export class Regions {
     return this.#owners.get(pc);
   }
   /** Does any region have the instruction? */
-  hold(pc: Addr): boolean {
+  holds(pc: Addr): boolean {
     return this.#held.has(pc);
   }
   /** Heads of the regions that lead to an address. */
   leadingTo(pc: Addr): Iterable<Addr> {
     return this.#leading.get(pc) ?? [];
   }
-  /** Heads of the regions with this jump through a table; it goes to a place that they have not. */
-  leadFrom(site: Addr, target: Addr): Iterable<Addr> {
-    const heads = this.#switching.get(site) ?? [];
-    for (const head of heads) addTo(this.#leading, target, head);
-    return heads;
+  /** A jump through a table goes to a place that the regions with it have not. @returns false if there is no such region */
+  leadsFrom(site: Addr, target: Addr): boolean {
+    const heads = this.#switching.get(site);
+    for (const head of heads ?? []) addTo(this.#leading, target, head);
+    return heads !== undefined && heads.size > 0;
   }
 
   /** What is called where nothing is translated. */

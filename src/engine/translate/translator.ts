@@ -175,11 +175,7 @@ export class Translator implements Upper {
   decoded(pc: Addr): void {
     if (this.#walked.has(pc)) return;
     this.#walked.add(pc);
-    const page = alignDown(pc, PAGE);
-    if (this.#pending.length > 0 && this.#home !== undefined && !this.#pages.has(page)) {
-      this.#pages.add(page);
-      this.#takeKept();
-    }
+    if (this.#pending.length > 0 && this.#home !== undefined) this.#lookAgain(alignDown(pc, PAGE));
     const { routines } = this.#code;
     const { threshold } = this.#options;
     for (let at = pc; ; ) {
@@ -233,10 +229,10 @@ export class Translator implements Upper {
     this.#once.add(pc);
     const { threshold, perInsn, perInsnAgain } = this.#options;
     const size = measureRegion(this.#insns, pc, this.#knowledge(pc, new Map()));
-    return size * (this.#regions.hold(pc) ? perInsnAgain : perInsn) - threshold;
+    return size * (this.#regions.holds(pc) ? perInsnAgain : perInsn) - threshold;
   }
-  /** @param made regions of this batch */
-  #knowledge(pc: Addr, made: ReadonlyMap<Addr, { readonly size: number }>): Knowledge {
+  /** @param made regions of this batch, by head: their instructions */
+  #knowledge(pc: Addr, made: ReadonlyMap<Addr, InsnCount>): Knowledge {
     const whole = this.#functions.has(pc);
     return {
       targetsOf: (site) => this.#targets.get(site) ?? [],
@@ -245,7 +241,7 @@ export class Translator implements Upper {
         this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * SELDOM,
       follows: (at) => {
         const owner = this.#regions.ownerOf(at);
-        const there = owner === undefined ? made.get(at)?.size : this.#regions.at(owner)!.outline.pcs.length;
+        const there = owner === undefined ? made.get(at) : this.#regions.at(owner)!.outline.pcs.length;
         return there === undefined || (whole && there < LARGE);
       },
     };
@@ -325,7 +321,7 @@ export class Translator implements Upper {
     this.#goes(pc, target);
     if (insn.rd !== 0 || isLink(insn.rs1)) return;
     // A jump through a table, out of the regions that have it.
-    for (const _ of this.#regions.leadFrom(pc, target)) this.#candidate(target, this.#options.threshold);
+    if (this.#regions.leadsFrom(pc, target)) this.#candidate(target, this.#options.threshold);
   }
 
   #goes(site: Addr, target: Addr): void {
@@ -352,7 +348,7 @@ export class Translator implements Upper {
     const { places, imports } = this.#home!;
     const started = performance.now();
     const flows = new Map<Addr, Flow>();
-    const sizes = new Map<Addr, { readonly size: number }>();
+    const sizes = new Map<Addr, InsnCount>();
     // Regions made again first, then functions: others stop at their heads.
     const isWhole = (pc: Addr) => this.#functions.has(pc);
     const rank = (pc: Addr) => (isWhole(pc) ? 1 : this.#renewals.has(pc) ? 0 : 2);
@@ -366,7 +362,7 @@ export class Translator implements Upper {
       const region = formRegion(this.#insns, pc, this.#knowledge(pc, sizes));
       if (region === undefined) continue;
       flows.set(pc, flowOf(region));
-      sizes.set(pc, { size: sizeOf(region) });
+      sizes.set(pc, sizeOf(region));
     }
     if (flows.size === 0) return;
     const tables: Table[] = [];
@@ -395,6 +391,12 @@ export class Translator implements Upper {
     statistics.wasmBytes += bytes.length;
     statistics.translating += emitted - started;
     statistics.compiling += performance.now() - emitted;
+  }
+  /** There is code on a page. */
+  #lookAgain(page: Addr): void {
+    if (this.#pages.has(page)) return;
+    this.#pages.add(page);
+    this.#takeKept();
   }
   /** Takes what an earlier run has left where the code is there that it was made of. */
   #takeKept(): void {
