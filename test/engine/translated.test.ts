@@ -193,6 +193,37 @@ describe('translated code', () => {
     );
   });
 
+  it.each([1, 2, 4, 7])('a function with %i returns, called from two places', (returns) => {
+    const lines = [
+      'addi s0,zero,800',
+      'again: jal ra,@pick',
+      'add a1,a1,a0',
+      'jal ra,@pick',
+      'xor a3,a3,a0',
+      'addi s0,s0,-1',
+      'bne s0,zero,@again',
+      'ebreak',
+      'pick: andi a0,s0,7',
+      ...Array.from({ length: returns - 1 }, (_, i) => [
+        `addi a2,a0,${-i - 1}`,
+        `bge a2,zero,@after${i}`,
+        'jalr zero,0(ra)',
+        `after${i}: addi a4,a4,1`,
+      ]).flat(),
+      'jalr zero,0(ra)',
+    ];
+    const { interpreted } = same(lines, () => {}, 2);
+    // Where nothing is counted, returns are told by their targets alone.
+    const uncounted = bare(
+      (memory) => makeTranslate(memory, { threshold: 2, batch: 1, pace: 0, perInsn: 0, counting: false }),
+      assemble(lines),
+      READ | EXECUTE,
+    );
+    expect(uncounted.engine.run(uncounted.hart, 1e7).stop).toEqual({ kind: 'ebreak' });
+    expect(state(uncounted)).toBe(state(interpreted));
+    expect(uncounted.engine.statistics!().regions).toBeGreaterThanOrEqual(2);
+  });
+
   it('100,000 frames of recursion, twice', () => {
     const lines = [
       'addi s0,zero,2',

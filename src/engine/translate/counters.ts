@@ -56,9 +56,14 @@ export class Counters implements CountSource {
     this.#links.set(cell, link);
   }
   readonly returnOf = (cell: number): { from: Addr; to: Addr } => ({
-    from: this.#records.pcOf(this.#memory.view.getUint32(cell + CELL.NEXT + 4, true)),
+    from: this.#siteIn(cell + CELL.NEXT),
     to: this.#links.get(cell)!,
   });
+
+  /** The instruction that a `next` comes from. */
+  #siteIn(next: number): Addr {
+    return this.#records.pcOf(this.#memory.view.getUint32(next + 4, true));
+  }
 
   /** Return cells, as numbers for another run: three a cell. */
   *numbers(): Generator<number> {
@@ -79,5 +84,10 @@ export class Counters implements CountSource {
   collect(counts: TransferCounts): void {
     for (const { from, to, count } of this.#past.list()) counts.add(from, to, count);
     for (const region of this.#regions) region.collect(counts);
+    for (const [cell, link] of this.#links)
+      for (const other of CELL.OTHERS) {
+        const count = this.read(cell + other + CELL.COUNT);
+        if (count > 0) counts.add(this.#siteIn(cell + other), link, count);
+      }
   }
 }

@@ -184,7 +184,7 @@ export class RegionCounts extends EdgeCounts {
             calls.push(edge(index, -1, expected === undefined ? seen : 0));
           }
           const [back] = successors;
-          const cell = source.returnCell(at!.pc, back!.pc);
+          const cell = source.counting ? source.returnCell(at!.pc, back!.pc) : undefined;
           exits[index] = {
             successors: calls,
             out: undefined,

@@ -12,7 +12,10 @@ import { REGION_TYPE } from './support.ts';
 import type { Link, Surroundings } from './surroundings.ts';
 
 /** What regions need from outside of their module. */
-export type Outside = Pick<Surroundings, 'slotFor' | 'recordFor' | 'counters' | 'ranges' | 'accessed' | 'tableOf'>;
+export type Outside = Pick<
+  Surroundings,
+  'slotFor' | 'recordFor' | 'counters' | 'ranges' | 'accessed' | 'returnsVary' | 'tableOf'
+>;
 
 export interface EmittedRegion {
   readonly flow: Flow;

@@ -17,8 +17,9 @@ import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
 import type { Block, Successor } from './region.ts';
 import { canLeave, type Placement, placeRegisters, type RegSet, readsRounding, regsOf } from './registers.ts';
+import { emitComeBack } from './returns.ts';
 import { emitPermitted, RegionStep, type Site } from './step.ts';
-import { CELL, DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
+import { DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
@@ -119,14 +120,14 @@ class RegionEmitter {
       code.get(RECORD_LOCAL).i32(INTERPRET).op('i32.or').get(BUDGET).get(DEPTH_LOCAL);
       code.returnCall(this.#around.locals.of('leave')).end();
     }
-    forEach((goal) => {
-      code.i32(goal).set(this.#goal);
-      this.#count(this.counts.entries[goal]!);
-    });
     if (further.length > 0) {
-      // The next check of the budget fails, and sees where to go on (`#check`).
-      code.get(this.#goal);
+      code.get(RECORD_LOCAL).i32(this.#around.recordFor(region.head)).op('i32.ne');
       code.if(undefined, false);
+      forEach((goal) => {
+        code.i32(goal).set(this.#goal);
+        this.#count(this.counts.entries[goal]!);
+      });
+      // The next check of the budget fails, and sees where to go on (`#check`).
       code.get(BUDGET).set(this.#saved).i32(NO_BUDGET).set(BUDGET);
       code.else();
     }
@@ -356,7 +357,7 @@ class RegionEmitter {
 
   #call(index: number, { successors, expected }: Block, at: CodeInsn, step: RegionStep): void {
     const code = this.#code;
-    const { recordFor, locals, counters } = this.#around;
+    const { recordFor } = this.#around;
     const { successors: calls, returned: back, returnedOtherwise } = this.counts.exits[index]!;
     const link = at.pc + at.insn.size;
     const indirect = step.goal;
@@ -397,20 +398,8 @@ class RegionEmitter {
       code.callIndirect(this.#around.regionType).set(BUDGET).set(this.#next);
       if (expected !== undefined) code.end();
     }
-    const cell = counters.returnCell(at.pc, link);
-    code
-      .get(this.#next)
-      .i32(cell + CELL.NEXT)
-      .access('i64.load', 0)
-      .op('i64.eq');
-    code.if(undefined, true);
-    this.#count(back!);
-    code.else();
-    code.i32(cell).get(this.#next).call(locals.of('returned')).op('i32.eqz');
-    code.if();
-    code.get(this.#next).get(BUDGET).op('return').end();
-    this.#count(returnedOtherwise!);
-    code.end();
+    const counts = { back: () => this.#count(back!), otherwise: () => this.#count(returnedOtherwise!) };
+    emitComeBack(code, this.#around, at.pc, link, this.#next, BUDGET, counts);
     // The callee has used the locals' places.
     this.#valid = 0n;
     const [to] = successors;

@@ -33,21 +33,31 @@ const HELPERS: Readonly<Record<HelperName, Helper>> = {
       return code.get(0).get(1).get(2).returnCall(helpers.of('leave'));
     },
   },
-  /** (return cell, next) -> 1 if next is the cell's link; then it is counted, and the cell expects it from now on if it was free. */
+  /** (return cell, next) -> 1 if next is the cell's link; then it is counted, in the cell if it has been there before or there is room. */
   returned: {
     parameters: [I32, I64],
     results: [I32],
     code: ({ count }) => {
       const code = new Code(2);
       const [cell, next] = [0, 1];
+      // What the cell has come to its link before.
+      for (const other of CELL.OTHERS) {
+        code.get(next).get(cell).access('i64.load', other).op('i64.eq');
+        code.if();
+        emitIncrement(code, () => code.get(cell), other + CELL.COUNT);
+        code.i32(1).op('return').end();
+      }
       code.get(next).op('i32.wrap_i64').get(cell).access('i32.load', CELL.LINK).op('i32.ne');
       code.if();
       code.i32(0).op('return').end();
       code.get(next).i64(32n).op('i64.shr_u').i64(0n).op('i64.ne');
       code.if();
-      code.get(cell).access('i64.load', CELL.NEXT).op('i64.eqz');
-      code.if();
-      code.get(cell).get(next).access('i64.store', CELL.NEXT);
+      const placed = code.block();
+      for (const free of [CELL.NEXT, ...CELL.OTHERS]) {
+        code.get(cell).access('i64.load', free).op('i64.eqz');
+        code.if();
+        code.get(cell).get(next).access('i64.store', free).br(placed).end();
+      }
       code.end();
       code.get(next).call(count);
       code.end();

@@ -45,8 +45,8 @@ export interface Helpers {
   readonly float: unknown;
   readonly counter: unknown;
 }
-/** A return cell: i64 expected `next`, i32 the link. */
-export const CELL = { NEXT: 0, LINK: 8, SIZE: 16 } as const;
+/** A return cell: i64 expected `next`, i32 the link; behind them, for each of the others, i64 `next` and i64 how often; see returns.ts. */
+export const CELL = { NEXT: 0, LINK: 8, OTHERS: [16, 32, 48], COUNT: 8, SIZE: 64 } as const;
 /** The slot that always has the interpreter. */
 export const INTERPRETER_SLOT = 0;
 

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly ranges: Ranges;
   /** The address that a load or store has gone to last; 0 if it has not been interpreted. */
   accessed(record: number): Addr;
+  /** Has control come from several instructions to what is behind a call? */
+  returnsVary(link: Addr): boolean;
   /** Puts a table into the host area. @returns its address */
   tableOf(halves: Uint16Array): number;
 }

@@ -101,6 +101,8 @@ export class Translator implements Upper {
   readonly #halves: Uint16Array;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
+  /** How many indirect jumps have gone to an address. */
+  readonly #sites = new Map<Addr, number>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
   readonly #candidates = new Map<Addr, number>();
   /** What has been hot. Branches that lead there may have counted in translated code only. */
@@ -326,8 +328,10 @@ export class Translator implements Upper {
 
   #goes(site: Addr, target: Addr): void {
     const targets = this.#targets.get(site);
+    if (targets?.includes(target)) return;
     if (targets === undefined) this.#targets.set(site, [target]);
-    else if (!targets.includes(target)) targets.push(target);
+    else targets.push(target);
+    this.#sites.set(target, (this.#sites.get(target) ?? 0) + 1);
   }
 
   #candidate(pc: Addr, count: number): void {
@@ -372,6 +376,7 @@ export class Translator implements Upper {
       counters: this.#counters,
       ranges: this.#ranges,
       accessed: (record) => records.count(record, RECORD.ACCESSED),
+      returnsVary: (link) => (this.#sites.get(link) ?? 0) > 1,
       tableOf: (halves) => {
         const at = this.#counters.allocate(halves.byteLength);
         tables.push({ at, halves });

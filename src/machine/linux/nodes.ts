@@ -98,7 +98,7 @@ export class Contents {
   #host: string | undefined;
   /** Parts that are mapped into guest memory: there, not in #data, are their bytes. */
   #views: readonly View[] = [];
-  #window: { start: number; bytes: Uint8Array } | undefined;
+  #window: { readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
 
   /** @param host a host file of `size` bytes to read from, as a binary string */
   constructor(usage: Usage, host?: string, size = 0) {
@@ -210,8 +210,14 @@ export class Contents {
     let window = this.#window;
     if (!window || position < window.start || position >= window.start + window.bytes.length) {
       const start = position - (position % WINDOW);
-      window = { start, bytes: new Uint8Array(Math.min(WINDOW, this.#size - start)) };
-      readHost(this.#host!, start, window.bytes);
+      const length = Math.min(WINDOW, this.#size - start);
+      // The old one's memory is taken again: new memory costs as much as what is read into it.
+      const room = window?.bytes.buffer ?? new ArrayBuffer(WINDOW);
+      this.#window = undefined;
+      const bytes = new Uint8Array(room, 0, length);
+      // Behind the end of a host file that has shrunk there are zeros.
+      bytes.fill(0, readHost(this.#host!, start, bytes));
+      window = { start, bytes };
       this.#window = window;
     }
     const part = window.bytes.subarray(position - window.start, position - window.start + target.length);
@@ -227,22 +233,21 @@ function copyOverlap(from: number, source: Uint8Array, to: number, target: Uint8
   if (start < end) target.set(source.subarray(start - from, end - from), start - to);
 }
 
-function readHost(path: string, position: number, target: Uint8Array): void {
+/** @returns bytes read: fewer than asked for where the file ends */
+function readHost(path: string, position: number, target: Uint8Array): number {
   let fd: number;
   try {
     fd = openSync(hostPath(path), 'r');
   } catch (error) {
-    fail((error as NodeJS.ErrnoException).code === 'EMFILE' ? E.MFILE : E.ACCES);
-    return;
+    return fail((error as NodeJS.ErrnoException).code === 'EMFILE' ? E.MFILE : E.ACCES);
   }
   try {
-    for (let at = 0; at < target.length; ) {
-      const got = readSync(fd, target, at, target.length - at, position + at);
-      if (got === 0) break;
-      at += got;
-    }
+    let at = 0;
+    for (let got = -1; at < target.length && got !== 0; at += got)
+      got = readSync(fd, target, at, target.length - at, position + at);
+    return at;
   } catch {
-    fail(E.IO);
+    return fail(E.IO);
   } finally {
     closeSync(fd);
   }

@@ -1,0 +1,54 @@
+/**
+ * Behind calls: has control come to the link, and from which instruction? Where nothing is counted, only the former matters.
+ *
+ * Transfers are counted by both of their ends, and functions have several returns. The first that comes to a link is the one that its
+ * return cell expects: it follows from other counts of the region. Some more have counters in the cell; others are in the table of jumps.
+ */
+import type { Addr } from '../../base/units.ts';
+import type { Code } from '../../base/wasm.ts';
+import { CELL, emitIncrement } from './support.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/**
+ * Behind a call: returns in turn unless control has come to the link.
+ * @param next local: the `next` of what was called
+ * @param counts emit the counting of returns that the cell expects, and of all others
+ */
+export function emitComeBack(
+  code: Code,
+  { counters, locals, returnsVary }: Surroundings,
+  from: Addr,
+  link: Addr,
+  next: number,
+  budget: number,
+  counts: { back(): void; otherwise(): void },
+): void {
+  const leave = () => code.get(next).get(budget).op('return').end();
+  if (!counters.counting) {
+    code.get(next).op('i32.wrap_i64').i32(link).op('i32.ne');
+    code.if(undefined, false);
+    leave();
+    return;
+  }
+  const cell = counters.returnCell(from, link);
+  const ifExpected = (where: number) => {
+    code.get(next).i32(where).access('i64.load', 0).op('i64.eq');
+    code.if(undefined, true);
+  };
+  ifExpected(cell + CELL.NEXT);
+  counts.back();
+  code.else();
+  const [other] = CELL.OTHERS;
+  const several = returnsVary(link);
+  if (several) {
+    ifExpected(cell + other);
+    emitIncrement(code, () => code.i32(cell + other + CELL.COUNT), 0);
+    code.else();
+  }
+  code.i32(cell).get(next).call(locals.of('returned')).op('i32.eqz');
+  code.if();
+  leave();
+  if (several) code.end();
+  counts.otherwise();
+  code.end();
+}
