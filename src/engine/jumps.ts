@@ -2,7 +2,7 @@
  * The table of executed indirect jumps, in the host area: generated code counts what is in it, the host puts in what is new. Open
  * addressing with linear probing; emptied into a map before it is half full, so that probing always ends at a free entry.
  */
-import type { Addr } from '../base/units.ts';
+import type { Addr, InsnCount } from '../base/units.ts';
 import type { Memory } from '../machine/memory.ts';
 import type { Records } from './records.ts';
 import { JUMPS, jumpHash } from './routine.ts';
@@ -34,6 +34,17 @@ export class JumpTable {
     this.#entries[index * 2] = (BigInt(site) << 32n) | BigInt(target);
     this.#entries[index * 2 + 1] = 1n;
     this.#used.push(index);
+  }
+
+  /** How often a pair has been counted since the table was last emptied. */
+  seen(site: number, target: Addr): InsnCount {
+    const key = (BigInt(site) << 32n) | BigInt(target);
+    let index = jumpHash(site, target);
+    for (let there = this.#entries[index * 2]; there !== 0n; there = this.#entries[index * 2]) {
+      if (there === key) return Number(this.#entries[index * 2 + 1]);
+      index = (index + 1) % ENTRIES;
+    }
+    return 0;
   }
 
   /** Adds all counts so far. */

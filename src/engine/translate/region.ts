@@ -35,6 +35,8 @@ export interface Block {
   readonly dispatch?: readonly number[];
   /** A call through a register: the function that it calls, as far as is known. */
   readonly expected?: Addr | undefined;
+  /** A `switch`: where else it has gone. */
+  readonly others?: readonly Addr[];
 }
 
 /** Block 0 is the head. */
@@ -51,6 +53,8 @@ export interface Knowledge {
   isFunction(pc: Addr): boolean;
   /** Has a branch gone this way often enough for what is there to be worth translating? */
   ran(record: number, taken: boolean, to: Addr): boolean;
+  /** And has an indirect jump gone there as often? */
+  jumped(record: number, to: Addr): boolean;
   /** Should the region have this code, if control gets there? */
   follows(pc: Addr): boolean;
 }
@@ -123,7 +127,10 @@ function reach(code: CodeInsns, head: Addr, knowledge: Knowledge): Reach {
         if (follow(behind)) lead(behind);
       }
       if (ending === 'switch') {
-        const seen = knowledge.targetsOf(pc).filter(follow).slice(0, MOST_SWITCH_TARGETS);
+        const seen = knowledge
+          .targetsOf(pc)
+          .filter((to) => knowledge.jumped(found.record, to) && follow(to))
+          .slice(0, MOST_SWITCH_TARGETS);
         targets.set(pc, seen);
         for (const target of seen) lead(target);
       }
@@ -175,8 +182,9 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
             return [];
         }
       };
+      const others = ending === 'switch' ? knowledge.targetsOf(pc).filter((target) => !blockOf.has(target)) : [];
       const called = ending === 'call' && found.ending === 'jump' ? knowledge.targetsOf(pc) : [];
-      return { pc: start, insns: list, ending, successors: to(), expected: called[0] };
+      return { pc: start, insns: list, ending, successors: to(), expected: called[0], others };
     }
   });
   const { insns: first, ending } = blocks[0]!;

@@ -41,7 +41,10 @@ export function outlineOf({ head, blocks }: Region): Outline {
     head,
     pcs: Uint32Array.from(insns, ({ pc }) => pc),
     ends: Uint32Array.from(insns, ({ pc, insn }) => pc + insn.size),
-    leaves: blocks.flatMap(({ successors }) => successors.filter(({ block }) => block < 0).map(({ pc }) => pc)),
+    leaves: blocks.flatMap(({ successors, others = [] }) => [
+      ...successors.filter(({ block }) => block < 0).map(({ pc }) => pc),
+      ...others,
+    ]),
     switches: blocks.flatMap(({ insns: list, ending }) => (ending === 'switch' ? [list.at(-1)!.pc] : [])),
   };
 }

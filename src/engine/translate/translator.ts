@@ -76,7 +76,7 @@ const LARGE = 300;
 const WORTHWHILE = 1 / 20;
 /** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
 const HAD = 0;
-/** A branch's way that has run less often, in thresholds, is left to the interpreter: a fifth of all would be translated for nothing. */
+/** A way of a branch or an indirect jump that has run less often, in thresholds, is left to the interpreter: a fifth of all would be translated for nothing. */
 const SELDOM = 1 / 400;
 
 const sizeOf = ({ blocks }: Region): number => blocks.reduce((sum, { insns }) => sum + insns.length, 0);
@@ -241,6 +241,8 @@ export class Translator implements Upper {
       isFunction: (target) => this.#functions.has(target),
       ran: (record, taken, to) =>
         this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * SELDOM,
+      jumped: (record, to) =>
+        this.#hot.has(to) || this.#code.jumps.seen(record, to) >= this.#options.threshold * SELDOM,
       follows: (at) => {
         const owner = this.#regions.ownerOf(at);
         const there = owner === undefined ? made.get(at) : this.#regions.at(owner)!.outline.pcs.length;
