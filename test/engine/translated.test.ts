@@ -163,7 +163,7 @@ describe('translated code', () => {
   it('calls through registers, and returns to other places than behind the call', () => {
     const lines = [
       'addi s0,zero,600',
-      'again: andi a2,s0,1',
+      'again: andi a2,s0,3',
       'slli a2,a2,3',
       'add a2,a2,s1',
       'ld a2,0(a2)',
@@ -181,15 +181,17 @@ describe('translated code', () => {
       'bne a4,zero,@plain',
       'addi ra,ra,4',
       'plain: jalr zero,0(ra)',
+      'third: addi a5,a5,2',
+      'jalr zero,0(ra)',
     ];
     same(
       lines,
       (hart, memory) => {
         hart.set(9, BigInt(DATA));
-        memory.view.setBigUint64(DATA, BigInt(labelled(lines, 'first')), true);
-        memory.view.setBigUint64(DATA + 8, BigInt(labelled(lines, 'second')), true);
+        for (const [i, name] of ['first', 'second', 'third', 'second'].entries())
+          memory.view.setBigUint64(DATA + 8 * i, BigInt(labelled(lines, name)), true);
       },
-      2,
+      3,
     );
   });
 

@@ -157,7 +157,7 @@ export class RegionCounts extends EdgeCounts {
     this.entries = entries.map(({ block }) => edge(outside, block, 1));
     const exits: Exits[] = [];
     for (const index of order) {
-      const { ending, insns, successors, expected } = blocks[index]!;
+      const { ending, insns, successors, expected = [] } = blocks[index]!;
       const at = insns.at(-1);
       const to = (target: Addr) => ({ from: at!.pc, to: target });
       const none = { successors: [], out: undefined, returned: undefined, returnedOtherwise: undefined };
@@ -180,8 +180,8 @@ export class RegionCounts extends EdgeCounts {
           const calls: Edge[] = [];
           if (at!.ending === 'goto') calls.push(edge(index, -1, seen, to(at!.target)));
           else {
-            if (expected !== undefined) calls.push(edge(index, -1, seen, to(expected)));
-            calls.push(edge(index, -1, expected === undefined ? seen : 0));
+            for (const target of expected) calls.push(edge(index, -1, seen / expected.length, to(target)));
+            calls.push(edge(index, -1, expected.length === 0 ? seen : 0));
           }
           const [back] = successors;
           const cell = source.counting ? source.returnCell(at!.pc, back!.pc) : undefined;

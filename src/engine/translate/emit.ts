@@ -355,7 +355,7 @@ class RegionEmitter {
     else this.#tree(block);
   }
 
-  #call(index: number, { successors, expected }: Block, at: CodeInsn, step: RegionStep): void {
+  #call(index: number, { successors, expected = [] }: Block, at: CodeInsn, step: RegionStep): void {
     const code = this.#code;
     const { recordFor } = this.#around;
     const { successors: calls, returned: back, returnedOtherwise } = this.counts.exits[index]!;
@@ -384,11 +384,11 @@ class RegionEmitter {
       this.#count(calls[0]!);
       callTo(at.target);
     } else {
-      if (expected !== undefined) {
-        code.get(indirect).i64(BigInt(expected)).op('i64.eq');
+      for (const [i, target] of expected.entries()) {
+        code.get(indirect).i64(BigInt(target)).op('i64.eq');
         code.if(undefined, true);
-        this.#count(calls[0]!);
-        callTo(expected);
+        this.#count(calls[i]!);
+        callTo(target);
         code.else();
       }
       this.#count(calls.at(-1)!);
@@ -396,7 +396,7 @@ class RegionEmitter {
       this.#pushRecord(indirect).tee(RECORD_LOCAL);
       pushRest().get(RECORD_LOCAL).call(this.#around.slotOf);
       code.callIndirect(this.#around.regionType).set(BUDGET).set(this.#next);
-      if (expected !== undefined) code.end();
+      for (const _ of expected) code.end();
     }
     const counts = { back: () => this.#count(back!), otherwise: () => this.#count(returnedOtherwise!) };
     emitComeBack(code, this.#around, at.pc, link, this.#next, BUDGET, counts);

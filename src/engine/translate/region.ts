@@ -33,8 +33,8 @@ export interface Block {
   readonly successors: readonly Successor[];
   /** Where control can go from the start of the block, on its way from an entry of the region into a loop. */
   readonly dispatch?: readonly number[];
-  /** A call through a register: the function that it calls, as far as is known. */
-  readonly expected?: Addr | undefined;
+  /** A call through a register: the functions that it mostly calls, as far as is known. */
+  readonly expected?: readonly Addr[];
   /** A `switch`: where else it has gone. */
   readonly others?: readonly Addr[];
 }
@@ -53,8 +53,8 @@ export interface Knowledge {
   isFunction(pc: Addr): boolean;
   /** Has a branch gone this way often enough for what is there to be worth translating? */
   ran(record: number, taken: boolean, to: Addr): boolean;
-  /** And has an indirect jump gone there as often? */
-  jumped(record: number, to: Addr): boolean;
+  /** Those of them that it has gone to as often, the usual ones first. */
+  usualTargets(pc: Addr, record: number): readonly Addr[];
   /** Should the region have this code, if control gets there? */
   follows(pc: Addr): boolean;
 }
@@ -62,6 +62,8 @@ export interface Knowledge {
 /** A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. */
 export const MOST_INSNS = 3000;
 const MOST_SWITCH_TARGETS = 512;
+/** Functions that a call through a register looks for before it goes through the table of regions. */
+const MOST_EXPECTED = 2;
 
 /** Link registers, by the manual's hints for return-address prediction (unprivileged manual, section "Unconditional Jumps"). */
 export const isLink = (reg: number): boolean => reg === 1 || reg === 5;
@@ -127,10 +129,7 @@ function reach(code: CodeInsns, head: Addr, knowledge: Knowledge): Reach {
         if (follow(behind)) lead(behind);
       }
       if (ending === 'switch') {
-        const seen = knowledge
-          .targetsOf(pc)
-          .filter((to) => knowledge.jumped(found.record, to) && follow(to))
-          .slice(0, MOST_SWITCH_TARGETS);
+        const seen = knowledge.usualTargets(pc, found.record).filter(follow).slice(0, MOST_SWITCH_TARGETS);
         targets.set(pc, seen);
         for (const target of seen) lead(target);
       }
@@ -149,6 +148,11 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
   const blockOf = new Map(starts.map((pc, index) => [pc, index]));
   const successor = (pc: Addr): Successor => ({ pc, block: blockOf.get(pc) ?? -1 });
   const outside = (pc: Addr): Successor => ({ pc, block: -1 });
+  const expectedAt = ({ pc, record }: CodeInsn): readonly Addr[] => {
+    const usual = knowledge.usualTargets(pc, record);
+    // In a later run of the program it may not have been interpreted.
+    return (usual.length > 0 ? usual : knowledge.targetsOf(pc)).slice(0, MOST_EXPECTED);
+  };
   const blocks = starts.map((start): Block => {
     const list: CodeInsn[] = [];
     for (let pc = start; ; ) {
@@ -183,8 +187,8 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
         }
       };
       const others = ending === 'switch' ? knowledge.targetsOf(pc).filter((target) => !blockOf.has(target)) : [];
-      const called = ending === 'call' && found.ending === 'jump' ? knowledge.targetsOf(pc) : [];
-      return { pc: start, insns: list, ending, successors: to(), expected: called[0], others };
+      const expected = ending === 'call' && found.ending === 'jump' ? expectedAt(found) : [];
+      return { pc: start, insns: list, ending, successors: to(), expected, others };
     }
   });
   const { insns: first, ending } = blocks[0]!;

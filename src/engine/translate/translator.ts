@@ -241,14 +241,21 @@ export class Translator implements Upper {
       isFunction: (target) => this.#functions.has(target),
       ran: (record, taken, to) =>
         this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * SELDOM,
-      jumped: (record, to) =>
-        this.#hot.has(to) || this.#code.jumps.seen(record, to) >= this.#options.threshold * SELDOM,
+      usualTargets: (site, record) => this.#usualTargets(site, record),
       follows: (at) => {
         const owner = this.#regions.ownerOf(at);
         const there = owner === undefined ? made.get(at) : this.#regions.at(owner)!.outline.pcs.length;
         return there === undefined || (whole && there < LARGE);
       },
     };
+  }
+  #usualTargets(site: Addr, record: number): readonly Addr[] {
+    const { jumps } = this.#code;
+    return (this.#targets.get(site) ?? [])
+      .map((to) => ({ to, seen: jumps.seen(record, to) }))
+      .filter(({ to, seen }) => this.#hot.has(to) || seen >= this.#options.threshold * SELDOM)
+      .sort((a, b) => b.seen - a.seen)
+      .map(({ to }) => to);
   }
   /**
    * A region that should have the code at an address, because it leads there, and had not yet seen it run when it was made. Pieces on their
