@@ -91,9 +91,14 @@ interface Reach {
   readonly targets: ReadonlyMap<Addr, readonly Addr[]>;
 }
 
-/** How many instructions a region would have; 0 if there would be none. */
-export function measureRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): InsnCount {
-  return reach(code, head, knowledge).insns.size;
+/** What a region would have: how many instructions, none if there would be no region, and its branches. */
+export function measureRegion(
+  code: CodeInsns,
+  head: Addr,
+  knowledge: Knowledge,
+): { readonly size: InsnCount; readonly branches: readonly CodeInsn[] } {
+  const { insns } = reach(code, head, knowledge);
+  return { size: insns.size, branches: [...insns.values()].filter(({ ending }) => ending === 'branch') };
 }
 
 function reach(code: CodeInsns, head: Addr, knowledge: Knowledge): Reach {

@@ -58,6 +58,8 @@ type TranslateStatistics = {
   kept: number;
 };
 
+/** Branches of a usual visit. Where a visit goes through more, because there are loops in the region, it is worth several. */
+const BRANCHES = 8;
 /** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
 const BEHIND_CALLS = 8;
 /** A region is made again if it leads to hot code that it has not, but not before so many instructions have run for each that it has. */
@@ -223,15 +225,18 @@ export class Translator implements Upper {
     this.#candidate(pc, count);
   }
   /**
-   * How often the interpreter is still to come there until translating costs no more than that. What another region has already is waited
-   * for longer.
+   * How often the interpreter is still to come there until the region has run so long that translating costs no more than that. What another
+   * region has already is waited for longer.
    */
   #lacking(pc: Addr): number {
     if (this.#once.has(pc)) return 0;
     this.#once.add(pc);
     const { threshold, perInsn, perInsnAgain } = this.#options;
-    const size = measureRegion(this.#insns, pc, this.#knowledge(pc, new Map()));
-    return size * (this.#regions.holds(pc) ? perInsnAgain : perInsn) - threshold;
+    const { size, branches } = measureRegion(this.#insns, pc, this.#knowledge(pc, new Map()));
+    const { seen } = this.#counters;
+    const ran = branches.reduce((sum, { record }) => sum + seen(record, true) + seen(record, false), 0);
+    const weight = Math.max(1, ran / (threshold * BRANCHES));
+    return Math.ceil((size * (this.#regions.holds(pc) ? perInsnAgain : perInsn)) / weight) - threshold;
   }
   /** @param made regions of this batch, by head: their instructions */
   #knowledge(pc: Addr, made: ReadonlyMap<Addr, InsnCount>): Knowledge {
