@@ -195,6 +195,41 @@ describe('translated code', () => {
     );
   });
 
+  it('code that was not there when what leads to it was translated', () => {
+    const FAR = CODE + 16 * PAGE;
+    const lines = [
+      'addi s0,zero,600',
+      'loop: addi s0,s0,-1',
+      'andi a2,s0,1',
+      'bne a2,zero,@near',
+      `jal ra,0x${FAR.toString(16)}`,
+      'near: addi a0,a0,1',
+      'bne s0,zero,@loop',
+      'ebreak',
+    ];
+    // Has a loop, so its region has two entries.
+    const far = assemble(
+      ['addi a3,zero,9', 'inner: addi a3,a3,-1', 'addi a4,a4,1', 'bne a3,zero,@inner', 'jalr zero,0(ra)'],
+      FAR,
+    );
+    const pair = pairOf(assemble(lines));
+    // Each time control gets there, it is sent back.
+    for (let stop = step(pair, 1e6); stop.kind !== 'ebreak'; stop = step(pair, 1e6)) {
+      expect(stop).toEqual({ kind: 'fault', access: 'fetch', address: BigInt(FAR) });
+      for (const { hart } of [pair.interpreted, pair.translated]) hart.pc = labelled(lines, 'near');
+    }
+    expect(regionsOf(pair)).toBeGreaterThan(0);
+    for (const { hart, memory } of [pair.interpreted, pair.translated]) {
+      memory.protect(FAR, PAGE, READ | EXECUTE | PERMISSION.MAPPED);
+      memory.bytes.set(far, FAR);
+      hart.pc = CODE;
+    }
+    expect(step(pair, 1e6)).toEqual({ kind: 'ebreak' });
+    for (const { hart } of [pair.interpreted, pair.translated]) hart.pc = CODE;
+    expect(step(pair, 1e6)).toEqual({ kind: 'ebreak' });
+    finish(pair, 2);
+  });
+
   it.each([1, 2, 4, 7])('a function with %i returns, called from two places', (returns) => {
     const lines = [
       'addi s0,zero,800',

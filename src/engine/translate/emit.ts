@@ -127,8 +127,14 @@ class RegionEmitter {
         code.i32(goal).set(this.#goal);
         this.#count(this.counts.entries[goal]!);
       });
+      code.get(this.#goal);
+      code.if();
       // The next check of the budget fails, and sees where to go on (`#check`).
       code.get(BUDGET).set(this.#saved).i32(NO_BUDGET).set(BUDGET);
+      code.else();
+      // A stand-in for the head, from where there was no code yet.
+      this.#count(this.counts.entries[0]!);
+      code.end();
       code.else();
     }
     this.#count(this.counts.entries[0]!);
