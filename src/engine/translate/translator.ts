@@ -78,7 +78,10 @@ const LARGE = 300;
 const WORTHWHILE = 1 / 20;
 /** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
 const HAD = 0;
-/** A way of a branch or an indirect jump that has run less often, in thresholds, is left to the interpreter: a fifth of all would be translated for nothing. */
+/**
+ * A way of a branch or an indirect jump that has run less often, in thresholds, is left to the interpreter: a fifth of all would be
+ * translated for nothing.
+ */
 const SELDOM = 1 / 400;
 
 const sizeOf = ({ blocks }: Region): number => blocks.reduce((sum, { insns }) => sum + insns.length, 0);
@@ -103,7 +106,7 @@ export class Translator implements Upper {
   readonly #halves: Uint16Array;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
-  /** How many indirect jumps have gone to an address. */
+  /** How many indirect jumps have gone to an address; more where code was forgotten meanwhile. Only for a guess. */
   readonly #sites = new Map<Addr, number>();
   /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
   readonly #candidates = new Map<Addr, number>();
