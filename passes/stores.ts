@@ -11,7 +11,16 @@
  */
 import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { type Exit, exitWith, inSet, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
+import {
+  type Exit,
+  exitWith,
+  inSet,
+  isOrdered,
+  type Op,
+  opWith,
+  type Superblock,
+  wanted,
+} from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -40,8 +49,8 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
   let late = false;
   for (let position = at + 1; position < superblock.ops.length; position++) {
     const op = superblock.ops[position]!;
-    const { store, load, ordered } = facts(op.insn);
-    if (ordered) return undefined;
+    const { store, load } = facts(op.insn);
+    if (isOrdered(op)) return undefined;
     const other = terms.place(op);
     if (other !== undefined && !apart(place, other)) {
       if (load !== undefined) return undefined;
@@ -73,8 +82,7 @@ export const stores: Pass = {
     let current = superblock;
     // From the end: what overwrites a store may itself be needed by exits only.
     for (const store of [...superblock.ops].reverse()) {
-      const fact = facts(store.insn);
-      if (fact.store === undefined || fact.ordered) continue;
+      if (facts(store.insn).store === undefined || isOrdered(store)) continue;
       const exits = exitsThatNeed(current, current.ops.indexOf(store), terms, deadFrames);
       if (exits === undefined || exits.length > MAX_STORES) continue;
       const next = settled(current, sunk(current, store, new Set(exits)));

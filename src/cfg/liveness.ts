@@ -5,8 +5,8 @@
  * Backward dataflow over all discovered code (cfg/discover.ts), not only over what ran. Direct jumps between functions are followed
  * like any other. Why each ending is safe:
  *
- * - *Direct call.* Live before: the callee's real live-in, and of what is live at the return point: the preserved registers, and those
- *   caller-saved ones that the callee nowhere writes (see "kept registers"). The callee's real live-in needs no list of argument
+ * - *Direct call.* Live before: the callee's real live-in, and of what is live at the return point: the preserved registers, and the
+ *   kept ones (see there). The callee's real live-in needs no list of argument
  *   registers: hand-written callees that read t- or s-registers have them in it. Results (a0 ...) are live at returns, so a callee that
  *   leaves one alone on some path has it live-in. Millicode (__riscv_save_N, linked through t0) returns through t0, where all is live.
  * - *Return through ra.* Live: results, preserved registers, kept registers. *Through t0*: the same where
@@ -20,9 +20,9 @@
  * - *Bytes that are no instruction, addresses where no code was found*: all.
  *
  * Kept registers: a compiler that knows a callee keeps values in caller-saved registers across the call if the callee does not touch
- * them (gcc -fipa-ra, on at -O2). So a register that is live at a return point of a function's direct callers, and that the function
- * (with all it is seen to call) never writes, is live at the function's returns. What a function writes is taken from certain paths only:
- * too few writes means more registers live. Behind an unknown jump they are carried to all of its function.
+ * them (gcc -fipa-ra, on at -O2), and a function written by hand may return in any register. So a register that is seen to be read behind a
+ * call is live at the returns of the function that is called. Behind an unknown jump they are carried to all of its function. What a
+ * function writes itself its own callers need not have kept; that is taken from certain paths only: too few writes means more registers live.
  *
  * Named assumption A1, "calling convention": calls through pointers, returns, and jumps that leave their function keep to the psABI, and
  * function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
@@ -390,9 +390,10 @@ class Solver {
       const jumpsIn = siblings.jump[i]!;
       const to = callee[i]!;
       if (rule === 'call') {
+        // The callee must give back what is read behind the call, whether it leaves that alone or makes it.
+        if (kept.add(to, x & KEEPABLE.x, f & KEEPABLE.f)) forward.push(to);
         x &= ~written.x[to]!;
         f &= ~written.f[to]!;
-        if (kept.add(to, x, f)) forward.push(to);
       } else if (rule === 'unknown-call') {
         x = 0;
         f = 0;
