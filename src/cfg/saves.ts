@@ -7,9 +7,10 @@
  * What is known is known by a forward dataflow over each function: how far the stack pointer (and the frame pointer) is from where it stood,
  * which registers hold what they held, and in which slots that is kept. Unknown is not saved: a wrong "no" costs an instruction.
  *
- * Where it would still be a guess: a variable that is kept in a preserved register in the whole program (`-ffixed-s11`, GNU's global
- * register variables) may be stored, changed and loaded again. So a register that some function changes and never stores is nobody's to
- * preserve in this image; what loads nearly all of them from elsewhere (longjmp, setcontext) is no such function.
+ * A variable that is kept in a preserved register in the whole program (`-ffixed-s11`, GNU's global register variables) may be stored, changed
+ * and loaded again in the same way, as a part of something that has an address. So where a function makes an address in its frame, a register
+ * that some function of the image changes and never stores to the stack is not known to be saved: that function does not give it back. What
+ * loads nearly all of them from elsewhere (longjmp, setcontext) is no such function.
  */
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -19,8 +20,8 @@ import type { Insn } from '../isa/row.ts';
 import { PRESERVED, RETURN_ADDRESS } from './abi.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { functionGroups } from './groups.ts';
-import { hasReg, intersect, type RegSet, regSet, union, without } from './regset.ts';
+import { entriesOf, functionGroups } from './groups.ts';
+import { hasReg, intersect, type RegSet, regSet, regsIn, union, without } from './regset.ts';
 
 export interface Saves {
   /** Does the instruction at this address save a register? */
@@ -30,7 +31,7 @@ export interface Saves {
 /** What a function must give back, but for what points to memory. */
 const TRACKED: RegSet = without(union(PRESERVED, RETURN_ADDRESS), regSet([SP, 3, 4]));
 const NOTHING: RegSet = { x: 0, f: 0 };
-/** Who sets so many preserved registers and stores none sets up another context. */
+/** Who changes so many preserved registers and stores none sets up another context. */
 const CONTEXT = 8;
 
 /** What is known before an instruction, relative to the function's entry. */
@@ -87,12 +88,14 @@ type StackUse =
   | { readonly kind: 'keep'; readonly slot: number; readonly reg: Reg }
   /** Loads a register from where that is kept. */
   | { readonly kind: 'restore'; readonly slot: number; readonly reg: Reg }
-  /** Any other access, or the making of an address. */
-  | { readonly kind: 'other'; readonly slot: number; readonly bytes: number };
+  /** Any other access. */
+  | { readonly kind: 'other'; readonly slot: number; readonly bytes: number }
+  /** Makes an address from the stack pointer, or from what may be a frame pointer, or stores one. */
+  | { readonly kind: 'address'; readonly from: Reg };
 
 /** Runs one instruction. @param see what it does to the stack */
 function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
-  const { load, store, writes, ordered } = facts(insn);
+  const { load, store, writes, ordered, reads } = facts(insn);
   let { sp, fp, held, slots } = state;
   const base = insn.rs1 === SP ? sp : insn.rs1 === S0 ? fp : undefined;
   let restores = false;
@@ -114,10 +117,14 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
       }
       // A store whose place in the stack is not known may be to any slot.
     } else if (store !== undefined && insn.rs1 === SP) slots = new Map();
-  } else if (base !== undefined && isSum(insn)) {
-    sum = base + insn.imm;
+    // The caller's frame pointer is kept before it is one's own.
+    if (store !== undefined && (insn.rs2 === SP || (insn.rs2 === S0 && !hasReg(state.held, S0))))
+      see?.({ kind: 'address', from: insn.rs2 });
+  } else {
+    if (base !== undefined && isSum(insn)) sum = base + insn.imm;
     // To move the stack pointer is to make no pointer, nor is to set the frame pointer to where the stack pointer stood or stands.
-    if (insn.rd !== SP && !(insn.rd === S0 && (sum >= 0 || sum === sp))) see?.({ kind: 'other', slot: sum, bytes: 8 });
+    const sets = writes === SP || (writes === S0 && sum !== undefined && (sum >= 0 || sum === sp));
+    for (const from of sets ? [] : reads) if (from === SP || from === S0) see?.({ kind: 'address', from });
   }
   if (writes === SP) {
     sp = sum;
@@ -135,17 +142,24 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
 const afterCall = (state: State, insn: Insn): State =>
   facts(insn).writes === RA ? { ...state, held: without(state.held, RETURN_ADDRESS) } : UNKNOWN;
 
-/** What is known of one function with all its parts. */
+interface Save {
+  readonly at: Addr;
+  readonly reg: Reg;
+}
+
+/** What is found in one function with all its parts. */
 interface Found {
-  readonly saves: ReadonlyMap<Addr, { readonly slot: number; readonly reg: Reg }>;
-  /** Registers that it changes, and never stores to the stack. */
+  readonly saves: readonly Save[];
+  /** It makes an address of its frame. */
+  readonly exposed: boolean;
+  /** Registers that it must preserve, changes, and never stores to the stack. */
   readonly careless: RegSet;
 }
 
-function look(cfg: Cfg, blocks: readonly CfgBlock[], isEntry: (start: Addr) => boolean): Found {
+function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>): Found {
   const index = new Map(blocks.map((block, i) => [block.start, i]));
   const into = new Set(blocks.flatMap(({ flow }) => flow).filter((to) => index.has(to)));
-  const entries = new Set(blocks.filter(({ start }) => isEntry(start)).map(({ start }) => start));
+  const entries = new Set(blocks.filter(({ start }) => entered.has(start)).map(({ start }) => start));
   // Where nobody is seen to call any of it, it is entered where nothing else of it leads to.
   const all =
     entries.size > 0 ? entries : new Set(blocks.filter(({ start }) => !into.has(start)).map(({ start }) => start));
@@ -188,6 +202,10 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], isEntry: (start: Addr) => b
   let given: RegSet = TRACKED;
   let [changed, stored]: [RegSet, RegSet] = [NOTHING, NOTHING];
   let ends = false;
+  let exposed = false;
+  const framed = blocks.some((block) =>
+    insnsOf(cfg, block).some(({ insn }) => insn.rd === S0 && insn.rs1 === SP && isSum(insn)),
+  );
   blocks.forEach((block, i) => {
     const restoring = new Set<Addr>();
     const state = outcome(i, (at, use) => {
@@ -195,12 +213,12 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], isEntry: (start: Addr) => b
       else if (use.kind === 'restore') {
         restored.add(keyOf(use.slot, use.reg));
         restoring.add(at);
-      } else others.push(use);
+      } else if (use.kind === 'address') exposed ||= use.from === SP || framed;
+      else others.push(use);
     });
     for (const { at, insn } of insnsOf(cfg, block)) {
       const { writes, store } = facts(insn);
-      if (writes !== undefined && !restoring.has(at) && block.evidence !== 'swept')
-        changed = union(changed, regSet([writes]));
+      if (writes !== undefined && !restoring.has(at)) changed = union(changed, regSet([writes]));
       if (store !== undefined && insn.rs1 === SP) stored = union(stored, regSet([insn.rs2]));
     }
     const leaves = block.returnPoint === undefined && block.flow.some((to) => !index.has(to));
@@ -210,43 +228,25 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], isEntry: (start: Addr) => b
       ends ||= block.evidence !== 'swept';
     }
   });
-  const touched = (slot: number) => others.some((other) => other.slot < slot + 8 && slot < other.slot + other.bytes);
-  const saves = new Map<Addr, { slot: number; reg: Reg }>();
-  for (const { at, slot, reg } of keeps)
-    if (hasReg(given, reg) && restored.has(keyOf(slot, reg)) && !touched(slot)) {
-      const twice = keeps.some(
-        (other) => other.slot < slot + 8 && slot < other.slot + 8 && (other.slot !== slot || other.reg !== reg),
-      );
-      if (!twice && (reg === RA || hasReg(changed, reg))) saves.set(at, { slot, reg });
-    }
+  const overlap = (a: number, b: number, bytes: number) => b < a + 8 && a < b + bytes;
+  const saves = ({ slot, reg }: { slot: number; reg: Reg }) =>
+    hasReg(given, reg) &&
+    restored.has(keyOf(slot, reg)) &&
+    (reg === RA || hasReg(changed, reg)) &&
+    !others.some((other) => overlap(slot, other.slot, other.bytes)) &&
+    !keeps.some((other) => overlap(slot, other.slot, 8) && (other.slot !== slot || other.reg !== reg));
   const careless = ends ? without(intersect(changed, without(TRACKED, RETURN_ADDRESS)), stored) : NOTHING;
-  return { saves, careless: sizeOf(careless) >= CONTEXT ? NOTHING : careless };
-}
-
-function sizeOf({ x, f }: RegSet): number {
-  let size = 0;
-  for (const bits of [x, f]) for (let rest = bits; rest !== 0; rest &= rest - 1) size++;
-  return size;
+  return { saves: keeps.filter(saves), exposed, careless: regsIn(careless).length >= CONTEXT ? NOTHING : careless };
 }
 
 export function savesOf(cfg: Cfg): Saves {
-  const saves = new Map<Addr, Reg>();
-  let careless: RegSet = NOTHING;
-  const called = new Set<Addr>([cfg.image.entry]);
-  for (const { ending, target } of cfg.blocks)
-    if ((ending === 'call' || ending === 'indirect-call') && target !== undefined) called.add(target);
-  for (const symbol of cfg.image.symbols) if (symbol.kind === 'function') called.add(symbol.address);
-  for (const blocks of functionGroups(cfg).values()) {
-    const found = look(cfg, blocks, (start) => called.has(start));
-    for (const [at, { reg }] of found.saves) saves.set(at, reg);
-    careless = union(careless, found.careless);
-  }
-  return {
-    savesAt(at) {
-      const reg = saves.get(at);
-      return reg !== undefined && !hasReg(careless, reg);
-    },
-  };
+  const entries = entriesOf(cfg);
+  const found = [...functionGroups(cfg).values()].map((blocks) => look(cfg, blocks, entries));
+  const careless = found.reduce((all, one) => union(all, one.careless), NOTHING);
+  const saves = new Set<Addr>();
+  for (const each of found)
+    for (const { at, reg } of each.saves) if (!each.exposed || !hasReg(careless, reg)) saves.add(at);
+  return { savesAt: (at) => saves.has(at) };
 }
 
 const known = new WeakMap<Image, Saves>();
