@@ -4,8 +4,8 @@
  * What: a store goes that the line itself overwrites before it ends, or that was made to a frame that the line gives back; side exits that
  * may look at what was stored store it in their stubs. So what an inlined callee saves is saved only where control leaves it early.
  * Why it is safe: no load of the line that is behind the store may read what was stored, and where control leaves, memory is what it was
- * to be; what lies below the stack pointer there is nobody's (assumption A8). Registers saved in a frame are out of reach of other pointers
- * (assumption A3). No fault is hidden: what overwrites a store faults in its stead, and a frame's pages are the stack's.
+ * to be; what lies below the stack pointer there is nobody's, nor is what is left of a frame that was given back (assumption A8). Registers
+ * saved in a frame are out of reach of other pointers (assumption A3). No fault is hidden: what overwrites a store faults in its stead, and a frame's pages are the stack's.
  * Risk: code size: exits get copies of the stores, so the number is limited.
  * Source: partial dead-store elimination (Knoop, Ruething, Steffen: Partial Dead Code Elimination, PLDI 1994).
  */
@@ -49,6 +49,8 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
   let late = false;
   for (let position = at + 1; position < superblock.ops.length; position++) {
     const op = superblock.ops[position]!;
+    // Nobody looks at what is left of a frame that is given back, wherever control leaves then.
+    if (place.saved !== undefined && op.id >= place.saved) return exits;
     const { store, load } = facts(op.insn);
     if (isOrdered(op)) return undefined;
     const other = terms.place(op);

@@ -1,6 +1,7 @@
 /** Words for what came of a step, the same in every command. */
-import type { Exit } from '../machine/process.ts';
+
 import type { Other } from '../machine/others.ts';
+import type { Exit } from '../machine/process.ts';
 import type { Optimized } from '../pipeline/optimize.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
 import { exitText, type Verified } from '../pipeline/verify-run.ts';

@@ -23,6 +23,7 @@ export interface Point {
   readonly retired: number;
   /** The last linking transfer on the way. */
   readonly call: Addr | undefined;
+  readonly stack: Stack;
 }
 
 export interface OriginalRequest {
@@ -35,8 +36,8 @@ export interface OriginalRequest {
   readonly deadFrames: boolean;
 }
 
-/** A slot of the stack at the head in which a frame that is there keeps a register. */
-interface Slot {
+/** A slot of the stack at the head in which a frame keeps a register, or has kept it. */
+export interface Slot {
   readonly address: Term;
   readonly offset: bigint;
   readonly value: Term;
@@ -45,7 +46,7 @@ interface Slot {
 }
 
 /** What is kept on the stack: in frames that are there, and left in those that were given back. */
-interface Stack {
+export interface Stack {
   readonly kept: readonly Slot[];
   readonly left: readonly Slot[];
 }
@@ -60,23 +61,24 @@ export class Segment {
   readonly points: readonly Point[];
   /** How it ends, behind the last point; undefined where there is no instruction. */
   readonly end: Exclude<Outcome, { kind: 'goto' }> | undefined;
+  /** What is kept on the stack at the end. */
+  readonly stack: Stack;
   readonly #request: OriginalRequest;
-  readonly #stack: Stack;
   readonly #next = new Map<Addr, Segment>();
 
-  constructor(request: OriginalRequest, start: Point, stack: Stack, parent?: Knowledge) {
+  constructor(request: OriginalRequest, start: Point, parent?: Knowledge) {
     this.#request = request;
     this.knowledge = new Knowledge(parent);
     let known = this.knowledge.size;
-    let ran = this.#run(start, stack);
+    let ran = this.#run(start);
     // What is found on the way holds from its beginning on.
     for (let round = 1; round < MOST_ROUNDS && this.knowledge.size !== known; round++) {
       known = this.knowledge.size;
-      ran = this.#run(start, stack);
+      ran = this.#run(start);
     }
     this.points = ran.points;
     this.end = ran.end;
-    this.#stack = ran.stack;
+    this.stack = ran.stack;
   }
 
   /** The segment behind this one, where control goes to `to`. */
@@ -87,17 +89,18 @@ export class Segment {
       const last = this.points.at(-1)!;
       if (this.end === undefined || this.end.kind === 'stop') throw new Error('a segment that ends leads nowhere');
       const { state } = this.end;
-      const point = { pc: to, state, retired: last.retired + 1, call: linksAt(code, last.pc) ? last.pc : last.call };
-      next = new Segment(this.#request, point, this.#stack, this.knowledge);
+      const call = linksAt(code, last.pc) ? last.pc : last.call;
+      const point = { pc: to, state, retired: last.retired + 1, call, stack: this.stack };
+      next = new Segment(this.#request, point, this.knowledge);
       this.#next.set(to, next);
     }
     return next;
   }
 
-  #run(start: Point, before: Stack) {
+  #run(start: Point) {
     const { terms, code, saves } = this.#request;
     const points: Point[] = [];
-    let stack = before;
+    let { stack } = start;
     let point = start;
     for (;;) {
       points.push(point);
@@ -113,7 +116,13 @@ export class Segment {
       if (outcome.kind === 'stop') return { points, end: outcome, stack };
       stack = this.#note(saved, state, outcome.state, stack);
       if (outcome.kind !== 'goto') return { points, end: outcome, stack };
-      point = { pc: outcome.to, state: outcome.state, retired: retired + 1, call: linksAt(code, pc) ? pc : call };
+      point = {
+        pc: outcome.to,
+        state: outcome.state,
+        retired: retired + 1,
+        call: linksAt(code, pc) ? pc : call,
+        stack,
+      };
     }
   }
 
@@ -160,7 +169,8 @@ export class Segment {
 
 export function originalFrom(request: OriginalRequest): Segment {
   const state = headState(request.terms);
-  return new Segment(request, { pc: request.head, state, retired: 0, call: undefined }, { kept: [], left: [] });
+  const stack = { kept: [], left: [] };
+  return new Segment(request, { pc: request.head, state, retired: 0, call: undefined, stack });
 }
 
 /** What is new in a list, oldest first. */

@@ -13,7 +13,7 @@ import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Saves } from '../../cfg/saves.ts';
 import type { Term } from '../../domain/term.ts';
 import { isLink } from '../../profile/flow.ts';
-import { type InsnSource, linksAt, originalFrom, type Segment } from './original.ts';
+import { type InsnSource, linksAt, originalFrom, type Point, type Segment, type Slot } from './original.ts';
 import { decided, explore, type Facts, type Follow, knownTarget, type Leaf } from './paths.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
@@ -196,16 +196,17 @@ function match(proving: Proving, leaf: Leaf, original: Segment, least: number): 
   const { liveness } = sides;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
   let nearest: string | undefined;
-  const same = (state: State, call: Addr | undefined, liveThere: RegSet | undefined): boolean => {
-    nearest = differs(proving, leaf, { state, call }, live(liveThere));
+  const same = (point: Place, liveThere: RegSet | undefined): boolean => {
+    nearest = differs(proving, leaf, point, live(liveThere));
     return nearest === undefined;
   };
   const looks = terms.looks + MOST_LOOKS;
   let segment = original;
   for (let points = 0; points < MOST_POINTS && terms.looks < looks; points += segment.points.length) {
-    for (const { pc, state, retired, call } of segment.points) {
-      proving.followed = state;
-      if (leaf.to === pc && retired >= least && same(state, call, liveness?.liveIn(pc))) return undefined;
+    for (const point of segment.points) {
+      const { pc, retired } = point;
+      proving.followed = point.state;
+      if (leaf.to === pc && retired >= least && same(point, liveness?.liveIn(pc))) return undefined;
     }
     const { end } = segment;
     const at = segment.points.at(-1)!.pc;
@@ -218,7 +219,7 @@ function match(proving: Proving, leaf: Leaf, original: Segment, least: number): 
         (target === end.target || shown(proving, [{ facts, oneOf: [[target, end.target]] }]))
       ) {
         const call = linksAt(sides.original, at) ? at : undefined;
-        if (same(end.state, call, liveness?.liveAfter(at))) return undefined;
+        if (same({ state: end.state, call, stack: segment.stack }, liveness?.liveAfter(at))) return undefined;
       }
     }
     let next = onward(proving, segment, leaf.facts);
@@ -238,13 +239,11 @@ function match(proving: Proving, leaf: Leaf, original: Segment, least: number): 
   return nearest ?? 'the original does not come there';
 }
 
+/** Where the original is compared. */
+type Place = Pick<Point, 'state' | 'call' | 'stack'>;
+
 /** What differs between an optimized way's end and a point of the original, or undefined. */
-function differs(
-  proving: Proving,
-  leaf: Leaf,
-  point: { readonly state: State; readonly call: Addr | undefined },
-  liveThere: RegSet,
-): string | undefined {
+function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet): string | undefined {
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
   // What is known of addresses on this way, as far as it has been followed, is what both sides are compared by.
@@ -270,7 +269,7 @@ function differs(
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
   let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
   const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
-  if (memory !== made && !sameAbove(proving, stack, memory, made)) {
+  if (memory !== made && !sameButForLeft(proving, stack, point.stack.left, memory, made)) {
     const pairs = terms.pairs(memory, made);
     what ??= 'memory differs';
     if (pairs === undefined) return what;
@@ -294,11 +293,20 @@ function differs(
   return undefined;
 }
 
-/** Is memory equal but for what lies below the stack pointer (assumption A8)? */
-function sameAbove({ sides, terms, used }: Proving, stack: Term | undefined, was: Term, is: Term): boolean {
-  if (!sides.deadFrames || stack === undefined) return false;
-  const above = terms.above(was, stack);
-  if (above === undefined || above !== terms.above(is, stack)) return false;
+/** Is memory equal but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
+function sameButForLeft(
+  { sides, terms, used }: Proving,
+  stack: Term | undefined,
+  left: readonly Slot[],
+  was: Term,
+  is: Term,
+): boolean {
+  if (!sides.deadFrames) return false;
+  const [a, b] = [was, is].map((memory) => {
+    const lived = left.length === 0 ? memory : terms.without(memory, left);
+    return (stack && terms.above(lived, stack)) ?? lived;
+  });
+  if (a !== b) return false;
   used.add('A8');
   return true;
 }

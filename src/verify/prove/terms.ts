@@ -258,6 +258,15 @@ export class ProofTerms extends Terms {
     });
   }
 
+  /** Memory without what was stored to these slots, as they were stored there. */
+  without(memory: Term, slots: readonly { readonly address: Term; readonly value: Term }[]): Term {
+    return this.#without(
+      memory,
+      (store) =>
+        store.bytes === 8 && slots.some(({ address, value }) => address === store.address && value === store.value),
+    );
+  }
+
   /**
    * What must be equal for two memories to be, if they are as many stores of the same widths, each to the same as the other: addresses and
    * values in turn. Undefined where they are not.
