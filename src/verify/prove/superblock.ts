@@ -302,10 +302,9 @@ function sameButForLeft(
   is: Term,
 ): boolean {
   if (!sides.deadFrames) return false;
-  const [a, b] = [was, is].map((memory) => {
-    const lived = left.length === 0 ? memory : terms.without(memory, left);
-    return (stack && terms.above(lived, stack)) ?? lived;
-  });
+  // What is left may be anything, unless something was stored over it since: so where the optimized code stores it, it has to do so in its place.
+  const gone = left.filter((slot) => !terms.stores(is, slot));
+  const [a, b] = [terms.without(was, gone), is].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
   if (a !== b) return false;
   used.add('A8');
   return true;

@@ -258,8 +258,16 @@ export class ProofTerms extends Terms {
     });
   }
 
-  /** Memory without what was stored to these slots, as they were stored there. */
+  /** Is there a store of this value of eight bytes to this address since the last barrier? */
+  stores(memory: Term, { address, value }: { readonly address: Term; readonly value: Term }): boolean {
+    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory))
+      if (at.bytes === 8 && at.address === address && at.value === value) return true;
+    return false;
+  }
+
+  /** Memory without the stores of these values of eight bytes to these addresses. */
   without(memory: Term, slots: readonly { readonly address: Term; readonly value: Term }[]): Term {
+    if (slots.length === 0) return memory;
     return this.#without(
       memory,
       (store) =>
