@@ -183,6 +183,27 @@ describe('what is not', () => {
     ).toBe('unproved');
   });
 
+  test.each(['fcvt.d.w', 'fcvt.d.wu'])('%s never rounds, but a dynamic mode that is none makes it illegal', (name) => {
+    const [fixed, dynamic] = [`${name} fa0,a0`, `${name} fa0,a0,dyn`];
+    const end = 'jal zero,0x1004';
+    expect(proof(fixed, `${name} fa0,a0,rtz\n ${end}`).verdict).toBe('proved');
+    expect(proof(dynamic, `${dynamic}\n ${end}`).verdict).toBe('proved');
+    expect(proof(fixed, `${dynamic}\n ${end}`).verdict).toBe('unproved');
+    expect(proof(dynamic, `${fixed}\n ${end}`).verdict).toBe('unproved');
+    // Nobody needs the result: whether it was an instruction matters all the same.
+    const dead = `${dynamic}\n fmv.d.x fa0,a1`;
+    expect(proof(dead, 'fmv.d.x fa0,a1\n jal zero,0x1008').verdict).toBe('unproved');
+    expect(proof(`${fixed}\n fmv.d.x fa0,a1`, 'fmv.d.x fa0,a1\n jal zero,0x1008').verdict).toBe('proved');
+    // Not above a branch, nor over a change of the mode.
+    const branch = `beq a1,zero,0x1800\n ${dynamic}`;
+    const above = `${dynamic}\n beq a1,zero,0x9100\n jal zero,0x1008\n @0x9100\n jal zero,0x1800`;
+    expect(proof(branch, above, { live: [] }).verdict).toBe('unproved');
+    expect(proof(branch.replace(dynamic, fixed), above.replace(dynamic, fixed), { live: [] }).verdict).toBe('proved');
+    const modes = `${dynamic}\n csrrw zero,frm,a1`;
+    expect(proof(modes, `${modes}\n jal zero,0x1008`).verdict).toBe('proved');
+    expect(proof(modes, `csrrw zero,frm,a1\n ${dynamic}\n jal zero,0x1008`).verdict).toBe('unproved');
+  });
+
   test('an atomic access repeated or left out', () => {
     const original = 'amoadd.w a0,a1,(a2)';
     expect(proof(original, `${original}\n jal zero,0x1004`).verdict).toBe('proved');

@@ -31,7 +31,7 @@ export interface State {
   readonly order: Term;
   /** What a dynamic rounding mode depends on. */
   readonly rounding: Term;
-  /** Operations that have accrued flags since the last CSR access. */
+  /** Operations that have accrued flags since the last CSR access, or were legal only with the rounding mode there was. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
 }
@@ -197,9 +197,13 @@ class SymbolicStep implements Step<Term> {
   }
   float(op: FloatOp, a: Term, b?: Term, c?: Term): Term {
     const operands = [a, b, c].filter((operand) => operand !== undefined);
-    if (EXACT.has(op)) return this.#terms.apply(op, operands);
     const { rm } = this.#insn;
     const dynamic = rm === DYNAMIC;
+    if (EXACT.has(op)) {
+      // Its result depends on no rounding mode. Whether it is an instruction does: a dynamic mode that is none makes it illegal.
+      if (dynamic) this.#flags = { item: this.#terms.apply('rounding mode', [this.#rounding]), rest: this.#flags };
+      return this.#terms.apply(op, operands);
+    }
     const result = this.#terms.apply(
       dynamic ? op : `${op}:${rm}`,
       dynamic ? [...operands, this.#rounding] : operands,
