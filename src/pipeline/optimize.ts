@@ -45,6 +45,8 @@ export interface OptimizeOptions {
   readonly target?: string | undefined;
   /** Assumptions that may not be made. */
   readonly without?: readonly AssumptionId[] | undefined;
+  /** Patch single instructions only, so that as little as can be rests on A2. */
+  readonly narrow?: boolean | undefined;
   readonly select?: Partial<SelectOptions> | undefined;
   /** How much the file may grow; default: 96 KB or 8 % of it, whichever is more. */
   readonly maxGrowth?: ByteCount | undefined;
@@ -71,8 +73,8 @@ export interface Optimized extends Emitted {
   readonly dropped: readonly Addr[];
 }
 
-/** Those that can be switched off; A5, A6 and A7 come with patching, with optimizing at all, and with calls. */
-export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8', 'A10'];
+/** Those that can be switched off; A2 and A5 come with patching, A6 with optimizing at all, A7 with calls, A9 with a target. */
+export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A3', 'A4', 'A8', 'A10'];
 
 /** Everything up to the superblocks, before any pass. */
 export interface Prepared {
@@ -266,6 +268,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       identity,
       rejected,
       untouched,
+      narrow: options.narrow,
       dropped,
       continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
       extensions,
@@ -327,6 +330,7 @@ interface FinalRequest {
   readonly identity: Set<Addr>;
   readonly rejected: ReadonlyMap<Addr, Rejection>;
   readonly untouched: ReadonlySet<Addr> | undefined;
+  readonly narrow: boolean | undefined;
   readonly dropped: ReadonlySet<Addr>;
   readonly continueAt: (address: Addr) => Emittable | undefined;
   readonly extensions: readonly string[];
@@ -359,6 +363,7 @@ function emitFinal(request: FinalRequest): Optimized {
     identity,
     rejected: (head) => rejected.get(head)?.reason,
     ...(request.untouched && { untouched: request.untouched }),
+    narrow: request.narrow,
     entered,
     continueAt: (address) => {
       const form = request.continueAt(address);
@@ -368,7 +373,6 @@ function emitFinal(request: FinalRequest): Optimized {
       return form.lowered;
     },
     deadAt: (address): Reg | undefined => deadRegister(liveAt(address), new Set()),
-    allowed,
     extensions,
     assumed,
   });

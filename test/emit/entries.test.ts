@@ -1,0 +1,44 @@
+/**
+ * Entries that are seen in an image, and patches that are made accordingly: none over the first instruction of a hot function whose second half is
+ * entered in a run with an argument, which the training run is not.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readImage } from '../../src/elf/read.ts';
+import { imageEntries } from '../../src/emit/entries.ts';
+import { profileRun } from '../../src/pipeline/profile-run.ts';
+import { optimizeProved } from '../../src/pipeline/proved.ts';
+import { profileOf } from '../../src/profile/store.ts';
+import { enteredProgram, WAYS } from '../support/entered.ts';
+import { needs, qemu } from '../support/tools.ts';
+
+describe.runIf(needs('entries', 'gcc', 'qemu'))('entries', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'isoform-entries-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const optimized = (file: string) => {
+    const image = readImage(file);
+    const { profile } = profileRun({ image, input: {} });
+    const made = optimizeProved(image, profileOf(profile, image), { select: { minArrival: 0 } });
+    const target = join(folder, 'optimized');
+    writeFileSync(target, made.bytes, { mode: 0o755 });
+    const hot = image.symbols.find(({ name }) => name === 'hot')!.address;
+    return { image, target, hot, made };
+  };
+
+  test('where nothing enters the middle there is a patch, and it is called an assumption', () => {
+    const { image, hot, made } = optimized(enteredProgram({ enter: 'j hot' }));
+    expect(imageEntries(image).into(hot, 4)).toBeUndefined();
+    expect(made.map.patches.map(([address]) => address)).toContain(hot);
+    expect(made.proof.assumptions).toContain('A2');
+  });
+
+  test.each(Object.entries(WAYS))('%s', (_, way) => {
+    const file = enteredProgram(way);
+    const { image, hot, made, target } = optimized(file);
+    expect(imageEntries(image).into(hot, 4)).toBe(hot + 2);
+    expect(made.map.patches.map(([address]) => address)).not.toContain(hot);
+    for (const args of [[], ['more']]) expect(qemu(target, args).status).toBe(qemu(file, args).status);
+  });
+});
