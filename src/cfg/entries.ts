@@ -146,10 +146,9 @@ class Finder implements Entries {
     for (let at = start; !this.begins(at); ) {
       const insn = this.#look(at);
       if (insn === undefined) return;
-      const { control, writes } = facts(insn);
-      // What comes back from a call has an entry of its own.
-      if (control === 'jump' || control === 'indirect' || control === 'trap') return;
-      if (control === 'syscall' && writes === undefined) return;
+      const { control } = facts(insn);
+      // Behind calls and ecall there are entries of their own.
+      if (control !== 'none' && control !== 'branch') return;
       at += insn.size;
     }
   }

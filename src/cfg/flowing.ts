@@ -102,12 +102,12 @@ function step(
   const own = first || reads.some((reg) => registers.get(reg)?.own);
   let target = targetOf(insn, pc);
   if (control === 'indirect') target = jump(insn, registers, seen);
+  if (own && !first) seen.explains(pc);
   if (writes !== undefined) {
     const known = reads.length === 0 || reads.some((reg) => registers.has(reg));
     const result = known ? resultOf(insn, pc, registers) : undefined;
     if (result === undefined) registers.delete(writes);
     else registers.set(writes, { ...result, own });
-    if (own && !first && result !== undefined) seen.explains(pc);
     const constant = own && result?.plus === 'nothing' ? address(result.value) : undefined;
     if (constant !== undefined) seen.made({ value: constant, reg: writes, sum: reads.length > 0 });
   }

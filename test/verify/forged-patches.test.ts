@@ -22,6 +22,6 @@ describe.runIf(needs('forged patches', 'gcc'))('a patch whose middle is entered 
     expect(made.map.patches.map(([address]) => address)).toContain(hot);
     const optimized = parseImage(made.bytes, 'forged');
     const { file } = prove(original, optimized, mapOf(original, optimized));
-    expect(file.flatMap(({ places }) => places)).toEqual([hot]);
+    expect(file.flatMap(({ places }) => places)).toContain(hot);
   });
 });
