@@ -66,8 +66,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A9',
     name: 'the machine has what was asked for',
-    text: 'The output runs where the extensions of its target are: Zba, Zbb and Zbs for rva22u64, Zicond too for rva23u64. Made only when a target is given.',
-    check: 'The attributes of the file say what it needs, if the input has attributes.',
+    text: 'The output runs where the extensions of its target are: Zba, Zbb and Zbs for rva22u64, Zicond too for rva23u64. Made only when a target is given. (What the original itself has run by then needs no assumption, nor what of RV64GC its header or its code asks for.)',
+    check:
+      'A proof names the extensions that some way through the optimized code needs and the original on that way does not, and there are none if this assumption is not made. The attributes of the file say what it needs, if the input has attributes.',
   },
   {
     id: 'A10',

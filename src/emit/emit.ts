@@ -5,6 +5,7 @@
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { addSegment, nextSegmentAddress, type Patch } from '../elf/write.ts';
+import type { ExtensionSet } from '../isa/extensions.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { codeOf } from '../profile/code.ts';
 import type { AssumptionId } from './assumptions.ts';
@@ -41,6 +42,8 @@ export interface EmitRequest {
   readonly deadAt: (address: Addr) => Reg | undefined;
   /** Extensions that the new code needs beyond the input's. */
   readonly extensions: readonly string[];
+  /** What the machines have that the new code is for. */
+  readonly machine: ExtensionSet;
   /** Assumptions that earlier storeys have made. */
   readonly assumed: ReadonlySet<AssumptionId>;
 }
@@ -57,7 +60,7 @@ export interface Emitted {
 }
 
 export function emit(request: EmitRequest): Emitted {
-  const { image, evidence, jumpTables, untouched = new Set() } = request;
+  const { image, evidence, jumpTables, machine, untouched = new Set() } = request;
   const address = nextSegmentAddress(image);
   let { superblocks } = request;
   let aliases: ReadonlyMap<Addr, Addr>;
@@ -70,7 +73,7 @@ export function emit(request: EmitRequest): Emitted {
     const { lines, aliases: others } = withoutEmptyLines(superblocks);
     aliases = others;
     try {
-      layout = layOut(place(lines, aliases), address, aliases, { unlinked, byTable });
+      layout = layOut(place(lines, aliases), address, aliases, { unlinked, byTable, machine });
     } catch (error) {
       if (!(error instanceof OutOfReach)) throw error;
       superblocks = bringNear(error, superblocks, request.continueAt, leftOut);

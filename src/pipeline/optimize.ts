@@ -5,6 +5,7 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
+import { imageExtensions } from '../cfg/extensions.ts';
 import { imageFrames } from '../cfg/frames.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
 import { facts } from '../domain/record.ts';
@@ -13,6 +14,7 @@ import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
 import { type Evidence, gatherEvidence } from '../emit/evidence.ts';
 import { findTables, type JumpTable } from '../emit/tables.ts';
+import { type ExtensionSet, extensionSet } from '../isa/extensions.ts';
 import { extensionsOf } from '../isa/targets.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { lowerSuperblock } from '../lower/lower.ts';
@@ -171,12 +173,17 @@ interface Chosen {
   readonly passed?: number;
 }
 
+/** What every machine has that the output is for. */
+export const machineFor = (image: Image, target: string | undefined): ExtensionSet =>
+  imageExtensions(image) | extensionSet(extensionsOf(target));
+
 export function optimize(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Optimized {
   return formSuperblocks(image, profile, options).emit();
 }
 
 export function formSuperblocks(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Formed {
   const extensions = extensionsOf(options.target);
+  const machine = machineFor(image, options.target);
   const passes = choosePasses(options.passes).filter((pass) => pass !== retarget || extensions.length > 0);
   const fuel = options.fuel ?? makeFuel();
   const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
@@ -188,13 +195,13 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const fewest = Math.min(passes.length, identityPasses.length + 1);
 
   const emittable = (superblock: Superblock): Emittable | undefined => {
-    const lowered = lowerSuperblock(superblock);
+    const lowered = lowerSuperblock(superblock, machine);
     return lowered && { superblock, lowered };
   };
   const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
   const make = (before: Superblock): Made => {
     const stages: Superblock[] = [];
-    runPasses(before, passes, { fuel, extensions, deadFrames: allowed.has('A8') }, (pass, from, to) => {
+    runPasses(before, passes, { fuel, extensions, machine, deadFrames: allowed.has('A8') }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
     });
@@ -272,6 +279,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       dropped,
       continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
       extensions,
+      machine,
       passes: totals,
     });
   };
@@ -334,6 +342,7 @@ interface FinalRequest {
   readonly dropped: ReadonlySet<Addr>;
   readonly continueAt: (address: Addr) => Emittable | undefined;
   readonly extensions: readonly string[];
+  readonly machine: ExtensionSet;
   readonly passes: readonly PassTotal[];
 }
 
@@ -374,6 +383,7 @@ function emitFinal(request: FinalRequest): Optimized {
     },
     deadAt: (address): Reg | undefined => deadRegister(liveAt(address), new Set()),
     extensions,
+    machine: request.machine,
     assumed,
   });
   return {

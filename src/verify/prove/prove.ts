@@ -11,6 +11,7 @@ import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
+import { Machine } from './extensions.ts';
 import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
@@ -43,6 +44,8 @@ export interface Proof {
   readonly file: readonly FileCheck[];
   /** The assumptions that the proofs and the checks rest on. */
   readonly assumptions: readonly string[];
+  /** Extensions that the optimized code needs and the original does not (A9). */
+  readonly extensions: readonly string[];
 }
 
 /** The address map of an optimized file. Throws unsupported where there is none, or where it is of another original. */
@@ -74,7 +77,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const file = checkFile({ original, optimized, map, places, sides });
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
-  return { superblocks, file, assumptions: [...used].sort() };
+  return { superblocks, file, assumptions: [...used].sort(), extensions: sides.machine?.needed ?? [] };
 }
 
 /** Those of these heads whose superblocks are not proved; nothing is searched for. */
@@ -114,6 +117,7 @@ export function sidesOf(
     jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
     frames: assumed.has('A10') ? imageFrames(original) : undefined,
+    machine: new Machine(original, assumed.has('A9')),
     standsFor: places.standsFor,
     inside: places.inside,
   };

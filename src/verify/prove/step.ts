@@ -4,6 +4,7 @@
  */
 import { type Addr, REG_COUNT, regName, SP } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
+import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import type { ProofTerms } from './terms.ts';
@@ -34,6 +35,8 @@ export interface State {
   /** Operations that have accrued flags since the last CSR access, or were legal only with the rounding mode there was. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
+  /** Extensions of all instructions so far. */
+  readonly extensions: ExtensionSet;
 }
 
 /** How control goes on. Addresses are as linked. */
@@ -63,6 +66,7 @@ export function headState(terms: ProofTerms): State {
     rounding: terms.input('frm'),
     flags: undefined,
     accesses: undefined,
+    extensions: 0n,
   };
 }
 
@@ -133,6 +137,7 @@ class SymbolicStep implements Step<Term> {
       rounding: this.#rounding,
       flags: this.#flags,
       accesses: this.#accesses,
+      extensions: this.#before.extensions | needsOf(insn),
     };
     const next = this.#pc + insn.size;
     const leads = this.#pc + insn.imm;

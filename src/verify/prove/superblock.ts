@@ -12,6 +12,7 @@ import type { Frames } from '../../cfg/frames.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Term } from '../../domain/term.ts';
+import type { Machine } from './extensions.ts';
 import { FrameAddresses } from './frames.ts';
 import {
   decided,
@@ -51,6 +52,8 @@ export interface Sides {
   readonly jumpTables: boolean;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
+  /** What the machine has; absent: everything. */
+  readonly machine?: Machine | undefined;
   /** Of the original, where assumption A10 may be made. */
   readonly frames?: Frames | undefined;
   /** The original address an address of the optimized file stands for, where control may go. */
@@ -350,6 +353,9 @@ function differs(
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
   }
   if (what !== undefined && !shown(proving, goals)) return what;
+  const more = sides.machine?.asks(was.extensions, is.extensions);
+  if (typeof more === 'string') return more;
+  if (more) used.add('A9');
   if (unequal.length > wrong.length) used.add('A1');
   if (links) used.add('A7');
   return undefined;
