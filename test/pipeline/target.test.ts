@@ -56,7 +56,11 @@ describe.each(['sha256', 'route'])('%s for rva22u64', (name) => {
   });
 
   test('is proved as much as the other', () => {
-    const { superblocks, file } = prove(image, form, mapOf(image, form));
+    const { superblocks, file, assumptions, extensions } = prove(image, form, mapOf(image, form));
+    expect(assumptions).toContain('A9');
+    expect(extensions).toEqual(extensionsIn(form));
+    const other = prove(image, plain, mapOf(image, plain));
+    expect([other.extensions, other.assumptions.includes('A9')]).toEqual([[], false]);
     expect(file.flatMap(({ problems }) => problems)).toEqual([]);
     expect(superblocks.filter(({ verdict }) => verdict !== 'proved')).toEqual([]);
   });

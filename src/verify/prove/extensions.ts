@@ -3,8 +3,6 @@
  * the machine has these; and it has what of RV64GC the original's header and code ask for. What the optimized way needs beyond that is named. An
  * extension that the original has elsewhere only does not count: it may be there for machines that have it.
  */
-import { imageExtensions } from '../../cfg/extensions.ts';
-import type { Image } from '../../elf/image.ts';
 import { type ExtensionSet, extensionNames } from '../../isa/extensions.ts';
 
 export class Machine {
@@ -13,9 +11,9 @@ export class Machine {
   readonly #has: ExtensionSet;
   #needed: ExtensionSet = 0n;
 
-  constructor(original: Image, more: boolean) {
+  constructor(has: ExtensionSet, more: boolean) {
+    this.#has = has;
     this.#more = more;
-    this.#has = imageExtensions(original);
   }
 
   /**

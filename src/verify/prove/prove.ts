@@ -5,6 +5,7 @@
  */
 import { unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
+import { imageExtensions } from '../../cfg/extensions.ts';
 import { imageFrames } from '../../cfg/frames.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
 import type { Image } from '../../elf/image.ts';
@@ -117,7 +118,7 @@ export function sidesOf(
     jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
     frames: assumed.has('A10') ? imageFrames(original) : undefined,
-    machine: new Machine(original, assumed.has('A9')),
+    machine: new Machine(imageExtensions(original), assumed.has('A9')),
     standsFor: places.standsFor,
     inside: places.inside,
   };
