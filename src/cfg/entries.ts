@@ -47,6 +47,8 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
 /** In some stream an instruction begins here; something enters here. */
 const BEGINS = 1;
 const ENTERED = 2;
+/** How far an address is from its upper part. */
+const NEAR = 2048;
 
 class Finder implements Entries {
   /** Where code is held to be, for what is no more than a number in the data. */
@@ -121,6 +123,7 @@ class Finder implements Entries {
       if (this.#explained.has(maker)) continue;
       const [gp] = this.#gp;
       flow(this.#code, maker, this.#gp.size === 1 ? gp : undefined, {
+        nearCode: (value) => this.#isPlace(value, NEAR),
         explains: (pc) => this.#explained.add(pc),
         made: (made) => this.#note(made),
         enters: (target) => this.enter(target),
@@ -135,10 +138,14 @@ class Finder implements Entries {
     this.make(value);
   }
 
-  /** Code makes this constant. */
+  /** Code makes this constant. What is no more than that enters what is held to be code, not the texts beside it. */
   make(value: number): void {
     this.made.add(value);
-    this.enter(value);
+    if (this.#isPlace(value, 0)) this.enter(value);
+  }
+
+  #isPlace(address: number, near: number): boolean {
+    return this.places.some(({ start, end }) => address >= start - near && address < end + near);
   }
 
   /** A straight line, up to where it ends or comes to what has been looked at. */

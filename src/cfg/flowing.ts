@@ -31,6 +31,8 @@ export interface TableJump {
 }
 
 export interface Seen {
+  /** Is this constant, or what adding 12 bits makes of it, the address of code? */
+  nearCode(value: number): boolean;
   /** An instruction works on the constant that is followed. */
   explains(pc: Addr): void;
   made(constant: Made): void;
@@ -41,8 +43,9 @@ export interface Seen {
   reads(jump: TableJump): void;
 }
 
-/** How many instructions a constant is followed for. */
+/** How many instructions a constant is followed for: one that leads to code or nearly so, and any other. */
 const REACH = 128;
+const REACH_OTHERS = 32;
 /** No address is as high. */
 const HIGHEST = 2n ** 48n;
 /** Stands for a return address that is not known. */
@@ -84,7 +87,10 @@ export function flow(code: Code, maker: Addr, gp: number | undefined, seen: Seen
       visited.add(at);
       const insn = code.insnAt(at);
       if (insn === undefined) break;
-      at = step(insn, at, registers, at === maker, seen, fork);
+      const first = at === maker;
+      at = step(insn, at, registers, first, seen, fork);
+      const made = first && insn.rd !== 0 ? registers.get(insn.rd) : undefined;
+      if (made !== undefined && !seen.nearCode(Number(made.value))) left = REACH_OTHERS;
     }
   }
 }
@@ -99,12 +105,15 @@ function step(
   fork: (at: Addr) => void,
 ): Addr | undefined {
   const { control, reads, writes } = facts(insn);
+  let known = reads.length === 0;
+  for (const reg of reads) known ||= registers.has(reg);
+  // Most instructions on the way have nothing to do with it.
+  if (!known && control === 'none' && (writes === undefined || !registers.has(writes))) return pc + insn.size;
   const own = first || reads.some((reg) => registers.get(reg)?.own);
   let target = targetOf(insn, pc);
   if (control === 'indirect') target = jump(insn, registers, seen);
   if (own && !first) seen.explains(pc);
   if (writes !== undefined) {
-    const known = reads.length === 0 || reads.some((reg) => registers.has(reg));
     const result = known ? resultOf(insn, pc, registers) : undefined;
     if (result === undefined) registers.delete(writes);
     else registers.set(writes, { ...result, own });
