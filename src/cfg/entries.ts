@@ -106,7 +106,7 @@ class Finder implements Entries {
 
   /** All that decodes, one instruction behind the other. */
   sweep(): void {
-    for (const { start, end } of this.places) for (let at = start; at < end; ) at += this.#look(at)?.size ?? 2;
+    for (const { start, end } of this.places) for (let at = start; at < end; ) at += this.#look(at, true)?.size ?? 2;
   }
 
   /** All that is reached from the entries, and what constants made there lead to. */
@@ -151,7 +151,7 @@ class Finder implements Entries {
   /** A straight line, up to where it ends or comes to what has been looked at. */
   #line(start: Addr): void {
     for (let at = start; !this.begins(at); ) {
-      const insn = this.#look(at);
+      const insn = this.#look(at, false);
       if (insn === undefined) return;
       const { control } = facts(insn);
       // Behind calls and ecall there are entries of their own.
@@ -160,8 +160,12 @@ class Finder implements Entries {
     }
   }
 
-  /** What one instruction shows. */
-  #look(at: Addr): Insn | undefined {
+  /**
+   * What one instruction shows.
+   * @param swept one of the sweep's. Only these may tell how returns go past return points, which would be an entry behind every call: a stream that a
+   * number in the data begins is too little for that.
+   */
+  #look(at: Addr, swept: boolean): Insn | undefined {
     const insn = this.#code.insnAt(at);
     if (insn === undefined || this.begins(at)) return insn;
     this.#marks.set(at, BEGINS);
@@ -172,7 +176,7 @@ class Finder implements Entries {
     if (control === 'syscall' || control === 'trap') this.enter(behind);
     if ((control === 'jump' || control === 'indirect') && writes !== undefined) this.#calls(behind);
     const adds = insn.imm !== 0 && reads.length === 1 && reads[0] === insn.rs1;
-    if (adds && (control === 'indirect' || pure) && LINKS.includes(insn.rs1)) this.#linkUsers.push(at);
+    if (swept && adds && (control === 'indirect' || pure) && LINKS.includes(insn.rs1)) this.#linkUsers.push(at);
     if (pure && writes !== undefined && insn.row.format === 'U') this.#makers.push(at);
     if (pure && adds && insn.rs1 === GP) this.#gpUsers.push(at);
     return insn;
