@@ -35,21 +35,22 @@ export function codePointers(
     for (let at = (4 - (address % 4)) % 4; at + 4 <= bytes.length; at += 4) {
       const here = address + at;
       while (next < starts.length && starts[next]! <= here) table = starts[next++]!;
-      const low = view.getUint32(at, true);
-      const whole = low + (at + 8 <= bytes.length ? view.getUint32(at + 4, true) : 0) * 2 ** 32;
-      // Between instructions only whole aligned addresses are taken for such.
+      const whole = (from: number) =>
+        view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
+      // Between instructions only aligned addresses are taken for such.
       if (isCode(here)) {
-        if (here % 8 === 0) add(whole);
+        if (here % 8 === 0) add(whole(at));
         continue;
       }
+      const low = view.getUint32(at, true);
       // Programs that may lie anywhere hold no addresses of 32 bits.
       if (!image.relocatable) add(low);
-      add(whole);
+      for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
       const distance = low | 0;
       if (!(here - table < TABLE_BYTES && add(table + distance))) add(here + distance);
     }
   }
-  for (const { table, bytes, signed, one, base } of jumps) {
+  for (const { table, bytes, signed, one, times, base } of jumps) {
     const segment = image.segments.find((each) => table >= each.address && table < each.address + each.bytes.length);
     if (segment === undefined) continue;
     const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
@@ -57,7 +58,7 @@ export function codePointers(
     const end = Math.min(next - segment.address, table - segment.address + TABLE_BYTES, segment.bytes.length);
     for (let at = table - segment.address; at + bytes <= end; at += bytes) {
       const distance = numberAt(view, at, bytes, signed);
-      add(base + distance);
+      add(base + times * distance);
     }
   }
   return found;

@@ -27,6 +27,8 @@ export interface TableJump {
   readonly signed: boolean;
   /** The one entry, or whichever. */
   readonly one: boolean;
+  /** What an entry is multiplied by. */
+  readonly times: number;
   readonly base: number;
 }
 
@@ -62,6 +64,7 @@ interface Loaded {
   readonly bytes: number;
   readonly signed: boolean;
   readonly one: boolean;
+  readonly times: number;
 }
 interface Value {
   /** The constant, or the constant part of a sum. */
@@ -155,7 +158,9 @@ function resultOf(insn: Insn, pc: Addr, registers: Registers): Omit<Value, 'own'
     const base = values[0];
     if (base === undefined || reads.length !== 1 || typeof base.plus === 'object') return undefined;
     const table = address(base.value + BigInt(insn.imm));
-    return table === undefined ? undefined : { value: 0n, plus: { table, ...load, one: base.plus === 'nothing' } };
+    return table === undefined
+      ? undefined
+      : { value: 0n, plus: { table, ...load, one: base.plus === 'nothing', times: 1 } };
   }
   if (!pure) return undefined;
   const parts = values.map((value) => value?.value ?? 0n);
@@ -174,14 +179,18 @@ function resultOf(insn: Insn, pc: Addr, registers: Registers): Omit<Value, 'own'
   if (value === undefined) return undefined;
   if (others.length === 0) return { value, plus: 'nothing' };
   if (others.length > 1) return undefined;
+  const [other] = others;
   // A sum, if the constant adds the same to whatever the other part is.
   const without = compute(0n, false);
-  const sum = TRIED.every((rest) => {
-    const [a, b] = [compute(rest, true), compute(rest, false)];
-    const loaded = typeof others[0] === 'object';
-    return BigInt.asUintN(64, a! - value) === (loaded ? rest : BigInt.asUintN(64, b! - without!));
-  });
-  return sum ? { value, plus: others[0]! } : undefined;
+  const gains = (rest: bigint) => BigInt.asIntN(64, compute(rest, true)! - value);
+  if (typeof other !== 'object')
+    return TRIED.every((rest) => gains(rest) === BigInt.asIntN(64, compute(rest, false)! - without!))
+      ? { value, plus: 'something' }
+      : undefined;
+  // An entry may be multiplied before.
+  const times = gains(1n);
+  const linear = times !== 0n && TRIED.every((rest) => gains(rest) === rest * times);
+  return linear ? { value, plus: { ...other, times: other.times * Number(times) } } : undefined;
 }
 
 function address(value: bigint): Addr | undefined {

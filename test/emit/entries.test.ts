@@ -34,6 +34,20 @@ describe.runIf(needs('entries', 'gcc', 'qemu'))('entries', () => {
     expect(made.proof.assumptions).toContain('A2');
   });
 
+  test('addresses that relocations write are seen, and all is seen without sections and symbols', () => {
+    const way = { enter: 'ret', data: 'place: .dword hot + 2' };
+    const pie = ['-static-pie', '-Wl,--no-dynamic-linker'];
+    for (const flags of [pie, ['-static']]) {
+      const image = readImage(enteredProgram(way, flags));
+      expect(image.relocatable).toBe(flags === pie);
+      const hot = image.symbols.find(({ name }) => name === 'hot')!.address;
+      for (const seen of [image, { ...image, sections: [], symbols: [] }])
+        expect(imageEntries(seen).into(hot, 4)).toBe(hot + 2);
+      const other = readImage(enteredProgram({ ...way, data: 'place: .dword hot' }, flags));
+      expect(imageEntries({ ...other, sections: [], symbols: [] }).into(hot, 4)).toBeUndefined();
+    }
+  });
+
   test.each(Object.entries(WAYS))('%s', (_, way) => {
     const file = enteredProgram(way);
     const { image, hot, made, target } = optimized(file);

@@ -106,6 +106,18 @@ export const WAYS: Readonly<Record<string, Way>> = {
     enter: 'lla t2, enter\n lla t0, table\n add t0, t0, a6\n lb t1, 0(t0)\n add t0, t2, t1\n jr t0',
     data: 'table: .byte 0, hot + 2 - enter, 0',
   },
+  'a table of halves of distances': {
+    enter: 'lla t2, hot\n lla t0, table\n add t0, t0, a6\n lbu t1, 0(t0)\n slli t1, t1, 1\n add t0, t2, t1\n jr t0',
+    data: 'table: .byte 0, 1, 0',
+  },
+  'a table of distances back': {
+    enter: 'lla t2, enter\n lla t0, table\n add t0, t0, a6\n lbu t1, 0(t0)\n sub t0, t2, t1\n jr t0',
+    data: 'table: .byte 0, enter - hot - 2, 0',
+  },
+  'a packed address': {
+    enter: 'lla t0, place\n lwu t1, 1(t0)\n lbu t2, 0(t0)\n slli t1, t1, 8\n or t1, t1, t2\n jr t1',
+    data: '.byte 1\nplace: .8byte hot + 2',
+  },
   'distances from where they stand': {
     enter: 'lla t0, entries\n addi t0, t0, 8\n lw t1, 0(t0)\n add t0, t0, t1\n jr t0',
     data: 'entries: .4byte 0, 7, hot + 2 - .',
@@ -133,5 +145,5 @@ export const WAYS: Readonly<Record<string, Way>> = {
   },
 };
 
-export const enteredProgram = (way: Way): string =>
-  compile(program(way), ['-nostdlib', '-static', '-march=rv64gc'], 's');
+export const enteredProgram = (way: Way, flags: readonly string[] = ['-static']): string =>
+  compile(program(way), ['-nostdlib', '-march=rv64gc', ...flags], 's');
