@@ -91,4 +91,22 @@ describe.runIf(needs('a target for a program of the C library', 'gcc', 'readelf'
     expect(stderr.toString()).toBe('');
     expect(stdout.toString()).toMatch(/Tag_RISCV_arch: "rv64i.*_zicond1p0_.*_zba1p0_zbb1p0_zbs1p0/);
   });
+
+  test.runIf(needs('a machine without the target', 'qemu'))(
+    'dies where the machine has not what the proof names',
+    () => {
+      const file = compile(PROGRAM, ['-O2', '-static']);
+      const image = readImage(file);
+      const { profile } = profileRun({ image, input: {} });
+      const made = optimizeProved(image, profileOf(profile, image), { target: 'rva22u64' });
+      expect(made.proof.assumptions).toContain('A9');
+      expect(made.proof.extensions.length).toBeGreaterThan(0);
+      const target = join(mkdtempSync(join(tmpdir(), 'isoform-target-')), 'form');
+      writeFileSync(target, made.bytes, { mode: 0o755 });
+      const without = made.proof.extensions.map((name) => `${name.toLowerCase()}=false`).join();
+      const status = (name: string) => run(tool('qemu'), ['-cpu', `rv64,${without}`, name]).status;
+      expect([status(file), status(target)]).toEqual([0, 132]);
+      rmSync(dirname(target), { recursive: true });
+    },
+  );
 });
