@@ -159,7 +159,7 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
 }
 
 /** Executable sections, or, when the file has none, all executable bytes. */
-export function sweepable(image: Image, code: Code): { start: Addr; end: Addr }[] {
+function sweepable(image: Image, code: Code): { start: Addr; end: Addr }[] {
   const sections = image.sections
     .filter(({ flags, address }) => (flags & SHF_EXECINSTR) !== 0 && code.isExecutable(address))
     .map(({ address, size }) => ({ start: address + (address % 2), end: address + size }));

@@ -14,8 +14,9 @@ import { type Insn, targetOf } from '../isa/row.ts';
 import { type Code, codeOf } from '../profile/code.ts';
 import { codePointers } from './code-pointers.ts';
 import { imageConstants } from './constants.ts';
-import { Marks, sweepable } from './discover.ts';
+import { Marks } from './discover.ts';
 import { flow, LINKS, type Made, type TableJump } from './flowing.ts';
+import { codePlaces } from './places.ts';
 
 export interface Entries {
   /** Is something seen to enter here? */
@@ -75,7 +76,7 @@ class Finder implements Entries {
   constructor(image: Image) {
     this.#code = codeOf(image);
     this.#marks = new Marks(this.#code);
-    this.places = sweepable(image, this.#code);
+    this.places = codePlaces(image);
   }
 
   has(address: Addr): boolean {
