@@ -40,8 +40,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A5',
     name: 'code does not change',
-    text: 'The program neither writes to its own text nor reads it as data where it was patched.',
-    check: 'The rerun would differ.',
+    text: 'The program neither writes to its own text nor reads it as data where it was patched, nor the headers of its file, nor the file.',
+    check:
+      'All else that is loaded is as it was, in whole pages; headers say what they said, but for the new segment, and are where programs look for them. The rerun would differ.',
   },
   {
     id: 'A6',

@@ -84,7 +84,8 @@ export function emit(request: EmitRequest): Emitted {
     superblocks = superblocks.filter((lowered) => !unserved.calls.has(lowered.head));
   }
 
-  const assumed = new Set<AssumptionId>(request.assumed);
+  // Whatever is patched, the file's headers are others.
+  const assumed = new Set<AssumptionId>([...request.assumed, 'A5']);
   const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
   for (const [head, to] of aliases) {
     const start = startOf.get(to);
@@ -105,7 +106,6 @@ export function emit(request: EmitRequest): Emitted {
     !allowed.has('A2'),
   );
   if (patches.assumed) assumed.add('A2');
-  if (patches.patches.length > 0) assumed.add('A5');
   const retargeted = retarget(jumpTables, (head) => startOf.get(head));
   const tables = retargeted.filter((patch) => !untouched.has(patch.address));
   if (tables.length > 0) assumed.add('A4');

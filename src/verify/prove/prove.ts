@@ -11,7 +11,7 @@ import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
-import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
+import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
 import { proveEntry, type Sides } from './superblock.ts';
@@ -41,6 +41,8 @@ export interface Proof {
   readonly superblocks: readonly SuperblockProof[];
   /** What was checked of the file as a whole: no `problem`, no fault. */
   readonly file: readonly FileCheck[];
+  /** What is wrong with map, headers or bytes of the original, so that nothing was proved. */
+  readonly outside?: string | undefined;
   /** The assumptions that the proofs and the checks rest on. */
   readonly assumptions: readonly string[];
 }
@@ -67,11 +69,14 @@ export interface ProveOptions {
 
 /** @param map what `mapOf` gives; another one can be tried against the same file */
 export function prove(original: Image, optimized: Image, map: AddressMap, options: ProveOptions = {}): Proof {
+  const outside = checkOutside(original, optimized, map, codeRange(optimized));
+  const listed = map.data.superblocks.filter(({ head }) => options.heads === undefined || options.heads.has(head));
+  const wrong = outside.flatMap(({ problems }) => problems)[0];
+  if (wrong !== undefined)
+    return { superblocks: listed.map(notLookedAt), file: outside, outside: wrong, assumptions: [] };
   const { sides, places } = sidesOf(original, optimized, map, options.liveness);
-  const superblocks = map.data.superblocks
-    .filter(({ head }) => options.heads === undefined || options.heads.has(head))
-    .map((superblock) => proveSuperblock(sides, superblock, options.solver));
-  const file = checkFile({ original, optimized, map, places, sides });
+  const superblocks = listed.map((superblock) => proveSuperblock(sides, superblock, options.solver));
+  const file = [...outside, ...checkInside({ original, optimized, map, places, sides })];
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
   return { superblocks, file, assumptions: [...used].sort() };
@@ -93,6 +98,12 @@ export function unprovedHeads(
   );
 }
 
+function codeRange(optimized: Image): Places['code'] {
+  const code = readOptimizedCode(optimized);
+  if (code === undefined) throw unsupported(`${optimized.file}: has no optimized code`);
+  return { start: code.address, end: code.address + code.bytes.length };
+}
+
 /** What proofs of single pieces are made from. */
 export function sidesOf(
   original: Image,
@@ -100,10 +111,8 @@ export function sidesOf(
   map: AddressMap,
   liveness?: Liveness,
 ): { readonly sides: Sides; readonly places: Places } {
-  const code = readOptimizedCode(optimized);
-  if (code === undefined) throw unsupported(`${optimized.file}: has no optimized code`);
   const assumed = new Set(map.data.assumptions);
-  const places = placesOf(original, map, { start: code.address, end: code.address + code.bytes.length });
+  const places = placesOf(original, map, codeRange(optimized));
   const sides: Sides = {
     original: codeOf(original),
     optimized: codeOf(optimized),
@@ -119,6 +128,21 @@ export function sidesOf(
   };
   return { sides, places };
 }
+
+/** Where the file as a whole is wrong. */
+const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
+  head,
+  start,
+  identity,
+  count,
+  weight: count,
+  verdict: 'unproved',
+  reason: 'the file as a whole is not what it says',
+  counterexample: undefined,
+  assumptions: [],
+  ways: 0,
+  solved: 0,
+});
 
 function proveSuperblock(sides: Sides, superblock: MappedSuperblock, solver: Solver | undefined): SuperblockProof {
   const { head, start, end, count, identity } = superblock;
