@@ -3,7 +3,6 @@
  * patch leads to what stands for its place, return points stand for the original ones, and the new segment is apart.
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
-import { imageConstants } from '../../cfg/constants.ts';
 import type { Image } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
@@ -12,6 +11,7 @@ import { headerProblems } from './headers.ts';
 import { mapProblems } from './map.ts';
 import { segmentProblems } from './segment.ts';
 import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
+import { changedEntry } from './tables.ts';
 import { checkUnwind, isUnwindLink } from './unwind.ts';
 
 export interface FileCheck {
@@ -170,52 +170,15 @@ function checkJump({ original, optimized, sides, places }: FileRequest, address:
   return { ...proof, assumptions: first.size >= size ? proof.assumptions : [...proof.assumptions, 'A2'] };
 }
 
-/** Jump tables are at most this long. */
-const TABLE_BYTES = 65536;
-
 /** An entry of a jump table that led to a place and now leads to what stands for it. Undefined if it is none. */
 function checkTableEntry(
-  { original, optimized, map, sides, places }: FileRequest,
+  { original, optimized, sides, places }: FileRequest,
   address: Addr,
   size: ByteCount,
 ): Found | undefined {
-  const [was, is] = [numberAt(original, address, size), numberAt(optimized, address, size)];
-  if (was === undefined || is === undefined) return undefined;
-  const text = codeOf(original);
-  const leads = (head: Addr, start: Addr): Found | undefined => {
-    if (!places.inside(start) || text.insnAt(head) === undefined) return undefined;
-    const proof = proveEntry(sides, { head, start, first: false, progress: false });
-    return proof.verdict === 'proved' ? { ...proof, assumptions: [...proof.assumptions, 'A4'] } : undefined;
-  };
-  if (size === 8) return original.relocatable ? undefined : leads(was, is);
-  if (size !== 4) return undefined;
-  // Distances from the table's start: code makes that address and none between it and the entry, at which another table might begin, and
-  // every entry up to this one leads to code from there.
-  const constants = imageConstants(original);
-  const isTable = (base: Addr): boolean => {
-    if (!constants.has(base) || constants.nextAbove(base) <= address) return false;
-    if (base > address || address - base > TABLE_BYTES || (address - base) % 4 !== 0) return false;
-    for (let at = base; at <= address; at += 4) {
-      const distance = numberAt(original, at, 4);
-      if (distance === undefined || text.insnAt(base + distance) === undefined) return false;
-    }
-    return true;
-  };
-  for (const { start } of map.data.superblocks) {
-    const base = start - is;
-    if (!isTable(base)) continue;
-    const found = leads(base + was, start);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** A signed number of 4 or 8 bytes in an image's loaded bytes; undefined where there is none. */
-function numberAt(image: Image, address: Addr, size: ByteCount): number | undefined {
-  const segment = image.segments.find((s) => address >= s.address && address + size <= s.address + s.bytes.length);
-  if (segment === undefined || (size !== 4 && size !== 8)) return undefined;
-  const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
-  return size === 4
-    ? view.getInt32(address - segment.address, true)
-    : Number(view.getBigInt64(address - segment.address, true));
+  const entry = changedEntry(original, optimized, address, size);
+  if (entry === undefined || !places.inside(entry.start)) return undefined;
+  if (codeOf(original).insnAt(entry.head) === undefined) return undefined;
+  const proof = proveEntry(sides, { ...entry, first: false, progress: false });
+  return proof.verdict === 'proved' ? { ...proof, assumptions: [...proof.assumptions, 'A4'] } : undefined;
 }
