@@ -13,6 +13,7 @@ import { A0, type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
+import { PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import { PRESERVED } from './abi.ts';
@@ -139,12 +140,14 @@ function firstFrom(uses: readonly Use[], at: Addr): number {
   return low;
 }
 
-/** Addresses that stand in the data: somebody may find what they lead to. */
+/** Addresses that stand in the data: somebody may find what they lead to. Segments' own in the program headers are none of them. */
 function wordsOf(image: Image, isData: (value: number) => boolean): Use[] {
   const uses: Use[] = [];
-  for (const { address, bytes } of image.segments) {
+  const headers = image.programHeaderOffset + image.programHeaders.length * PROGRAM_HEADER_SIZE;
+  for (const { address, bytes, offset } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = (8 - (address % 8)) % 8; at + 8 <= bytes.length; at += 8) {
+      if (offset + at >= image.programHeaderOffset && offset + at < headers) continue;
       if (view.getUint32(at + 4, true) !== 0) continue;
       const value = view.getUint32(at, true);
       if (value !== 0 && isData(value)) uses.push({ at: value, bytes: 0 });
