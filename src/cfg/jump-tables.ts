@@ -64,10 +64,12 @@ const MOST_BYTES = 65536;
 /** What registers are known to hold: addresses of the image. */
 type Known = ReadonlyMap<Reg, number>;
 
-/** A place in the data that code gets at: exactly there (so many bytes), or from there on (0). */
+/** A place in the data that is used for something: so many bytes there (accessed), or what begins there (0). */
 interface Use {
   readonly at: Addr;
   readonly bytes: number;
+  /** What nothing but its value makes an address, and a symbol, which may name the table itself. */
+  readonly by?: 'word' | 'symbol';
 }
 
 /** A load that a jump goes by. */
@@ -82,17 +84,19 @@ function tablesOf(image: Image): ReadTable[] {
   const cfg = imageCfg(image);
   const reads: JumpRead[] = [];
   const uses: Use[] = [];
-  const { states, using } = constantsAlong(cfg);
-  const low = image.segments[0]!.address;
-  const isData = (value: number) => value >= low && value < image.end;
+  const ownerOf = functionsBy(cfg);
+  const isEntry = (address: Addr) => ownerOf(address) === address;
+  const { states, using } = constantsAlong(cfg, ownerOf);
+  const isData = inImage(image);
   let terms = new Terms();
   for (const [index, block] of cfg.blocks.filter(({ start }) => using.has(start)).entries()) {
     // Terms are kept by their makers: now and then all are let go.
     if (index % 4096 === 4095) terms = new Terms();
-    readBlock(cfg, block, states.get(block.start), terms, isData, reads, uses);
+    readBlock(cfg, block, states.get(block.start), terms, isData, isEntry, reads, uses);
   }
   uses.push(...wordsOf(image, isData));
-  for (const { kind, address } of image.symbols) if (kind === 'object') uses.push({ at: address, bytes: -1 });
+  for (const { kind, address } of image.symbols)
+    if (kind === 'object') uses.push({ at: address, bytes: 0, by: 'symbol' });
   uses.sort((a, b) => a.at - b.at);
   const tables = new Map<string, ReadTable & { sites: Addr[] }>();
   for (const { site, at, width, base } of reads) {
@@ -118,9 +122,10 @@ function endOf(
   if (at % width !== 0) return at;
   let end = Math.min(at + MOST_BYTES, imageConstants(image).nextAbove(at));
   for (let i = firstFrom(uses, at - 8); i < uses.length && uses[i]!.at < end; i++) {
-    const { at: other, bytes } = uses[i]!;
-    // A symbol may name the table itself.
-    if (bytes < 0 ? other > at : other >= at || other + bytes > at) end = Math.max(at, other);
+    const { at: other, bytes, by } = uses[i]!;
+    // A pointer leads to an entry.
+    if (by === 'word' && (other - at) % width !== 0) continue;
+    if (by === 'symbol' ? other > at : other >= at || other + bytes > at) end = Math.max(at, other);
   }
   let last = at;
   for (; last + width <= end; last += width) {
@@ -150,7 +155,7 @@ function wordsOf(image: Image, isData: (value: number) => boolean): Use[] {
       if (offset + at >= image.programHeaderOffset && offset + at < headers) continue;
       if (view.getUint32(at + 4, true) !== 0) continue;
       const value = view.getUint32(at, true);
-      if (value !== 0 && isData(value)) uses.push({ at: value, bytes: 0 });
+      if (value !== 0 && isData(value)) uses.push({ at: value, bytes: 0, by: 'word' });
     }
   }
   return uses;
@@ -175,11 +180,13 @@ function readBlock(
   state: Known | undefined,
   terms: Terms,
   isData: (value: number) => boolean,
+  isEntry: (address: Addr) => boolean,
   reads: JumpRead[],
   uses: Use[],
 ): void {
   const regs = new Map<Reg, Term>([[0, terms.const(0n)]]);
   for (const [reg, value] of state ?? []) regs.set(reg, terms.const(BigInt(value)));
+  /** Registers that whole addresses were put into here: handed to a function they tell it of what is there. */
   const made = new Set<Reg>();
   const loads = new Map<Term, { readonly at: Addr; readonly width: number; readonly signed: boolean; users: number }>();
   const read = (reg: Reg) => regs.get(reg) ?? terms.input(`r${reg}`);
@@ -210,15 +217,19 @@ function readBlock(
       const stored = fact.store === undefined ? undefined : dataIn(read(insn.rs2));
       if (stored !== undefined && made.has(insn.rs2)) uses.push({ at: stored, bytes: 0 });
     }
-    // What is handed to a function.
-    if (fact.control === 'jump' || fact.control === 'indirect')
+    if (
+      fact.control === 'indirect' ||
+      (fact.control === 'jump' && (fact.writes !== undefined || isEntry(pc + insn.imm)))
+    )
       for (let reg = A0; reg < A0 + 8; reg++) {
         const given = made.has(reg) ? dataIn(regs.get(reg)) : undefined;
         if (given !== undefined) uses.push({ at: given, bytes: 0 });
       }
     if (fact.writes !== undefined) {
       regs.set(fact.writes, effects.result ?? terms.input(`%${pc}`));
-      made.add(fact.writes);
+      // Nothing but an upper part is a part of something.
+      if (fact.reads.length > 0) made.add(fact.writes);
+      else made.delete(fact.writes);
     }
     pc += insn.size;
   }
@@ -250,7 +261,10 @@ function jumpRead(
 }
 
 /** By block, what registers hold where it begins, as far as that is the same on all ways there. */
-function constantsAlong(cfg: Cfg): {
+function constantsAlong(
+  cfg: Cfg,
+  ownerOf: (address: Addr) => Addr,
+): {
   readonly states: ReadonlyMap<Addr, Known>;
   /** Blocks in which something is done with such a constant. */
   readonly using: ReadonlySet<Addr>;
@@ -258,7 +272,6 @@ function constantsAlong(cfg: Cfg): {
   const { blocks, image } = cfg;
   const gp = globalPointer(image);
   const start: Known = new Map(gp === undefined ? [] : [[GP, gp]]);
-  const ownerOf = functionsBy(cfg);
   const led = new Set(blocks.flatMap(({ flow }) => flow));
   /** By function: blocks that no known way leads to, and what is known where an unknown jump is made. */
   const orphans = new Map<Addr, Addr[]>();
@@ -280,6 +293,7 @@ function constantsAlong(cfg: Cfg): {
   };
   for (const { start: at } of blocks) if (at === ownerOf(at)) lead(at, start);
   const using = new Set<Addr>();
+  const terms = new Terms();
   for (const at of open) {
     open.delete(at);
     const block = cfg.blockAt(at);
@@ -287,7 +301,8 @@ function constantsAlong(cfg: Cfg): {
     const { after: state, uses } = through(cfg, block, states.get(at)!);
     if (uses) using.add(at);
     const unknown = block.ending === 'indirect' && block.target === undefined;
-    for (const to of unknown ? (orphans.get(ownerOf(at)) ?? []) : block.flow) lead(to, state);
+    const shown = unknown ? shownTargets(cfg, block, states.get(at)!, terms) : block.flow;
+    for (const to of shown ?? orphans.get(ownerOf(at)) ?? []) lead(to, state);
   }
   // What nothing led to knows the global pointer at least.
   for (const block of blocks) {
@@ -297,6 +312,24 @@ function constantsAlong(cfg: Cfg): {
   }
   return { states, using };
 }
+
+/** Where a jump leads by the table that it reads, if what is known shows one. */
+function shownTargets(cfg: Cfg, block: CfgBlock, state: Known, terms: Terms): Addr[] | undefined {
+  const reads: JumpRead[] = [];
+  readBlock(cfg, block, state, terms, inImage(cfg.image), () => false, reads, []);
+  const [read] = reads;
+  if (read === undefined) return undefined;
+  const { at, width, base } = read;
+  const targets: Addr[] = [];
+  for (let entry = at, end = endOf(cfg.image, cfg, [], read); entry < end; entry += width)
+    targets.push(base + numberAt(cfg.image, entry, width)!);
+  return targets;
+}
+
+const inImage =
+  ({ segments, end }: Image) =>
+  (value: number): boolean =>
+    value >= segments[0]!.address && value < end;
 
 /** The entry of the function that an address is in: the last one that is called or has a name before it. */
 function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
