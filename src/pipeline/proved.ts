@@ -127,7 +127,7 @@ function prover(original: Image, { output = original.file, proving = (work) => w
   return (made) =>
     proving(() => {
       const form = parseImage(made.bytes, output);
-      return { form, proof: prove(original, form, mapOf(original, form), { solver }) };
+      return { form, proof: prove(original, form, mapOf(original, form), { solver, thorough: true }) };
     });
 }
 

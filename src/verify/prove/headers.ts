@@ -11,9 +11,8 @@ import type { Image } from '../../elf/image.ts';
 
 const PAGE = 4096;
 const PT_GNU_EH_FRAME = 0x6474e550;
-const PT_GNU_PROPERTY = 0x6474e553;
 /** Headers that loading does not need: one of them may give way to the new segment's. */
-const SPARE: ReadonlySet<bigint> = new Set([0, PT.NOTE, PT_GNU_PROPERTY, PT.RISCV_ATTRIBUTES].map(BigInt));
+const SPARE: ReadonlySet<bigint> = new Set([0, PT.NOTE, PT.RISCV_ATTRIBUTES].map(BigInt));
 
 /** Fields of the ELF header that change: where the program headers are and how many, and the same of sections, which nobody loads. */
 const RENEWED: readonly (readonly [number, number])[] = [

@@ -65,6 +65,19 @@ export interface ProveOptions {
   readonly liveness?: Liveness | undefined;
   /** For what rewriting does not close and no state refutes. */
   readonly solver?: Solver | undefined;
+  /** Search for states and ask the solver however much is not proved: for files of one's own making. */
+  readonly thorough?: boolean | undefined;
+}
+
+/** A strange file may have nothing that is proved: after so many superblocks that are not, no states are searched for any more. */
+const MOST_SEARCHED = 64;
+/** And after so many that the solver could not close it is not asked. */
+const MOST_ASKED = 6;
+
+/** How much has not been proved. */
+interface Doubts {
+  searched: number;
+  asked: number;
 }
 
 /** @param map what `mapOf` gives; another one can be tried against the same file */
@@ -75,7 +88,8 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   if (wrong !== undefined)
     return { superblocks: listed.map(notLookedAt), file: outside, outside: wrong, assumptions: [] };
   const { sides, places } = sidesOf(original, optimized, map, options.liveness);
-  const superblocks = listed.map((superblock) => proveSuperblock(sides, superblock, options.solver));
+  const doubts: Doubts = options.thorough ? { searched: -Infinity, asked: -Infinity } : { searched: 0, asked: 0 };
+  const superblocks = listed.map((superblock) => proveSuperblock(sides, superblock, options.solver, doubts));
   const file = [...outside, ...checkInside({ original, optimized, map, places, sides })];
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
@@ -144,16 +158,23 @@ const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): Superb
   solved: 0,
 });
 
-function proveSuperblock(sides: Sides, superblock: MappedSuperblock, solver: Solver | undefined): SuperblockProof {
+function proveSuperblock(
+  sides: Sides,
+  superblock: MappedSuperblock,
+  solver: Solver | undefined,
+  doubts: Doubts,
+): SuperblockProof {
   const { head, start, end, count, identity } = superblock;
   let line = 0;
   for (let at = start; at < end; line++) at += sides.optimized.insnAt(at)?.size ?? end;
   const entry = { head, start, first: true, progress: true };
   let proof = proveEntry(sides, entry);
-  const counterexample = proof.verdict === 'proved' ? undefined : refute(sides, entry, proof);
-  if (proof.verdict === 'unproved' && counterexample === undefined && solver !== undefined) {
+  const searching = proof.verdict === 'unproved' && doubts.searched++ < MOST_SEARCHED;
+  const counterexample = searching ? refute(sides, entry, proof) : undefined;
+  if (searching && counterexample === undefined && solver !== undefined && doubts.asked < MOST_ASKED) {
     const solved = proveEntry(sides, entry, solver);
     if (solved.verdict === 'proved') proof = solved;
+    else doubts.asked++;
   }
   return {
     head,

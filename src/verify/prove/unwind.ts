@@ -78,8 +78,9 @@ function check(
   const chain = next === undefined ? undefined : endedTable(optimized, next);
   // Where the chain has no end to go on from there is only the search table.
   const added = chain?.fdes ?? search?.entries.map(({ fde }) => fde).filter((fde) => fde.address >= code.end) ?? [];
-  const copies = added.filter((fde) => fde.start < code.start || fde.end > code.end);
-  const ours = added.filter((fde) => !copies.includes(fde));
+  const isOurs = ({ start, end }: Fde) => start >= code.start && end <= code.end;
+  const ours = added.filter(isOurs);
+  const copies = added.filter((fde) => !isOurs(fde));
   const problems = [
     ...overlaps(ours),
     ...copyProblems(original, optimized, next === undefined ? undefined : last, copies),
