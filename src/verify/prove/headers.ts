@@ -129,7 +129,7 @@ function isUnwindTable(was: Entry, is: Entry, added: Entry): boolean {
 /** What is never loaded may lie elsewhere in the file, and attributes may say more: loading reads neither. */
 function sameElsewhere(original: Image, optimized: Image, was: Entry, is: Entry): boolean {
   const { offset, fileSize } = is;
-  if (isLoad(was) || !same({ ...was, offset, fileSize }, is)) return false;
+  if (isLoad(was) || was.fileSize === 0n || !same({ ...was, offset, fileSize }, is)) return false;
   if (original.segments.some((s) => was.offset < s.offset + s.bytes.length && was.offset + was.fileSize > s.offset))
     return false;
   if (offset + fileSize > optimized.bytes.length || was.offset + was.fileSize > original.bytes.length) return false;
