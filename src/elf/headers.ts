@@ -20,8 +20,9 @@ export interface HeaderPlan {
 }
 
 /**
- * Headers that loading does not need (a kernel may read PT_GNU_PROPERTY), the least useful first. Binutils (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever
- * they copy a file that has the section, and `strip` then fails for want of room: where the section is, the header goes last.
+ * Headers that loading does not need, the least useful first (a kernel may read PT_GNU_PROPERTY: that stays). Binutils
+ * (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever they copy a file that has the section, and `strip` then fails for want of room:
+ * where the section is, the header goes last.
  */
 const SPARE = [PT_NULL, PT.NOTE, PT.RISCV_ATTRIBUTES];
 const SPARE_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT.NOTE];

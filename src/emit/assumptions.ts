@@ -35,7 +35,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     name: 'jump tables only jump',
     text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code.',
     check:
-      'All profiled targets must be in one table, which ends where code makes the address of something else; entries never seen as targets stay as they are.',
+      'The code shows a jump that goes by what it loads from this very table, and nothing else that loads, stores, makes, hands on or keeps an address in it; up to a changed entry all lead to code; entries never seen as targets stay as they are.',
   },
   {
     id: 'A5',

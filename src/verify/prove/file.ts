@@ -1,6 +1,7 @@
 /**
- * What is checked of the optimized file as a whole: nothing of the original has changed but for the patches that the map lists, each
- * patch leads to what stands for its place, return points stand for the original ones, and the new segment is apart.
+ * What is checked of the optimized file as a whole. Outside: map, headers and bytes are what they have to be, nothing of the original has
+ * changed but for the patches that the map lists (`map.ts`, `headers.ts`, `segment.ts`, `bytes.ts`). Inside: each patch leads to what stands
+ * for its place (`tables.ts`), return points stand for the original ones, unwinders find what they found (`unwind.ts`).
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
