@@ -3,10 +3,11 @@
  *
  *     node test/run.mjs campaign/forge --files 5000 --seed 1 [--only PROGRAM,...] [--kinds] [--state FILE] [--number N]
  *
- * Files are made until so many have been judged that run otherwise than the original: under qemu, on a few inputs, with a bound on the time for
- * those that do not end. What is called proved is also run in isoform's own machine, and proved again as a whole, as is every fiftieth of the
- * others (forge/judge.ts says why the rest need not be); of every tenth the solver is asked. With a state file, one line a file, what is in it is not done again; `--number` makes
- * just that one. Prints the seed and a score; on a file that is called proved and runs otherwise, what was changed, and exits 1.
+ * Files are made until so many have been judged that run otherwise than the original under qemu, with a bound on the time for those that do not
+ * end: on one input, and on all where the file is called proved. Such a one is also run in isoform's own machine, and proved again as a
+ * whole, as is every fiftieth of the others (forge/judge.ts says why the rest need not be); for every tenth the solver is asked. With a state
+ * file, one line a file, what is in it is not done again; `--number` makes just that one. Prints the seed and a score; on a file that is called
+ * proved and runs otherwise, what was changed, and exits 1.
  */
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -75,7 +76,7 @@ if (needs('campaign/forge', 'gcc', 'gxx', 'qemu')) {
     const accepted = judge.accepts(bytes, number % ASKED === 0);
     const taken = performance.now() - begun;
     if (taken > 5000) console.error(`${number}: ${kind} in ${name}: ${what}: ${(taken / 1000).toFixed(1)} s`);
-    let different = judge.difference(bytes);
+    let different = judge.difference(bytes, accepted ? undefined : 1);
     if (accepted) different ??= judge.differenceInMachine(bytes);
     const whole = accepted || number % WHOLE === 0 ? judge.acceptsWhole(bytes) : accepted;
     const fault =

@@ -95,16 +95,16 @@ function changeInsn(bench: Bench): string | undefined {
 }
 
 const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
-  'an instruction': [30, changeInsn],
+  'an instruction': [40, changeInsn],
   'two instructions': [
-    6,
+    16,
     (bench) => {
       const [first, second] = [changeInsn(bench), changeInsn(bench)];
       return first && second && `${first}; ${second}`;
     },
   ],
   'a bit of optimized code': [
-    4,
+    10,
     (bench) => {
       const site = bench.site();
       if (site === undefined) return undefined;
@@ -115,7 +115,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'instructions exchanged': [
-    4,
+    6,
     (bench) => {
       const site = bench.site();
       const other = site && codeOf(bench.optimized).insnAt(site.at + site.insn.size);
@@ -129,7 +129,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'another way': [
-    8,
+    12,
     (bench) => {
       const site = bench.site();
       if (site === undefined) return undefined;
@@ -193,7 +193,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'a patch elsewhere': [
-    10,
+    8,
     (bench) => {
       const { forged } = bench;
       const patch = bench.pick(forged.map.patches.filter(([at]) => codeOf(bench.original).isExecutable(at)));
@@ -206,7 +206,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'one more patch': [
-    10,
+    6,
     (bench) => {
       const { forged, original } = bench;
       const code = codeOf(original);
@@ -241,7 +241,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'heads exchanged': [
-    5,
+    6,
     (bench) => {
       const { forged } = bench;
       const [a, b] = [bench.superblock(), bench.superblock()];
@@ -300,7 +300,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'an entry of a jump table': [
-    14,
+    18,
     (bench) => {
       const { forged, original, random } = bench;
       const tables = imageTables(original);
@@ -319,7 +319,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'a number in the data': [
-    12,
+    8,
     (bench) => {
       const { forged, original, random, superblocks } = bench;
       const starts = new Map(superblocks.map(({ head, start }) => [head, start]));
@@ -348,7 +348,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'a word of the new tables': [
-    14,
+    9,
     (bench) => {
       const { forged, random } = bench;
       if (forged.tables.length < 16) return undefined;
@@ -362,7 +362,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'a frame description': [
-    14,
+    9,
     (bench) => {
       const { forged, random, original, optimized } = bench;
       const last = findFrames(original)?.last;
@@ -459,7 +459,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     },
   ],
   'what lies between': [
-    5,
+    4,
     (bench) => {
       // Padding of pages, gaps between sections, whatever no section claims.
       const { forged, random, original } = bench;
