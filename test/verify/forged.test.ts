@@ -5,13 +5,17 @@
 import { describe, expect, test } from 'vitest';
 import { alignUp } from '../../src/base/bits.ts';
 import type { Addr } from '../../src/base/units.ts';
-import { numberAt } from '../../src/cfg/jump-tables.ts';
+import { numberAt } from '../../src/cfg/accesses.ts';
 import { PT } from '../../src/elf/constants.ts';
 import { setU64, viewOf } from '../../src/elf/fields.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { findNote, NOTE_SIZE, noteBytes } from '../../src/elf/segment.ts';
+import { addSegment, nextSegmentAddress } from '../../src/elf/write.ts';
+import { encodeMap } from '../../src/emit/map.ts';
 import { coveringFde, findFrames, tableAt } from '../../src/emit/unwind/index.ts';
+import { encodeBytes } from '../../src/isa/encode.ts';
+import { jumpInsn } from '../../src/isa/idioms.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
@@ -50,6 +54,8 @@ __attribute__((noinline)) unsigned choose(unsigned k, unsigned a) {
   }
 }
 volatile long secrets[] = {(long)&mix, 0, (long)&walk, 0, (long)&choose, 0, (long)&vfprintf, 0, (long)&printf, 0, (long)&rand};
+/* These are instructions, too: addi a0,a0,1 and the like. */
+const unsigned looks[] = {0x00150513, 0x00250513, 0x00350513, 0x00450513};
 int main(int n, char **v) {
   unsigned x = 12345 + n, state = 1;
   unsigned char code[64];
@@ -62,7 +68,7 @@ int main(int n, char **v) {
     sum += walk(code);
   }
   zeros[1] = 0;
-  printf("%u %ld %ld %ld\\n", state, sum, secrets[4] - (long)&choose, zeros[0]);
+  printf("%u %ld %ld %ld %x\\n", state, sum, secrets[4] - (long)&choose, zeros[0], looks[n]);
   return fill - 1;
 }`;
 
@@ -186,6 +192,32 @@ describe.runIf(needs('forged files', 'gcc', 'gxx'))('forged files', () => {
       forged.map.patches.some(([place, size]) => size === 8 && place >= address && place < address + bytes.length),
     );
     expect(table).toBe(true);
+  });
+
+  test('a patch over data that could be code', () => {
+    const { original } = plain;
+    const head = addressOf(plain, 'looks') + 4;
+    const start = nextSegmentAddress(original);
+    const jump = (from: Addr, to: Addr) => encodeBytes(jumpInsn(to - from), false);
+    // A superblock that does what would be done there, and the jump to it.
+    const data = original.segments.find((s) => head >= s.address && head < s.address + s.bytes.length)!;
+    const insn = data.bytes.slice(head - data.address, head - data.address + 4);
+    const map = {
+      version: 1,
+      original: original.hash,
+      originalEnd: original.end,
+      superblocks: [{ head, start, end: start + 8, stubs: [], path: [head], count: 1, identity: true }],
+      returns: [],
+      patches: [[head, 4]],
+      assumptions: ['A5'],
+    } as const;
+    const bytes = addSegment(original, {
+      address: start,
+      code: Uint8Array.from([...insn, ...jump(start + 4, head + 4)]),
+      patches: [{ address: head, bytes: jump(head, start) }],
+      map: encodeMap(map),
+    });
+    expect(doubts(original, bytes)).toEqual([expect.stringContaining('it is not over code')]);
   });
 
   test('a second superblock for one head, at another place', () => {

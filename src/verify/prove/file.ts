@@ -13,6 +13,7 @@ import { mapProblems } from './map.ts';
 import { segmentProblems } from './segment.ts';
 import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
 import { changedEntry } from './tables.ts';
+import { isText } from './text.ts';
 import { checkUnwind, isUnwindLink } from './unwind.ts';
 
 export interface FileCheck {
@@ -126,7 +127,7 @@ function checkPatches(request: FileRequest): FileCheck {
   const assumable = new Set(map.data.assumptions);
   const { patches } = map.data;
   for (const [address, size] of patches) {
-    const jump = checkJump(request, address, size);
+    const jump = isText(original, address, size) ? checkJump(request, address, size) : NOT_TEXT;
     const found =
       jump.verdict === 'proved' ? jump : (checkTableEntry(request, address, size) ?? linked(request, address, size));
     if (found === undefined) {
@@ -144,6 +145,8 @@ const linked = ({ original, optimized }: FileRequest, address: Addr, size: ByteC
   isUnwindLink(original, optimized, address, size)
     ? { verdict: 'proved', reason: undefined, assumptions: [] }
     : undefined;
+
+const NOT_TEXT: Found = { verdict: 'unproved', reason: 'it is not over code', assumptions: [] };
 
 type Found = Pick<EntryProof, 'verdict' | 'reason' | 'assumptions'>;
 

@@ -4,7 +4,8 @@
  * original shows that something else lies there or that the table serves another purpose (`cfg/jump-tables.ts`).
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import { imageTables, numberAt } from '../../cfg/jump-tables.ts';
+import { numberAt } from '../../cfg/accesses.ts';
+import { imageTables } from '../../cfg/jump-tables.ts';
 import type { Image } from '../../elf/image.ts';
 
 /** The place that an entry led to, and where it leads now; undefined if there is no such entry. */

@@ -1,6 +1,7 @@
 /** Kinds of forgeries. Each makes one change, with what must be changed along with it so that it looks right, where somebody runs by it. */
 import type { Addr } from '../../../src/base/units.ts';
-import { imageTables, numberAt } from '../../../src/cfg/jump-tables.ts';
+import { numberAt } from '../../../src/cfg/accesses.ts';
+import { imageTables } from '../../../src/cfg/jump-tables.ts';
 import { facts } from '../../../src/domain/record.ts';
 import { PT } from '../../../src/elf/constants.ts';
 import { viewOf } from '../../../src/elf/fields.ts';
