@@ -87,7 +87,8 @@ export function emit(request: EmitRequest): Emitted {
     superblocks = superblocks.filter((lowered) => !unserved.calls.has(lowered.head));
   }
 
-  const assumed = new Set<AssumptionId>(request.assumed);
+  // Whatever is patched, the file's headers are others.
+  const assumed = new Set<AssumptionId>([...request.assumed, 'A5']);
   const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
   for (const [head, to] of aliases) {
     const start = startOf.get(to);
