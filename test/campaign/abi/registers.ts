@@ -1,0 +1,384 @@
+/** Registers used otherwise than compilers do by themselves: global register variables, helpers in assembly, other link registers. */
+import type { Random } from '../../support/random.ts';
+import { attribute, odd, type Piece, shuffled, some, times, way } from './piece.ts';
+
+/** A callee-saved register that belongs to nobody: what is stored of it through sp is no save. */
+const globalRegister: Piece = {
+  name: 'global-register',
+  only: 'gcc',
+  flags: ['-ffixed-s11'],
+  make(random, p) {
+    const pad = random.choose([6, 7, 8, 9]);
+    const params = times(pad, (k) => `u a${k}`).join(', ');
+    const args = () => times(pad, (k) => random.choose(['x', 'j', `${k}`])).join(', ');
+    const callee = some(random, 1 + random.below(3), [
+      () => `g += a${random.below(pad)};`,
+      () => `*q += a1; `,
+      () => `if (${way(random)}) G += a0 * 3;`,
+      () => `G ^= g >> 5;`,
+      () => `a2 += *q;`,
+    ]);
+    const body = some(random, 2 + random.below(4), [
+      () => `x += ${p}_on_stack(${args()}, G, &x0);`,
+      () => `{ u kept = G; x ^= ${p}_bump(j); G = kept + ${random.below(3)}; }`,
+      () => `{ struct ${p}_s s = {G, x}; x += ${p}_look(&s, j); G = s.g; }`,
+      () => `x += ${p}_by_value((struct ${p}_s){G, x}, ${args()});`,
+      () =>
+        `if (${way(random)}) { struct ${p}_s s = {G, j}; ${p}_kept = &s; ${p}_bump(x); x += s.g; ${p}_kept = &own; }`,
+      () => `{ u kept[2] = {G, x}; ${p}_held = kept; x += ${p}_late(j); G ^= kept[0]; }`,
+      () => `G = G * ${odd(random)} + x;`,
+    ]);
+    return `struct ${p}_s { u g, v; };
+static struct ${p}_s *${p}_kept; static u *${p}_held;
+N static u ${p}_on_stack(${params}, u g, u *q) { ${random.oneIn(2) ? `u *r = &g; *r += 1; ` : ''}
+${callee}
+  return g ^ *q ^ a2; }
+N static u ${p}_bump(u x) { G += x; if (${p}_kept) ${p}_kept->g++; return G >> 3; }
+N static u ${p}_look(struct ${p}_s *s, u x) { ${random.oneIn(2) ? 's->g += x;' : ''} s->v ^= s->g; return s->v + G; }
+N static u ${p}_by_value(struct ${p}_s s, ${params}) { s.g += a0; return s.g ^ s.v ^ G; }
+N static u ${p}_late(u x) { ${p}_held[0] += x; return ${p}_held[1] ^ ${p}_held[0]; }
+${random.oneIn(3) ? 'L' : 'N'} static u ${p}_f(u x, u n) {
+  struct ${p}_s own = {1, 2}; u x0 = x; ${p}_kept = &own;
+  for (u j = 0; j < n; j++) {
+${body}
+  }
+  ${p}_kept = 0;
+  return x + x0 + own.g + own.v;
+}
+static u ${p}_run(u i, u x) { u before = G; G = i; u r = ${p}_f(x, 2 + (i & 7)); r ^= G; G = before; return r; }`;
+  },
+};
+
+const asm = (
+  random: Random,
+  lines: string,
+) => `__asm__(".text\\n.option push\\n${random.oneIn(2) ? '.option norelax\\n' : ''}"
+${lines
+  .split('\n')
+  .filter((line) => line.trim() !== '')
+  .map((line) => `"${line.trim()}\\n"`)
+  .join('\n')}
+".option pop\\n");`;
+
+const define = (name: string, body: string) => `.type ${name},@function\n${name}:\n${body}\n.size ${name},.-${name}`;
+
+/** Helpers with a convention of their own: they take and return what they like where they like. */
+const tRegisters: Piece = {
+  name: 't-registers',
+  make(random, p) {
+    const temps = shuffled(random, ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 'a3', 'a4', 'a5', 'a6', 'a7']);
+    const outs = temps.slice(0, 1 + random.below(3));
+    const ins = temps.slice(3, 3 + random.below(3));
+    const work = temps.slice(6, 8) as [string, string];
+    const real = random.oneIn(3);
+    const [o1, o2 = o1, o3 = o2] = outs as [string, string?, string?];
+    const op = () => random.choose(['add', 'xor', 'sub']);
+    const read = ins.map((reg) => `${op()} a0,a0,${reg}`).join('\n');
+    const helper = `${outs.map((reg, k) => `${op()} ${reg},a0,${k === 0 ? 'a1' : (ins[0] ?? 'a0')}`).join('\n')}
+${read}
+li a2,0
+1: andi ${work[0]},a0,${random.choose([1, 3])}
+beqz ${work[0]},2f
+addi a2,a2,${1 + random.below(9)}
+${op()} ${o1},${o1},a2
+${op()} ${o2},${o2},${work[0]}
+2: srli a0,a0,${1 + random.below(3)}
+bnez a0,1b
+${op()} ${o3},${o3},a2
+${random.oneIn(2) ? `slli ${o2},${o2},1` : ''}
+${real ? 'fcvt.d.l ft3,a2\nfadd.d ft3,ft3,ft3' : ''}
+mv a0,a2
+ret`;
+    const call = (label: number) => `${ins.map((reg) => `${random.choose(['mv', 'not'])} ${reg},s0`).join('\n')}
+li a1,${random.below(2000)}
+call ${p}_helper
+${outs.map((reg) => `${op()} s1,s1,${reg}`).join('\n')}
+${real ? `fcvt.l.d ${o1},ft3\nadd s1,s1,${o1}` : ''}
+${label === 1 ? 'slli s1,s1,1' : ''}`;
+    const arm = random.oneIn(2)
+      ? `andi t0,s0,${random.choose([3, 7])}\nbeqz t0,2f`
+      : `lla t0,${p}_way\nld t0,0(t0)\nbnez t0,2f`;
+    const drive = `addi sp,sp,-32
+sd ra,24(sp)
+sd s0,16(sp)
+sd s1,8(sp)
+mv s0,a0
+li s1,0
+1:
+slli a0,s0,${3 + random.below(6)}
+xor a0,a0,s0
+${arm}
+${call(0)}
+j 3f
+2:
+${random.oneIn(2) ? `andi a0,a0,0x7f` : 'srli a0,a0,2'}
+${call(1)}
+3:
+add s1,s1,a0
+addi s0,s0,-1
+bnez s0,1b
+mv a0,s1
+ld ra,24(sp)
+ld s0,16(sp)
+ld s1,8(sp)
+addi sp,sp,32
+ret`;
+    return `u ${p}_drive(u n); u ${p}_way;
+${asm(random, shuffled(random, [define(`${p}_helper`, helper), define(`${p}_drive`, drive)]).join('\n'))}
+static u ${p}_run(u i, u x) { ${p}_way = ${way(random)} ? x & 1 : 0; return ${p}_drive(1 + (x & 7)) + i; }`;
+  },
+};
+
+/** C that calls such a helper itself, by inline assembly that says what it changes. */
+const inline: Piece = {
+  name: 'inline-call',
+  make(random, p) {
+    const temps = shuffled(random, ['t1', 't2', 't3', 't4', 't5', 't6']);
+    const [a, b, out] = temps as [string, string, string];
+    const link = random.choose(['ra', 't0']);
+    const helper = `add ${out},${a},${b}
+slli ${a},${a},3
+xor ${out},${out},${a}
+andi ${b},${out},${random.choose([1, 4, 12])}
+beqz ${b},1f
+addi ${out},${out},${random.below(2000)}
+1: ${link === 'ra' ? 'ret' : 'jr t0'}`;
+    return `${asm(random, define(`${p}_helper`, helper))}
+${random.oneIn(3) ? 'L static' : 'N static'} u ${p}_f(u x, u n) {
+  u s = 0, k = x >> 3;
+  for (u j = 0; j < n; j++) {
+    register u a __asm__("${a}") = x + j; register u b __asm__("${b}") = k; register u o __asm__("${out}");
+    __asm__ ${random.oneIn(2) ? 'volatile' : ''}("jal ${link},${p}_helper" : "=r"(o), "+r"(a), "+r"(b) : : "${link}");
+    s = s * 3 + o; k += a; ${random.oneIn(2) ? 'x ^= b + s;' : ''}
+    if (${way(random)}) s += k;
+  }
+  return s;
+}
+static u ${p}_run(u i, u x) { return ${p}_f(x + i, 3 + (x & 15)); }`;
+  },
+};
+
+const LINKS = ['t1', 't2', 'a1', 'a5', 't3', 's1', 's3', 't6'];
+
+/** Links in other registers than ra: they are numbers that the program may compute with. */
+const otherLinks: Piece = {
+  name: 'other-links',
+  make(random, p) {
+    const link = random.choose(LINKS);
+    const second = random.choose(LINKS.filter((each) => each !== link));
+    const use = random.choose(['compare', 'offset', 'jump', 'stub', 'return']);
+    const bodies: Record<string, string> = {
+      // Where am I? As riscv-tests do it.
+      compare: `jal ${link},2f
+2: lla a0,2b
+sub a0,a0,${link}
+add s0,s0,a0
+seqz a0,a0
+add s0,s0,a0`,
+      // Constants behind the call: the callee reads through its link.
+      offset: `jal ${link},${p}_next
+.8byte ${random.below(1 << 30)}
+add s0,s0,a0`,
+      // A callee that returns behind what its link says.
+      jump: `jal ${link},${p}_next
+nop
+nop
+add s0,s0,a0`,
+      // A PLT-like stub: it leaves its own address in the link.
+      stub: `lla t4,${p}_next
+jalr ${link},t4
+add s0,s0,a0`,
+      return: `mv a0,s0
+jal ${link},${p}_next
+add s0,s0,a0`,
+    };
+    const nexts: Record<string, string> = {
+      compare: `ret`,
+      offset: `ld a0,0(${link})
+addi ${link},${link},8
+jr ${link}`,
+      jump: `li a0,${random.below(2000)}
+${random.oneIn(2) ? 'xor a0,a0,s0' : ''}
+jalr x0,${random.choose([4, 8])}(${link})`,
+      stub: `lla t4,${p}_here
+sub a0,${link},t4
+jr ${link}`,
+      return: `andi a0,a0,${random.choose([1, 6])}
+beqz a0,1f
+addi a0,a0,77
+1: jr ${link}`,
+    };
+    const body = `addi sp,sp,-48
+sd ra,40(sp)
+sd s0,32(sp)
+sd s1,24(sp)
+sd s3,16(sp)
+sd s2,8(sp)
+mv s2,a0
+li s0,1
+1:
+${p}_here:
+slli a0,s0,1
+xor s0,s0,a0
+${bodies[use]}
+${random.oneIn(2) ? `jal ${second},${p}_leaf\nadd s0,s0,a0` : ''}
+addi s2,s2,-1
+bnez s2,1b
+mv a0,s0
+ld ra,40(sp)
+ld s0,32(sp)
+ld s1,24(sp)
+ld s3,16(sp)
+ld s2,8(sp)
+addi sp,sp,48
+ret`;
+    const text = [
+      define(`${p}_loop`, body),
+      `.balign 4\n${define(`${p}_next`, nexts[use]!)}`,
+      define(`${p}_leaf`, `srli a0,s0,7\nandi a0,a0,255\njr ${second}`),
+    ];
+    return `u ${p}_loop(u n);
+${asm(random, [`.option norvc`, ...shuffled(random, text)].join('\n'))}
+static u ${p}_run(u i, u x) { return ${p}_loop(1 + (x & 31)) * 3 + i + ${way(random)}; }`;
+  },
+};
+
+/** Saving and restoring by helpers linked through t0, by hand. */
+const millicode: Piece = {
+  name: 'millicode',
+  make(random, p) {
+    const saved = 1 + random.below(5);
+    const frame = 16 * Math.ceil((saved + 1) / 2) + 16;
+    const regs = times(saved, (k) => `s${k}`);
+    const save = `addi sp,sp,-${frame}
+sd ra,${frame - 8}(sp)
+${regs.map((reg, k) => `sd ${reg},${frame - 16 - 8 * k}(sp)`).join('\n')}
+jr t0`;
+    const restore = `${regs.map((reg, k) => `ld ${reg},${frame - 16 - 8 * k}(sp)`).join('\n')}
+ld ra,${frame - 8}(sp)
+addi sp,sp,${frame}
+ret`;
+    const inner = `${p}_rec`;
+    const rec = `jal t0,${p}_save
+mv s0,a0
+${regs
+  .slice(1)
+  .map((reg, k) => `addi ${reg},a1,${k}`)
+  .join('\n')}
+beqz a1,1f
+addi a1,a1,-1
+slli a0,a0,1
+call ${inner}
+1: add a0,a0,s0
+${regs
+  .slice(1)
+  .map((reg) => `xor a0,a0,${reg}`)
+  .join('\n')}
+tail ${p}_restore`;
+    return `u ${inner}(u x, u d);
+${asm(random, shuffled(random, [define(`${p}_save`, save), define(`${p}_restore`, restore), define(inner, rec)]).join('\n'))}
+${attribute(random)} u ${p}_f(u x, u d) { u a = x * 3; for (u j = 0; j < d; j++) a += ${inner}(a, j); return a; }
+static u ${p}_run(u i, u x) { return ${p}_f(x, 1 + (i & 3)) + (${way(random)} ? ${inner}(x, 40) : 0); }`;
+  },
+};
+
+/** A jump into the second half of a four-byte instruction: c.addi a0, k in the immediate of an addi. */
+const streams: Piece = {
+  name: 'streams',
+  make(random, p) {
+    const k = random.choose([1, 5, 9, 13]);
+    const half = 0x0501 | (k << 2);
+    const word = ((half << 16) | (random.below(2) << 15) | 0x0513) >>> 0;
+    const entry = random.choose(['jump', 'symbol', 'address']);
+    const rest = times(2 + random.below(20), (each) =>
+      random.choose([`add a0,a0,a${1 + (each % 4)}`, `xor a0,a0,a${1 + (each % 4)}`, `addi a0,a0,${each}`]),
+    ).join('\n');
+    const enter: Record<string, string> = {
+      jump: `j ${p}_f+2`,
+      symbol: `j ${p}_middle`,
+      address: `lla t0,${p}_f+2\njr t0`,
+    };
+    const symbol = entry === 'symbol' ? `.globl ${p}_middle\n.set ${p}_middle,${p}_f+2` : '';
+    return `u ${p}_f(u, u, u, u, u), ${p}_g(u, u, u, u, u);
+${asm(random, `${define(`${p}_f`, `.4byte 0x${word.toString(16)}\n${rest}\nret`)}\n${symbol}\n${define(`${p}_g`, `slli a0,a0,1\n${enter[entry]}`)}`)}
+static u (*volatile ${p}_p)(u, u, u, u, u) = ${p}_f; static u (*volatile ${p}_q)(u, u, u, u, u) = ${p}_g;
+N static u ${p}_call(u x, u n) { u s = x; for (u j = 0; j < n; j++) s += ${p}_p(s, j, 3, x, 5); ${`if (${way(random)}) s += ${p}_q(s, 1, 2, 3, x);`} return s; }
+static u ${p}_run(u i, u x) { return ${p}_call(x + i, 2 + (x & 15)); }`;
+  },
+};
+
+/** Registers that are saved and restored around what is not a call, by hand. */
+const spills: Piece = {
+  name: 'spills',
+  make(random, p) {
+    const regs = shuffled(random, ['s1', 's2', 's3', 's4', 's5', 's6']).slice(0, 2 + random.below(3));
+    const slot = (k: number) => 8 * k;
+    const other = spillBody(random, p, regs);
+    return `u ${p}_on, ${p}_f(u x, u n);
+N u ${p}_poke(u *slot, u x) { *slot += x; return *slot ^ 3; }
+${asm(
+  random,
+  define(
+    `${p}_f`,
+    `addi sp,sp,-112
+sd ra,104(sp)
+sd s0,96(sp)
+${regs.map((reg, k) => `sd ${reg},${56 + slot(k)}(sp)`).join('\n')}
+mv s0,a1
+${regs.map((reg, k) => `addi ${reg},a0,${k}`).join('\n')}
+1:
+${other}
+addi s0,s0,-1
+bnez s0,1b
+li a0,0
+${regs.map((reg) => `xor a0,a0,${reg}`).join('\n')}
+ld ra,104(sp)
+ld s0,96(sp)
+${regs.map((reg, k) => `ld ${reg},${56 + slot(k)}(sp)`).join('\n')}
+addi sp,sp,112
+ret`,
+  ),
+)}
+static u ${p}_run(u i, u x) { ${p}_on = ${way(random)}; return ${p}_f(x + i, 1 + (x & 15)); }`;
+  },
+};
+
+/** Callee-saved registers go to the frame as arguments, by address, and as locals: none of that is a save. */
+function spillBody(random: Random, p: string, regs: readonly string[]): string {
+  const [a, b] = regs as [string, string];
+  return some(random, 2 + random.below(3), [
+    // Stored, changed through a pointer, loaded.
+    () => `sd ${a},0(sp)
+mv a0,sp
+mv a1,s0
+call ${p}_poke
+ld ${a},0(sp)
+add ${b},${b},a0`,
+    () => `sd ${b},16(sp)
+addi a0,sp,16
+li a1,5
+call ${p}_poke
+ld t0,16(sp)
+add ${b},${b},t0`,
+    // Through another base.
+    () => `addi t1,sp,8
+sd ${a},24(sp)
+sb s0,16(t1)
+ld ${a},24(sp)`,
+    () => `lla t2,${p}_on
+ld t2,0(t2)
+sd ${a},8(sp)
+addi t3,sp,8
+beqz t2,7f
+sd s0,0(t3)
+7: ld ${b},8(sp)
+add ${a},${a},${b}`,
+    // Swapped by way of the frame.
+    () => `sd ${a},32(sp)
+mv ${a},${b}
+ld ${b},32(sp)
+addi ${b},${b},1`,
+  ]);
+}
+
+export const REGISTERS: readonly Piece[] = [globalRegister, tRegisters, inline, otherLinks, millicode, streams, spills];
