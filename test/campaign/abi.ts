@@ -42,23 +42,10 @@ interface Line {
   readonly seed: number;
   readonly builds: number;
   readonly skipped: readonly string[];
-  readonly differences: readonly (Found & { readonly build: string; readonly pieces?: readonly string[] })[];
+  readonly differences: readonly (Found & { readonly build: string })[];
   readonly superblocks: number;
   readonly unproved: readonly string[];
   readonly seconds: number;
-}
-
-/** Which pieces an outcome differs in: those whose lines are not the same; all, if it did not come that far. */
-function piecesOf(program: Program, { outcomes = [] }: Found): readonly string[] {
-  const wrong = new Set<string>();
-  for (const { expected, found } of outcomes) {
-    const lines = found.split('\n');
-    for (const [k, line] of expected.split('\n').entries())
-      if (line !== lines[k]) wrong.add(program.pieces[k] ?? 'end');
-    if (!/\[status \d+\]$/.test(found)) wrong.add(`dies: ${lines.at(-1)}`);
-  }
-  if (wrong.size > 1) wrong.delete('end');
-  return [...wrong];
 }
 
 /** The original's lines of one build, without the pieces that it has not. */
@@ -88,13 +75,14 @@ async function checkSeed(seed: number, folder: string, checker: ReturnType<typeo
       const number = seed * 4 + index;
       const other = number % 2 === 0 ? [OTHER_FORMS[(number / 2) % OTHER_FORMS.length]!] : [];
       const forms: Form[] = [DEFAULT_FORM, ...other];
-      const job = { file, runs: program.runs, forms, limit: LIMIT, folder, causes: values.causes };
+      const parts = program.pieces.map((piece, k) => ({ name: piece, argument: `${2 ** k}` }));
+      const job = { file, parts, runs: program.runs, forms, limit: LIMIT, folder, causes: values.causes };
       const checked = await checker.check(job, Number(values.seconds) * (values.causes ? 10 : 1));
       builds++;
       if (checked.skipped !== undefined) skipped.push(`${name}: ${checked.skipped}`);
       superblocks += checked.superblocks;
       unproved.push(...checked.unproved.map((what) => `${name}, ${what}`));
-      for (const found of checked.found) differences.push({ ...found, build: name, pieces: piecesOf(program, found) });
+      for (const found of checked.found) differences.push({ ...found, build: name });
       // A program whose builds do not agree is not what it should be.
       for (const [run, outcome] of checked.expected.entries()) {
         const text = comparable(program, how, outcome);
@@ -133,9 +121,9 @@ function firstDifference(one: string, other: string): string {
 }
 
 function tell({ seed, differences, skipped, unproved, seconds, superblocks }: Line): void {
-  for (const { build: how, form, kind, what, cause, pieces = [] } of differences)
+  for (const { build: how, form, kind, what, cause, parts = [] } of differences)
     console.log(
-      `seed ${seed} ${how}, ${form}: ${kind}${pieces.length > 0 ? ` (${pieces.join(', ')})` : ''}: ${what}${cause ? `; ${cause}` : ''}`,
+      `seed ${seed} ${how}, ${form}: ${kind}${parts.length > 0 ? ` (${parts.join(', ')})` : ''}: ${what}${cause ? `; ${cause}` : ''}`,
     );
   for (const why of skipped) console.log(`seed ${seed} skipped: ${why}`);
   console.error(
