@@ -13,6 +13,7 @@ import { profileRun } from '../../../src/pipeline/profile-run.ts';
 import { optimizeProved } from '../../../src/pipeline/proved.ts';
 import type { ImageProfile } from '../../../src/profile/profile.ts';
 import { profileOf } from '../../../src/profile/store.ts';
+import { rerun } from '../../../src/verify/rerun.ts';
 import { qemu } from '../../support/tools.ts';
 import { causeOf } from '../csmith/check.ts';
 
@@ -47,6 +48,10 @@ export interface Job {
   readonly forms: readonly Form[];
   /** More than this under the VM is too long. */
   readonly limit: number;
+  /** A program that ends otherwise is of no use. */
+  readonly onlyStatus?: number;
+  /** Verify by rerun on the first input as well. */
+  readonly verify?: boolean;
   /** A folder for the optimized file. */
   readonly folder: string;
   /** Parts of the program that can be run alone, by one argument more; on a difference they are, to tell which it is. */
@@ -57,12 +62,13 @@ export interface Job {
 
 /**
  * - output: an optimized form, all of it proved, does something else
+ * - verify: the rerun says that an optimized form does something else
  * - refuted: a superblock was shown to be wrong before it would have shipped
  * - error: an internal error, or a refusal of the whole program
  * - vm: the VM runs the original otherwise than qemu
  * - time: no answer in time
  */
-export type Kind = 'output' | 'refuted' | 'error' | 'vm' | 'time';
+export type Kind = 'output' | 'verify' | 'refuted' | 'error' | 'vm' | 'time';
 
 export interface Found {
   readonly form: Form | 'original';
@@ -101,14 +107,19 @@ function outcome(file: string, args: readonly string[]): string {
 
 const statusText = (status: number): string => (status > 128 ? `signal ${status - 128}` : `status ${status}`);
 
-function train(image: Image, { file, runs, limit }: Job): { outcome: string; profile: ImageProfile } {
+const inputOf = ({ file, runs }: Job) => ({
+  args: [...runs[0]!],
+  programName: basename(file),
+  env: [],
+  memorySize: 2 ** 27,
+});
+
+function train(image: Image, job: Job): { outcome: string; profile: ImageProfile } {
   let output = '';
   const { exit, profile } = profileRun({
     image,
-    input: { args: [...runs[0]!], programName: basename(file), env: [], memorySize: 2 ** 27 },
-    // Short runs: translating them would not pay.
-    engine: 'dispatch',
-    limitInstructions: limit,
+    input: inputOf(job),
+    limitInstructions: job.limit,
     sink: (fd, bytes) => {
       if (fd === 1) output += Buffer.from(bytes).toString('latin1');
     },
@@ -124,6 +135,8 @@ export function check(job: Job): Checked {
   const expected = runs.map((args) => outcome(file, args));
   const nothing = { found: [], superblocks: 0, unproved: [], expected };
   if (expected.includes(HANGS)) return { ...nothing, skipped: 'does not end under qemu' };
+  if (job.onlyStatus !== undefined && !expected.every((each) => each.endsWith(`[${statusText(job.onlyStatus!)}]`)))
+    return { ...nothing, skipped: 'fails under qemu' };
   const image = parseImage(readFileSync(file), file);
   let trained: ReturnType<typeof train>;
   try {
@@ -173,6 +186,12 @@ export function check(job: Job): Checked {
             ),
           }),
         };
+      }
+      if (job.verify) {
+        const again = rerun({ original: image, optimized: made.image, input: inputOf(job), localize: false });
+        const [first] = again.differences;
+        if (first !== undefined)
+          return { form, kind: 'verify', what: `${first.kind}, ${first.what}: ${first.found}, not ${first.expected}` };
       }
       return refuted && { form, kind: 'refuted', what: `${hex(refuted.head)}: ${refuted.reason}` };
     } catch (error) {
