@@ -19,6 +19,9 @@ const FLAGS: readonly (readonly string[])[] = [
   ['-fno-inline'],
   ['-march=rv64g'],
   ['-mcmodel=medany'],
+  ['-fstack-protector-all'],
+  ['-fno-jump-tables'],
+  ['-mno-relax'],
 ];
 
 export const buildName = ({ compiler, level, flags }: Build): string => [compiler, level, ...flags].join(' ');

@@ -81,6 +81,10 @@ const goto: Piece = {
   make(random, p) {
     const count = 4 + random.below(8);
     const seen = 2 + random.below(count - 1);
+    // Distances from a label take no relocations, and half the room.
+    const distances = random.oneIn(3);
+    const to = (at: string) => (distances ? `(&&o0 + t[${at}])` : `t[${at}]`);
+    const entry = (label: string) => (distances ? `&&${label} - &&o0` : `&&${label}`);
     const arms = times(count, (k) => {
       const act = some(random, 1 + random.below(2), [
         () => `x = x * ${odd(random)} + y;`,
@@ -89,13 +93,13 @@ const goto: Piece = {
         () => `y += st[sp-- & 15];`,
         () => `x += ${p}_g(st, y);`,
       ]);
-      return `o${k}: ${act} goto *${random.oneIn(3) ? '' : '(void *)'}t[*++pc];`;
+      return `o${k}: ${act} goto *${to('*++pc')};`;
     });
     return `${attribute(random)} u ${p}_g(u *st, u y) { st[y & 15] ^= y; return st[${random.below(16)}]; }
 N static u ${p}_vm(const unsigned char *pc, u x) {
-  static void *const t[] = {${times(count, (k) => `&&o${k}`).join(', ')}, &&end};
+  static ${distances ? 'const int' : 'void *const'} t[] = {${times(count, (k) => entry(`o${k}`)).join(', ')}, ${entry('end')}};
   u st[16] = {0}, y = 1; unsigned sp = 0;
-  goto *t[*pc];
+  goto *${to('*pc')};
 ${arms.join('\n')}
 end: return x ^ y ^ st[sp & 15];
 }

@@ -92,6 +92,35 @@ static u ${p}_run(u i, u x) {
   },
 };
 
+/** Reads what may be there or not, and gets over it. */
+const probe: Piece = {
+  name: 'probe',
+  make(random, p) {
+    const save = random.oneIn(2) ? 1 : 0;
+    return `static volatile unsigned ${p}_page[2048] __attribute__((aligned(4096))); static sigjmp_buf ${p}_b; static volatile u ${p}_n;
+static void ${p}_h(int s) { ${p}_n++; siglongjmp(${p}_b, s); }
+N static u ${p}_read(volatile unsigned *q, u x) { u before = ${p}_n; u v = *q; return v + x + (${p}_n - before); }
+${random.oneIn(2) ? 'N' : 'L'} static u ${p}_f(u x, u n) {
+  volatile u s = x; u kept = x * 3;
+  for (volatile u j = 0; j < n; j++) {
+    if (sigsetjmp(${p}_b, ${save}) != 0) { ${save === 1 ? '' : `sigset_t m; sigemptyset(&m); sigaddset(&m, SIGSEGV); sigprocmask(SIG_UNBLOCK, &m, 0);`} s = s * 5 + kept; continue; }
+    s += ${p}_read(&${p}_page[(x + j * ${1 + random.below(700)}) & 2047], s);
+  }
+  return s + kept;
+}
+static u ${p}_run(u i, u x) {
+  struct sigaction a, old; memset(&a, 0, sizeof a); a.sa_handler = ${p}_h; sigaction(SIGSEGV, &a, &old);
+  int off = ${way(random)} ? x & 1 : i % ${3 + random.below(9)} == 1;
+  if (off) mprotect((void *)${p}_page, 4096, PROT_NONE);
+  else ${p}_page[x & 2047] = x;
+  u r = ${p}_f(x, 2 + (x & 7));
+  if (off) mprotect((void *)${p}_page, 4096, PROT_READ | PROT_WRITE);
+  sigaction(SIGSEGV, &old, 0);
+  return r + i;
+}`;
+  },
+};
+
 const atomics: Piece = {
   name: 'atomics',
   make(random, p) {
@@ -154,4 +183,4 @@ static u ${p}_run(u i, u x) {
   },
 };
 
-export const EVENTS: readonly Piece[] = [raised, pages, atomics, rounding];
+export const EVENTS: readonly Piece[] = [raised, pages, probe, atomics, rounding];

@@ -61,16 +61,18 @@ export function generate(seed: number, only?: readonly string[]): Program {
   });
   const flags = [...new Set(pieces.flatMap((piece) => piece.flags ?? []))];
   const count = pieces.length;
+  const indirect = random.oneIn(3);
+  const call = (k: number) => `${indirect ? `runs[${k}]` : `p${k}_run`}(i, x >> ${random.below(20)})`;
   const text = `${flags.includes('-ffixed-s11') ? GLOBAL : ''}${HEAD}
 ${body.join('\n\n')}
 
 static u sums[${count}];
-int main(int argc, char **argv) {
+${indirect ? `static u (*runs[])(u, u) = {${pieces.map((_, k) => `p${k}_run`).join(', ')}};\n` : ''}int main(int argc, char **argv) {
   u n = strtoul(argv[1], 0, 10), x = strtoul(argv[2], 0, 10), which = argc > 4 ? strtoul(argv[4], 0, 10) : -1ul;
   mode = strtoul(argv[3], 0, 10);
   for (u i = 0; i < n; i++) {
     x = x * 6364136223846793005u + 1442695040888963407u;
-${pieces.map((_, k) => `    if (which >> ${k} & 1) sums[${k}] = sums[${k}] * 31 + p${k}_run(i, x >> ${random.below(20)});`).join('\n')}
+${pieces.map((_, k) => `    if (which >> ${k} & 1) sums[${k}] = sums[${k}] * 31 + ${call(k)};`).join('\n')}
   }
 ${pieces.map(({ name }, k) => `  printf("${name} %lx\\n", sums[${k}]);`).join('\n')}
   return (int)((${pieces.map((_, k) => `sums[${k}]`).join(' ^ ')}) & 63);

@@ -381,4 +381,98 @@ addi ${b},${b},1`,
   ]);
 }
 
-export const REGISTERS: readonly Piece[] = [globalRegister, tRegisters, inline, otherLinks, millicode, streams, spills];
+/** One frame by many bases, with accesses of all sizes, of registers that are elsewhere saved. */
+const bases: Piece = {
+  name: 'bases',
+  make(random, p) {
+    const area = 64;
+    const places = [
+      { reg: 'sp', at: 0 },
+      { reg: 's0', at: random.choose([8, 16, 64, 128]) },
+      { reg: 's1', at: 8 * random.below(8) },
+      { reg: 't1', at: 8 * random.below(8) },
+    ] as const;
+    const data = ['s2', 's3', 's4', 'a2', 'a3', 'a4'];
+    const sizes = [
+      ['sb', 'lbu', 1],
+      ['sb', 'lb', 1],
+      ['sh', 'lhu', 2],
+      ['sw', 'lw', 4],
+      ['sd', 'ld', 8],
+      ['sd', 'ld', 8],
+      ['sd', 'ld', 8],
+    ] as const;
+    const access = (kind: 0 | 1) => {
+      const size = random.choose(sizes);
+      const base = random.choose(places);
+      return `${size[kind]} ${random.choose(data)},${size[2] * random.below(area / size[2]) - base.at}(${base.reg})`;
+    };
+    const mix = () =>
+      `${random.choose(['add', 'xor', 'sub'])} ${random.choose(data)},${random.choose(data)},${random.choose(data)}`;
+    // t1 and the arguments do not outlive a call.
+    const call = () => {
+      const base = random.choose(places.slice(0, 3));
+      return `addi a0,${base.reg},${8 * random.below(7) - base.at}
+call ${p}_poke
+mv a2,a0
+li a3,${random.below(2000)}
+mv a4,s2
+addi t1,sp,${places[3].at}`;
+    };
+    let labels = 10;
+    const steps = (count: number, calls: boolean): string =>
+      some(random, count, [
+        () => access(0),
+        () => access(0),
+        () => access(1),
+        () => access(1),
+        mix,
+        () => (calls ? call() : mix()),
+        () => {
+          const label = labels++;
+          const test = random.oneIn(2) ? `lla t2,${p}_on\nld t2,0(t2)` : `andi t2,${random.choose(data)},1`;
+          return `${test}\nbeqz t2,${label}f\n${steps(1 + random.below(3), calls)}\n${label}:`;
+        },
+      ]);
+    const own = ['ra', 's0', 's1', 's2', 's3', 's4', 's5'];
+    const frame = 128;
+    const slots = (op: string) => own.map((reg, k) => `${op} ${reg},${frame - 8 * (k + 1)}(sp)`).join('\n');
+    const words = times(area / 8, (k) => `${8 * k}(sp)`);
+    const body = `addi sp,sp,-${frame}
+${slots('sd')}
+mv s5,a1
+addi s0,sp,${places[1].at}
+addi s1,s0,${places[2].at - places[1].at}
+addi t1,sp,${places[3].at}
+${data.map((reg, k) => `${k % 2 === 0 ? 'xori' : 'addi'} ${reg},${k === 0 ? 'a0' : data[k - 1]},${random.below(2000)}`).join('\n')}
+${words.map((word) => `sd ${random.choose(data)},${word}`).join('\n')}
+1:
+${steps(6 + random.below(12), random.oneIn(2))}
+addi s5,s5,-1
+bnez s5,1b
+${words.map((word) => `ld t0,${word}\nadd s2,s2,t0\nslli t0,s2,3\nxor s2,s2,t0`).join('\n')}
+${data
+  .slice(1)
+  .map((reg) => `add s2,s2,${reg}`)
+  .join('\n')}
+mv a0,s2
+${slots('ld')}
+addi sp,sp,${frame}
+ret`;
+    return `u ${p}_on, ${p}_f(u x, u n);
+N u ${p}_poke(u *slot) { *slot = *slot * 3 + 1; return *slot >> 5; }
+${asm(random, define(`${p}_f`, body))}
+static u ${p}_run(u i, u x) { ${p}_on = ${way(random)}; return ${p}_f(x + i, 1 + (x & 15)); }`;
+  },
+};
+
+export const REGISTERS: readonly Piece[] = [
+  globalRegister,
+  bases,
+  tRegisters,
+  inline,
+  otherLinks,
+  millicode,
+  streams,
+  spills,
+];
