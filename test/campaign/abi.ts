@@ -1,10 +1,11 @@
 /**
  * Random C programs that use the ABI's corners, optimized: what they do must stay the same, on the input that trained and on three others.
  *
- *     node test/run.mjs campaign/abi --programs 3000 --seed 1 [--shard 1/2] [--state FILE] [--causes] [--only PIECE,...] [--print] [--keep DIR]
+ *     node test/run.mjs campaign/abi --programs 3000 --seed 1 [--shard 1/2] [--state FILE] [--builds 4] [--forms some|default]
+ *         [--causes] [--only PIECE,...] [--print] [--keep DIR]
  *
  * Each seed's program is built four times (abi/builds.ts) and each executable tried in the default form, every other one in another form as
- * well (optimized/check.ts). With a state file, one line a seed, what is in it is not done again. `--shard i/n` does every n-th seed. `--causes` looks for the pass
+ * well (optimized/check.ts). `--builds n` makes n of the four, `--forms default` tries no other form. With a state file, one line a seed, what is in it is not done again. `--shard i/n` does every n-th seed. `--causes` looks for the pass
  * or assumption behind a difference, `--only` makes programs of the named pieces, `--print` shows the seed's program, `--keep` keeps
  * programs and executables that fail. Prints the seed and a one-line score; on a difference, what and where, and exits 1.
  */
@@ -23,6 +24,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     shard: { type: 'string', default: '1/1' },
     state: { type: 'string' },
+    builds: { type: 'string', default: '4' },
+    forms: { type: 'string', default: 'some' },
     causes: { type: 'boolean', default: false },
     only: { type: 'string' },
     print: { type: 'boolean', default: false },
@@ -67,13 +70,14 @@ async function checkSeed(seed: number, folder: string, checker: ReturnType<typeo
   const unproved: string[] = [];
   const references = new Map<string, { name: string; text: string }>();
   let [superblocks, builds] = [0, 0];
-  for (const [index, how] of buildsFor(seed).entries()) {
+  for (const [index, how] of buildsFor(seed).slice(0, Number(values.builds)).entries()) {
     const name = buildName(how);
     const file = join(folder, 'program');
     try {
       build(program, how, file);
       const number = seed * 4 + index;
-      const other = number % 2 === 0 ? [OTHER_FORMS[(number / 2) % OTHER_FORMS.length]!] : [];
+      const other =
+        values.forms !== 'default' && number % 2 === 0 ? [OTHER_FORMS[(number / 2) % OTHER_FORMS.length]!] : [];
       const forms: Form[] = [DEFAULT_FORM, ...other];
       const parts = program.pieces.map((piece, k) => ({ name: piece, argument: `${2 ** k}` }));
       const job = { file, parts, runs: program.runs, forms, limit: LIMIT, folder, causes: values.causes };
