@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, scratch, tool } from '../../support/tools.ts';
+import { withRuntime } from '../optimized/runtime.ts';
 import type { Program } from './generate.ts';
 
 export interface Build {
@@ -45,16 +46,18 @@ const forClang = (flag: string): string => (flag === '-ffixed-s11' ? '-ffixed-x2
 export function build(program: Program, { compiler, level, flags }: Build, target: string): void {
   const folder = scratch('abi');
   try {
-    const file = join(folder, 'program.c');
-    writeFileSync(file, program.text);
+    writeFileSync(join(folder, 'program.c'), program.text);
     // Multiplying and adding in one step is the compiler's choice otherwise, and builds would differ.
-    const common = [level, '-w', '-static', '-ffp-contract=off', '-frounding-math', '-fno-strict-aliasing'];
+    const common = [level, '-w', '-ffp-contract=off', '-frounding-math', '-fno-strict-aliasing'];
     const own = [...program.flags, ...flags];
     const args =
       compiler === 'clang'
         ? ['--target=riscv64-linux-gnu', '-isystem', '/usr/riscv64-linux-gnu/include', ...own.map(forClang)]
         : own;
-    const result = run(tool(compiler), [...common, ...args, file, '-lm', '-latomic', '-o', target], { cwd: folder });
+    const libraries = program.library ? ['-static', '-lm', '-latomic'] : ['-latomic', '-lgcc'];
+    const start = program.library ? [] : withRuntime();
+    const all = [...common, ...args, ...start, 'program.c', ...libraries, '-o', target];
+    const result = run(tool(compiler), all, { cwd: folder });
     if (result.status !== 0) throw new Error(`${compiler}: ${result.stderr.toString().slice(0, 2000)}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });

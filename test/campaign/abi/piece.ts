@@ -9,6 +9,8 @@ export interface Piece {
   readonly name: string;
   /** Left out where another compiler builds the program. */
   readonly only?: 'gcc';
+  /** It needs more of the C library than the tiny one has. */
+  readonly library?: true;
   /** What the whole program then has to be built with. */
   readonly flags?: readonly string[];
   /**
