@@ -5,21 +5,20 @@ import { attribute, odd, type Piece, some, times, way } from './piece.ts';
 const twoBases: Piece = {
   name: 'two-bases',
   make(random, p) {
-    const size = random.choose([8, 8, 16, 24]);
+    const plain = random.oneIn(2);
+    const size = plain ? 8 : random.choose([8, 8, 16, 24]);
     const part = () => {
-      const length = 1 + random.below(8);
-      const to = random.below(Math.min(size, size - length + 1));
+      const length = plain ? random.choose([3, 4, 4, 5, 6]) : 1 + random.below(8);
+      const to = plain ? 0 : random.below(Math.min(size, size - length + 1));
       return `memcpy(t + ${to}, b + ${1 + 2 * random.below(24)}, ${length}); memcpy(&w, t + ${random.below(size - 7)}, 8); h = h * ${odd(random)} + w;`;
     };
-    const body = some(random, 2 + random.below(4), [
-      part,
-      part,
-      part,
+    const other = [
       () => `t[${random.below(size)}] = h; memcpy(&w, t${size > 8 ? ' + 8' : ''}, 8); h ^= w;`,
-      () => `if (${way(random)}) h += ${p}_touch(t + ${random.below(size)}, h);`,
       () => `t[h % ${size}] += 3; memcpy(&w, t, 8); h += w;`,
-    ]);
-    const once = random.oneIn(2) ? `unsigned char t[${size}] = {0};` : '';
+      () => `if (${way(random)}) h += ${p}_touch(t + ${random.below(size)}, h);`,
+    ];
+    const body = some(random, 2 + random.below(4), [part, part, part, ...other.slice(0, plain ? random.below(2) : 3)]);
+    const once = !plain && random.oneIn(2) ? `unsigned char t[${size}] = {0};` : '';
     const each = once === '' ? `unsigned char t[${size}] = {0};` : '';
     return `N static u ${p}_touch(unsigned char *t, u h) { *t ^= h; return *t + 1; }
 ${attribute(random)} u ${p}_f(unsigned char *b, u n) {

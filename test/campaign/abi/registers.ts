@@ -22,21 +22,23 @@ const globalRegister: Piece = {
       () => `x += ${p}_on_stack(${args()}, G, &x0);`,
       () => `{ u kept = G; x ^= ${p}_bump(j); G = kept + ${random.below(3)}; }`,
       () => `{ struct ${p}_s s = {G, x}; x += ${p}_look(&s, j); G = s.g; }`,
-      () => `x += ${p}_by_value((struct ${p}_s){G, x}, ${args()});`,
+      () =>
+        `x += ${p}_by_value(${args()}, ${random.choose([way(random), `1 - ${way(random)}`, 'j & 1'])}, (struct ${p}_w){{G, x}});`,
       () =>
         `if (${way(random)}) { struct ${p}_s s = {G, j}; ${p}_kept = &s; ${p}_bump(x); x += s.g; ${p}_kept = &own; }`,
       () => `{ u kept[2] = {G, x}; ${p}_held = kept; x += ${p}_late(j); G ^= kept[0]; }`,
       () => `G = G * ${odd(random)} + x;`,
     ]);
-    return `struct ${p}_s { u g, v; };
+    return `struct ${p}_s { u g, v; }; struct ${p}_w { u a[2]; };
 static struct ${p}_s *${p}_kept; static u *${p}_held;
+N static u ${p}_late(u x) { ${p}_held[0] += x; return ${p}_held[0] ^ x; }
 N static u ${p}_on_stack(${params}, u g, u *q) { ${random.oneIn(2) ? `u *r = &g; *r += 1; ` : ''}
 ${callee}
   return g ^ *q ^ a2; }
 N static u ${p}_bump(u x) { G += x; if (${p}_kept) ${p}_kept->g++; return G >> 3; }
 N static u ${p}_look(struct ${p}_s *s, u x) { ${random.oneIn(2) ? 's->g += x;' : ''} s->v ^= s->g; return s->v + G; }
-N static u ${p}_by_value(struct ${p}_s s, ${params}) { s.g += a0; return s.g ^ s.v ^ G; }
-N static u ${p}_late(u x) { ${p}_held[0] += x; return ${p}_held[1] ^ ${p}_held[0]; }
+N static u ${p}_by_value(${params}, u k, struct ${p}_w w) { w.a[k] += a0; return w.a[0] * 3 + w.a[1] + G; }
+N static u ${p}_through(${params}, u g, u *q) { ${p}_held = &g; ${p}_late(a0); return g + *q; }
 ${random.oneIn(3) ? 'L' : 'N'} static u ${p}_f(u x, u n) {
   struct ${p}_s own = {1, 2}; u x0 = x; ${p}_kept = &own;
   for (u j = 0; j < n; j++) {
