@@ -30,7 +30,7 @@ export const extensions: Pass = {
         const value = now[role];
         const maker = value?.kind === 'op' ? byId.get(value.id) : undefined;
         const source = maker?.rs1;
-        if (maker === undefined || source === undefined || source.kind === 'const' || source.kind === 'code') continue;
+        if (maker === undefined || (source?.kind !== 'op' && source?.kind !== 'head')) continue;
         if (maker.rs2 !== undefined || !removable(maker) || !homes.intact(source, position)) continue;
         if (homes.homeOf(source)! >= F0 || homes.homeOf(value!)! >= F0) continue;
         const changed = opWith(now, { [role]: source });

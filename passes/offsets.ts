@@ -12,7 +12,7 @@ import { isSum, withDistance } from '../src/superblock/distance.ts';
 import type { Op, Superblock } from '../src/superblock/form.ts';
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
-import { MAX_COPIES } from '../src/superblock/rewrite.ts';
+import { MAX_COPIES, sinkable } from '../src/superblock/rewrite.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 /** The superblock without this sum; undefined if something needs it. */
@@ -29,7 +29,7 @@ export const offsets: Pass = {
       const sum = current.ops.find((op) => op.id === id);
       const base = sum?.rs1;
       // What is computed from the pc has an offset of its own, which depends on where the code will be.
-      if (sum === undefined || base === undefined || base.kind === 'const' || base.kind === 'code' || !isSum(sum))
+      if (sum === undefined || (base?.kind !== 'op' && base?.kind !== 'head') || !isSum(sum) || !sinkable(sum))
         continue;
       const maker = base.kind === 'op' ? byId.get(base.id) : undefined;
       if (maker !== undefined && facts(maker.insn).readsPc) continue;

@@ -4,14 +4,23 @@
  * What: a store goes that the line itself overwrites before it ends, or that was made to a frame that the line gives back; side exits that
  * may look at what was stored store it in their stubs. So what an inlined callee saves is saved only where control leaves it early.
  * Why it is safe: no load of the line that is behind the store may read what was stored, and where control leaves, memory is what it was
- * to be; what lies below the stack pointer there is nobody's (assumption A8). Registers saved in a frame are out of reach of other pointers
- * (assumption A3). No fault is hidden: what overwrites a store faults in its stead, and a frame's pages are the stack's.
+ * to be; what lies below the stack pointer there is nobody's, nor is what is left of a frame that was given back (assumption A8). Registers
+ * saved in a frame are out of reach of other pointers (assumption A3). No fault is hidden: what overwrites a store faults in its stead, and a frame's pages are the stack's.
  * Risk: code size: exits get copies of the stores, so the number is limited.
  * Source: partial dead-store elimination (Knoop, Ruething, Steffen: Partial Dead Code Elimination, PLDI 1994).
  */
 import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { type Exit, exitWith, inSet, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
+import {
+  type Exit,
+  exitWith,
+  inSet,
+  isOrdered,
+  type Op,
+  opWith,
+  type Superblock,
+  wanted,
+} from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -40,8 +49,10 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
   let late = false;
   for (let position = at + 1; position < superblock.ops.length; position++) {
     const op = superblock.ops[position]!;
-    const { store, load, ordered } = facts(op.insn);
-    if (ordered) return undefined;
+    // Nobody looks at what is left of a frame that is given back, wherever control leaves then.
+    if (place.saved !== undefined && op.id >= place.saved) return exits;
+    const { store, load } = facts(op.insn);
+    if (isOrdered(op)) return undefined;
     const other = terms.place(op);
     if (other !== undefined && !apart(place, other)) {
       if (load !== undefined) return undefined;
@@ -73,8 +84,7 @@ export const stores: Pass = {
     let current = superblock;
     // From the end: what overwrites a store may itself be needed by exits only.
     for (const store of [...superblock.ops].reverse()) {
-      const fact = facts(store.insn);
-      if (fact.store === undefined || fact.ordered) continue;
+      if (facts(store.insn).store === undefined || isOrdered(store)) continue;
       const exits = exitsThatNeed(current, current.ops.indexOf(store), terms, deadFrames);
       if (exits === undefined || exits.length > MAX_STORES) continue;
       const next = settled(current, sunk(current, store, new Set(exits)));

@@ -41,6 +41,7 @@ export function dumpProfile(profile: Profile, image?: Image): string {
   const lines = [`profile runs ${profile.runs} instructions ${profile.instructions}`];
   for (const part of profile.images) {
     lines.push(`image ${part.name} hash ${part.hash}`);
+    for (const other of part.others) lines.push(`other ${other}`);
     for (const { at, count } of part.starts) lines.push(`start ${hex(at)} ${count}`);
     for (const { at, count } of part.stops) lines.push(`stop ${hex(at)} ${count}`);
     for (const { from, to, count } of part.transfers)

@@ -5,11 +5,11 @@
  * Backward dataflow over all discovered code (cfg/discover.ts), not only over what ran. Direct jumps between functions are followed
  * like any other. Why each ending is safe:
  *
- * - *Direct call.* Live before: the callee's real live-in, and of what is live at the return point: the preserved registers, and those
- *   caller-saved ones that the callee nowhere writes (see "kept registers"). The callee's real live-in needs no list of argument
+ * - *Direct call.* Live before: the callee's real live-in, and of what is live at the return point: the preserved registers, and the
+ *   kept ones (see there). The callee's real live-in needs no list of argument
  *   registers: hand-written callees that read t- or s-registers have them in it. Results (a0 ...) are live at returns, so a callee that
  *   leaves one alone on some path has it live-in. Millicode (__riscv_save_N, linked through t0) returns through t0, where all is live.
- * - *Return through ra.* Live: results, preserved registers, kept registers. *Through t0*: the same where
+ * - *Return through ra.* Live: results, also those beyond the psABI's, preserved registers, kept registers. *Through t0*: the same where
  *   nothing is called with that link (then someone has put ra there), else all.
  * - *Unknown call.* Arguments and preserved registers. So preserved registers are live before any call that may unwind: landing pads
  *   of exceptions, which no edge leads to, can only count on those (and on a0, a1, which the unwinder passes in a return).
@@ -23,6 +23,10 @@
  * them (gcc -fipa-ra, on at -O2). So a register that is live at a return point of a function's direct callers, and that the function
  * (with all it is seen to call) never writes, is live at the function's returns. What a function writes is taken from certain paths only:
  * too few writes means more registers live. Behind an unknown jump they are carried to all of its function.
+ *
+ * Results beyond the psABI's: functions written by hand may return in any register. What is seen to be read behind a direct call, before it is
+ * written, is live at the returns of the function that is called, whether it writes it or not; but for what the next call takes as arguments,
+ * and what is read behind an unknown jump.
  *
  * Named assumption A1, "calling convention": calls through pointers, returns, and jumps that leave their function keep to the psABI, and
  * function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
@@ -164,6 +168,8 @@ class Solver {
   readonly written: Sets;
   /** Kept registers on the way from an entry to its returns. */
   readonly kept: Sets;
+  /** In the same way what they return beyond the psABI's results. */
+  readonly results: Sets;
   groupLive = new Sets(0);
   jumpsOfGroup: number[][] = [];
   readonly siblings: Siblings;
@@ -185,6 +191,7 @@ class Solver {
     this.liveOut = new Sets(size);
     this.written = new Sets(size);
     this.kept = new Sets(size);
+    this.results = new Sets(size);
     this.callee = new Int32Array(size).fill(-1);
     this.group = new Int32Array(size).fill(-1);
     this.flow = new Lists(size, (add) => {
@@ -358,16 +365,47 @@ class Solver {
     return !leaves && (next.count > 0 || this.cfg.functions.get(block.function)!.size !== undefined);
   }
 
+  /** Does control stay in its function behind block i? Behind a call that does not come back lies another function, as symbols tell. */
+  private goesOn(i: number): boolean {
+    const { returnPoint, function: owner } = this.blocks[i]!;
+    const { entry, size } = this.cfg.functions.get(owner)!;
+    return returnPoint === undefined || size === undefined || (returnPoint >= entry && returnPoint < entry + size);
+  }
+
+  /** By block, 1 if control may come from there to a return of its function: some functions never come back, and what lies behind a call of those is not run. */
+  private comesBack(): Uint8Array {
+    const { blocks, rules, flow, callee, dependents } = this;
+    const comes = new Uint8Array(blocks.length);
+    const queue = new Queue(blocks.length);
+    for (let i = blocks.length - 1; i >= 0; i--) queue.push(i);
+    for (let i = queue.shift(); i !== undefined; i = queue.shift()) {
+      if (comes[i] === 1) continue;
+      const rule = rules[i]!;
+      let may =
+        rule === 'return' || rule === 'unknown-jump' || (rule === 'all' && blocks[i]!.returnPoint === undefined);
+      const goes = this.goesOn(i) && (rule !== 'call' || comes[callee[i]!] === 1);
+      for (let k = flow.starts[i]!; goes && !may && k < flow.starts[i + 1]!; k++) may = comes[flow.items[k]!] === 1;
+      if (!may) continue;
+      comes[i] = 1;
+      for (let k = dependents.starts[i]!; k < dependents.starts[i + 1]!; k++) queue.push(dependents.items[k]!);
+    }
+    return comes;
+  }
+
   /**
-   * First phase: `kept`. A smaller liveness of its own, of keepable registers that are seen to be read: unknown code adds nothing, or
-   * one hole in what is known would make every function keep everything.
+   * First phase: `kept`, and `results`. A smaller liveness of its own, of keepable registers that are seen to be read: unknown code adds
+   * nothing, or one hole in what is known would make every function keep everything.
+   * @param kept what functions are found to keep, or to return
+   * @param results what they return, which they write; else what they keep, which they do not. A read behind an unknown jump asks for no
+   * result, nor does one behind a call that does not come back, nor a function that is called then of its arguments.
    */
-  private solveKept(): void {
-    const { blocks, generated, killed, kept, written, callee, siblings, flow, dependents } = this;
+  private solveKept(kept: Sets, results: boolean): void {
+    const { blocks, generated, killed, written, callee, siblings, flow, dependents } = this;
     const { of } = siblings;
+    const comesBack = results ? this.comesBack() : undefined;
     const read = new Sets(blocks.length);
     const regionLive = new Sets(siblings.regions.length);
-    for (let i = 0; i < blocks.length; i++)
+    for (let i = 0; i < blocks.length && !results; i++)
       for (let k = of.starts[i]!; k < of.starts[i + 1]!; k++)
         regionLive.add(of.items[k]!, this.reads.x[i]! & KEEPABLE.x, this.reads.f[i]! & KEEPABLE.f);
     const backward = new Queue(blocks.length);
@@ -377,7 +415,7 @@ class Solver {
     for (;;) {
       const i = backward.shift();
       if (i === undefined) {
-        if (!this.carryKept(forward, backward)) break;
+        if (!this.carryKept(kept, results, forward, backward)) break;
         continue;
       }
       let x = 0;
@@ -390,9 +428,11 @@ class Solver {
       const jumpsIn = siblings.jump[i]!;
       const to = callee[i]!;
       if (rule === 'call') {
+        if (comesBack !== undefined && (comesBack[to] === 0 || !this.goesOn(i))) x = f = 0;
+        const given = results ? { x, f } : { x: x & ~written.x[to]!, f: f & ~written.f[to]! };
+        if (kept.add(to, given.x, given.f)) forward.push(to);
         x &= ~written.x[to]!;
         f &= ~written.f[to]!;
-        if (kept.add(to, x, f)) forward.push(to);
       } else if (rule === 'unknown-call') {
         x = 0;
         f = 0;
@@ -401,8 +441,9 @@ class Solver {
         f |= kept.f[i]!;
       }
       if (to >= 0) {
-        x |= read.x[to]!;
-        f |= read.f[to]!;
+        // A variadic function stores all argument registers, whether the call before has left something in them or not.
+        x |= results ? read.x[to]! & ~ARGUMENTS.x : read.x[to]!;
+        f |= results ? read.f[to]! & ~ARGUMENTS.f : read.f[to]!;
       }
       if (jumpsIn >= 0) {
         x |= regionLive.x[jumpsIn]!;
@@ -410,7 +451,7 @@ class Solver {
       }
       x &= KEEPABLE.x;
       f &= KEEPABLE.f;
-      for (let k = of.starts[i]!; k < of.starts[i + 1]!; k++)
+      for (let k = of.starts[i]!; k < of.starts[i + 1]! && !results; k++)
         if (regionLive.add(of.items[k]!, x, f))
           for (const jump of siblings.regions[of.items[k]!]!.jumps) backward.push(jump);
       const inX = (generated.x[i]! & KEEPABLE.x) | (x & ~killed.x[i]!);
@@ -421,14 +462,15 @@ class Solver {
   }
 
   /** Takes kept registers on to where they may return. @returns whether there was anything to do */
-  private carryKept(forward: Queue, backward: Queue): boolean {
-    const { kept, siblings, flow } = this;
+  private carryKept(kept: Sets, results: boolean, forward: Queue, backward: Queue): boolean {
+    const { siblings, flow } = this;
     let some = false;
     for (let at = forward.shift(); at !== undefined; at = forward.shift()) {
       some = true;
       const region = siblings.jump[at]!;
       if (this.rules[at] === 'return' || region >= 0) backward.push(at);
-      for (let k = flow.starts[at]!; k < flow.starts[at + 1]!; k++)
+      const goesOn = !results || this.goesOn(at);
+      for (let k = flow.starts[at]!; goesOn && k < flow.starts[at + 1]!; k++)
         if (kept.add(flow.items[k]!, kept.x[at]!, kept.f[at]!)) forward.push(flow.items[k]!);
       if (region < 0) continue;
       for (const to of siblings.regions[region]!.blocks) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
@@ -439,7 +481,8 @@ class Solver {
   solve(): void {
     if (this.assumeAbi) {
       this.solveWritten();
-      this.solveKept();
+      this.solveKept(this.kept, false);
+      this.solveKept(this.results, true);
     }
     const { blocks, liveIn, liveOut, generated, killed, groupLive, dependents } = this;
     const backward = new Queue(blocks.length);
@@ -478,7 +521,7 @@ class Solver {
       case 'syscall':
         return union(without(after, SYSCALL_RESULT), { x: SYSCALL_READS, f: 0 });
       case 'return':
-        return union(AT_RETURN, this.kept.get(i));
+        return union(AT_RETURN, union(this.kept.get(i), this.results.get(i)));
       case 'call':
         return union(this.liveIn.get(callee), intersect(after, union(PRESERVED, this.kept.get(callee))));
       case 'linked-jump':
@@ -486,7 +529,10 @@ class Solver {
       case 'unknown-call':
         return AT_UNKNOWN_CALL;
       case 'unknown-jump':
-        return union(union(after, this.kept.get(i)), union(AT_TAIL_CALL, this.groupLive.get(this.group[i]!)));
+        return union(
+          union(after, union(this.kept.get(i), this.results.get(i))),
+          union(AT_TAIL_CALL, this.groupLive.get(this.group[i]!)),
+        );
     }
   }
 }

@@ -6,7 +6,7 @@ import type { CountingFuel } from '../pipeline/rewrites.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch } from './progress.ts';
-import { optimizedText } from './words.ts';
+import { optimizedText, othersText } from './words.ts';
 
 interface Flags extends OptimizeFlags {
   readonly profile: string;
@@ -72,6 +72,7 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
   const made = optimizeProved(image, profile, { ...options, fuel, observe, output: name, proving: watch.around });
   writeExecutable(target, made.bytes);
   progress.say(`${name}: ${optimizedText(made)}`);
+  if (profile.others.length > 0) progress.say(othersText(profile.others));
   tellProofs(made, image, watch.milliseconds(), progress, flags.saveCounterexamples);
   if (explain) process.stdout.write(explain.text());
   if (flags.json) {

@@ -1,4 +1,6 @@
 /** Words for what came of a step, the same in every command. */
+
+import type { Other } from '../machine/others.ts';
 import type { Exit } from '../machine/process.ts';
 import type { Optimized } from '../pipeline/optimize.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
@@ -13,6 +15,10 @@ export function optimizedText({ superblocks, bytesAdded, dropped, leftOut, unpat
   ];
   return [plural(superblocks.length, 'superblock'), `${count(bytesAdded)} bytes added`, ...rest].join(', ');
 }
+
+/** Why accesses to memory stay as they are. */
+export const othersText = (others: readonly Other[]): string =>
+  `others may look at memory in between (${others.join(', ')}): all accesses stay, in their order (A11 is not assumed)`;
 
 /** One line on a verification. */
 export function verifiedText({ input, differences, result }: Verified): string {

@@ -70,12 +70,12 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     check: 'The attributes of the file say what it needs, if the input has attributes.',
   },
   {
-    id: 'A10',
-    name: 'private frames stay private',
-    text: 'A function that never takes the address of its frame (all its code does with the stack pointer and the frame pointer is to access memory at constant offsets, and to move them by constants) has no pointer leading to what it keeps there for itself, from anywhere. Arguments on the stack are not meant.',
+    id: 'A11',
+    name: 'nobody else writes or looks',
+    text: 'Between two accesses of a superblock nobody else writes to memory that it accesses, or looks at it: no signal handler, no other task or hart, no other process through a shared mapping. So what was loaded may be used again, stores that are overwritten may go, and accesses that do not overlap may pass one another. Without it all accesses stay, in their order, with the syntactic dependencies that RVWMO orders them by.',
     check:
-      'All code of the function that can be found is looked at; where some may not have been found no frame is private. The rerun would differ.',
+      'Made only where the profile saw no handler installed, no second task, and nothing mapped shared and writable.',
   },
 ];
 
-export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A7' | 'A8' | 'A9' | 'A10';
+export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A7' | 'A8' | 'A9' | 'A11';

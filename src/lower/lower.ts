@@ -8,6 +8,7 @@ import { facts } from '../domain/record.ts';
 import { runTerms } from '../domain/term.ts';
 import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
+import { isLink } from '../profile/flow.ts';
 import {
   type Exit,
   keyOf,
@@ -41,14 +42,15 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
   const stubs: Stub[] = [];
   // A call is inlined only if its return point comes along.
   const path = new Set(superblock.path);
-  const isLink = (address: Addr) => path.has(address);
+  const comesAlong = (address: Addr) => path.has(address);
+  const computed = computedWith(superblock);
   const regOf = (value: Value | undefined): Reg =>
     value === undefined || value.kind === 'const' ? 0 : (homes.homeOf(value) ?? 0);
   const placed = (op: Op, insn: Insn = op.insn): Insn =>
     compressible({ ...insn, rs1: regOf(op.rs1), rs2: regOf(op.rs2), rs3: regOf(op.rs3) });
 
   const addStub = (exit: Exit, tail: Item[], extra?: { reg: Reg; value: Value }): number | undefined => {
-    const moves = exitMoves(exitOf(exit), homes.homeOf, holds, isLink, extra);
+    const moves = exitMoves(exitOf(exit), homes.homeOf, holds, comesAlong, extra);
     if (moves === undefined) return undefined;
     const scratch = deadRegister(exit.live, new Set());
     stubs.push({ items: [...moves, ...tail], to: exit.target, scratch, count: exit.count });
@@ -80,7 +82,10 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
       line.push({ kind: op.leaves === 'taken' ? 'branch' : 'escape', insn: placed(op), stub, pc: op.pc });
     } else if (fact.control === 'jump') {
       if (fact.writes === undefined) line.push({ kind: 'insn', insn: compressible(jumpInsn(2)), pc: op.pc });
-      else line.push({ kind: 'link', reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
+      else {
+        const kind = isLink(fact.writes) && !computed.has(op.id) ? 'link' : 'address';
+        line.push({ kind, reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
+      }
     } else if (fact.readsPc) {
       const address = pcRelativeAddress(op.insn, op.pc)!;
       line.push(
@@ -106,16 +111,16 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
   const { final } = superblock;
   const exit = exitOf(final.exit);
   const operand = final.op?.rs1;
-  const computed = final.op !== undefined && exit.target === undefined;
-  const extra = computed && operand !== undefined ? { reg: final.op!.insn.rs1, value: exact(operand) } : undefined;
-  const moves = exitMoves(exit, homes.homeOf, holds, isLink, extra);
+  const jumps = final.op !== undefined && exit.target === undefined;
+  const extra = jumps && operand !== undefined ? { reg: final.op!.insn.rs1, value: exact(operand) } : undefined;
+  const moves = exitMoves(exit, homes.homeOf, holds, comesAlong, extra);
   if (moves === undefined) return undefined;
   const before = line.at(-1);
   line.push(...moves);
   const scratch = final.kind === 'goto' ? deadRegister(exit.live, new Set()) : undefined;
   if (final.op !== undefined) {
     const { insn, pc } = final.op;
-    if (computed) line.push({ kind: 'insn', insn: compressible(insn), pc });
+    if (jumps) line.push({ kind: 'insn', insn: compressible(insn), pc });
     else if (final.kind === 'call') line.push({ kind: 'call', to: exit.target!, link: insn.rd, pc });
   }
   return {
@@ -131,6 +136,28 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
       flippable: final.kind === 'goto' && moves.length === 0 && before?.kind === 'branch',
     },
   };
+}
+
+/** Results, by id, of which the line does more than to return to them, to save them, and to hold them in ra: their numbers must be the original's. */
+function computedWith(superblock: Superblock): ReadonlySet<number> {
+  const used = new Set<number>();
+  const add = (value: Value | undefined) => {
+    if (value?.kind === 'op') used.add(value.id);
+  };
+  for (const op of superblock.ops) {
+    const jumps = op.expect !== undefined;
+    if (!jumps) add(op.rs1);
+    if (op.saved === undefined) add(op.rs2);
+    add(op.rs3);
+    for (const exit of op.exit === undefined ? [] : [op.exit])
+      for (const [reg, value] of exit.snapshot) if (reg !== RA) add(value);
+    for (const sunk of op.exit?.sunk ?? [])
+      for (const value of operandsOf(sunk)) if (sunk.saved === undefined) add(value);
+  }
+  for (const [reg, value] of superblock.final.exit.snapshot) if (reg !== RA) add(value);
+  for (const sunk of superblock.final.exit.sunk)
+    for (const value of operandsOf(sunk)) if (sunk.saved === undefined) add(value);
+  return used;
 }
 
 function exitValues(exit: Exit): Value[] {

@@ -112,14 +112,15 @@ export function exitMoves(
         });
       continue;
     }
-    if (value.kind === 'code') {
+    if (value.kind === 'code' || value.kind === 'link') {
+      const { kind, address } = value;
+      // Anywhere but in ra a return address is its number, which is the original's.
+      const links = kind === 'link' && dest === RA && isLink(address);
       tasks.push({
         dest,
         sources: [],
         copies: false,
-        emit: () => [
-          { kind: dest === RA && isLink(value.address) ? 'link' : 'address', reg: dest, address: value.address },
-        ],
+        emit: () => [{ kind: links ? 'link' : 'address', reg: dest, address }],
       });
       continue;
     }

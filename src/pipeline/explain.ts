@@ -4,14 +4,13 @@ import { badOption } from '../base/errors.ts';
 import { makeFuel } from '../base/fuel.ts';
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
 import { extensionsOf } from '../isa/targets.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import type { Superblock } from '../superblock/form.ts';
 import { runPasses } from '../superblock/pass.ts';
 import { superblockText } from '../superblock/text.ts';
 import { weightOf } from '../superblock/weight.ts';
-import { type OptimizeOptions, prepare } from './optimize.ts';
+import { assumable, type OptimizeOptions, prepare } from './optimize.ts';
 
 type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target'>;
 
@@ -22,10 +21,7 @@ type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target'>;
  */
 function findSuperblock(image: Image, profile: ImageProfile, { without }: Options, where: string): Superblock {
   const address = addressOf(image, where);
-  const allowed = new Set(
-    ASSUMPTIONS.map(({ id }) => id as AssumptionId).filter((id) => without === undefined || !without.includes(id)),
-  );
-  const { superblocks } = prepare(image, profile, allowed);
+  const { superblocks } = prepare(image, profile, assumable(profile, without));
   const found =
     superblocks.find(({ head }) => head === address) ??
     superblocks

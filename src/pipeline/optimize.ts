@@ -5,8 +5,8 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
-import { imageFrames } from '../cfg/frames.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
+import { imageSaves } from '../cfg/saves.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';
@@ -72,7 +72,13 @@ export interface Optimized extends Emitted {
 }
 
 /** Those that can be switched off; A5, A6 and A7 come with patching, with optimizing at all, and with calls. */
-export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8', 'A10'];
+export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8', 'A11'];
+
+/** Those that may be made of a program of which the profile tells. Where somebody else was there, A11 may not. */
+export function assumable(profile: ImageProfile, without: readonly AssumptionId[] = []): Set<AssumptionId> {
+  const seen: readonly AssumptionId[] = profile.others.length > 0 ? ['A11'] : [];
+  return new Set(ASSUMABLE.filter((id) => !without.includes(id) && !seen.includes(id)));
+}
 
 /** Everything up to the superblocks, before any pass. */
 export interface Prepared {
@@ -98,8 +104,8 @@ export function prepare(
   const { traces, entries } = selectWithin(maxGrowth, (copyShare) => selectTraces(flow, chosen(copyShare)));
   const context = {
     liveBefore: liveAt,
-    savedReturns: allowed.has('A3'),
-    frames: allowed.has('A10') ? imageFrames(image) : undefined,
+    watched: !allowed.has('A11'),
+    saves: allowed.has('A3') && allowed.has('A8') ? imageSaves(image) : undefined,
   };
   const build = (trace: Trace) => buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context);
   const superblocks = traces.map(build);
@@ -177,7 +183,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const extensions = extensionsOf(options.target);
   const passes = choosePasses(options.passes).filter((pass) => pass !== retarget || extensions.length > 0);
   const fuel = options.fuel ?? makeFuel();
-  const allowed = new Set(ASSUMABLE.filter((id) => !options.without?.includes(id)));
+  const allowed = assumable(profile, options.without);
   const maxGrowth = options.maxGrowth ?? defaultGrowth(image.bytes.length);
   const prepared = prepare(image, profile, allowed, maxGrowth, options.select);
   const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
@@ -337,10 +343,10 @@ function emitFinal(request: FinalRequest): Optimized {
   const { image, evidence, jumpTables, prepared, allowed, final, identity, rejected, dropped, extensions, passes } =
     request;
   const { flow, liveAt } = prepared;
-  const assumed = new Set<AssumptionId>(allowed.has('A1') ? ['A1', 'A6'] : ['A6']);
+  const assumed = new Set<AssumptionId>(['A6']);
+  for (const id of ['A1', 'A11'] as const) if (allowed.has(id)) assumed.add(id);
   const some = (test: (op: Op) => boolean) => prepared.superblocks.some(({ ops }) => ops.some(test));
-  if (some(({ known, slot }) => known !== undefined || slot === 'saved')) assumed.add('A3');
-  if (some(({ slot }) => slot === 'private')) assumed.add('A10');
+  if (some(({ known, saved }) => known !== undefined || saved !== undefined)) assumed.add('A3').add('A8');
   if (allowed.has('A8') && prepared.superblocks.some((before) => storesLess(before, final.get(before.head))))
     assumed.add('A8');
   if (extensions.length > 0) assumed.add('A9');

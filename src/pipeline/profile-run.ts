@@ -6,6 +6,7 @@ import { type EngineOptions, makeEngine } from '../engine/engines.ts';
 import { execute, type Outcome } from '../engine/execute.ts';
 import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { heapStartOf } from '../machine/layout.ts';
+import { OTHERS } from '../machine/others.ts';
 import { createProcess, type ProcessOptions } from '../machine/process.ts';
 import { collect } from '../profile/collect.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -60,6 +61,7 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     stops: process.stops,
     images: [{ image, bias: process.bias }],
     instructions: outcome.instructions,
+    others: OTHERS.filter((other) => process.kernel.others.has(other)),
   });
   request.code?.save(engine);
   return { ...outcome, profile };

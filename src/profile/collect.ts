@@ -1,6 +1,7 @@
 /** From what an engine counted (run-time addresses) to a profile (addresses within each image). */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
+import type { Other } from '../machine/others.ts';
 import { type ImageProfile, OUTSIDE, type Profile, type TransferCount } from './profile.ts';
 
 export interface Counted {
@@ -16,6 +17,8 @@ export interface Collected {
   /** The images in memory and what was added to their addresses when they were loaded. They do not overlap. */
   readonly images: readonly { readonly image: Image; readonly bias: number }[];
   readonly instructions: InsnCount;
+  /** Who was there besides; default: nobody. */
+  readonly others?: readonly Other[];
 }
 
 /**
@@ -60,6 +63,7 @@ export function collect(run: Collected): Profile {
       starts: sumCounted(starts),
       stops: sumCounted(stops),
       transfers: sumTransfers(transfers),
+      others: run.others ?? [],
     }),
   );
   return { runs: 1, instructions: run.instructions, images: images.sort((a, b) => (a.hash < b.hash ? -1 : 1)) };

@@ -19,7 +19,8 @@ export const T0: Reg = 5;
  */
 export type Ending = 'none' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall' | 'trap';
 
-const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
+/** What the psABI links through: ra, and t0 for millicode. Through any other register a transfer leaves a value like any other. */
+export const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
 
 /** How this instruction ends a block; `none` if it does not. */
 export function endingOf(insn: Insn): Ending {

@@ -3,6 +3,7 @@
  * follow from it by flow (profile/blocks.ts): a block is entered as often as control starts there, plus what is transferred to it.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
+import type { Other } from '../machine/others.ts';
 
 /** The target of a transfer that leaves the image. No image reaches so far up. */
 export const OUTSIDE: Addr = 2 ** 48;
@@ -25,6 +26,8 @@ export interface ImageProfile {
   readonly stops: readonly { readonly at: Addr; readonly count: InsnCount }[];
   /** Sorted by from, then to. */
   readonly transfers: readonly TransferCount[];
+  /** Who was there besides, in any of the runs; in the order of OTHERS. */
+  readonly others: readonly Other[];
 }
 
 export interface Profile {

@@ -2,7 +2,7 @@
  * The profile file (.isoprof) and sums of profiles.
  *
  * Layout: magic "ISOPROF\0", version byte, body, SHA-256 of all before it. The body is unsigned LEB128 numbers (up to 2^53-1) but for hashes
- * (32 bytes) and names (length, UTF-8): runs, instructions, images; each image: hash, name, starts, stops, transfers. Lists begin with their
+ * (32 bytes) and names (length, UTF-8): runs, instructions, images; each image: hash, name, others (a bit each), starts, stops, transfers. Lists begin with their
  * length. Addresses are differences from the entry before; a transfer's target is its distance from the site, zigzag-coded. Images are
  * sorted by hash and lists strictly by address, so equal profiles are equal bytes.
  *
@@ -12,11 +12,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { badProfile, cannotRead, cannotWrite, overLimit, profileMismatch } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
+import { OTHERS, type Other } from '../machine/others.ts';
 import { type Counted, sumCounted, sumTransfers } from './collect.ts';
 import type { ImageProfile, Profile, TransferCount } from './profile.ts';
 
 const MAGIC = [...new TextEncoder().encode('ISOPROF\0')];
-const VERSION = 1;
+const VERSION = 2;
 const CHECKSUM = 32;
 const HASH = 32;
 
@@ -51,6 +52,7 @@ export function encodeProfile(profile: Profile): Uint8Array {
     const name = new TextEncoder().encode(image.name);
     number(name.length);
     out.push(...name);
+    number(image.others.reduce((bits, other) => bits | (1 << OTHERS.indexOf(other)), 0));
     counted(image.starts);
     counted(image.stops);
     number(image.transfers.length);
@@ -127,16 +129,21 @@ export function decodeProfile(bytes: Uint8Array, file: string): Profile {
       return { from, to, count: positive(number()) };
     });
   };
+  const others = (bits: number): Other[] => {
+    if (bits >= 1 << OTHERS.length) wrong('it names what is not known');
+    return OTHERS.filter((_, bit) => (bits & (1 << bit)) !== 0);
+  };
   const runs = number();
   const instructions = number();
   let lastHash = '';
-  const images = Array.from({ length: length(HASH + 4) }, (): ImageProfile => {
+  const images = Array.from({ length: length(HASH + 5) }, (): ImageProfile => {
     const hash = Buffer.from(raw(HASH)).toString('hex');
     if (hash <= lastHash) wrong('images are not sorted');
     lastHash = hash;
     return {
       hash,
       name: new TextDecoder().decode(raw(number())),
+      others: others(number()),
       starts: counted(),
       stops: counted(),
       transfers: transfers(),
@@ -190,6 +197,7 @@ export function merge(...profiles: readonly Profile[]): Profile {
     return {
       hash: parts[0]!.hash,
       name: names[0]!,
+      others: OTHERS.filter((other) => parts.some(({ others }) => others.includes(other))),
       starts: exact(sumCounted(parts.flatMap(({ starts }) => starts))),
       stops: exact(sumCounted(parts.flatMap(({ stops }) => stops))),
       transfers: exact(sumTransfers(parts.flatMap(({ transfers }) => transfers))),

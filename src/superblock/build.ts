@@ -2,13 +2,13 @@
  * From a trace to a superblock: renames registers to values, takes a snapshot at each exit, and drops the transfers that a trace
  * makes unnecessary: a return to a link the trace itself made needs no check.
  */
-import { type Addr, type InsnCount, RA, REG_COUNT, type Reg, SP } from '../base/units.ts';
-import { PRESERVED } from '../cfg/abi.ts';
-import type { Frames } from '../cfg/frames.ts';
-import { hasReg } from '../cfg/regset.ts';
+import { type Addr, type InsnCount, REG_COUNT, type Reg, SP } from '../base/units.ts';
+import type { Saves } from '../cfg/saves.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
+import { jumpRegisterInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
+import { isLink } from '../profile/flow.ts';
 import type { Flow } from './flow.ts';
 import {
   ALL_REGS,
@@ -20,40 +20,41 @@ import {
   type RegSet,
   regsOf,
   type Superblock,
-  sameValue,
   type Value,
 } from './form.ts';
 import type { Trace } from './select.ts';
-import { withTrueSlots } from './terms.ts';
 
 export interface BuildContext {
   /** Registers that matter just before the instruction at an address. */
   liveBefore(at: Addr): RegSet;
-  /** Assumption A3: a return address saved on the stack is not overwritten through a pointer that is not the stack pointer's. */
-  readonly savedReturns: boolean;
-  /** Assumption A10: accesses to frames that no pointer leads to. */
-  readonly frames?: Frames | undefined;
+  /** Which stores save registers, where assumptions A3 and A8 are made: nobody else writes there, nor looks once the frame is given back. */
+  readonly saves?: Saves | undefined;
+  /** Assumption A11 is not made: all accesses stay, in their order. */
+  readonly watched?: boolean | undefined;
 }
 
-/** What is known of stack slots: the value stored at sp(head) + offset, 8 bytes wide. */
-class Slots {
-  readonly #slots = new Map<bigint, Value>();
-  readonly #trust: boolean;
-  constructor(trust: boolean) {
-    this.#trust = trust;
+/** What is saved on the stack, at sp(head) + offset, 8 bytes wide, in frames that are there. */
+class SavedSlots {
+  /** Positions of the saving stores among the ops, by offset. */
+  readonly #slots = new Map<bigint, { readonly value: Value; readonly position: number }>();
+  /** A store to a known place; others are assumed to miss what is saved (A3). @returns the positions of the stores that it ends */
+  store(offset: bigint, bytes: number): readonly number[] {
+    return this.#drop((at) => at < offset + BigInt(bytes) && offset < at + 8n);
   }
-  store(offset: bigint | undefined, bytes: number, value: Value | undefined): void {
-    if (offset === undefined) {
-      // A store that is not at a known distance from sp: assumed to miss saved return addresses, or trusted in nothing.
-      if (!this.#trust) this.#slots.clear();
-      return;
-    }
-    for (const at of [...this.#slots.keys()])
-      if (at < offset + BigInt(bytes) && offset < at + 8n) this.#slots.delete(at);
-    if (bytes === 8 && value?.kind === 'op') this.#slots.set(offset, value);
+  save(offset: bigint, value: Value, position: number): void {
+    this.#slots.set(offset, { value, position });
   }
   load(offset: bigint | undefined, bytes: number): Value | undefined {
-    return offset === undefined || bytes !== 8 ? undefined : this.#slots.get(offset);
+    return offset === undefined || bytes !== 8 ? undefined : this.#slots.get(offset)?.value;
+  }
+  /** The stack pointer moves. @returns the positions of the stores that saved what is given back by that; all, where it is not known */
+  moved(stack: bigint | undefined): readonly number[] {
+    return this.#drop((at) => stack === undefined || at < stack);
+  }
+  #drop(which: (at: bigint) => boolean): readonly number[] {
+    const gone = [...this.#slots].filter(([at]) => which(at));
+    for (const [at] of gone) this.#slots.delete(at);
+    return gone.map(([, { position }]) => position);
   }
 }
 
@@ -63,7 +64,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
   const ops: Op[] = [];
   /** Ops that are an inlined call's link, by id: the return point. */
   const links = new Map<number, Addr>();
-  const slots = new Slots(context.savedReturns);
+  const slots = new SavedSlots();
   const terms = new Terms();
   const termOf = new Map<number, Term>();
   const stackPointer = terms.input('sp');
@@ -118,25 +119,9 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     );
   };
 
-  const head: readonly Value[] = regs.slice();
-  /** The registers where the function at hand was entered: at the head, or behind the last call. */
-  let entered = head;
-  /** A store of a register that the function must give back, as it was on entry, into the frame; as the proof has it (verify/prove/saves.ts). */
-  const savesAt = ({ insn, rs2 }: Op, offset: bigint | undefined): boolean => {
-    const { store, load } = facts(insn);
-    const as = (registers: readonly Value[]) => {
-      const stack = stackOffset(term(registers[SP]));
-      return sameValue(rs2!, registers[insn.rs2]!) && stack !== undefined && offset! - stack <= -8n;
-    };
-    return (
-      insn.rs1 === SP &&
-      store?.bytes === 8 &&
-      load === undefined &&
-      (insn.rs2 === RA || hasReg(PRESERVED, insn.rs2)) &&
-      rs2 !== undefined &&
-      offset !== undefined &&
-      (as(entered) || as(head))
-    );
+  /** What was saved at these positions is there until the op that comes next. */
+  const giveBack = (positions: readonly number[]) => {
+    for (const position of positions) ops[position] = opWith(ops[position]!, { saved: ops.length });
   };
 
   let at = count;
@@ -159,22 +144,30 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
         );
         let known: Value | undefined;
         const offset = stackOffset(effects.address);
-        if (fact.store !== undefined)
-          slots.store(offset, fact.store.bytes, fact.load === undefined ? op.rs2 : undefined);
-        else if (fact.load !== undefined) {
+        let saves = false;
+        if (fact.store !== undefined && offset !== undefined) {
+          giveBack(slots.store(offset, fact.store.bytes));
+          saves = op.rs2 !== undefined && (context.saves?.savesAt(pc) ?? false);
+          if (saves) slots.save(offset, op.rs2!, ops.length);
+        } else if (fact.load !== undefined && fact.store === undefined) {
           const value = slots.load(offset, fact.load.bytes);
           const link = value?.kind === 'op' ? links.get(value.id) : undefined;
-          if (link !== undefined) known = { kind: 'code', address: link };
+          if (link !== undefined) known = { kind: 'link', address: link };
         }
-        const saved = context.savedReturns && savesAt(op, offset);
-        const slot = saved ? 'saved' : context.frames?.accesses(pc) ? 'private' : undefined;
-        ops.push(known === undefined && slot === undefined ? op : opWith(op, { known, slot }));
-        if (fact.control === 'jump' && fact.writes !== undefined) links.set(op.id, pc + insn.size);
+        // A signal may write below the stack pointer.
+        const matters = (fact.load ?? fact.store) !== undefined || fact.writes === SP;
+        const watched = context.watched && matters && !fact.ordered ? true : undefined;
+        if (fact.writes === SP) giveBack(slots.moved(stackOffset(effects.result)));
+        ops.push(
+          known === undefined && !saves && !watched
+            ? op
+            : opWith(op, { known, watched, ...(saves && { saved: Number.MAX_SAFE_INTEGER }) }),
+        );
+        if (fact.control === 'jump' && isLink(fact.writes)) links.set(op.id, pc + insn.size);
         if (fact.writes !== undefined) {
           termOf.set(op.id, effects.result ?? terms.input(`%${op.id}`));
           regs[fact.writes] = { kind: 'op', id: op.id };
         }
-        if (fact.control === 'jump' && fact.writes !== undefined) entered = regs.slice();
       } else if (fact.control === 'branch') {
         const target = pc + insn.imm;
         const goes = next ?? (trace.end.kind === 'goto' ? trace.end.target : block.end);
@@ -185,13 +178,29 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
       } else if (fact.control === 'indirect' && follow === 'return') {
         const value = regs[insn.rs1]!;
         const made = value.kind === 'op' ? (ops[value.id]?.known ?? linkOf(links, value.id)) : undefined;
-        const sure = insn.imm === 0 && made?.kind === 'code' && made.address === next;
+        const sure = insn.imm === 0 && made?.kind === 'link' && made.address === next;
         if (!sure) ops.push(makeOp(insn, pc, { expect: next!, exit: exitTo(undefined, live(), 0) }));
       } else if (fact.control === 'indirect' && follow === 'guard') {
         ops.push(makeOp(insn, pc, { expect: next!, exit: exitTo(undefined, live(), at * (1 - share(next!))) }));
         at *= share(next!);
       } else if (fact.control === 'indirect' || fact.control === 'jump') {
-        if (trace.end.kind === 'goto') continue;
+        const leaves = fact.writes !== undefined && !isLink(fact.writes);
+        if (trace.end.kind === 'goto') {
+          // It goes where the line does, and leaves a value besides.
+          if (fact.control === 'jump' && leaves) {
+            const op = makeOp(insn, pc);
+            ops.push(op);
+            regs[fact.writes!] = { kind: 'op', id: op.id };
+          }
+          continue;
+        }
+        if (leaves) {
+          const op = makeOp(jumpRegisterInsn(insn.rs1, insn.imm), pc);
+          regs[fact.writes!] = { kind: 'code', address: pc + insn.size };
+          const exit = exitTo(undefined, live() | (1n << BigInt(fact.writes!)), at);
+          final = { kind: 'indirect', exit, op, link: undefined };
+          continue;
+        }
         const calls = trace.end.kind === 'call';
         // Just before a call its own link register is about to be overwritten; the call itself sets it.
         final = {
@@ -208,12 +217,14 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     const target = trace.end.kind === 'goto' ? trace.end.target : trace.head;
     final = { kind: 'goto', exit: exitTo(target, context.liveBefore(target), at), op: undefined, link: undefined };
   }
-  return withTrueSlots({ head: trace.head, count, path: trace.steps.map((step) => step.block.start), ops, final });
+  // A frame that is not given back is there until the end.
+  giveBack(slots.moved(undefined));
+  return { head: trace.head, count, path: trace.steps.map((step) => step.block.start), ops, final };
 }
 
 const linkOf = (links: ReadonlyMap<number, Addr>, id: number): Value | undefined => {
   const address = links.get(id);
-  return address === undefined ? undefined : { kind: 'code', address };
+  return address === undefined ? undefined : { kind: 'link', address };
 };
 
 /** The strictest liveness: everything matters everywhere. */

@@ -2,20 +2,20 @@
 import { internal } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, exitsOf, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
+import { type Exit, exitsOf, isOrdered, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
 import { homeRuleViolation } from './homes.ts';
 import { sinkable } from './rewrite.ts';
 
-const isStore = ({ insn }: Op): boolean => facts(insn).store !== undefined && !facts(insn).ordered;
+const isStore = (op: Op): boolean => facts(op.insn).store !== undefined && !isOrdered(op);
 const textOf = (op: Op): string => `${op.id}:${op.insn.row.name}`;
 
 const isSame = (a: Op, b: Op): boolean => a.id === b.id && a.insn.row === b.insn.row;
 
 /** The ops whose effects others can see: a pass may reorder none, and drop none but stores, or move them into exits. */
 const effectsOf = (superblock: Superblock): Op[] =>
-  superblock.ops.filter(({ insn }) => {
-    const { store, ordered, accrues } = facts(insn);
-    return store !== undefined || ordered || accrues;
+  superblock.ops.filter((op) => {
+    const { store, accrues } = facts(op.insn);
+    return store !== undefined || isOrdered(op) || accrues;
   });
 
 /** By way out: the stores that are made where control leaves there. */
@@ -78,7 +78,7 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   const operands = (op: Op, where: string, also?: ReadonlySet<number>) => {
     for (const value of operandsOf(op)) {
       seen(value, where, also);
-      if (value.kind === 'code' || (value.kind === 'const' && value.value !== 0n))
+      if (value.kind === 'code' || value.kind === 'link' || (value.kind === 'const' && value.value !== 0n))
         fail(`${where} reads ${keyOf(value)}, which no register holds`);
     }
   };

@@ -11,7 +11,7 @@
  */
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Exit, isOrdered, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 import { homesOf } from './homes.ts';
 import { apart, type Place, type SuperblockTerms } from './terms.ts';
 
@@ -76,7 +76,8 @@ export function dependencesOf(superblock: Superblock, terms: SuperblockTerms): r
         lastExitReader[home] = position;
       }
     const accessesMemory = fact.load !== undefined || fact.store !== undefined;
-    const effect = fact.store !== undefined || fact.ordered || fact.accrues;
+    const ordered = isOrdered(op);
+    const effect = fact.store !== undefined || ordered || fact.accrues;
     if (leaves || effect || fact.load !== undefined) after(lastExit);
     if (leaves || effect) after(lastEffect);
     if (accessesMemory || effect || fact.readsRounding) after(lastOrdered);
@@ -86,7 +87,7 @@ export function dependencesOf(superblock: Superblock, terms: SuperblockTerms): r
       accesses.add(position, op);
       sinceStackMove.push(position);
     }
-    if (fact.ordered) {
+    if (ordered) {
       for (const other of sinceOrdered) after(other);
       sinceOrdered.length = 0;
       lastOrdered = position;

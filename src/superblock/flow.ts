@@ -5,6 +5,7 @@
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Control, Insn } from '../isa/row.ts';
+import { isLink } from '../profile/flow.ts';
 import type { EdgeKind, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
 
 /** Where decoded instructions come from. */
@@ -19,8 +20,10 @@ export interface FlowBlock {
   readonly insns: readonly { readonly pc: Addr; readonly insn: Insn }[];
   /** The last instruction's way out; 'none' where the block only runs into the next. */
   readonly control: Control;
-  /** The last instruction links (a call). */
+  /** The last instruction is a call: it links through a register that the psABI has for that. */
   readonly links: boolean;
+  /** The last instruction runs in the original text: a system call, a trap, a jump that leaves a value in the register it reads. */
+  readonly stays: boolean;
   /** Outgoing edges, hottest first. */
   readonly out: readonly ProfiledEdge[];
   /** Incoming edges, hottest first. */
@@ -45,6 +48,13 @@ export interface Flow {
 
 const byCount = (a: { count: number; to: number; from: number }, b: { count: number; to: number; from: number }) =>
   b.count - a.count || a.to - b.to || a.from - b.from;
+
+/** Must an instruction be left to the original text? */
+export function staysBehind(insn: Insn): boolean {
+  const { control, writes } = facts(insn);
+  if (control === 'indirect') return writes !== undefined && !isLink(writes) && writes === insn.rs1;
+  return control === 'syscall' || control === 'trap';
+}
 
 const WITHIN: ReadonlySet<EdgeKind> = new Set(['fall', 'taken', 'jump', 'indirect', 'syscall']);
 
@@ -87,7 +97,8 @@ export function makeFlow(
       count: block.count,
       insns,
       control: fact.control,
-      links: (fact.control === 'jump' || fact.control === 'indirect') && last.insn.rd !== 0,
+      links: (fact.control === 'jump' || fact.control === 'indirect') && isLink(fact.writes),
+      stays: staysBehind(last.insn),
       out: (out.get(block.start) ?? []).sort(byCount),
       into: (into.get(block.start) ?? []).sort(byCount),
       reserved,

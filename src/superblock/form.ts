@@ -3,10 +3,12 @@
  * intermediate language; the IR of a same-ISA optimizer is the ISA (LuaJIT's trace IR with snapshots, over real instructions).
  *
  * At the head the state is the identity: each register in its own place. An operand is a value: a register at the head, an
- * op's result, or a constant. Memory is one chain of versions, which is the order of the line: loads, stores and ordered
- * instructions are never reordered against one another. All of this is immutable: a pass builds a new superblock.
+ * op's result, or a constant. Ordered instructions stay in their order; loads and stores may pass one another where they cannot touch the same
+ * bytes (dependences.ts), and loads and stores that nobody needs may go, unless others may look in between (`watched`). All of this is
+ * immutable: a pass builds a new superblock.
  */
 import { type Addr, type InsnCount, REG_COUNT, type Reg, regName } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 
 export type Value =
@@ -17,7 +19,12 @@ export type Value =
   /** A constant, unsigned 64 bits. */
   | { readonly kind: 'const'; readonly value: bigint }
   /** An address within the image, as linked; at run time the load bias is added. */
-  | { readonly kind: 'code'; readonly address: Addr };
+  | { readonly kind: 'code'; readonly address: Addr }
+  /**
+   * A return address, of the call before this address. It is to return to and to be saved, never a base to compute from: its number need
+   * not be the original's.
+   */
+  | { readonly kind: 'link'; readonly address: Addr };
 
 /** A set of registers, bit r for register r. */
 export type RegSet = bigint;
@@ -73,15 +80,20 @@ export interface Op {
   readonly expect?: Addr;
   /** Of a load: the value it is known to give, a return address that the line itself saved there (assumption A3). */
   readonly known?: Value;
-  /** Of an access to its function's frame: no pointer but the function's own leads there. */
-  readonly slot?: Slot;
+  /**
+   * Of a store that saves a register in its function's frame (assumption A3): the id from which on that frame is given back. Until then no
+   * pointer but the stack pointer leads there; behind that nobody loads what was stored (assumption A8).
+   */
+  readonly saved?: number;
+  /**
+   * Others may look at this access, or write in between (A11 is not made): it stays, and keeps its order with all others. What moves the stack
+   * pointer does too, for signals may write below it.
+   */
+  readonly watched?: true;
 }
 
-/**
- * Why a place in a frame is out of reach of other pointers. saved: a return address or a callee-saved register is stored there
- * (assumption A3). private: its function never takes the address of its frame (assumption A10).
- */
-export type Slot = 'saved' | 'private';
+/** Stays where it is, in order, whatever its result is good for. */
+export const isOrdered = (op: Op): boolean => op.watched === true || facts(op.insn).ordered;
 
 /** How the line ends. */
 export interface Final {
@@ -117,7 +129,8 @@ export function keyOf(value: Value): string {
     case 'const':
       return `${BigInt.asIntN(64, value.value)}`;
     case 'code':
-      return `code:0x${value.address.toString(16)}`;
+    case 'link':
+      return `${value.kind}:0x${value.address.toString(16)}`;
   }
 }
 export function sameValue(a: Value, b: Value): boolean {
@@ -129,7 +142,8 @@ export function sameValue(a: Value, b: Value): boolean {
     case 'const':
       return b.kind === 'const' && a.value === b.value;
     case 'code':
-      return b.kind === 'code' && a.address === b.address;
+    case 'link':
+      return b.kind === a.kind && a.address === b.address;
   }
 }
 
@@ -157,7 +171,10 @@ export function exitsOf(superblock: Superblock): { exit: Exit; op: Op | undefine
  * An op with other fields; what is left out stays. Ops are made by this or have all fields in this order: then they have one shape, and
  * all that reads them is fast. A copy by spreading has another one, and takes longer to make.
  */
-export const opWith = (op: Op, { insn, rs1, rs2, rs3, exit, leaves, expect, known, slot }: Partial<Op>): Op => ({
+export const opWith = (
+  op: Op,
+  { insn, rs1, rs2, rs3, exit, leaves, expect, known, saved, watched }: Partial<Op>,
+): Op => ({
   id: op.id,
   insn: insn ?? op.insn,
   pc: op.pc,
@@ -168,7 +185,8 @@ export const opWith = (op: Op, { insn, rs1, rs2, rs3, exit, leaves, expect, know
   leaves: leaves ?? op.leaves,
   expect: expect ?? op.expect,
   known: known ?? op.known,
-  slot: slot ?? op.slot,
+  saved: saved ?? op.saved,
+  watched: watched ?? op.watched,
 });
 
 /** An exit with another snapshot and other sunk ops; made so for the same reason. */

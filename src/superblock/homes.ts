@@ -33,7 +33,7 @@ export function homesOf(superblock: Superblock): Homes {
   return {
     homeOf,
     intact(value, position) {
-      if (value.kind === 'const' || value.kind === 'code') return true;
+      if (value.kind === 'const' || value.kind === 'code' || value.kind === 'link') return true;
       const home = homeOf(value);
       if (home === undefined) return false;
       const from = value.kind === 'head' ? -1 : positions[value.id]!;

@@ -4,6 +4,7 @@ import { facts } from '../domain/record.ts';
 import {
   type Exit,
   exitWith,
+  isOrdered,
   mapExit,
   mapOperands,
   type Op,
@@ -24,18 +25,18 @@ import { weightOf } from './weight.ts';
  */
 export const removable = (op: Op): boolean => {
   const fact = facts(op.insn);
-  if (op.exit !== undefined || fact.ordered || fact.store !== undefined) return false;
+  if (op.exit !== undefined || isOrdered(op) || fact.store !== undefined) return false;
   return fact.pure || fact.load !== undefined || (fact.control === 'jump' && fact.writes !== undefined);
 };
 
-/** The link of an inlined call: an address, though no pure op makes it. */
-const isLink = ({ insn, exit }: Op): boolean => {
+/** What a jump along the line leaves in a register: an address, though no pure op makes it. */
+const leavesLink = ({ insn, exit }: Op): boolean => {
   const { control, writes } = facts(insn);
   return control === 'jump' && writes !== undefined && exit === undefined;
 };
 
 /** An op that exits may have in their stubs. */
-export const sinkable = (op: Op): boolean => facts(op.insn).pure || isLink(op);
+export const sinkable = (op: Op): boolean => !isOrdered(op) && (facts(op.insn).pure || leavesLink(op));
 
 /** A constant can stand where an op reads a register only if it is 0, which is x0. */
 const canBeOperand = (value: Value): boolean =>

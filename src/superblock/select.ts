@@ -9,7 +9,8 @@
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
-import type { Flow, FlowBlock, InsnSource } from './flow.ts';
+import { isLink } from '../profile/flow.ts';
+import { type Flow, type FlowBlock, type InsnSource, staysBehind } from './flow.ts';
 
 /** How a trace goes on behind a block. */
 export type Follow =
@@ -103,7 +104,8 @@ function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number }
   if (block.control === 'indirect') {
     const best = block.out[0];
     const total = block.out.reduce((sum, edge) => sum + edge.count, 0);
-    if (best?.kind !== 'indirect' || total === 0) return undefined;
+    // What leaves a value besides is no guard.
+    if (best?.kind !== 'indirect' || total === 0 || last.insn.rd !== 0) return undefined;
     return { to: best.to, follow: 'guard', share: best.count / total };
   }
   return undefined;
@@ -111,9 +113,7 @@ function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number }
 
 /** A block that a superblock may begin with. */
 export const canHead = (block: FlowBlock | undefined): block is FlowBlock =>
-  block !== undefined &&
-  !block.reserved &&
-  !((block.control === 'syscall' || block.control === 'trap') && block.insns.length === 1);
+  block !== undefined && !block.reserved && !(block.stays && block.insns.length === 1);
 
 /** Follows the likelier way from a head until a rule stops it. */
 export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, options: SelectOptions): Trace | undefined {
@@ -139,7 +139,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
     steps.push(step);
     insns += block.insns.length;
     const last = block.insns.at(-1)!;
-    if (block.control === 'syscall' || block.control === 'trap') {
+    if (block.stays) {
       end = { kind: 'goto', target: last.pc };
       break;
     }
@@ -230,11 +230,8 @@ export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
     const insn = code.insnAt(pc);
     if (insn === undefined) return undefined;
     const fact = facts(insn);
-    const stays =
-      fact.control === 'syscall' ||
-      fact.control === 'trap' ||
-      (fact.ordered && (fact.load === undefined) !== (fact.store === undefined));
-    const links = insn.rd !== 0;
+    const stays = staysBehind(insn) || (fact.ordered && (fact.load === undefined) !== (fact.store === undefined));
+    const links = isLink(fact.writes);
     if (!stays) insns.push({ pc, insn });
     if (insns.length === 0) return undefined;
     const next = pc + insn.size;
@@ -249,6 +246,7 @@ export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
             insns,
             control: stays ? 'none' : fact.control,
             links,
+            stays: false,
             out: [],
             into: [],
             reserved: false,
@@ -287,7 +285,7 @@ export function growBackward(flow: Flow, seed: Addr, stopAt: ReadonlySet<Addr>):
     }
     if (from === undefined || walked.has(from) || stopAt.has(from)) return at;
     const before = flow.blocks.get(from);
-    if (!canHead(before) || before.control === 'syscall' || before.control === 'trap') return at;
+    if (!canHead(before) || before.stays) return at;
     walked.add(from);
     at = from;
   }

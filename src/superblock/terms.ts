@@ -6,7 +6,8 @@ import { toSigned } from '../base/bits.ts';
 import { F0, regName, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, type TermEffects, Terms } from '../domain/term.ts';
-import { type Exit, type Op, opWith, type Slot, type Superblock, type Value } from './form.ts';
+import { isLink } from '../profile/flow.ts';
+import type { Exit, Op, Superblock, Value } from './form.ts';
 
 export interface SuperblockTerms {
   readonly terms: Terms;
@@ -23,6 +24,8 @@ export interface SuperblockTerms {
 
 /** A code address is the (unknown) load bias plus a constant, so that differences of addresses are known and addresses are not. */
 const BIAS = 'bias';
+/** A return address is its own unknown: its number in the optimized file need not be the original's. */
+const LINK = 'link@';
 
 /** Where an op accesses memory: at a distance from a base, which is undefined for a constant address. */
 export interface Place {
@@ -31,10 +34,14 @@ export interface Place {
   readonly bytes: number;
   /** The base is the stack pointer at the head. */
   readonly stack: boolean;
-  readonly slot: Slot | undefined;
+  /** The access as the line had it first: ids rise along it. */
+  readonly id: number;
+  readonly stores: boolean;
+  /** Of a store that saves a register: the id from which on the frame is given back. */
+  readonly saved: number | undefined;
 }
 
-/** Two accesses that cannot overlap: at distances from one base, or one where the other's pointer does not lead (A3, A10). */
+/** Two accesses that cannot overlap: at distances from one base, or one to what is saved and one that does not lead there (A3, A8). */
 export function apart(a: Place, b: Place): boolean {
   if (a.base === b.base) {
     const distance = BigInt.asIntN(64, a.offset - b.offset);
@@ -43,10 +50,13 @@ export function apart(a: Place, b: Place): boolean {
   return outOfReach(a, b) || outOfReach(b, a);
 }
 
-/** Does the second's pointer not lead to the first? What is saved is only reached through the stack pointer. */
-function outOfReach({ slot }: Place, other: Place): boolean {
-  if (other.stack) return false;
-  return slot === 'saved' || (slot === 'private' && other.slot === undefined);
+/**
+ * Does the second not lead to what the first saves? While the frame is there only the stack pointer does (A3). Once it is given back another
+ * pointer may be stored through to where it was, but nobody loads what is left there (A8). An access before it says nothing: there was another
+ * frame then.
+ */
+function outOfReach({ id, saved }: Place, other: Place): boolean {
+  return saved !== undefined && !other.stack && other.id > id && (other.id < saved || !other.stores);
 }
 
 /** All bytes of the second are among the first's. */
@@ -72,44 +82,30 @@ class Memory {
   store(place: Place, value: Term): void {
     this.#known.push({ place, raw: this.#low(value, place.bytes), stored: true });
   }
-  /** @param unknown the bits, if they are not known */
-  load(place: Place, unknown: Term): Term {
-    /** Something was stored since then that could be the same place, were that not out of the reach of other pointers. */
-    let crossed = false;
+  /**
+   * @param unknown the bits, if they are not known
+   * @param watched others may write in between: nothing is known but what a frame that is there saves
+   */
+  load(place: Place, unknown: Term, watched: boolean): Term {
+    /** What was stored since then that could be the same place, were that not out of the reach of other pointers. */
+    const crossed: Place[] = [];
     for (let i = this.#known.length - 1; i >= 0; i--) {
       const { place: at, raw, stored } = this.#known[i]!;
-      if (covers(at, place) && (!crossed || (stored && at.slot !== undefined))) return this.#low(raw, place.bytes);
+      const misses = crossed.length === 0 || (stored && crossed.every((other) => outOfReach(at, other)));
+      if (covers(at, place) && watched)
+        return misses && at.saved !== undefined && place.id < at.saved ? this.#low(raw, place.bytes) : unknown;
+      if (covers(at, place) && misses) return this.#low(raw, place.bytes);
       if (!stored || apart(at, place)) continue;
       if (!place.stack || at.stack) break;
-      crossed = true;
+      crossed.push(at);
     }
-    this.#known.push({ place, raw: unknown, stored: false });
+    if (!watched) this.#known.push({ place, raw: unknown, stored: false });
     return unknown;
   }
   /** Something happened that memory may be changed by, or that nothing may be moved across. */
   forget(): void {
     this.#known.length = 0;
   }
-}
-
-/**
- * The superblock without what is wrongly said of slots: an address in a private frame that another op comes by in another way. That frame is
- * gone by then, or not there yet, and something else is in its place.
- */
-export function withTrueSlots(superblock: Superblock): Superblock {
-  if (!superblock.ops.some(({ slot }) => slot === 'private')) return superblock;
-  const terms = termsOf(superblock);
-  const keyOf = (op: Op) => {
-    const place = terms.place(op);
-    return place && `${place.base?.id},${place.offset}`;
-  };
-  const others = new Set(superblock.ops.filter(({ slot }) => slot === undefined).map(keyOf));
-  const ops = superblock.ops.map((op): Op => {
-    if (op.slot !== 'private' || !others.has(keyOf(op))) return op;
-    const { slot: _, ...rest } = op;
-    return opWith(rest, {});
-  });
-  return { ...superblock, ops };
 }
 
 /** A pass that changes nothing hands the same superblock on to the next, and most change nothing. */
@@ -126,6 +122,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
   const conditions = new Map<number, Term>();
   const bias = terms.input(BIAS);
   const code = (address: number) => terms.add(bias, terms.const(BigInt(address)));
+  const link = (address: number) => terms.input(`${LINK}${address}`);
   const heads: (Term | undefined)[] = [];
   const of = (value: Value): Term => {
     switch (value.kind) {
@@ -133,6 +130,8 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
         return terms.const(value.value);
       case 'code':
         return code(value.address);
+      case 'link':
+        return link(value.address);
       case 'head':
         return (heads[value.reg] ??= terms.input(regName(value.reg)));
       case 'op':
@@ -150,19 +149,20 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
         : address.op === 'add' && constant!.value !== undefined
           ? [first, toSigned(constant!.value)]
           : [address, 0n];
-    return { base, offset, bytes, stack: base === stack, slot: op.slot };
+    const stores = facts(op.insn).store !== undefined;
+    return { base, offset, bytes, stack: base === stack, id: op.id, stores, saved: op.saved };
   };
   const loaded = (op: Op, place: Place, load: { bytes: number; signed: boolean }, fallback: Term): Term => {
     // A single-precision load fills the upper half with ones, which is no extension.
     if (facts(op.insn).writes! >= F0 && load.bytes < 8) return fallback;
     const bits = load.bytes * 8;
     const unknown = terms.input(`@%${op.id}`, bits < 64 ? { unsigned: bits } : undefined);
-    const raw = memory.load(place, unknown);
+    const raw = memory.load(place, unknown, op.watched === true);
     if (bits === 64) return raw;
     return load.signed ? terms.sext(raw, bits as 8 | 16 | 32) : terms.zext(raw, bits as 8 | 16 | 32);
   };
   const effectsOf = (op: Op): TermEffects => {
-    const { load, store, readsPc } = facts(op.insn);
+    const { load, store, readsPc, control, writes } = facts(op.insn);
     const effects = runTerms(
       terms,
       op.insn,
@@ -177,6 +177,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
     const access = load ?? store;
     const place = access && effects.address && placeOf(op, effects.address, access.bytes);
     if (place !== undefined) places.set(op.id, place);
+    if (control === 'jump' && isLink(writes)) return { ...effects, result: link(op.pc + op.insn.size) };
     return effects;
   };
   const sunk = (exit: Exit | undefined) => {
@@ -214,9 +215,10 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
   };
 }
 
-/** The constant a term is, as a value: a plain constant, or an address within the image. */
+/** What a term is, as a value that needs no register: a plain constant, an address within the image, a return address. */
 export function constantOf(term: Term): Value | undefined {
   if (term.value !== undefined) return { kind: 'const', value: term.value };
+  if (term.name?.startsWith(LINK)) return { kind: 'link', address: Number(term.name.slice(LINK.length)) };
   const [base, offset] = term.args;
   if (term.op === 'add' && base?.name === BIAS && offset?.value !== undefined)
     return { kind: 'code', address: Number(BigInt.asIntN(64, offset.value)) };

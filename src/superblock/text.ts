@@ -10,7 +10,8 @@
  *
  * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`) or an address in the image (`code:0x1000`). The
  * register behind `%0:` is the result's home. `@` gives the original address and, `/2`, that the original was compressed; `via a5`
- * behind it is the register that an indirect jump reads; `slot saved`, that it accesses its frame where no other pointer leads. Lines with
+ * behind it is the register that an indirect jump reads; `saved until %9`, that it saves a register until that op; `watched`, that others
+ * may look at the access. A return address is `link:0x1000`. Lines with
  * `|` are ops sunk into the exit above.
  */
 import { badText } from '../base/errors.ts';
@@ -29,7 +30,6 @@ import {
   type Op,
   opWith,
   type RegSet,
-  type Slot,
   type Superblock,
   type Value,
 } from './form.ts';
@@ -73,8 +73,9 @@ function opText(op: Op): string {
   const left = home === undefined ? `%${op.id}` : `%${op.id}:${regName(home)}`;
   const via = facts(op.insn).control === 'indirect' ? ` via ${regName(op.insn.rs1)}` : '';
   const size = op.insn.size === 2 ? '/2' : '';
-  const slot = op.slot === undefined ? '' : ` slot ${op.slot}`;
-  return `${left} = ${`${op.insn.row.name} ${operands.join(', ')}`.trim()} @${hex(op.pc)}${size}${via}${slot}`;
+  const saved = op.saved === undefined ? '' : ` saved until %${op.saved}`;
+  const watched = op.watched ? ' watched' : '';
+  return `${left} = ${`${op.insn.row.name} ${operands.join(', ')}`.trim()} @${hex(op.pc)}${size}${via}${saved}${watched}`;
 }
 
 const liveText = (live: RegSet): string => {
@@ -120,6 +121,7 @@ export function superblockText(superblock: Superblock): string {
 
 function parseValue(text: string, line: number): Value {
   if (/^%\d+$/.test(text)) return { kind: 'op', id: Number(text.slice(1)) };
+  if (text.startsWith('link:')) return { kind: 'link', address: addressOf(text.slice(5), line) };
   if (text.startsWith('code:')) return { kind: 'code', address: addressOf(text.slice(5), line) };
   const reg = regByName(text);
   if (reg !== undefined) return headValue(reg);
@@ -127,7 +129,8 @@ function parseValue(text: string, line: number): Value {
   throw badText(`'${text}' is no operand`, line);
 }
 
-const OP = /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?(?: slot (saved|private))?/;
+const OP =
+  /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?(?: saved until %(\d+))?( watched)?/;
 
 function numberOf(text: string, line: number): number {
   if (!/^-?\d+$/.test(text)) throw badText(`'${text}' is no number`, line);
@@ -143,7 +146,7 @@ const regOf = (name: string, line: number): Reg => regByName(name) ?? fail(name,
 function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op; rest: string } {
   const match = OP.exec(text);
   if (match === null) throw badText(`'${text}' is no op`, line);
-  const [whole, id, home, name, list, pc, half, via, slot] = match;
+  const [whole, id, home, name, list, pc, half, via, saved, watched] = match;
   const row = ROWS.find((other) => other.name === name);
   if (row === undefined) throw badText(`'${name}' is no instruction`, line);
   const fields = { rd: home === undefined ? 0 : regOf(home, line), imm: 0, rm: 0, csr: 0, size: half ? 2 : 4 };
@@ -176,7 +179,14 @@ function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op;
     rs3: registerOf(values.rs3),
   });
   if (home !== undefined) homes.set(Number(id), fields.rd);
-  const op = { id: Number(id), insn, pc: Number(pc), ...values, ...(slot !== undefined && { slot: slot as Slot }) };
+  const op = {
+    id: Number(id),
+    insn,
+    pc: Number(pc),
+    ...values,
+    ...(saved !== undefined && { saved: Number(saved) }),
+    ...(watched !== undefined && { watched: true as const }),
+  };
   return { op, rest: text.slice(whole!.length) };
 }
 

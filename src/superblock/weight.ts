@@ -6,7 +6,11 @@ import { type Exit, type Op, regsOf, type Superblock, type Value } from './form.
 
 /** Instructions it takes to make a value in a register that does not hold it. */
 export const costOf = (value: Value): number =>
-  value.kind === 'const' ? constantInsns(1, value.value).length : value.kind === 'code' ? 2 : 1;
+  value.kind === 'const'
+    ? constantInsns(1, value.value).length
+    : value.kind === 'code' || value.kind === 'link'
+      ? 2
+      : 1;
 
 /** Instructions that an op of the line becomes: an inlined call's link and a guard's expected target are made from two. */
 const lengthOf = (op: Op): number => {

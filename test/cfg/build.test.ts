@@ -42,6 +42,7 @@ const profile = {
   name: 'test',
   starts: [{ at: at('Main'), count: 1 }],
   stops: [{ at: at('after'), count: 1 }],
+  others: [],
   transfers: [
     { from: at('loop') + 4, to: at('Leaf'), count: 3 },
     { from: at('back'), to: at('loop'), count: 2 },

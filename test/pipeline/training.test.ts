@@ -7,6 +7,7 @@ const image = (counts: readonly number[]): ImageProfile => ({
   name: 'a',
   starts: [],
   stops: [],
+  others: [],
   transfers: counts.map((count, index) => ({ from: index * 4, to: 64, count })),
 });
 const profile = (runs: number, of: ImageProfile): Profile => ({ runs, instructions: 1, images: [of] });

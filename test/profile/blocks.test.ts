@@ -151,7 +151,7 @@ describe('profiles that cannot be', () => {
     ['a transfer from nowhere', { ...base, transfers: [{ from: 0x999998, to: at('loop'), count: 1 }] }],
     ['execution of what is no code', { ...base, starts: [{ at: 0x10002, count: 1 }], stops: [] }],
   ])('%s', (_, profile) => {
-    expect(() => blocksOf({ transfers: [], ...profile }, image)).toThrow(
+    expect(() => blocksOf({ transfers: [], others: [], ...profile }, image)).toThrow(
       expect.objectContaining({ code: 'bad-profile' }),
     );
   });

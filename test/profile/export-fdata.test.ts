@@ -19,6 +19,7 @@ const profile = {
   name: 'test',
   starts: [{ at: at('Main'), count: 1 }],
   stops: [{ at: at('Leaf') - 4, count: 1 }],
+  others: [],
   transfers: [
     { from: at('loop') + 4, to: at('loop'), count: 1 },
     { from: at('loop') + 4, to: at('loop') + 8, count: 1 },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { IsoformError } from '../../src/base/errors.ts';
+import { OTHERS } from '../../src/machine/others.ts';
 import { sumCounted, sumTransfers } from '../../src/profile/collect.ts';
 import { OUTSIDE, type Profile } from '../../src/profile/profile.ts';
 import { decodeProfile, encodeProfile, merge, profileOf, readProfile, writeProfile } from '../../src/profile/store.ts';
@@ -17,6 +18,7 @@ const imageProfile = fc.record({
   name: fc.constantFrom('a', 'naïve', ''),
   starts: counted,
   stops: counted,
+  others: fc.subarray([...OTHERS]),
   transfers: fc.array(fc.record({ from: fc.nat(), to: address, count }), { maxLength: 8 }).map(sumTransfers),
 });
 const profiles: fc.Arbitrary<Profile> = fc
@@ -113,6 +115,7 @@ describe('sums', () => {
           starts: [{ at: 4, count: n }],
           stops: [],
           transfers: [{ from: n, to: 8, count: 1 }],
+          others: n === 3 ? ['shared mapping'] : [],
         },
       ],
     });
@@ -125,6 +128,7 @@ describe('sums', () => {
           name: 'x',
           starts: [{ at: 4, count: 7 }],
           stops: [],
+          others: ['shared mapping'],
           transfers: [
             { from: 2, to: 8, count: 2 },
             { from: 3, to: 8, count: 1 },
@@ -142,7 +146,7 @@ describe('sums', () => {
 
 test('a profile of another binary is a mismatch', () => {
   const { image } = assemble('Main:\n  ebreak');
-  const own = { hash: image.hash, name: 'x', starts: [], stops: [], transfers: [] };
+  const own = { hash: image.hash, name: 'x', starts: [], stops: [], transfers: [], others: [] };
   expect(profileOf({ runs: 1, instructions: 0, images: [own] }, image)).toBe(own);
   expect(() => profileOf({ runs: 1, instructions: 0, images: [] }, image, 'p')).toThrow(
     expect.objectContaining({ code: 'profile-mismatch' }),

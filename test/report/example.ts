@@ -239,6 +239,7 @@ export function exampleInput(functions: readonly ExampleFunction[] = FUNCTIONS, 
     name,
     starts: [{ at: BASE, count: 1 }],
     stops: [{ at: at('end'), count: 1 }],
+    others: [],
     transfers: sorted([...shared, ...transfers]),
   });
   const names: [string, Addr][] = [

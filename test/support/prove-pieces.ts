@@ -27,11 +27,12 @@ export function assemble(text: string, from: number): Map<number, Insn> {
 interface Options {
   /** Live everywhere, by name; default: all, and no assumption A1. */
   readonly live?: readonly number[];
-  readonly savedReturns?: boolean;
+  /** The original's instructions at these addresses save registers, by assumption A3. */
+  readonly saves?: readonly number[];
+  /** Others may look and write in between: assumption A11 is not made. */
+  readonly watched?: boolean;
   readonly jumpTables?: boolean;
   readonly deadFrames?: boolean;
-  /** What the original's instructions at these addresses access is in a private frame. */
-  readonly framed?: readonly number[];
   readonly returns?: ReadonlyMap<number, number>;
   readonly relocatable?: boolean;
 }
@@ -47,9 +48,9 @@ export function sidesOf(original: string, optimized: string, options: Options = 
     returns: options.returns ?? new Map(),
     relocatable: options.relocatable ?? false,
     liveness: live && { liveIn: () => live, liveAfter: () => live },
-    savedReturns: options.savedReturns ?? false,
+    saves: options.saves && { savesAt: (at) => options.saves!.includes(at) },
+    watched: options.watched ?? false,
     deadFrames: options.deadFrames ?? false,
-    frames: options.framed && { accesses: (at) => options.framed!.includes(at) },
     standsFor: (at) => (at === START ? HEAD : at < START ? at : undefined),
     inside: (at) => at >= START,
   };

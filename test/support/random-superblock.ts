@@ -8,6 +8,7 @@ import { facts } from '../../src/domain/record.ts';
 import { compress, encodeBytes, makeInsn } from '../../src/isa/encode.ts';
 import type { Insn, Row } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
+import { isLink } from '../../src/profile/flow.ts';
 import { buildSuperblock } from '../../src/superblock/build.ts';
 import type { Flow, FlowBlock } from '../../src/superblock/flow.ts';
 import { ALL_REGS, type RegSet, type Superblock } from '../../src/superblock/form.ts';
@@ -168,6 +169,7 @@ export function makeTrace(made: Recipe, stretch = 0, others: readonly Addr[] = [
   const blocks: Block[] = [{ start: head, insns: [], follow: undefined }];
   const frames: Addr[] = [];
   const guards: { offset: number; expect: Addr }[] = [];
+  const saving = new Set<Addr>();
   const put = (insn: Insn, narrow = true): Addr => {
     const at = pc;
     const placed = narrow && compress(insn) !== undefined ? { ...insn, size: 2 as const } : insn;
@@ -256,7 +258,7 @@ export function makeTrace(made: Recipe, stretch = 0, others: readonly Addr[] = [
       // Some callees save the return address, as they should.
       if (a & 1) {
         put(makeInsn('addi', { rd: SP, rs1: SP, imm: -32 }));
-        put(makeInsn('sd', { rs2: RA, rs1: SP, imm: 24 }));
+        saving.add(put(makeInsn('sd', { rs2: RA, rs1: SP, imm: 24 })));
       }
     } else if (kind < 98 && frames.length > 0) {
       const link = frames.pop()!;
@@ -317,7 +319,8 @@ export function makeTrace(made: Recipe, stretch = 0, others: readonly Addr[] = [
       count: 100,
       insns: block.insns,
       control: fact?.control ?? 'none',
-      links: (fact?.control === 'jump' || fact?.control === 'indirect') && last!.insn.rd !== 0,
+      links: (fact?.control === 'jump' || fact?.control === 'indirect') && isLink(fact?.writes),
+      stays: false,
       out: [],
       into: [],
       reserved: false,
@@ -336,7 +339,10 @@ export function makeTrace(made: Recipe, stretch = 0, others: readonly Addr[] = [
     steps: flowBlocks.map((block, index) => ({ block, follow: blocks[index]!.follow })),
     end,
   };
-  const superblock = buildSuperblock(trace, flow, 100, { liveBefore: live, savedReturns: made.savedReturns });
+  const superblock = buildSuperblock(trace, flow, 100, {
+    liveBefore: live,
+    saves: made.savedReturns ? { savesAt: (at) => saving.has(at) } : undefined,
+  });
   return { head, insns: blocks.flatMap((block) => block.insns), trace, superblock, live, guards, recipe: made };
 }
 

@@ -158,6 +158,7 @@ export function evaluateSuperblock(superblock: Superblock, state: State): Left {
       case 'const':
         return value.value;
       case 'code':
+      case 'link':
         return BigInt(value.address);
       case 'op': {
         const result = own.get(value.id) ?? results.get(value.id);

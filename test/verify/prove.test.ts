@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { REG_COUNT, regName } from '../../src/base/units.ts';
 import { ALL_REGS } from '../../src/cfg/regset.ts';
 import { concrete } from '../../src/domain/concrete.ts';
-import { linksAt } from '../../src/verify/prove/paths.ts';
+import { linksAt } from '../../src/verify/prove/original.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';
 import { ProofTerms } from '../../src/verify/prove/terms.ts';
@@ -63,10 +63,16 @@ describe('what is proved', () => {
     const original = 'jal ra,0x2000\n addi a0,a0,2\n @0x2000\n sd ra,8(sp)\n addi a0,a0,1';
     const optimized = 'lui ra,0x9\n addi ra,ra,256\n sd ra,8(sp)\n addi a0,a0,1\n jal zero,0x2008';
     const returns = new Map([[0x9100, 0x1004]]);
-    expect(proof(original, optimized, { returns })).toMatchObject({ verdict: 'proved', assumptions: ['A7'] });
-    expect(proof(original, optimized).verdict).toBe('unproved');
+    const saves = [0x2000];
+    expect(proof(original, optimized, { returns, saves })).toMatchObject({ verdict: 'proved', assumptions: ['A7'] });
+    expect(proof(original, optimized, { saves }).verdict).toBe('unproved');
+    // Stored in any other way it is a value.
+    expect(proof(original, optimized, { returns }).verdict).toBe('unproved');
+    const exact = optimized.replace('lui ra,0x9\n addi ra,ra,256', 'lui ra,0x1\n addi ra,ra,4');
+    for (const options of [{ returns }, { returns, saves }, {}])
+      expect(proof(original, exact, options).verdict).toBe('proved');
     // It has to stand for that very return point, and a call before it.
-    expect(proof(original, optimized, { returns: new Map([[0x9100, 0x2004]]) }).verdict).toBe('unproved');
+    expect(proof(original, optimized, { returns: new Map([[0x9100, 0x2004]]), saves }).verdict).toBe('unproved');
     const none = 'lui ra,0x1\n addi ra,ra,8\n sd ra,8(sp)';
     const made = 'lui ra,0x9\n addi ra,ra,256\n sd ra,8(sp)\n jal zero,0x100c';
     expect(proof(none, made, { returns: new Map([[0x9100, 0x1008]]) }).verdict).toBe('unproved');
@@ -98,7 +104,11 @@ describe('what is proved', () => {
       @0x9100
       jalr zero,0(a5)`;
     const live = [10, 15];
-    expect(proof(original, optimized, { live })).toMatchObject({ verdict: 'proved', assumptions: ['A1'], ways: 2 });
+    expect(proof(original, optimized, { live })).toMatchObject({
+      verdict: 'proved',
+      assumptions: ['A1'],
+      ways: 2,
+    });
     expect(proof(original, optimized).reason).toContain('a4 differs');
   });
 
@@ -116,14 +126,14 @@ describe('what is proved', () => {
       sd a1,0(a2)
       fence iorw,iorw
       jal zero,0x1004`;
-    expect(proof(original, optimized, { savedReturns: true })).toMatchObject({
+    expect(proof(original, optimized, { saves: [0x2000] })).toMatchObject({
       verdict: 'proved',
-      assumptions: ['A3'],
+      assumptions: ['A3', 'A11'],
     });
     expect(proof(original, optimized).verdict).toBe('unproved');
     // Overwritten through the stack pointer itself it is not the one that was saved.
     expect(
-      proof(original.replace('0(a2)', '8(sp)'), optimized.replace('0(a2)', '8(sp)'), { savedReturns: true }).verdict,
+      proof(original.replace('0(a2)', '8(sp)'), optimized.replace('0(a2)', '8(sp)'), { saves: [0x2000] }).verdict,
     ).toBe('unproved');
   });
 });
@@ -249,11 +259,7 @@ describe('memory as terms', () => {
   test('return addresses are known by the call before them', () => {
     const code = assemble('addi a0,a0,1\n jal ra,0x2000', HEAD);
     const source = { insnAt: (at: number) => code.get(at) };
-    expect([linksAt(source, 0x1000), linksAt(source, 0x1004), linksAt(source, 0x1004, 2)]).toEqual([
-      false,
-      true,
-      false,
-    ]);
+    expect([linksAt(source, 0x1000), linksAt(source, 0x1004), linksAt(source, 0x1008)]).toEqual([false, true, false]);
     expect(regName(REG_COUNT - 1)).toBe('ft11');
   });
 });

@@ -1,7 +1,9 @@
 /** The state that Linux keeps for a process, and its threads (tasks). What syscalls do with it is in the rows. */
+
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
+import type { Other } from '../others.ts';
 import type { AddressSpace } from '../space.ts';
 import type { Clock } from './clock.ts';
 import { Descriptors } from './descriptors.ts';
@@ -103,6 +105,8 @@ export class Kernel {
   /** ITIMER_REAL: when it fires next, in CLOCK_MONOTONIC nanoseconds, and its interval. */
   alarm: { at: bigint; interval: bigint } | undefined;
   ending: Ending | undefined;
+  /** Who else has been able to look at the guest's memory, or to write to it, so far. */
+  readonly others = new Set<Other>();
   readonly diverted: (from: Addr, to: Addr) => void;
   readonly #report: (message: string) => void;
   readonly #reported = new Set<string>();

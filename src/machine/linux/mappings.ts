@@ -76,6 +76,7 @@ function mmap(
   if (file && !file.readable) fail(E.ACCES);
   const shared = file instanceof RegularFile && type !== MAP.PRIVATE;
   if (shared && protection & PROT.WRITE && !file.writable) fail(E.ACCES);
+  if (type !== MAP.PRIVATE && protection & PROT.WRITE) kernel.others.add('shared mapping');
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
   if (shared) {
@@ -111,6 +112,11 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   const length = range(kernel, address, size);
   if (!kernel.space.mapped(address, length)) fail(E.NOMEM);
   kernel.space.protect(address, length, permissions);
+  if (
+    protection & PROT.WRITE &&
+    kernel.shared.some((m) => m.address < address + length && address < m.address + m.length)
+  )
+    kernel.others.add('shared mapping');
   return 0;
 }
 

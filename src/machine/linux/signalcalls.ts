@@ -24,6 +24,8 @@ function action(kernel: Kernel, signal: number, wanted: Addr, old: Addr, setSize
     guest.setU64(old + 16, known.mask);
   }
   if (next) kernel.actions.set(signal, next);
+  // 0 is SIG_DFL, 1 is SIG_IGN.
+  if (next && next.handler > 1) kernel.others.add('signal handler');
   return 0;
 }
 

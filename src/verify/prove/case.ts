@@ -142,7 +142,6 @@ export function replayCase(data: CounterexampleCase): string | undefined {
     relocatable: false,
     liveness: undefined,
     jumpTables: false,
-    savedReturns: false,
     deadFrames: data.deadFrames,
     standsFor: (at) => exit.get(at) ?? (inside(at) ? undefined : at),
     inside,

@@ -13,7 +13,7 @@ import type { Insn } from '../../isa/row.ts';
 import { HART, Hart } from '../../machine/hart.ts';
 import { Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import { isNeeded } from './needed.ts';
-import { type InsnSource, linksAt } from './paths.ts';
+import { type InsnSource, linksAt } from './original.ts';
 import { type Start, startByte } from './start.ts';
 import type { Entry, Sides } from './superblock.ts';
 

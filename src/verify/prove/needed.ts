@@ -8,7 +8,7 @@ import { ARGUMENTS, PRESERVED, RESULTS } from '../../cfg/abi.ts';
 import { hasReg } from '../../cfg/regset.ts';
 import { facts } from '../../domain/record.ts';
 import { targetOf } from '../../isa/row.ts';
-import type { InsnSource } from './paths.ts';
+import type { InsnSource } from './original.ts';
 
 /** Instructions looked at. */
 const MOST = 400;

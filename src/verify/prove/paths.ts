@@ -1,25 +1,9 @@
-/**
- * The two sides of a proof. Optimized: every way through the emitted code from a superblock's start to where it leaves, with what was
- * decided on the way. Original: one way through the original code, along what an optimized way has decided.
- */
+/** Every way through the emitted code from a superblock's start to where it leaves, with what was decided on the way. */
 import type { Addr } from '../../base/units.ts';
-import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
-import type { Insn } from '../../isa/row.ts';
-import type { FrameAddresses } from './frames.ts';
-import type { Saves } from './saves.ts';
-import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
+import type { InsnSource, Segment } from './original.ts';
+import { headState, type List, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
-
-/** What is noted of the original as it is run, for assumptions A3 and A10. */
-export interface Notes {
-  readonly saves: Saves;
-  readonly frames: FrameAddresses;
-}
-
-export interface InsnSource {
-  insnAt(address: Addr): Insn | undefined;
-}
 
 /** A condition and whether it holds. */
 export interface Fact {
@@ -60,52 +44,83 @@ export interface Leaf {
   readonly from: Addr;
   readonly state: State;
   readonly facts: Facts;
-  /** On the way a return address was made without a call: an optimized one, taken for the original that it stands for. */
-  readonly links: boolean;
+  /** How far the original has been followed along what was decided. */
+  readonly front: Segment;
 }
-
-/** What cannot be followed or compared; the text says what. */
-export class Unproved extends Error {}
 
 const MOST_LEAVES = 3000;
 const MOST_STEPS = 100_000;
 /** Loops end at heads: a way through one superblock hardly ever leads back. */
 const MOST_RETREATS = 4;
 
+/** The optimized code that is explored, and where it stands in its file. */
+export interface OptimizedCode {
+  readonly code: InsnSource;
+  /** The original return address that an optimized one stands for (A7). */
+  readonly returns: ReadonlyMap<Addr, Addr>;
+  /** The original address that an address of the optimized file stands for, where control leaves the superblock there. */
+  standsFor(address: Addr): Addr | undefined;
+  /** Is this address in the optimized code? */
+  inside(address: Addr): boolean;
+}
+
+/** How the original goes on from a segment, by what is decided; undefined where that is not. */
+export type Follow = (segment: Segment, facts: Facts) => Segment | undefined;
+
+/** The original is not followed further ahead of the optimized way than this: a loop that is decided all along need not be run. */
+const MOST_AHEAD = 1000;
+
 /**
- * Every way through optimized code.
+ * Every way through optimized code. The original is followed beside it as far as a way decides, so that each step is made with all that is
+ * known of addresses on that way (knowledge.ts).
+ * @param start its address
  * @param first it may not leave before it has done something
- * @param leave the original address that an address of the optimized file stands for, where control leaves the superblock there
- * @param inside is this address in the optimized code?
- * @param linkOf the original return address that an optimized one stands for (A7): where the code makes one of these without a call, its term
- * is that of the original one, wherever it is then kept
  */
 export function explore(
   terms: ProofTerms,
-  code: InsnSource,
+  { code, returns, standsFor, inside }: OptimizedCode,
   start: Addr,
   first: boolean,
-  leave: (address: Addr) => Addr | undefined,
-  inside: (address: Addr) => boolean,
-  linkOf: (address: Addr) => Addr | undefined,
+  original: Segment,
+  follow: Follow,
 ): Leaf[] {
   const leaves: Leaf[] = [];
+  const advance = (segment: Segment, facts: Facts, depth: number): Segment => {
+    let front = segment;
+    const most = depth + MOST_AHEAD;
+    while (front.points.at(-1)!.retired < most) {
+      const next = follow(front, facts);
+      if (next === undefined) break;
+      front = next;
+    }
+    return front;
+  };
   const open: {
     pc: Addr;
     from: Addr;
     state: State;
     facts: Facts;
-    links: boolean;
+    front: Segment;
     depth: number;
     retreats: number;
-  }[] = [{ pc: start, from: start, state: headState(terms), facts: undefined, links: false, depth: 0, retreats: 0 }];
+  }[] = [
+    {
+      pc: start,
+      from: start,
+      state: headState(terms),
+      facts: undefined,
+      front: advance(original, undefined, 0),
+      depth: 0,
+      retreats: 0,
+    },
+  ];
+  const view: View = { side: 'optimized', returns };
   let steps = 0;
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    const { pc, from, state, facts, depth, retreats } = path;
-    let { links } = path;
-    const to = depth === 0 && first ? undefined : leave(pc);
+    const { pc, from, state, facts, front, depth, retreats } = path;
+    const to = depth === 0 && first ? undefined : standsFor(pc);
     if (to !== undefined) {
-      leaves.push({ to, at: pc, target: undefined, from, state, facts, links });
+      leaves.push({ to, at: pc, target: undefined, from, state, facts, front });
       if (leaves.length > MOST_LEAVES) throw new Unproved('too many ways through it');
       continue;
     }
@@ -113,19 +128,15 @@ export function explore(
     const insn = code.insnAt(pc);
     if (insn === undefined) throw new Unproved(`there is no instruction at 0x${pc.toString(16)}`);
     if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved('it does not end');
-    let outcome = symbolicStep(terms, insn, pc, state);
-    const link = outcome.kind === 'goto' ? madeLink(terms, insn, outcome.state, linkOf) : undefined;
-    if (link !== undefined && outcome.kind === 'goto') {
-      outcome = { ...outcome, state: link };
-      links = true;
-    }
+    terms.knowledge = front.knowledge;
+    const outcome = symbolicStep(terms, insn, pc, state, view);
     const go = (address: Addr, known: Facts) =>
       open.push({
         pc: address,
         from: pc,
         state: stateOf(outcome),
         facts: known,
-        links,
+        front: known === facts ? front : advance(front, known, depth),
         depth: depth + 1,
         retreats: address <= pc ? retreats + 1 : retreats,
       });
@@ -154,7 +165,7 @@ export function explore(
             from: pc,
             state: outcome.state,
             facts,
-            links,
+            front,
           });
       }
     }
@@ -162,132 +173,22 @@ export function explore(
   return leaves;
 }
 
-/** The state with the original return address where an instruction has completed an optimized one; undefined if it has not. */
-function madeLink(
-  terms: ProofTerms,
-  insn: Insn,
-  state: State,
-  linkOf: (address: Addr) => Addr | undefined,
-): State | undefined {
-  const { control, writes, readsPc } = factsOf(insn);
-  if (control !== 'none' || writes === undefined || readsPc) return undefined;
-  const address = terms.addressOf(state.registers[writes]!);
-  const link = address === undefined ? undefined : linkOf(address);
-  return link === undefined ? undefined : { ...state, registers: state.registers.with(writes, terms.code(link)) };
-}
-
-/** Does a call stand before this address? */
-export const isReturnPoint = (code: InsnSource, address: Addr): boolean =>
-  [2, 4].some((size) => linksAt(code, address - size, size));
-
-/** By an optimized return address the original one, if it is one. */
-export const linksOf =
-  (original: InsnSource, returns: ReadonlyMap<Addr, Addr>) =>
-  (address: Addr): Addr | undefined => {
-    const link = returns.get(address);
-    return link !== undefined && isReturnPoint(original, link) ? link : undefined;
-  };
-
 const stateOf = (outcome: Outcome): State => {
   if (outcome.kind === 'stop') throw new Unproved(outcome.why);
   return outcome.state;
 };
 
-/** A point in the original's run. Ways that share a beginning share its points. */
-export interface Point {
-  readonly pc: Addr;
-  readonly state: State;
-  /** Instructions retired since the head. */
-  readonly retired: number;
-  /** The last linking transfer on the way. */
-  readonly call: Addr | undefined;
-  /** The state behind it, or at the head: where the function at hand was entered. */
-  readonly entered: State;
-  /** The state at the head. */
-  readonly head: State;
-  outcome: Outcome | undefined;
-  noted: boolean;
-  readonly next: Map<Addr, Point>;
-}
-
-export function originalStart(terms: ProofTerms, head: Addr): Point {
-  const state = headState(terms);
-  return {
-    pc: head,
-    state,
-    retired: 0,
-    call: undefined,
-    entered: state,
-    head: state,
-    outcome: undefined,
-    noted: false,
-    next: new Map(),
-  };
-}
-
 /**
- * What the instruction at a point does; undefined where there is none.
- * @param notes absent: nothing is noted of it
- */
-export function outcomeAt(
-  terms: ProofTerms,
-  code: InsnSource,
-  point: Point,
-  notes: Notes | undefined,
-): Outcome | undefined {
-  const insn = code.insnAt(point.pc);
-  if (insn === undefined) return undefined;
-  point.outcome ??= symbolicStep(terms, insn, point.pc, point.state);
-  const { outcome, pc, state, entered, head } = point;
-  if (notes !== undefined && !point.noted && outcome.kind === 'goto') {
-    point.noted = true;
-    notes.frames.note(pc, state, outcome.state);
-    notes.saves.note({ insn, before: state, after: outcome.state, entered, head });
-  }
-  return outcome;
-}
-
-/** Does a transfer that links stand here (of this size, if one is given)? */
-export function linksAt(code: InsnSource, pc: Addr, size?: number): boolean {
-  const insn = code.insnAt(pc);
-  if (insn === undefined || (size !== undefined && insn.size !== size)) return false;
-  const { control, writes } = factsOf(insn);
-  return (control === 'jump' || control === 'indirect') && writes !== undefined;
-}
-
-/** The point behind one, where control goes to `to`. */
-export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
-  let next = point.next.get(to);
-  if (next === undefined) {
-    const state = stateOf(point.outcome!);
-    const links = linksAt(code, point.pc);
-    next = {
-      pc: to,
-      state,
-      retired: point.retired + 1,
-      call: links ? point.pc : point.call,
-      entered: links ? state : point.entered,
-      head: point.head,
-      outcome: undefined,
-      noted: false,
-      next: new Map(),
-    };
-    point.next.set(to, next);
-  }
-  return next;
-}
-
-/**
- * A computed target with what is known put in: an operand that a guard has found equal to a constant.
- * @param fromTable the original address in whose stead a jump table holds this address of the optimized file
+ * A computed target with what is known put in: a return address, or an operand that a guard has found equal to a constant.
+ * @param standsFor the original address in whose stead a register or a jump table holds this address of the optimized file
  */
 export function knownTarget(
   terms: ProofTerms,
   target: Term,
   facts: Facts,
-  fromTable: (address: Addr) => Addr | undefined,
+  standsFor: (address: Addr) => Addr | undefined,
 ): Addr | undefined {
-  const direct = terms.addressOf(target);
+  const direct = terms.linkTarget(target) ?? terms.addressOf(target);
   if (direct !== undefined) return direct;
   for (let at = facts; at !== undefined; at = at.rest) {
     const { condition, holds } = at.item;
@@ -295,11 +196,11 @@ export function knownTarget(
     for (const [from, to] of [condition.args, [condition.args[1]!, condition.args[0]!]] as const) {
       const value = terms.addressOf(to!);
       if (value === undefined) continue;
-      if (target === from) return fromTable(value) ?? value;
+      if (target === from) return standsFor(value) ?? value;
       // A jalr's: the operand with its last bit off.
       const mask = target.args[1]?.value;
       if (target.op === 'and' && target.args[0] === from && mask === 0xfffffffffffffffen)
-        return fromTable(value) ?? value & ~1;
+        return standsFor(value) ?? value & ~1;
     }
   }
   return undefined;

@@ -5,8 +5,8 @@
  */
 import { unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
-import { imageFrames } from '../../cfg/frames.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
+import { imageSaves } from '../../cfg/saves.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
@@ -14,7 +14,7 @@ import { codeOf } from '../../profile/code.ts';
 import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
-import { proveEntry, type Sides } from './superblock.ts';
+import { byNumber, proveEntry, type Sides } from './superblock.ts';
 
 export interface SuperblockProof {
   readonly verdict: 'proved' | 'unproved' | 'refuted';
@@ -74,7 +74,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const file = checkFile({ original, optimized, map, places, sides });
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
-  return { superblocks, file, assumptions: [...used].sort() };
+  return { superblocks, file, assumptions: [...used].sort(byNumber) };
 }
 
 /** Those of these heads whose superblocks are not proved; nothing is searched for. */
@@ -110,10 +110,10 @@ export function sidesOf(
     returns: assumed.has('A7') ? places.returns : new Map(),
     relocatable: original.relocatable,
     liveness: assumed.has('A1') ? (liveness ?? imageLiveness(original)) : undefined,
-    savedReturns: assumed.has('A3'),
+    saves: assumed.has('A3') ? imageSaves(original) : undefined,
+    watched: !assumed.has('A11'),
     jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
-    frames: assumed.has('A10') ? imageFrames(original) : undefined,
     standsFor: places.standsFor,
     inside: places.inside,
   };

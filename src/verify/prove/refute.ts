@@ -1,9 +1,10 @@
 /** Looks for a state on which an unproved superblock does something else than the original: both forms are run on it. */
 import { type Difference, differenceOn } from './concrete.ts';
-import { explore, type Leaf, linksOf, Unproved } from './paths.ts';
+import { originalFrom } from './original.ts';
+import { explore, type Leaf } from './paths.ts';
 import { randomStart, searchStart } from './search.ts';
 import type { Start } from './start.ts';
-import { type State, stackName } from './step.ts';
+import { type State, stackName, Unproved } from './step.ts';
 import type { Entry, EntryProof, Sides } from './superblock.ts';
 import { ProofTerms } from './terms.ts';
 
@@ -53,15 +54,10 @@ export function refute(
 export function waysThrough(sides: Sides, entry: Entry): readonly Leaf[] {
   try {
     const terms = new ProofTerms(sides.relocatable, stackName);
-    return explore(
-      terms,
-      sides.optimized,
-      entry.start,
-      entry.first,
-      sides.standsFor,
-      sides.inside,
-      linksOf(sides.original, sides.returns),
-    );
+    const { optimized: code, returns, original, saves, deadFrames } = sides;
+    const run = originalFrom({ terms, code: original, head: entry.head, saves, deadFrames });
+    const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
+    return explore(terms, explored, entry.start, entry.first, run, () => undefined);
   } catch (error) {
     if (error instanceof Unproved) return [];
     throw error;

@@ -1,11 +1,21 @@
 /**
  * Symbolic execution: what one instruction does to a state of terms. The rows say what that is; here is only what a register file,
- * a memory and an order of events are.
+ * a memory, an order of events and a return address are.
+ *
+ * A return address is a term of its own only where the psABI keeps it: in ra or t0, where a call of the original has left it, and in a slot
+ * where the original saves it. There optimized code may have the address of what stands for the return point (assumption A7). Wherever else
+ * the original puts it, and whatever it computes with it, it is a number, and the optimized code has to come to the same.
+ *
+ * Where others may write between two accesses (assumption A11 is not made), each access is of its own: what is loaded is known only where it
+ * is a saved register, and each access notes what decides what others see of it: the stack pointer, below which a signal may write, and on
+ * which loads it depends (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
  */
-import { type Addr, REG_COUNT, regName, SP } from '../../base/units.ts';
-import type { Term } from '../../domain/term.ts';
+import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { facts as factsOf } from '../../domain/record.ts';
+import { runTerms, type Term, Terms } from '../../domain/term.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
+import { isLink } from '../../profile/flow.ts';
 import type { ProofTerms } from './terms.ts';
 
 /** A list that shares its tail with others. */
@@ -20,6 +30,16 @@ export interface Access {
   readonly bytes: number;
   /** What a store stores. */
   readonly value: Term | undefined;
+  /** What others can tell of it; absent where nobody looks. */
+  readonly seen: Seen | undefined;
+}
+
+/** Where others may look: the stack pointer at an access, and the loads, a bit each by number, that it depends on. */
+export interface Seen {
+  readonly stack: Term;
+  readonly address: bigint;
+  readonly data: bigint;
+  readonly control: bigint;
 }
 
 /** Immutable: a step makes a new one. */
@@ -34,7 +54,24 @@ export interface State {
   /** Operations that have accrued flags since the last CSR access. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
+  readonly accessCount: number;
+  /** Where others may look: by register, and by what has been decided, the loads that it depends on. */
+  readonly depends: { readonly registers: readonly bigint[]; readonly control: bigint } | undefined;
 }
+
+/** Whose instruction it is. */
+export type View =
+  /** `saves`: it saves a register (assumption A3). `accesses` is told of each access before it is made. */
+  | {
+      readonly side: 'original';
+      readonly saves: boolean;
+      readonly accesses: (kind: Access['kind'], address: Term) => void;
+    }
+  /** `returns`: the original return addresses that optimized ones stand for (assumption A7). */
+  | { readonly side: 'optimized'; readonly returns: ReadonlyMap<Addr, Addr> };
+
+/** What cannot be followed or compared; the text says what. */
+export class Unproved extends Error {}
 
 /** How control goes on. Addresses are as linked. */
 export type Outcome =
@@ -63,7 +100,18 @@ export function headState(terms: ProofTerms): State {
     rounding: terms.input('frm'),
     flags: undefined,
     accesses: undefined,
+    accessCount: 0,
+    depends: terms.watched ? { registers: registers.map(() => 0n), control: 0n } : undefined,
   };
+}
+
+/** Its result is one of its operands, unchanged. */
+function isCopy(insn: Insn): boolean {
+  const terms = new Terms();
+  const [rs1, rs2] = [terms.input('rs1'), terms.input('rs2')];
+  const operands = { rs1: insn.rs1 === 0 ? terms.const(0n) : rs1, rs2: insn.rs2 === 0 ? terms.const(0n) : rs2 };
+  const { result } = runTerms(terms, insn, { ...operands, pc: terms.input('pc') }, () => terms.input('opaque'));
+  return factsOf(insn).pure && result !== undefined && (result === rs1 || result === rs2);
 }
 
 /** Integers of 32 bits always fit in a double: no flag, no rounding. */
@@ -94,18 +142,24 @@ class SymbolicStep implements Step<Term> {
   readonly #insn: Insn;
   readonly #pc: Addr;
   readonly #before: State;
+  readonly #view: View;
+  /** Return addresses stay what they are: it hands them on. */
+  readonly #hands: boolean;
   #written: Term | undefined;
   #memory: Term;
   #order: Term;
   #rounding: Term;
   #flags: List<Term> | undefined;
   #accesses: List<Access> | undefined;
+  #accessCount: number;
+  /** The load whose value the result is, or the saved register's loads. */
+  #loaded: bigint | undefined;
   #condition: Term | undefined;
   #target: Term | undefined;
   #goes = false;
   #stop: string | undefined;
 
-  constructor(terms: ProofTerms, insn: Insn, pc: Addr, before: State) {
+  constructor(terms: ProofTerms, insn: Insn, pc: Addr, before: State, view: View) {
     this.#terms = terms;
     this.#insn = insn;
     this.#pc = pc;
@@ -115,6 +169,35 @@ class SymbolicStep implements Step<Term> {
     this.#rounding = before.rounding;
     this.#flags = before.flags;
     this.#accesses = before.accesses;
+    this.#accessCount = before.accessCount;
+    this.#view = view;
+    this.#hands = this.#isLinkIn(insn.rs1) || this.#isLinkIn(insn.rs2) ? this.#handsOn() : false;
+  }
+
+  #isLinkIn(reg: Reg): boolean {
+    return this.#terms.linkOf(this.#before.registers[reg]!) !== undefined;
+  }
+  /** To return to, to save, or to ra or t0 again. */
+  #handsOn(): boolean {
+    const { control, load, store } = factsOf(this.#insn);
+    if (control === 'indirect') return this.#insn.imm === 0;
+    if (store !== undefined)
+      return load === undefined && store.bytes === 8 && !this.#isLinkIn(this.#insn.rs1) && this.#saves();
+    return isLink(this.#insn.rd) && isCopy(this.#insn);
+  }
+  #saves(): boolean {
+    return this.#view.side === 'optimized' || this.#view.saves;
+  }
+  /** A value as what the instruction reads: of a return address its number, but where it is handed on. */
+  #read(reg: Reg): Term {
+    const value = this.#before.registers[reg]!;
+    const link = this.#hands ? undefined : this.#terms.linkOf(value);
+    return link === undefined ? value : this.#numberOf(link);
+  }
+  /** Of a return address that optimized code has loaded nothing more is known than what it returns to. */
+  #numberOf(link: Addr): Term {
+    if (this.#view.side === 'optimized') throw new Unproved('it computes with a return address');
+    return this.#terms.code(link);
   }
 
   outcome(): Outcome {
@@ -133,6 +216,8 @@ class SymbolicStep implements Step<Term> {
       rounding: this.#rounding,
       flags: this.#flags,
       accesses: this.#accesses,
+      accessCount: this.#accessCount,
+      depends: this.#depends(),
     };
     const next = this.#pc + insn.size;
     const leads = this.#pc + insn.imm;
@@ -142,11 +227,28 @@ class SymbolicStep implements Step<Term> {
     return { kind: 'goto', to: this.#goes ? leads : next, state };
   }
 
+  /** What registers depend on behind it. */
+  #depends(): State['depends'] {
+    const { depends } = this.#before;
+    if (depends === undefined) return undefined;
+    const { writes, reads, control } = factsOf(this.#insn);
+    let of = 0n;
+    for (const reg of reads) of |= depends.registers[reg]!;
+    const decides = control === 'branch' || control === 'indirect';
+    return {
+      registers:
+        writes === undefined
+          ? depends.registers
+          : depends.registers.with(writes, control === 'indirect' ? 0n : (this.#loaded ?? of)),
+      control: decides ? depends.control | of : depends.control,
+    };
+  }
+
   rs1(): Term {
-    return this.#before.registers[this.#insn.rs1]!;
+    return this.#read(this.#insn.rs1);
   }
   rs2(): Term {
-    return this.#before.registers[this.#insn.rs2]!;
+    return this.#read(this.#insn.rs2);
   }
   fs1(): Term {
     return this.rs1();
@@ -155,10 +257,11 @@ class SymbolicStep implements Step<Term> {
     return this.rs2();
   }
   fs3(): Term {
-    return this.#before.registers[this.#insn.rs3]!;
+    return this.#read(this.#insn.rs3);
   }
   rd(value: Term): void {
-    this.#written = value;
+    const link = isLink(this.#insn.rd) ? undefined : this.#terms.linkOf(value);
+    this.#written = link === undefined ? value : this.#numberOf(link);
   }
   fd(value: Term): void {
     this.#written = value;
@@ -170,21 +273,62 @@ class SymbolicStep implements Step<Term> {
     return this.#terms.code(this.#pc);
   }
   link(): Term {
-    return this.#terms.code(this.#pc + this.#insn.size);
+    const behind = this.#pc + this.#insn.size;
+    return this.#view.side === 'original' && isLink(this.#insn.rd)
+      ? this.#terms.link(behind)
+      : this.#terms.code(behind);
   }
   #access(kind: Access['kind'], address: Term, bytes: number, value: Term | undefined): void {
-    this.#accesses = { item: { kind, address, bytes, value }, rest: this.#accesses };
+    if (this.#view.side === 'original') this.#view.accesses(kind, address);
+    const { depends, registers } = this.#before;
+    const on = (reg: Reg) => depends?.registers[reg] ?? 0n;
+    const seen = depends && {
+      stack: registers[SP]!,
+      address: on(this.#insn.rs1),
+      data: kind === 'store' ? on(this.#insn.rs2) : 0n,
+      control: depends.control,
+    };
+    this.#accesses = { item: { kind, address, bytes, value, seen }, rest: this.#accesses };
+    this.#accessCount++;
   }
   load(address: Term, bytes: 1 | 2 | 4 | 8, signed: boolean): Term {
+    const number = this.#accessCount;
     this.#access('load', address, bytes, undefined);
-    return this.#extended(this.#terms.load(this.#memory, address, bytes), bytes, signed);
+    return this.#extended(this.#loadedFrom(address, bytes, number), bytes, signed);
+  }
+  #loadedFrom(address: Term, bytes: 1 | 2 | 4 | 8, number: number): Term {
+    const terms = this.#terms;
+    if (!terms.watched) return terms.load(this.#memory, address, bytes);
+    const restored = bytes === 8 ? terms.knowledge?.restoredAt(number) : undefined;
+    this.#loaded = restored?.depends ?? 1n << BigInt(number);
+    if (restored !== undefined) {
+      terms.usedSaved = true;
+      return restored.value;
+    }
+    return terms.apply(
+      `seen${bytes}`,
+      [terms.const(BigInt(number)), address],
+      bytes === 8 ? {} : { unsigned: bytes * 8 },
+    );
   }
   #extended(raw: Term, bytes: 1 | 2 | 4 | 8, signed: boolean): Term {
     return signed && bytes < 8 ? this.#terms.sext(raw, (bytes * 8) as 8 | 16 | 32) : raw;
   }
   store(address: Term, bytes: 1 | 2 | 4 | 8, value: Term): void {
-    this.#access('store', address, bytes, value);
-    this.#memory = this.#terms.store(this.#memory, address, bytes, value);
+    const stored = bytes === 8 ? this.#asSaved(address, value) : value;
+    this.#access('store', address, bytes, stored);
+    // Where others may look in between, all accesses are compared.
+    if (!this.#terms.watched) this.#memory = this.#terms.store(this.#memory, address, bytes, stored);
+  }
+  /** What optimized code stores where the original saves a return address is that address if it stands for it. */
+  #asSaved(address: Term, value: Term): Term {
+    const terms = this.#terms;
+    if (this.#view.side === 'original') return value;
+    const at = terms.addressOf(value);
+    const link = at === undefined ? undefined : (this.#view.returns.get(at) ?? at);
+    if (link === undefined || !terms.knowledge?.savesLink(address, link)) return value;
+    if (at !== link) terms.usedLinks = true;
+    return terms.link(link);
   }
   branch(condition: Term): void {
     this.#condition = condition;
@@ -197,9 +341,10 @@ class SymbolicStep implements Step<Term> {
   }
   float(op: FloatOp, a: Term, b?: Term, c?: Term): Term {
     const operands = [a, b, c].filter((operand) => operand !== undefined);
-    if (EXACT.has(op)) return this.#terms.apply(op, operands);
     const { rm } = this.#insn;
     const dynamic = rm === DYNAMIC;
+    // With a dynamic mode it is illegal where that is none.
+    if (EXACT.has(op) && !dynamic) return this.#terms.apply(op, operands);
     const result = this.#terms.apply(
       dynamic ? op : `${op}:${rm}`,
       dynamic ? [...operands, this.#rounding] : operands,
@@ -228,12 +373,13 @@ class SymbolicStep implements Step<Term> {
     this.#memory = this.#terms.barrier(memory, this.#order);
   }
   atomic(address: Term, bytes: 4 | 8, update: (old: Term) => Term): Term {
+    const number = this.#accessCount;
     this.#access('load', address, bytes, undefined);
-    const old = this.#extended(this.#terms.load(this.#memory, address, bytes), bytes, true);
+    const old = this.#extended(this.#loadedFrom(address, bytes, number), bytes, true);
     const value = update(old);
     this.#access('store', address, bytes, value);
     this.#barrier(`atomic${bytes}:${this.#insn.rm}`, address);
-    this.#memory = this.#terms.store(this.#memory, address, bytes, value);
+    if (!this.#terms.watched) this.#memory = this.#terms.store(this.#memory, address, bytes, value);
     return old;
   }
   fence(): void {
@@ -260,9 +406,12 @@ class SymbolicStep implements Step<Term> {
   }
 }
 
-/** Runs one instruction at an address (as linked). */
-export function symbolicStep(terms: ProofTerms, insn: Insn, pc: Addr, before: State): Outcome {
-  const step = new SymbolicStep(terms, insn, pc, before);
+/**
+ * Runs one instruction at an address (as linked).
+ * @throws Unproved where optimized code does what cannot be followed
+ */
+export function symbolicStep(terms: ProofTerms, insn: Insn, pc: Addr, before: State, view: View): Outcome {
+  const step = new SymbolicStep(terms, insn, pc, before, view);
   insn.row.semantics(step, terms);
   return step.outcome();
 }

@@ -8,32 +8,16 @@
  * way, and nothing can be loaded above the guard that makes it safe.
  */
 import { type Addr, hex, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
-import type { Frames } from '../../cfg/frames.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
+import type { Saves } from '../../cfg/saves.ts';
 import type { Term } from '../../domain/term.ts';
-import { FrameAddresses } from './frames.ts';
-import {
-  decided,
-  explore,
-  type Facts,
-  type InsnSource,
-  isReturnPoint,
-  knownTarget,
-  type Leaf,
-  linksAt,
-  linksOf,
-  type Notes,
-  originalStart,
-  outcomeAt,
-  type Point,
-  pointAfter,
-  Unproved,
-} from './paths.ts';
-import { Saves } from './saves.ts';
+import { isLink } from '../../profile/flow.ts';
+import { type InsnSource, linksAt, originalFrom, type Point, type Segment, type Slot } from './original.ts';
+import { decided, explore, type Facts, type Follow, knownTarget, type Leaf } from './paths.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
-import { type Access, flagsTerm, type List, type State, stackName } from './step.ts';
+import { type Access, flagsTerm, type List, type State, stackName, Unproved } from './step.ts';
 import { ProofTerms } from './terms.ts';
 
 /** What proofs are made from: both files' instructions, the map, and what is live in the original. */
@@ -45,14 +29,14 @@ export interface Sides {
   readonly relocatable: boolean;
   /** Of the original, under assumption A1; undefined if that may not be made. */
   readonly liveness: Liveness | undefined;
-  /** Assumption A3 may be made. */
-  readonly savedReturns: boolean;
+  /** Of the original: which stores save registers, where assumption A3 may be made. */
+  readonly saves?: Saves | undefined;
+  /** Assumption A11 may not be made: others may look and write between two accesses. */
+  readonly watched?: boolean | undefined;
   /** Assumption A4 may be made. */
   readonly jumpTables: boolean;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
-  /** Of the original, where assumption A10 may be made. */
-  readonly frames?: Frames | undefined;
   /** The original address an address of the optimized file stands for, where control may go. */
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
@@ -94,104 +78,48 @@ const MOST_POINTS = 20_000;
 /** So many stores may be looked at on that way: where it runs into a loop, each one there goes past all those before it. */
 const MOST_LOOKS = 1_000_000;
 
-/** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
-const MOST_ROUNDS = 40;
-
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
-  const { original } = sides;
-  const terms = new ProofTerms(sides.relocatable, stackName);
-  const notesOf = (limits?: Map<number, number>): Noting => ({
-    saves: new Saves(sides.savedReturns),
-    frames: new FrameAddresses(sides.frames),
-    limits,
-    failed: undefined,
-  });
-  const first = notesOf();
-  const plain = attempt(sides, terms, entry, first, solver);
-  if (plain.verdict === 'proved' || !(sides.savedReturns || sides.frames !== undefined)) return plain;
-  const all = [first, notesOf(new Map())];
-  /** With what is noted so far taken for true; that nothing of it has turned out wrong is for the caller to see. */
-  const trusting = (notes: Noting, keeping: boolean, asking?: Solver): EntryProof => {
-    notes.saves.begin();
-    notes.frames.begin();
-    const isLink = (address: Addr) => sides.savedReturns && isReturnPoint(original, address);
-    terms.trust(isLink, notes.saves.has, notes.frames.apart);
-    return attempt(sides, terms, entry, notes, asking, keeping);
-  };
+  const plain = attempt(sides, entry, undefined, false);
   // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
-  for (const keeping of [false, true])
-    for (const notes of all)
-      for (let round = 0; round < MOST_ROUNDS; round++) {
-        const known = sizeOf(notes);
-        const proof = trusting(notes, keeping);
-        const mistaken = isMistaken(notes);
-        if (proof.verdict === 'proved' && !mistaken) return proof;
-        if (!mistaken && sizeOf(notes) === known && !raised(notes)) break;
-      }
-  if (solver === undefined) return plain;
-  for (const notes of all) {
-    const proof = trusting(notes, false, solver);
-    if (proof.verdict === 'proved' && !isMistaken(notes)) return proof;
+  const tries: (() => EntryProof)[] = [() => attempt(sides, entry, undefined, true)];
+  if (solver !== undefined) tries.push(() => attempt(sides, entry, solver, false));
+  for (const again of plain.verdict === 'proved' ? [] : tries) {
+    const proof = again();
+    if (proof.verdict === 'proved') return proof;
   }
   return plain;
 }
 
-/**
- * Where control might leave and the two sides are not the same, the way may go on, or what follows may be none of it. What is noted there
- * must be if control leaves later, and may be wrong if it does not. So either all is noted, or no more than is needed.
- */
-interface Noting extends Notes {
-  /** By the number of a way: past how many such places all is noted (default: none); absent: past all. */
-  readonly limits: Map<number, number> | undefined;
-  /** The way that could not be matched, and how many such places there were on it. */
-  failed: { readonly way: number; readonly places: number } | undefined;
-}
-
-const limitOf = ({ limits }: Noting, way: number): number =>
-  limits === undefined ? Number.POSITIVE_INFINITY : (limits.get(way) ?? 0);
-
-/** Lets more be noted of the way that could not be matched; false if there is no more of it. */
-function raised(noting: Noting): boolean {
-  const { limits, failed } = noting;
-  if (limits === undefined || failed === undefined || failed.places <= limitOf(noting, failed.way)) return false;
-  limits.set(failed.way, limitOf(noting, failed.way) + 1);
-  return true;
-}
-
-const sizeOf = ({ saves, frames }: Notes): number => saves.known + frames.known;
-const isMistaken = ({ saves, frames }: Notes): boolean => saves.mistaken() || frames.mistaken();
-
 /** @param keeping stores that are overwritten, as far as optimized code makes them (`ProofTerms.keep`) */
-function attempt(
-  sides: Sides,
-  terms: ProofTerms,
-  entry: Entry,
-  notes: Noting,
-  solver: Solver | undefined,
-  keeping = false,
-): EntryProof {
+function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping: boolean): EntryProof {
+  const terms = new ProofTerms(sides.relocatable, stackName, sides.watched);
   const used = new Set<string>();
-  const proving: Proving = { sides, terms, used, notes, solver, questions: 0, solved: 0, followed: undefined };
+  const proving: Proving = { sides, terms, used, solver, questions: 0, solved: 0, followed: undefined };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
-    if (terms.usedPrivate) used.add('A10');
+    if (terms.usedUnread) used.add('A8');
+    if (terms.usedLinks) used.add('A7');
     const { solved, followed } = proving;
-    return { verdict, reason, assumptions: [...used].sort(), ways, solved, leaves, failed, followed };
+    return { verdict, reason, assumptions: [...used].sort(byNumber), ways, solved, leaves, failed, followed };
   };
   try {
-    const linkOf = linksOf(sides.original, sides.returns);
+    const { saves, deadFrames } = sides;
+    const run = () => originalFrom({ terms, code: sides.original, head: entry.head, saves, deadFrames });
+    const follow: Follow = (segment, facts) => onward(proving, segment, facts);
     terms.keep(keeping ? () => true : undefined);
-    leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside, linkOf);
-    let start = originalStart(terms, entry.head);
+    let original = run();
+    const { optimized: code, returns } = sides;
+    const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
+    leaves = explore(terms, explored, entry.start, entry.first, original, follow);
     for (const leaf of leaves) {
       if (keeping) {
         terms.keep(storesOf(terms, leaf));
-        start = originalStart(terms, entry.head);
+        original = run();
       }
-      const why = match(proving, ways, leaf, start, entry.progress ? 1 : 0);
+      const why = match(proving, leaf, original, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
@@ -201,6 +129,9 @@ function attempt(
     return result('unproved', error.message);
   }
 }
+
+/** A2 before A10. */
+export const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));
 
 /** Is this a store that a way makes? */
 function storesOf(terms: ProofTerms, { state }: Leaf): (address: Term, bytes: number, value: Term) => boolean {
@@ -217,7 +148,6 @@ interface Proving {
   readonly sides: Sides;
   readonly terms: ProofTerms;
   readonly used: Set<string>;
-  readonly notes: Noting;
   readonly solver: Solver | undefined;
   questions: number;
   solved: number;
@@ -245,102 +175,108 @@ function shownCondition(proving: Proving, condition: Term, facts: Facts): boolea
 const exitText = (leaf: Leaf): string =>
   `the exit at ${hex(leaf.from)} ${leaf.to === undefined ? 'by a computed jump' : `to ${hex(leaf.to)}`}`;
 
+/** Where the original goes on from a segment, by what is decided. */
+function onward(proving: Proving, segment: Segment, facts: Facts): Segment | undefined {
+  const { end } = segment;
+  if (end?.kind === 'branch') {
+    const taken = decided(end.condition, facts);
+    return taken === undefined ? undefined : segment.next(taken ? end.taken : end.fall);
+  }
+  if (end?.kind !== 'jump') return undefined;
+  const to = knownTarget(proving.terms, end.target, facts, (address) => stoodFor(proving, address));
+  return to === undefined ? undefined : segment.next(to);
+}
+
 /**
  * Finds where the original is when the optimized code leaves.
- * @param way its number
  * @returns why it is nowhere the same, or undefined
  */
-function match(proving: Proving, way: number, leaf: Leaf, start: Point, least: number): string | undefined {
-  const { sides, terms, notes } = proving;
-  const { original, liveness } = sides;
+function match(proving: Proving, leaf: Leaf, original: Segment, least: number): string | undefined {
+  const { sides, terms } = proving;
+  const { liveness } = sides;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
-  const limit = limitOf(notes, way);
   let nearest: string | undefined;
-  let places = 0;
-  /** Are they the same at a place where control might leave? Not if what comes before it was not noted. */
-  const same = (state: State, call: Addr | undefined, liveThere: RegSet | undefined): boolean => {
-    nearest = differs(proving, leaf, { state, call }, live(liveThere));
-    if (nearest === undefined && places > limit) nearest = 'it is the same later than is noted';
-    if (nearest === undefined) return true;
-    places++;
-    notes.failed = { way, places };
-    return false;
+  const same = (point: Place, liveThere: RegSet | undefined): boolean => {
+    nearest = differs(proving, leaf, point, live(liveThere));
+    return nearest === undefined;
   };
-  notes.failed = undefined;
-  let point = start;
   const looks = terms.looks + MOST_LOOKS;
-  for (let points = 0; points < MOST_POINTS && terms.looks < looks; points++) {
-    proving.followed = point.state;
-    if (leaf.to === point.pc && point.retired >= least)
-      if (same(point.state, point.call, liveness?.liveIn(point.pc))) return undefined;
-    const outcome = outcomeAt(terms, original, point, places <= limit ? notes : undefined);
-    if (outcome === undefined) return nearest ?? `the original has no instruction at ${hex(point.pc)}`;
-    switch (outcome.kind) {
-      case 'stop':
-        return nearest ?? `the original comes to ${outcome.why} at ${hex(point.pc)}`;
-      case 'goto':
-        point = pointAfter(original, point, outcome.to);
-        break;
-      case 'branch': {
-        const taken = decided(outcome.condition, leaf.facts) ?? shownCondition(proving, outcome.condition, leaf.facts);
-        if (taken === undefined)
-          return nearest ?? `the original decides at ${hex(point.pc)} what is not decided in the optimized code`;
-        point = pointAfter(original, point, taken ? outcome.taken : outcome.fall);
-        break;
-      }
-      case 'jump': {
-        const { target, facts } = leaf;
-        if (
-          target !== undefined &&
-          (target === outcome.target || shown(proving, [{ facts, oneOf: [[target, outcome.target]] }]))
-        ) {
-          const call = linksAt(original, point.pc) ? point.pc : undefined;
-          if (same(outcome.state, call, liveness?.liveAfter(point.pc))) return undefined;
-        }
-        const to = knownTarget(terms, outcome.target, leaf.facts, (address) => fromTable(proving, address));
-        if (to === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
-        point = pointAfter(original, point, to);
+  let segment = original;
+  for (let points = 0; points < MOST_POINTS && terms.looks < looks; points += segment.points.length) {
+    for (const point of segment.points) {
+      const { pc, retired } = point;
+      proving.followed = point.state;
+      if (leaf.to === pc && retired >= least && same(point, liveness?.liveIn(pc))) return undefined;
+    }
+    const { end } = segment;
+    const at = segment.points.at(-1)!.pc;
+    if (end === undefined) return nearest ?? `the original has no instruction at ${hex(at)}`;
+    if (end.kind === 'stop') return nearest ?? `the original comes to ${end.why} at ${hex(at)}`;
+    if (end.kind === 'jump') {
+      const { target, facts } = leaf;
+      if (
+        target !== undefined &&
+        (target === end.target || shown(proving, [{ facts, oneOf: [[target, end.target]] }]))
+      ) {
+        const call = linksAt(sides.original, at) ? at : undefined;
+        if (same({ state: end.state, call, stack: segment.stack }, liveness?.liveAfter(at))) return undefined;
       }
     }
+    let next = onward(proving, segment, leaf.facts);
+    if (next === undefined && end.kind === 'branch') {
+      const taken = shownCondition(proving, end.condition, leaf.facts);
+      if (taken !== undefined) next = segment.next(taken ? end.taken : end.fall);
+    }
+    if (next === undefined)
+      return (
+        nearest ??
+        (end.kind === 'branch'
+          ? `the original decides at ${hex(at)} what is not decided in the optimized code`
+          : `the original jumps elsewhere at ${hex(at)}`)
+      );
+    segment = next;
   }
   return nearest ?? 'the original does not come there';
 }
 
+/** Where the original is compared. */
+type Place = Pick<Point, 'state' | 'call' | 'stack'>;
+
 /** What differs between an optimized way's end and a point of the original, or undefined. */
-function differs(
-  proving: Proving,
-  leaf: Leaf,
-  point: { readonly state: State; readonly call: Addr | undefined },
-  liveThere: RegSet,
-): string | undefined {
+function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet): string | undefined {
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
+  // What is known of addresses on this way, as far as it has been followed, is what both sides are compared by.
+  terms.knowledge = leaf.front.knowledge;
   const [memory, made] = [terms.settled(was.memory), terms.settled(is.memory)];
   const { facts } = leaf;
-  if (leaf.links) used.add('A7');
   const goals: Goal[] = [];
   let live = liveThere;
   const unequal: Reg[] = [];
+  const calls = linksAt(sides.optimized, leaf.from);
   let links = false;
   for (let reg = 1; reg < REG_COUNT; reg++) {
-    if (was.registers[reg] === is.registers[reg]) continue;
-    if (isReturn(sides, terms, was.registers[reg]!, is.registers[reg]!)) {
-      // A real call: what is live is what callee and return point need together.
-      if (point.call === undefined) return `${regName(reg)} is a return address that no call has made`;
+    const [original, optimized] = [was.registers[reg]!, is.registers[reg]!];
+    const kind = original === optimized ? 'same' : linkKind(proving, reg, original, optimized);
+    if (kind === 'other') {
       links = true;
-      if (sides.liveness !== undefined) live = union(live, sides.liveness.liveAfter(point.call));
-    } else unequal.push(reg);
+      // A real call: what is live is what callee and return point need together.
+      if (calls && sides.liveness !== undefined && point.call !== undefined)
+        live = union(live, sides.liveness.liveAfter(point.call));
+    } else if (kind === undefined) unequal.push(reg);
   }
   const wrong = unequal.filter((reg) => hasReg(live, reg));
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
   let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
   const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
-  if (memory !== made && !sameAbove(proving, stack, memory, made)) {
+  if (memory !== made && !sameButForLeft(proving, stack, point.stack.left, memory, made)) {
     const pairs = terms.pairs(memory, made);
     what ??= 'memory differs';
     if (pairs === undefined) return what;
     for (const pair of pairs) goals.push({ facts, oneOf: [pair] });
   }
+  const seen = terms.watched ? orderProblem(was, is) : undefined;
+  if (seen !== undefined) return seen;
   if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
   if (was.flags !== is.flags && flagsTerm(terms, was.flags) !== flagsTerm(terms, is.flags))
     return 'floating-point flags differ';
@@ -350,32 +286,71 @@ function differs(
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
   }
   if (what !== undefined && !shown(proving, goals)) return what;
+  // Between one access and the next.
+  if (!terms.watched && was.accessCount > 1) used.add('A11');
   if (unequal.length > wrong.length) used.add('A1');
   if (links) used.add('A7');
   return undefined;
 }
 
-/** Is memory equal but for what lies below the stack pointer (assumption A8)? */
-function sameAbove({ sides, terms, used }: Proving, stack: Term | undefined, was: Term, is: Term): boolean {
-  if (!sides.deadFrames || stack === undefined) return false;
-  const above = terms.above(was, stack);
-  if (above === undefined || above !== terms.above(is, stack)) return false;
+/** Is memory equal but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
+function sameButForLeft(
+  { sides, terms, used }: Proving,
+  stack: Term | undefined,
+  left: readonly Slot[],
+  was: Term,
+  is: Term,
+): boolean {
+  if (!sides.deadFrames) return false;
+  // What is left may be anything, unless something was stored over it since: so where the optimized code stores it, it has to do so in its place.
+  const gone = left.filter((slot) => !terms.stores(is, slot));
+  const [a, b] = [terms.without(was, gone), is].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
+  if (a !== b) return false;
   used.add('A8');
   return true;
 }
 
-/** The head for which a jump table may hold this address of the optimized file (A4). */
-function fromTable({ sides, used }: Proving, address: Addr): Addr | undefined {
+/** What an address of the optimized file stands for in a register or a jump table: a return point (A7), or a head (A4). */
+function stoodFor({ sides, used }: Proving, address: Addr): Addr | undefined {
+  const link = sides.returns.get(address);
+  if (link !== undefined) {
+    used.add('A7');
+    return link;
+  }
   if (!sides.jumpTables || !sides.inside(address)) return undefined;
   const head = sides.standsFor(address);
   if (head !== undefined) used.add('A4');
   return head;
 }
 
-/** Is this the optimized return address that stands for the original one? */
-function isReturn(sides: Sides, terms: ProofTerms, original: Term, optimized: Term): boolean {
-  const [link, at] = [terms.addressOf(original), terms.addressOf(optimized)];
-  return link !== undefined && at !== undefined && sides.returns.get(at) === link;
+/**
+ * A return address that the original has made by a call, and what the optimized code has for it: the same number, or, where the psABI keeps
+ * it, another one that stands for it (A7). Undefined if it is neither.
+ */
+function linkKind({ sides, terms }: Proving, reg: Reg, original: Term, optimized: Term): 'same' | 'other' | undefined {
+  const [link, at] = [terms.linkOf(original), terms.addressOf(optimized)];
+  if (link === undefined || at === undefined) return undefined;
+  if (at === link) return 'same';
+  return isLink(reg) && sides.returns.get(at) === link ? 'other' : undefined;
+}
+
+/**
+ * Where others may look: do both make the same accesses in the same order? Each also has to depend on all loads that it depends on in the
+ * original, by which a memory model orders it behind them.
+ */
+function orderProblem(was: State, is: State): string | undefined {
+  if (was.accessCount !== is.accessCount) return 'it has not as many accesses as the original';
+  let [a, b] = [was.accesses, is.accesses];
+  for (; a !== b && a !== undefined && b !== undefined; a = a.rest, b = b.rest) {
+    const [one, other] = [a.item, b.item];
+    if (accessKey(one) !== accessKey(other) || one.value !== other.value)
+      return 'its accesses are not those of the original';
+    if (one.seen!.stack !== other.seen!.stack) return 'the stack pointer at an access is another';
+    const lacks = (part: 'address' | 'data' | 'control') => (one.seen![part] & ~other.seen![part]) !== 0n;
+    if (lacks('address') || lacks('data') || (one.kind === 'store' && lacks('control')))
+      return 'an access does not depend on all loads that it depends on in the original';
+  }
+  return undefined;
 }
 
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;

@@ -13,6 +13,7 @@
 import { MASK64, toSigned } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
+import type { Knowledge } from './knowledge.ts';
 
 type Bytes = 1 | 2 | 4 | 8;
 
@@ -42,45 +43,33 @@ export class ProofTerms extends Terms {
   readonly #relocatable: boolean;
   readonly #bias: Term;
   readonly #stack: Term;
-  #isLink: ((address: Addr) => boolean) | undefined;
-  #saves: ((address: Term, value: Term) => boolean) | undefined;
-  #apart: ((own: Term, other: Term) => boolean) | undefined;
   #kept: ((address: Term, bytes: number, value: Term) => boolean) | undefined;
   /** How many stores have been looked at to put others in their places. */
   looks = 0;
+  /** What is known of addresses on the way that is being run or compared. */
+  knowledge: Knowledge | undefined;
   /** Assumption A3 has been used. */
   usedSaved = false;
-  /** Assumption A10 has been used. */
-  usedPrivate = false;
+  /** Assumption A8 has been used, of a load behind where a frame was given back. */
+  usedUnread = false;
+  /** Assumption A7 has been used. */
+  usedLinks = false;
+  /** Others may look and write between two accesses: assumption A11 is not made. */
+  readonly watched: boolean;
+  readonly #links = new Map<Term, Addr>();
 
   /**
    * @param relocatable code addresses are an unknown bias plus a constant
    * @param stack the stack pointer at the head
    */
-  constructor(relocatable: boolean, stack: string) {
+  constructor(relocatable: boolean, stack: string, watched = false) {
     super();
+    this.watched = watched;
     this.#relocatable = relocatable;
     this.#bias = this.input('bias');
     this.memory = this.input('memory');
     this.#beneath = this.input('beneath');
     this.#stack = this.input(stack);
-  }
-
-  /**
-   * From now on assumption A3 is made: what is saved in a frame is neither overwritten nor read through another pointer than the stack's.
-   * @param isLink is an address that of what stands behind a call?
-   * @param saves does a store of this value to this slot save a register?
-   * @param apart is the first an address in a private frame, and the second one come by otherwise (assumption A10)?
-   */
-  trust(
-    isLink: (address: Addr) => boolean,
-    saves: (address: Term, value: Term) => boolean,
-    apart: (own: Term, other: Term) => boolean,
-  ): void {
-    this.#isLink = isLink;
-    this.#saves = saves;
-    this.#apart = apart;
-    this.#seen.clear();
   }
 
   /**
@@ -117,6 +106,21 @@ export class ProofTerms extends Terms {
         : undefined
       : term.value;
     return value !== undefined && value < 1n << 48n ? Number(value) : undefined;
+  }
+
+  /** A return address of the original, of which no number is known: what stands for it in optimized code is another one (A7). */
+  link(address: Addr): Term {
+    const term = this.input(`link ${address}`);
+    this.#links.set(term, address);
+    return term;
+  }
+  linkOf(term: Term): Addr | undefined {
+    return this.#links.get(term);
+  }
+  /** The return address that is jumped to, where the target is one. */
+  linkTarget(target: Term): Addr | undefined {
+    const [address, mask] = target.args;
+    return target.op === 'and' && mask!.value === EVEN ? this.linkOf(address!) : undefined;
   }
 
   /** Programs are loaded at whole pages: the last bit of a code address is not the bias's. */
@@ -166,7 +170,7 @@ export class ProofTerms extends Terms {
     let reach = 0;
     for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
       this.looks++;
-      if (!this.#misses(at, store.address, store.bytes) && !this.#misses(store, at.address, at.bytes)) break;
+      if (!this.#misses(at, store.address, store.bytes, false)) break;
       over.push(at);
       if (store.address.id < at.address.id) reach = over.length;
     }
@@ -206,18 +210,23 @@ export class ProofTerms extends Terms {
   /** What a load of so many bytes gives, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
     let at = memory;
-    for (let top = this.#stores.get(at); top !== undefined; top = this.#stores.get(at)) {
+    for (;;) {
+      // What a frame keeps is not overwritten by other harts.
+      if (at.name === 'barrier' && this.#outOfReach(address, bytes, at.args[1]!)) {
+        at = at.args[0]!;
+        continue;
+      }
+      const top = this.#stores.get(at);
+      if (top === undefined) break;
       const overlap = this.#overlap(top.address, top.bytes, address, bytes);
       if (overlap.kind === 'covers') return this.#part(top.value, overlap.at, bytes);
-      if (!this.#misses(top, address, bytes)) break;
+      if (!this.#misses(top, address, bytes, true)) break;
       at = top.memory;
     }
-    const saved = this.#saved(at, address, bytes);
-    if (saved !== undefined) return saved;
-    const key = `${at.id},${address.id},${bytes}`;
+    const key = `${this.knowledge?.version},${at.id},${address.id},${bytes}`;
     let from = this.#seen.get(key);
     if (from === undefined) {
-      from = this.#without(this.#down(at, address, bytes), (store) => this.#misses(store, address, bytes));
+      from = this.#without(this.#down(at, address, bytes), (store) => this.#misses(store, address, bytes, true));
       this.#seen.set(key, from);
     }
     return this.apply(`load${bytes}`, [from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
@@ -249,6 +258,23 @@ export class ProofTerms extends Terms {
     });
   }
 
+  /** Is there a store of this value of eight bytes to this address since the last barrier? */
+  stores(memory: Term, { address, value }: { readonly address: Term; readonly value: Term }): boolean {
+    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory))
+      if (at.bytes === 8 && at.address === address && at.value === value) return true;
+    return false;
+  }
+
+  /** Memory without the stores of these values of eight bytes to these addresses. */
+  without(memory: Term, slots: readonly { readonly address: Term; readonly value: Term }[]): Term {
+    if (slots.length === 0) return memory;
+    return this.#without(
+      memory,
+      (store) =>
+        store.bytes === 8 && slots.some(({ address, value }) => address === store.address && value === store.value),
+    );
+  }
+
   /**
    * What must be equal for two memories to be, if they are as many stores of the same widths, each to the same as the other: addresses and
    * values in turn. Undefined where they are not.
@@ -270,51 +296,28 @@ export class ProofTerms extends Terms {
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
   }
 
-  /** Assumption A3: what was saved at this very stack slot, past stores through pointers that are not the stack pointer's. */
-  #saved(memory: Term, address: Term, bytes: Bytes): Term | undefined {
-    const isLink = this.#isLink;
-    if (isLink === undefined || bytes !== 8 || this.#split(address).base !== this.#stack) return undefined;
-    let at = memory;
-    for (;;) {
-      // What is assumed not to be overwritten is not overwritten by other harts.
-      while (at.name === 'barrier') at = at.args[0]!;
-      const top = this.#stores.get(at);
-      if (top === undefined) return undefined;
-      const overlap = this.#overlap(top.address, top.bytes, address, bytes);
-      if (overlap.kind === 'covers') {
-        if (overlap.at !== 0 || top.bytes !== 8) return undefined;
-        const link = this.addressOf(top.value);
-        if (!(link !== undefined && isLink(link)) && !this.#isSave(top)) return undefined;
-        this.usedSaved = true;
-        return top.value;
-      }
-      if (overlap.kind === 'some') return undefined;
-      at = top.memory;
-    }
-  }
-
-  #isSave = ({ address, bytes, value }: Write): boolean =>
-    bytes === 8 &&
-    this.#saves !== undefined &&
-    this.#split(address).base === this.#stack &&
-    this.#saves(address, value);
-
-  /** A store cannot touch these bytes. */
-  #misses(store: Write, address: Term, bytes: Bytes): boolean {
+  /** A store cannot touch these bytes, which are loaded or stored to. */
+  #misses(store: Write, address: Term, bytes: Bytes, loads: boolean): boolean {
     const { kind } = this.#overlap(store.address, store.bytes, address, bytes);
     if (kind !== 'unknown') return kind === 'none';
-    if (this.#outOfReach(store.address, address) || this.#outOfReach(address, store.address)) {
-      this.usedPrivate = true;
-      return true;
-    }
-    if (this.#saves === undefined || this.#split(address).base === this.#stack || !this.#isSave(store)) return false;
+    const reads = loads && store.bytes === 8 && this.knowledge?.unread(store.address, store.value, address) === true;
+    if (reads) this.usedUnread = true;
+    return (
+      reads || this.#outOfReach(store.address, store.bytes, address) || this.#outOfReach(address, bytes, store.address)
+    );
+  }
+
+  /** Assumption A3: the first is a slot that the second does not lead to. */
+  #outOfReach(slot: Term, bytes: Bytes, other: Term): boolean {
+    if (bytes !== 8 || !this.knowledge?.apart(slot, other)) return false;
     this.usedSaved = true;
     return true;
   }
 
-  /** Assumption A10: the first is in a private frame, and the second is no distance from the stack pointer. */
-  #outOfReach(own: Term, other: Term): boolean {
-    return this.#apart !== undefined && this.#split(other).base !== this.#stack && this.#apart(own, other);
+  /** How far an address is from the stack pointer at the head, where that is known. */
+  stackOffset(address: Term): bigint | undefined {
+    const { base, offset } = this.#split(address);
+    return base === this.#stack ? toSigned(offset) : undefined;
   }
 
   /** An address as a base and a distance; no base: a constant. */

@@ -1,0 +1,48 @@
+/**
+ * Functions with all their parts: what lies elsewhere (`.cold`), and what is jumped to and neither called nor named as a function of its own,
+ * belongs to the function that jumps there.
+ */
+import type { Addr } from '../base/units.ts';
+import type { CfgBlock } from './block.ts';
+import type { Cfg } from './build.ts';
+
+const PART = /\.cold(?:\.\d+)?$/;
+
+/** Where functions are entered: what is called, and what symbols name, but for names of parts. */
+export function entriesOf(cfg: Cfg): Set<Addr> {
+  const entries = new Set<Addr>([cfg.image.entry]);
+  for (const { ending, target } of cfg.blocks)
+    if ((ending === 'call' || ending === 'indirect-call') && target !== undefined) entries.add(target);
+  for (const { kind, name, address } of cfg.image.symbols)
+    if (kind === 'function' && !PART.test(name)) entries.add(address);
+  return entries;
+}
+
+/** The blocks of each, by the entry of one of its parts; rising by start. */
+export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
+  const called = entriesOf(cfg);
+  const leader = new Map<Addr, Addr>();
+  const find = (entry: Addr): Addr => {
+    const up = leader.get(entry);
+    if (up === undefined || up === entry) return entry;
+    const top = find(up);
+    leader.set(entry, top);
+    return top;
+  };
+  const owner = new Map(cfg.blocks.map((block) => [block.start, block.function]));
+  for (const { flow, function: from, returnPoint } of cfg.blocks)
+    for (const to of flow) {
+      const into = owner.get(to) ?? to;
+      // Behind a call that does not come back may lie another function.
+      if (into === from || to === returnPoint || (into === to && called.has(to))) continue;
+      leader.set(find(into), find(from));
+    }
+  const groups = new Map<Addr, CfgBlock[]>();
+  for (const block of cfg.blocks) {
+    const top = find(block.function);
+    const group = groups.get(top);
+    if (group === undefined) groups.set(top, [block]);
+    else group.push(block);
+  }
+  return groups;
+}

@@ -1,0 +1,189 @@
+/**
+ * The original's run from a head, along what optimized ways decide: a tree of segments, each from one decision to the next. Ways that share
+ * a beginning share its segments. What it shows about addresses on the way is noted as knowledge (knowledge.ts).
+ */
+import { type Addr, SP } from '../../base/units.ts';
+import type { Saves } from '../../cfg/saves.ts';
+import { facts as factsOf } from '../../domain/record.ts';
+import type { Term } from '../../domain/term.ts';
+import type { Insn } from '../../isa/row.ts';
+import { Knowledge } from './knowledge.ts';
+import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
+import type { ProofTerms } from './terms.ts';
+
+export interface InsnSource {
+  insnAt(address: Addr): Insn | undefined;
+}
+
+/** Where the original is before an instruction. */
+export interface Point {
+  readonly pc: Addr;
+  readonly state: State;
+  /** Instructions retired since the head. */
+  readonly retired: number;
+  /** The last linking transfer on the way. */
+  readonly call: Addr | undefined;
+  readonly stack: Stack;
+}
+
+export interface OriginalRequest {
+  readonly terms: ProofTerms;
+  readonly code: InsnSource;
+  readonly head: Addr;
+  /** Which stores save registers, where assumption A3 may be made. */
+  readonly saves: Saves | undefined;
+  /** Assumption A8 may be made. */
+  readonly deadFrames: boolean;
+}
+
+/** A slot of the stack at the head in which a frame keeps a register, or has kept it. */
+export interface Slot {
+  readonly address: Term;
+  readonly offset: bigint;
+  readonly value: Term;
+  /** The loads that it depends on, where others may look. */
+  readonly depends: bigint;
+}
+
+/** What is kept on the stack: in frames that are there, and left in those that were given back. */
+export interface Stack {
+  readonly kept: readonly Slot[];
+  readonly left: readonly Slot[];
+}
+
+/** A segment may be this long: a loop without a decision does not end. */
+const MOST_INSNS = 50_000;
+/** A saved register that is loaded again may lead to more that is found. */
+const MOST_ROUNDS = 5;
+
+export class Segment {
+  readonly knowledge: Knowledge;
+  readonly points: readonly Point[];
+  /** How it ends, behind the last point; undefined where there is no instruction. */
+  readonly end: Exclude<Outcome, { kind: 'goto' }> | undefined;
+  /** What is kept on the stack at the end. */
+  readonly stack: Stack;
+  readonly #request: OriginalRequest;
+  readonly #next = new Map<Addr, Segment>();
+
+  constructor(request: OriginalRequest, start: Point, parent?: Knowledge) {
+    this.#request = request;
+    this.knowledge = new Knowledge(parent);
+    let known = this.knowledge.size;
+    let ran = this.#run(start);
+    // What is found on the way holds from its beginning on.
+    for (let round = 1; round < MOST_ROUNDS && this.knowledge.size !== known; round++) {
+      known = this.knowledge.size;
+      ran = this.#run(start);
+    }
+    this.points = ran.points;
+    this.end = ran.end;
+    this.stack = ran.stack;
+  }
+
+  /** The segment behind this one, where control goes to `to`. */
+  next(to: Addr): Segment {
+    let next = this.#next.get(to);
+    if (next === undefined) {
+      const { code } = this.#request;
+      const last = this.points.at(-1)!;
+      if (this.end === undefined || this.end.kind === 'stop') throw new Error('a segment that ends leads nowhere');
+      const { state } = this.end;
+      const call = linksAt(code, last.pc) ? last.pc : last.call;
+      const point = { pc: to, state, retired: last.retired + 1, call, stack: this.stack };
+      next = new Segment(this.#request, point, this.knowledge);
+      this.#next.set(to, next);
+    }
+    return next;
+  }
+
+  #run(start: Point) {
+    const { terms, code, saves } = this.#request;
+    const points: Point[] = [];
+    let { stack } = start;
+    let point = start;
+    for (;;) {
+      points.push(point);
+      const { pc, state, retired, call } = point;
+      const insn = code.insnAt(pc);
+      if (insn === undefined) return { points, end: undefined, stack };
+      if (points.length > MOST_INSNS) return { points, end: { kind: 'stop' as const, why: 'a loop' }, stack };
+      terms.knowledge = this.knowledge;
+      const saved = saves?.savesAt(pc) ?? false;
+      const kept = stack;
+      const accesses = (kind: 'load' | 'store', address: Term) => this.#noteAccess(kind, address, kept);
+      const outcome = symbolicStep(terms, insn, pc, state, { side: 'original', saves: saved, accesses });
+      if (outcome.kind === 'stop') return { points, end: outcome, stack };
+      stack = this.#note(saved, state, outcome.state, stack);
+      if (outcome.kind !== 'goto') return { points, end: outcome, stack };
+      point = {
+        pc: outcome.to,
+        state: outcome.state,
+        retired: retired + 1,
+        call: linksAt(code, pc) ? pc : call,
+        stack,
+      };
+    }
+  }
+
+  /** Notes what an access shows, before anything is loaded by it. */
+  #noteAccess(kind: 'load' | 'store', address: Term, { kept, left }: Stack): void {
+    if (this.#request.terms.stackOffset(address) !== undefined) return;
+    for (const slot of kept) this.knowledge.noteApart(slot.address, address);
+    if (kind === 'load') for (const slot of left) this.knowledge.noteUnread(slot.address, slot.value, address);
+  }
+
+  /** Notes what a step shows. @returns what is kept on the stack behind it */
+  #note(saves: boolean, before: State, after: State, stack: Stack): Stack {
+    if (this.#request.saves === undefined) return stack;
+    const { terms, deadFrames } = this.#request;
+    let { kept, left } = stack;
+    if (after.order !== before.order) for (const slot of kept) this.knowledge.noteApart(slot.address, after.order);
+    for (const { kind, address, bytes, value, seen } of since(after.accesses, before.accesses)) {
+      const offset = terms.stackOffset(address);
+      if (offset === undefined) continue;
+      if (kind === 'store') {
+        const stays = (slot: Slot) => slot.offset >= offset + BigInt(bytes) || offset >= slot.offset + 8n;
+        kept = kept.filter(stays);
+        left = left.filter(stays);
+        if (saves && bytes === 8) {
+          kept = [...kept, { address, offset, value: value!, depends: seen?.data ?? 0n }];
+          const link = terms.linkOf(value!);
+          if (link !== undefined) this.knowledge.noteLink(address, link);
+        }
+      } else if (bytes === 8) {
+        const slot = kept.find((each) => each.address === address);
+        if (slot !== undefined) this.knowledge.noteRestored(after.accessCount - 1, slot);
+      }
+    }
+    if (after.registers[SP] !== before.registers[SP] && kept.length > 0) {
+      const top = terms.stackOffset(after.registers[SP]!);
+      // Where the stack pointer is not known, neither is what is given back.
+      const given = (slot: Slot) => top !== undefined && slot.offset < top;
+      if (deadFrames) left = [...left, ...kept.filter(given)];
+      kept = top === undefined ? [] : kept.filter((slot) => !given(slot));
+    }
+    return kept === stack.kept && left === stack.left ? stack : { kept, left };
+  }
+}
+
+export function originalFrom(request: OriginalRequest): Segment {
+  const state = headState(request.terms);
+  const stack = { kept: [], left: [] };
+  return new Segment(request, { pc: request.head, state, retired: 0, call: undefined, stack });
+}
+
+/** What is new in a list, oldest first. */
+function since<T>(list: List<T> | undefined, before: List<T> | undefined): T[] {
+  const items: T[] = [];
+  for (let at = list; at !== before && at !== undefined; at = at.rest) items.push(at.item);
+  return items.reverse();
+}
+
+/** Does a transfer that links stand here? */
+export function linksAt(code: InsnSource, pc: Addr): boolean {
+  const insn = code.insnAt(pc);
+  if (insn === undefined) return false;
+  const { control, writes } = factsOf(insn);
+  return (control === 'jump' || control === 'indirect') && writes !== undefined;
+}

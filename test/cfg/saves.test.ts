@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { buildCfg } from '../../src/cfg/build.ts';
+import { savesOf } from '../../src/cfg/saves.ts';
+import { assemble } from './assembly.ts';
+
+/** Does the instruction at the label `at` save a register? */
+function isSave(text: string): boolean {
+  const program = assemble(text);
+  return savesOf(buildCfg(program.image)).savesAt(program.at('at'));
+}
+
+describe('a save', () => {
+  /** A function with a frame of 32 bytes; it saves s0 at 16(sp), and changes it. */
+  const frame = (body: string, restore = 'ld s0,16(sp)', save = 'sd s0,16(sp)') =>
+    `Main:\n  addi sp,sp,-32\nat:\n  ${save}\n  addi s0,a0,1\n${body}\n  ${restore}\n  addi sp,sp,32\n  jalr zero,0(ra)`;
+
+  test('is what the function gives back', () => {
+    expect(isSave(frame('  sd s0,0(a1)'))).toBe(true);
+    // Not at all, in another register, from another slot, too narrow, not on every way, and changed again.
+    expect(isSave(frame('', 'addi s0,zero,0'))).toBe(false);
+    expect(isSave(frame('', 'ld s1,16(sp)'))).toBe(false);
+    expect(isSave(frame('', 'ld s0,8(sp)'))).toBe(false);
+    expect(isSave(frame('', 'lw s0,16(sp)'))).toBe(false);
+    expect(isSave(frame('  beq a0,zero,@Out', 'ld s0,16(sp)\nOut:'))).toBe(false);
+    expect(isSave(frame('', 'ld s0,16(sp)\n  addi s0,s0,1'))).toBe(false);
+  });
+
+  test('is of a preserved register that still holds what it held', () => {
+    expect(
+      isSave(
+        frame('', 'ld s0,16(sp)', 'addi s0,s0,1\n  sd s0,16(sp)')
+          .replace('at:\n', '')
+          .replace('  sd s0', 'at:\n  sd s0'),
+      ),
+    ).toBe(false);
+    expect(isSave(frame('', 'ld t0,16(sp)', 'sd t0,16(sp)').replaceAll('s0,a0', 't0,a0'))).toBe(false);
+    expect(isSave(frame('', 'lw s0,16(sp)', 'sw s0,16(sp)'))).toBe(false);
+    // In the caller's frame.
+    expect(isSave(frame('', 'ld s0,32(sp)', 'sd s0,32(sp)'))).toBe(false);
+  });
+
+  test('is of a register that the function changes: what it only stores and loads may be a variable', () => {
+    expect(isSave(frame('').replace('addi s0,a0,1', 'addi a2,a0,1'))).toBe(false);
+  });
+
+  test('is in a slot of its own', () => {
+    expect(isSave(frame('  sd a0,16(sp)'))).toBe(false);
+    expect(isSave(frame('  sb a0,19(sp)'))).toBe(false);
+    expect(isSave(frame('  ld a0,16(sp)'))).toBe(false);
+    expect(isSave(frame('  sd a0,8(sp)\n  ld a0,24(sp)'))).toBe(true);
+  });
+
+  test('is none, but of a return address, where the frame has an address and a function does not give the register back', () => {
+    const taken = ['addi a1,sp,8', 'add a1,a2,sp', 'sd sp,0(a0)', 'addi s0,sp,8\n  sd zero,0(s0)'];
+    const careless = '\nSets:\n  addi s0,a0,0\n  jalr zero,0(ra)';
+    for (const address of taken) {
+      expect(isSave(frame(`  ${address}`) + careless), address).toBe(false);
+      expect(isSave(frame(`  ${address}`)), address).toBe(true);
+    }
+    expect(isSave(frame('') + careless)).toBe(true);
+    const linked =
+      'Main:\n  addi sp,sp,-32\nat:\n  sd ra,24(sp)\n  addi a0,sp,8\n  jal ra,@Callee\n  ld ra,24(sp)\n  addi sp,sp,32\n  jalr zero,0(ra)\nCallee:\n  jalr zero,0(ra)';
+    expect(isSave(linked)).toBe(true);
+    expect(isSave(linked.replace('  ld ra,24(sp)\n', ''))).toBe(false);
+  });
+
+  test('may be where a frame pointer is, which leads to where the stack pointer stood', () => {
+    const pointed = (body: string) => frame(`  addi s0,sp,32\n${body}`);
+    expect(isSave(pointed('  sw a0,-32(s0)'))).toBe(true);
+    expect(isSave(pointed('  sd a0,-24(s0)\n  addi a1,s0,-32'))).toBe(true);
+    expect(isSave(pointed('  sd a0,-16(s0)'))).toBe(false);
+  });
+
+  test('belongs to a function with all its parts, and to no other', () => {
+    const split = (cold: string) =>
+      `${frame('  beq a0,zero,@cold')}\ncold:\n  ${cold}\n  addi sp,sp,32\n  jalr zero,0(ra)`;
+    expect(isSave(split('ld s0,16(sp)'))).toBe(true);
+    expect(isSave(split('addi a3,a3,1'))).toBe(false);
+    // What a symbol names is a function of its own: to jump there is a way out.
+    const tail = (restore: string) =>
+      `Main:\n  addi sp,sp,-32\nat:\n  sd s0,16(sp)\n  addi s0,a0,1\n  ${restore}\n  addi sp,sp,32\n  jal zero,@Other\nOther:\n  jalr zero,0(ra)`;
+    expect(isSave(tail('ld s0,16(sp)'))).toBe(true);
+    expect(isSave(tail('ld a1,16(sp)'))).toBe(false);
+    // A call gives back what it must; millicode, which is called by another link, may move the stack.
+    const call = (link: string) =>
+      `${frame(`  addi a7,ra,0\n  jal ${link},@Callee\n  addi ra,a7,0`)}\nCallee:\n  jalr zero,0(${link})`;
+    expect(isSave(call('ra'))).toBe(true);
+    expect(isSave(call('t0'))).toBe(false);
+  });
+});
