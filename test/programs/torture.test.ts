@@ -34,16 +34,16 @@ describe.runIf(folder !== undefined)(suite, () => {
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 
   test.each([
-    ['20000822-1', '-O0'],
-    ['920501-7', '-O2'],
-    ['va-arg-22', '-O2'],
-    ['nestfunc-3', '-O3'],
-    ['ieee/fp-cmp-4', '-O3'],
-    ['builtins/memmove', '-O2'],
-  ])('%s %s', (name, level) => {
+    ['20000822-1', '-O0', 'tiny'],
+    ['920501-7', '-O2', 'whole'],
+    ['va-arg-22', '-O2', 'tiny'],
+    ['nestfunc-3', '-O3', 'whole'],
+    ['ieee/fp-cmp-4', '-O3', 'tiny'],
+    ['builtins/memmove', '-O2', 'whole'],
+  ] as const)('%s %s, %s library', (name, level, library) => {
     const found = testsIn(folder!).find((each) => each.name === name)!;
     const file = join(work, 'program');
-    expect(build(folder!, found, level, file)).toBeUndefined();
+    expect(build(folder!, found, level, library, file)).toBeUndefined();
     const job = {
       file,
       runs: [[]],
@@ -55,6 +55,6 @@ describe.runIf(folder !== undefined)(suite, () => {
     };
     const checked = check(job);
     expect(checked).toMatchObject({ found: [], expected: ['[status 0]'] });
-    expect(checked.superblocks).toBeGreaterThan(50);
+    expect(checked.superblocks).toBeGreaterThan(0);
   });
 });

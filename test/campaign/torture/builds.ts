@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { run, tool } from '../../support/tools.ts';
+import { withRuntime } from '../optimized/runtime.ts';
 import type { Test } from './sources.ts';
 
 export const LEVELS = ['-O0', '-O2', '-O3'] as const;
@@ -24,15 +25,27 @@ const BUILTINS = [
   '-fno-inline-functions',
 ];
 
-/** Compiles and links; undefined, or why not. */
-export function build(folder: string, { name, text }: Test, level: string, target: string): string | undefined {
+/**
+ * Compiles and links, with the tiny C library or the whole one; undefined, or why not. With the tiny one there is less to look through;
+ * it does not do for tests that look at what library functions return.
+ */
+export function build(
+  folder: string,
+  { name, text }: Test,
+  level: string,
+  library: 'tiny' | 'whole',
+  target: string,
+): string | undefined {
+  if (library === 'tiny' && /printf|signal|alloca\.h/.test(text)) return 'needs the whole library';
   const at = join(folder, dirname(name));
   const file = basename(name);
   const script = join(at, `${file}.x`);
   const own = flagsIn(text, existsSync(script) ? readFileSync(script, 'utf8') : '');
   const builtin = dirname(name) === 'builtins';
   const files = builtin ? [`${file}.c`, `${file}-lib.c`, 'lib/main.c'] : [`${file}.c`];
-  const args = [level, '-w', '-static', ...(builtin ? BUILTINS : []), ...own, ...files, '-lm', '-o', target];
+  const how = [level, '-w', ...(builtin ? BUILTINS : []), ...own];
+  const [start, libraries] = library === 'tiny' ? [withRuntime(), ['-lm', '-lgcc']] : [['-static'], ['-lm']];
+  const args = [...how, ...start, ...files, ...libraries, '-o', target];
   try {
     const { status, stderr } = run(tool('gcc'), args, { cwd: at, timeout: 60_000 });
     return status === 0
