@@ -23,6 +23,8 @@ const FLAGS: readonly (readonly string[])[] = [
   ['-fstack-protector-all'],
   ['-fno-jump-tables'],
   ['-mno-relax'],
+  ['-s'],
+  ['-march=rv64gc_zba_zbb_zbs'],
 ];
 
 export const buildName = ({ compiler, level, flags }: Build): string => [compiler, level, ...flags].join(' ');

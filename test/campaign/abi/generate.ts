@@ -65,10 +65,12 @@ export function generate(seed: number, only?: readonly string[]): Program {
       : `#ifndef __clang__\n${text}\n#else\nstatic u p${k}_run(u i, u x) { return 0; }\n#endif`;
   });
   const flags = [...new Set(pieces.flatMap((piece) => piece.flags ?? []))];
+  // So much that optimized code, behind it, is out of a jump's reach.
+  const far = random.oneIn(8) ? '__attribute__((used)) char gap[4 << 20];\n' : '';
   const count = pieces.length;
   const indirect = random.oneIn(3);
   const call = (k: number) => `${indirect ? `runs[${k}]` : `p${k}_run`}(i, x >> ${random.below(20)})`;
-  const text = `${flags.includes('-ffixed-s11') ? GLOBAL : ''}${HEAD}
+  const text = `${flags.includes('-ffixed-s11') ? GLOBAL : ''}${HEAD}${far}
 ${body.join('\n\n')}
 
 static u sums[${count}];

@@ -70,7 +70,7 @@ const tRegisters: Piece = {
   make(random, p) {
     const temps = shuffled(random, ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 'a3', 'a4', 'a5', 'a6', 'a7']);
     const outs = temps.slice(0, 1 + random.below(3));
-    const ins = temps.slice(3, 3 + random.below(3));
+    const ins = temps.slice(3, 3 + random.choose([0, 0, 1, 2]));
     const work = temps.slice(6, 8) as [string, string];
     const real = random.oneIn(3);
     const [o1, o2 = o1, o3 = o2] = outs as [string, string?, string?];
@@ -91,9 +91,18 @@ ${random.oneIn(2) ? `slli ${o2},${o2},1` : ''}
 ${real ? 'fcvt.d.l ft3,a2\nfadd.d ft3,ft3,ft3' : ''}
 mv a0,a2
 ret`;
+    // What it returns passes through others, which do not know of it.
+    const wrappers: Record<string, string> = {
+      tail: `addi a0,a0,3\nj ${p}_helper`,
+      call: `addi sp,sp,-16\nsd ra,8(sp)\nxori a0,a0,9\ncall ${p}_helper\nld ra,8(sp)\naddi sp,sp,16\nret`,
+      twice: `addi sp,sp,-16\nsd ra,8(sp)\ncall ${p}_helper\nli a1,7\ncall ${p}_helper\nld ra,8(sp)\naddi sp,sp,16\nret`,
+      either: `andi a2,a0,1\nbnez a2,1f\nj ${p}_helper\n1: srli a0,a0,1\n${outs.map((reg) => `mv ${reg},a0`).join('\n')}\n${real ? 'fcvt.d.l ft3,a0\n' : ''}ret`,
+    };
+    const used = random.oneIn(2) ? [] : shuffled(random, Object.keys(wrappers)).slice(0, 1 + random.below(2));
+    const names = ['helper', ...used];
     const call = (label: number) => `${ins.map((reg) => `${random.choose(['mv', 'not'])} ${reg},s0`).join('\n')}
 li a1,${random.below(2000)}
-call ${p}_helper
+call ${p}_${random.choose(names)}
 ${outs.map((reg) => `${op()} s1,s1,${reg}`).join('\n')}
 ${real ? `fcvt.l.d ${o1},ft3\nadd s1,s1,${o1}` : ''}
 ${label === 1 ? 'slli s1,s1,1' : ''}`;
@@ -125,9 +134,13 @@ ld s0,16(sp)
 ld s1,8(sp)
 addi sp,sp,32
 ret`;
+    const texts = [define(`${p}_helper`, helper), define(`${p}_drive`, drive)];
+    for (const name of used) texts.push(define(`${p}_${name}`, wrappers[name]!));
+    const pointer = ins.length === 0 && random.oneIn(2);
     return `u ${p}_drive(u n); u ${p}_way;
-${asm(random, shuffled(random, [define(`${p}_helper`, helper), define(`${p}_drive`, drive)]).join('\n'))}
-static u ${p}_run(u i, u x) { ${p}_way = ${way(random)} ? x & 1 : 0; return ${p}_drive(1 + (x & 7)) + i; }`;
+${asm(random, shuffled(random, texts).join('\n'))}
+${pointer ? `u ${p}_helper(u, u); static u (*volatile ${p}_p)(u, u) = ${p}_helper;` : ''}
+static u ${p}_run(u i, u x) { ${p}_way = ${way(random)} ? x & 1 : 0; ${pointer ? `x += ${p}_p(x & 255, i);` : ''} return ${p}_drive(1 + (x & 7)) + i; }`;
   },
 };
 
@@ -291,18 +304,23 @@ const streams: Piece = {
     const k = random.choose([1, 5, 9, 13]);
     const half = 0x0501 | (k << 2);
     const word = ((half << 16) | (random.below(2) << 15) | 0x0513) >>> 0;
-    const entry = random.choose(['jump', 'symbol', 'address']);
+    const entry = random.choose(['jump', 'branch', 'symbol', 'address', 'data']);
     const rest = times(2 + random.below(20), (each) =>
       random.choose([`add a0,a0,a${1 + (each % 4)}`, `xor a0,a0,a${1 + (each % 4)}`, `addi a0,a0,${each}`]),
     ).join('\n');
     const enter: Record<string, string> = {
       jump: `j ${p}_f+2`,
+      branch: `beq a2,a2,${p}_f+2\nli a0,0\nret`,
+      data: `lla t0,${p}_entry\nld t0,0(t0)\njr t0`,
       symbol: `j ${p}_middle`,
       address: `lla t0,${p}_f+2\njr t0`,
     };
-    const symbol = entry === 'symbol' ? `.globl ${p}_middle\n.set ${p}_middle,${p}_f+2` : '';
+    const symbol = {
+      symbol: `.globl ${p}_middle\n.set ${p}_middle,${p}_f+2`,
+      data: `.section .data\n.balign 8\n${p}_entry: .8byte ${p}_f+2\n.text`,
+    }[entry as string];
     return `u ${p}_f(u, u, u, u, u), ${p}_g(u, u, u, u, u);
-${asm(random, `${define(`${p}_f`, `.4byte 0x${word.toString(16)}\n${rest}\nret`)}\n${symbol}\n${define(`${p}_g`, `slli a0,a0,1\n${enter[entry]}`)}`)}
+${asm(random, `${define(`${p}_f`, `.4byte 0x${word.toString(16)}\n${rest}\nret`)}\n${symbol ?? ''}\n${define(`${p}_g`, `slli a0,a0,1\n${enter[entry]}`)}`)}
 static u (*volatile ${p}_p)(u, u, u, u, u) = ${p}_f; static u (*volatile ${p}_q)(u, u, u, u, u) = ${p}_g;
 N static u ${p}_call(u x, u n) { u s = x; for (u j = 0; j < n; j++) s += ${p}_p(s, j, 3, x, 5); ${`if (${way(random)}) s += ${p}_q(s, 1, 2, 3, x);`} return s; }
 static u ${p}_run(u i, u x) { return ${p}_call(x + i, 2 + (x & 15)); }`;
@@ -468,9 +486,169 @@ static u ${p}_run(u i, u x) { ${p}_on = ${way(random)}; return ${p}_f(x + i, 1 +
   },
 };
 
+/** Values that go by way of the stack, which moves inside the loop, by constants and by others. */
+const pushes: Piece = {
+  name: 'pushes',
+  make(random, p) {
+    const data = ['s2', 's3', 's4', 's5'];
+    const reg = () => random.choose(data);
+    const mix = () => `${random.choose(['add', 'xor', 'sub'])} ${reg()},${reg()},${reg()}`;
+    const work = (depth: number): string =>
+      some(random, 1 + random.below(2), [
+        mix,
+        mix,
+        () => `addi a0,sp,${8 * random.below(2 * depth)}\ncall ${p}_poke\nadd ${reg()},${reg()},a0`,
+        () => `ld ${reg()},${8 * random.below(2 * depth)}(sp)`,
+        () => `addi t1,sp,8\nsd ${reg()},-8(t1)`,
+        () => `lla t0,${p}_on\nld t0,0(t0)\nslli t0,t0,3\nadd t0,t0,sp\nsd ${reg()},0(t0)`,
+      ]);
+    const push = (depth: number): string => `addi sp,sp,-16
+sd ${reg()},0(sp)
+sd ${reg()},8(sp)
+${work(depth + 1)}
+${depth < 2 && random.oneIn(2) ? push(depth + 1) : mix()}
+${work(depth + 1)}
+ld ${reg()},${8 * random.below(2)}(sp)
+addi sp,sp,16`;
+    // By a number that is known only then: what is stored beyond is found again from the frame pointer's side.
+    const moved = (): string => `andi s6,s2,48
+addi s6,s6,16
+sub sp,sp,s6
+sd ${reg()},0(sp)
+sd ${reg()},8(sp)
+${work(1)}
+add t2,sp,s6
+ld ${reg()},0(sp)
+mv sp,t2`;
+    const leaf = `addi sp,sp,-32
+sd s2,0(sp)
+sd ra,24(sp)
+ld s2,0(a0)
+addi s2,s2,1
+${random.oneIn(2) ? `xori a0,a0,0\n` : `sd s2,8(sp)\nsd s2,0(a0)\nld s2,8(sp)\n`}slli a0,s2,2
+ld s2,0(sp)
+ld ra,24(sp)
+addi sp,sp,32
+ret`;
+    const own = ['ra', 's0', ...data, 's6'];
+    const slots = (op: string) => own.map((each, k) => `${op} ${each},${8 * (k + 1)}(sp)`).join('\n');
+    const body = `addi sp,sp,-80
+${slots('sd')}
+addi s0,a1,0
+${data.map((each, k) => `addi ${each},a0,${random.below(1000) * (k + 1) - 1000}`).join('\n')}
+1:
+${some(random, 1 + random.below(3), [() => push(0), moved, mix])}
+${push(0)}
+addi s0,s0,-1
+bnez s0,1b
+${data
+  .slice(1)
+  .map((each) => `slli ${each},${each},1\nxor s2,s2,${each}`)
+  .join('\n')}
+mv a0,s2
+${slots('ld')}
+addi sp,sp,80
+ret`;
+    const parts = shuffled(random, [define(`${p}_f`, body), define(`${p}_poke`, leaf)]);
+    return `u ${p}_on, ${p}_f(u x, u n);
+${asm(random, parts.join('\n'))}
+static u ${p}_run(u i, u x) { ${p}_on = ${way(random)}; return ${p}_f(x + i, 1 + (x & 15)); }`;
+  },
+};
+
+/** Rounding modes and flags of floating point, read and written by the program's own instructions. */
+const flags: Piece = {
+  name: 'float-flags',
+  make(random, p) {
+    const wide = random.oneIn(2) ? 'd' : 's';
+    const reg = () => random.choose(['ft0', 'ft1', 'ft2', 'fs0', 'fa5']);
+    const operate = () =>
+      random.choose([
+        () =>
+          `${random.choose(['fadd', 'fsub', 'fmul', 'fdiv'])}.${wide} ${reg()},${reg()},${reg()}${random.choose(['', ',rtz', ',rup', ',dyn'])}`,
+        () => `fmadd.${wide} ${reg()},${reg()},${reg()},${reg()}`,
+        () => `fsqrt.${wide} ${reg()},${reg()}`,
+        () => `fcvt.${wide}.l ${reg()},a1`,
+        () => `flt.${wide} a3,${reg()},${reg()}\nadd a2,a2,a3`,
+        () => `fcvt.l.${wide} a3,${reg()}${random.choose(['', ',rdn', ',rtz'])}\nxor a2,a2,a3`,
+        () => `fmin.${wide} ${reg()},${reg()},${reg()}`,
+        () => `fsgnjn.${wide} ${reg()},${reg()},${reg()}`,
+        () => `fclass.${wide} a3,${reg()}\nadd a2,a2,a3`,
+        () =>
+          wide === 'd'
+            ? `fcvt.s.d ${reg()},${reg()}\nfcvt.d.s ft0,ft0`
+            : `fcvt.d.s ${reg()},${reg()}\nfcvt.s.d ft0,ft0`,
+      ])();
+    const look = () =>
+      random.choose([
+        `frflags a3\nslli a2,a2,1\nadd a2,a2,a3`,
+        `fsflags a3,x0\nadd a2,a2,a3`,
+        `frrm a3\nadd a2,a2,a3`,
+        `frcsr a3\nxor a2,a2,a3`,
+      ]);
+    const set = () =>
+      random.choose([`andi a3,a1,3\nfsrm x0,a3`, `fsrmi ${random.below(5)}`, `fsflagsi ${random.below(32)}`]);
+    const body = some(random, 8 + random.below(10), [operate, operate, operate, operate, look, set]);
+    const text = `addi sp,sp,-16
+fsd fs0,8(sp)
+fcvt.${wide}.l ft0,a1
+fcvt.${wide}.lu ft1,a0
+fdiv.${wide} ft2,ft0,ft1
+fmv.${wide} fs0,ft2
+fmv.${wide} fa5,ft1
+li a2,0
+1:
+${body}
+fsqrt.${wide} fa5,ft1
+addi a1,a1,-1
+bnez a1,1b
+frcsr a3
+fscsr x0,x0
+slli a2,a2,8
+xor a2,a2,a3
+fcvt.l.${wide} a3,fs0
+xor a0,a2,a3
+fscsr x0,x0
+fld fs0,8(sp)
+addi sp,sp,16
+ret`;
+    return `u ${p}_f(u x, u n);
+${asm(random, define(`${p}_f`, text))}
+static u ${p}_run(u i, u x) { return ${p}_f(x + i, ${way(random)} ? 1 + (x & 31) : 1 + (x & 7)); }`;
+  },
+};
+
+/** System calls in the middle of loops. */
+const calls: Piece = {
+  name: 'system-calls',
+  make(random, p) {
+    const number = random.choose([172, 173, 174, 178]);
+    const body = some(random, 1 + random.below(3), [
+      () => `s += a[j & 3];`,
+      () => `a[${random.below(4)}] ^= s + j;`,
+      () => `x = x * ${odd(random)} + s;`,
+      () => `if (${way(random)}) s += ${p}_call() == first;`,
+    ]);
+    return `static u ${p}_call(void) { register u a0 __asm__("a0"); register u a7 __asm__("a7") = ${number}; __asm__ volatile("ecall" : "=r"(a0) : "r"(a7) : "memory"); return a0; }
+${attribute(random)} u ${p}_f(u x, u n) {
+  u a[4] = {x, 1, 2, 3}, s = 0, first = ${p}_call();
+  for (u j = 0; j < n; j++) {
+${body}
+    s += ${p}_call() == first;
+${body}
+  }
+  return s + x + a[0] + a[3];
+}
+static u ${p}_run(u i, u x) { return ${p}_f(x + i, 1 + (x & 7)); }`;
+  },
+};
+
 export const REGISTERS: readonly Piece[] = [
   globalRegister,
   bases,
+  pushes,
+  flags,
+  calls,
   tRegisters,
   inline,
   otherLinks,
