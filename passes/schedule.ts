@@ -10,6 +10,7 @@
  */
 import type { Timing } from '../src/cost/core.ts';
 import { Pipeline } from '../src/cost/pipeline.ts';
+import type { ExtensionSet } from '../src/isa/extensions.ts';
 import { type Dependence, dependencesOf } from '../src/superblock/dependences.ts';
 import type { Superblock } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
@@ -38,9 +39,9 @@ interface Line {
   readonly loops: boolean;
 }
 
-function lineOf(superblock: Superblock, terms: SuperblockTerms): Line {
+function lineOf(superblock: Superblock, terms: SuperblockTerms, machine: ExtensionSet | undefined): Line {
   const { ops, final } = superblock;
-  const needs = dependencesOf(superblock, terms);
+  const needs = dependencesOf(superblock, terms, machine);
   const followers: number[][] = needs.map(() => []);
   const waits = needs.map((list, position) => {
     let count = 0;
@@ -139,8 +140,12 @@ function listOrder({ timings, waits, followers }: Line, urgency: (position: numb
 }
 
 /** The best of some orders, and what it costs. */
-function ordered(superblock: Superblock, terms: SuperblockTerms): { superblock: Superblock; cost: number } {
-  const line = lineOf(superblock, terms);
+function ordered(
+  superblock: Superblock,
+  terms: SuperblockTerms,
+  machine: ExtensionSet | undefined,
+): { superblock: Superblock; cost: number } {
+  const line = lineOf(superblock, terms, machine);
   const chain = heights(line);
   const own = superblock.ops.map((_, position) => position);
   let best = own;
@@ -156,11 +161,11 @@ function ordered(superblock: Superblock, terms: SuperblockTerms): { superblock: 
 }
 
 /** A better superblock, or undefined. Other homes may add moves to what exits have to do: these are counted as a cycle each. */
-function improve(superblock: Superblock): Superblock | undefined {
+function improve(superblock: Superblock, machine: ExtensionSet | undefined): Superblock | undefined {
   const terms = termsOf(superblock);
-  const plain = ordered(superblock, terms);
+  const plain = ordered(superblock, terms, machine);
   const other = renamed(superblock);
-  const free = other === superblock ? plain : ordered(other, terms);
+  const free = other === superblock ? plain : ordered(other, terms, machine);
   const better =
     free.cost < (1 - WORTH) * plain.cost &&
     free.cost + weightOf(free.superblock) - weightOf(superblock) < (1 - WORTH) * plain.cost;
@@ -171,10 +176,10 @@ function improve(superblock: Superblock): Superblock | undefined {
 export const schedule: Pass = {
   name: 'schedule',
   description: 'orders the line for a core that issues in order, two at a time',
-  run(superblock, { fuel }) {
+  run(superblock, { fuel, machine }) {
     if (superblock.count === 0 || superblock.ops.length < 2) return superblock;
     let current = superblock;
-    for (let next = improve(current); next !== undefined; next = improve(current)) {
+    for (let next = improve(current, machine); next !== undefined; next = improve(current, machine)) {
       if (!fuel.spend('schedule', superblock.head)) return current;
       current = next;
     }

@@ -36,7 +36,7 @@ export interface Discovery {
 }
 
 /** Marks by halfword of each executable range. */
-class Marks {
+export class Marks {
   readonly #ranges: readonly { readonly start: Addr; readonly end: Addr; readonly marks: Uint8Array }[];
 
   constructor(code: Code) {

@@ -88,13 +88,14 @@ export const withOptimizeOptions = (command: Command): Command =>
 
 export const optimizeOptions = (
   flags: OptimizeFlags,
-): Pick<ProvedOptions, 'without' | 'target' | 'maxGrowth' | 'allow' | 'proveEach'> & {
+): Pick<ProvedOptions, 'without' | 'narrow' | 'target' | 'maxGrowth' | 'allow' | 'proveEach'> & {
   readonly passes: string | undefined;
 } => ({
   passes: flags.passes,
   allow: flags.allow,
   proveEach: flags.prove === 'each',
   without: flags.strict ? ASSUMABLE : flags.without,
+  narrow: flags.strict,
   target: flags.target,
   maxGrowth: flags.maxGrowth,
 });

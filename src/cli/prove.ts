@@ -57,15 +57,22 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   else if (!flags.quiet) {
     process.stdout.write(proofText(proof, summary, milliseconds, proofs.stateText));
     for (const { id, name, text } of ASSUMPTIONS)
-      if (proof.assumptions.includes(id)) process.stdout.write(`  ${id} (${name}): ${text}\n`);
+      if (proof.assumptions.includes(id)) process.stdout.write(`  ${id} (${name}): ${text}${beyond(id, proof)}\n`);
   }
   const saved = proofs.saveCounterexamples(flags.saveCounterexamples, original, proof.superblocks);
   for (const file of saved) progress.say(`wrote ${file}`);
   process.exitCode = summary.verdict === 'proved' ? 0 : 1;
 }
 
+/** What the output asks of the machine beyond what the original does. */
+const beyond = (id: string, { extensions }: Proof): string =>
+  id === 'A9' && extensions.length > 0 ? ` Here: ${extensions.join(', ')}.` : '';
+
 /** As JSON has it: addresses as text. */
-const plain = ({ superblocks, file, assumptions }: Proof, stateData: (example: Counterexample) => object) => ({
+const plain = (
+  { superblocks, file, assumptions, extensions }: Proof,
+  stateData: (example: Counterexample) => object,
+) => ({
   superblocks: superblocks.map(({ head, start, counterexample, ...rest }) => ({
     head: hex(head),
     start: hex(start),
@@ -74,6 +81,7 @@ const plain = ({ superblocks, file, assumptions }: Proof, stateData: (example: C
   })),
   file: file.map(({ places, ...rest }) => ({ ...rest, places: places.map(hex) })),
   assumptions,
+  extensions,
 });
 
 function proofText(

@@ -78,9 +78,11 @@ class PureStep implements Step<bigint> {
   branch = refuse;
   goto = refuse;
   jump = refuse;
-  /** Only what can neither round nor raise a flag. */
+  /** Only what can neither round nor raise a flag, nor be illegal where the dynamic mode is none. */
   float = (op: FloatOp, a: bigint): bigint =>
-    op === 'f64.from.i32' || op === 'f64.from.u32' ? softfloat(op, ROUND.RNE, a).value : refuse();
+    this.#insn.rm !== 7 && (op === 'f64.from.i32' || op === 'f64.from.u32')
+      ? softfloat(op, ROUND.RNE, a).value
+      : refuse();
   csr = refuse;
   writesCsr = refuse;
   loadReserved = refuse;

@@ -69,7 +69,6 @@ function noting(recorder: Recorder): Domain<Token> {
 
 /** Integers of 32 bits always fit in a double: no flag, no rounding. */
 const FLAGLESS: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
-const UNROUNDED = /\.(?:min|max|eq|lt|le)$/;
 const DYNAMIC = 7;
 const ROUNDED_WORK = /\.(?:add|sub|mul|fma)$/;
 const QUOTIENT = /\.(?:div|sqrt)$/;
@@ -136,11 +135,12 @@ class Recorder implements Step<Token> {
     this.control = 'indirect';
   }
   float(op: FloatOp): Token {
-    if (!FLAGLESS.has(op)) this.accrues = true;
+    const dynamic = this.insn.rm === DYNAMIC;
+    if (!FLAGLESS.has(op) || dynamic) this.accrues = true;
     this.work = ROUNDED_WORK.test(op) ? 'float' : QUOTIENT.test(op) ? 'float-divide' : 'float-simple';
     this.floatWidth = op.startsWith('f32') ? 32 : 64;
     // A dynamic mode also counts for an operation that never rounds: an invalid frm makes it illegal.
-    if (!UNROUNDED.test(op) && this.insn.rm === DYNAMIC) this.readsRounding = true;
+    if (dynamic) this.readsRounding = true;
     return null;
   }
   csr(write: ((old: Token) => Token) | undefined): Token {

@@ -322,6 +322,9 @@ interface TermOperands {
 }
 type Widths = { signed?: number; unsigned?: number };
 
+/** The rounding mode field of an instruction that goes by frm. */
+const DYNAMIC = 7;
+
 class TermStep implements Step<Term>, TermEffects {
   result: Term | undefined = undefined;
   condition: Term | undefined = undefined;
@@ -380,9 +383,10 @@ class TermStep implements Step<Term>, TermEffects {
   }
   goto(): void {}
   jump(): void {}
-  /** What neither rounds nor raises a flag is pure: a function of its operand, and of nothing else. */
+  /** What neither rounds nor raises a flag is pure, unless a dynamic mode may make it illegal: a function of its operand, and of nothing else. */
   float(op: FloatOp, a: Term): Term {
-    if (op === 'f64.from.i32' || op === 'f64.from.u32') return this.#terms.apply(op, [a]);
+    const exact = op === 'f64.from.i32' || op === 'f64.from.u32';
+    if (exact && this.#insn.rm !== DYNAMIC) return this.#terms.apply(op, [a]);
     return this.#opaque(op.startsWith('f64') ? {} : { unsigned: 64 });
   }
   csr(): Term {

@@ -20,9 +20,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A2',
     name: 'code is entered where it can be seen to be',
-    text: 'No jump enters the middle of the bytes of a patch. Entries are: targets of branches and jumps anywhere in the text, return points, symbols, code addresses in data and in instructions, entries of jump tables, and everything the profile saw.',
+    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables; and those that instructions make, as far as constants are followed. That nothing else leads there (a target that is computed from what is not constant) is assumed.',
     check:
-      'A patch over a single four-byte instruction needs none of this; others are made only where no such entry is found.',
+      'No patch is made over a place that is seen to be entered, or that the profile saw entered; the proof looks again, without the profile, at every patch.',
   },
   {
     id: 'A3',
@@ -66,8 +66,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A9',
     name: 'the machine has what was asked for',
-    text: 'The output runs where the extensions of its target are: Zba, Zbb and Zbs for rva22u64, Zicond too for rva23u64. Made only when a target is given.',
-    check: 'The attributes of the file say what it needs, if the input has attributes.',
+    text: 'The output runs where the extensions of its target are: Zba, Zbb and Zbs for rva22u64, Zicond too for rva23u64. Made only when a target is given. (What the original itself has run by then needs no assumption, nor what of RV64GC its header or its code asks for.)',
+    check:
+      'A proof names the extensions that some way through the optimized code needs and the original on that way does not, and there are none if this assumption is not made. The attributes of the file say what it needs, if the input has attributes.',
   },
   {
     id: 'A11',

@@ -5,6 +5,7 @@
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { addSegment, nextSegmentAddress, type Patch } from '../elf/write.ts';
+import type { ExtensionSet } from '../isa/extensions.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { codeOf } from '../profile/code.ts';
 import type { AssumptionId } from './assumptions.ts';
@@ -31,16 +32,18 @@ export interface EmitRequest {
   readonly rejected?: (head: Addr) => string | undefined;
   /** Where no patch may be made. */
   readonly untouched?: ReadonlySet<Addr>;
+  /** Patch single instructions only. */
+  readonly narrow?: boolean | undefined;
   /** Heads that original code may enter. */
   readonly entered: (head: Addr) => boolean;
   /** A superblock for code that did not run, so that an exit to it need not jump far. */
   readonly continueAt: (address: Addr) => LoweredSuperblock | undefined;
   /** A register dead at an address. */
   readonly deadAt: (address: Addr) => Reg | undefined;
-  /** Assumptions that may be made. */
-  readonly allowed: ReadonlySet<AssumptionId>;
   /** Extensions that the new code needs beyond the input's. */
   readonly extensions: readonly string[];
+  /** What the machines have that the new code is for. */
+  readonly machine: ExtensionSet;
   /** Assumptions that earlier storeys have made. */
   readonly assumed: ReadonlySet<AssumptionId>;
 }
@@ -57,7 +60,7 @@ export interface Emitted {
 }
 
 export function emit(request: EmitRequest): Emitted {
-  const { image, evidence, jumpTables, allowed, untouched = new Set() } = request;
+  const { image, evidence, jumpTables, machine, untouched = new Set() } = request;
   const address = nextSegmentAddress(image);
   let { superblocks } = request;
   let aliases: ReadonlyMap<Addr, Addr>;
@@ -70,7 +73,7 @@ export function emit(request: EmitRequest): Emitted {
     const { lines, aliases: others } = withoutEmptyLines(superblocks);
     aliases = others;
     try {
-      layout = layOut(place(lines, aliases), address, aliases, { unlinked, byTable });
+      layout = layOut(place(lines, aliases), address, aliases, { unlinked, byTable, machine });
     } catch (error) {
       if (!(error instanceof OutOfReach)) throw error;
       superblocks = bringNear(error, superblocks, request.continueAt, leftOut);
@@ -102,10 +105,9 @@ export function emit(request: EmitRequest): Emitted {
     codeOf(image),
     evidence,
     kept,
-    !allowed.has('A2'),
+    request.narrow ?? false,
   );
-  if (patches.assumed) assumed.add('A2');
-  if (patches.patches.length > 0) assumed.add('A5');
+  if (patches.patches.length > 0) for (const id of ['A2', 'A5'] as const) assumed.add(id);
   const retargeted = retarget(jumpTables, (head) => startOf.get(head));
   const tables = retargeted.filter((patch) => !untouched.has(patch.address));
   if (tables.length > 0) assumed.add('A4');

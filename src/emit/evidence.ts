@@ -1,15 +1,15 @@
 /**
- * Evidence of where code is entered: addresses that something in the image can jump to. A patch may cover several instructions
- * only if none but the first is among them. Too many entries cost patches, too few would cost correctness (assumption A2).
+ * Evidence of where code is entered: where the image shows it (entries.ts), and what the profile saw. A patch is made only where nothing of
+ * it comes into the middle (assumption A2).
  */
-import type { Addr, Reg } from '../base/units.ts';
+import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageConstants } from '../cfg/constants.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 import type { ImageProfile } from '../profile/profile.ts';
-import { landingPads } from './unwind/index.ts';
+import { imageEntries } from './entries.ts';
 
 /** An address in the data that the instruction at `pc` puts into `reg`. */
 export interface DataAddress {
@@ -19,58 +19,42 @@ export interface DataAddress {
 }
 
 export interface Evidence {
-  /** Something may jump to this address. */
-  entered(address: Addr): boolean;
+  /** Where code is seen to come into the middle of so many bytes, if anywhere. */
+  into(start: Addr, size: ByteCount): Addr | undefined;
   /** Constants that instructions make and that lie in the image's data: where tables may begin. Rising. */
   readonly dataAddresses: readonly DataAddress[];
 }
 
 export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const code = codeOf(image);
-  const entries = new Set<Addr>();
+  const entries = imageEntries(image);
   const dataAddresses: DataAddress[] = [];
-  const isCode = (address: number) => (address & 1) === 0 && code.isExecutable(address);
   const inData = (address: number) =>
     image.segments.some((segment) => address >= segment.address && address < segment.address + segment.bytes.length);
-
-  for (const { value, pc, reg } of imageConstants(image).all) {
-    if (isCode(value)) entries.add(value);
+  for (const { value, pc, reg } of imageConstants(image).all)
     if (inData(value)) dataAddresses.push({ address: value, pc, reg });
-  }
-  for (const { start, end } of code.ranges) {
-    for (let pc = start; pc < end; ) {
-      const insn = code.insnAt(pc);
-      if (insn === undefined) {
-        pc += 2;
-        continue;
-      }
-      const { control, writes } = facts(insn);
-      if (control === 'branch' || control === 'jump') entries.add(pc + insn.imm);
-      if (control === 'syscall' || control === 'trap') entries.add(pc + insn.size);
-      if ((control === 'jump' || control === 'indirect') && writes !== undefined) entries.add(pc + insn.size);
-      pc += insn.size;
-    }
-  }
-  for (const symbol of image.symbols) if (symbol.kind !== 'object') entries.add(symbol.address);
-  entries.add(image.entry);
-  for (const segment of image.segments) {
-    const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
-    const first = (8 - (segment.address % 8)) % 8;
-    for (let at = first; at + 8 <= segment.bytes.length; at += 8) {
-      const high = view.getUint32(at + 4, true);
-      if (high !== 0) continue;
-      const value = view.getUint32(at, true);
-      if (isCode(value)) entries.add(value);
-    }
-  }
-  // Tables of 32-bit distances or addresses: read from every data address on while the entries lead into code.
-  for (const address of new Set(dataAddresses.map((each) => each.address)))
-    for (const base of [address, 0]) for (const target of readTable(image, address, 4, base)) entries.add(target);
-  for (const pad of landingPads(image)) entries.add(pad);
-  for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) entries.add(to);
-  for (const { at } of profile.starts) entries.add(at);
   dataAddresses.sort((a, b) => a.address - b.address || a.pc - b.pc);
-  return { entered: (address) => entries.has(address), dataAddresses };
+
+  const ran = new Set<Addr>();
+  for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) ran.add(to);
+  for (const { at } of profile.starts) ran.add(at);
+  /** Where instructions begin that only the profile knows of: streams that overlap with those that can be seen. */
+  const begun = new Set<Addr>();
+  for (const start of ran)
+    for (let at = start; !entries.begins(at) && !begun.has(at); ) {
+      const insn = code.insnAt(at);
+      if (insn === undefined) break;
+      begun.add(at);
+      at += insn.size;
+    }
+  return {
+    into(start, size) {
+      if (begun.has(start - 2) && code.insnAt(start - 2)?.size === 4) return start;
+      for (let at = start + 2; at < start + size; at += 2) if (ran.has(at)) return at;
+      return entries.into(start, size);
+    },
+    dataAddresses,
+  };
 }
 
 /** A branch that was not taken went on: that enters nothing, since a patch that covers its target covers the branch as well. */

@@ -7,6 +7,7 @@ import { fitsSigned } from '../base/bits.ts';
 import { internal } from '../base/errors.ts';
 import type { Addr, Reg } from '../base/units.ts';
 import { compress, encodeBytes } from '../isa/encode.ts';
+import type { ExtensionSet } from '../isa/extensions.ts';
 import {
   addImmediateInsn,
   addPcInsn,
@@ -93,11 +94,17 @@ interface Part {
 }
 
 /** Which code addresses that the code makes are of superblocks. */
-export interface CodeAddresses {
+interface CodeAddresses {
   /** Heads whose addresses must not serve as return addresses. */
   readonly unlinked: ReadonlySet<Addr>;
   /** Does the indirect jump at `site` find this target in a table, and so its superblock? */
   readonly byTable: (site: Addr, target: Addr) => boolean;
+}
+
+/** What layout goes by beyond distances. */
+interface Surroundings extends CodeAddresses {
+  /** What the machines have that the code is for. */
+  readonly machine: ExtensionSet | undefined;
 }
 
 /**
@@ -109,9 +116,9 @@ export function layOut(
   groups: readonly Group[],
   at: Addr,
   aliases: ReadonlyMap<Addr, Addr> = new Map(),
-  places: Partial<CodeAddresses> = {},
+  places: Partial<Surroundings> = {},
 ): Layout {
-  const { unlinked, byTable } = places;
+  const { unlinked, byTable, machine } = places;
   const order = groups.flatMap(({ pieces }) => pieces.filter(isLine));
   const ownerOf = new Map(order.map((lowered, owner) => [lowered, owner]));
   const atoms: Atom[] = [];
@@ -294,7 +301,7 @@ export function layOut(
     const stranded: { head: Addr; to: Addr }[] = [];
     atoms.forEach((atom, number) => {
       if (inPart[number]?.needed === false) return;
-      const need = sizeNeeded(atom, addresses[number]!, placeOf);
+      const need = sizeNeeded(atom, addresses[number]!, placeOf, machine);
       if (need === 'stub') {
         atom.far!.needed = true;
         atom.place = { atom: atom.far!.first };
@@ -315,7 +322,7 @@ export function layOut(
   atoms.forEach((atom, number) => {
     if (inPart[number]?.needed === false || atom.size === 0) return;
     let offset = addresses[number]! - at;
-    for (const insn of encodeAtom(atom, addresses[number]!, placeOf, atoms, addresses)) {
+    for (const insn of encodeAtom(atom, addresses[number]!, placeOf, atoms, addresses, machine)) {
       bytes.set(insn, offset);
       insns[atom.owner]!.push({ address: at + offset, size: insn.length, pc: atom.pc });
       offset += insn.length;
@@ -359,14 +366,17 @@ function lastCall(
   throw internal('a superblock that calls has no call');
 }
 
-const compressed = (insn: Insn): boolean => compress(insn) !== undefined;
-
 /** What was too small once is not asked about again: nothing shrinks. */
-function sizeNeeded(atom: Atom, address: Addr, placeOf: (place: Place) => Addr): number | 'stub' | 'none' {
+function sizeNeeded(
+  atom: Atom,
+  address: Addr,
+  placeOf: (place: Place) => Addr,
+  machine: ExtensionSet | undefined,
+): number | 'stub' | 'none' {
   switch (atom.kind) {
     case 'branch': {
       const distance = placeOf(atom.place!) - address;
-      if (atom.size === 2 && compressed({ ...atom.insn!, imm: distance })) return 2;
+      if (atom.size === 2 && compress({ ...atom.insn!, imm: distance }, machine) !== undefined) return 2;
       if (reachesBranch(distance)) return 4;
       if (atom.far !== undefined && !isStubPlace(atom)) return 'stub';
       return 8;
@@ -375,7 +385,7 @@ function sizeNeeded(atom: Atom, address: Addr, placeOf: (place: Place) => Addr):
       return 8;
     case 'jump': {
       const distance = placeOf(atom.place!) - address;
-      if (atom.size === 2 && compressed(jumpInsn(distance))) return 2;
+      if (atom.size === 2 && compress(jumpInsn(distance), machine) !== undefined) return 2;
       if (reachesJump(distance)) return 4;
       return atom.scratch === undefined ? 'none' : 8;
     }
@@ -401,6 +411,7 @@ function encodeAtom(
   placeOf: (place: Place) => Addr,
   atoms: readonly Atom[],
   addresses: readonly Addr[],
+  machine: ExtensionSet | undefined,
 ): Uint8Array[] {
   const wide = (insn: Insn) => encodeBytes({ ...insn, size: 4 }, false);
   const pair = (reg: Reg, target: Addr, second: (low: number) => Insn): Uint8Array[] => {
@@ -409,17 +420,17 @@ function encodeAtom(
   };
   switch (atom.kind) {
     case 'fixed':
-      return [encodeBytes(atom.insn!, atom.size === 2)];
+      return [encodeBytes(atom.insn!, atom.size === 2, machine)];
     case 'branch': {
       const distance = placeOf(atom.place!) - address;
-      if (atom.size <= 4) return [encodeBytes({ ...atom.insn!, imm: distance }, atom.size === 2)];
+      if (atom.size <= 4) return [encodeBytes({ ...atom.insn!, imm: distance }, atom.size === 2, machine)];
       return [wide({ ...invertBranch(atom.insn!), imm: 8 }), wide(jumpInsn(distance - 4))];
     }
     case 'escape':
       return [wide({ ...atom.insn!, imm: 8 }), wide(jumpInsn(placeOf(atom.place!) - address - 4))];
     case 'jump': {
       const target = placeOf(atom.place!);
-      if (atom.size <= 4) return [encodeBytes(jumpInsn(target - address), atom.size === 2)];
+      if (atom.size <= 4) return [encodeBytes(jumpInsn(target - address), atom.size === 2, machine)];
       return pair(atom.scratch!, target, (low) => jumpRegisterInsn(atom.scratch!, low));
     }
     case 'call': {

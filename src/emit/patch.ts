@@ -1,7 +1,6 @@
 /**
- * Patches: jumps written over original heads, so that original code enters the superblocks. A jump over a single four-byte
- * instruction needs no evidence; one that covers more is made only where nothing is known to enter what lies behind the first
- * instruction (assumption A2).
+ * Patches: jumps written over original heads, so that original code enters the superblocks. One is made only where nothing is seen to come into
+ * the middle of its bytes (assumption A2): behind its first instruction, or into the second half of that.
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -21,27 +20,24 @@ export interface PatchRequest {
 
 export interface Patches {
   readonly patches: readonly Patch[];
-  /** Some patch covers more than one instruction. */
-  readonly assumed: boolean;
   /** Heads that could not be patched. */
   readonly left: readonly Addr[];
 }
 
 /**
  * @param kept addresses of original instructions that optimized code itself leads to
- * @param cautious make only patches that need no evidence
+ * @param narrow make only patches over single instructions
  */
 export function makePatches(
   requests: readonly PatchRequest[],
   code: InsnSource,
   evidence: Evidence,
   kept: ReadonlySet<Addr>,
-  cautious: boolean,
+  narrow: boolean,
 ): Patches {
   const patches: Patch[] = [];
   const left: Addr[] = [];
   const heads = new Set(requests.map((request) => request.head));
-  let assumed = false;
   let covered = 0;
   for (const { head, target, scratch } of [...requests].sort((a, b) => a.head - b.head)) {
     const bytes = entryJump(head, target, scratch);
@@ -50,20 +46,18 @@ export function makePatches(
       left.push(head);
       continue;
     }
-    if (first.size < bytes.length) {
-      const safe =
-        !cautious &&
-        nothingEnters(head, bytes.length, code, (at) => evidence.entered(at) || kept.has(at) || heads.has(at));
-      if (!safe) {
-        left.push(head);
-        continue;
-      }
-      assumed = true;
+    const safe =
+      (!narrow || first.size >= bytes.length) &&
+      evidence.into(head, bytes.length) === undefined &&
+      nothingEnters(head, bytes.length, code, (at) => kept.has(at) || heads.has(at));
+    if (!safe) {
+      left.push(head);
+      continue;
     }
     patches.push({ address: head, bytes });
     covered = head + bytes.length;
   }
-  return { patches, assumed, left };
+  return { patches, left };
 }
 
 function entryJump(head: Addr, target: Addr, scratch: Reg | undefined): Uint8Array | undefined {
@@ -78,12 +72,12 @@ function entryJump(head: Addr, target: Addr, scratch: Reg | undefined): Uint8Arr
 }
 
 /**
- * True if no instruction that begins behind the head and within the patch can be entered, and all of them are known code that the
- * head runs on into: what stands behind an unconditional transfer is there because something else enters it.
+ * True if nothing that is known here enters the bytes behind the head, and all that begins in them is known code that the head runs on into: what
+ * stands behind an unconditional transfer is there because something else enters it.
  */
 function nothingEnters(head: Addr, size: number, code: InsnSource, entered: (at: Addr) => boolean): boolean {
+  for (let at = head + 2; at < head + size; at += 2) if (entered(at)) return false;
   for (let at = head; at < head + size; ) {
-    if (at > head && entered(at)) return false;
     const insn = code.insnAt(at);
     if (insn === undefined) return false;
     at += insn.size;

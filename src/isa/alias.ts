@@ -8,6 +8,8 @@ import type { Insn, Row } from './row.ts';
 /** A compressed instruction: another, 16-bit encoding of some instances of a full row. */
 export interface Alias {
   readonly name: string;
+  /** The encoding's; what it stands for needs its row's as well. */
+  readonly extension: string;
   readonly row: Row;
   /** A halfword can be this alias only if (half & mask) === match. */
   readonly mask: number;
@@ -96,6 +98,7 @@ export function makeAlias(rule: AliasRule, row: Row): Alias {
 
   const alias: Alias = {
     name: rule.name,
+    extension: rule.extension,
     row,
     mask,
     match,

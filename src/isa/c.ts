@@ -13,6 +13,7 @@ import { RA, SP } from '../base/units.ts';
 
 export interface AliasRule {
   readonly name: string;
+  readonly extension: string;
   readonly layout: string;
   /** The full row. */
   readonly row: string;
@@ -23,7 +24,11 @@ export interface AliasRule {
   readonly notRd?: number;
 }
 
-export const RULES: readonly AliasRule[] = [
+/** Rules of one extension: it is given once for a file. */
+export const rulesOf = (extension: string, rules: readonly Omit<AliasRule, 'extension'>[]): AliasRule[] =>
+  rules.map((rule) => ({ ...rule, extension }));
+
+export const C: readonly AliasRule[] = rulesOf('C', [
   { name: 'c.addi4spn', layout: "000 u[5:4|9:6|2|3] rd' 00", row: 'addi', fixed: { rs1: SP }, nonzero: ['imm'] },
   { name: 'c.fld', layout: "001 u[5:3] rs1' u[7:6] rd' 00", row: 'fld' },
   { name: 'c.lw', layout: "010 u[5:3] rs1' u[2|6] rd' 00", row: 'lw' },
@@ -69,4 +74,4 @@ export const RULES: readonly AliasRule[] = [
   { name: 'c.fsdsp', layout: '101 u[5:3|8:6] rs2 10', row: 'fsd', fixed: { rs1: SP } },
   { name: 'c.swsp', layout: '110 u[5:2|7:6] rs2 10', row: 'sw', fixed: { rs1: SP } },
   { name: 'c.sdsp', layout: '111 u[5:3|8:6] rs2 10', row: 'sd', fixed: { rs1: SP } },
-];
+]);

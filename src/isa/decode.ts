@@ -1,4 +1,5 @@
 /** From bits to an instruction. Tables are made from the rows' masks. */
+import type { Alias } from './alias.ts';
 import { fieldsOf, layoutOf } from './fields.ts';
 import type { Insn, Row } from './row.ts';
 import { COMPRESSED, ROWS } from './table.ts';
@@ -17,6 +18,13 @@ function bucketOf(word: number): readonly Row[] {
   return bucket;
 }
 
+/** By what a halfword expands to, the alias that it is. */
+const aliases = new WeakMap<Insn, Alias>();
+
+/** The compressed encoding that an instruction was decoded from; of one that was not decoded, one that it could have. */
+export const aliasOf = (insn: Insn): Alias | undefined =>
+  aliases.get(insn) ?? COMPRESSED.find((alias) => alias.compress(insn) !== undefined);
+
 /** Expansions of halfwords, filled as they are met; null: no instruction. */
 const expansions: (Insn | null | undefined)[] = new Array(0x10000).fill(undefined);
 
@@ -28,6 +36,7 @@ function expand(half: number): Insn | undefined {
       const found = alias.expand(half);
       if (found) {
         insn = found;
+        aliases.set(found, alias);
         break;
       }
     }

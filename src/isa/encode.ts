@@ -1,5 +1,6 @@
 /** From an instruction to bits. */
 import { internal } from '../base/errors.ts';
+import { bitOf, EVERY_EXTENSION, type ExtensionSet } from './extensions.ts';
 import { immediateFits, layoutOf, type RegisterField, withImmediate } from './fields.ts';
 import type { Insn, Row } from './row.ts';
 import { COMPRESSED, rowNamed } from './table.ts';
@@ -60,12 +61,15 @@ for (const alias of COMPRESSED) {
   else ALIASES_OF.set(alias.row, [alias]);
 }
 
-/** The 16-bit form that decodes to exactly this instruction, if there is one. */
-export function compress(insn: Insn): number | undefined {
+/**
+ * The 16-bit form that decodes to exactly this instruction, if there is one.
+ * @param machine what may be used
+ */
+export function compress(insn: Insn, machine: ExtensionSet = EVERY_EXTENSION): number | undefined {
   const aliases = ALIASES_OF.get(insn.row);
   if (!aliases) return undefined;
   for (const alias of aliases) {
-    const half = alias.compress(insn);
+    const half = (bitOf(alias) & machine) === 0n ? undefined : alias.compress(insn);
     if (half !== undefined) return half;
   }
   return undefined;
@@ -75,12 +79,12 @@ export function compress(insn: Insn): number | undefined {
  * Little-endian bytes: 2 or 4.
  * @throws internal() if it is to be compressed and cannot be
  */
-export function encodeBytes(insn: Insn, compressed: boolean): Uint8Array {
+export function encodeBytes(insn: Insn, compressed: boolean, machine?: ExtensionSet): Uint8Array {
   if (!compressed) {
     const word = encode(insn);
     return Uint8Array.of(word, word >>> 8, word >>> 16, word >>> 24);
   }
-  const half = compress(insn);
+  const half = compress(insn, machine);
   if (half === undefined) throw internal(`${insn.row.name}: has no compressed form here`);
   return Uint8Array.of(half, half >>> 8);
 }

@@ -180,9 +180,9 @@ export interface Facts {
   readonly load: { readonly bytes: 1 | 2 | 4 | 8; readonly signed: boolean } | undefined;
   readonly store: { readonly bytes: 1 | 2 | 4 | 8 } | undefined;
   readonly control: Control;
-  /** The instruction raises floating-point flags. */
+  /** The instruction raises floating-point flags, or is illegal where the dynamic rounding mode is none. */
   readonly accrues: boolean;
-  /** The result depends on frm. */
+  /** The result depends on frm, or whether there is one does. */
   readonly readsRounding: boolean;
   /** Must stay in place and in order: AMO, LR/SC, fence, fence.i, CSR access, ecall, ebreak. */
   readonly ordered: boolean;

@@ -1,8 +1,8 @@
-/** All rows. A new extension is one file and one line here. */
+/** All rows and all compressed encodings. A new extension is one file and one line here. */
 import { internal } from '../base/errors.ts';
 import { A } from './a.ts';
 import { type Alias, makeAlias } from './alias.ts';
-import { RULES } from './c.ts';
+import { C } from './c.ts';
 import { D } from './d.ts';
 import { F } from './f.ts';
 import { M } from './m.ts';
@@ -42,7 +42,7 @@ export function rowNamed(name: string): Row {
 }
 
 /** Compressed instructions, in order of preference. */
-export const COMPRESSED: readonly Alias[] = RULES.map((rule) => makeAlias(rule, rowNamed(rule.row)));
+export const COMPRESSED: readonly Alias[] = [...C].map((rule) => makeAlias(rule, rowNamed(rule.row)));
 
 const OPCODE_BITS = 0x7f;
 

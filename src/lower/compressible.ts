@@ -1,9 +1,19 @@
-/** Chooses the compressed form where there is one. */
+/** Chooses the compressed form where there is one that the machine has. */
 import { compress } from '../isa/encode.ts';
+import type { ExtensionSet } from '../isa/extensions.ts';
 import type { Insn } from '../isa/row.ts';
+import type { Item } from './item.ts';
 
 /** The instruction with the size it will be encoded in. */
-export function compressible(insn: Insn): Insn {
-  const size = compress(insn) === undefined ? 4 : 2;
+function compressible(insn: Insn, machine: ExtensionSet | undefined): Insn {
+  const size = compress(insn, machine) === undefined ? 4 : 2;
   return insn.size === size ? insn : { ...insn, size };
 }
+
+/** Items whose instructions have the sizes they will be encoded in; those that depend on addresses are sized when these are known. */
+export const sized = (items: readonly Item[], machine: ExtensionSet | undefined): Item[] =>
+  items.map((item) =>
+    item.kind === 'insn' || item.kind === 'branch' || item.kind === 'escape'
+      ? { ...item, insn: compressible(item.insn, machine) }
+      : item,
+  );

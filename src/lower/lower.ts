@@ -6,6 +6,7 @@
 import { type Addr, RA, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms } from '../domain/term.ts';
+import type { ExtensionSet } from '../isa/extensions.ts';
 import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import { isLink } from '../profile/flow.ts';
@@ -22,12 +23,15 @@ import {
 } from '../superblock/form.ts';
 import { homesOf } from '../superblock/homes.ts';
 import { termsOf } from '../superblock/terms.ts';
-import { compressible } from './compressible.ts';
+import { sized } from './compressible.ts';
 import type { Item, LoweredSuperblock, Stub } from './item.ts';
 import { deadRegister, exitMoves } from './moves.ts';
 
-/** Lowers a superblock; undefined when some exit needs a register that is not there. */
-export function lowerSuperblock(original: Superblock): LoweredSuperblock | undefined {
+/**
+ * Lowers a superblock; undefined when some exit needs a register that is not there.
+ * @param machine what the machines have that the code is for; default: everything
+ */
+export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): LoweredSuperblock | undefined {
   const bases = nearBases(original);
   // An exit that wants a near base wants the exact address, which its stub makes.
   const exact = (value: Value): Value =>
@@ -46,8 +50,7 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
   const computed = computedWith(superblock);
   const regOf = (value: Value | undefined): Reg =>
     value === undefined || value.kind === 'const' ? 0 : (homes.homeOf(value) ?? 0);
-  const placed = (op: Op, insn: Insn = op.insn): Insn =>
-    compressible({ ...insn, rs1: regOf(op.rs1), rs2: regOf(op.rs2), rs3: regOf(op.rs3) });
+  const placed = (op: Op): Insn => ({ ...op.insn, rs1: regOf(op.rs1), rs2: regOf(op.rs2), rs3: regOf(op.rs3) });
 
   const addStub = (exit: Exit, tail: Item[], extra?: { reg: Reg; value: Value }): number | undefined => {
     const moves = exitMoves(exitOf(exit), homes.homeOf, holds, comesAlong, extra);
@@ -67,7 +70,7 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
       for (const value of operandsOf(op)) busy.add(regOf(value));
       for (const value of exitValues(op.exit)) busy.add(regOf(value));
       const scratch = deadRegister(0n, busy);
-      const stub = addStub(op.exit, [{ kind: 'insn', insn: compressible(jumpRegisterInsn(operand, 0)), pc: op.pc }], {
+      const stub = addStub(op.exit, [{ kind: 'insn', insn: jumpRegisterInsn(operand, 0), pc: op.pc }], {
         reg: operand,
         value: op.rs1,
       });
@@ -81,7 +84,7 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
       if (stub === undefined) return undefined;
       line.push({ kind: op.leaves === 'taken' ? 'branch' : 'escape', insn: placed(op), stub, pc: op.pc });
     } else if (fact.control === 'jump') {
-      if (fact.writes === undefined) line.push({ kind: 'insn', insn: compressible(jumpInsn(2)), pc: op.pc });
+      if (fact.writes === undefined) line.push({ kind: 'insn', insn: jumpInsn(2), pc: op.pc });
       else {
         const kind = isLink(fact.writes) && !computed.has(op.id) ? 'link' : 'address';
         line.push({ kind, reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
@@ -120,14 +123,14 @@ export function lowerSuperblock(original: Superblock): LoweredSuperblock | undef
   const scratch = final.kind === 'goto' ? deadRegister(exit.live, new Set()) : undefined;
   if (final.op !== undefined) {
     const { insn, pc } = final.op;
-    if (jumps) line.push({ kind: 'insn', insn: compressible(insn), pc });
+    if (jumps) line.push({ kind: 'insn', insn, pc });
     else if (final.kind === 'call') line.push({ kind: 'call', to: exit.target!, link: insn.rd, pc });
   }
   return {
     head: superblock.head,
     count: superblock.count,
-    line,
-    stubs,
+    line: sized(line, machine),
+    stubs: stubs.map((stub) => ({ ...stub, items: sized(stub.items, machine) })),
     final: {
       kind: final.kind,
       to: final.kind === 'call' ? final.link : exit.target,

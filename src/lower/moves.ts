@@ -16,7 +16,6 @@ import {
   type Value,
   wanted,
 } from '../superblock/form.ts';
-import { compressible } from './compressible.ts';
 import type { Item } from './item.ts';
 
 /** A register read: for what another task made in it, or for what it held before all of them. */
@@ -181,7 +180,7 @@ function sunkTask(
       const address = addressOf(op);
       return address !== undefined
         ? [{ kind: 'address', reg: dest, address, pc: op.pc }]
-        : [{ kind: 'insn', insn: compressible(changed), pc: op.pc }];
+        : [{ kind: 'insn', insn: changed, pc: op.pc }];
     },
   };
 }
@@ -196,13 +195,13 @@ function addressOf({ insn, pc }: Op): Addr | undefined {
 
 const moveItem = (dest: Reg, from: Reg): Item => ({
   kind: 'insn',
-  insn: compressible(dest >= F0 === from >= F0 ? moveInsn(dest, from) : crossMoveInsn(dest, from)),
+  insn: dest >= F0 === from >= F0 ? moveInsn(dest, from) : crossMoveInsn(dest, from),
 });
 
 /** A constant into a register; only 0 can go straight into a floating-point one. */
 function constantItems(dest: Reg, value: bigint): Item[] {
   if (dest >= F0) return [{ kind: 'insn', insn: crossMoveInsn(dest, 0) }];
-  return constantInsns(dest, value).map((insn) => ({ kind: 'insn', insn: compressible(insn) }));
+  return constantInsns(dest, value).map((insn) => ({ kind: 'insn', insn }));
 }
 
 function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] | undefined {
@@ -261,7 +260,7 @@ function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] |
     if (holdsMade) return undefined;
     const swap = from.reg;
     for (const insn of [xorInsn(dest, swap), xorInsn(swap, dest), xorInsn(dest, swap)])
-      items.push({ kind: 'insn', insn: compressible(insn) });
+      items.push({ kind: 'insn', insn });
     pending.delete(blocked);
     moved((reg) => (reg === dest ? swap : reg === swap ? dest : reg));
   }

@@ -10,7 +10,7 @@ import type { Superblock } from '../superblock/form.ts';
 import { runPasses } from '../superblock/pass.ts';
 import { superblockText } from '../superblock/text.ts';
 import { weightOf } from '../superblock/weight.ts';
-import { assumable, type OptimizeOptions, prepare } from './optimize.ts';
+import { assumable, machineFor, type OptimizeOptions, prepare } from './optimize.ts';
 
 type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target'>;
 
@@ -50,6 +50,7 @@ export function dumpSuperblock(image: Image, profile: ImageProfile, options: Opt
     runPasses(superblock, choosePasses(options.passes), {
       fuel: makeFuel(),
       extensions: extensionsOf(options.target),
+      machine: machineFor(image, options.target),
       deadFrames: !options.without?.includes('A8'),
     }),
   );

@@ -5,6 +5,7 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
+import { imageExtensions } from '../cfg/extensions.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
 import { imageSaves } from '../cfg/saves.ts';
 import { facts } from '../domain/record.ts';
@@ -13,6 +14,7 @@ import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
 import { type Evidence, gatherEvidence } from '../emit/evidence.ts';
 import { findTables, type JumpTable } from '../emit/tables.ts';
+import { type ExtensionSet, extensionSet } from '../isa/extensions.ts';
 import { extensionsOf } from '../isa/targets.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { lowerSuperblock } from '../lower/lower.ts';
@@ -45,6 +47,8 @@ export interface OptimizeOptions {
   readonly target?: string | undefined;
   /** Assumptions that may not be made. */
   readonly without?: readonly AssumptionId[] | undefined;
+  /** Patch single instructions only, so that as little as can be rests on A2. */
+  readonly narrow?: boolean | undefined;
   readonly select?: Partial<SelectOptions> | undefined;
   /** How much the file may grow; default: 96 KB or 8 % of it, whichever is more. */
   readonly maxGrowth?: ByteCount | undefined;
@@ -71,8 +75,8 @@ export interface Optimized extends Emitted {
   readonly dropped: readonly Addr[];
 }
 
-/** Those that can be switched off; A5, A6 and A7 come with patching, with optimizing at all, and with calls. */
-export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A2', 'A3', 'A4', 'A8', 'A11'];
+/** Those that can be switched off; A2 and A5 come with patching, A6 with optimizing at all, A7 with calls, A9 with a target. */
+export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A3', 'A4', 'A8', 'A11'];
 
 /** Those that may be made of a program of which the profile tells. Where somebody else was there, A11 may not. */
 export function assumable(profile: ImageProfile, without: readonly AssumptionId[] = []): Set<AssumptionId> {
@@ -175,12 +179,17 @@ interface Chosen {
   readonly passed?: number;
 }
 
+/** What every machine has that the output is for. */
+export const machineFor = (image: Image, target: string | undefined): ExtensionSet =>
+  imageExtensions(image) | extensionSet(extensionsOf(target));
+
 export function optimize(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Optimized {
   return formSuperblocks(image, profile, options).emit();
 }
 
 export function formSuperblocks(image: Image, profile: ImageProfile, options: OptimizeOptions = {}): Formed {
   const extensions = extensionsOf(options.target);
+  const machine = machineFor(image, options.target);
   const passes = choosePasses(options.passes).filter((pass) => pass !== retarget || extensions.length > 0);
   const fuel = options.fuel ?? makeFuel();
   const allowed = assumable(profile, options.without);
@@ -192,13 +201,13 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const fewest = Math.min(passes.length, identityPasses.length + 1);
 
   const emittable = (superblock: Superblock): Emittable | undefined => {
-    const lowered = lowerSuperblock(superblock);
+    const lowered = lowerSuperblock(superblock, machine);
     return lowered && { superblock, lowered };
   };
   const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
   const make = (before: Superblock): Made => {
     const stages: Superblock[] = [];
-    runPasses(before, passes, { fuel, extensions, deadFrames: allowed.has('A8') }, (pass, from, to) => {
+    runPasses(before, passes, { fuel, extensions, machine, deadFrames: allowed.has('A8') }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
     });
@@ -272,9 +281,11 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       identity,
       rejected,
       untouched,
+      narrow: options.narrow,
       dropped,
       continueAt: (head) => (rejected.get(head)?.form === 'none' ? undefined : continueAt(head)),
       extensions,
+      machine,
       passes: totals,
     });
   };
@@ -333,9 +344,11 @@ interface FinalRequest {
   readonly identity: Set<Addr>;
   readonly rejected: ReadonlyMap<Addr, Rejection>;
   readonly untouched: ReadonlySet<Addr> | undefined;
+  readonly narrow: boolean | undefined;
   readonly dropped: ReadonlySet<Addr>;
   readonly continueAt: (address: Addr) => Emittable | undefined;
   readonly extensions: readonly string[];
+  readonly machine: ExtensionSet;
   readonly passes: readonly PassTotal[];
 }
 
@@ -365,6 +378,7 @@ function emitFinal(request: FinalRequest): Optimized {
     identity,
     rejected: (head) => rejected.get(head)?.reason,
     ...(request.untouched && { untouched: request.untouched }),
+    narrow: request.narrow,
     entered,
     continueAt: (address) => {
       const form = request.continueAt(address);
@@ -374,8 +388,8 @@ function emitFinal(request: FinalRequest): Optimized {
       return form.lowered;
     },
     deadAt: (address): Reg | undefined => deadRegister(liveAt(address), new Set()),
-    allowed,
     extensions,
+    machine: request.machine,
     assumed,
   });
   return {

@@ -5,12 +5,14 @@
  * - an op wanted at an exit (by its snapshot, or by what is sunk there) stays above it, and what an exit still wants in its register is
  *   not overwritten above it;
  * - stores, floating-point flags and ordered events stay on their side of every exit;
+ * - what the machine may not have stays behind the exit that may be there for that;
  * - a load may move below an exit that does not want it, never above one, which may be what makes it safe.
  *
  * What moves the stack pointer stays on its side of all accesses: a signal may overwrite whatever is below it.
  */
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { bitOf, EVERY_EXTENSION, type ExtensionSet } from '../isa/extensions.ts';
 import { type Exit, isOrdered, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 import { homesOf } from './homes.ts';
 import { apart, type Place, type SuperblockTerms } from './terms.ts';
@@ -26,8 +28,13 @@ export interface Dependence {
 /**
  * By position: what each op of the line depends on.
  * @param terms its own, or those of the same line with other homes
+ * @param machine what every machine has (pass.ts)
  */
-export function dependencesOf(superblock: Superblock, terms: SuperblockTerms): readonly (readonly Dependence[])[] {
+export function dependencesOf(
+  superblock: Superblock,
+  terms: SuperblockTerms,
+  machine: ExtensionSet = EVERY_EXTENSION,
+): readonly (readonly Dependence[])[] {
   const { ops } = superblock;
   const { homeOf } = homesOf(superblock);
   const accesses = new Accesses(terms);
@@ -78,7 +85,9 @@ export function dependencesOf(superblock: Superblock, terms: SuperblockTerms): r
     const accessesMemory = fact.load !== undefined || fact.store !== undefined;
     const ordered = isOrdered(op);
     const effect = fact.store !== undefined || ordered || fact.accrues;
-    if (leaves || effect || fact.load !== undefined) after(lastExit);
+    // What the machine may not have is illegal there: an exit before it may be how the program sees to that.
+    const illegal = (bitOf(op.insn.row) & machine) === 0n;
+    if (leaves || effect || illegal || fact.load !== undefined) after(lastExit);
     if (leaves || effect) after(lastEffect);
     if (accessesMemory || effect || fact.readsRounding) after(lastOrdered);
     if (accessesMemory) {

@@ -1,5 +1,6 @@
 /** What a pass is, and the one loop that runs them. */
 import type { Fuel } from '../base/fuel.ts';
+import type { ExtensionSet } from '../isa/extensions.ts';
 import { checkSuperblock } from './check.ts';
 import type { Superblock } from './form.ts';
 
@@ -7,6 +8,8 @@ export interface PassContext {
   readonly fuel: Fuel;
   /** Extensions beyond those of the input that the output may use. */
   readonly extensions?: readonly string[] | undefined;
+  /** What every machine has that the output runs on; absent: everything. Other instructions run on no way that they did not run on before. */
+  readonly machine?: ExtensionSet | undefined;
   /** Assumption A8 may be made: nobody looks below the stack pointer. */
   readonly deadFrames?: boolean | undefined;
 }

@@ -94,6 +94,7 @@ describe('what is made', () => {
     const made = summary('--target', 'rva22u64');
     expect(made.assumptions).toContain('A9');
     expect(made.passes.find(({ name }) => name === 'retarget')?.removed).toBeGreaterThan(0);
+    expect(said(['prove', elf, 'out'])).toMatch(/A9 \(.*\): .* Here: Zb[abs](, Zb[abs])*\.\n/);
     const { status, stderr } = place.run(['optimize', '-p', PROFILE, '--target', 'rva99', elf]);
     expect([status, stderr.toString()]).toEqual([2, expect.stringContaining("there is no target 'rva99'")]);
   });
@@ -169,6 +170,11 @@ describe('what is refused', () => {
       'an assumption that must be made',
       ['optimize', '-p', PROFILE, '--without', 'A5', elf],
       /A5 cannot be switched off/,
+    ],
+    [
+      'an assumption that comes with every patch',
+      ['optimize', '-p', PROFILE, '--without', 'A2', elf],
+      /A2 cannot be switched off/,
     ],
     [
       'what is not to be allowed',

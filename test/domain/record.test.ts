@@ -65,6 +65,9 @@ const cases: [text: string, reads: string, writes: string, rest: Partial<Facts>]
   ['fmv.x.w a0,fa1', 'fa1', 'a0', { pure: true }],
   ['fmv.d.x ft0,zero', '', 'ft0', { pure: true }],
   ['fcvt.d.w fa0,a0', 'a0', 'fa0', { pure: true, work: 'float-simple' }],
+  // No rounding mode changes its result, but one that is none makes it illegal.
+  ['fcvt.d.w fa0,a0,dyn', 'a0', 'fa0', { accrues: true, readsRounding: true, work: 'float-simple' }],
+  ['fcvt.d.wu fa0,a0,dyn', 'a0', 'fa0', { accrues: true, readsRounding: true, work: 'float-simple' }],
   ['fcvt.d.l fa0,a0', 'a0', 'fa0', { accrues: true, readsRounding: true, work: 'float-simple' }],
   ['fcvt.d.s fa0,fa1', 'fa1', 'fa0', { accrues: true, work: 'float-simple' }],
 ];

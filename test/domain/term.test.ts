@@ -465,7 +465,7 @@ describe('the rules of terms', () => {
 });
 
 describe('rows over terms', () => {
-  /** Rows whose every instruction is pure: no memory, no flags, no rounding, no control. */
+  /** Rows whose instructions are pure: no memory, no flags, no rounding, no control. */
   const pureRows = ROWS.filter((row) => facts(makeInsn(row, { rd: row.operands.includes('fd') ? 33 : 5 })).pure);
 
   test('there are as many as one would think', () => expect(pureRows.length).toBeGreaterThan(50));
@@ -473,6 +473,8 @@ describe('rows over terms', () => {
   test.each(pureRows.map((row) => [row.name, row] as const))('%s computes what it does over values', (_, row) => {
     fc.assert(
       fc.property(insnOf(row), value, value, value, fc.nat(2 ** 30), fc.nat(7), (insn, x, y, z, at, constants) => {
+        // An exact conversion with a dynamic rounding mode is none: it may be illegal.
+        fc.pre(facts(insn).pure);
         const operands = [x, y, z];
         const pc = BigInt(at * 2);
         const terms = new Terms();

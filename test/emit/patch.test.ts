@@ -28,33 +28,35 @@ const ret = narrow(makeInsn('jalr', { rs1: RA }));
 const call = makeInsn('jal', { rd: RA, imm: 64 });
 const branch = narrow(makeInsn('beq', { rs1: 10, imm: 16 }));
 
-const nothing: Evidence = { entered: () => false, dataAddresses: [] };
+const nothing: Evidence = { into: () => undefined, dataAddresses: [] };
 const entered = (...addresses: readonly Addr[]): Evidence => ({
-  entered: (address) => addresses.includes(address),
+  into: (start, size) => addresses.find((address) => address > start && address < start + size),
   dataAddresses: [],
 });
 const HEAD = 0x10000;
 const NEAR: PatchRequest = { head: HEAD, target: 0x20000, scratch: undefined };
 const FAR: PatchRequest = { head: HEAD, target: 0x400000, scratch: 5 };
-const patch = (request: PatchRequest, code: InsnSource, evidence = nothing, cautious = false, kept: Addr[] = []) =>
-  makePatches([request], code, evidence, new Set(kept), cautious);
+const patch = (request: PatchRequest, code: InsnSource, evidence = nothing, narrow = false, kept: Addr[] = []) =>
+  makePatches([request], code, evidence, new Set(kept), narrow);
 
 describe('patches', () => {
-  test('one wide instruction: a jump, without evidence or assumption', () => {
-    const made = patch(NEAR, line(HEAD, big), entered(HEAD, HEAD + 2), true);
-    expect(made).toMatchObject({ assumed: false, left: [] });
+  test('one wide instruction: a jump, where nothing enters its second half', () => {
+    const made = patch(NEAR, line(HEAD, big), entered(HEAD), true);
+    expect(made.left).toEqual([]);
     const [only] = made.patches;
     expect(only!.address).toBe(HEAD);
     expect(decodeAt(only!.bytes, 0)).toMatchObject({ rd: 0, imm: NEAR.target - HEAD, size: 4 });
+    expect(patch(NEAR, line(HEAD, big), entered(HEAD + 2)).left).toEqual([HEAD]);
+    expect(patch(NEAR, line(HEAD, big), nothing, false, [HEAD + 2]).left).toEqual([HEAD]);
   });
 
-  test('two narrow ones: only where nothing enters the second, and not when cautious', () => {
+  test('two narrow ones: only where nothing enters the second, and not when single instructions are asked for', () => {
     const code = line(HEAD, small, small);
-    expect(patch(NEAR, code)).toMatchObject({ assumed: true, left: [] });
-    expect(patch(NEAR, code, entered(HEAD))).toMatchObject({ assumed: true, left: [] });
+    expect(patch(NEAR, code)).toMatchObject({ left: [] });
+    expect(patch(NEAR, code, entered(HEAD))).toMatchObject({ left: [] });
     expect(patch(NEAR, code, entered(HEAD + 2)).left).toEqual([HEAD]);
     expect(patch(NEAR, code, nothing, false, [HEAD + 2]).left).toEqual([HEAD]);
-    expect(patch(NEAR, code, nothing, true)).toMatchObject({ assumed: false, left: [HEAD], patches: [] });
+    expect(patch(NEAR, code, nothing, true)).toMatchObject({ left: [HEAD], patches: [] });
   });
 
   test('a narrow one and a wide one are cut across, and nothing behind them is touched', () => {
@@ -77,7 +79,7 @@ describe('patches', () => {
   test('far: eight bytes through a dead register, all of them with evidence', () => {
     const code = line(HEAD, big, small, small);
     const made = patch(FAR, code);
-    expect(made).toMatchObject({ assumed: true, left: [] });
+    expect(made).toMatchObject({ left: [] });
     const { bytes } = made.patches[0]!;
     const [first, second] = [decodeAt(bytes, 0)!, decodeAt(bytes, 4)!];
     expect(first).toMatchObject({ rd: 5 });

@@ -6,6 +6,7 @@ import { makeThreaded } from '../../src/engine/threaded.ts';
 import { makeTranslate } from '../../src/engine/translate.ts';
 import { decode } from '../../src/isa/decode.ts';
 import { encode, makeInsn } from '../../src/isa/encode.ts';
+import type { Row } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
 import { slotOf } from '../../src/machine/hart.ts';
@@ -244,4 +245,33 @@ describe.each(others)('%s', (_, make) => {
     }
     expect(fast).toBeGreaterThan(5000);
   }, 60_000);
+});
+
+describe('a rounding mode that is none', () => {
+  const engines = { makeBasic, makeDispatch, makeThreaded, makeTranslate };
+  const rounding = ROWS.filter((row) => row.operands.includes('rm'));
+  it.each(Object.entries(engines))('%s: is illegal in the instruction and, where that says so, in frm', (_, make) => {
+    const stops = (word: number, frm: number) => {
+      const machine = bare(make, Uint8Array.of(word, word >>> 8, word >>> 16, word >>> 24));
+      machine.hart.frm = frm;
+      return machine.engine.run(machine.hart, 1).stop.kind;
+    };
+    expect(rounding.length).toBeGreaterThan(25);
+    for (const row of rounding) {
+      const word = (rm: number) =>
+        encode(makeInsn(row, { rd: 32 * Number(row.operands[0] === 'fd') + 10, ...sources(row) })) | (rm << 12);
+      for (const rm of [5, 6]) expect(stops(word(rm), 0), `${row.name} ${rm}`).toBe('illegal');
+      for (const frm of [5, 6, 7]) {
+        expect(stops(word(7), frm), `${row.name} frm ${frm}`).toBe('illegal');
+        expect(stops(word(0), frm), `${row.name} rne`).toBe('budget');
+      }
+      expect(stops(word(7), 4), `${row.name} rmm`).toBe('budget');
+    }
+  });
+});
+
+const sources = ({ operands }: Row) => ({
+  rs1: operands.includes('fs1') ? 42 : 10,
+  rs2: operands.includes('fs2') ? 43 : 0,
+  rs3: operands.includes('fs3') ? 44 : 0,
 });

@@ -96,7 +96,7 @@ function law(image: Image, profile: ImageProfile, without: readonly AssumptionId
 }
 
 describe('the law of identity', () => {
-  for (const without of [[], ['A3'], ['A1', 'A2', 'A3', 'A4']] as const)
+  for (const without of [[], ['A3'], ['A1', 'A3', 'A4']] as const)
     test.each(without.length === 1 ? SAMPLES.slice(0, 3) : SAMPLES)(
       `%s, ${without.length === 0 ? 'with every assumption' : `without ${without.join()}`}`,
       (name) => {

@@ -56,7 +56,11 @@ describe.each(['sha256', 'route'])('%s for rva22u64', (name) => {
   });
 
   test('is proved as much as the other', () => {
-    const { superblocks, file } = prove(image, form, mapOf(image, form));
+    const { superblocks, file, assumptions, extensions } = prove(image, form, mapOf(image, form));
+    expect(assumptions).toContain('A9');
+    expect(extensions).toEqual(extensionsIn(form));
+    const other = prove(image, plain, mapOf(image, plain));
+    expect([other.extensions, other.assumptions.includes('A9')]).toEqual([[], false]);
     expect(file.flatMap(({ problems }) => problems)).toEqual([]);
     expect(superblocks.filter(({ verdict }) => verdict !== 'proved')).toEqual([]);
   });
@@ -87,4 +91,22 @@ describe.runIf(needs('a target for a program of the C library', 'gcc', 'readelf'
     expect(stderr.toString()).toBe('');
     expect(stdout.toString()).toMatch(/Tag_RISCV_arch: "rv64i.*_zicond1p0_.*_zba1p0_zbb1p0_zbs1p0/);
   });
+
+  test.runIf(needs('a machine without the target', 'qemu'))(
+    'dies where the machine has not what the proof names',
+    () => {
+      const file = compile(PROGRAM, ['-O2', '-static']);
+      const image = readImage(file);
+      const { profile } = profileRun({ image, input: {} });
+      const made = optimizeProved(image, profileOf(profile, image), { target: 'rva22u64' });
+      expect(made.proof.assumptions).toContain('A9');
+      expect(made.proof.extensions.length).toBeGreaterThan(0);
+      const target = join(mkdtempSync(join(tmpdir(), 'isoform-target-')), 'form');
+      writeFileSync(target, made.bytes, { mode: 0o755 });
+      const without = made.proof.extensions.map((name) => `${name.toLowerCase()}=false`).join();
+      const status = (name: string) => run(tool('qemu'), ['-cpu', `rv64,${without}`, name]).status;
+      expect([status(file), status(target)]).toEqual([0, 132]);
+      rmSync(dirname(target), { recursive: true });
+    },
+  );
 });

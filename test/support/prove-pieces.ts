@@ -1,8 +1,10 @@
 /** The prover on small pieces of code, written as text: originals at 0x1000, optimized forms at 0x9000. */
 import { expect } from 'vitest';
 import { regSet } from '../../src/cfg/regset.ts';
+import { extensionSet } from '../../src/isa/extensions.ts';
 import type { Insn } from '../../src/isa/row.ts';
 import { parse } from '../../src/isa/text.ts';
+import { Machine } from '../../src/verify/prove/extensions.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { type EntryProof, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
 
@@ -35,6 +37,8 @@ interface Options {
   readonly deadFrames?: boolean;
   readonly returns?: ReadonlyMap<number, number>;
   readonly relocatable?: boolean;
+  /** What the machine has, and whether more may be asked of it (A9); default: it has everything. */
+  readonly machine?: { readonly has: readonly string[]; readonly more: boolean };
 }
 
 export function sidesOf(original: string, optimized: string, options: Options = {}): Sides {
@@ -51,6 +55,7 @@ export function sidesOf(original: string, optimized: string, options: Options = 
     saves: options.saves && { savesAt: (at) => options.saves!.includes(at) },
     watched: options.watched ?? false,
     deadFrames: options.deadFrames ?? false,
+    machine: options.machine && new Machine(extensionSet(options.machine.has), options.machine.more),
     standsFor: (at) => (at === START ? HEAD : at < START ? at : undefined),
     inside: (at) => at >= START,
   };

@@ -193,6 +193,54 @@ describe('what is not', () => {
     ).toBe('unproved');
   });
 
+  test.each(['fcvt.d.w', 'fcvt.d.wu'])('%s never rounds, but a dynamic mode that is none makes it illegal', (name) => {
+    const [fixed, dynamic] = [`${name} fa0,a0`, `${name} fa0,a0,dyn`];
+    const end = 'jal zero,0x1004';
+    expect(proof(fixed, `${name} fa0,a0,rtz\n ${end}`).verdict).toBe('proved');
+    expect(proof(dynamic, `${dynamic}\n ${end}`).verdict).toBe('proved');
+    expectWrong(fixed, `${dynamic}\n ${end}`);
+    expect(proof(dynamic, `${fixed}\n ${end}`).verdict).toBe('unproved');
+    // Nobody needs the result: whether it was an instruction matters all the same.
+    const dead = `${dynamic}\n fmv.d.x fa0,a1`;
+    expect(proof(dead, 'fmv.d.x fa0,a1\n jal zero,0x1008').verdict).toBe('unproved');
+    expect(proof(`${fixed}\n fmv.d.x fa0,a1`, 'fmv.d.x fa0,a1\n jal zero,0x1008').verdict).toBe('proved');
+    // Not above a branch, nor over a change of the mode.
+    const branch = `beq a1,zero,0x1800\n ${dynamic}`;
+    const above = `${dynamic}\n beq a1,zero,0x9100\n jal zero,0x1008\n @0x9100\n jal zero,0x1800`;
+    expect(proof(branch, above, { live: [] }).verdict).toBe('unproved');
+    expect(proof(branch.replace(dynamic, fixed), above.replace(dynamic, fixed), { live: [] }).verdict).toBe('proved');
+    const modes = `${dynamic}\n csrrw zero,frm,a1`;
+    expect(proof(modes, `${modes}\n jal zero,0x1008`).verdict).toBe('proved');
+    expect(proof(modes, `csrrw zero,frm,a1\n ${dynamic}\n jal zero,0x1008`).verdict).toBe('unproved');
+  });
+
+  test('what the machine may not have, unless it may be asked of it (A9)', () => {
+    const machine = (more: boolean) => ({ has: ['I', 'M'], more });
+    const original = 'slli a1,a1,0x1\n add a0,a0,a1\n sub a1,a0,a1';
+    const other = 'sh1add a0,a1,a0\n slli a1,a1,0x1\n sub a1,a0,a1\n jal zero,0x100c';
+    expect(proof(original, other).assumptions).toEqual([]);
+    expect(proof(original, other, { machine: machine(true) })).toMatchObject({
+      verdict: 'proved',
+      assumptions: ['A9'],
+    });
+    expect(proof(original, other, { machine: machine(false) }).reason).toContain('it needs Zba, which the original');
+    // What the original runs on that very way the machine has.
+    const has = 'sh1add a0,a1,a0';
+    expect(proof(has, `${has}\n jal zero,0x1004`, { machine: machine(false) })).toMatchObject({
+      verdict: 'proved',
+      assumptions: [],
+    });
+    // On another way it may be there for machines that have it.
+    const guarded = 'beq a2,zero,0x1800\n clz a0,a1';
+    const above = 'clz a3,a1\n beq a2,zero,0x9100\n addi a0,a3,0\n jal zero,0x1008\n @0x9100\n jal zero,0x1800';
+    const live = [10, 11];
+    expect(proof(guarded, above, { live, machine: machine(false) }).reason).toContain('it needs Zbb');
+    expect(proof(guarded, above, { live, machine: machine(true) }).assumptions).toEqual(['A1', 'A9']);
+    // Floating-point registers where there may be none.
+    const kept = 'fmv.d.x fa0,a0\n fmv.x.d a0,fa0\n addi a0,a0,1\n jal zero,0x1004';
+    expect(proof('addi a0,a0,1', kept, { live, machine: machine(false) }).reason).toContain('it needs D');
+  });
+
   test('an atomic access repeated or left out', () => {
     const original = 'amoadd.w a0,a1,(a2)';
     expect(proof(original, `${original}\n jal zero,0x1004`).verdict).toBe('proved');

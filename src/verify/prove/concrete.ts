@@ -59,6 +59,7 @@ class Run {
   call: Addr | undefined;
   /** Code that was run. */
   readonly code = new Map<Addr, Insn>();
+  readonly #form: 'was' | 'is';
   readonly #memory: Memory;
   readonly #engine: Engine;
   readonly #start: Start;
@@ -67,6 +68,7 @@ class Run {
 
   constructor(form: 'was' | 'is', start: Start, at: Addr) {
     const { memory, hart } = memoryFor(form);
+    this.#form = form;
     this.#memory = memory;
     this.hart = hart;
     this.#start = start;
@@ -134,8 +136,9 @@ class Run {
         : store && accessText('store', address, store.bytes);
       throw new Trouble(`it has a fault at ${hex(pc)}: a ${access ?? 'fetch'}`, access);
     }
-    // Only a rounding mode that the state or the program has set may be wrong in both.
-    if (stop.kind === 'illegal' && insn.row.operands.includes('rm') && insn.rm === 7) throw new Useless();
+    // A rounding mode that is none: what the original does not get past shows nothing.
+    const mode = stop.kind === 'illegal' && insn.row.operands.includes('rm') && insn.rm === 7;
+    if (mode && this.#form === 'was') throw new Useless();
     throw new Trouble(`it stops at ${hex(pc)}: ${stop.kind}`);
   }
 

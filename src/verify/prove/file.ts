@@ -8,6 +8,7 @@ import { PT } from '../../elf/constants.ts';
 import type { Image, ProgramHeader, Segment } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
+import { enteredWithin } from './entered.ts';
 import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
 import { checkUnwind } from './unwind.ts';
 
@@ -259,8 +260,7 @@ function checkJump({ original, optimized, sides, places }: FileRequest, address:
   const no = (reason: string): Found => ({ verdict: 'unproved', reason, assumptions: [] });
   const code = codeOf(optimized);
   const text = codeOf(original);
-  const first = text.insnAt(address);
-  if (first === undefined) return no('there is no instruction in the original');
+  if (text.insnAt(address) === undefined) return no('there is no instruction in the original');
   // All of its bytes are run: nothing is left over that something could enter.
   let end = address;
   while (end < address + size) end += code.insnAt(end)?.size ?? size + 1;
@@ -275,7 +275,8 @@ function checkJump({ original, optimized, sides, places }: FileRequest, address:
   const leads = proof.leaves[0]!;
   if (leads.from + (code.insnAt(leads.from)?.size ?? 0) !== end || leads.at === undefined || !places.inside(leads.at))
     return no('it is no jump into the optimized code');
-  return { ...proof, assumptions: first.size >= size ? proof.assumptions : [...proof.assumptions, 'A2'] };
+  const entered = enteredWithin(original, address, size);
+  return entered === undefined ? { ...proof, assumptions: [...proof.assumptions, 'A2'] } : no(entered);
 }
 
 /** Jump tables are at most this long. */

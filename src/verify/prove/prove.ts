@@ -5,12 +5,14 @@
  */
 import { unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
+import { imageExtensions } from '../../cfg/extensions.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
 import { imageSaves } from '../../cfg/saves.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
+import { Machine } from './extensions.ts';
 import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
@@ -43,6 +45,8 @@ export interface Proof {
   readonly file: readonly FileCheck[];
   /** The assumptions that the proofs and the checks rest on. */
   readonly assumptions: readonly string[];
+  /** Extensions that the optimized code needs and the original does not (A9). */
+  readonly extensions: readonly string[];
 }
 
 /** The address map of an optimized file. Throws unsupported where there is none, or where it is of another original. */
@@ -74,7 +78,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const file = checkFile({ original, optimized, map, places, sides });
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
-  return { superblocks, file, assumptions: [...used].sort(byNumber) };
+  return { superblocks, file, assumptions: [...used].sort(byNumber), extensions: sides.machine?.needed ?? [] };
 }
 
 /** Those of these heads whose superblocks are not proved; nothing is searched for. */
@@ -114,6 +118,7 @@ export function sidesOf(
     watched: !assumed.has('A11'),
     jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
+    machine: new Machine(imageExtensions(original), assumed.has('A9')),
     standsFor: places.standsFor,
     inside: places.inside,
   };

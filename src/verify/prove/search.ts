@@ -71,7 +71,8 @@ export function randomStart(seed: number): Start {
   );
   registers[0] = 0n;
   registers[SP] = pointer(random) & ~15n;
-  return { registers, frm: random(5), bytes: new Map(), seed };
+  // Once in a while a rounding mode that is none: it makes some instructions illegal.
+  return { registers, frm: seed % 12 === 11 ? 5 : random(5), bytes: new Map(), seed };
 }
 
 const STORE = /^store([1248])$/;

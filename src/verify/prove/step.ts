@@ -13,6 +13,7 @@
 import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import { runTerms, type Term, Terms } from '../../domain/term.ts';
+import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { isLink } from '../../profile/flow.ts';
@@ -51,12 +52,14 @@ export interface State {
   readonly order: Term;
   /** What a dynamic rounding mode depends on. */
   readonly rounding: Term;
-  /** Operations that have accrued flags since the last CSR access. */
+  /** Operations that have accrued flags since the last CSR access, or were legal only with the rounding mode there was. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
   readonly accessCount: number;
   /** Where others may look: by register, and by what has been decided, the loads that it depends on. */
   readonly depends: { readonly registers: readonly bigint[]; readonly control: bigint } | undefined;
+  /** Extensions of all instructions so far. */
+  readonly extensions: ExtensionSet;
 }
 
 /** Whose instruction it is. */
@@ -102,6 +105,7 @@ export function headState(terms: ProofTerms): State {
     accesses: undefined,
     accessCount: 0,
     depends: terms.watched ? { registers: registers.map(() => 0n), control: 0n } : undefined,
+    extensions: 0n,
   };
 }
 
@@ -218,6 +222,7 @@ class SymbolicStep implements Step<Term> {
       accesses: this.#accesses,
       accessCount: this.#accessCount,
       depends: this.#depends(),
+      extensions: this.#before.extensions | needsOf(insn),
     };
     const next = this.#pc + insn.size;
     const leads = this.#pc + insn.imm;
@@ -343,8 +348,11 @@ class SymbolicStep implements Step<Term> {
     const operands = [a, b, c].filter((operand) => operand !== undefined);
     const { rm } = this.#insn;
     const dynamic = rm === DYNAMIC;
-    // With a dynamic mode it is illegal where that is none.
-    if (EXACT.has(op) && !dynamic) return this.#terms.apply(op, operands);
+    if (EXACT.has(op)) {
+      // Its result depends on no rounding mode. Whether it is an instruction does: a dynamic mode that is none makes it illegal.
+      if (dynamic) this.#flags = { item: this.#terms.apply('rounding mode', [this.#rounding]), rest: this.#flags };
+      return this.#terms.apply(op, operands);
+    }
     const result = this.#terms.apply(
       dynamic ? op : `${op}:${rm}`,
       dynamic ? [...operands, this.#rounding] : operands,

@@ -13,6 +13,7 @@ import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Saves } from '../../cfg/saves.ts';
 import type { Term } from '../../domain/term.ts';
 import { isLink } from '../../profile/flow.ts';
+import type { Machine } from './extensions.ts';
 import { type InsnSource, linksAt, originalFrom, type Point, type Segment, type Slot } from './original.ts';
 import { decided, explore, type Facts, type Follow, knownTarget, type Leaf } from './paths.ts';
 import type { Goal } from './smt.ts';
@@ -37,6 +38,8 @@ export interface Sides {
   readonly jumpTables: boolean;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
+  /** What the machine has; absent: everything. */
+  readonly machine?: Machine | undefined;
   /** The original address an address of the optimized file stands for, where control may go. */
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
@@ -286,6 +289,9 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
   }
   if (what !== undefined && !shown(proving, goals)) return what;
+  const more = sides.machine?.asks(was.extensions, is.extensions);
+  if (typeof more === 'string') return more;
+  if (more) used.add('A9');
   // Between one access and the next.
   if (!terms.watched && was.accessCount > 1) used.add('A11');
   if (unequal.length > wrong.length) used.add('A1');

@@ -35,7 +35,7 @@ export const DEFAULT_FORM: Form = { name: 'default', options: {}, profile: 'full
 const FORMS: readonly Form[] = [
   DEFAULT_FORM,
   { name: 'identity', options: { passes: 'none', select: EVERYTHING }, profile: 'full' },
-  { name: 'strict', options: { without: ASSUMABLE, select: EVERYTHING }, profile: 'full' },
+  { name: 'strict', options: { without: ASSUMABLE, narrow: true, select: EVERYTHING }, profile: 'full' },
   { name: 'everything', options: { select: { ...EVERYTHING, minArrival: 0 } }, profile: 'full' },
   {
     name: 'guards',

@@ -1,0 +1,71 @@
+/**
+ * Code addresses that an image's data holds: whole ones, distances from a table's start (the address of it is one that code makes), distances from
+ * where they stand, and what a jump is seen to read.
+ */
+import type { Addr } from '../base/units.ts';
+import type { Image } from '../elf/image.ts';
+import type { CodeRange } from '../profile/code.ts';
+import type { TableJump } from './flowing.ts';
+
+/** Entries of a table are looked for no further than this. */
+const TABLE_BYTES = 1 << 16;
+
+/**
+ * @param places where code is
+ * @param constants that code makes
+ * @param jumps that read tables
+ */
+export function codePointers(
+  image: Image,
+  places: readonly CodeRange[],
+  constants: Iterable<number>,
+  jumps: Iterable<TableJump>,
+): Set<Addr> {
+  const found = new Set<Addr>();
+  const isCode = (address: number) => places.some(({ start, end }) => address >= start && address < end);
+  const add = (address: number): boolean => {
+    const is = isCode(address);
+    if (is) found.add(address);
+    return is;
+  };
+  const starts = [...constants].sort((a, b) => a - b);
+  for (const { address, bytes } of image.segments) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let [table, next] = [Number.NaN, 0];
+    for (let at = (4 - (address % 4)) % 4; at + 4 <= bytes.length; at += 4) {
+      const here = address + at;
+      while (next < starts.length && starts[next]! <= here) table = starts[next++]!;
+      const whole = (from: number) =>
+        view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
+      // Between instructions only aligned addresses are taken for such.
+      if (isCode(here)) {
+        if (here % 8 === 0) add(whole(at));
+        continue;
+      }
+      const low = view.getUint32(at, true);
+      // Programs that may lie anywhere hold no addresses of 32 bits.
+      if (!image.relocatable) add(low);
+      for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
+      const distance = low | 0;
+      if (!(here - table < TABLE_BYTES && add(table + distance))) add(here + distance);
+    }
+  }
+  for (const { table, bytes, signed, one, times, base } of jumps) {
+    const segment = image.segments.find((each) => table >= each.address && table < each.address + each.bytes.length);
+    if (segment === undefined) continue;
+    const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
+    const next = one ? table + bytes : (starts.find((start) => start > table) ?? Number.POSITIVE_INFINITY);
+    const end = Math.min(next - segment.address, table - segment.address + TABLE_BYTES, segment.bytes.length);
+    for (let at = table - segment.address; at + bytes <= end; at += bytes) {
+      const distance = numberAt(view, at, bytes, signed);
+      add(base + times * distance);
+    }
+  }
+  return found;
+}
+
+function numberAt(view: DataView, at: number, bytes: number, signed: boolean): number {
+  let value = 0n;
+  for (let i = bytes - 1; i >= 0; i--) value = (value << 8n) | BigInt(view.getUint8(at + i));
+  return Number(signed || bytes === 8 ? BigInt.asIntN(8 * bytes, value) : value);
+}

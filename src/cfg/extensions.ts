@@ -1,0 +1,61 @@
+/**
+ * What every machine has that runs an image: of RV64GC the parts that its header asks for (the flags of its ABI) or that code which is reached from
+ * its entry and its functions has instructions of. Other extensions do not follow from that: programs ask the machine for Zbb or the like and go
+ * one way or the other.
+ */
+import type { Addr } from '../base/units.ts';
+import { EF_RISCV } from '../elf/constants.ts';
+import type { Image } from '../elf/image.ts';
+import { type ExtensionSet, extensionSet, needsOf, RV64GC } from '../isa/extensions.ts';
+import { targetOf } from '../isa/row.ts';
+import { codeOf } from '../profile/code.ts';
+import { endingOf } from '../profile/flow.ts';
+
+/** e_flags (RISC-V ELF psABI, "File Header"): where they are in the file; its float ABI is none, single, double. */
+const FLAGS_AT = 48;
+
+const known = new WeakMap<Image, ExtensionSet>();
+
+export function imageExtensions(image: Image): ExtensionSet {
+  let set = known.get(image);
+  if (set === undefined) {
+    set = RV64GC & (headerExtensions(image) | codeExtensions(image));
+    known.set(image, set);
+  }
+  return set;
+}
+
+function headerExtensions(image: Image): ExtensionSet {
+  const flags = image.bytes[FLAGS_AT]!;
+  const width = (flags & EF_RISCV.FLOAT_ABI) >> 1;
+  return extensionSet([
+    'I',
+    ...((flags & EF_RISCV.RVC) === 0 ? [] : ['C']),
+    ...(width < 1 ? [] : ['F', 'Zicsr']),
+    ...(width < 2 ? [] : ['D']),
+  ]);
+}
+
+/** Of all that is reached by direct transfers from the entry and from functions' symbols. */
+function codeExtensions(image: Image): ExtensionSet {
+  const code = codeOf(image);
+  const seen = new Set<Addr>();
+  const open = [image.entry, ...image.symbols.filter(({ kind }) => kind === 'function').map(({ address }) => address)];
+  let set = 0n;
+  for (let start = open.pop(); start !== undefined; start = open.pop())
+    for (let at = start; !seen.has(at); ) {
+      const insn = code.insnAt(at);
+      if (insn === undefined) break;
+      seen.add(at);
+      set |= needsOf(insn);
+      const target = targetOf(insn, at);
+      if (target !== undefined) open.push(target);
+      const ending = endingOf(insn);
+      if (ending === 'jump' || ending === 'return' || ending === 'indirect' || ending === 'trap') break;
+      at += insn.size;
+    }
+  // D is not without F, nor F without its CSRs.
+  if ((set & extensionSet(['D'])) !== 0n) set |= extensionSet(['F']);
+  if ((set & extensionSet(['F'])) !== 0n) set |= extensionSet(['Zicsr']);
+  return set;
+}
