@@ -12,7 +12,6 @@ import { inFile, type Layout, type Tail } from './tail.ts';
 
 const PT_NULL = 0;
 const PT_GNU_EH_FRAME = 0x6474e550;
-const PT_GNU_PROPERTY = 0x6474e553;
 
 export interface HeaderPlan {
   readonly kept: readonly ProgramHeader[];
@@ -21,11 +20,12 @@ export interface HeaderPlan {
 }
 
 /**
- * Headers that loading does not need, the least useful first. Binutils (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever
- * they copy a file that has the section, and `strip` then fails for want of room: where the section is, the header goes last.
+ * Headers that loading does not need, the least useful first (a kernel may read PT_GNU_PROPERTY: that stays). Binutils
+ * (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever they copy a file that has the section, and `strip` then fails for want of room:
+ * where the section is, the header goes last.
  */
-const SPARE = [PT_NULL, PT_GNU_PROPERTY, PT.NOTE, PT.RISCV_ATTRIBUTES];
-const SPARE_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT_GNU_PROPERTY, PT.NOTE];
+const SPARE = [PT_NULL, PT.NOTE, PT.RISCV_ATTRIBUTES];
+const SPARE_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT.NOTE];
 
 export function planHeaders(image: Image, layout: Layout, request: SegmentRequest): HeaderPlan {
   const headers = image.programHeaders;

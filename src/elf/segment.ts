@@ -70,14 +70,12 @@ export function segmentParts(request: SegmentRequest, base: Addr): Parts {
   const codeEnd = address + code.length;
   if (unwind && unwind.address < codeEnd) throw internal('unwind tables overlap the code', unwind.address);
   const mapAt = alignUp(unwind ? unwind.address + unwind.bytes.length : codeEnd, 8);
-  const note = new Uint8Array(NOTE_SIZE);
-  const view = viewOf(note);
-  view.setUint32(0, NOTE_NAME.length, true);
-  view.setUint32(4, NOTE_DESCRIPTION, true);
-  view.setUint32(8, NOTE_TYPE, true);
-  note.set(ascii(NOTE_NAME), 12);
-  view.setUint32(20, NOTE_VERSION, true);
-  setFields(view, 24, [mapAt - base, map.length, address - base, code.length]);
+  const note = noteBytes({
+    mapOffset: mapAt - base,
+    mapSize: map.length,
+    codeOffset: address - base,
+    codeSize: code.length,
+  });
   const list = [
     { name: '.note.isoform', type: SHT.NOTE, flags: SHF.ALLOC, align: 4, address: base, bytes: note },
     { name: '.isoform.text', type: SHT.PROGBITS, flags: SHF.ALLOC | SHF.EXECUTE, align: 4, address, bytes: code },
@@ -97,6 +95,27 @@ export function segmentParts(request: SegmentRequest, base: Addr): Parts {
   }
   list.push({ name: '.isoform.map', ...data, address: mapAt, bytes: map });
   return { list, end: mapAt + map.length };
+}
+
+/** Where map and code are, from the segment's start. */
+interface NoteParts {
+  readonly mapOffset: ByteCount;
+  readonly mapSize: ByteCount;
+  readonly codeOffset: ByteCount;
+  readonly codeSize: ByteCount;
+}
+
+/** The note that says so. */
+export function noteBytes({ mapOffset, mapSize, codeOffset, codeSize }: NoteParts): Uint8Array {
+  const note = new Uint8Array(NOTE_SIZE);
+  const view = viewOf(note);
+  view.setUint32(0, NOTE_NAME.length, true);
+  view.setUint32(4, NOTE_DESCRIPTION, true);
+  view.setUint32(8, NOTE_TYPE, true);
+  note.set(ascii(NOTE_NAME), 12);
+  view.setUint32(20, NOTE_VERSION, true);
+  setFields(view, 24, [mapOffset, mapSize, codeOffset, codeSize]);
+  return note;
 }
 
 /** The address map of an optimized image, or undefined if the image is not one. The sections' names play no part. */

@@ -40,6 +40,10 @@ export function layoutOf(image: Image): Layout {
     ...image.sections.filter((s) => inFile(s) && (s.flags & SHF.ALLOC) !== 0),
   ];
   const end = loaded.reduce((most, part) => Math.max(most, part.offset + part.size), 0);
+  // Whole pages are mapped: what lies behind a segment in its last page is in memory, but where bss begins there.
+  const mapped = image.segments
+    .filter((s) => s.bytes.length > 0 && !(s.flags.write && s.size > s.bytes.length))
+    .reduce((most, s) => Math.max(most, alignUp(s.offset + s.bytes.length, PAGE)), end);
   const moving = image.sections
     .map((section, index) => ({ section, index }))
     .filter(({ section }) => inFile(section) && section.offset >= end)
@@ -67,7 +71,7 @@ export function layoutOf(image: Image): Layout {
   ];
   const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...again]);
   return {
-    stay: foreign ? image.bytes.length : end,
+    stay: foreign ? image.bytes.length : Math.min(mapped, image.bytes.length),
     moving: [...indexes].filter((index) => index > 0 && index < image.sections.length),
     difference,
   };

@@ -35,13 +35,14 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     name: 'jump tables only jump',
     text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code.',
     check:
-      'All profiled targets must be in one table, which ends where code makes the address of something else; entries never seen as targets stay as they are.',
+      'The code shows a jump that goes by what it loads from this very table, and nothing else that loads, stores, makes, hands on or keeps an address in it; up to a changed entry all lead to code; entries never seen as targets stay as they are.',
   },
   {
     id: 'A5',
     name: 'code does not change',
-    text: 'The program neither writes to its own text nor reads it as data where it was patched.',
-    check: 'The rerun would differ.',
+    text: 'The program neither writes to its own text nor reads it as data where it was patched, nor the headers of its file, nor the file; and it does not matter where its heap begins.',
+    check:
+      'All else that is loaded is as it was, in whole pages; headers say what they said, but for the new segment, and are where programs look for them. The rerun would differ.',
   },
   {
     id: 'A6',

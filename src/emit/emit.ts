@@ -87,7 +87,8 @@ export function emit(request: EmitRequest): Emitted {
     superblocks = superblocks.filter((lowered) => !unserved.calls.has(lowered.head));
   }
 
-  const assumed = new Set<AssumptionId>(request.assumed);
+  // Whatever is patched, the file's headers are others.
+  const assumed = new Set<AssumptionId>([...request.assumed, 'A5']);
   const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
   for (const [head, to] of aliases) {
     const start = startOf.get(to);
@@ -107,7 +108,7 @@ export function emit(request: EmitRequest): Emitted {
     kept,
     request.narrow ?? false,
   );
-  if (patches.patches.length > 0) for (const id of ['A2', 'A5'] as const) assumed.add(id);
+  if (patches.patches.length > 0) assumed.add('A2');
   const retargeted = retarget(jumpTables, (head) => startOf.get(head));
   const tables = retargeted.filter((patch) => !untouched.has(patch.address));
   if (tables.length > 0) assumed.add('A4');

@@ -4,6 +4,7 @@
  * jump once more.
  */
 import type { Addr, Reg } from '../base/units.ts';
+import { imageTables } from '../cfg/jump-tables.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import type { Image } from '../elf/image.ts';
@@ -49,13 +50,22 @@ export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTa
       table = wordTable(image, words, targets);
     }
     // In a PIE absolute entries are written by relocations when the program starts.
-    if (table !== undefined && !(image.relocatable && table.base === 0))
-      tables.push({ ...table, site: block.insns.at(-1)!.pc, profiled: targets });
+    if (table === undefined || (image.relocatable && table.base === 0)) continue;
+    const shown = shownPart(image, table);
+    if ([...targets].every((target) => shown.targets.includes(target)))
+      tables.push({ ...shown, site: block.insns.at(-1)!.pc, profiled: targets });
   }
   return tables.sort((a, b) => a.at - b.at || a.width - b.width || a.site - b.site);
 }
 
 type Found = Omit<JumpTable, 'site' | 'profiled'>;
+
+/** As far as the code itself shows a table there that nothing else uses: the proof asks for that. */
+function shownPart(image: Image, table: Found): Found {
+  const { at, width, base, targets } = table;
+  const shown = imageTables(image).find((each) => each.at === at && each.width === width && each.base === base);
+  return { ...table, targets: targets.slice(0, shown === undefined ? 0 : (shown.end - at) / width) };
+}
 
 interface JumpShape {
   readonly width: 4 | 8;

@@ -63,6 +63,8 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
   for (;;) {
     const made = formed.emit(rejected, untouched);
     const { form, proof } = proofOf(made);
+    const outside = proof.outside;
+    if (outside !== undefined && options.allow !== 'tested') throw notProved(form.file, outside);
     const bad = proof.superblocks.filter(
       ({ verdict }) => verdict === 'refuted' || (verdict === 'unproved' && options.allow !== 'tested'),
     );
@@ -125,7 +127,7 @@ function prover(original: Image, { output = original.file, proving = (work) => w
   return (made) =>
     proving(() => {
       const form = parseImage(made.bytes, output);
-      return { form, proof: prove(original, form, mapOf(original, form), { solver }) };
+      return { form, proof: prove(original, form, mapOf(original, form), { solver, thorough: true }) };
     });
 }
 

@@ -223,6 +223,22 @@ describe.runIf(needs('jump tables', 'gcc'))('jump tables', () => {
           'lla a5, other\n  lla t1, c7\n  lla t2, table\n  sd a5, 16(t2)\n  j loop0\nother: addi s1, s1, 9\n  j next\nloop0:',
       },
     ],
+    [
+      'a table whose entries are compared as well',
+      { ...POINTERS, target: 'ld a5, 0(a5)\n  lla s4, c3\n  beq a5, s4, c4' },
+    ],
+    [
+      'a table that a pointer leads into',
+      { ...RELATIVE, setup: '.section .data\n  .balign 8\n  .dword table + 8\n  .text' },
+    ],
+    [
+      'a table that is handed to a function',
+      { ...POINTERS, setup: 'lla a0, table\n  jal f\n  j loop0\nf: ret\nloop0:' },
+    ],
+    [
+      'a table that is also read from another place',
+      { ...RELATIVE, setup: 'lla a4, table\n  slli a5, s0, 2\n  add a5, a5, a4\n  lw s4, 4(a5)' },
+    ],
     ['no target but the one', { ...POINTERS, entry: '.dword c5' }],
   ] as const)('not: %s', (name, shape) => {
     const { image, own, exit, tables } = load(shape);

@@ -43,7 +43,7 @@ type Random = (below: number) => number;
 const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)]!;
 
 /** The bytes of an instruction in so much room, or undefined. */
-function bytesOf(insn: Insn, size: 2 | 4): Uint8Array | undefined {
+export function bytesOf(insn: Insn, size: 2 | 4): Uint8Array | undefined {
   const word = size === 4 ? encode({ ...insn, size: 4 }) : compress(insn);
   if (word === undefined) return undefined;
   return Uint8Array.from({ length: size }, (_, i) => (word >>> (8 * i)) & 0xff);
@@ -64,7 +64,7 @@ interface Site {
 
 type Change = (site: Site, random: Random) => Insn | undefined;
 
-const CHANGES: Readonly<Record<string, Change>> = {
+export const CHANGES: Readonly<Record<string, Change>> = {
   'another register': ({ insn }, random) => {
     const roles = ROLES.filter(
       (role) => facts(insn).reads.includes(insn[role]) || (role === 'rd' && facts(insn).writes),

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
+import { readOptimizedCode } from '../../src/elf/write.ts';
 import { checkUnwind } from '../../src/verify/prove/unwind.ts';
 import { moveCalls } from '../emit/move-calls.ts';
 import { compileFile, needs } from '../support/tools.ts';
@@ -18,14 +19,16 @@ describe.runIf(needs('frame descriptions of moved calls', 'gxx'))('frame descrip
     const moved = moveCalls(original, functions, true);
     const returns = moved.sites.map((site) => [site.returnAddress, site.originalReturnAddress] as const);
     const optimized = parseImage(moved.bytes, 'moved');
-    const problemsOf = (image: Image) => checkUnwind(original, image, returns).problems;
-    const fine = checkUnwind(original, optimized, returns);
+    const placed = readOptimizedCode(optimized)!;
+    const code = { start: placed.address, end: placed.address + placed.bytes.length };
+    const problemsOf = (image: Image) => checkUnwind(original, image, returns, code).problems;
+    const fine = checkUnwind(original, optimized, returns, code);
     expect(fine.problems).toEqual([]);
     expect(fine.checked).toBeGreaterThan(50);
 
     // Each return address for its neighbour, and tables that are not there.
     const turned = returns.map(([at], i) => [at, returns[(i + 1) % returns.length]![1]] as const);
-    expect(checkUnwind(original, optimized, turned).problems.length).toBeGreaterThan(20);
+    expect(checkUnwind(original, optimized, turned, code).problems.length).toBeGreaterThan(20);
     expect(problemsOf(parseImage(moveCalls(original, functions, false).bytes, 'bare'))).not.toEqual([]);
 
     // The new segment's tables, a bit in every second byte.

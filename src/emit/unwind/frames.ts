@@ -68,6 +68,22 @@ export function findFrames(image: Image): Frames | undefined {
 export const tableAt = (image: Image, start: Addr, limit: Addr): Frames | undefined =>
   attempt(() => parseFrames(image, start, limit));
 
+/** The frame description that stands at an address, by itself. Throws Malformed. */
+export function recordAt(image: Image, address: Addr): Fde {
+  const read = (at: Addr) => {
+    const cursor = new Cursor(image, at);
+    const length = cursor.u32();
+    const body = cursor.address;
+    if (length < 4 || length >= 0xfffffff0) throw new Malformed('a record does not fit');
+    return { cursor, body, end: body + length, id: cursor.u32() };
+  };
+  const { cursor, body, end, id } = read(address);
+  if (id === 0) throw new Malformed('a common entry in the stead of a frame description');
+  const common = read(body - id);
+  if (common.id !== 0) throw new Malformed('a frame description without its common entry');
+  return parseFde(cursor, address, end, parseCie(common.cursor, body - id, common.end));
+}
+
 function attempt<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -152,16 +168,18 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
 }
 
 function parseFde(cursor: Cursor, address: Addr, end: Addr, cie: Cie): Fde {
-  const start = cursor.pointer(cie.pointerEncoding)?.address ?? 0;
+  const pointer = cursor.pointer(cie.pointerEncoding);
+  if (pointer?.indirect) throw new Malformed('an indirect pointer to code');
+  const start = pointer?.address ?? 0;
   const size = cursor.stored(cie.pointerEncoding & 15);
   let lsda: Addr | undefined;
   if (cie.hasAugmentation) {
     const length = cursor.uleb();
     const dataEnd = cursor.address + length;
     if (cie.lsdaEncoding !== PE.OMIT) {
-      const pointer = cursor.pointer(cie.lsdaEncoding);
-      if (pointer?.indirect) throw new Malformed('an indirect pointer to language-specific data');
-      lsda = pointer?.address;
+      const data = cursor.pointer(cie.lsdaEncoding);
+      if (data?.indirect) throw new Malformed('an indirect pointer to language-specific data');
+      lsda = data?.address;
     }
     cursor.address = dataEnd;
   }
@@ -200,7 +218,7 @@ function scan(image: Image): Frames | undefined {
 }
 
 /** The description that covers an address, or undefined. */
-export function coveringFde(frames: Frames, pc: Addr): Fde | undefined {
+export function coveringFde(frames: Pick<Frames, 'fdes'>, pc: Addr): Fde | undefined {
   let [low, high] = [0, frames.fdes.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

@@ -55,10 +55,14 @@ export function padsOf(image: Image, lsda: Addr, functionStart: Addr): Addr[] {
 /** The LSDA's header: what landing pads are relative to, where types are, and where the call sites end and the actions begin. */
 function header(c: Cursor, functionStart: Addr) {
   const baseEncoding = c.u8();
-  const base = baseEncoding === PE.OMIT ? functionStart : (c.pointer(baseEncoding)?.address ?? 0);
+  const start = baseEncoding === PE.OMIT ? undefined : c.pointer(baseEncoding);
+  if (start?.indirect) throw new Malformed('an indirect pointer to code');
+  const base = baseEncoding === PE.OMIT ? functionStart : (start?.address ?? 0);
   const typeEncoding = c.u8();
   const typeBase = typeEncoding === PE.OMIT ? undefined : (({ distance, at }) => at + distance)(distanceAt(c));
   const siteEncoding = c.u8();
+  // Offsets, whatever they are stored as: relative to anything else they would be read in another way.
+  if ((siteEncoding & 0xf0) !== 0) throw new Malformed('call sites that are no offsets');
   const tableSize = c.uleb();
   return { base, typeEncoding, typeBase, siteEncoding, actions: c.address + tableSize };
 }

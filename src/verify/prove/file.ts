@@ -1,16 +1,21 @@
 /**
- * What is checked of the optimized file as a whole: nothing of the original has changed but for the patches that the map lists, each
- * patch leads to what stands for its place, return points stand for the original ones, and the new segment is apart.
+ * What is checked of the optimized file as a whole. Outside: map, headers and bytes are what they have to be, nothing of the original has
+ * changed but for the patches that the map lists (`map.ts`, `headers.ts`, `segment.ts`, `bytes.ts`). Inside: each patch leads to what stands
+ * for its place (`tables.ts`), return points stand for the original ones, unwinders find what they found (`unwind.ts`).
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
-import { imageConstants } from '../../cfg/constants.ts';
-import { PT } from '../../elf/constants.ts';
-import type { Image, ProgramHeader, Segment } from '../../elf/image.ts';
+import type { Image } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
+import { byteProblems } from './bytes.ts';
 import { enteredWithin } from './entered.ts';
+import { headerProblems } from './headers.ts';
+import { mapProblems } from './map.ts';
+import { segmentProblems } from './segment.ts';
 import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
-import { checkUnwind } from './unwind.ts';
+import { changedEntry } from './tables.ts';
+import { isText } from './text.ts';
+import { checkUnwind, isUnwindLink } from './unwind.ts';
 
 export interface FileCheck {
   readonly what: string;
@@ -55,15 +60,28 @@ interface FileRequest {
   readonly sides: Sides;
 }
 
-export function checkFile(request: FileRequest): FileCheck[] {
+/** What is looked at before anything is proved: where this is wrong, the map says nothing of the file, and no proof is made. */
+export function checkOutside(
+  original: Image,
+  optimized: Image,
+  map: AddressMap,
+  { start, end }: Places['code'],
+): FileCheck[] {
+  const { superblocks } = map.data;
+  const bytes = byteProblems(original, optimized, map.data.patches);
   return [
-    checkMap(request),
-    checkHeaders(request),
-    checkBytes(request),
-    checkReturns(request),
-    checkPatches(request),
-    checkFrames(request),
+    check('superblocks', superblocks.length, mapProblems(original, optimized, map.data, [start, end])),
+    check('headers', original.programHeaders.length, [
+      ...headerProblems(original, optimized),
+      ...segmentProblems(original, optimized),
+    ]),
+    // Where headers lie is shown to who reads its own file, or these.
+    check('bytes of the original', bytes.checked, bytes.problems, ['A5']),
   ];
+}
+
+export function checkInside(request: FileRequest): FileCheck[] {
+  return [checkReturns(request), checkPatches(request), checkFrames(request)];
 }
 
 const check = (
@@ -79,130 +97,6 @@ const check = (
   places,
   assumptions: [...new Set(assumptions)].sort(),
 });
-
-/** Superblocks lie in the optimized code, each at a place of its own, and stand for places in the original's code. */
-function checkMap({ original, map, places }: FileRequest): FileCheck {
-  const problems: string[] = [];
-  const starts = new Set<Addr>();
-  const heads = new Set<Addr>();
-  const text = codeOf(original);
-  for (const { head, start } of map.data.superblocks) {
-    if (!places.inside(start)) problems.push(`the superblock of ${hex(head)} does not begin in the optimized code`);
-    if (starts.has(start) || heads.has(head))
-      problems.push(`there are two superblocks of ${hex(head)} or at ${hex(start)}`);
-    if (text.insnAt(head) === undefined) problems.push(`${hex(head)} is no code of the original`);
-    starts.add(start);
-    heads.add(head);
-  }
-  return check('superblocks', map.data.superblocks.length, problems);
-}
-
-/** Headers that loading does not need: one of them may give way to the new segment's. */
-const SPARE: ReadonlySet<number> = new Set([0, PT.NOTE, 0x6474e553, 0x70000003]);
-/** Headers that describe what is new: where the table itself is, the unwind table, and (never loaded) what the code needs. */
-const RENEWED: ReadonlySet<number> = new Set([PT.PHDR, 0x6474e550, PT.RISCV_ATTRIBUTES]);
-
-const sameHeader = (a: ProgramHeader, b: ProgramHeader): boolean =>
-  a.type === b.type &&
-  a.flags === b.flags &&
-  a.vaddr === b.vaddr &&
-  a.memSize === b.memSize &&
-  a.fileSize === b.fileSize &&
-  a.align === b.align &&
-  (a.type !== PT.LOAD || a.offset === b.offset);
-
-/** e_flags in the ELF header. */
-const FLAGS = [48, 49, 50, 51];
-
-/**
- * A program finds its headers where the kernel says; kernels before 5.18 take the first segment's address plus the file offset. One that
- * could not find them in memory before need not now.
- */
-function tableProblems(original: Image, optimized: Image): string[] {
-  const memoryOf = (image: Image): Addr | undefined => {
-    const { programHeaderOffset: at } = image;
-    const holder = image.segments.find((s) => at >= s.offset && at < s.offset + s.bytes.length);
-    return holder && holder.address + (at - holder.offset);
-  };
-  const [was, is] = [memoryOf(original), memoryOf(optimized)];
-  if (was === undefined) return [];
-  const first = optimized.segments[0]!;
-  if (is === undefined || is !== first.address + (optimized.programHeaderOffset - first.offset))
-    return ['its program headers are not where the program will look for them'];
-  const own = optimized.programHeaders.find(({ type }) => type === PT.PHDR);
-  return own === undefined || own.vaddr === is ? [] : ['its program headers are not where PT_PHDR says'];
-}
-
-function checkHeaders({ original, optimized, places }: FileRequest): FileCheck {
-  const problems: string[] = [];
-  if (optimized.relocatable !== original.relocatable) problems.push('it is of another kind (ET_EXEC or ET_DYN)');
-  if (optimized.entry !== original.entry)
-    problems.push(`its entry is ${hex(optimized.entry)}, not ${hex(original.entry)}`);
-  if (!FLAGS.every((at) => optimized.bytes[at] === original.bytes[at]))
-    problems.push('its ELF flags are not as they were');
-  problems.push(...tableProblems(original, optimized));
-  const left = [...optimized.programHeaders];
-  let gone = 0;
-  for (const header of original.programHeaders) {
-    const at = left.findIndex(
-      (other) => sameHeader(header, other) || (RENEWED.has(header.type) && header.type === other.type),
-    );
-    if (at >= 0) left.splice(at, 1);
-    else if (SPARE.has(header.type) && gone === 0) gone++;
-    else problems.push(`the program header for ${hex(header.vaddr)} (type ${hex(header.type)}) is not as it was`);
-  }
-  const [added] = left;
-  if (added === undefined || left.length > 1 || added.type !== PT.LOAD)
-    problems.push(`${left.length} program headers were added, not just one for the new segment`);
-  else {
-    const segment = optimized.segments.find((s) => s.address === added.vaddr);
-    if (added.vaddr < original.end) problems.push('the new segment lies over the original');
-    if (segment === undefined || segment.flags.write || !segment.flags.execute || !segment.flags.read)
-      problems.push('the new segment is not read and executed only');
-    if (
-      segment !== undefined &&
-      (places.code.start < segment.address || places.code.end > segment.address + segment.bytes.length)
-    )
-      problems.push('the optimized code is not in the new segment');
-  }
-  return check('headers', original.programHeaders.length, problems);
-}
-
-const ELF_HEADER = 64;
-const PROGRAM_HEADER = 56;
-
-/** Every loaded byte of the original is what it was, but for patches and the file's own headers. */
-function checkBytes({ original, optimized, map }: FileRequest): FileCheck {
-  const problems: string[] = [];
-  const changed = new Set<Addr>();
-  for (const [address, size] of map.data.patches) for (let at = 0; at < size; at++) changed.add(address + at);
-  const tableEnd = original.programHeaderOffset + (original.programHeaders.length + 1) * PROGRAM_HEADER;
-  const isHeader = (offset: number) =>
-    (offset >= 32 && offset < ELF_HEADER) ||
-    (optimized.programHeaderOffset === original.programHeaderOffset &&
-      offset >= original.programHeaderOffset &&
-      offset < tableEnd);
-  let bytes = 0;
-  for (const segment of original.segments) {
-    const other = optimized.segments.find((s) => s.address === segment.address);
-    if (other === undefined || other.size !== segment.size || other.bytes.length !== segment.bytes.length) {
-      problems.push(`the segment at ${hex(segment.address)} is not as it was`);
-      continue;
-    }
-    bytes += segment.bytes.length;
-    for (let at = firstDifference(segment, other, 0); at !== undefined; at = firstDifference(segment, other, at + 1)) {
-      if (changed.has(segment.address + at) || isHeader(segment.offset + at)) continue;
-      problems.push(`the byte at ${hex(segment.address + at)} has changed`);
-      break;
-    }
-  }
-  return check('bytes of the original', bytes, problems);
-}
-
-function firstDifference(a: Segment, b: Segment, from: number): number | undefined {
-  for (let at = from; at < a.bytes.length; at++) if (a.bytes[at] !== b.bytes[at]) return at;
-  return undefined;
-}
 
 /** What comes behind a call in optimized code stands for what comes behind the original one. */
 function checkReturns({ map, sides }: FileRequest): FileCheck {
@@ -221,8 +115,8 @@ function checkReturns({ map, sides }: FileRequest): FileCheck {
 }
 
 /** Rows and landing pads at return points; A7 goes with every return address that is another number. */
-function checkFrames({ original, optimized, map }: FileRequest): FileCheck {
-  const { checked, problems } = checkUnwind(original, optimized, map.data.returns);
+function checkFrames({ original, optimized, map, places }: FileRequest): FileCheck {
+  const { checked, problems } = checkUnwind(original, optimized, map.data.returns, places.code);
   return check('frame descriptions', checked, problems);
 }
 
@@ -233,15 +127,10 @@ function checkPatches(request: FileRequest): FileCheck {
   const assumptions: string[] = [];
   const assumable = new Set(map.data.assumptions);
   const { patches } = map.data;
-  let covered = 0;
-  for (const [address, size] of [...patches].sort((a, b) => a[0] - b[0])) {
-    if (address < covered) problems.push(`two patches lie over ${hex(address)}`);
-    covered = address + size;
-    const jump = checkJump(request, address, size);
+  for (const [address, size] of patches) {
+    const jump = isText(original, address, size) ? checkJump(request, address, size) : NOT_TEXT;
     const found =
-      jump.verdict === 'proved'
-        ? jump
-        : (checkTableEntry(request, address, size) ?? checkUnwindLink(request, address, size));
+      jump.verdict === 'proved' ? jump : (checkTableEntry(request, address, size) ?? linked(request, address, size));
     if (found === undefined) {
       problems.push(`the patch at ${hex(address)}: ${jump.reason}`);
       places.push(address);
@@ -252,6 +141,13 @@ function checkPatches(request: FileRequest): FileCheck {
       if (!assumable.has(id)) problems.push(`a patch rests on assumption ${id}, which the map does not name`);
   return check('patches', patches.length, problems, assumptions, places);
 }
+
+const linked = ({ original, optimized }: FileRequest, address: Addr, size: ByteCount): Found | undefined =>
+  isUnwindLink(original, optimized, address, size)
+    ? { verdict: 'proved', reason: undefined, assumptions: [] }
+    : undefined;
+
+const NOT_TEXT: Found = { verdict: 'unproved', reason: 'it is not over code', assumptions: [] };
 
 type Found = Pick<EntryProof, 'verdict' | 'reason' | 'assumptions'>;
 
@@ -279,73 +175,15 @@ function checkJump({ original, optimized, sides, places }: FileRequest, address:
   return entered === undefined ? { ...proof, assumptions: [...proof.assumptions, 'A2'] } : no(entered);
 }
 
-/** Jump tables are at most this long. */
-const TABLE_BYTES = 65536;
-
 /** An entry of a jump table that led to a place and now leads to what stands for it. Undefined if it is none. */
 function checkTableEntry(
-  { original, optimized, map, sides, places }: FileRequest,
+  { original, optimized, sides, places }: FileRequest,
   address: Addr,
   size: ByteCount,
 ): Found | undefined {
-  const [was, is] = [numberAt(original, address, size), numberAt(optimized, address, size)];
-  if (was === undefined || is === undefined) return undefined;
-  const text = codeOf(original);
-  const leads = (head: Addr, start: Addr): Found | undefined => {
-    if (!places.inside(start) || text.insnAt(head) === undefined) return undefined;
-    const proof = proveEntry(sides, { head, start, first: false, progress: false });
-    return proof.verdict === 'proved' ? { ...proof, assumptions: [...proof.assumptions, 'A4'] } : undefined;
-  };
-  if (size === 8) return original.relocatable ? undefined : leads(was, is);
-  if (size !== 4) return undefined;
-  // Distances from the table's start: code makes that address and none between it and the entry, at which another table might begin, and
-  // every entry up to this one leads to code from there.
-  const constants = imageConstants(original);
-  const isTable = (base: Addr): boolean => {
-    if (!constants.has(base) || constants.nextAbove(base) <= address) return false;
-    if (base > address || address - base > TABLE_BYTES || (address - base) % 4 !== 0) return false;
-    for (let at = base; at <= address; at += 4) {
-      const distance = numberAt(original, at, 4);
-      if (distance === undefined || text.insnAt(base + distance) === undefined) return false;
-    }
-    return true;
-  };
-  for (const { start } of map.data.superblocks) {
-    const base = start - is;
-    if (!isTable(base)) continue;
-    const found = leads(base + was, start);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** The last record of the unwind table, made to reach to the new table behind the optimized code. What stands there is not looked at. */
-function checkUnwindLink(
-  { original, optimized, places }: FileRequest,
-  address: Addr,
-  size: ByteCount,
-): Found | undefined {
-  if (size !== 8) return undefined;
-  const word = (image: Image, at: Addr) => (numberAt(image, at, 4) ?? -1) >>> 0;
-  const end = address + 4 + word(original, address);
-  const next = address + 4 + word(optimized, address);
-  const segment = optimized.segments.find((s) => next >= s.address && next < s.address + s.bytes.length);
-  const fits =
-    word(original, end) === 0 &&
-    word(optimized, address + 4) === 0 &&
-    segment !== undefined &&
-    places.code.start >= segment.address &&
-    places.code.start < segment.address + segment.size &&
-    next >= places.code.end;
-  return fits ? { verdict: 'proved', reason: undefined, assumptions: [] } : undefined;
-}
-
-/** A signed number of 4 or 8 bytes in an image's loaded bytes; undefined where there is none. */
-function numberAt(image: Image, address: Addr, size: ByteCount): number | undefined {
-  const segment = image.segments.find((s) => address >= s.address && address + size <= s.address + s.bytes.length);
-  if (segment === undefined || (size !== 4 && size !== 8)) return undefined;
-  const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
-  return size === 4
-    ? view.getInt32(address - segment.address, true)
-    : Number(view.getBigInt64(address - segment.address, true));
+  const entry = changedEntry(original, optimized, address, size);
+  if (entry === undefined || !places.inside(entry.start)) return undefined;
+  if (codeOf(original).insnAt(entry.head) === undefined) return undefined;
+  const proof = proveEntry(sides, { ...entry, first: false, progress: false });
+  return proof.verdict === 'proved' ? { ...proof, assumptions: [...proof.assumptions, 'A4'] } : undefined;
 }

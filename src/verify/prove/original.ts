@@ -187,3 +187,7 @@ export function linksAt(code: InsnSource, pc: Addr): boolean {
   const { control, writes } = factsOf(insn);
   return (control === 'jump' || control === 'indirect') && writes !== undefined;
 }
+
+/** Does a call stand before this address? */
+export const isReturnPoint = (code: InsnSource, address: Addr): boolean =>
+  [2, 4].some((size) => code.insnAt(address - size)?.size === size && linksAt(code, address - size));

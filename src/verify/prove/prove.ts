@@ -13,7 +13,7 @@ import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
 import { Machine } from './extensions.ts';
-import { checkFile, type FileCheck, type Places, placesOf } from './file.ts';
+import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
 import { byNumber, proveEntry, type Sides } from './superblock.ts';
@@ -43,6 +43,8 @@ export interface Proof {
   readonly superblocks: readonly SuperblockProof[];
   /** What was checked of the file as a whole: no `problem`, no fault. */
   readonly file: readonly FileCheck[];
+  /** What is wrong with map, headers or bytes of the original, so that nothing was proved. */
+  readonly outside?: string | undefined;
   /** The assumptions that the proofs and the checks rest on. */
   readonly assumptions: readonly string[];
   /** Extensions that the optimized code needs and the original does not (A9). */
@@ -67,15 +69,32 @@ export interface ProveOptions {
   readonly liveness?: Liveness | undefined;
   /** For what rewriting does not close and no state refutes. */
   readonly solver?: Solver | undefined;
+  /** Search for states and ask the solver however much is not proved: for files of one's own making. */
+  readonly thorough?: boolean | undefined;
+}
+
+/** A strange file may have nothing that is proved: after so many superblocks that are not, no states are searched for any more. */
+const MOST_SEARCHED = 64;
+/** And after so many that the solver could not close it is not asked. */
+const MOST_ASKED = 6;
+
+/** How much has not been proved. */
+interface Doubts {
+  searched: number;
+  asked: number;
 }
 
 /** @param map what `mapOf` gives; another one can be tried against the same file */
 export function prove(original: Image, optimized: Image, map: AddressMap, options: ProveOptions = {}): Proof {
+  const outside = checkOutside(original, optimized, map, codeRange(optimized));
+  const listed = map.data.superblocks.filter(({ head }) => options.heads === undefined || options.heads.has(head));
+  const wrong = outside.flatMap(({ problems }) => problems)[0];
+  if (wrong !== undefined)
+    return { superblocks: listed.map(notLookedAt), file: outside, outside: wrong, assumptions: [], extensions: [] };
   const { sides, places } = sidesOf(original, optimized, map, options.liveness);
-  const superblocks = map.data.superblocks
-    .filter(({ head }) => options.heads === undefined || options.heads.has(head))
-    .map((superblock) => proveSuperblock(sides, superblock, options.solver));
-  const file = checkFile({ original, optimized, map, places, sides });
+  const doubts: Doubts = options.thorough ? { searched: -Infinity, asked: -Infinity } : { searched: 0, asked: 0 };
+  const superblocks = listed.map((superblock) => proveSuperblock(sides, superblock, options.solver, doubts));
+  const file = [...outside, ...checkInside({ original, optimized, map, places, sides })];
   // States are compared where control leaves, not in between.
   const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
   return { superblocks, file, assumptions: [...used].sort(byNumber), extensions: sides.machine?.needed ?? [] };
@@ -97,6 +116,12 @@ export function unprovedHeads(
   );
 }
 
+function codeRange(optimized: Image): Places['code'] {
+  const code = readOptimizedCode(optimized);
+  if (code === undefined) throw unsupported(`${optimized.file}: has no optimized code`);
+  return { start: code.address, end: code.address + code.bytes.length };
+}
+
 /** What proofs of single pieces are made from. */
 export function sidesOf(
   original: Image,
@@ -104,10 +129,8 @@ export function sidesOf(
   map: AddressMap,
   liveness?: Liveness,
 ): { readonly sides: Sides; readonly places: Places } {
-  const code = readOptimizedCode(optimized);
-  if (code === undefined) throw unsupported(`${optimized.file}: has no optimized code`);
   const assumed = new Set(map.data.assumptions);
-  const places = placesOf(original, map, { start: code.address, end: code.address + code.bytes.length });
+  const places = placesOf(original, map, codeRange(optimized));
   const sides: Sides = {
     original: codeOf(original),
     optimized: codeOf(optimized),
@@ -125,16 +148,38 @@ export function sidesOf(
   return { sides, places };
 }
 
-function proveSuperblock(sides: Sides, superblock: MappedSuperblock, solver: Solver | undefined): SuperblockProof {
+/** Where the file as a whole is wrong. */
+const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
+  head,
+  start,
+  identity,
+  count,
+  weight: count,
+  verdict: 'unproved',
+  reason: 'the file as a whole is not what it says',
+  counterexample: undefined,
+  assumptions: [],
+  ways: 0,
+  solved: 0,
+});
+
+function proveSuperblock(
+  sides: Sides,
+  superblock: MappedSuperblock,
+  solver: Solver | undefined,
+  doubts: Doubts,
+): SuperblockProof {
   const { head, start, end, count, identity } = superblock;
   let line = 0;
   for (let at = start; at < end; line++) at += sides.optimized.insnAt(at)?.size ?? end;
   const entry = { head, start, first: true, progress: true };
   let proof = proveEntry(sides, entry);
-  const counterexample = proof.verdict === 'proved' ? undefined : refute(sides, entry, proof);
-  if (proof.verdict === 'unproved' && counterexample === undefined && solver !== undefined) {
+  const searching = proof.verdict === 'unproved' && doubts.searched++ < MOST_SEARCHED;
+  const counterexample = searching ? refute(sides, entry, proof) : undefined;
+  if (searching && counterexample === undefined && solver !== undefined && doubts.asked < MOST_ASKED) {
     const solved = proveEntry(sides, entry, solver);
     if (solved.verdict === 'proved') proof = solved;
+    else doubts.asked++;
   }
   return {
     head,

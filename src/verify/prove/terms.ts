@@ -57,6 +57,7 @@ export class ProofTerms extends Terms {
   /** Others may look and write between two accesses: assumption A11 is not made. */
   readonly watched: boolean;
   readonly #links = new Map<Term, Addr>();
+  #unknowns = 0;
 
   /**
    * @param relocatable code addresses are an unknown bias plus a constant
@@ -113,6 +114,10 @@ export class ProofTerms extends Terms {
     const term = this.input(`link ${address}`);
     this.#links.set(term, address);
     return term;
+  }
+  /** A value that is the same as no other. */
+  unknown(): Term {
+    return this.input(`unknown ${this.#unknowns++}`);
   }
   linkOf(term: Term): Addr | undefined {
     return this.#links.get(term);

@@ -1,17 +1,21 @@
 /**
  * Unwinding from optimized code: at each return address the frame description of the optimized file must say of the caller's registers
  * and of landing pads what the original's says at the original return address. Unwinders come by it in one of two ways, along the chain
- * of descriptions or through the search table of PT_GNU_EH_FRAME; both must lead there.
+ * of descriptions or through the search table of PT_GNU_EH_FRAME; both must lead there, and everything that they led to before is there as
+ * it was. What is new lies in optimized code, no two descriptions over one address.
  */
 import { type Addr, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import {
+  type Code,
   Cursor,
   coveringFde,
   type Fde,
+  type Frames,
   findFrames,
   handlingAt,
   Malformed,
+  recordAt,
   rowAt,
   tableAt,
 } from '../../emit/unwind/index.ts';
@@ -23,48 +27,132 @@ interface UnwindCheck {
   readonly problems: readonly string[];
 }
 
-/** @param returns return addresses of optimized code, and the original ones that they stand for */
+/**
+ * @param returns return addresses of optimized code, and the original ones that they stand for
+ * @param code where optimized code is
+ */
 export function checkUnwind(
   original: Image,
   optimized: Image,
   returns: readonly (readonly [Addr, Addr])[],
+  code: { readonly start: Addr; readonly end: Addr },
 ): UnwindCheck {
-  const frames = findFrames(original);
-  const covered = returns.flatMap(([at, link]) => {
-    // Unwinders look up the return address less one: it is the call that matters.
-    const was = frames && coveringFde(frames, link - 1);
-    return was === undefined ? [] : [{ at, link, was }];
-  });
-  const { last } = frames ?? {};
-  // Where the chain has no end to go on from there is only the search table, whose new descriptions are not looked at.
-  if (covered.length === 0 || last === undefined) return { checked: 0, problems: [] };
-  const added = addedFrames(optimized, last.address);
-  if (added === undefined) return { checked: 0, problems: ['there are no frame descriptions of the optimized code'] };
-  const search = searchTable(optimized);
-  const problems: string[] = [];
-  for (const { at, link, was } of covered) {
-    const is = coveringFde(added, at - 1);
-    const why =
-      is === undefined
-        ? 'it has none'
-        : (differs(original, was, link, optimized, is, at) ?? search?.misses(is, at - 1));
-    if (why !== undefined) problems.push(`the frame description at ${hex(at)} of ${hex(link)}: ${why}`);
+  try {
+    return check(original, optimized, returns, code);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    return { checked: returns.length, problems: [`the frame descriptions cannot be read: ${error.message}`] };
   }
-  return { checked: covered.length, problems };
 }
 
-/** The chain's last record leads on to the descriptions behind the optimized code. */
-function addedFrames(optimized: Image, last: Addr) {
-  try {
-    const cursor = new Cursor(optimized, last);
-    const next = last + 4 + cursor.u32();
-    const segment = optimized.segments.find((s) => next >= s.address && next < s.address + s.bytes.length);
-    return segment && tableAt(optimized, next, segment.address + segment.bytes.length);
-  } catch (error) {
-    if (error instanceof Malformed) return undefined;
-    throw error;
-  }
+/** Is this the change that makes the chain of descriptions lead on: over its last record, which the table's end follows? */
+export function isUnwindLink(original: Image, optimized: Image, address: Addr, size: number): boolean {
+  return size === 8 && findFrames(original)?.last?.address === address && linkedTo(optimized, address) !== undefined;
 }
+
+/** Where the chain goes on behind its last record, which nothing may refer to any more (a common entry's mark); undefined if it does not. */
+function linkedTo(optimized: Image, last: Addr): Addr | undefined {
+  const cursor = new Cursor(optimized, last);
+  const next = last + 4 + cursor.u32();
+  const added = optimized.segments.at(-1)!;
+  return cursor.u32() === 0 && next >= added.address && next < added.address + added.bytes.length ? next : undefined;
+}
+
+function check(
+  original: Image,
+  optimized: Image,
+  returns: readonly (readonly [Addr, Addr])[],
+  code: { readonly start: Addr; readonly end: Addr },
+): UnwindCheck {
+  const frames = findFrames(original);
+  const header = searchHeader(optimized);
+  const renewed = header !== searchHeader(original);
+  if (frames === undefined) {
+    const hidden = original.sections.some((s) => s.name === '.eh_frame' && s.size > 8) || header !== undefined;
+    const problem = renewed || (hidden && returns.length > 0);
+    return { checked: returns.length, problems: problem ? ['the original frame descriptions cannot be read'] : [] };
+  }
+  const { last } = frames;
+  const next = last && linkedTo(optimized, last.address);
+  const search = renewed ? readSearch(optimized, header!) : undefined;
+  const chain = next === undefined ? undefined : endedTable(optimized, next);
+  // Where the chain has no end to go on from there is only the search table.
+  const added = chain?.fdes ?? search?.entries.map(({ fde }) => fde).filter((fde) => fde.address >= code.end) ?? [];
+  const isOurs = ({ start, end }: Fde) => start >= code.start && end <= code.end;
+  const ours = added.filter(isOurs);
+  const copies = added.filter((fde) => !isOurs(fde));
+  const problems = [
+    ...overlaps(ours),
+    ...copyProblems(original, optimized, next === undefined ? undefined : last, copies),
+  ];
+  if (search !== undefined)
+    problems.push(...searchProblems(original, frames, search, next === undefined, copies, ours));
+  let needed = false;
+  for (const [at, link] of returns) {
+    // Unwinders look up the return address less one: it is the call that matters.
+    const was = coveringFde(frames, link - 1);
+    const is = coveringFde({ fdes: ours }, at - 1);
+    needed ||= was !== undefined;
+    const why =
+      was === undefined
+        ? is && 'the original has none'
+        : is === undefined
+          ? 'it has none'
+          : differs(original, was, link, optimized, is, at);
+    if (why !== undefined) problems.push(`the frame description at ${hex(at)} of ${hex(link)}: ${why}`);
+  }
+  if (needed && last !== undefined && next === undefined) problems.push('the chain of descriptions does not lead on');
+  if (needed && header !== undefined && !renewed) problems.push('the search table does not lead to what is new');
+  return { checked: returns.length, problems };
+}
+
+const searchHeader = (image: Image): Addr | undefined =>
+  image.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME)?.vaddr;
+
+/** A chain of records that comes to an end. */
+function endedTable(image: Image, start: Addr): Frames {
+  const segment = image.segments.at(-1)!;
+  const table = tableAt(image, start, segment.address + segment.bytes.length);
+  if (table?.last === undefined) throw new Malformed('a chain without an end');
+  return table;
+}
+
+function overlaps(fdes: readonly Fde[]): string[] {
+  const problems: string[] = [];
+  let end = 0;
+  for (const fde of [...fdes].sort((a, b) => a.start - b.start)) {
+    if (fde.start < end || fde.end <= fde.start) problems.push(`two frame descriptions lie over ${hex(fde.start)}`);
+    end = fde.end;
+  }
+  return problems;
+}
+
+/** What lies outside of optimized code is the record that has become the link, as it was; it is there once if it described anything. */
+function copyProblems(original: Image, optimized: Image, last: Frames['last'], copies: readonly Fde[]): string[] {
+  const was = last?.fde?.start === 0 ? undefined : last?.fde;
+  if (copies.length !== (was === undefined ? 0 : 1))
+    return [`${copies.length} new frame descriptions are of original code`];
+  const is = copies[0];
+  if (was === undefined || is === undefined) return [];
+  const facts = ({ start, end, lsda, cie }: Fde) => {
+    const { codeAlign, dataAlign, returnColumn, personality, signalFrame } = cie;
+    return JSON.stringify([start, end, lsda ?? null, codeAlign, dataAlign, returnColumn, personality, signalFrame]);
+  };
+  const same =
+    facts(was) === facts(is) &&
+    sameCode(original, was.instructions, optimized, is.instructions) &&
+    sameCode(original, was.cie.instructions, optimized, is.cie.instructions);
+  return same ? [] : [`the frame description of ${hex(was.start)} is not as it was`];
+}
+
+/** The same instructions, perhaps with more of those that do nothing at their end. */
+function sameCode(original: Image, was: Code, optimized: Image, is: Code): boolean {
+  const [before, after] = [bytesOf(original, was), bytesOf(optimized, is)];
+  return after.length >= before.length && after.every((byte, at) => byte === (before[at] ?? 0));
+}
+
+const bytesOf = (image: Image, { start, end }: Code): Uint8Array =>
+  end === start ? new Uint8Array(0) : new Cursor(image, start).take(end - start);
 
 function differs(original: Image, was: Fde, link: Addr, optimized: Image, is: Fde, at: Addr): string | undefined {
   try {
@@ -89,24 +177,66 @@ function handlingText(image: Image, fde: Fde, link: Addr): string {
   return JSON.stringify([handling, handling.kind === 'none' ? undefined : fde.cie.personality]);
 }
 
-/** The table that PT_GNU_EH_FRAME leads to: pairs of a first address and a description, sorted. Only the usual encoding is known. */
-function searchTable(image: Image): { misses(fde: Fde, pc: Addr): string | undefined } | undefined {
-  const header = image.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME);
-  if (header === undefined) return undefined;
-  const cursor = new Cursor(image, header.vaddr);
+interface Search {
+  /** Where the chain of descriptions begins. */
+  readonly chain: Addr | undefined;
+  readonly entries: readonly { readonly start: Addr; readonly fde: Fde }[];
+}
+
+/** What linkers write: version 1, a pointer to the chain, and pairs of distances from here. */
+const USUAL = '1,27,3,59';
+
+function searchForm(image: Image, header: Addr): { readonly cursor: Cursor; readonly usual: boolean } {
+  const cursor = new Cursor(image, header);
   const form = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
-  cursor.u32();
+  return { cursor, usual: form.join() === USUAL };
+}
+
+/** The table that PT_GNU_EH_FRAME leads to: pairs of a first address and a description. Only the usual encoding is known. */
+function readSearch(image: Image, header: Addr): Search {
+  const { cursor, usual } = searchForm(image, header);
+  if (!usual) throw new Malformed('a search table of another kind');
+  const chain = cursor.pointer(0x1b)?.address;
   const count = cursor.u32();
-  const entries: { start: Addr; fde: Addr }[] = [];
-  for (let i = 0; i < count; i++)
-    entries.push({ start: header.vaddr + (cursor.u32() | 0), fde: header.vaddr + (cursor.u32() | 0) });
-  const usual =
-    form.join() === '1,27,3,59' && entries.every(({ start }, i) => i === 0 || start >= entries[i - 1]!.start);
-  return {
-    misses: (fde, pc) => {
-      if (!usual) return 'the search table is not sorted';
-      const found = entries.findLast(({ start }) => start <= pc);
-      return found?.fde === fde.address ? undefined : 'the search table does not lead to it';
-    },
-  };
+  const entries: { start: Addr; fde: Fde }[] = [];
+  for (let i = 0; i < count; i++) {
+    const [start, at] = [header + (cursor.u32() | 0), header + (cursor.u32() | 0)];
+    entries.push({ start, fde: recordAt(image, at) });
+  }
+  return { chain, entries };
+}
+
+/** All that was found by it is found as before, and all that is new; it is sorted, as those who look in it go by halves. */
+function searchProblems(
+  original: Image,
+  frames: Frames,
+  { chain, entries }: Search,
+  unlinked: boolean,
+  copies: readonly Fde[],
+  ours: readonly Fde[],
+): string[] {
+  const problems: string[] = [];
+  const key = (start: Addr, fde: Addr) => `${start},${fde}`;
+  const has = new Set(entries.map(({ start, fde }) => key(start, fde.address)));
+  const gone = unlinked ? undefined : frames.last?.address;
+  const stay = frames.fdes.filter((fde) => fde.address !== gone);
+  const wanted = new Set([...stay, ...copies, ...ours].map((fde) => key(fde.start, fde.address)));
+  if (entries.some(({ start }, i) => i > 0 && start < entries[i - 1]!.start))
+    problems.push('the search table is not sorted');
+  if (entries.length !== wanted.size || [...wanted].some((each) => !has.has(each)))
+    problems.push('the search table does not lead to all that it led to and all that is new, and to nothing else');
+  const header = searchHeader(original)!;
+  const { cursor, usual } = searchForm(original, header);
+  if (!usual) return problems;
+  if (chain !== cursor.pointer(0x1b)?.address)
+    problems.push('the search table says that the descriptions begin elsewhere');
+  const known = new Map(frames.fdes.map((fde) => [fde.address, fde.start]));
+  const count = cursor.u32();
+  for (let i = 0; i < count; i++) {
+    const [start, at] = [header + (cursor.u32() | 0), header + (cursor.u32() | 0)];
+    if (known.get(at) === start) continue;
+    problems.push('the search table has lost what it led to');
+    break;
+  }
+  return problems;
 }

@@ -1,0 +1,234 @@
+/**
+ * What code shows of the data: where it loads and stores at addresses that it makes, exactly or from there on, which of these loads
+ * its jumps go by, and what else there is that leads somewhere in the data: addresses that are kept, handed to functions or stand in the
+ * data, and objects by their symbols. Nothing here is complete: pointers are not followed.
+ */
+import { A0, type Addr, type Reg } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
+import { runTerms, type Term, Terms } from '../domain/term.ts';
+import { PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
+import type { Image } from '../elf/image.ts';
+import type { Insn } from '../isa/row.ts';
+import type { CfgBlock } from './block.ts';
+import { type Cfg, imageCfg } from './build.ts';
+import { functionsBy, type Known, knownAddresses } from './known-addresses.ts';
+
+/** A place in the data that is used for something: so many bytes there (accessed), or what begins there (0). */
+export interface Use {
+  readonly at: Addr;
+  readonly bytes: number;
+  /** A load or store; an address that code keeps or hands on; a word that nothing but its value makes one; a symbol of an object. */
+  readonly by: 'access' | 'address' | 'word' | 'symbol';
+}
+
+/** A load that a jump goes by. */
+export interface JumpRead {
+  readonly site: Addr;
+  readonly at: Addr;
+  readonly width: 4 | 8;
+  readonly base: Addr;
+}
+
+export interface Accesses {
+  /** By rising address. */
+  readonly uses: readonly Use[];
+  readonly reads: readonly JumpRead[];
+}
+
+const known = new WeakMap<Image, Accesses>();
+
+export function imageAccesses(image: Image): Accesses {
+  let accesses = known.get(image);
+  if (accesses === undefined) {
+    accesses = accessesOf(image);
+    known.set(image, accesses);
+  }
+  return accesses;
+}
+
+/** Does code load or store, as far as it shows, one of these bytes? */
+export function isAccessed(image: Image, from: Addr, to: Addr): boolean {
+  const { uses } = imageAccesses(image);
+  for (let i = firstUse(uses, from - 8); i < uses.length && uses[i]!.at < to; i++) {
+    const { at, bytes, by } = uses[i]!;
+    if (by === 'access' && (at >= from || at + bytes > from)) return true;
+  }
+  return false;
+}
+
+/** The place of the first use at an address or above. */
+export function firstUse(uses: readonly Use[], at: Addr): number {
+  let [low, high] = [0, uses.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (uses[middle]!.at < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function accessesOf(image: Image): Accesses {
+  const cfg = imageCfg(image);
+  const reads: JumpRead[] = [];
+  const uses: Use[] = [];
+  const ownerOf = functionsBy(cfg);
+  const isEntry = (address: Addr) => ownerOf(address) === address;
+  const isData = (value: number) => value >= image.segments[0]!.address && value < image.end;
+  let terms = new Terms();
+  const shownTargets = (block: CfgBlock, state: Known): Addr[] | undefined => {
+    const shown: JumpRead[] = [];
+    readBlock(cfg, block, state, terms, isData, isEntry, shown, []);
+    return shown[0] && targetsOf(cfg, shown[0]);
+  };
+  const { states, using } = knownAddresses(cfg, ownerOf, shownTargets);
+  for (const [index, block] of cfg.blocks.filter(({ start }) => using.has(start)).entries()) {
+    // Terms are kept by their makers: now and then all are let go.
+    if (index % 4096 === 0) terms = new Terms();
+    readBlock(cfg, block, states.get(block.start), terms, isData, isEntry, reads, uses);
+  }
+  uses.push(...wordsOf(image, isData));
+  for (const { kind, address } of image.symbols)
+    if (kind === 'object') uses.push({ at: address, bytes: 0, by: 'symbol' });
+  uses.sort((a, b) => a.at - b.at);
+  return { uses, reads };
+}
+
+/** Jump tables are at most this long. */
+const MOST_ENTRIES = 8192;
+
+/** Where a table's entries lead, as long as they lead to code. */
+export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>): Addr[] {
+  const targets: Addr[] = [];
+  for (let place = at; targets.length < MOST_ENTRIES; place += width) {
+    const entry = numberAt(image, place, width);
+    if (entry === undefined || entry === 0 || code.insnAt(base + entry) === undefined) break;
+    targets.push(base + entry);
+  }
+  return targets;
+}
+
+/** A number of 4 or 8 bytes, with its sign, in an image's loaded bytes; undefined where there is none. */
+export function numberAt(image: Image, address: Addr, size: number): number | undefined {
+  const segment = image.segments.find((s) => address >= s.address && address + size <= s.address + s.bytes.length);
+  if (segment === undefined || (size !== 4 && size !== 8)) return undefined;
+  const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
+  return size === 4
+    ? view.getInt32(address - segment.address, true)
+    : Number(view.getBigInt64(address - segment.address, true));
+}
+
+/** Addresses that stand in the data: somebody may find what they lead to. Segments' own in the program headers are none of them. */
+function wordsOf(image: Image, isData: (value: number) => boolean): Use[] {
+  const uses: Use[] = [];
+  const headers = image.programHeaderOffset + image.programHeaders.length * PROGRAM_HEADER_SIZE;
+  for (const { address, bytes, offset } of image.segments) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = (8 - (address % 8)) % 8; at + 8 <= bytes.length; at += 8) {
+      if (offset + at >= image.programHeaderOffset && offset + at < headers) continue;
+      if (view.getUint32(at + 4, true) !== 0) continue;
+      const value = view.getUint32(at, true);
+      if (value !== 0 && isData(value)) uses.push({ at: value, bytes: 0, by: 'word' });
+    }
+  }
+  return uses;
+}
+
+/** A sum: what is constant of it, and the rest. */
+function partsOf(term: Term): { readonly constant: number; readonly rest: readonly Term[] } {
+  const rest: Term[] = [];
+  let constant = 0n;
+  const open = [term];
+  for (let at = open.pop(); at !== undefined; at = open.pop())
+    if (at.value !== undefined) constant += at.value;
+    else if (at.op === 'add') open.push(...at.args);
+    else rest.push(at);
+  return { constant: Number(BigInt.asIntN(64, constant)), rest };
+}
+
+/** Notes what one block reads for jumping, and all else that it gets at in the data. */
+function readBlock(
+  { code }: Cfg,
+  block: CfgBlock,
+  state: Known | undefined,
+  terms: Terms,
+  isData: (value: number) => boolean,
+  isEntry: (address: Addr) => boolean,
+  reads: JumpRead[],
+  uses: Use[],
+): void {
+  const regs = new Map<Reg, Term>([[0, terms.const(0n)]]);
+  for (const [reg, value] of state ?? []) regs.set(reg, terms.const(BigInt(value)));
+  /** Registers that whole addresses were put into here: handed to a function they tell it of what is there. */
+  const made = new Set<Reg>();
+  const loads = new Map<Term, { readonly at: Addr; readonly width: number; readonly signed: boolean; users: number }>();
+  const read = (reg: Reg) => regs.get(reg) ?? terms.input(`r${reg}`);
+  const dataIn = (term: Term | undefined) => {
+    const value = term?.value === undefined ? undefined : Number(term.value);
+    return value !== undefined && isData(value) ? value : undefined;
+  };
+  for (let pc = block.start; pc < block.end; ) {
+    const insn = code.insnAt(pc)!;
+    const fact = facts(insn);
+    for (const reg of fact.reads) for (const leaf of partsOf(read(reg)).rest) countUser(loads.get(leaf));
+    if (fact.control === 'indirect' && fact.writes === undefined) {
+      const jump = jumpRead(pc, insn, read(insn.rs1), loads);
+      if (jump !== undefined) reads.push(jump);
+      break;
+    }
+    let opaque: Term | undefined;
+    const operands = { rs1: read(insn.rs1), rs2: read(insn.rs2), rs3: read(insn.rs3), pc: terms.const(BigInt(pc)) };
+    const effects = runTerms(terms, insn, operands, (widths) => (opaque = terms.input(`%${pc}`, widths)));
+    if (effects.address !== undefined) {
+      const { constant, rest } = partsOf(effects.address);
+      const { load } = fact;
+      const bytes = load?.bytes ?? fact.store?.bytes ?? 8;
+      if (isData(constant)) {
+        const fits = rest.length > 0 && opaque !== undefined && (load?.bytes === 4 || load?.bytes === 8);
+        if (fits) loads.set(opaque!, { at: constant, width: load!.bytes, signed: load!.signed, users: 0 });
+        else uses.push({ at: constant, bytes: rest.length > 0 ? 0 : bytes, by: 'access' });
+      }
+      const stored = fact.store === undefined ? undefined : dataIn(read(insn.rs2));
+      if (stored !== undefined && made.has(insn.rs2)) uses.push({ at: stored, bytes: 0, by: 'address' });
+    }
+    if (
+      fact.control === 'indirect' ||
+      (fact.control === 'jump' && (fact.writes !== undefined || isEntry(pc + insn.imm)))
+    )
+      for (let reg = A0; reg < A0 + 8; reg++) {
+        const given = made.has(reg) ? dataIn(regs.get(reg)) : undefined;
+        if (given !== undefined) uses.push({ at: given, bytes: 0, by: 'address' });
+      }
+    if (fact.writes !== undefined) {
+      regs.set(fact.writes, effects.result ?? terms.input(`%${pc}`));
+      // Nothing but an upper part is a part of something.
+      if (fact.reads.length > 0) made.add(fact.writes);
+      else made.delete(fact.writes);
+    }
+    pc += insn.size;
+  }
+  // What no jump goes by is a load like others.
+  for (const { at } of loads.values()) uses.push({ at, bytes: 0, by: 'access' });
+}
+
+function countUser(load: { users: number } | undefined): void {
+  if (load !== undefined) load.users++;
+}
+
+/** What a jump loads its target from, if nothing else is made of what is loaded; that load is none of the others then. */
+function jumpRead(
+  site: Addr,
+  insn: Insn,
+  target: Term,
+  loads: Map<Term, { readonly at: Addr; readonly width: number; readonly signed: boolean; readonly users: number }>,
+): JumpRead | undefined {
+  const { constant: base, rest } = partsOf(target);
+  const [leaf] = rest;
+  const load = rest.length === 1 ? loads.get(leaf!) : undefined;
+  if (load === undefined || insn.imm !== 0) return undefined;
+  const { at, width, signed, users } = load;
+  // The jump itself, and the addition before it.
+  if (users > (base === 0 ? 1 : 2) || base < 0) return undefined;
+  if (width === 8 ? base !== 0 : !signed) return undefined;
+  loads.delete(leaf!);
+  return { site, at, width: width as 4 | 8, base };
+}

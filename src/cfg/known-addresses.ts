@@ -1,0 +1,135 @@
+/**
+ * Addresses that registers hold, followed along the flow within functions. Blocks that only an unresolved jump can lead to are taken to be led
+ * to by those of their function; callees keep what the psABI says. This shows where data is got at; what is followed wrongly must not
+ * matter to who uses it.
+ */
+import { type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
+import { evaluate } from '../domain/concrete.ts';
+import { facts } from '../domain/record.ts';
+import type { Image } from '../elf/image.ts';
+import { PRESERVED } from './abi.ts';
+import type { CfgBlock } from './block.ts';
+import type { Cfg } from './build.ts';
+import { imageConstants } from './constants.ts';
+import { hasReg } from './regset.ts';
+
+/** What registers are known to hold: addresses of the image. */
+export type Known = ReadonlyMap<Reg, number>;
+
+/** An upper part is so near to what it is a part of. */
+const PART = 4096;
+/**
+ * By block, what registers hold where it begins, as far as that is the same on all ways there.
+ * @param shownTargets where a block's jump leads by the table that it reads, if what is known shows one
+ */
+export function knownAddresses(
+  cfg: Cfg,
+  ownerOf: (address: Addr) => Addr,
+  shownTargets: (block: CfgBlock, state: Known) => readonly Addr[] | undefined,
+): {
+  readonly states: ReadonlyMap<Addr, Known>;
+  /** Blocks in which something is done with such a constant. */
+  readonly using: ReadonlySet<Addr>;
+} {
+  const { blocks, image } = cfg;
+  const gp = globalPointer(image);
+  const start: Known = new Map(gp === undefined ? [] : [[GP, gp]]);
+  const led = new Set(blocks.flatMap(({ flow }) => flow));
+  /** By function: blocks that no known way leads to, and what is known where an unknown jump is made. */
+  const orphans = new Map<Addr, Addr[]>();
+  for (const block of blocks) {
+    const owner = ownerOf(block.start);
+    if (block.start === owner || led.has(block.start)) continue;
+    const list = orphans.get(owner);
+    if (list === undefined) orphans.set(owner, [block.start]);
+    else list.push(block.start);
+  }
+  const states = new Map<Addr, Known>();
+  const open = new Set<Addr>();
+  const lead = (to: Addr, state: Known) => {
+    const was = states.get(to);
+    const now = to === ownerOf(to) ? start : was === undefined ? state : common(was, state);
+    if (was !== undefined && now.size === was.size) return;
+    states.set(to, now);
+    open.add(to);
+  };
+  for (const { start: at } of blocks) if (at === ownerOf(at)) lead(at, start);
+  const using = new Set<Addr>();
+  for (const at of open) {
+    open.delete(at);
+    const block = cfg.blockAt(at);
+    if (block === undefined) continue;
+    const { after: state, uses } = through(cfg, block, states.get(at)!);
+    if (uses) using.add(at);
+    const unknown = block.ending === 'indirect' && block.target === undefined;
+    const shown = unknown ? shownTargets(block, states.get(at)!) : block.flow;
+    for (const to of shown ?? orphans.get(ownerOf(at)) ?? []) lead(to, state);
+  }
+  // What nothing led to knows the global pointer at least.
+  for (const block of blocks) {
+    if (states.has(block.start)) continue;
+    states.set(block.start, start);
+    if (through(cfg, block, start).uses) using.add(block.start);
+  }
+  return { states, using };
+}
+
+/** The entry of the function that an address is in: the last one that is called or has a name before it. */
+export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
+  const entries = new Set<Addr>([image.entry]);
+  for (const { ending, target } of blocks) if (ending === 'call' && target !== undefined) entries.add(target);
+  for (const { kind, address } of image.symbols) if (kind === 'function') entries.add(address);
+  const rising = [...entries].sort((a, b) => a - b);
+  return (address) => {
+    let [low, high] = [0, rising.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (rising[middle]! <= address) low = middle + 1;
+      else high = middle;
+    }
+    return rising[low - 1] ?? 0;
+  };
+}
+
+const common = (a: Known, b: Known): Known => new Map([...a].filter(([reg, value]) => b.get(reg) === value));
+
+/** What is known behind a block; of the parts of constants only what is an address of the image. */
+function through(
+  { code, image }: Cfg,
+  block: CfgBlock,
+  state: Known,
+): { readonly after: Known; readonly uses: boolean } {
+  const [low, high] = [BigInt(image.segments[0]!.address - PART), BigInt(image.end + PART)];
+  let uses = false;
+  const made: (bigint | undefined)[] = new Array(REG_COUNT).fill(undefined);
+  for (const [reg, value] of state) made[reg] = BigInt(value);
+  const operand = (reg: Reg): bigint | undefined => (reg === 0 ? 0n : made[reg]);
+  for (let pc = block.start; pc < block.end; ) {
+    const insn = code.insnAt(pc)!;
+    const { pure, writes, reads } = facts(insn);
+    uses ||= reads.some((reg) => made[reg] !== undefined && made[reg]! >= low && made[reg]! < high);
+    if (writes !== undefined && writes !== GP) {
+      const ready = pure && reads.every((reg) => made[reg] !== undefined);
+      made[writes] = ready
+        ? evaluate(insn, { rs1: operand(insn.rs1), rs2: operand(insn.rs2), rs3: operand(insn.rs3), pc: BigInt(pc) })
+        : undefined;
+    }
+    pc += insn.size;
+  }
+  const after = new Map<Reg, number>();
+  const calls = block.returnPoint !== undefined;
+  for (const [reg, value] of made.entries()) {
+    if (value === undefined || reg === 0 || (calls && !hasReg(PRESERVED, reg))) continue;
+    if (value >= BigInt(image.segments[0]!.address) && value < BigInt(image.end)) after.set(reg, Number(value));
+  }
+  return { after, uses };
+}
+
+/** What the one instruction that sets it gives the global pointer. */
+function globalPointer(image: Image): number | undefined {
+  const values = new Map<Addr, number>();
+  for (const { reg, pc, value } of imageConstants(image).all) if (reg === GP) values.set(pc, value);
+  // An upper part comes right before what completes it.
+  const whole = [...values].filter(([pc]) => !values.has(pc + 4)).map(([, value]) => value);
+  return new Set(whole).size === 1 ? whole[0] : undefined;
+}

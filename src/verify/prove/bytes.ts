@@ -1,0 +1,70 @@
+/**
+ * The bytes that loading puts into memory. A loader maps whole pages of the file: what lies before a segment's first byte in its page,
+ * and behind its last one, comes along, but for a writable segment's end where bss begins, which is zeroed. All of that is as it was
+ * but for patches and the file's headers, which are looked at elsewhere (`file.ts`, `headers.ts`).
+ */
+import { alignDown, alignUp } from '../../base/bits.ts';
+import { type Addr, hex } from '../../base/units.ts';
+import { ELF_HEADER_SIZE, PF, PROGRAM_HEADER_SIZE, PT } from '../../elf/constants.ts';
+import type { Image, ProgramHeader } from '../../elf/image.ts';
+import type { AddressMapData } from '../../emit/map.ts';
+import { tableOf } from './headers.ts';
+
+const PAGE = 4096;
+
+/** Bytes of the file that a segment brings into memory: [from, to). */
+export function mappedBytes({ offset, fileSize, memSize, flags }: ProgramHeader): readonly [number, number] {
+  const end = offset + fileSize;
+  const zeroed = memSize > fileSize && (flags & PF.WRITE) !== 0;
+  return [alignDown(offset, PAGE), zeroed ? end : alignUp(end, PAGE)];
+}
+
+/** Every mapped byte of the original is what it was, but for patches and the file's own headers. */
+export function byteProblems(
+  original: Image,
+  optimized: Image,
+  patches: AddressMapData['patches'],
+): { readonly checked: number; readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const changed = patchedOffsets(original, patches);
+  const [from, to] = tableOf(optimized);
+  const inPlace = optimized.programHeaderOffset === original.programHeaderOffset;
+  if (inPlace) problems.push(...growthProblems(original, to));
+  let bytes = 0;
+  for (const header of original.programHeaders) {
+    if (header.type !== PT.LOAD || header.fileSize === 0) continue;
+    const [first, end] = mappedBytes(header);
+    bytes += end - first;
+    for (let at = first; at < end; at++) {
+      // Behind the end of a file its last page holds zeros.
+      if ((original.bytes[at] ?? 0) === (optimized.bytes[at] ?? 0)) continue;
+      if (changed.has(at) || at < ELF_HEADER_SIZE || (inPlace && at >= from && at < to)) continue;
+      problems.push(`the byte at ${hex(header.vaddr + (at - header.offset))} has changed`);
+      break;
+    }
+  }
+  return { checked: bytes, problems };
+}
+
+function patchedOffsets(original: Image, patches: AddressMapData['patches']): ReadonlySet<number> {
+  const changed = new Set<number>();
+  for (const [address, size] of patches) {
+    const segment = original.segments.find((s) => address >= s.address && address + size <= s.address + s.bytes.length);
+    if (segment === undefined) continue;
+    for (let at: Addr = 0; at < size; at++) changed.add(segment.offset + (address - segment.address) + at);
+  }
+  return changed;
+}
+
+/** Where the table has grown it has taken bytes that were nobody's: zeros that no section of the original has. */
+function growthProblems(original: Image, to: number): string[] {
+  const [, end] = tableOf(original);
+  if (to <= end) return [];
+  const sections = original.sections.filter(({ type, size }) => type !== 0 && size > 0);
+  const free =
+    to === end + PROGRAM_HEADER_SIZE &&
+    sections.length > 0 &&
+    !sections.some((s) => s.type !== 8 && s.offset < to && s.offset + s.size > end) &&
+    original.bytes.subarray(end, to).every((byte) => byte === 0);
+  return free ? [] : ['its program headers have grown over something else'];
+}
