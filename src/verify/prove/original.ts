@@ -148,6 +148,8 @@ export class Segment {
     if (after.order !== before.order) for (const slot of kept) this.knowledge.noteApart(slot.address, after.order);
     for (const { kind, address, bytes, value, seen } of since(after.accesses, before.accesses)) {
       const offset = terms.stackOffset(address);
+      const link = saves && bytes === 8 && value !== undefined ? terms.linkOf(value) : undefined;
+      if (link !== undefined) this.knowledge.noteLink(address, link);
       if (offset === undefined) continue;
       if (kind === 'store') {
         const stays = (slot: Slot) => slot.offset >= offset + BigInt(bytes) || offset >= slot.offset + 8n;
@@ -155,8 +157,6 @@ export class Segment {
         left = left.map((slot) => (stays(slot) ? slot : { ...slot, whole: false }));
         if (saves && bytes === 8) {
           kept = [...kept, { address, offset, value: value!, depends: seen?.data ?? 0n, whole: true }];
-          const link = terms.linkOf(value!);
-          if (link !== undefined) this.knowledge.noteLink(address, link);
         }
       } else if (bytes === 8) {
         const slot = kept.find((each) => each.address === address);
