@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { REG_COUNT, regName } from '../../src/base/units.ts';
 import { ALL_REGS } from '../../src/cfg/regset.ts';
 import { concrete } from '../../src/domain/concrete.ts';
+import { storedByte } from '../../src/verify/prove/memory.ts';
 import { linksAt } from '../../src/verify/prove/paths.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';
@@ -279,10 +280,6 @@ function meaning(term: Term, at: readonly bigint[], terms: ProofTerms): bigint {
 }
 
 function byteOf(memory: Term, place: bigint, at: readonly bigint[], terms: ProofTerms): number {
-  const store = /^store(\d)$/.exec(memory.name ?? '');
-  if (!store) return 0;
-  const distance = place - meaning(memory.args[1]!, at, terms);
-  if (distance >= 0n && distance < BigInt(store[1]!))
-    return Number((meaning(memory.args[2]!, at, terms) >> (8n * distance)) & 0xffn);
-  return byteOf(memory.args[0]!, place, at, terms);
+  const stored = storedByte(memory, place, (term) => meaning(term, at, terms));
+  return stored === undefined ? 0 : Number((meaning(stored.value, at, terms) >> BigInt(8 * stored.at)) & 0xffn);
 }

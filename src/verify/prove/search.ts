@@ -7,6 +7,7 @@ import { concrete } from '../../domain/concrete.ts';
 import { softfloat } from '../../domain/softfloat.ts';
 import type { Term } from '../../domain/term.ts';
 import type { FloatOp } from '../../isa/row.ts';
+import { originOf, storedByte } from './memory.ts';
 import type { Fact, Facts } from './paths.ts';
 import { POINTERS, type Start, startByte } from './start.ts';
 import type { Access, List } from './step.ts';
@@ -74,7 +75,6 @@ export function randomStart(seed: number): Start {
   return { registers, frm: random(5), bytes: new Map(), seed };
 }
 
-const STORE = /^store([1248])$/;
 const LOAD = /^load([1248])$/;
 
 /** What a term is in a state. What has no meaning outside a run (a CSR's contents) is 0. */
@@ -123,12 +123,12 @@ class Evaluator {
     return softfloat(op, rounding > 4 ? 0 : rounding, values[0]!, values[1], values[2]).value;
   }
   #byte(memory: Term, address: bigint): number {
-    for (let at = memory; ; at = at.args[0]!) {
-      const store = STORE.exec(at.name ?? '');
-      if (store) {
-        const distance = BigInt.asUintN(64, address - this.of(at.args[1]!));
-        if (distance < BigInt(store[1]!)) return Number((this.of(at.args[2]!) >> (8n * distance)) & 0xffn);
-      } else if (at.name !== 'barrier') return startByte(this.model, address);
+    for (let at = memory; ; ) {
+      const stored = storedByte(at, address, (term) => this.of(term));
+      if (stored !== undefined) return Number((this.of(stored.value) >> BigInt(8 * stored.at)) & 0xffn);
+      const origin = originOf(at);
+      if (origin.name !== 'barrier') return startByte(this.model, address);
+      at = origin.args[0]!;
     }
   }
 }

@@ -116,7 +116,7 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
     notes.saves.begin();
     notes.frames.begin();
     const isLink = (address: Addr) => sides.savedReturns && isReturnPoint(original, address);
-    terms.trust(isLink, notes.saves.has, notes.frames.apart);
+    terms.trust(isLink, notes.saves.has);
     return attempt(sides, terms, entry, notes, asking, keeping);
   };
   // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
@@ -177,7 +177,6 @@ function attempt(
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
-    if (terms.usedPrivate) used.add('A10');
     const { solved, followed } = proving;
     return { verdict, reason, assumptions: [...used].sort(), ways, solved, leaves, failed, followed };
   };

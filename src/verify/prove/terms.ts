@@ -1,57 +1,25 @@
 /**
- * Terms as the prover needs them: the domain's own, with a few more rules, memory as a chain of stores, and code addresses. Every
- * rule holds for all values; test/verify checks each against the concrete domain.
- *
- * Memory is a term too: an unknown at the head, then one `store` around it for each store that is not wholly overwritten by a later
- * one, in an order that does not depend on the order in which stores that cannot overlap were made. A load looks through stores that
- * cannot overlap it and takes the value of one that covers it; what it cannot decide stays a function of the stores that may matter.
- *
- * So an optimizer may leave out a store that one later store overwrites wholly on each way before control leaves. No fault is lost by
- * that: memory is equal at the exit, so the later store is made by both, and it faults where the one left out would have (no system
- * call is between them that could change a page). Two later stores that cover one together are not enough.
+ * Terms as the prover needs them: the domain's own, with a few more rules, memory, and code addresses. Every rule holds for all values;
+ * test/verify checks each against the concrete domain. What memory is as a term is said in memory.ts; here is what assumptions say of it.
  */
-import { MASK64, toSigned } from '../../base/bits.ts';
+import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
-
-type Bytes = 1 | 2 | 4 | 8;
+import { type Bytes, type Kept, Memories, type Memory, type Place, placeOf } from './memory.ts';
 
 /** What jalr does to its target. */
 const EVEN = MASK64 - 1n;
 
-interface Write {
-  readonly address: Term;
-  readonly bytes: Bytes;
-  readonly value: Term;
-}
-
-interface Store extends Write {
-  /** What it was made to. */
-  readonly memory: Term;
-}
-
-/** How two accesses lie to each other. `covers`: all bytes of the second are in the first, from byte `at` on. */
-type Overlap = { readonly kind: 'none' | 'some' | 'unknown' } | { readonly kind: 'covers'; readonly at: number };
-
 export class ProofTerms extends Terms {
   readonly memory: Term;
-  readonly #stores = new Map<Term, Store>();
-  /** The memory a load depends on, by memory, address and width. */
-  readonly #seen = new Map<string, Term>();
-  readonly #beneath: Term;
+  readonly #memories: Memories;
   readonly #relocatable: boolean;
   readonly #bias: Term;
   readonly #stack: Term;
   #isLink: ((address: Addr) => boolean) | undefined;
   #saves: ((address: Term, value: Term) => boolean) | undefined;
-  #apart: ((own: Term, other: Term) => boolean) | undefined;
-  #kept: ((address: Term, bytes: number, value: Term) => boolean) | undefined;
-  /** How many stores have been looked at to put others in their places. */
-  looks = 0;
-  /** Assumption A3 has been used. */
-  usedSaved = false;
-  /** Assumption A10 has been used. */
-  usedPrivate = false;
+  #kept: Kept | undefined;
+  #usedLast = false;
 
   /**
    * @param relocatable code addresses are an unknown bias plus a constant
@@ -62,25 +30,27 @@ export class ProofTerms extends Terms {
     this.#relocatable = relocatable;
     this.#bias = this.input('bias');
     this.memory = this.input('memory');
-    this.#beneath = this.input('beneath');
     this.#stack = this.input(stack);
+    this.#memories = new Memories(this, this.#stack);
+  }
+
+  /** How much work memory has been: nodes made of what it is made of. */
+  get looks(): number {
+    return this.#memories.made;
+  }
+  /** Assumption A3 has been used. */
+  get usedSaved(): boolean {
+    return this.#usedLast || this.#memories.usedSaved;
   }
 
   /**
    * From now on assumption A3 is made: what is saved in a frame is neither overwritten nor read through another pointer than the stack's.
    * @param isLink is an address that of what stands behind a call?
    * @param saves does a store of this value to this slot save a register?
-   * @param apart is the first an address in a private frame, and the second one come by otherwise (assumption A10)?
    */
-  trust(
-    isLink: (address: Addr) => boolean,
-    saves: (address: Term, value: Term) => boolean,
-    apart: (own: Term, other: Term) => boolean,
-  ): void {
+  trust(isLink: (address: Addr) => boolean, saves: (address: Term, value: Term) => boolean): void {
     this.#isLink = isLink;
     this.#saves = saves;
-    this.#apart = apart;
-    this.#seen.clear();
   }
 
   /**
@@ -89,19 +59,13 @@ export class ProofTerms extends Terms {
    * later store, to a frame that is gone by now, and made the earlier one, both sides say the same of it.
    * @param kept absent: none
    */
-  keep(kept?: (address: Term, bytes: number, value: Term) => boolean): void {
+  keep(kept?: Kept): void {
     this.#kept = kept;
   }
 
   /** Memory without stores that later ones wholly overwrite, where some of them have been kept. */
   settled(memory: Term): Term {
-    if (this.#kept === undefined) return memory;
-    const later: Store[] = [];
-    return this.#without(memory, (store) => {
-      const gone = later.some((other) => this.#covers(other, store));
-      later.push(store);
-      return gone;
-    });
+    return this.#memories.of(memory).settled?.term ?? memory;
   }
 
   /** The run-time value of an address as linked. */
@@ -134,106 +98,29 @@ export class ProofTerms extends Terms {
 
   /** Memory after a store. */
   store(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
-    return this.#insert(memory, { address, bytes, value: this.stored(value, bytes) });
+    const place = placeOf(address);
+    const stored = this.stored(value, bytes);
+    const saved = bytes === 8 && place.base === this.#stack && (this.#saves?.(address, stored) ?? false);
+    return this.#memories.store(this.#memories.of(memory), place, bytes, stored, saved, this.#kept).term;
   }
   /** What of a value a store stores. */
   stored(value: Term, bytes: Bytes): Term {
     return bytes === 8 ? value : this.zext(value, (bytes * 8) as 8 | 16 | 32);
   }
-  #covers(store: Write, old: Write): boolean {
-    return this.#overlap(store.address, store.bytes, old.address, old.bytes).kind === 'covers';
-  }
-
-  /**
-   * Stores wholly overwritten by this one are gone, wherever they stand: no byte of them is left. What was loaded in between is a term
-   * of the memory there was then, so it does not change.
-   */
-  #insert(memory: Term, store: Write): Term {
-    const again = (old: Store) => old.address === store.address && old.value === store.value;
-    const stays = (old: Store) => this.#kept?.(old.address, old.bytes, old.value) && !again(old);
-    return this.#place(
-      this.#without(memory, (old) => this.#covers(store, old) && !stays(old)),
-      store,
-    );
-  }
-
-  /**
-   * Of stores that cannot overlap, the one whose address is the older term comes first. An order of words in which some letters commute
-   * is normal if each new letter goes to the earliest place it can reach that has a greater one behind it (Anisimov and Knuth, 1979).
-   */
-  #place(memory: Term, store: Write): Term {
-    const over: Store[] = [];
-    let reach = 0;
-    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
-      this.looks++;
-      if (!this.#misses(at, store.address, store.bytes) && !this.#misses(store, at.address, at.bytes)) break;
-      over.push(at);
-      if (store.address.id < at.address.id) reach = over.length;
-    }
-    let made = this.#push(reach === 0 ? memory : over[reach - 1]!.memory, store);
-    for (const old of over.slice(0, reach).reverse()) made = this.#push(made, old);
-    return made;
-  }
-
-  #push(memory: Term, { address, bytes, value }: Write): Term {
-    const made = this.apply(`store${bytes}`, [memory, address, value]);
-    if (!this.#stores.has(made)) this.#stores.set(made, { memory, address, bytes, value });
-    return made;
-  }
-
-  /** Memory as it is without some of the stores since the last barrier. */
-  #without(memory: Term, gone: (store: Store) => boolean): Term {
-    const over: Store[] = [];
-    let lowest: Store | undefined;
-    let kept = 0;
-    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
-      if (gone(at)) {
-        lowest = at;
-        kept = over.length;
-      } else over.push(at);
-    }
-    if (lowest === undefined) return memory;
-    let made = lowest.memory;
-    for (const store of over.slice(0, kept).reverse()) made = this.#place(made, store);
-    return made;
-  }
 
   /** Memory behind an ordered event: what is loaded from it is not taken from stores before. */
   barrier(memory: Term, order: Term): Term {
-    return this.apply('barrier', [memory, order]);
+    return this.#memories.behind(this.#memories.of(memory), this.apply('barrier', [memory, order])).term;
   }
 
   /** What a load of so many bytes gives, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
-    let at = memory;
-    for (let top = this.#stores.get(at); top !== undefined; top = this.#stores.get(at)) {
-      const overlap = this.#overlap(top.address, top.bytes, address, bytes);
-      if (overlap.kind === 'covers') return this.#part(top.value, overlap.at, bytes);
-      if (!this.#misses(top, address, bytes)) break;
-      at = top.memory;
-    }
-    const saved = this.#saved(at, address, bytes);
-    if (saved !== undefined) return saved;
-    const key = `${at.id},${address.id},${bytes}`;
-    let from = this.#seen.get(key);
-    if (from === undefined) {
-      from = this.#without(this.#down(at, address, bytes), (store) => this.#misses(store, address, bytes));
-      this.#seen.set(key, from);
-    }
-    return this.apply(`load${bytes}`, [from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
-  }
-
-  /** Memory cut off beneath the first store that all of these bytes are in: what was there before does not matter to them. */
-  #down(memory: Term, address: Term, bytes: Bytes): Term {
-    const over: Store[] = [];
-    for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory)) {
-      over.push(at);
-      if (this.#overlap(at.address, at.bytes, address, bytes).kind !== 'covers') continue;
-      let made = this.#beneath;
-      for (const store of over.reverse()) made = this.#place(made, store);
-      return made;
-    }
-    return memory;
+    const at = this.#memories.of(memory);
+    const place = placeOf(address);
+    const loaded = this.#memories.load(at, place, bytes);
+    if (loaded.from === undefined) return this.#part(loaded.value, loaded.at, bytes);
+    const saved = bytes === 8 ? this.#saved(at, address, place) : undefined;
+    return saved ?? this.apply(`load${bytes}`, [loaded.from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
   }
 
   /**
@@ -241,12 +128,8 @@ export class ProofTerms extends Terms {
    * Undefined where that stack pointer is not known from the one at the head.
    */
   above(memory: Term, stack: Term): Term | undefined {
-    const { base, offset } = this.#split(stack);
-    if (base !== this.#stack) return undefined;
-    return this.#without(memory, (store) => {
-      const slot = this.#split(store.address);
-      return slot.base === base && toSigned((slot.offset - offset) & MASK64) + BigInt(store.bytes) <= 0n;
-    });
+    const place = placeOf(stack);
+    return place.base === this.#stack ? this.#memories.above(this.#memories.of(memory), place) : undefined;
   }
 
   /**
@@ -254,15 +137,7 @@ export class ProofTerms extends Terms {
    * values in turn. Undefined where they are not.
    */
   pairs(a: Term, b: Term): (readonly [Term, Term])[] | undefined {
-    const pairs: (readonly [Term, Term])[] = [];
-    let [left, right] = [a, b];
-    while (left !== right) {
-      const [one, other] = [this.#stores.get(left), this.#stores.get(right)];
-      if (one === undefined || other === undefined || one.bytes !== other.bytes) return undefined;
-      pairs.push([one.address, other.address], [one.value, other.value]);
-      [left, right] = [one.memory, other.memory];
-    }
-    return pairs;
+    return this.#memories.pairs(this.#memories.of(a), this.#memories.of(b));
   }
 
   #part(value: Term, at: number, bytes: Bytes): Term {
@@ -270,68 +145,18 @@ export class ProofTerms extends Terms {
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
   }
 
-  /** Assumption A3: what was saved at this very stack slot, past stores through pointers that are not the stack pointer's. */
-  #saved(memory: Term, address: Term, bytes: Bytes): Term | undefined {
-    const isLink = this.#isLink;
-    if (isLink === undefined || bytes !== 8 || this.#split(address).base !== this.#stack) return undefined;
-    let at = memory;
-    for (;;) {
-      // What is assumed not to be overwritten is not overwritten by other harts.
-      while (at.name === 'barrier') at = at.args[0]!;
-      const top = this.#stores.get(at);
-      if (top === undefined) return undefined;
-      const overlap = this.#overlap(top.address, top.bytes, address, bytes);
-      if (overlap.kind === 'covers') {
-        if (overlap.at !== 0 || top.bytes !== 8) return undefined;
-        const link = this.addressOf(top.value);
-        if (!(link !== undefined && isLink(link)) && !this.#isSave(top)) return undefined;
-        this.usedSaved = true;
-        return top.value;
-      }
-      if (overlap.kind === 'some') return undefined;
-      at = top.memory;
-    }
-  }
-
-  #isSave = ({ address, bytes, value }: Write): boolean =>
-    bytes === 8 &&
-    this.#saves !== undefined &&
-    this.#split(address).base === this.#stack &&
-    this.#saves(address, value);
-
-  /** A store cannot touch these bytes. */
-  #misses(store: Write, address: Term, bytes: Bytes): boolean {
-    const { kind } = this.#overlap(store.address, store.bytes, address, bytes);
-    if (kind !== 'unknown') return kind === 'none';
-    if (this.#outOfReach(store.address, address) || this.#outOfReach(address, store.address)) {
-      this.usedPrivate = true;
-      return true;
-    }
-    if (this.#saves === undefined || this.#split(address).base === this.#stack || !this.#isSave(store)) return false;
-    this.usedSaved = true;
-    return true;
-  }
-
-  /** Assumption A10: the first is in a private frame, and the second is no distance from the stack pointer. */
-  #outOfReach(own: Term, other: Term): boolean {
-    return this.#apart !== undefined && this.#split(other).base !== this.#stack && this.#apart(own, other);
-  }
-
-  /** An address as a base and a distance; no base: a constant. */
-  #split(address: Term): { base: Term | undefined; offset: bigint } {
-    if (address.value !== undefined) return { base: undefined, offset: address.value };
-    const [base, constant] = address.args;
-    if (address.op === 'add' && constant!.value !== undefined) return { base, offset: constant!.value };
-    return { base: address, offset: 0n };
-  }
-
-  #overlap(a: Term, aBytes: number, b: Term, bBytes: number): Overlap {
-    const [first, second] = [this.#split(a), this.#split(b)];
-    if (first.base !== second.base) return { kind: 'unknown' };
-    const distance = toSigned((second.offset - first.offset) & MASK64);
-    if (distance >= aBytes || -distance >= bBytes) return { kind: 'none' };
-    if (distance >= 0n && distance + BigInt(bBytes) <= BigInt(aBytes)) return { kind: 'covers', at: Number(distance) };
-    return { kind: 'some' };
+  /**
+   * Assumption A3: what was saved at this very stack slot, past stores through pointers that are not the stack pointer's. What is assumed not
+   * to be overwritten is not overwritten by other harts either.
+   */
+  #saved(memory: Memory, address: Term, place: Place): Term | undefined {
+    if (this.#isLink === undefined || place.base !== this.#stack) return undefined;
+    const value = this.#memories.lastStored(memory, place, 8);
+    if (value === undefined) return undefined;
+    const link = this.addressOf(value);
+    if (!(link !== undefined && this.#isLink(link)) && !this.#saves?.(address, value)) return undefined;
+    this.#usedLast = true;
+    return value;
   }
 }
 
