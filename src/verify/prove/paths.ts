@@ -6,9 +6,10 @@ import type { Addr } from '../../base/units.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
+import { Decisions, type Facts } from './facts.ts';
 import type { FrameAddresses } from './frames.ts';
 import type { Saves } from './saves.ts';
-import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
+import { headState, type Outcome, type State, symbolicStep } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
 
 /** What is noted of the original as it is run, for assumptions A3 and A10. */
@@ -21,35 +22,6 @@ export interface InsnSource {
   insnAt(address: Addr): Insn | undefined;
 }
 
-/** A condition and whether it holds. */
-export interface Fact {
-  readonly condition: Term;
-  readonly holds: boolean;
-}
-export type Facts = List<Fact> | undefined;
-
-/** Is a condition decided by what is known? */
-export function decided(condition: Term, facts: Facts): boolean | undefined {
-  const { term, when } = plainCondition(condition);
-  if (term.value !== undefined) return (term.value !== 0n) === when;
-  for (let at = facts; at !== undefined; at = at.rest) {
-    const { condition: known, holds } = at.item;
-    if (known === term) return holds === when;
-    // What is less is neither equal nor more.
-    if (holds && (known.op === 'ltS' || known.op === 'ltU')) {
-      const [a, b] = known.args;
-      const same = term.args[0] === a && term.args[1] === b;
-      const turned = term.args[0] === b && term.args[1] === a;
-      if ((term.op === known.op && turned) || (term.op === 'eq' && (same || turned))) return !when;
-    }
-    if (holds && known.op === 'eq' && (term.op === 'ltS' || term.op === 'ltU')) {
-      const [a, b] = known.args;
-      if ((term.args[0] === a && term.args[1] === b) || (term.args[0] === b && term.args[1] === a)) return !when;
-    }
-  }
-  return undefined;
-}
-
 /** How an optimized way ends: at an original address, or by a computed jump. */
 export interface Leaf {
   readonly to: Addr | undefined;
@@ -58,6 +30,8 @@ export interface Leaf {
   readonly target: Term | undefined;
   /** The last instruction's address. */
   readonly from: Addr;
+  /** Instructions on the way. */
+  readonly steps: number;
   readonly state: State;
   readonly facts: Facts;
   /** On the way a return address was made without a call: an optimized one, taken for the original that it stands for. */
@@ -67,8 +41,8 @@ export interface Leaf {
 /** What cannot be followed or compared; the text says what. */
 export class Unproved extends Error {}
 
-const MOST_LEAVES = 3000;
-const MOST_STEPS = 100_000;
+const MOST_LEAVES = 20_000;
+const MOST_STEPS = 400_000;
 /** Loops end at heads: a way through one superblock hardly ever leads back. */
 const MOST_RETREATS = 4;
 
@@ -90,6 +64,7 @@ export function explore(
   linkOf: (address: Addr) => Addr | undefined,
 ): Leaf[] {
   const leaves: Leaf[] = [];
+  const decisions = new Decisions();
   const open: {
     pc: Addr;
     from: Addr;
@@ -105,7 +80,7 @@ export function explore(
     let { links } = path;
     const to = depth === 0 && first ? undefined : leave(pc);
     if (to !== undefined) {
-      leaves.push({ to, at: pc, target: undefined, from, state, facts, links });
+      leaves.push({ to, at: pc, target: undefined, from, steps: depth, state, facts, links });
       if (leaves.length > MOST_LEAVES) throw new Unproved('too many ways through it');
       continue;
     }
@@ -136,7 +111,7 @@ export function explore(
         go(outcome.to, facts);
         break;
       case 'branch': {
-        const known = decided(outcome.condition, facts);
+        const known = decisions.decided(outcome.condition, facts)?.is;
         const { term, when } = plainCondition(outcome.condition);
         if (known !== false) go(outcome.taken, known ? facts : { item: { condition: term, holds: when }, rest: facts });
         if (known !== true)
@@ -152,6 +127,7 @@ export function explore(
             at: undefined,
             target: outcome.target,
             from: pc,
+            steps: depth + 1,
             state: outcome.state,
             facts,
             links,
@@ -205,6 +181,9 @@ export interface Point {
   readonly entered: State;
   /** The state at the head. */
   readonly head: State;
+  /** The point before it, and one further back: by both any one on the way is come to in few steps (`isOn`). */
+  readonly before: Point | undefined;
+  readonly back: Point | undefined;
   outcome: Outcome | undefined;
   noted: boolean;
   readonly next: Map<Addr, Point>;
@@ -219,6 +198,8 @@ export function originalStart(terms: ProofTerms, head: Addr): Point {
     call: undefined,
     entered: state,
     head: state,
+    before: undefined,
+    back: undefined,
     outcome: undefined,
     noted: false,
     next: new Map(),
@@ -268,6 +249,8 @@ export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
       call: links ? point.pc : point.call,
       entered: links ? state : point.entered,
       head: point.head,
+      before: point,
+      back: backOf(point),
       outcome: undefined,
       noted: false,
       next: new Map(),
@@ -277,30 +260,17 @@ export function pointAfter(code: InsnSource, point: Point, to: Addr): Point {
   return next;
 }
 
-/**
- * A computed target with what is known put in: an operand that a guard has found equal to a constant.
- * @param fromTable the original address in whose stead a jump table holds this address of the optimized file
- */
-export function knownTarget(
-  terms: ProofTerms,
-  target: Term,
-  facts: Facts,
-  fromTable: (address: Addr) => Addr | undefined,
-): Addr | undefined {
-  const direct = terms.addressOf(target);
-  if (direct !== undefined) return direct;
-  for (let at = facts; at !== undefined; at = at.rest) {
-    const { condition, holds } = at.item;
-    if (!holds || condition.op !== 'eq') continue;
-    for (const [from, to] of [condition.args, [condition.args[1]!, condition.args[0]!]] as const) {
-      const value = terms.addressOf(to!);
-      if (value === undefined) continue;
-      if (target === from) return fromTable(value) ?? value;
-      // A jalr's: the operand with its last bit off.
-      const mask = target.args[1]?.value;
-      if (target.op === 'and' && target.args[0] === from && mask === 0xfffffffffffffffen)
-        return fromTable(value) ?? value & ~1;
-    }
-  }
-  return undefined;
+/** Twice as far back as the point before where that has two of one length behind it (Myers: An applicative random-access stack, 1983). */
+function backOf(before: Point): Point {
+  const { back } = before;
+  if (back === undefined || back.back === undefined) return before;
+  return before.retired - back.retired === back.retired - back.back.retired ? back.back : before;
+}
+
+/** Is a point on the way to another one, or that one itself? */
+export function isOn(point: Point, way: Point): boolean {
+  let at = way;
+  while (at.retired > point.retired)
+    at = at.back !== undefined && at.back.retired >= point.retired ? at.back : at.before!;
+  return at === point;
 }

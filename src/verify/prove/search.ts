@@ -7,10 +7,11 @@ import { concrete } from '../../domain/concrete.ts';
 import { softfloat } from '../../domain/softfloat.ts';
 import type { Term } from '../../domain/term.ts';
 import type { FloatOp } from '../../isa/row.ts';
+import type { Fact, Facts } from './facts.ts';
+import type { List } from './list.ts';
 import { originOf, storedByte } from './memory.ts';
-import type { Fact, Facts } from './paths.ts';
 import { POINTERS, type Start, startByte } from './start.ts';
-import type { Access, List } from './step.ts';
+import type { Access } from './step.ts';
 
 /** A small generator with a seed (xorshift32): the same search finds the same state. */
 export function makeRandom(seed: number): (below: number) => number {

@@ -6,13 +6,8 @@ import { type Addr, REG_COUNT, regName, SP } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
+import type { List } from './list.ts';
 import type { ProofTerms } from './terms.ts';
-
-/** A list that shares its tail with others. */
-export interface List<T> {
-  readonly item: T;
-  readonly rest: List<T> | undefined;
-}
 
 export interface Access {
   readonly kind: 'load' | 'store';
@@ -31,7 +26,7 @@ export interface State {
   readonly order: Term;
   /** What a dynamic rounding mode depends on. */
   readonly rounding: Term;
-  /** Operations that have accrued flags since the last CSR access. */
+  /** Operations that have accrued flags since the last CSR access. Flags are only ever set: neither order nor repetition matters. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
 }
@@ -77,16 +72,6 @@ function floatWidths(op: FloatOp): { signed?: number; unsigned?: number } {
   if (TO_WORD.test(op)) return { signed: 32 };
   if (op.includes('.to.') || op.startsWith('f64')) return {};
   return { unsigned: 32 };
-}
-
-/** The flags accrued, as one term that does not depend on order or repetition: flags are only ever set. */
-export function flagsTerm(terms: ProofTerms, flags: List<Term> | undefined): Term {
-  const all = new Map<number, Term>();
-  for (let at = flags; at !== undefined; at = at.rest) all.set(at.item.id, at.item);
-  return terms.apply(
-    'flags',
-    [...all.values()].sort((a, b) => a.id - b.id),
-  );
 }
 
 class SymbolicStep implements Step<Term> {
@@ -213,7 +198,7 @@ class SymbolicStep implements Step<Term> {
   }
   csr(write: ((old: Term) => Term) | undefined): Term {
     const { csr } = this.#insn;
-    const before = [this.#order, flagsTerm(this.#terms, this.#flags)];
+    const before = [this.#order, this.#terms.flags.termOf(this.#flags)];
     const old = this.#terms.apply(`csr${csr}`, before);
     this.#order = this.#terms.apply(`write csr${csr}`, write === undefined ? before : [...before, write(old)]);
     this.#flags = undefined;

@@ -12,19 +12,18 @@ import type { Frames } from '../../cfg/frames.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Term } from '../../domain/term.ts';
+import { Decisions, type Facts } from './facts.ts';
 import { FrameAddresses } from './frames.ts';
+import { type List, listed } from './list.ts';
+import { OriginalRun } from './original.ts';
 import {
-  decided,
   explore,
-  type Facts,
   type InsnSource,
   isReturnPoint,
-  knownTarget,
   type Leaf,
   linksAt,
   linksOf,
   type Notes,
-  originalStart,
   outcomeAt,
   type Point,
   pointAfter,
@@ -33,7 +32,7 @@ import {
 import { Saves } from './saves.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
-import { type Access, flagsTerm, type List, type State, stackName } from './step.ts';
+import { type Access, type Outcome, type State, stackName } from './step.ts';
 import { ProofTerms } from './terms.ts';
 
 /** What proofs are made from: both files' instructions, the map, and what is live in the original. */
@@ -91,8 +90,8 @@ const MOST_QUESTIONS = 12;
 
 /** The original may run this much longer than any way through the optimized code. */
 const MOST_POINTS = 20_000;
-/** So many stores may be looked at on that way: where it runs into a loop, each one there goes past all those before it. */
-const MOST_LOOKS = 1_000_000;
+/** For each instruction of a way the original may have had so many. */
+const MOST_LEFT_OUT = 8;
 
 /** What is known of saved registers grows with how far the original can be followed, which it makes possible. */
 const MOST_ROUNDS = 40;
@@ -172,7 +171,18 @@ function attempt(
   keeping = false,
 ): EntryProof {
   const used = new Set<string>();
-  const proving: Proving = { sides, terms, used, notes, solver, questions: 0, solved: 0, followed: undefined };
+  const decisions = new Decisions();
+  const proving: Proving = {
+    sides,
+    terms,
+    used,
+    notes,
+    decisions,
+    solver,
+    questions: 0,
+    solved: 0,
+    followed: undefined,
+  };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
@@ -184,13 +194,13 @@ function attempt(
     const linkOf = linksOf(sides.original, sides.returns);
     terms.keep(keeping ? () => true : undefined);
     leaves = explore(terms, sides.optimized, entry.start, entry.first, sides.standsFor, sides.inside, linkOf);
-    let start = originalStart(terms, entry.head);
+    let run = new OriginalRun(terms, decisions, entry.head);
     for (const leaf of leaves) {
       if (keeping) {
         terms.keep(storesOf(terms, leaf));
-        start = originalStart(terms, entry.head);
+        run = new OriginalRun(terms, decisions, entry.head);
       }
-      const why = match(proving, ways, leaf, start, entry.progress ? 1 : 0);
+      const why = match(proving, ways, leaf, run, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
@@ -217,6 +227,7 @@ interface Proving {
   readonly terms: ProofTerms;
   readonly used: Set<string>;
   readonly notes: Noting;
+  readonly decisions: Decisions;
   readonly solver: Solver | undefined;
   questions: number;
   solved: number;
@@ -249,9 +260,27 @@ const exitText = (leaf: Leaf): string =>
  * @param way its number
  * @returns why it is nowhere the same, or undefined
  */
-function match(proving: Proving, way: number, leaf: Leaf, start: Point, least: number): string | undefined {
-  const { sides, terms, notes } = proving;
+function match(proving: Proving, way: number, leaf: Leaf, run: OriginalRun, least: number): string | undefined {
+  const { notes, solver } = proving;
+  // What is noted of a way depends on where it leaves; a solver may find targets equal that are not the same term.
+  const again = notes.limits === undefined ? follow(proving, way, leaf, run, least, true) : 'it is to be noted';
+  if (again === undefined || (notes.limits === undefined && (solver === undefined || leaf.target === undefined)))
+    return again;
+  return follow(proving, way, leaf, run, least, false);
+}
+
+/** @param goesOn from where the original has been followed by the facts that other ways have too */
+function follow(
+  proving: Proving,
+  way: number,
+  leaf: Leaf,
+  run: OriginalRun,
+  least: number,
+  goesOn: boolean,
+): string | undefined {
+  const { sides, terms, notes, decisions } = proving;
   const { original, liveness } = sides;
+  const { facts, target } = leaf;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
   const limit = limitOf(notes, way);
   let nearest: string | undefined;
@@ -265,15 +294,29 @@ function match(proving: Proving, way: number, leaf: Leaf, start: Point, least: n
     notes.failed = { way, places };
     return false;
   };
+  const sameBefore = ({ pc, state, call, retired }: Point): boolean =>
+    leaf.to === pc && retired >= least && same(state, call, liveness?.liveIn(pc));
+  const sameBehind = (pc: Addr, outcome: Outcome): boolean =>
+    outcome.kind === 'jump' &&
+    target !== undefined &&
+    (target === outcome.target || shown(proving, [{ facts, oneOf: [[target, outcome.target]] }])) &&
+    same(outcome.state, linksAt(original, pc) ? pc : undefined, liveness?.liveAfter(pc));
   notes.failed = undefined;
-  let point = start;
-  const looks = terms.looks + MOST_LOOKS;
-  for (let points = 0; points < MOST_POINTS && terms.looks < looks; points++) {
+  let { is: point, needs } = goesOn ? run.furthest(facts) : { is: run.start, needs: 0 };
+  let byFacts = true;
+  for (const earlier of run.before(point, leaf))
+    if (sameBefore(earlier) || sameBehind(earlier.pc, earlier.outcome!)) return undefined;
+  const most = MOST_POINTS + MOST_LEFT_OUT * leaf.steps;
+  for (let points = 0; points < most; points++) {
     proving.followed = point.state;
-    if (leaf.to === point.pc && point.retired >= least)
-      if (same(point.state, point.call, liveness?.liveIn(point.pc))) return undefined;
+    if (sameBefore(point)) return undefined;
     const outcome = outcomeAt(terms, original, point, places <= limit ? notes : undefined);
     if (outcome === undefined) return nearest ?? `the original has no instruction at ${hex(point.pc)}`;
+    run.pass(point);
+    const decided = (by: number) => {
+      if (byFacts) run.decidedBy(facts, point, needs, by);
+      needs = Math.max(needs, by);
+    };
     switch (outcome.kind) {
       case 'stop':
         return nearest ?? `the original comes to ${outcome.why} at ${hex(point.pc)}`;
@@ -281,24 +324,21 @@ function match(proving: Proving, way: number, leaf: Leaf, start: Point, least: n
         point = pointAfter(original, point, outcome.to);
         break;
       case 'branch': {
-        const taken = decided(outcome.condition, leaf.facts) ?? shownCondition(proving, outcome.condition, leaf.facts);
+        const known = decisions.decided(outcome.condition, facts);
+        if (known === undefined) byFacts = false;
+        else decided(known.needs);
+        const taken = known === undefined ? shownCondition(proving, outcome.condition, facts) : known.is;
         if (taken === undefined)
           return nearest ?? `the original decides at ${hex(point.pc)} what is not decided in the optimized code`;
         point = pointAfter(original, point, taken ? outcome.taken : outcome.fall);
         break;
       }
       case 'jump': {
-        const { target, facts } = leaf;
-        if (
-          target !== undefined &&
-          (target === outcome.target || shown(proving, [{ facts, oneOf: [[target, outcome.target]] }]))
-        ) {
-          const call = linksAt(original, point.pc) ? point.pc : undefined;
-          if (same(outcome.state, call, liveness?.liveAfter(point.pc))) return undefined;
-        }
-        const to = knownTarget(terms, outcome.target, leaf.facts, (address) => fromTable(proving, address));
-        if (to === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
-        point = pointAfter(original, point, to);
+        if (sameBehind(point.pc, outcome)) return undefined;
+        const known = decisions.target(terms, outcome.target, facts, (address) => fromTable(proving, address));
+        if (known === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
+        decided(known.needs);
+        point = pointAfter(original, point, known.is);
       }
     }
   }
@@ -341,9 +381,9 @@ function differs(
     for (const pair of pairs) goals.push({ facts, oneOf: [pair] });
   }
   if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
-  if (was.flags !== is.flags && flagsTerm(terms, was.flags) !== flagsTerm(terms, is.flags))
-    return 'floating-point flags differ';
-  for (const { kind, bytes, address } of outside(is.accesses, was.accesses)) {
+  if (terms.flags.termOf(was.flags) !== terms.flags.termOf(is.flags)) return 'floating-point flags differ';
+  const within = terms.accesses.within(terms.accesses.of(is.accesses), terms.accesses.of(was.accesses));
+  for (const { kind, bytes, address } of within ? [] : outside(is.accesses, was.accesses)) {
     what ??= `it has a ${kind} of ${bytes} bytes that the original has not`;
     const like = listed(was.accesses).filter((access) => access.kind === kind && access.bytes === bytes);
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
@@ -378,12 +418,6 @@ function isReturn(sides: Sides, terms: ProofTerms, original: Term, optimized: Te
 }
 
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;
-
-function listed<T>(list: List<T> | undefined): T[] {
-  const items: T[] = [];
-  for (let at = list; at !== undefined; at = at.rest) items.push(at.item);
-  return items;
-}
 
 /** Accesses of the first list that are not in the second. */
 function outside(list: List<Access> | undefined, of: List<Access> | undefined): Access[] {

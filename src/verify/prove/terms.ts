@@ -6,12 +6,24 @@ import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import { type Bytes, type Kept, Memories, type Memory, type Place, placeOf } from './memory.ts';
+import { TermSets } from './sets.ts';
 
 /** What jalr does to its target. */
 const EVEN = MASK64 - 1n;
 
+interface Accessed {
+  readonly kind: string;
+  readonly address: Term;
+  readonly bytes: number;
+}
+
 export class ProofTerms extends Terms {
   readonly memory: Term;
+  /** What has accrued flags on a way, and what has been accessed. */
+  readonly flags = new TermSets<Term>(this, (term) => term);
+  readonly accesses = new TermSets<Accessed>(this, ({ kind, address, bytes }) =>
+    this.apply(`${kind} of ${bytes}`, [address]),
+  );
   readonly #memories: Memories;
   readonly #relocatable: boolean;
   readonly #bias: Term;
@@ -34,9 +46,9 @@ export class ProofTerms extends Terms {
     this.#memories = new Memories(this, this.#stack);
   }
 
-  /** How much work memory has been: nodes made of what it is made of. */
+  /** How much work it has been: nodes made of what memories and sets are made of. */
   get looks(): number {
-    return this.#memories.made;
+    return this.#memories.made + this.flags.looks + this.accesses.looks;
   }
   /** Assumption A3 has been used. */
   get usedSaved(): boolean {
