@@ -31,6 +31,12 @@ export class Decisions {
   /** Of the facts that a term is equal to something. */
   readonly #equal = new Map<Term, number[]>();
 
+  readonly #terms: ProofTerms;
+
+  constructor(terms: ProofTerms) {
+    this.#terms = terms;
+  }
+
   /** How many facts a list has. */
   count(facts: Facts): number {
     this.#turnTo(facts);
@@ -65,13 +71,8 @@ export class Decisions {
    * A computed target with what is known put in: an operand that a guard has found equal to a constant.
    * @param fromTable the original address in whose stead a jump table holds this address of the optimized file
    */
-  target(
-    terms: ProofTerms,
-    target: Term,
-    facts: Facts,
-    fromTable: (address: Addr) => Addr | undefined,
-  ): Decision<Addr> | undefined {
-    const direct = terms.addressOf(target);
+  target(target: Term, facts: Facts, fromTable: (address: Addr) => Addr | undefined): Decision<Addr> | undefined {
+    const direct = this.#terms.addressOf(target);
     if (direct !== undefined) return { is: direct, needs: 0 };
     this.#turnTo(facts);
     // A jalr's: the operand with its last bit off.
@@ -80,7 +81,7 @@ export class Decisions {
     for (const position of found.sort((a, b) => b - a)) {
       const { args } = this.#cells[position]!.item.condition;
       for (const [from, to] of [args, [args[1]!, args[0]!]] as const) {
-        const value = terms.addressOf(to!);
+        const value = this.#terms.addressOf(to!);
         if (value === undefined || (from !== target && from !== operand)) continue;
         return { is: fromTable(value) ?? (from === target ? value : value & ~1), needs: position + 1 };
       }
@@ -104,6 +105,7 @@ export class Decisions {
     }
   }
   #each({ condition, holds }: Fact, change: (positions: number[]) => void): void {
+    this.#terms.steps++;
     change(listIn(this.#about, subject(condition)));
     if (holds && condition.op === 'eq') for (const arg of new Set(condition.args)) change(listIn(this.#equal, arg));
   }

@@ -496,7 +496,7 @@ export class Memories {
     return itemsOf(this.#owners.split(this.#owners.split(owners, isBefore)[1], ({ base: of }) => of === base)[0]);
   }
 
-  /** A line without what was stored through a base, or only without what ends at or below an address. Parts are shared, and done once. */
+  /** A line without what was stored through a base, or only without the bytes below an address. Parts are shared, and done once. */
   #except(line: Line | undefined, base: Term | undefined, below = Number.POSITIVE_INFINITY): Line | undefined {
     if (line === undefined || (line.bases & bitOf(base)) === 0) return line;
     const key = `${idOf(base)},${below}`;
@@ -505,17 +505,29 @@ export class Memories {
     const { stamp, run } = line.item;
     const rest = run.item.base === base ? this.#above(run, below) : run;
     const [left, right] = [this.#except(line.left, base, below), this.#except(line.right, base, below)];
-    const same = rest === run && left === line.left && right === line.right;
-    const middle = rest && this.#line.single({ stamp, run: rest });
-    const made = same ? line : this.#meet(this.#meet(left, middle), right);
+    let made: Line | undefined;
+    const whole = below === Number.POSITIVE_INFINITY;
+    if (rest === run && left === line.left && right === line.right) made = line;
+    else if (
+      whole &&
+      rest === run &&
+      !isOf(left && lastOf(left), line.item) &&
+      !isOf(right && firstOf(right), line.item)
+    )
+      // What was below it in the tree still is, where runs have only gone.
+      made = this.#makeLine(left, line.item, right);
+    else made = this.#meet(this.#meet(left, rest && this.#line.single({ stamp, run: rest })), right);
     line.parts.set(key, made);
     return made;
   }
   #above(run: Run | undefined, below: number): Run | undefined {
-    return this.#run.split(run, (piece) => endOf(piece) <= below)[1];
+    const [, rest] = this.#run.split(run, (piece) => endOf(piece) <= below);
+    const first = rest && firstOf(rest);
+    if (first === undefined || first.offset >= below) return rest;
+    return this.#added(this.#run.dropFirst(rest!), partOf(first, { offset: below, bytes: endOf(first) - below }));
   }
 
-  /** Without what was stored through a base and ends at or below an address. */
+  /** Without the bytes that were stored through a base below an address. */
   above({ origin, line, saved }: Memory, { base, offset }: Place): Term {
     return this.#termOf(
       origin,
@@ -543,6 +555,9 @@ export class Memories {
 }
 
 const baseOf = ({ run }: Stamped): Term | undefined => run.item.base;
+
+const isOf = (each: Stamped | undefined, other: Stamped): boolean =>
+  each !== undefined && baseOf(each) === baseOf(other);
 
 /** The smaller of two runs, and the larger. */
 const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] => (a.run.size < b.run.size ? [a, b] : [b, a]);

@@ -64,7 +64,7 @@ export function explore(
   linkOf: (address: Addr) => Addr | undefined,
 ): Leaf[] {
   const leaves: Leaf[] = [];
-  const decisions = new Decisions();
+  const decisions = new Decisions(terms);
   const open: {
     pc: Addr;
     from: Addr;
@@ -87,6 +87,7 @@ export function explore(
     if (!inside(pc)) throw new Unproved(`it leaves to 0x${pc.toString(16)}, which stands for nothing`);
     const insn = code.insnAt(pc);
     if (insn === undefined) throw new Unproved(`there is no instruction at 0x${pc.toString(16)}`);
+    terms.steps++;
     if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved('it does not end');
     let outcome = symbolicStep(terms, insn, pc, state);
     const link = outcome.kind === 'goto' ? madeLink(terms, insn, outcome.state, linkOf) : undefined;

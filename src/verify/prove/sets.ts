@@ -24,7 +24,7 @@ export class TermSets<T> {
     (left, item, right) => this.#make(left, item, right),
   );
   /** How many nodes have been made or compared: the work that was done. */
-  looks = 0;
+  made = 0;
 
   /** @param itemOf what stands for an item of a list; equal ones are one */
   constructor(terms: Terms, itemOf: (item: T) => Term) {
@@ -34,7 +34,7 @@ export class TermSets<T> {
   }
 
   #make(left: TermSet | undefined, item: Term, right: TermSet | undefined): TermSet {
-    this.looks++;
+    this.made++;
     const none = this.#none;
     const term = this.#terms.apply('set', [left?.term ?? none, item, right?.term ?? none]);
     let made = this.#known.get(term);
@@ -70,7 +70,7 @@ export class TermSets<T> {
     const key = `${part.term.id},${whole.term.id}`;
     let known = this.#within.get(key);
     if (known === undefined) {
-      this.looks++;
+      this.made++;
       const { item } = part;
       const [left, rest] = this.#sets.split(whole, ({ id }) => id < item.id);
       const [same, right] = this.#sets.split(rest, (other) => other === item);

@@ -78,6 +78,8 @@ export interface EntryProof {
   readonly ways: number;
   /** Goals that the solver closed. */
   readonly solved: number;
+  /** How much work it was: nothing else is said by it. */
+  readonly work: number;
   /** Where they leave, and from which instruction. */
   readonly leaves: readonly Leaf[];
   /** The way that could not be matched, and the state of the original as far as it could be followed along it. */
@@ -171,7 +173,7 @@ function attempt(
   keeping = false,
 ): EntryProof {
   const used = new Set<string>();
-  const decisions = new Decisions();
+  const decisions = new Decisions(terms);
   const proving: Proving = {
     sides,
     terms,
@@ -188,7 +190,7 @@ function attempt(
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
     const { solved, followed } = proving;
-    return { verdict, reason, assumptions: [...used].sort(), ways, solved, leaves, failed, followed };
+    return { verdict, reason, assumptions: [...used].sort(), ways, solved, work: terms.work, leaves, failed, followed };
   };
   try {
     const linkOf = linksOf(sides.original, sides.returns);
@@ -308,6 +310,7 @@ function follow(
     if (sameBefore(earlier) || sameBehind(earlier.pc, earlier.outcome!)) return undefined;
   const most = MOST_POINTS + MOST_LEFT_OUT * leaf.steps;
   for (let points = 0; points < most; points++) {
+    terms.steps++;
     proving.followed = point.state;
     if (sameBefore(point)) return undefined;
     const outcome = outcomeAt(terms, original, point, places <= limit ? notes : undefined);
@@ -335,7 +338,7 @@ function follow(
       }
       case 'jump': {
         if (sameBehind(point.pc, outcome)) return undefined;
-        const known = decisions.target(terms, outcome.target, facts, (address) => fromTable(proving, address));
+        const known = decisions.target(outcome.target, facts, (address) => fromTable(proving, address));
         if (known === undefined) return nearest ?? `the original jumps elsewhere at ${hex(point.pc)}`;
         decided(known.needs);
         point = pointAfter(original, point, known.is);

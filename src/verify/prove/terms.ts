@@ -46,9 +46,11 @@ export class ProofTerms extends Terms {
     this.#memories = new Memories(this, this.#stack);
   }
 
-  /** How much work it has been: nodes made of what memories and sets are made of. */
-  get looks(): number {
-    return this.#memories.made + this.flags.looks + this.accesses.looks;
+  /** Instructions that have been run, and facts that have been turned to. */
+  steps = 0;
+  /** How much work it has been: steps, and nodes of what memories and sets are made of. */
+  get work(): number {
+    return this.steps + this.#memories.made + this.flags.made + this.accesses.made;
   }
   /** Assumption A3 has been used. */
   get usedSaved(): boolean {
