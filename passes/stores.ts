@@ -12,6 +12,7 @@
 import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
 import { type Exit, exitWith, inSet, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
+import { positionIn } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -75,7 +76,7 @@ export const stores: Pass = {
     for (const store of [...superblock.ops].reverse()) {
       const fact = facts(store.insn);
       if (fact.store === undefined || fact.ordered) continue;
-      const exits = exitsThatNeed(current, current.ops.indexOf(store), terms, deadFrames);
+      const exits = exitsThatNeed(current, positionIn(current, store.id)!, terms, deadFrames);
       if (exits === undefined || exits.length > MAX_STORES) continue;
       const next = settled(current, sunk(current, store, new Set(exits)));
       if (next === undefined || weightOf(next) >= weightOf(current)) continue;
