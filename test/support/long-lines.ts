@@ -1,4 +1,7 @@
 /** Straight lines of any length, as assembler text: what isoform has to do on them must grow hardly faster than they do. */
+import type { Insn } from '../../src/isa/row.ts';
+import { parse } from '../../src/isa/text.ts';
+import type { Entry, Sides } from '../../src/verify/prove/superblock.ts';
 import { makeRandom } from './random.ts';
 
 /** The kinds of lines: what is stored to and loaded from. */
@@ -60,4 +63,53 @@ export function lineProgram(shape: Shape, length: number): string {
     `second: .space ${bytes}`,
     '',
   ].join('\n');
+}
+
+const HEAD = 0x1000;
+/** Within a jump's reach of all exits. */
+const START = 0x80000;
+
+/** The operand that says where an instruction accesses memory. */
+const placeOf = (line: string): { base: string; offset: string } => {
+  const [, offset = '', base = ''] = /(-?\d+)\((\w+)\)$/.exec(line) ?? [];
+  return { base, offset };
+};
+
+/** A line as the prover sees it, and what an optimizer could have made of it: neighbours that do not depend on each other change places. */
+export function lineProof(shape: Shape, length: number): { readonly sides: Sides; readonly entry: Entry } {
+  // A branch hardly reaches beyond a long line.
+  const was = lineOf(shape, length).flatMap((line) =>
+    line === 'beq a1, zero, out' ? ['bne a1, zero, .+8', 'jal zero, 0x200'] : [line],
+  );
+  const is = was.slice();
+  for (let at = 1; at < is.length; at++) {
+    const [first, second] = [is[at - 1]!, is[at]!];
+    if (
+      first.startsWith('fsd') &&
+      placeOf(first).base === placeOf(second).base &&
+      placeOf(first).offset !== placeOf(second).offset
+    )
+      is.splice(at - 1, 2, second, first);
+  }
+  const codeAt = (lines: readonly string[], from: number): Map<number, Insn> =>
+    new Map(lines.map((line, index) => [from + 4 * index, { ...parse(line, from + 4 * index), size: 4 }]));
+  const end = HEAD + 4 * was.length;
+  const original = codeAt(was, HEAD);
+  const optimized = codeAt([...is, 'jal zero, .+4'], START);
+  const out = START + 4 * is.length + 4;
+  return {
+    sides: {
+      original: { insnAt: (at) => original.get(at) },
+      optimized: { insnAt: (at) => optimized.get(at) },
+      returns: new Map(),
+      relocatable: false,
+      liveness: undefined,
+      savedReturns: false,
+      jumpTables: false,
+      deadFrames: false,
+      standsFor: (at) => (at === START ? HEAD : at === out ? end : at < START ? at : undefined),
+      inside: (at) => at >= START && at < out,
+    },
+    entry: { head: HEAD, start: START, first: true, progress: true },
+  };
 }
