@@ -578,11 +578,15 @@ export function storedByte(
   // What is saved first, then from the newest run back.
   const open = [memory.args[1]!, memory.args[2]!];
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
-    if (top.name === 'run' || top.name === 'line') open.push(...top.args);
-    const store = STORE.exec(top.name ?? '');
-    const distance = store === null ? 8n : BigInt.asUintN(64, address - meaning(top.args[0]!));
-    if (store !== null && distance < BigInt(store[1]!))
-      return { value: top.args[1]!, at: Number(store[2] ?? 0) + Number(distance) };
+    if (top.name === 'line') open.push(...top.args);
+    if (top.name !== 'run') continue;
+    const [left, piece, right] = top.args;
+    const [, bytes, at = '0'] = STORE.exec(piece!.name!)!;
+    // Addresses rise along a run, as far as they are within half of all there are.
+    const distance = BigInt.asIntN(64, address - meaning(piece!.args[0]!));
+    if (distance >= 0n && distance < BigInt(bytes!))
+      return { value: piece!.args[1]!, at: Number(at) + Number(distance) };
+    open.push(distance < 0n ? left! : right!);
   }
   return undefined;
 }
