@@ -5,7 +5,6 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
-import { imageFrames } from '../cfg/frames.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
@@ -99,7 +98,6 @@ export function prepare(
   const context = {
     liveBefore: liveAt,
     savedReturns: allowed.has('A3'),
-    frames: allowed.has('A10') ? imageFrames(image) : undefined,
   };
   const build = (trace: Trace) => buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context);
   const superblocks = traces.map(build);
