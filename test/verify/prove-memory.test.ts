@@ -221,3 +221,16 @@ describe('by assumption', () => {
       runs,
     ));
 });
+
+test('thousands of stores to two places, all of them kept, are no deep tree', () => {
+  const { terms } = new Line();
+  terms.keep(() => true);
+  const [a, b] = [terms.input('a0'), terms.input('a1')];
+  let memory = terms.memory;
+  for (let round = 0; round < 4000; round++) {
+    memory = terms.store(memory, a, 8, terms.const(BigInt(2 * round)));
+    memory = terms.store(memory, b, 8, terms.const(BigInt(2 * round + 1)));
+  }
+  expect(terms.work).toBeLessThan(4000 * 2 * 150);
+  expect(terms.load(terms.settled(memory), b, 8)).toBe(terms.const(7999n));
+});

@@ -160,7 +160,8 @@ export class Memories {
     (left, piece, right) => this.#makeRun(left, piece, right),
   );
   readonly #line = new Treap<Stamped, Line>(
-    ({ run }) => noise(run.item.offset, run.item.bytes, idOf(run.item.base)),
+    // So here, but where one place is stored to again and again and all of it is kept.
+    ({ run: { item } }) => noise(item.offset, item.bytes, idOf(item.base)) + (noise(item.value.id) >>> 12) / 2 ** 20,
     (left, item, right) => this.#makeLine(left, item, right),
   );
   readonly #owners = new Treap<Owner, Owners>(
