@@ -92,8 +92,7 @@ export function dependencesOf(
     if (accessesMemory || effect || fact.readsRounding) after(lastOrdered);
     if (accessesMemory) {
       after(lastStackMove);
-      for (const other of accesses.conflicting(op)) after(other);
-      accesses.add(position, op);
+      for (const other of accesses.pass(position, op)) after(other);
       sinceStackMove.push(position);
     }
     if (ordered) {
@@ -128,26 +127,88 @@ function keepLast({ ops, final }: Superblock, all: Dependence[][]): void {
   for (let on = 0; on < last; on++) all[last]!.push({ on, through: undefined });
 }
 
-/** The accesses of a line so far, and which of them another one cannot pass. */
+/** Accesses that are alike but for their distance: through one base, to frames of one kind. */
+interface Group {
+  readonly place: Place;
+  /** The last store among them. */
+  store: number | undefined;
+  /** Loads that no store depends on yet. */
+  loads: number[];
+}
+
+/**
+ * The accesses of a line so far, and which of them another one cannot pass. Stores keep their order, so of those in the way the last one will
+ * do; and loads that a store has waited for need not be waited for again.
+ */
 class Accesses {
   readonly #known: SuperblockTerms;
-  readonly #list: { readonly position: number; readonly place: Place | undefined; readonly stores: boolean }[] = [];
+  readonly #groups = new Map<string, Group>();
+  /** Groups in the order of their stores, each once for all of its stores in a row. */
+  readonly #storing: Group[] = [];
+  /** Groups with loads that no store depends on yet. */
+  readonly #loading = new Set<Group>();
+  /** By base and address, the last store to a byte and the loads of it since. */
+  readonly #bytes = new Map<string, { store: number | undefined; loads: number[] }>();
+  /** Stores and loads of which it is not known where they are. */
+  #lostStore: number | undefined;
+  #lostLoads: number[] = [];
+  #lastStore: number | undefined;
 
   constructor(terms: SuperblockTerms) {
     this.#known = terms;
   }
 
-  add(position: number, op: Op): void {
-    this.#list.push({ position, place: this.#known.place(op), stores: facts(op.insn).store !== undefined });
-  }
-
-  conflicting(op: Op): number[] {
+  /** What an access must stay behind; it is one of those behind which others must stay then. */
+  pass(position: number, op: Op): number[] {
     const stores = facts(op.insn).store !== undefined;
     const place = this.#known.place(op);
-    const found: number[] = [];
-    for (const other of this.#list)
-      if ((stores || other.stores) && (place === undefined || other.place === undefined || !apart(place, other.place)))
-        found.push(other.position);
-    return found;
+    const found = new Set<number>();
+    const behind = (on: number | undefined) => {
+      if (on !== undefined) found.add(on);
+    };
+    behind(place === undefined ? this.#lastStore : this.#lostStore);
+    const passes = (group: Group) => group.place.base === place?.base || (place && apart(group.place, place));
+    if (place !== undefined) behind(this.#storing.findLast((group) => !passes(group))?.store);
+    if (stores) {
+      for (const load of this.#lostLoads) behind(load);
+      this.#lostLoads = [];
+      for (const group of this.#loading) {
+        if (place !== undefined && passes(group)) continue;
+        for (const load of group.loads) behind(load);
+        group.loads = [];
+        this.#loading.delete(group);
+      }
+    }
+    if (place === undefined) {
+      if (stores) this.#lostStore = position;
+      else this.#lostLoads.push(position);
+    } else this.#note(position, place, stores, behind);
+    if (stores) this.#lastStore = position;
+    return [...found];
+  }
+
+  #note(position: number, place: Place, stores: boolean, behind: (on: number | undefined) => void): void {
+    for (let at = 0; at < place.bytes; at++) {
+      const key = `${place.base?.id},${BigInt.asUintN(64, place.offset + BigInt(at))}`;
+      let byte = this.#bytes.get(key);
+      if (byte === undefined) this.#bytes.set(key, (byte = { store: undefined, loads: [] }));
+      behind(byte.store);
+      if (!stores) byte.loads.push(position);
+      else {
+        for (const load of byte.loads) behind(load);
+        byte.store = position;
+        byte.loads = [];
+      }
+    }
+    const key = `${place.base?.id},${place.slot}`;
+    let group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, (group = { place, store: undefined, loads: [] }));
+    if (stores) {
+      group.store = position;
+      if (this.#storing.at(-1) !== group) this.#storing.push(group);
+    } else {
+      group.loads.push(position);
+      this.#loading.add(group);
+    }
   }
 }

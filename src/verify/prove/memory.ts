@@ -1,0 +1,668 @@
+/**
+ * Memory as a term: an unknown at the start, and what has been stored since. Equal terms are equal memories, for all inputs.
+ *
+ * An address is a base and a distance. Of two accesses with one base it is known whether they overlap; with two bases they may. So of each
+ * base and byte only what was stored last counts: everything older there is gone, wherever it stood. What is left is a line of *runs*: what
+ * was stored through one base, with nothing through another in between. Within a run no two things overlap, so the order there does not
+ * matter; that of runs does. This form does not depend on the order in which stores that cannot overlap were made.
+ *
+ * No fault is lost where an optimizer leaves out what is overwritten: memory is equal at the exit, so what overwrites it is stored by both, and
+ * faults where the one left out would have (no system call is between them that could change a page).
+ *
+ * Some stores are *saved*: of them it may be known, by assumption, that what goes by another base misses them. They stand beside the line, as
+ * stored behind all of it. That is so whatever is known: where a store may meet one, that one goes to the end of the line before it. For others
+ * to see, all of them do (`settled`).
+ *
+ * Runs are ordered by address and the line of them by time, both in trees that share what they have in common (treap.ts). So a store
+ * and a load take a logarithm of the length of what came before, and equality takes one comparison.
+ */
+import { toSigned } from '../../base/bits.ts';
+import type { Term, Terms } from '../../domain/term.ts';
+import { countFirst, firstOf, itemsOf, lastOf, type Node, nextBehind, noise, Treap } from './treap.ts';
+
+export type Bytes = 1 | 2 | 4 | 8;
+
+/** An address: a distance from a base, which is undefined for constant addresses. */
+export interface Place {
+  readonly base: Term | undefined;
+  readonly offset: number;
+}
+
+/** Distances are kept small enough for sums of them to be exact. */
+const FAR = 2n ** 51n;
+
+/** An address as a base and a distance. One at a distance that no object has is a base of its own: nothing is then known of its distance. */
+export function placeOf(address: Term): Place {
+  const constant = address.value ?? (address.op === 'add' ? address.args[1]!.value : undefined);
+  const distance = constant === undefined ? 0n : toSigned(constant);
+  if (constant === undefined || distance >= FAR || distance <= -FAR) return { base: address, offset: 0 };
+  return { base: address.value === undefined ? address.args[0] : undefined, offset: Number(distance) };
+}
+
+interface Span {
+  readonly offset: number;
+  readonly bytes: number;
+}
+const endOf = ({ offset, bytes }: Span): number => offset + bytes;
+
+/** Bytes in a row that one store has written, or what is left of them: those of a value from byte `at` on. */
+interface Piece extends Place, Span {
+  readonly at: number;
+  readonly value: Term;
+}
+
+/** Pieces of one base in the order of their addresses; none overlap. Equal runs are one object. */
+interface Run extends Node<Piece> {
+  readonly left: Run | undefined;
+  readonly right: Run | undefined;
+  readonly term: Term;
+}
+
+/** A run at its place in the line. Stamps rise along the line, so that a run is found again; they are no part of what memory is. */
+interface Stamped {
+  readonly stamp: number;
+  readonly run: Run;
+}
+interface Line extends Node<Stamped> {
+  readonly left: Line | undefined;
+  readonly right: Line | undefined;
+  readonly term: Term;
+  /** Bits of the bases in it; a bit may be that of several. */
+  readonly bases: number;
+  /** What is left of it, by what was taken out. */
+  parts: Map<string, Line | undefined> | undefined;
+}
+
+/** Who has written some bytes last. */
+interface Owner extends Place, Span {
+  readonly piece: Piece;
+  /** Of the run it is in; SAVED where it is saved. */
+  readonly stamp: number;
+  /** The piece is to stay in the line as it is, though later ones have overwritten some of it. */
+  readonly kept: boolean;
+}
+const SAVED = -1;
+type Owners = Node<Owner>;
+
+/** Is a store to stay in the line though it is overwritten? */
+export type Kept = (address: Term, bytes: number, value: Term) => boolean;
+
+/** Is it known that an access misses what this store has stored? */
+export type Misses = (address: Term, bytes: number, value: Term) => boolean;
+
+/** What a store has stored of eight bytes. */
+export interface Slot {
+  readonly place: Place;
+  readonly value: Term;
+}
+
+/** What is loaded: bytes of a value from one of them on, or what is in a memory. */
+export type Loaded = { readonly value: Term; readonly at: number; readonly from?: undefined } | { readonly from: Term };
+
+export interface Memory {
+  readonly term: Term;
+  /** What it was at the start: an unknown, or what is behind a barrier. */
+  readonly origin: Term;
+  readonly line: Line | undefined;
+  readonly saved: Run | undefined;
+  /** By base and address. */
+  readonly owners: Owners | undefined;
+  /** Without what has been kept; absent: nothing has. */
+  readonly settled: Memory | undefined;
+  /** It with all that is saved in the line, once that has been asked for. */
+  flat: Memory | undefined;
+}
+
+const idOf = (base: Term | undefined): number => base?.id ?? -1;
+const bitOf = (base: Term | undefined): number => 1 << ((idOf(base) + 1) % 32);
+const sizeOf = (left: Node<unknown> | undefined, right: Node<unknown> | undefined): number =>
+  (left?.size ?? 0) + 1 + (right?.size ?? 0);
+
+/** What of some bytes lies before and behind those from one address to another. */
+function restsOf<T extends Span>(span: T, from: number, to: number): Span[] {
+  const rests: Span[] = [];
+  if (span.offset < from) rests.push({ offset: span.offset, bytes: Math.min(endOf(span), from) - span.offset });
+  const behind = Math.max(span.offset, to);
+  if (endOf(span) > to) rests.push({ offset: behind, bytes: endOf(span) - behind });
+  return rests;
+}
+const partOf = (piece: Piece, { offset, bytes }: Span): Piece => ({
+  ...piece,
+  offset,
+  bytes,
+  at: piece.at + offset - piece.offset,
+});
+
+/** An owner lies before an address. */
+const before =
+  ({ base, offset }: Place) =>
+  (owner: Owner): boolean =>
+    idOf(owner.base) < idOf(base) || (owner.base === base && endOf(owner) <= offset);
+
+/** Of a base with fewer owners than this the runs are taken out of a line one by one. */
+const FEW = 8;
+
+/** A memory in the making. */
+interface Draft {
+  line: Line | undefined;
+  saved: Run | undefined;
+  owners: Owners | undefined;
+  /** Something is kept in the line. */
+  keeps: boolean;
+}
+const draftOf = ({ line, saved, owners }: Memory): Draft => ({ line, saved, owners, keeps: false });
+
+export class Memories {
+  readonly #terms: Terms;
+  readonly #stack: Term;
+  /** What memory was beneath stores that leave nothing of it to be seen. */
+  readonly #beneath: Term;
+  readonly #none: Term;
+  readonly #known = new Map<Term, Memory>();
+  readonly #runs = new Map<Term, Run>();
+  readonly #unions = new Map<string, Run | undefined>();
+  /** How many nodes have been made: the work that was done. */
+  made = 0;
+
+  readonly #run = new Treap<Piece, Run>(
+    // By place alone: values that are shown to be equal in another way then stand at the same place.
+    ({ offset, bytes }) => noise(offset, bytes),
+    (left, piece, right) => this.#makeRun(left, piece, right),
+  );
+  readonly #line = new Treap<Stamped, Line>(
+    // So here, but where one place is stored to again and again and all of it is kept.
+    ({ run: { item } }) => noise(item.offset, item.bytes, idOf(item.base)) + (noise(item.value.id) >>> 12) / 2 ** 20,
+    (left, item, right) => this.#makeLine(left, item, right),
+  );
+  readonly #owners = new Treap<Owner, Owners>(
+    ({ base, offset }) => noise(offset, 0, idOf(base)),
+    (left, item, right) => {
+      this.made++;
+      return { left, item, right, size: sizeOf(left, right) };
+    },
+  );
+
+  /** @param stack the stack pointer at the head */
+  constructor(terms: Terms, stack: Term) {
+    this.#terms = terms;
+    this.#stack = stack;
+    this.#beneath = terms.input('beneath');
+    this.#none = terms.apply('no stores', []);
+  }
+
+  /** What a term says that stands for a memory; of any other, that it is an unknown one. */
+  of(term: Term): Memory {
+    return this.#known.get(term) ?? this.#make({ origin: term });
+  }
+
+  #makeRun(left: Run | undefined, item: Piece, right: Run | undefined): Run {
+    this.made++;
+    const { bytes, at, value } = item;
+    const none = this.#none;
+    const store = this.#terms.apply(`store${bytes}${at === 0 ? '' : ` from ${at}`}`, [this.#addressOf(item), value]);
+    const term = this.#terms.apply('run', [left?.term ?? none, store, right?.term ?? none]);
+    let made = this.#runs.get(term);
+    if (made === undefined) {
+      made = { left, item, right, size: sizeOf(left, right), term };
+      this.#runs.set(term, made);
+    }
+    return made;
+  }
+  #addressOf({ base, offset }: Place): Term {
+    const constant = () => this.#terms.const(BigInt(offset));
+    if (base === undefined) return constant();
+    return offset === 0 ? base : this.#terms.add(base, constant());
+  }
+  #makeLine(left: Line | undefined, item: Stamped, right: Line | undefined): Line {
+    this.made++;
+    const none = this.#none;
+    const term = this.#terms.apply('line', [left?.term ?? none, item.run.term, right?.term ?? none]);
+    const bases = (left?.bases ?? 0) | bitOf(baseOf(item)) | (right?.bases ?? 0);
+    return { left, item, right, size: sizeOf(left, right), term, bases, parts: undefined };
+  }
+  #termOf(origin: Term, line: Line | undefined, saved: Run | undefined): Term {
+    if (line === undefined && saved === undefined) return origin;
+    const none = this.#none;
+    return this.#terms.apply('memory', [origin, line?.term ?? none, saved?.term ?? none]);
+  }
+  #make({ origin, line, saved, owners, settled }: { origin: Term } & Partial<Memory>): Memory {
+    const term = this.#termOf(origin, line, saved);
+    let memory = this.#known.get(term);
+    if (memory === undefined) {
+      memory = { term, origin, line, saved, owners, settled, flat: undefined };
+      this.#known.set(term, memory);
+    }
+    return memory;
+  }
+
+  /**
+   * Memory after a store.
+   * @param value the bytes stored, zero-extended
+   * @param saved it is to stand beside the line; it goes by the stack pointer
+   * @param misses what is saved
+   * @param kept is a store to stay in the line though it is overwritten? Absent: none is
+   */
+  store(
+    memory: Memory,
+    place: Place,
+    bytes: Bytes,
+    value: Term,
+    saved: boolean,
+    misses: Misses,
+    kept?: Kept,
+  ): Memory {
+    const { base, offset } = place;
+    const piece: Piece = { base, offset, bytes, at: 0, value };
+    const now = draftOf(memory);
+    if (base !== this.#stack) this.#queue(now, this.#met(now.saved, misses));
+    for (let owner = this.#ownerIn(now.owners, piece); owner !== undefined; owner = this.#ownerIn(now.owners, piece))
+      this.#overwrite(now, owner, piece, saved, kept);
+    let stamp = SAVED;
+    if (saved) now.saved = this.#added(now.saved, piece);
+    else stamp = this.#append(now, piece);
+    now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
+    return this.#make({
+      origin: memory.origin,
+      line: now.line,
+      saved: now.saved,
+      owners: now.owners,
+      settled:
+        memory.settled === undefined && !now.keeps
+          ? undefined
+          : this.store(memory.settled ?? memory, place, bytes, value, saved, misses),
+    });
+  }
+
+  /** Of what is saved, what an access through another base may meet. */
+  #met(saved: Run | undefined, misses: Misses): Piece[] {
+    return itemsOf(saved).filter((piece) => !misses(this.#addressOf(piece), piece.bytes, piece.value));
+  }
+  /** What was saved goes to the end of the line. */
+  #queue(now: Draft, pieces: readonly Piece[]): void {
+    for (const piece of pieces) {
+      now.saved = this.#removed(now.saved!, piece);
+      const stamp = this.#append(now, piece);
+      for (const owner of this.#ownersIn(now.owners, piece))
+        now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp });
+    }
+  }
+
+  /** Memory as others see it: without what has been kept, and all of it in the line. */
+  settled(memory: Memory): Memory {
+    const all = memory.settled ?? memory;
+    if (all.saved === undefined) return all;
+    if (all.flat === undefined) {
+      const now = draftOf(all);
+      this.#queue(now, itemsOf(now.saved));
+      all.flat = this.#make({ origin: all.origin, line: now.line, owners: now.owners });
+    }
+    return all.flat;
+  }
+
+  /** Memory without what these stores have stored, as far as it is all there. */
+  without(memory: Memory, slots: readonly Slot[]): Memory {
+    const now = draftOf(memory);
+    for (const slot of slots) {
+      const owner = this.#ownerOf(now.owners, slot);
+      if (owner !== undefined) this.#replace(now, owner, []);
+    }
+    if (now.line === memory.line && now.saved === memory.saved) return memory;
+    return this.#make({ origin: memory.origin, line: now.line, saved: now.saved, owners: now.owners });
+  }
+  /** Is all of what this store has stored there? */
+  stores(memory: Memory, slot: Slot): boolean {
+    return this.#ownerOf(memory.owners, slot) !== undefined;
+  }
+  #ownerOf(owners: Owners | undefined, { place, value }: Slot): Owner | undefined {
+    const owner = this.#wholeAt(owners, place);
+    return owner?.piece.value === value ? owner : undefined;
+  }
+  /** Who owns eight bytes from a store of just these. */
+  #wholeAt(owners: Owners | undefined, place: Place): Owner | undefined {
+    const owner = this.#ownerIn(owners, { ...place, bytes: 8 });
+    const whole = owner !== undefined && !owner.kept && owner.offset === place.offset && owner.bytes === 8;
+    return whole && owner.piece.bytes === 8 ? owner : undefined;
+  }
+
+  /** Takes from an owner what a piece overwrites. */
+  #overwrite(now: Draft, owner: Owner, piece: Piece, saved: boolean, kept: Kept | undefined): void {
+    const { piece: old, stamp } = owner;
+    const inLast = !saved && stamp !== SAVED && lastOf(now.line!).stamp === stamp;
+    const again = old.offset === piece.offset && old.value === piece.value;
+    const stays = () =>
+      kept !== undefined && old.at === 0 && !again && kept(this.#addressOf(old), old.bytes, old.value);
+    const rests = restsOf(owner, piece.offset, endOf(piece));
+    // What is kept is for others to look at: nobody can in between two stores of one run.
+    if (owner.kept || (!inLast && stays())) {
+      now.keeps = true;
+      if (stamp === SAVED) this.#queue(now, [old]);
+      const was = this.#ownerIn(now.owners, owner)!;
+      now.owners = this.#disowned(now.owners, was);
+      for (const rest of rests) now.owners = this.#owned(now.owners, { ...was, ...rest, kept: true });
+      return;
+    }
+    this.#replace(now, owner, rests.map((rest) => partOf(old, rest)));
+  }
+
+  /** Puts parts of it, or nothing, in a piece's place. */
+  #replace(now: Draft, owner: Owner, parts: readonly Piece[]): void {
+    const { piece: old, stamp } = owner;
+    now.owners = this.#disowned(now.owners, owner);
+    for (const part of parts)
+      now.owners = this.#owned(now.owners, {
+        base: part.base,
+        offset: part.offset,
+        bytes: part.bytes,
+        piece: part,
+        stamp,
+        kept: false,
+      });
+    const changed = (run: Run) =>
+      parts.reduce((all: Run | undefined, part) => this.#added(all, part), this.#removed(run, old));
+    if (stamp === SAVED) {
+      now.saved = changed(now.saved!);
+      return;
+    }
+    const [left, middle, right] = this.#around(now.line, stamp);
+    const run = changed(middle!.item.run);
+    if (run === undefined) this.#close(now, left, right);
+    else now.line = this.#line.join(left, this.#line.join(this.#line.single({ stamp, run }), right));
+  }
+
+  /** A piece behind all others. @returns its run's stamp */
+  #append(now: Draft, piece: Piece): number {
+    const last = now.line && lastOf(now.line);
+    const same = last !== undefined && baseOf(last) === piece.base;
+    // Of what is kept there nothing stays that is overwritten in the same run.
+    const run = this.#added(same ? this.#beside(last.run, piece) : undefined, piece);
+    const stamp = last === undefined ? 0 : same ? last.stamp : last.stamp + 1;
+    now.line = this.#line.join(same ? this.#line.dropLast(now.line!) : now.line, this.#line.single({ stamp, run }));
+    return stamp;
+  }
+
+  /** Where a run is gone two of one base may meet, which then are one. */
+  #close(now: Draft, left: Line | undefined, right: Line | undefined): void {
+    now.line = this.#meet(left, right);
+    const [a, b] = [left && lastOf(left), right && firstOf(right)];
+    if (a === undefined || b === undefined || baseOf(a) !== baseOf(b)) return;
+    const [small, large] = bySize(a, b);
+    for (const piece of itemsOf(small.run))
+      for (const owner of this.#ownersIn(now.owners, piece))
+        if (owner.stamp === small.stamp)
+          now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp: large.stamp });
+  }
+
+  /** One part of a line behind another; the larger of two runs that meet keeps its stamp. */
+  #meet(left: Line | undefined, right: Line | undefined): Line | undefined {
+    if (left === undefined || right === undefined) return left ?? right;
+    const [a, b] = [lastOf(left), firstOf(right)];
+    if (baseOf(a) !== baseOf(b)) return this.#line.join(left, right);
+    const run = this.#union(a.run, b.run) ?? this.#laidOver(a.run, b.run);
+    const both = this.#line.single({ stamp: bySize(a, b)[1].stamp, run });
+    return this.#line.join(this.#line.join(this.#line.dropLast(left), both), this.#line.dropFirst(right));
+  }
+
+  /** The pieces of two runs; undefined where some overlap. Runs that are mostly alike have mostly been united before. */
+  #union(a: Run, b: Run): Run | undefined {
+    const key = `${a.term.id},${b.term.id}`;
+    if (this.#unions.has(key)) return this.#unions.get(key);
+    const isAbove = a.item.offset < b.item.offset ? this.#run.isAbove(a, b) : !this.#run.isAbove(b, a);
+    const [above, below] = isAbove ? [a, b] : [b, a];
+    const { item } = above;
+    const [first, last] = this.#run.split(below, (piece) => piece.offset < item.offset);
+    let made: Run | undefined;
+    if (!(first && endOf(lastOf(first)) > item.offset) && !(last && firstOf(last).offset < endOf(item))) {
+      const one = (x: Run | undefined, y: Run | undefined) => (x && y ? this.#union(x, y) : (x ?? y));
+      const [left, right] = [one(above.left, first), one(above.right, last)];
+      const lost = (left === undefined && (above.left ?? first)) || (right === undefined && (above.right ?? last));
+      if (!lost) made = this.#makeRun(left, item, right);
+    }
+    this.#unions.set(key, made);
+    return made;
+  }
+  /** Where they overlap, those of the second stay. */
+  #laidOver(a: Run, b: Run): Run {
+    let run: Run = a;
+    for (const piece of itemsOf(b)) run = this.#added(this.#beside(run, piece), piece);
+    return run;
+  }
+
+  #added(run: Run | undefined, piece: Piece): Run {
+    return this.#run.insert(run, piece, ({ offset }) => offset < piece.offset);
+  }
+  #removed(run: Run, { offset: at }: Piece): Run | undefined {
+    return this.#run.without(
+      run,
+      ({ offset }) => offset < at,
+      ({ offset }) => offset > at,
+    );
+  }
+  /** What of a run a piece does not overwrite. */
+  #beside(run: Run, piece: Piece): Run | undefined {
+    const [left, rest] = this.#run.split(run, (old) => endOf(old) <= piece.offset);
+    const [over, right] = this.#run.split(rest, (old) => old.offset < endOf(piece));
+    let made = this.#run.join(left, right);
+    for (const old of itemsOf(over))
+      for (const part of restsOf(old, piece.offset, endOf(piece))) made = this.#added(made, partOf(old, part));
+    return made;
+  }
+
+  /** The parts of a line before a run, the run, and behind it. */
+  #around(line: Line | undefined, stamp: number): readonly [Line | undefined, Line | undefined, Line | undefined] {
+    const [left, rest] = this.#line.split(line, (each) => each.stamp < stamp);
+    const [middle, right] = this.#line.split(rest, (each) => each.stamp === stamp);
+    return [left, middle, right];
+  }
+
+  #owned(owners: Owners | undefined, owner: Owner): Owners {
+    return this.#owners.insert(owners, owner, before(owner));
+  }
+  #disowned(owners: Owners | undefined, owner: Owner): Owners | undefined {
+    return this.#owners.without(owners, before(owner), (other) => other !== owner);
+  }
+  /** The first owner of any of these bytes. */
+  #ownerIn(owners: Owners | undefined, span: Place & Span): Owner | undefined {
+    const owner = nextBehind(owners, before(span));
+    return owner !== undefined && owner.base === span.base && owner.offset < endOf(span) ? owner : undefined;
+  }
+  #ownersIn(owners: Owners | undefined, { base, offset, bytes }: Place & Span): Owner[] {
+    const found: Owner[] = [];
+    for (let at = offset; at < offset + bytes; at = endOf(found.at(-1)!)) {
+      const owner = this.#ownerIn(owners, { base, offset: at, bytes: offset + bytes - at });
+      if (owner === undefined) break;
+      found.push(owner);
+    }
+    return found;
+  }
+
+  /**
+   * Memory behind something that nothing is known of.
+   * @param origin what it is then
+   * @param misses what is saved
+   */
+  behind(memory: Memory, origin: Term, misses: Misses): Memory {
+    let saved: Run | undefined;
+    let owners: Owners | undefined;
+    const met = new Set(this.#met(memory.saved, misses));
+    for (const piece of itemsOf(memory.saved)) {
+      if (met.has(piece)) continue;
+      const { base, offset, bytes } = piece;
+      saved = this.#added(saved, piece);
+      owners = this.#owned(owners, { base, offset, bytes, piece, stamp: SAVED, kept: false });
+    }
+    return this.#make({ origin, saved, owners });
+  }
+
+  /**
+   * What is loaded: a part of what was stored, or if that is not known, the memory that it depends on. What misses these bytes is not in that,
+   * and nothing that was there before all of them were overwritten.
+   * @param misses what goes by the stack pointer
+   * @param slots where in the line there may be something that it misses
+   */
+  load(memory: Memory, place: Place, bytes: Bytes, misses: Misses, slots: readonly Place[]): Loaded {
+    const { base, offset: from } = place;
+    const to = from + bytes;
+    const now = draftOf(memory);
+    if (base !== this.#stack)
+      for (const slot of slots) {
+        const owner = this.#wholeAt(now.owners, slot);
+        if (owner === undefined || owner.stamp === SAVED) continue;
+        if (misses(this.#addressOf(owner.piece), owner.piece.bytes, owner.piece.value)) this.#replace(now, owner, []);
+      }
+    const owners = this.#ownersIn(now.owners, { ...place, bytes });
+    const met = base === this.#stack ? [] : this.#met(now.saved, misses);
+    const [first] = owners;
+    if (first !== undefined && first.offset <= from && endOf(first) >= to) {
+      const { piece, stamp } = first;
+      if (stamp === SAVED || (met.length === 0 && stamp === lastOf(now.line!).stamp))
+        return { value: piece.value, at: piece.at + from - piece.offset };
+    }
+    let covered = 0;
+    const own = new Map<number, Run>();
+    for (const { offset, bytes: length, piece, stamp } of owners) {
+      const start = Math.max(offset, from);
+      const part = partOf(piece, { offset: start, bytes: Math.min(offset + length, to) - start });
+      covered += part.bytes;
+      if (stamp === SAVED) met.push(part);
+      else own.set(stamp, this.#added(own.get(stamp), part));
+    }
+    const whole = covered === bytes;
+    now.line = this.#others({ ...now, settled: memory.settled }, base, own, whole);
+    for (const piece of met) this.#append(now, piece);
+    return { from: this.#termOf(whole ? this.#beneath : memory.origin, now.line, undefined) };
+  }
+
+  /**
+   * The line without a base's runs, but for these of its pieces where they stand.
+   * @param whole only what is behind the first of those
+   */
+  #others(
+    { line, owners, settled }: Pick<Memory, 'line' | 'owners' | 'settled'>,
+    base: Term | undefined,
+    own: ReadonlyMap<number, Run>,
+    whole: boolean,
+  ): Line | undefined {
+    if (own.size === 0 && (whole || line === undefined || (line.bases & bitOf(base)) === 0))
+      return whole ? undefined : line;
+    const stamps = new Set(own.keys());
+    // Where it has few pieces, the places of their runs are known, and the rest is free of it.
+    const few = settled === undefined ? this.#fewOf(owners, base) : undefined;
+    for (const { stamp } of few ?? []) if (stamp !== SAVED) stamps.add(stamp);
+    let made: Line | undefined;
+    let rest = line;
+    let begun = !whole;
+    for (const stamp of [...stamps].sort((a, b) => a - b)) {
+      const [left, , right] = this.#around(rest, stamp);
+      if (begun) made = this.#meet(made, few ? left : this.#except(left, base));
+      const run = own.get(stamp);
+      if (run !== undefined) {
+        made = this.#meet(made, this.#line.single({ stamp, run }));
+        begun = true;
+      }
+      rest = right;
+    }
+    return begun ? this.#meet(made, few ? rest : this.#except(rest, base)) : undefined;
+  }
+  #fewOf(owners: Owners | undefined, base: Term | undefined): Owner[] | undefined {
+    const isBefore = before({ base, offset: Number.NEGATIVE_INFINITY });
+    const isWithin = (owner: Owner) => isBefore(owner) || owner.base === base;
+    if (countFirst(owners, isWithin) - countFirst(owners, isBefore) > FEW) return undefined;
+    return itemsOf(this.#owners.split(this.#owners.split(owners, isBefore)[1], ({ base: of }) => of === base)[0]);
+  }
+
+  /** A line without what was stored through a base, or only without the bytes below an address. Parts are shared, and done once. */
+  #except(line: Line | undefined, base: Term | undefined, below = Number.POSITIVE_INFINITY): Line | undefined {
+    if (line === undefined || (line.bases & bitOf(base)) === 0) return line;
+    const key = `${idOf(base)},${below}`;
+    line.parts ??= new Map();
+    if (line.parts.has(key)) return line.parts.get(key);
+    const { stamp, run } = line.item;
+    const rest = run.item.base === base ? this.#above(run, below) : run;
+    const [left, right] = [this.#except(line.left, base, below), this.#except(line.right, base, below)];
+    let made: Line | undefined;
+    const whole = below === Number.POSITIVE_INFINITY;
+    if (rest === run && left === line.left && right === line.right) made = line;
+    else if (
+      whole &&
+      rest === run &&
+      !isOf(left && lastOf(left), line.item) &&
+      !isOf(right && firstOf(right), line.item)
+    )
+      // What was below it in the tree still is, where runs have only gone.
+      made = this.#makeLine(left, line.item, right);
+    else made = this.#meet(this.#meet(left, rest && this.#line.single({ stamp, run: rest })), right);
+    line.parts.set(key, made);
+    return made;
+  }
+  #above(run: Run | undefined, below: number): Run | undefined {
+    const [, rest] = this.#run.split(run, (piece) => endOf(piece) <= below);
+    const first = rest && firstOf(rest);
+    if (first === undefined || first.offset >= below) return rest;
+    return this.#added(this.#run.dropFirst(rest!), partOf(first, { offset: below, bytes: endOf(first) - below }));
+  }
+
+  /** A settled memory without the bytes that were stored through a base below an address. */
+  above({ origin, line }: Memory, { base, offset }: Place): Term {
+    return this.#termOf(origin, this.#except(line, base, offset), undefined);
+  }
+
+  /** Addresses and values of two settled memories in turn, if they are as many pieces of the same widths; else undefined. */
+  pairs(a: Memory, b: Memory): (readonly [Term, Term])[] | undefined {
+    const [left, right] = [a, b].map(({ line }) => itemsOf(line).map(({ run }) => run));
+    if (a.origin !== b.origin || left!.length !== right!.length) return undefined;
+    const pairs: (readonly [Term, Term])[] = [];
+    for (const [index, run] of left!.entries()) {
+      const [pieces, others] = [itemsOf(run), itemsOf(right![index]!)];
+      if (pieces.length !== others.length) return undefined;
+      for (const [at, piece] of pieces.entries()) {
+        const other = others[at]!;
+        if (piece.bytes !== other.bytes || piece.at !== other.at) return undefined;
+        pairs.push([this.#addressOf(piece), this.#addressOf(other)], [piece.value, other.value]);
+      }
+    }
+    return pairs;
+  }
+}
+
+const baseOf = ({ run }: Stamped): Term | undefined => run.item.base;
+
+const isOf = (each: Stamped | undefined, other: Stamped): boolean =>
+  each !== undefined && baseOf(each) === baseOf(other);
+
+/** The smaller of two runs, and the larger. */
+const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] => (a.run.size < b.run.size ? [a, b] : [b, a]);
+
+const STORE = /^store([1-8])(?: from ([1-7]))?$/;
+
+/**
+ * The byte at an address in a memory that is given as a term: the value it was stored from and which of its bytes it is; undefined if nothing was
+ * stored there since the start, or the last barrier.
+ * @param meaning of a term
+ */
+export function storedByte(
+  memory: Term,
+  address: bigint,
+  meaning: (term: Term) => bigint,
+): { readonly value: Term; readonly at: number } | undefined {
+  if (!isMade(memory)) return undefined;
+  // What is saved first, then from the newest run back.
+  const open = [memory.args[1]!, memory.args[2]!];
+  for (let top = open.pop(); top !== undefined; top = open.pop()) {
+    if (top.name === 'line') open.push(...top.args);
+    if (top.name !== 'run') continue;
+    const [left, piece, right] = top.args;
+    const [, bytes, at = '0'] = STORE.exec(piece!.name!)!;
+    // Addresses rise along a run, as far as they are within half of all there are.
+    const distance = BigInt.asIntN(64, address - meaning(piece!.args[0]!));
+    if (distance >= 0n && distance < BigInt(bytes!))
+      return { value: piece!.args[1]!, at: Number(at) + Number(distance) };
+    open.push(distance < 0n ? left! : right!);
+  }
+  return undefined;
+}
+
+/** What a memory was at the start, or behind its last barrier. */
+export const originOf = (memory: Term): Term => (isMade(memory) ? memory.args[0]! : memory);
+
+/** Something has been stored since the start. */
+const isMade = ({ op, name }: Term): boolean => op === 'apply' && name === 'memory';
