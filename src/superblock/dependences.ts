@@ -12,6 +12,7 @@
  */
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import type { Term } from '../domain/term.ts';
 import { bitOf, EVERY_EXTENSION, type ExtensionSet } from '../isa/extensions.ts';
 import { type Exit, isOrdered, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 import { homesOf } from './homes.ts';
@@ -127,24 +128,32 @@ function keepLast({ ops, final }: Superblock, all: Dependence[][]): void {
   for (let on = 0; on < last; on++) all[last]!.push({ on, through: undefined });
 }
 
-/** Accesses that are alike but for their distance: through one base, to frames of one kind. */
-interface Group {
+interface Access {
+  readonly position: number;
   readonly place: Place;
-  /** The last store among them. */
+}
+
+/** Accesses through one base. */
+interface Group {
+  readonly base: Term | undefined;
+  /** The last store among them that saves nothing. */
   store: number | undefined;
   /** Loads that no store depends on yet. */
-  loads: number[];
+  loads: Access[];
 }
 
 /**
  * The accesses of a line so far, and which of them another one cannot pass. Stores keep their order, so of those in the way the last one will
- * do; and loads that a store has waited for need not be waited for again.
+ * do; and loads that a store has waited for need not be waited for again. Through two bases accesses may overlap, but for what is known of stores
+ * that save registers: there are few of those, and each is looked at.
  */
 class Accesses {
   readonly #known: SuperblockTerms;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<Term | undefined, Group>();
   /** Groups in the order of their stores, each once for all of its stores in a row. */
   readonly #storing: Group[] = [];
+  /** Stores that save. */
+  readonly #saving: Access[] = [];
   /** Groups with loads that no store depends on yet. */
   readonly #loading = new Set<Group>();
   /** By base and address, the last store to a byte and the loads of it since. */
@@ -167,16 +176,21 @@ class Accesses {
       if (on !== undefined) found.add(on);
     };
     behind(place === undefined ? this.#lastStore : this.#lostStore);
-    const passes = (group: Group) => group.place.base === place?.base || (place && apart(group.place, place));
-    if (place !== undefined) behind(this.#storing.findLast((group) => !passes(group))?.store);
+    const meets = (access: Access) => place === undefined || !apart(access.place, place);
+    if (place?.saved === undefined && place !== undefined) {
+      behind(this.#storing.findLast(({ base }) => base !== place.base)?.store);
+      behind(this.#saving.findLast((access) => access.place.base !== place.base && meets(access))?.position);
+    }
     if (stores) {
       for (const load of this.#lostLoads) behind(load);
       this.#lostLoads = [];
       for (const group of this.#loading) {
-        if (place !== undefined && passes(group)) continue;
-        for (const load of group.loads) behind(load);
-        group.loads = [];
-        this.#loading.delete(group);
+        if (place !== undefined && group.base === place.base) continue;
+        const stays = place?.saved === undefined ? [] : group.loads.filter((load) => !meets(load));
+        const waits = place?.saved === undefined ? group.loads : group.loads.filter(meets);
+        for (const { position: load } of waits) behind(load);
+        group.loads = stays;
+        if (stays.length === 0) this.#loading.delete(group);
       }
     }
     if (place === undefined) {
@@ -200,14 +214,14 @@ class Accesses {
         byte.loads = [];
       }
     }
-    const key = `${place.base?.id},${place.slot}`;
-    let group = this.#groups.get(key);
-    if (group === undefined) this.#groups.set(key, (group = { place, store: undefined, loads: [] }));
-    if (stores) {
+    let group = this.#groups.get(place.base);
+    if (group === undefined) this.#groups.set(place.base, (group = { base: place.base, store: undefined, loads: [] }));
+    if (place.saved !== undefined) this.#saving.push({ position, place });
+    else if (stores) {
       group.store = position;
       if (this.#storing.at(-1) !== group) this.#storing.push(group);
     } else {
-      group.loads.push(position);
+      group.loads.push({ position, place });
       this.#loading.add(group);
     }
   }
