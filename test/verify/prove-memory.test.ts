@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Term } from '../../src/domain/term.ts';
+import { Knowledge } from '../../src/verify/prove/knowledge.ts';
 import { ProofTerms } from '../../src/verify/prove/terms.ts';
 import { Meaning } from '../support/meaning.ts';
 
@@ -185,12 +186,13 @@ describe('by assumption', () => {
         const below = ({ base, offset, bytes: width }: Store) => base === 0 && offset + width <= top;
         const stack = terms.add(terms.input('sp'), terms.const(BigInt(top)));
         const above = new Line(terms).run(stores.filter((each) => !below(each)));
-        expect(terms.above(line.memory, stack)).toBe(terms.above(above.memory, stack));
+        expect(terms.above(terms.settled(line.memory), stack)).toBe(terms.above(terms.settled(above.memory), stack));
         // With the stack far from all else, the rest is as it was.
         const at = [1000, 5000, 5010];
         const meaning = meaningAt(at);
         for (const [address, byte] of inBytes(stores, at).memory)
-          if (address >= 1000 + top) expect(meaning.byte(terms.above(line.memory, stack)!, BigInt(address))).toBe(byte);
+          if (address >= 1000 + top)
+            expect(meaning.byte(terms.above(terms.settled(line.memory), stack)!, BigInt(address))).toBe(byte);
       }),
       runs,
     ));
@@ -200,17 +202,18 @@ describe('by assumption', () => {
       fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 5 }), (steps, kind) => {
         const line = new Line();
         const { terms } = line;
+        const knowledge = new Knowledge();
+        terms.knowledge = knowledge;
         // A slot that nothing else in the frame overlaps.
         const slot = terms.add(terms.input('sp'), terms.const(40n));
         const saved = terms.input('s0');
-        terms.trust(
-          () => false,
-          (address, stored) => address === slot && stored === saved,
-        );
+        for (const each of steps)
+          knowledge.noteApart(slot, each.kind === 'fence' ? terms.input('order') : line.address(each));
         line.memory = terms.store(line.memory, slot, 8, saved);
         line.run(steps);
         expect(terms.load(line.memory, slot, 8)).toBe(saved);
         const without = new Line(terms).run(steps);
+        expect(terms.usedSaved).toBe(steps.some((each) => each.kind === 'fence' || each.base !== 0));
         if (!steps.some((each) => each.kind === 'fence')) expect(without.loaded).toEqual(line.loaded);
         // Not any more once something in the frame has been stored over a part of it.
         line.run([{ kind: 'store', base: 0, offset: 40 + kind, bytes: 1, value: 1n }]);

@@ -6,7 +6,6 @@
  *   assumption A3 the two do not overlap.
  * - *unread*: the frame was given back, and the original has loaded from the other address since. By assumption A8 it does not read there what
  *   is left in the slot.
- * - *slots*: where the original keeps registers, on this way or another. It is no fact, but says of what there are some.
  * - *links*: at a slot the original saves the return address of a call.
  */
 import type { Addr } from '../../base/units.ts';
@@ -45,12 +44,6 @@ export class Knowledge {
     return this.#found.size;
   }
 
-  noteSlot(slot: Term): void {
-    this.#found.slots.add(slot);
-  }
-  isSlot(slot: Term): boolean {
-    return this.#found.slots.has(slot);
-  }
   /** Slots of which something is known beside another address, here or elsewhere. */
   slotsBeside(other: Term): readonly Term[] {
     return [...(this.#found.beside.get(other) ?? [])];
@@ -109,7 +102,6 @@ export class Knowledge {
 /** All facts of one proof, by what they say. */
 class Found {
   readonly #facts = new Map<string, { readonly at: Knowledge; readonly what: What }[]>();
-  readonly slots = new Set<Term>();
   /** By an address, slots. */
   readonly beside = new Map<Term, Set<Term>>();
   size = 0;

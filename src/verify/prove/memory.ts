@@ -9,9 +9,9 @@
  * No fault is lost where an optimizer leaves out what is overwritten: memory is equal at the exit, so what overwrites it is stored by both, and
  * faults where the one left out would have (no system call is between them that could change a page).
  *
- * Some stores are *saved*: of them it may be known, by assumption, that what goes by another base misses them. They stand beside the line, as
- * stored behind all of it. That is so whatever is known: where a store may meet one, that one goes to the end of the line before it. For others
- * to see, all of them do (`settled`).
+ * Stores of eight bytes to the stack are *saved*: of them it may be known, by assumption, that what goes by another base misses them. They stand
+ * beside the line, as stored behind all of it. That is so whatever is known: where a store may meet one, that one goes to the end of the line
+ * before it. For others to see, all of them do (`settled`).
  *
  * Runs are ordered by address and the line of them by time, both in trees that share what they have in common (treap.ts). So a store
  * and a load take a logarithm of the length of what came before, and equality takes one comparison.
@@ -105,6 +105,8 @@ export interface Memory {
   readonly origin: Term;
   readonly line: Line | undefined;
   readonly saved: Run | undefined;
+  /** Saved before, beneath what is, where that has been kept. */
+  readonly hidden: Run | undefined;
   /** By base and address. */
   readonly owners: Owners | undefined;
   /** Without what has been kept; absent: nothing has. */
@@ -146,11 +148,12 @@ const FEW = 8;
 interface Draft {
   line: Line | undefined;
   saved: Run | undefined;
+  hidden: Run | undefined;
   owners: Owners | undefined;
   /** Something is kept in the line. */
   keeps: boolean;
 }
-const draftOf = ({ line, saved, owners }: Memory): Draft => ({ line, saved, owners, keeps: false });
+const draftOf = ({ line, saved, hidden, owners }: Memory): Draft => ({ line, saved, hidden, owners, keeps: false });
 
 export class Memories {
   readonly #terms: Terms;
@@ -220,16 +223,16 @@ export class Memories {
     const bases = (left?.bases ?? 0) | bitOf(baseOf(item)) | (right?.bases ?? 0);
     return { left, item, right, size: sizeOf(left, right), term, bases, parts: undefined };
   }
-  #termOf(origin: Term, line: Line | undefined, saved: Run | undefined): Term {
+  #termOf(origin: Term, line: Line | undefined, saved?: Run, hidden?: Run): Term {
     if (line === undefined && saved === undefined) return origin;
-    const none = this.#none;
-    return this.#terms.apply('memory', [origin, line?.term ?? none, saved?.term ?? none]);
+    const parts: Term[] = [origin, line?.term ?? this.#none, saved?.term ?? this.#none];
+    return this.#terms.apply('memory', hidden === undefined ? parts : [origin, parts[1]!, hidden.term, parts[2]!]);
   }
-  #make({ origin, line, saved, owners, settled }: { origin: Term } & Partial<Memory>): Memory {
-    const term = this.#termOf(origin, line, saved);
+  #make({ origin, line, saved, hidden, owners, settled }: { origin: Term } & Partial<Memory>): Memory {
+    const term = this.#termOf(origin, line, saved, hidden);
     let memory = this.#known.get(term);
     if (memory === undefined) {
-      memory = { term, origin, line, saved, owners, settled, flat: undefined };
+      memory = { term, origin, line, saved, hidden, owners, settled, flat: undefined };
       this.#known.set(term, memory);
     }
     return memory;
@@ -238,8 +241,8 @@ export class Memories {
   /**
    * Memory after a store.
    * @param value the bytes stored, zero-extended
-   * @param saved it is to stand beside the line; it goes by the stack pointer
    * @param misses what is saved
+   * @param slots where there may be something that it misses
    * @param kept is a store to stay in the line though it is overwritten? Absent: none is
    */
   store(
@@ -247,14 +250,16 @@ export class Memories {
     place: Place,
     bytes: Bytes,
     value: Term,
-    saved: boolean,
     misses: Misses,
+    slots: readonly Place[],
     kept?: Kept,
   ): Memory {
     const { base, offset } = place;
     const piece: Piece = { base, offset, bytes, at: 0, value };
     const now = draftOf(memory);
-    if (base !== this.#stack) this.#queue(now, this.#met(now.saved, misses));
+    const saved = base === this.#stack && bytes === 8;
+    if (base !== this.#stack) this.#queue(now, misses, slots);
+    else if (now.hidden !== undefined) now.hidden = this.#beside(now.hidden, piece);
     for (let owner = this.#ownerIn(now.owners, piece); owner !== undefined; owner = this.#ownerIn(now.owners, piece))
       this.#overwrite(now, owner, piece, saved, kept);
     let stamp = SAVED;
@@ -262,29 +267,53 @@ export class Memories {
     else stamp = this.#append(now, piece);
     now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
     return this.#make({
+      ...now,
       origin: memory.origin,
-      line: now.line,
-      saved: now.saved,
-      owners: now.owners,
       settled:
         memory.settled === undefined && !now.keeps
           ? undefined
-          : this.store(memory.settled ?? memory, place, bytes, value, saved, misses),
+          : this.store(memory.settled ?? memory, place, bytes, value, misses, slots),
     });
   }
 
-  /** Of what is saved, what an access through another base may meet. */
-  #met(saved: Run | undefined, misses: Misses): Piece[] {
-    return itemsOf(saved).filter((piece) => !misses(this.#addressOf(piece), piece.bytes, piece.value));
+  /** Of what is saved, what an access through another base misses, and what it may meet. */
+  #parted(saved: Run | undefined, misses: Misses, slots: readonly Place[]) {
+    let [missed, met]: (Run | undefined)[] = [undefined, saved];
+    for (const { base, offset } of saved === undefined ? [] : slots) {
+      const piece = base === this.#stack ? nextBehind(met, (each) => each.offset < offset) : undefined;
+      if (piece?.offset !== offset || piece.bytes !== 8) continue;
+      if (!misses(this.#addressOf(piece), piece.bytes, piece.value)) continue;
+      missed = this.#added(missed, piece);
+      met = this.#removed(met!, piece);
+    }
+    return { missed, met };
   }
-  /** What was saved goes to the end of the line. */
-  #queue(now: Draft, pieces: readonly Piece[]): void {
-    for (const piece of pieces) {
-      now.saved = this.#removed(now.saved!, piece);
-      const stamp = this.#append(now, piece);
+  /** A line, and behind it a run. */
+  #followed(line: Line | undefined, run: Run | undefined): Line | undefined {
+    if (run === undefined) return line;
+    const stamp = line === undefined ? 0 : lastOf(line).stamp + 1;
+    return this.#meet(line, this.#line.single({ stamp, run }));
+  }
+  /** What was saved goes to the end of the line, but for what is missed. */
+  #queue(now: Draft, misses: Misses, slots: readonly Place[]): void {
+    if (now.saved === undefined) return;
+    const beneath = this.#parted(now.hidden, misses, slots);
+    const { missed, met } = this.#parted(now.saved, misses, slots);
+    now.line = this.#followed(now.line, beneath.met);
+    now.hidden = beneath.missed;
+    this.#lineUp(now, met);
+    now.saved = missed;
+  }
+  #lineUp(now: Draft, run: Run | undefined): void {
+    if (run === undefined) return;
+    const last = now.line && lastOf(now.line);
+    const stamp = last === undefined ? 0 : baseOf(last) === this.#stack ? last.stamp : last.stamp + 1;
+    const rest = last !== undefined && baseOf(last) === this.#stack ? this.#line.dropLast(now.line!) : now.line;
+    const both = rest === now.line ? run : (this.#union(last!.run, run) ?? this.#laidOver(last!.run, run));
+    now.line = this.#line.join(rest, this.#line.single({ stamp, run: both }));
+    for (const piece of itemsOf(run))
       for (const owner of this.#ownersIn(now.owners, piece))
         now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp });
-    }
   }
 
   /** Memory as others see it: without what has been kept, and all of it in the line. */
@@ -293,7 +322,7 @@ export class Memories {
     if (all.saved === undefined) return all;
     if (all.flat === undefined) {
       const now = draftOf(all);
-      this.#queue(now, itemsOf(now.saved));
+      this.#lineUp(now, now.saved);
       all.flat = this.#make({ origin: all.origin, line: now.line, owners: now.owners });
     }
     return all.flat;
@@ -307,7 +336,7 @@ export class Memories {
       if (owner !== undefined) this.#replace(now, owner, []);
     }
     if (now.line === memory.line && now.saved === memory.saved) return memory;
-    return this.#make({ origin: memory.origin, line: now.line, saved: now.saved, owners: now.owners });
+    return this.#make({ ...now, origin: memory.origin });
   }
   /** Is all of what this store has stored there? */
   stores(memory: Memory, slot: Slot): boolean {
@@ -332,16 +361,24 @@ export class Memories {
     const stays = () =>
       kept !== undefined && old.at === 0 && !again && kept(this.#addressOf(old), old.bytes, old.value);
     const rests = restsOf(owner, piece.offset, endOf(piece));
+    if (stamp === SAVED) {
+      if (saved && old.bytes === 8 && old.offset === piece.offset && stays()) {
+        now.keeps = true;
+        now.hidden = this.#added(now.hidden, old);
+      }
+    }
     // What is kept is for others to look at: nobody can in between two stores of one run.
-    if (owner.kept || (!inLast && stays())) {
+    else if (owner.kept || (!inLast && stays())) {
       now.keeps = true;
-      if (stamp === SAVED) this.#queue(now, [old]);
-      const was = this.#ownerIn(now.owners, owner)!;
-      now.owners = this.#disowned(now.owners, was);
-      for (const rest of rests) now.owners = this.#owned(now.owners, { ...was, ...rest, kept: true });
+      now.owners = this.#disowned(now.owners, owner);
+      for (const rest of rests) now.owners = this.#owned(now.owners, { ...owner, ...rest, kept: true });
       return;
     }
-    this.#replace(now, owner, rests.map((rest) => partOf(old, rest)));
+    this.#replace(
+      now,
+      owner,
+      rests.map((rest) => partOf(old, rest)),
+    );
   }
 
   /** Puts parts of it, or nothing, in a piece's place. */
@@ -480,14 +517,11 @@ export class Memories {
    * @param origin what it is then
    * @param misses what is saved
    */
-  behind(memory: Memory, origin: Term, misses: Misses): Memory {
-    let saved: Run | undefined;
+  behind(memory: Memory, origin: Term, misses: Misses, slots: readonly Place[]): Memory {
+    const saved = this.#parted(memory.saved, misses, slots).missed;
     let owners: Owners | undefined;
-    const met = new Set(this.#met(memory.saved, misses));
-    for (const piece of itemsOf(memory.saved)) {
-      if (met.has(piece)) continue;
+    for (const piece of itemsOf(saved)) {
       const { base, offset, bytes } = piece;
-      saved = this.#added(saved, piece);
       owners = this.#owned(owners, { base, offset, bytes, piece, stamp: SAVED, kept: false });
     }
     return this.#make({ origin, saved, owners });
@@ -497,7 +531,7 @@ export class Memories {
    * What is loaded: a part of what was stored, or if that is not known, the memory that it depends on. What misses these bytes is not in that,
    * and nothing that was there before all of them were overwritten.
    * @param misses what goes by the stack pointer
-   * @param slots where in the line there may be something that it misses
+   * @param slots where there may be something that it misses
    */
   load(memory: Memory, place: Place, bytes: Bytes, misses: Misses, slots: readonly Place[]): Loaded {
     const { base, offset: from } = place;
@@ -510,26 +544,28 @@ export class Memories {
         if (misses(this.#addressOf(owner.piece), owner.piece.bytes, owner.piece.value)) this.#replace(now, owner, []);
       }
     const owners = this.#ownersIn(now.owners, { ...place, bytes });
-    const met = base === this.#stack ? [] : this.#met(now.saved, misses);
+    const met = base === this.#stack ? undefined : this.#parted(now.saved, misses, slots).met;
+    const beneath = base === this.#stack ? undefined : this.#parted(now.hidden, misses, slots).met;
     const [first] = owners;
     if (first !== undefined && first.offset <= from && endOf(first) >= to) {
       const { piece, stamp } = first;
-      if (stamp === SAVED || (met.length === 0 && stamp === lastOf(now.line!).stamp))
+      if (stamp === SAVED || (met === undefined && beneath === undefined && stamp === lastOf(now.line!).stamp))
         return { value: piece.value, at: piece.at + from - piece.offset };
     }
     let covered = 0;
+    let beside: Run | undefined;
     const own = new Map<number, Run>();
     for (const { offset, bytes: length, piece, stamp } of owners) {
       const start = Math.max(offset, from);
       const part = partOf(piece, { offset: start, bytes: Math.min(offset + length, to) - start });
       covered += part.bytes;
-      if (stamp === SAVED) met.push(part);
+      if (stamp === SAVED) beside = this.#added(beside, part);
       else own.set(stamp, this.#added(own.get(stamp), part));
     }
     const whole = covered === bytes;
-    now.line = this.#others({ ...now, settled: memory.settled }, base, own, whole);
-    for (const piece of met) this.#append(now, piece);
-    return { from: this.#termOf(whole ? this.#beneath : memory.origin, now.line, undefined) };
+    const others = this.#others({ ...now, settled: memory.settled }, base, own, whole);
+    const line = this.#followed(this.#followed(this.#followed(others, beneath), met), beside);
+    return { from: this.#termOf(whole ? this.#beneath : memory.origin, line) };
   }
 
   /**
@@ -603,7 +639,7 @@ export class Memories {
 
   /** A settled memory without the bytes that were stored through a base below an address. */
   above({ origin, line }: Memory, { base, offset }: Place): Term {
-    return this.#termOf(origin, this.#except(line, base, offset), undefined);
+    return this.#termOf(origin, this.#except(line, base, offset));
   }
 
   /** Addresses and values of two settled memories in turn, if they are as many pieces of the same widths; else undefined. */
@@ -646,7 +682,7 @@ export function storedByte(
 ): { readonly value: Term; readonly at: number } | undefined {
   if (!isMade(memory)) return undefined;
   // What is saved first, then from the newest run back.
-  const open = [memory.args[1]!, memory.args[2]!];
+  const open = memory.args.slice(1);
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
     if (top.name === 'line') open.push(...top.args);
     if (top.name !== 'run') continue;

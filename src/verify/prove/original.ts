@@ -130,10 +130,7 @@ export class Segment {
       terms.knowledge = this.knowledge;
       const saved = saves?.savesAt(pc) ?? false;
       const kept = stack;
-      const accesses = (kind: 'load' | 'store', address: Term) => {
-        if (saved && kind === 'store') this.knowledge.noteSlot(address);
-        this.#noteAccess(kind, address, kept);
-      };
+      const accesses = (kind: 'load' | 'store', address: Term) => this.#noteAccess(kind, address, kept);
       const outcome = symbolicStep(terms, insn, pc, state, { side: 'original', saves: saved, accesses });
       if (outcome.kind === 'stop') return { points, end: outcome, stack };
       stack = this.#note(saved, state, outcome.state, stack);
@@ -210,7 +207,10 @@ export class OriginalRun {
   }
   /** Segments on the way to one that come to an address, or jump to this target, in order. */
   before(segment: Segment, to: Addr | undefined, target: Term | undefined): Segment[] {
-    const found = new Set([...((to !== undefined && this.#at.get(to)) || []), ...((target && this.#jumps.get(target)) ?? [])]);
+    const found = new Set([
+      ...((to !== undefined && this.#at.get(to)) || []),
+      ...((target && this.#jumps.get(target)) ?? []),
+    ]);
     return [...found]
       .filter((each) => each !== segment && each.knowledge.leadsTo(segment.knowledge))
       .sort((a, b) => a.retired - b.retired);

@@ -1,8 +1,8 @@
 /** Every way through the emitted code from a superblock's start to where it leaves, with what was decided on the way. */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
-import type { InsnSource, Segment } from './original.ts';
 import { Decisions, type Facts } from './facts.ts';
+import type { InsnSource, Segment } from './original.ts';
 import { headState, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
 

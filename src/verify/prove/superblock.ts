@@ -109,7 +109,17 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     if (terms.usedUnread) used.add('A8');
     if (terms.usedLinks) used.add('A7');
     const { solved, followed } = proving;
-    return { verdict, reason, assumptions: [...used].sort(byNumber), ways, solved, work: terms.work, leaves, failed, followed };
+    return {
+      verdict,
+      reason,
+      assumptions: [...used].sort(byNumber),
+      ways,
+      solved,
+      work: terms.work,
+      leaves,
+      failed,
+      followed,
+    };
   };
   try {
     const { saves, deadFrames } = sides;

@@ -7,7 +7,7 @@ import { MASK64, toSigned } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import type { Knowledge } from './knowledge.ts';
-import { type Bytes, type Kept, Memories, placeOf } from './memory.ts';
+import { type Bytes, type Kept, Memories, type Place, placeOf } from './memory.ts';
 import { TermSets } from './sets.ts';
 
 /** What jalr does to its target. */
@@ -130,11 +130,9 @@ export class ProofTerms extends Terms {
 
   /** Memory after a store. */
   store(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
-    const place = placeOf(address);
-    const saved = bytes === 8 && place.base === this.#stack && this.knowledge?.isSlot(address) === true;
     const misses = (slot: Term, width: number) => this.#outOfReach(slot, width, address);
-    const before = this.#memories.of(memory);
-    return this.#memories.store(before, place, bytes, this.stored(value, bytes), saved, misses, this.#kept).term;
+    const [before, place, slots] = [this.#memories.of(memory), placeOf(address), this.#slotsBeside(address)];
+    return this.#memories.store(before, place, bytes, this.stored(value, bytes), misses, slots, this.#kept).term;
   }
   /** What of a value a store stores. */
   stored(value: Term, bytes: Bytes): Term {
@@ -145,7 +143,7 @@ export class ProofTerms extends Terms {
   barrier(memory: Term, order: Term): Term {
     const behind = this.apply('barrier', [this.settled(memory), order]);
     const misses = (slot: Term, width: number) => this.#outOfReach(slot, width, order);
-    return this.#memories.behind(this.#memories.of(memory), behind, misses).term;
+    return this.#memories.behind(this.#memories.of(memory), behind, misses, this.#slotsBeside(order)).term;
   }
 
   /** What a load of so many bytes gives, zero-extended. */
@@ -157,7 +155,7 @@ export class ProofTerms extends Terms {
       }
       return this.#outOfReach(slot, width, address);
     };
-    const slots = this.knowledge?.slotsBeside(address).map(placeOf) ?? [];
+    const slots = this.#slotsBeside(address);
     const loaded = this.#memories.load(this.#memories.of(memory), placeOf(address), bytes, misses, slots);
     if (loaded.from === undefined) return this.#part(loaded.value, loaded.at, bytes);
     return this.apply(`load${bytes}`, [loaded.from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
@@ -194,6 +192,10 @@ export class ProofTerms extends Terms {
   #part(value: Term, at: number, bytes: Bytes): Term {
     const shifted = this.shr(value, this.const(BigInt(8 * at)));
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
+  }
+
+  #slotsBeside(other: Term): Place[] {
+    return this.knowledge?.slotsBeside(other).map(placeOf) ?? [];
   }
 
   /** Assumption A3: the first is a slot that the second does not lead to. */
