@@ -259,7 +259,8 @@ export class Memories {
     const now = draftOf(memory);
     const saved = base === this.#stack && bytes === 8;
     if (base !== this.#stack) this.#queue(now, misses, slots);
-    else if (now.hidden !== undefined) now.hidden = this.#beside(now.hidden, piece);
+    // What is not saved would come beneath what is hidden.
+    else if (!saved) this.#uncover(now, piece);
     for (let owner = this.#ownerIn(now.owners, piece); owner !== undefined; owner = this.#ownerIn(now.owners, piece))
       this.#overwrite(now, owner, piece, saved, kept);
     let stamp = SAVED;
@@ -301,8 +302,13 @@ export class Memories {
     const { missed, met } = this.#parted(now.saved, misses, slots);
     now.line = this.#followed(now.line, beneath.met);
     now.hidden = beneath.missed;
+    for (const piece of itemsOf(met)) this.#uncover(now, piece);
     this.#lineUp(now, met);
     now.saved = missed;
+  }
+  /** Nothing of what is hidden is where this piece is. */
+  #uncover(now: Draft, piece: Piece): void {
+    if (now.hidden !== undefined) now.hidden = this.#beside(now.hidden, piece);
   }
   #lineUp(now: Draft, run: Run | undefined): void {
     if (run === undefined) return;
@@ -364,6 +370,7 @@ export class Memories {
     if (stamp === SAVED) {
       if (saved && old.bytes === 8 && old.offset === piece.offset && stays()) {
         now.keeps = true;
+        this.#uncover(now, old);
         now.hidden = this.#added(now.hidden, old);
       }
     }
