@@ -1,7 +1,7 @@
 /** What terms of memories and of what is loaded from them are, byte by byte, for given addresses. Memory is 0 at the start. */
 import { concrete } from '../../src/domain/concrete.ts';
 import type { Term } from '../../src/domain/term.ts';
-import { originOf, storedByte } from '../../src/verify/prove/memory.ts';
+import { originOf, storedByte } from '../../src/verify/prove/stored.ts';
 
 export class Meaning {
   readonly #inputs: Readonly<Record<string, bigint>>;

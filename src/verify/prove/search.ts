@@ -9,9 +9,9 @@ import type { Term } from '../../domain/term.ts';
 import type { FloatOp } from '../../isa/row.ts';
 import type { Fact, Facts } from './facts.ts';
 import type { List } from './list.ts';
-import { originOf, storedByte } from './memory.ts';
 import { POINTERS, type Start, startByte } from './start.ts';
 import type { Access } from './step.ts';
+import { originOf, storedByte } from './stored.ts';
 
 /** A small generator with a seed (xorshift32): the same search finds the same state. */
 export function makeRandom(seed: number): (below: number) => number {
