@@ -7,7 +7,8 @@ import { MASK64, toSigned } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import type { Knowledge } from './knowledge.ts';
-import { type Bytes, type Kept, Memories, type Place, placeOf } from './memory.ts';
+import { type Kept, Memories } from './memory.ts';
+import { type Bytes, type Place, placeOf } from './pieces.ts';
 import { TermSets } from './sets.ts';
 
 /** What jalr does to its target. */
