@@ -21,8 +21,10 @@ import {
   type Bytes,
   before,
   bitOf,
+  bySize,
   endOf,
   idOf,
+  isOf,
   type Line,
   type Owner,
   type Owners,
@@ -36,7 +38,7 @@ import {
   type Stamped,
   sizeOf,
 } from './pieces.ts';
-import { countFirst, firstOf, itemsOf, lastOf, type Node, nextBehind, noise, Treap } from './treap.ts';
+import { countFirst, firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
 
 /** Is a store to stay in the line though it is overwritten? */
 export type Kept = (address: Term, bytes: number, value: Term) => boolean;
@@ -594,11 +596,3 @@ export class Memories {
     return pairs;
   }
 }
-
-const baseOf = ({ run }: Stamped): Term | undefined => run.item.base;
-
-const isOf = (each: Stamped | undefined, other: Stamped): boolean =>
-  each !== undefined && baseOf(each) === baseOf(other);
-
-/** The smaller of two runs, and the larger. */
-const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] => (a.run.size < b.run.size ? [a, b] : [b, a]);

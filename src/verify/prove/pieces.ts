@@ -92,3 +92,12 @@ export const before =
   ({ base, offset }: Place) =>
   (owner: Owner): boolean =>
     idOf(owner.base) < idOf(base) || (owner.base === base && endOf(owner) <= offset);
+
+export const baseOf = ({ run }: Stamped): Term | undefined => run.item.base;
+
+export const isOf = (each: Stamped | undefined, other: Stamped): boolean =>
+  each !== undefined && baseOf(each) === baseOf(other);
+
+/** The smaller of two runs, and the larger. */
+export const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] =>
+  a.run.size < b.run.size ? [a, b] : [b, a];
