@@ -7,8 +7,9 @@ import type { Image } from '../elf/image.ts';
 import type { CodeRange } from '../profile/code.ts';
 import type { TableJump } from './flowing.ts';
 
-/** Entries of a table are looked for no further than this. */
+/** Entries of a table are looked for no further than this, and not behind so many words that lead nowhere: what follows is no table any more. */
 const TABLE_BYTES = 1 << 16;
+const MOST_HOLES = 4;
 
 /**
  * @param places where code is
@@ -31,10 +32,10 @@ export function codePointers(
   const starts = [...constants].sort((a, b) => a - b);
   for (const { address, bytes } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    let [table, next] = [Number.NaN, 0];
+    let [table, next, holes] = [Number.NaN, 0, 0];
     for (let at = (4 - (address % 4)) % 4; at + 4 <= bytes.length; at += 4) {
       const here = address + at;
-      while (next < starts.length && starts[next]! <= here) table = starts[next++]!;
+      while (next < starts.length && starts[next]! <= here) [table, holes] = [starts[next++]!, 0];
       const whole = (from: number) =>
         view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
       // Between instructions only aligned addresses are taken for such.
@@ -47,7 +48,9 @@ export function codePointers(
       if (!image.relocatable) add(low);
       for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
       const distance = low | 0;
-      if (!(here - table < TABLE_BYTES && add(table + distance))) add(here + distance);
+      const inTable = here - table < TABLE_BYTES && holes <= MOST_HOLES && add(table + distance);
+      holes = inTable ? 0 : holes + 1;
+      if (!inTable) add(here + distance);
     }
   }
   for (const { table, bytes, signed, one, times, base } of jumps) {

@@ -108,7 +108,7 @@ export function emit(request: EmitRequest): Emitted {
     kept,
     request.narrow ?? false,
   );
-  if (patches.patches.length > 0) for (const id of ['A2', 'A5'] as const) assumed.add(id);
+  if (patches.patches.length > 0) assumed.add('A2');
   const retargeted = retarget(jumpTables, (head) => startOf.get(head));
   const tables = retargeted.filter((patch) => !untouched.has(patch.address));
   if (tables.length > 0) assumed.add('A4');

@@ -150,7 +150,7 @@ function sourcesIn(folder: string, below: string, suffix = '.c'): string[] {
  * An upstream tarball as Debian or Ubuntu carries it, unpacked. The system's own apt configuration is only read: its
  * sources are rewritten from `deb` to `deb-src` into the cache, where lists and downloads go as well.
  */
-async function debianSource(name: string, folder: string): Promise<void> {
+export async function debianSource(name: string, folder: string): Promise<void> {
   if (findTool('apt') === undefined) throw new Error('needs apt-get to fetch Debian source packages');
   const root = join(CACHE, 'apt');
   const options = [

@@ -19,13 +19,20 @@
 import type { Term, Terms } from '../../domain/term.ts';
 import {
   type Bytes,
+  baseOf,
   before,
   bitOf,
   bySize,
+  type Draft,
+  draftOf,
   endOf,
   idOf,
   isOf,
+  type Kept,
   type Line,
+  type Loaded,
+  type Memory,
+  type Misses,
   type Owner,
   type Owners,
   type Piece,
@@ -34,56 +41,15 @@ import {
   type Run,
   restsOf,
   SAVED,
+  type Slot,
   type Span,
   type Stamped,
   sizeOf,
 } from './pieces.ts';
 import { countFirst, firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
 
-/** Is a store to stay in the line though it is overwritten? */
-export type Kept = (address: Term, bytes: number, value: Term) => boolean;
-
-/** Is it known that an access misses what this store has stored? */
-export type Misses = (address: Term, bytes: number, value: Term) => boolean;
-
-/** What a store has stored of eight bytes. */
-export interface Slot {
-  readonly place: Place;
-  readonly value: Term;
-}
-
-/** What is loaded: bytes of a value from one of them on, or what is in a memory. */
-export type Loaded = { readonly value: Term; readonly at: number; readonly from?: undefined } | { readonly from: Term };
-
-export interface Memory {
-  readonly term: Term;
-  /** What it was at the start: an unknown, or what is behind a barrier. */
-  readonly origin: Term;
-  readonly line: Line | undefined;
-  readonly saved: Run | undefined;
-  /** Saved before, beneath what is, where that has been kept. */
-  readonly hidden: Run | undefined;
-  /** By base and address. */
-  readonly owners: Owners | undefined;
-  /** Without what has been kept; absent: nothing has. */
-  readonly settled: Memory | undefined;
-  /** It with all that is saved in the line, once that has been asked for. */
-  flat: Memory | undefined;
-}
-
 /** Of a base with fewer owners than this the runs are taken out of a line one by one. */
 const FEW = 8;
-
-/** A memory in the making. */
-interface Draft {
-  line: Line | undefined;
-  saved: Run | undefined;
-  hidden: Run | undefined;
-  owners: Owners | undefined;
-  /** Something is kept in the line. */
-  keeps: boolean;
-}
-const draftOf = ({ line, saved, hidden, owners }: Memory): Draft => ({ line, saved, hidden, owners, keeps: false });
 
 export class Memories {
   readonly #terms: Terms;
@@ -262,6 +228,24 @@ export class Memories {
       all.flat = this.#make({ origin: all.origin, line: now.line, owners: now.owners });
     }
     return all.flat;
+  }
+
+  /**
+   * A settled memory as it would be had all been known before that is known now.
+   * @param known of an address: what is missed by what goes there, and where that may be
+   */
+  ordered(memory: Memory, known: (address: Term) => readonly [Misses, readonly Place[]]): Memory {
+    const now: Draft = { line: undefined, saved: undefined, hidden: undefined, owners: undefined, keeps: false };
+    for (const { run } of itemsOf(memory.line))
+      for (const piece of itemsOf(run)) {
+        const { base, offset, bytes } = piece;
+        if (base !== this.#stack) this.#queue(now, ...known(this.#addressOf(piece)));
+        const saved = base === this.#stack && bytes === 8;
+        if (saved) now.saved = this.#added(now.saved, piece);
+        const stamp = saved ? SAVED : this.#append(now, piece);
+        now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
+      }
+    return this.settled(this.#make({ origin: memory.origin, ...now }));
   }
 
   /** Memory without what these stores have stored, as far as it is all there. */

@@ -101,3 +101,51 @@ export const isOf = (each: Stamped | undefined, other: Stamped): boolean =>
 /** The smaller of two runs, and the larger. */
 export const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] =>
   a.run.size < b.run.size ? [a, b] : [b, a];
+
+/** Is a store to stay in the line though it is overwritten? */
+export type Kept = (address: Term, bytes: number, value: Term) => boolean;
+
+/** Is it known that an access misses what this store has stored? */
+export type Misses = (address: Term, bytes: number, value: Term) => boolean;
+
+/** What a store has stored of eight bytes. */
+export interface Slot {
+  readonly place: Place;
+  readonly value: Term;
+}
+
+/** What is loaded: bytes of a value from one of them on, or what is in a memory. */
+export type Loaded = { readonly value: Term; readonly at: number; readonly from?: undefined } | { readonly from: Term };
+
+export interface Memory {
+  readonly term: Term;
+  /** What it was at the start: an unknown, or what is behind a barrier. */
+  readonly origin: Term;
+  readonly line: Line | undefined;
+  readonly saved: Run | undefined;
+  /** Saved before, beneath what is, where that has been kept. */
+  readonly hidden: Run | undefined;
+  /** By base and address. */
+  readonly owners: Owners | undefined;
+  /** Without what has been kept; absent: nothing has. */
+  readonly settled: Memory | undefined;
+  /** It with all that is saved in the line, once that has been asked for. */
+  flat: Memory | undefined;
+}
+
+/** A memory in the making. */
+export interface Draft {
+  line: Line | undefined;
+  saved: Run | undefined;
+  hidden: Run | undefined;
+  owners: Owners | undefined;
+  /** Something is kept in the line. */
+  keeps: boolean;
+}
+export const draftOf = ({ line, saved, hidden, owners }: Memory): Draft => ({
+  line,
+  saved,
+  hidden,
+  owners,
+  keeps: false,
+});

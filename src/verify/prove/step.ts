@@ -183,10 +183,9 @@ class SymbolicStep implements Step<Term> {
     const link = this.#hands ? undefined : this.#terms.linkOf(value);
     return link === undefined ? value : this.#numberOf(link);
   }
-  /** Of a return address that optimized code has loaded nothing more is known than what it returns to. */
+  /** Of a return address that optimized code has loaded nothing is known but what it returns to: as a number it is equal to no other. */
   #numberOf(link: Addr): Term {
-    if (this.#view.side === 'optimized') throw new Unproved('it computes with a return address');
-    return this.#terms.code(link);
+    return this.#view.side === 'optimized' ? this.#terms.unknown() : this.#terms.code(link);
   }
 
   outcome(): Outcome {

@@ -70,6 +70,8 @@ export interface EntryProof {
   readonly solved: number;
   /** How much work it was: nothing else is said by it. */
   readonly work: number;
+  /** Values were compared, or decided by, whose terms are not the same: a solver may know more. */
+  readonly unequal: boolean;
   /** Where they leave, and from which instruction. */
   readonly leaves: readonly Leaf[];
   /** The way that could not be matched, and the state of the original as far as it could be followed along it. */
@@ -78,7 +80,7 @@ export interface EntryProof {
 }
 
 /** So often a solver is asked for one piece of code. */
-const MOST_QUESTIONS = 12;
+const MOST_QUESTIONS = 6;
 
 /** The original may run this much further than what a way decides has led it. */
 const MOST_POINTS = 20_000;
@@ -88,7 +90,7 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
   const plain = attempt(sides, entry, undefined, false);
   // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
   const tries: (() => EntryProof)[] = [() => attempt(sides, entry, undefined, true)];
-  if (solver !== undefined) tries.push(() => attempt(sides, entry, solver, false));
+  if (solver !== undefined && plain.unequal) tries.push(() => attempt(sides, entry, solver, false));
   for (const again of plain.verdict === 'proved' ? [] : tries) {
     const proof = again();
     if (proof.verdict === 'proved') return proof;
@@ -101,7 +103,17 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
   const terms = new ProofTerms(sides.relocatable, stackName, sides.watched);
   const used = new Set<string>();
   const decisions = new Decisions(terms);
-  const proving: Proving = { sides, terms, used, decisions, solver, questions: 0, solved: 0, followed: undefined };
+  const proving: Proving = {
+    sides,
+    terms,
+    used,
+    decisions,
+    solver,
+    questions: 0,
+    unequal: false,
+    solved: 0,
+    followed: undefined,
+  };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
@@ -109,17 +121,10 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     if (terms.usedUnread) used.add('A8');
     if (terms.usedLinks) used.add('A7');
     const { solved, followed } = proving;
-    return {
-      verdict,
-      reason,
-      assumptions: [...used].sort(byNumber),
-      ways,
-      solved,
-      work: terms.work,
-      leaves,
-      failed,
-      followed,
-    };
+    const assumptions = [...used].sort(byNumber);
+    const { unequal } = proving;
+    const { work } = terms;
+    return { verdict, reason, assumptions, ways, solved, work, unequal, leaves, failed, followed };
   };
   try {
     const { saves, deadFrames } = sides;
@@ -169,6 +174,8 @@ interface Proving {
   readonly decisions: Decisions;
   readonly solver: Solver | undefined;
   questions: number;
+  /** Terms were not the same that may be equal all the same. */
+  unequal: boolean;
   solved: number;
   /** The original's last state on the way at hand. */
   followed: State | undefined;
@@ -176,6 +183,7 @@ interface Proving {
 
 /** Does the solver show all of it? */
 function shown(proving: Proving, goals: readonly Goal[]): boolean {
+  proving.unequal = true;
   if (proving.solver === undefined || proving.questions >= MOST_QUESTIONS) return false;
   proving.questions++;
   if (!proving.solver.holds(goals).every((holds) => holds)) return false;
@@ -230,7 +238,8 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
     const { pc, state } = points.at(-1)!;
     proving.followed = state;
     if (end?.kind !== 'jump' || target === undefined) return false;
-    if (target !== end.target && !shown(proving, [{ facts, oneOf: [[target, end.target]] }])) return false;
+    if (target !== end.target && !(proving.solver && shown(proving, [{ facts, oneOf: [[target, end.target]] }])))
+      return false;
     const call = linksAt(sides.original, pc) ? pc : undefined;
     return same({ state: end.state, call, stack }, liveness?.liveAfter(pc));
   };
@@ -292,7 +301,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
   let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
   const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
-  if (memory !== made && !sameButForLeft(proving, stack, point.stack.left, memory, made)) {
+  if (memory !== made && !sameMemory(proving, stack, point.stack.left, memory, made)) {
     const pairs = terms.pairs(memory, made);
     what ??= 'memory differs';
     if (pairs === undefined) return what;
@@ -319,21 +328,29 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   return undefined;
 }
 
-/** Is memory equal but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
-function sameButForLeft(
+/** Is memory equal, or but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
+function sameMemory(
   { sides, terms, used }: Proving,
   stack: Term | undefined,
   left: readonly Slot[],
   was: Term,
   is: Term,
 ): boolean {
-  if (!sides.deadFrames) return false;
   // What is left may be anything, unless something was stored over it since: so where the optimized code stores it, it has to do so in its place.
-  const gone = left.filter((slot) => !terms.stores(is, slot));
-  const [a, b] = [terms.without(was, gone), is].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
-  if (a !== b) return false;
-  used.add('A8');
-  return true;
+  const sameButForLeft = (a: Term, b: Term): boolean => {
+    if (!sides.deadFrames) return false;
+    const without = terms.without(
+      a,
+      left.filter((slot) => !terms.stores(b, slot)),
+    );
+    const [one, other] = [without, b].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
+    if (one !== other) return false;
+    used.add('A8');
+    return true;
+  };
+  if (sameButForLeft(was, is)) return true;
+  const [ordered, made] = [terms.ordered(was), terms.ordered(is)];
+  return ordered === made || sameButForLeft(ordered, made);
 }
 
 /** What an address of the optimized file stands for in a register or a jump table: a return point (A7), or a head (A4). */

@@ -7,8 +7,8 @@ import { MASK64, toSigned } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import type { Knowledge } from './knowledge.ts';
-import { type Kept, Memories } from './memory.ts';
-import { type Bytes, type Place, placeOf } from './pieces.ts';
+import { Memories } from './memory.ts';
+import { type Bytes, type Kept, type Misses, type Place, placeOf } from './pieces.ts';
 import { TermSets } from './sets.ts';
 
 /** What jalr does to its target. */
@@ -51,6 +51,7 @@ export class ProofTerms extends Terms {
   /** Others may look and write between two accesses: assumption A11 is not made. */
   readonly watched: boolean;
   readonly #links = new Map<Term, Addr>();
+  #unknowns = 0;
 
   /**
    * @param relocatable code addresses are an unknown bias plus a constant
@@ -106,6 +107,10 @@ export class ProofTerms extends Terms {
     const term = this.input(`link ${address}`);
     this.#links.set(term, address);
     return term;
+  }
+  /** A value that is the same as no other. */
+  unknown(): Term {
+    return this.input(`unknown ${this.#unknowns++}`);
   }
   linkOf(term: Term): Addr | undefined {
     return this.#links.get(term);
@@ -169,6 +174,15 @@ export class ProofTerms extends Terms {
   above(memory: Term, stack: Term): Term | undefined {
     const place = placeOf(stack);
     return place.base === this.#stack ? this.#memories.above(this.#memories.of(memory), place) : undefined;
+  }
+
+  /** A settled memory as it would be had all been known before that is known now. */
+  ordered(memory: Term): Term {
+    const known = (address: Term): readonly [Misses, readonly Place[]] => [
+      (slot, width) => this.#outOfReach(slot, width, address),
+      this.#slotsBeside(address),
+    ];
+    return this.#memories.ordered(this.#memories.of(memory), known).term;
   }
 
   /** Is what a store of this value of eight bytes to this address has stored there, in a settled memory? */

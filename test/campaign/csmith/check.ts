@@ -226,7 +226,7 @@ export function check(file: string, options: CheckOptions): Checked {
 }
 
 /** The first bad rewrite, or the assumption without which all is well. */
-function causeOf(
+export function causeOf(
   without: readonly AssumptionId[],
   bad: (changed: { fuel?: Fuel; without?: readonly AssumptionId[] }) => boolean,
 ): string {

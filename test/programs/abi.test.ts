@@ -1,0 +1,46 @@
+/** Some programs of corners of the ABI through the whole way; test/campaign/abi.ts runs as many as wanted. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { build, buildName, buildsFor } from '../campaign/abi/builds.ts';
+import { generate, PIECES } from '../campaign/abi/generate.ts';
+import { check } from '../campaign/optimized/check.ts';
+import { needs } from '../support/tools.ts';
+
+const SEEDS = [3, 101];
+
+test('each piece is made the same every time, and by some seed', () => {
+  const made = new Set<string>();
+  for (let seed = 1; seed <= 100; seed++) {
+    const program = generate(seed);
+    expect(generate(seed).text).toBe(program.text);
+    for (const name of program.pieces) made.add(name);
+  }
+  expect([...made].sort()).toEqual(PIECES.map(({ name }) => name).sort());
+});
+
+describe.runIf(needs('programs of corners of the ABI', 'gcc', 'clang', 'qemu'))('corners of the ABI', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'isoform-abi-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const programs = SEEDS.flatMap((seed) => {
+    const builds = buildsFor(seed);
+    return [builds[seed % 4]!, builds[(seed + 2) % 4]!].map((how) => ({ seed, name: buildName(how), how }));
+  });
+  test.each(programs)('seed $seed, $name', ({ seed, how }) => {
+    const program = generate(seed);
+    const file = join(folder, 'program');
+    build(program, how, file);
+    const { runs } = program;
+    const checked = check({ file, runs, forms: ['default'], limit: 20_000_000, folder });
+    expect(checked.found).toEqual([]);
+    // It ran to its end, and something was done to it.
+    expect(checked.skipped).toBeUndefined();
+    for (const outcome of checked.expected) expect(outcome).toMatch(/\[status \d+\]$/);
+    expect(checked.superblocks).toBeGreaterThan(50);
+  });
+});
