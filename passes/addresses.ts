@@ -13,7 +13,7 @@ import { facts } from '../src/domain/record.ts';
 import type { Term } from '../src/domain/term.ts';
 import { isSum, withDistance } from '../src/superblock/distance.ts';
 import { headValue, isOrdered, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
-import { usesOf } from '../src/superblock/homes.ts';
+import { opIn, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES } from '../src/superblock/rewrite.ts';
 import { termsOf } from '../src/superblock/terms.ts';
@@ -52,17 +52,20 @@ export const addresses: Pass = {
     for (let reg = 1; reg < REG_COUNT && reg < F0; reg++) know(headValue(reg));
     let current = superblock;
     for (const { id } of superblock.ops) {
-      const op = current.ops.find((other) => other.id === id);
+      const op = opIn(current, id);
       if (op === undefined) continue;
       const term = terms.result(op);
       if (term === undefined || term.value !== undefined || !((facts(op.insn).writes ?? F0) < F0)) continue;
       const { base, offset } = split(term);
-      const near = (known.get(base) ?? []).filter((other) => fitsSigned(Number(offset - other.offset), REACH_BITS));
+      const near: { value: Value; offset: bigint }[] = [];
+      const all = known.get(base) ?? [];
+      for (let index = all.length - 1; index >= 0 && near.length < TRIES; index--)
+        if (fitsSigned(Number(offset - all[index]!.offset), REACH_BITS)) near.push(all[index]!);
       let gone = false;
       // A sum of a value and a constant is the matter of offsets.ts.
       if (near.length > 0 && !isSum(op) && isAddress(current, op))
-        for (const { value, offset: from } of near.slice(-TRIES).reverse()) {
-          if (value.kind === 'op' && !current.ops.some((other) => other.id === value.id)) continue;
+        for (const { value, offset: from } of near) {
+          if (value.kind === 'op' && opIn(current, value.id) === undefined) continue;
           const next = withDistance(current, op, value, Number(offset - from));
           if (next === undefined || weightOf(next) >= weightOf(current)) continue;
           if (!fuel.spend('addresses', superblock.head)) return current;

@@ -8,7 +8,7 @@
  */
 import { F0 } from '../src/base/units.ts';
 import { operandsOf, opWith, type Superblock } from '../src/superblock/form.ts';
-import { homesOf } from '../src/superblock/homes.ts';
+import { homesOf, opIn, positionIn } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
 import { termsOf, withOperands } from '../src/superblock/terms.ts';
@@ -22,10 +22,10 @@ export const extensions: Pass = {
     let current = superblock;
     let homes = homesOf(current);
     for (const op of superblock.ops) {
-      let now = current.ops.find((other) => other.id === op.id);
+      let now = opIn(current, op.id);
       if (now === undefined) continue;
       // Read through: an operand that is itself an extension of something this op could read as well.
-      const position = current.ops.indexOf(now);
+      const position = positionIn(current, op.id)!;
       for (const role of ['rs1', 'rs2'] as const) {
         const value = now[role];
         const maker = value?.kind === 'op' ? byId.get(value.id) : undefined;

@@ -10,7 +10,7 @@
 import { facts } from '../src/domain/record.ts';
 import { isSum, withDistance } from '../src/superblock/distance.ts';
 import type { Op, Superblock } from '../src/superblock/form.ts';
-import { usesOf } from '../src/superblock/homes.ts';
+import { opIn, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES, sinkable } from '../src/superblock/rewrite.ts';
 import { weightOf } from '../src/superblock/weight.ts';
@@ -26,7 +26,7 @@ export const offsets: Pass = {
     const byId = new Map(superblock.ops.map((op) => [op.id, op]));
     let current = superblock;
     for (const { id } of superblock.ops) {
-      const sum = current.ops.find((op) => op.id === id);
+      const sum = opIn(current, id);
       const base = sum?.rs1;
       // What is computed from the pc has an offset of its own, which depends on where the code will be.
       if (sum === undefined || (base?.kind !== 'op' && base?.kind !== 'head') || !isSum(sum) || !sinkable(sum))

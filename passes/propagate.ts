@@ -9,7 +9,7 @@
  */
 import { facts } from '../src/domain/record.ts';
 import { type Op, operandsOf, type Superblock, type Value } from '../src/superblock/form.ts';
-import { usesOf } from '../src/superblock/homes.ts';
+import { opIn, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
 import { constantOf, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -36,7 +36,7 @@ export const propagate: Pass = {
     for (const op of superblock.ops) {
       if (!removable(op)) continue;
       // It may have gone with another by now, or its operands may have been replaced.
-      const now = current.ops.find((other) => other.id === op.id);
+      const now = opIn(current, op.id);
       if (now === undefined) continue;
       const by = simpler(terms, now);
       if (by === undefined) continue;

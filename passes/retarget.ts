@@ -25,7 +25,7 @@ import {
   type Value,
   ZERO_VALUE,
 } from '../src/superblock/form.ts';
-import { homeRuleViolation, homesOf, usesOf } from '../src/superblock/homes.ts';
+import { homeRuleViolation, homesOf, opIn, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES, removable, removeOp, sinkOp } from '../src/superblock/rewrite.ts';
 import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -139,7 +139,7 @@ function* chosen(
 function without(superblock: Superblock, values: readonly Value[]): Superblock {
   let current = superblock;
   for (const value of values) {
-    const op = value.kind === 'op' ? current.ops.find((other) => other.id === value.id) : undefined;
+    const op = value.kind === 'op' ? opIn(current, value.id) : undefined;
     if (op === undefined || !removable(op)) continue;
     const uses = usesOf(current).get(op.id);
     if (uses !== undefined && (uses.line.length > 0 || uses.final || !facts(op.insn).pure)) continue;
@@ -194,7 +194,7 @@ export const retarget: Pass = {
     let cost = weightOf(current);
     // From the end, so that what computes most in one goes first.
     for (const { id } of [...superblock.ops].reverse()) {
-      const op = current.ops.find((other) => other.id === id);
+      const op = opIn(current, id);
       if (op === undefined) continue;
       const fact = facts(op.insn);
       if (!fact.pure || isOrdered(op) || fact.readsPc || (fact.writes ?? F0) >= F0) continue;

@@ -11,6 +11,7 @@
 import { F0, REG_COUNT, type Reg } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
 import { headValue, type Superblock, type Value } from '../src/superblock/form.ts';
+import { opIn } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
 import { termsOf } from '../src/superblock/terms.ts';
@@ -37,7 +38,7 @@ export const reuse: Pass = {
       const float = isFloat(facts(op.insn).writes);
       const term = terms.result(op);
       if (term === undefined) continue;
-      const now = current.ops.find((other) => other.id === op.id);
+      const now = opIn(current, op.id);
       if (now === undefined) continue;
       const value: Value = { kind: 'op', id: op.id };
       const known = older.get(key(float, term.id));
@@ -45,7 +46,7 @@ export const reuse: Pass = {
       if (removable(now) && known !== undefined)
         // The newest lives for the shortest.
         for (const by of [...known].reverse()) {
-          if (by.kind === 'op' && !current.ops.some((other) => other.id === by.id)) continue;
+          if (by.kind === 'op' && opIn(current, by.id) === undefined) continue;
           const whole = replaceOp(current, now, by);
           const next = whole ?? replaceSomeUses(current, now, by);
           if (next === undefined || next === current) continue;

@@ -21,6 +21,7 @@ import {
   type Superblock,
   wanted,
 } from '../src/superblock/form.ts';
+import { positionIn } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
@@ -85,7 +86,7 @@ export const stores: Pass = {
     // From the end: what overwrites a store may itself be needed by exits only.
     for (const store of [...superblock.ops].reverse()) {
       if (facts(store.insn).store === undefined || isOrdered(store)) continue;
-      const exits = exitsThatNeed(current, current.ops.indexOf(store), terms, deadFrames);
+      const exits = exitsThatNeed(current, positionIn(current, store.id)!, terms, deadFrames);
       if (exits === undefined || exits.length > MAX_STORES) continue;
       const next = settled(current, sunk(current, store, new Set(exits)));
       if (next === undefined || weightOf(next) >= weightOf(current)) continue;

@@ -22,8 +22,14 @@ export interface Blocks {
 }
 
 /**
+ * No block has more instructions: a longer line is cut. What passes do with a superblock grows with the square of its length, and hardly
+ * anything is won across the cuts of lines that are so long.
+ */
+const LONGEST = 2000;
+
+/**
  * All leaders: where control starts, is transferred to, or (only where code is executed at two alignments) where two straight lines
- * meet. So no instruction belongs to two blocks, even if their bytes overlap.
+ * meet, and where a line is cut. So no instruction belongs to two blocks, even if their bytes overlap.
  */
 function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
   const leaders = new Set<Addr>();
@@ -31,10 +37,15 @@ function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
   for (const { to } of profile.transfers) if (code.isExecutable(to)) leaders.add(to);
   const visited = new Set<Addr>();
   for (const leader of [...leaders].sort((a, b) => a - b)) {
-    for (let at = leader; ; ) {
+    let length = 0;
+    for (let at = leader; ; length++) {
       if (visited.has(at)) {
         leaders.add(at);
         break;
+      }
+      if (length === LONGEST) {
+        leaders.add(at);
+        length = 0;
       }
       const insn = code.insnAt(at);
       if (insn === undefined) break;

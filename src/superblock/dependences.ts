@@ -12,6 +12,7 @@
  */
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import type { Term } from '../domain/term.ts';
 import { bitOf, EVERY_EXTENSION, type ExtensionSet } from '../isa/extensions.ts';
 import { type Exit, isOrdered, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
 import { homesOf } from './homes.ts';
@@ -92,8 +93,7 @@ export function dependencesOf(
     if (accessesMemory || effect || fact.readsRounding) after(lastOrdered);
     if (accessesMemory) {
       after(lastStackMove);
-      for (const other of accesses.conflicting(op)) after(other);
-      accesses.add(position, op);
+      for (const other of accesses.pass(position, op)) after(other);
       sinceStackMove.push(position);
     }
     if (ordered) {
@@ -128,26 +128,101 @@ function keepLast({ ops, final }: Superblock, all: Dependence[][]): void {
   for (let on = 0; on < last; on++) all[last]!.push({ on, through: undefined });
 }
 
-/** The accesses of a line so far, and which of them another one cannot pass. */
+interface Access {
+  readonly position: number;
+  readonly place: Place;
+}
+
+/** Accesses through one base. */
+interface Group {
+  readonly base: Term | undefined;
+  /** The last store among them that saves nothing. */
+  store: number | undefined;
+  /** Loads that no store depends on yet. */
+  loads: Access[];
+}
+
+/**
+ * The accesses of a line so far, and which of them another one cannot pass. Stores keep their order, so of those in the way the last one will
+ * do; and loads that a store has waited for need not be waited for again. Through two bases accesses may overlap, but for what is known of stores
+ * that save registers: there are few of those, and each is looked at.
+ */
 class Accesses {
   readonly #known: SuperblockTerms;
-  readonly #list: { readonly position: number; readonly place: Place | undefined; readonly stores: boolean }[] = [];
+  readonly #groups = new Map<Term | undefined, Group>();
+  /** Groups in the order of their stores, each once for all of its stores in a row. */
+  readonly #storing: Group[] = [];
+  /** Stores that save. */
+  readonly #saving: Access[] = [];
+  /** Groups with loads that no store depends on yet. */
+  readonly #loading = new Set<Group>();
+  /** By base and address, the last store to a byte and the loads of it since. */
+  readonly #bytes = new Map<string, { store: number | undefined; loads: number[] }>();
+  /** Stores and loads of which it is not known where they are. */
+  #lostStore: number | undefined;
+  #lostLoads: number[] = [];
+  #lastStore: number | undefined;
 
   constructor(terms: SuperblockTerms) {
     this.#known = terms;
   }
 
-  add(position: number, op: Op): void {
-    this.#list.push({ position, place: this.#known.place(op), stores: facts(op.insn).store !== undefined });
-  }
-
-  conflicting(op: Op): number[] {
+  /** What an access must stay behind; it is one of those behind which others must stay then. */
+  pass(position: number, op: Op): number[] {
     const stores = facts(op.insn).store !== undefined;
     const place = this.#known.place(op);
-    const found: number[] = [];
-    for (const other of this.#list)
-      if ((stores || other.stores) && (place === undefined || other.place === undefined || !apart(place, other.place)))
-        found.push(other.position);
-    return found;
+    const found = new Set<number>();
+    const behind = (on: number | undefined) => {
+      if (on !== undefined) found.add(on);
+    };
+    behind(place === undefined ? this.#lastStore : this.#lostStore);
+    const meets = (access: Access) => place === undefined || !apart(access.place, place);
+    if (place?.saved === undefined && place !== undefined) {
+      behind(this.#storing.findLast(({ base }) => base !== place.base)?.store);
+      behind(this.#saving.findLast((access) => access.place.base !== place.base && meets(access))?.position);
+    }
+    if (stores) {
+      for (const load of this.#lostLoads) behind(load);
+      this.#lostLoads = [];
+      for (const group of this.#loading) {
+        if (place !== undefined && group.base === place.base) continue;
+        const stays = place?.saved === undefined ? [] : group.loads.filter((load) => !meets(load));
+        const waits = place?.saved === undefined ? group.loads : group.loads.filter(meets);
+        for (const { position: load } of waits) behind(load);
+        group.loads = stays;
+        if (stays.length === 0) this.#loading.delete(group);
+      }
+    }
+    if (place === undefined) {
+      if (stores) this.#lostStore = position;
+      else this.#lostLoads.push(position);
+    } else this.#note(position, place, stores, behind);
+    if (stores) this.#lastStore = position;
+    return [...found];
+  }
+
+  #note(position: number, place: Place, stores: boolean, behind: (on: number | undefined) => void): void {
+    for (let at = 0; at < place.bytes; at++) {
+      const key = `${place.base?.id},${BigInt.asUintN(64, place.offset + BigInt(at))}`;
+      let byte = this.#bytes.get(key);
+      if (byte === undefined) this.#bytes.set(key, (byte = { store: undefined, loads: [] }));
+      behind(byte.store);
+      if (!stores) byte.loads.push(position);
+      else {
+        for (const load of byte.loads) behind(load);
+        byte.store = position;
+        byte.loads = [];
+      }
+    }
+    let group = this.#groups.get(place.base);
+    if (group === undefined) this.#groups.set(place.base, (group = { base: place.base, store: undefined, loads: [] }));
+    if (place.saved !== undefined) this.#saving.push({ position, place });
+    else if (stores) {
+      group.store = position;
+      if (this.#storing.at(-1) !== group) this.#storing.push(group);
+    } else {
+      group.loads.push({ position, place });
+      this.#loading.add(group);
+    }
   }
 }

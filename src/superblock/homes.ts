@@ -50,10 +50,29 @@ export interface Uses {
   readonly final: boolean;
 }
 
+/** By id, where the ops of a line are. Passes ask again and again for the same line. */
+const positions = new WeakMap<readonly Op[], readonly (number | undefined)[]>();
+
+/** The position of an op in the line; undefined if it is not there. */
+export function positionIn({ ops }: Superblock, id: number): number | undefined {
+  let known = positions.get(ops);
+  if (known === undefined) {
+    const made: (number | undefined)[] = [];
+    for (const [position, op] of ops.entries()) made[op.id] = position;
+    positions.set(ops, (known = made));
+  }
+  return known[id];
+}
+/** The op of the line with an id. */
+export function opIn(superblock: Superblock, id: number): Op | undefined {
+  const position = positionIn(superblock, id);
+  return position === undefined ? undefined : superblock.ops[position];
+}
+
 /** The home of one value. To ask for many, use homesOf. */
-export function homeIn({ ops }: Superblock, value: Value): Reg | undefined {
+export function homeIn(superblock: Superblock, value: Value): Reg | undefined {
   if (value.kind === 'head') return value.reg;
-  const op = value.kind === 'op' ? ops.find(({ id }) => id === value.id) : undefined;
+  const op = value.kind === 'op' ? opIn(superblock, value.id) : undefined;
   return op && facts(op.insn).writes;
 }
 
@@ -72,8 +91,16 @@ export function isUsed({ ops, final }: Superblock, id: number): boolean {
   );
 }
 
+const allUses = new WeakMap<Superblock, ReadonlyMap<number, Uses>>();
+
 /** Uses of every op's result, by id. A register that is not in a snapshot uses its head value; that is not listed here. */
-export function usesOf(superblock: Superblock): Map<number, Uses> {
+export function usesOf(superblock: Superblock): ReadonlyMap<number, Uses> {
+  let uses = allUses.get(superblock);
+  if (uses === undefined) allUses.set(superblock, (uses = findUses(superblock)));
+  return uses;
+}
+
+function findUses(superblock: Superblock): Map<number, Uses> {
   const uses = new Map<number, { line: number[]; exits: number[]; final: boolean }>();
   const of = (id: number) => {
     const known = uses.get(id);

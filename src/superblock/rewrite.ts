@@ -15,7 +15,7 @@ import {
   type Value,
   ZERO_VALUE,
 } from './form.ts';
-import { homeIn, homesOf, isUsed } from './homes.ts';
+import { homeIn, homesOf, isUsed, opIn } from './homes.ts';
 import { settle } from './settle.ts';
 import { weightOf } from './weight.ts';
 
@@ -106,7 +106,7 @@ export function removeUnused(superblock: Superblock, values: readonly Value[], e
   let current = superblock;
   for (const value of values) {
     if (value.kind !== 'op' || sameValue(value, except)) continue;
-    const op = current.ops.find((other) => other.id === value.id);
+    const op = opIn(current, value.id);
     if (op === undefined || !removable(op) || isUsed(current, op.id)) continue;
     current = removeUnused(removeOp(current, op), operandsOf(op), except);
   }

@@ -85,6 +85,17 @@ function staysOf(superblock: Superblock): { heads: Stay[]; made: (Stay | undefin
   return missing ? undefined : { heads, made };
 }
 
+/** How many of these begin before a value. */
+function placeIn(stays: readonly Stay[], { from }: Stay): number {
+  let [low, high] = [0, stays.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (stays[middle]!.from < from) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Moves that a value causes at exits when it lives in a register. */
 function costIn(stay: Stay, reg: Reg): number {
   let cost = 0;
@@ -101,10 +112,18 @@ export function settle(superblock: Superblock, pinned?: number): Superblock | un
   const stays = staysOf(superblock);
   if (stays === undefined) return undefined;
   const { heads, made } = stays;
+  /** By register, in the order in which they begin. */
   const living: Stay[][] = heads.map((head) => [head]);
   for (const stay of made) if (stay !== undefined) living[stay.reg]!.push(stay);
   const pin = pinned === undefined ? undefined : made[superblock.ops.findIndex((op) => op.id === pinned)];
-  const free = (reg: Reg, stay: Stay): boolean => living[reg]!.every((other) => !overlaps(stay, other));
+  /**
+   * What begins before a value does not overlap among itself, so only the last of it can be in the way; and what begins later, the first of it.
+   */
+  const free = (reg: Reg, stay: Stay): boolean => {
+    const stays = living[reg]!;
+    const at = placeIn(stays, stay);
+    return [stays[at - 1], stays[at]].every((other) => other === undefined || !overlaps(stay, other));
+  };
   let changed = false;
 
   const move = (candidates: readonly Stay[]): boolean => {
@@ -120,8 +139,8 @@ export function settle(superblock: Superblock, pinned?: number): Superblock | un
     }
     if (best === undefined) return false;
     const { stay, reg } = best;
-    living[stay.reg] = living[stay.reg]!.filter((other) => other !== stay);
-    living[reg]!.push(stay);
+    living[stay.reg]!.splice(placeIn(living[stay.reg]!, stay), 1);
+    living[reg]!.splice(placeIn(living[reg]!, stay), 0, stay);
     stay.reg = reg;
     changed = true;
     return true;
@@ -131,8 +150,9 @@ export function settle(superblock: Superblock, pinned?: number): Superblock | un
   for (const stay of made) {
     if (stay === undefined) continue;
     for (;;) {
-      const other = living[stay.reg]!.find((each) => each.from < stay.from && overlaps(each, stay));
-      if (other === undefined) break;
+      const stays = living[stay.reg]!;
+      const other = stays[placeIn(stays, stay) - 1];
+      if (other === undefined || !overlaps(other, stay)) break;
       if (!move([stay, other])) return undefined;
     }
   }

@@ -177,3 +177,19 @@ test('control that leaves the image and comes back is not lost', () => {
   expect(images[0]!.transfers[0]).toEqual({ from: 0x10004, to: OUTSIDE, count: 3 });
   expect(retired(images[0]!, image)).toBe(12);
 });
+
+test('a straight line of thousands of instructions is several blocks', () => {
+  const { image, at } = assemble(`Main:\n${'  addi a0,a0,1\n'.repeat(4500)}  jalr zero,0(ra)\n`);
+  const run = walk(image, image.entry, 9100, bySeed(1), [at('Main')], 0);
+  const { blocks, edges, retired: sum } = blocksOf(run.profile.images[0]!, image);
+  expect(sum).toBe(9100);
+  expect(blocks.map(({ insns, count }) => [insns, count])).toEqual([
+    [2000, 3],
+    [2000, 2],
+    [501, 2],
+  ]);
+  expect(edges.filter(({ kind }) => kind === 'fall').map(({ to, count }) => [to, count])).toEqual([
+    [at('Main') + 8000, 2],
+    [at('Main') + 16000, 2],
+  ]);
+});

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { REG_COUNT, regName } from '../../src/base/units.ts';
 import { ALL_REGS } from '../../src/cfg/regset.ts';
-import { concrete } from '../../src/domain/concrete.ts';
 import { linksAt } from '../../src/verify/prove/original.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';
 import { ProofTerms } from '../../src/verify/prove/terms.ts';
+import { Meaning } from '../support/meaning.ts';
 import { assemble, entry, expectWrong, HEAD, proof, sidesOf } from '../support/prove-pieces.ts';
 
 describe('what is proved', () => {
@@ -280,6 +280,7 @@ describe('memory as terms', () => {
       // Both bases near each other: what may overlap does.
       const at = [5000n, 5000n + BigInt(random(12))];
       const bytes = new Map<bigint, number>();
+      const meaning = new Meaning({ sp: at[0]!, a0: at[1]! });
       let memory = terms.memory;
       for (let step = 0; step < 12; step++) {
         const which = random(2);
@@ -296,10 +297,10 @@ describe('memory as terms', () => {
         const loaded = terms.load(memory, address, width);
         let expected = 0n;
         for (let i = width - 1; i >= 0; i--) expected = (expected << 8n) | BigInt(bytes.get(place + BigInt(i)) ?? 0);
-        expect(meaning(loaded, at, terms)).toBe(expected);
+        expect(meaning.of(loaded)).toBe(expected);
       }
       const final = new Map<bigint, number>();
-      for (const place of bytes.keys()) final.set(place, byteOf(memory, place, at, terms));
+      for (const place of bytes.keys()) final.set(place, meaning.byte(memory, place));
       expect(final).toEqual(bytes);
     }
   });
@@ -311,32 +312,3 @@ describe('memory as terms', () => {
     expect(regName(REG_COUNT - 1)).toBe('ft11');
   });
 });
-
-type Term = ReturnType<ProofTerms['const']>;
-
-function meaning(term: Term, at: readonly bigint[], terms: ProofTerms): bigint {
-  if (term.value !== undefined) return term.value;
-  if (term.name === 'sp') return at[0]!;
-  if (term.name === 'a0') return at[1]!;
-  const load = /^load(\d)$/.exec(term.name ?? '');
-  if (load) {
-    let value = 0n;
-    const place = meaning(term.args[1]!, at, terms);
-    for (let i = Number(load[1]) - 1; i >= 0; i--)
-      value = (value << 8n) | BigInt(byteOf(term.args[0]!, place + BigInt(i), at, terms));
-    return value;
-  }
-  const extension = /^([sz]ext)(8|16|32)$/.exec(term.op);
-  const args = term.args.map((arg) => meaning(arg, at, terms));
-  if (extension) return concrete[extension[1] as 'zext'](args[0]!, Number(extension[2]) as 8 | 16 | 32);
-  return concrete[term.op as 'add'](args[0]!, args[1]!);
-}
-
-function byteOf(memory: Term, place: bigint, at: readonly bigint[], terms: ProofTerms): number {
-  const store = /^store(\d)$/.exec(memory.name ?? '');
-  if (!store) return 0;
-  const distance = place - meaning(memory.args[1]!, at, terms);
-  if (distance >= 0n && distance < BigInt(store[1]!))
-    return Number((meaning(memory.args[2]!, at, terms) >> (8n * distance)) & 0xffn);
-  return byteOf(memory.args[0]!, place, at, terms);
-}

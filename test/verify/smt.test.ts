@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { concrete } from '../../src/domain/concrete.ts';
 import type { Term } from '../../src/domain/term.ts';
 import { Terms } from '../../src/domain/term.ts';
-import type { Fact, Facts } from '../../src/verify/prove/paths.ts';
+import type { Fact, Facts } from '../../src/verify/prove/facts.ts';
 import { type Goal, goalText } from '../../src/verify/prove/smt.ts';
 import { hasSolver, makeSolver } from '../../src/verify/prove/solver.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';

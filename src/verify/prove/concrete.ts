@@ -160,6 +160,8 @@ const accessText = (kind: string, address: bigint, bytes: number): string =>
 
 /** Instructions a run may have. */
 const MOST = 3000;
+/** Of lines it may run as much more as they are long. */
+const mostOf = (...runs: readonly Run[]): number => runs.reduce((most, { code }) => most + 2 * code.size, MOST);
 
 /** Where the optimized form leaves: an address of the original, or any value of a computed jump. */
 interface Left {
@@ -173,7 +175,7 @@ interface Left {
 const isAddress = (value: bigint): boolean => value < BigInt(SPACE);
 
 function runOptimized(sides: Sides, entry: Entry, run: Run): Left {
-  for (let steps = 0; steps < MOST; steps++) {
+  for (let steps = 0; steps < mostOf(run); steps++) {
     const at = Number(run.at);
     const to = steps === 0 && entry.first ? undefined : sides.standsFor(at);
     if (to !== undefined) return { to: BigInt(to), at, computed: false };
@@ -266,7 +268,7 @@ class Comparison {
     /** It has been where the optimized form has left. */
     let came = false;
     try {
-      for (let retired = 0; retired < MOST; retired++) {
+      for (let retired = 0; retired < mostOf(was, this.#is); retired++) {
         if (left !== undefined && was.at === left.to && retired >= (this.#entry.progress ? 1 : 0) && !left.computed) {
           const at = Number(was.at);
           nearest = this.#compare(liveness?.liveIn(at), (reg) => isNeeded(original, at, reg));

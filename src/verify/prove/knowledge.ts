@@ -21,35 +21,47 @@ type What = 0 | Restored;
 /** One segment's place in the tree of ways, and what has been found there or before. */
 export class Knowledge {
   readonly #parent: Knowledge | undefined;
+  /** Further back than the parent: by both any place on the way here is come to in few steps. */
+  readonly #back: Knowledge | undefined;
   readonly #depth: number;
   readonly #found: Found;
-  readonly #number: number;
 
   constructor(parent?: Knowledge) {
     this.#parent = parent;
     this.#depth = parent === undefined ? 0 : parent.#depth + 1;
     this.#found = parent === undefined ? new Found() : parent.#found;
-    this.#number = this.#found.places++;
+    this.#back = parent?.backBehind();
+  }
+  /** Twice as far back as the parent where that has two of one length behind it (Myers: An applicative random-access stack, 1983). */
+  backBehind(): Knowledge {
+    const back = this.#back;
+    if (back === undefined || back.#back === undefined) return this;
+    return this.#depth - back.#depth === back.#depth - back.#back.#depth ? back.#back : this;
   }
 
   /** How many facts there are, here or elsewhere. */
   get size(): number {
     return this.#found.size;
   }
-  /** Changes when more is known here. */
-  get version(): string {
-    return `${this.#number}/${this.#found.size}`;
+
+  /** Slots of which something is known beside another address, here or elsewhere. */
+  slotsBeside(other: Term): readonly Term[] {
+    return [...(this.#found.beside.get(other) ?? [])];
   }
 
   noteApart(slot: Term, other: Term): void {
-    if (!this.apart(slot, other)) this.#found.add(`apart${slot.id},${other.id}`, this, 0);
+    if (this.apart(slot, other)) return;
+    this.#found.add(`apart${slot.id},${other.id}`, this, 0);
+    this.#found.addBeside(slot, other);
   }
   apart(slot: Term, other: Term): boolean {
     return this.#holds(`apart${slot.id},${other.id}`) !== undefined;
   }
 
   noteUnread(slot: Term, value: Term, address: Term): void {
-    if (!this.unread(slot, value, address)) this.#found.add(`unread${slot.id},${value.id},${address.id}`, this, 0);
+    if (this.unread(slot, value, address)) return;
+    this.#found.add(`unread${slot.id},${value.id},${address.id}`, this, 0);
+    this.#found.addBeside(slot, address);
   }
   /** @param value what is left there */
   unread(slot: Term, value: Term, address: Term): boolean {
@@ -73,27 +85,37 @@ export class Knowledge {
   }
 
   #holds<T extends What>(key: string): T | undefined {
-    for (const { at, what } of this.#found.of(key)) if (at.#leadsTo(this)) return what as T;
+    const known = this.#found.of(key);
+    for (let index = known.length - 1; index >= 0; index--)
+      if (known[index]!.at.leadsTo(this)) return known[index]!.what as T;
     return undefined;
   }
-  #leadsTo(other: Knowledge): boolean {
-    let at: Knowledge | undefined = other;
-    while (at !== undefined && at.#depth > this.#depth) at = at.#parent;
+  /** Is this on the way to another place, or that one itself? */
+  leadsTo(other: Knowledge): boolean {
+    let at: Knowledge = other;
+    while (at.#depth > this.#depth)
+      at = at.#back !== undefined && at.#back.#depth >= this.#depth ? at.#back : at.#parent!;
     return at === this;
   }
 }
 
-/** All facts of one proof, by what they say. The last one comes first. */
+/** All facts of one proof, by what they say. */
 class Found {
   readonly #facts = new Map<string, { readonly at: Knowledge; readonly what: What }[]>();
+  /** By an address, slots. */
+  readonly beside = new Map<Term, Set<Term>>();
   size = 0;
-  /** Places in the tree so far. */
-  places = 0;
+
+  addBeside(slot: Term, other: Term): void {
+    const slots = this.beside.get(other);
+    if (slots === undefined) this.beside.set(other, new Set([slot]));
+    else slots.add(slot);
+  }
 
   add(key: string, at: Knowledge, what: What): void {
     const known = this.#facts.get(key);
     if (known === undefined) this.#facts.set(key, [{ at, what }]);
-    else known.unshift({ at, what });
+    else known.push({ at, what });
     this.size++;
   }
   of(key: string): readonly { readonly at: Knowledge; readonly what: What }[] {

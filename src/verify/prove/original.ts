@@ -8,7 +8,8 @@ import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
 import { Knowledge } from './knowledge.ts';
-import { headState, type List, type Outcome, type State, symbolicStep } from './step.ts';
+import type { List } from './list.ts';
+import { headState, type Outcome, type State, symbolicStep } from './step.ts';
 import type { ProofTerms } from './terms.ts';
 
 export interface InsnSource {
@@ -66,21 +67,39 @@ export class Segment {
   /** What is kept on the stack at the end. */
   readonly stack: Stack;
   readonly #request: OriginalRequest;
+  readonly #run: OriginalRun;
   readonly #next = new Map<Addr, Segment>();
+  readonly #at = new Map<Addr, Point[]>();
 
-  constructor(request: OriginalRequest, start: Point, parent?: Knowledge) {
-    this.#request = request;
+  constructor(run: OriginalRun, start: Point, parent?: Knowledge) {
+    this.#run = run;
+    this.#request = run.request;
     this.knowledge = new Knowledge(parent);
     let known = this.knowledge.size;
-    let ran = this.#run(start);
+    let ran = this.#ran(start);
     // What is found on the way holds from its beginning on.
     for (let round = 1; round < MOST_ROUNDS && this.knowledge.size !== known; round++) {
       known = this.knowledge.size;
-      ran = this.#run(start);
+      ran = this.#ran(start);
     }
     this.points = ran.points;
     this.end = ran.end;
     this.stack = ran.stack;
+    for (const point of this.points) listIn(this.#at, point.pc).push(point);
+    run.add(this);
+  }
+
+  /** Instructions retired before it. */
+  get retired(): number {
+    return this.points[0]!.retired;
+  }
+  /** Addresses that it comes to. */
+  get addresses(): Iterable<Addr> {
+    return this.#at.keys();
+  }
+  /** Where it comes to an address. */
+  at(address: Addr | undefined): readonly Point[] {
+    return (address !== undefined && this.#at.get(address)) || [];
   }
 
   /** The segment behind this one, where control goes to `to`. */
@@ -93,13 +112,13 @@ export class Segment {
       const { state } = this.end;
       const call = linksAt(code, last.pc) ? last.pc : last.call;
       const point = { pc: to, state, retired: last.retired + 1, call, stack: this.stack };
-      next = new Segment(this.#request, point, this.knowledge);
+      next = new Segment(this.#run, point, this.knowledge);
       this.#next.set(to, next);
     }
     return next;
   }
 
-  #run(start: Point) {
+  #ran(start: Point) {
     const { terms, code, saves } = this.#request;
     const points: Point[] = [];
     const visited = new Map<Addr, number>();
@@ -153,8 +172,8 @@ export class Segment {
       if (offset === undefined) continue;
       if (kind === 'store') {
         const stays = (slot: Slot) => slot.offset >= offset + BigInt(bytes) || offset >= slot.offset + 8n;
-        kept = kept.filter(stays);
-        left = left.map((slot) => (stays(slot) ? slot : { ...slot, whole: false }));
+        if (!kept.every(stays)) kept = kept.filter(stays);
+        if (!left.every(stays)) left = left.map((slot) => (stays(slot) ? slot : { ...slot, whole: false }));
         if (saves && bytes === 8) {
           kept = [...kept, { address, offset, value: value!, depends: seen?.data ?? 0n, whole: true }];
         }
@@ -174,10 +193,41 @@ export class Segment {
   }
 }
 
-export function originalFrom(request: OriginalRequest): Segment {
-  const state = headState(request.terms);
-  const stack = { kept: [], left: [] };
-  return new Segment(request, { pc: request.head, state, retired: 0, call: undefined, stack });
+/** The tree of one proof's segments, and where in it what is. */
+export class OriginalRun {
+  readonly request: OriginalRequest;
+  readonly first: Segment;
+  /** Segments by addresses that they come to, and by the target of the jump at their end. */
+  readonly #at = new Map<Addr, Segment[]>();
+  readonly #jumps = new Map<Term, Segment[]>();
+
+  constructor(request: OriginalRequest) {
+    this.request = request;
+    const state = headState(request.terms);
+    const stack = { kept: [], left: [] };
+    this.first = new Segment(this, { pc: request.head, state, retired: 0, call: undefined, stack });
+  }
+
+  add(segment: Segment): void {
+    for (const address of segment.addresses) listIn(this.#at, address).push(segment);
+    if (segment.end?.kind === 'jump') listIn(this.#jumps, segment.end.target).push(segment);
+  }
+  /** Segments on the way to one that come to an address, or jump to this target, in order. */
+  before(segment: Segment, to: Addr | undefined, target: Term | undefined): Segment[] {
+    const found = new Set([
+      ...((to !== undefined && this.#at.get(to)) || []),
+      ...((target && this.#jumps.get(target)) ?? []),
+    ]);
+    return [...found]
+      .filter((each) => each !== segment && each.knowledge.leadsTo(segment.knowledge))
+      .sort((a, b) => a.retired - b.retired);
+  }
+}
+
+function listIn<K, T>(map: Map<K, T[]>, key: K): T[] {
+  let list = map.get(key);
+  if (list === undefined) map.set(key, (list = []));
+  return list;
 }
 
 /** What is new in a list, oldest first. */

@@ -1,38 +1,10 @@
 /** Every way through the emitted code from a superblock's start to where it leaves, with what was decided on the way. */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
+import { Decisions, type Facts } from './facts.ts';
 import type { InsnSource, Segment } from './original.ts';
-import { headState, type List, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
+import { headState, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
-
-/** A condition and whether it holds. */
-export interface Fact {
-  readonly condition: Term;
-  readonly holds: boolean;
-}
-export type Facts = List<Fact> | undefined;
-
-/** Is a condition decided by what is known? */
-export function decided(condition: Term, facts: Facts): boolean | undefined {
-  const { term, when } = plainCondition(condition);
-  if (term.value !== undefined) return (term.value !== 0n) === when;
-  for (let at = facts; at !== undefined; at = at.rest) {
-    const { condition: known, holds } = at.item;
-    if (known === term) return holds === when;
-    // What is less is neither equal nor more.
-    if (holds && (known.op === 'ltS' || known.op === 'ltU')) {
-      const [a, b] = known.args;
-      const same = term.args[0] === a && term.args[1] === b;
-      const turned = term.args[0] === b && term.args[1] === a;
-      if ((term.op === known.op && turned) || (term.op === 'eq' && (same || turned))) return !when;
-    }
-    if (holds && known.op === 'eq' && (term.op === 'ltS' || term.op === 'ltU')) {
-      const [a, b] = known.args;
-      if ((term.args[0] === a && term.args[1] === b) || (term.args[0] === b && term.args[1] === a)) return !when;
-    }
-  }
-  return undefined;
-}
 
 /** How an optimized way ends: at an original address, or by a computed jump. */
 export interface Leaf {
@@ -48,8 +20,8 @@ export interface Leaf {
   readonly front: Segment;
 }
 
-const MOST_LEAVES = 3000;
-const MOST_STEPS = 100_000;
+const MOST_LEAVES = 20_000;
+const MOST_STEPS = 400_000;
 /** Loops end at heads: a way through one superblock hardly ever leads back. */
 const MOST_RETREATS = 4;
 
@@ -83,6 +55,7 @@ export function explore(
   first: boolean,
   original: Segment,
   follow: Follow,
+  decisions = new Decisions(terms),
 ): Leaf[] {
   const leaves: Leaf[] = [];
   const advance = (segment: Segment, facts: Facts, depth: number): Segment => {
@@ -147,7 +120,7 @@ export function explore(
         go(outcome.to, facts);
         break;
       case 'branch': {
-        const known = decided(outcome.condition, facts);
+        const known = decisions.decided(outcome.condition, facts)?.is;
         const { term, when } = plainCondition(outcome.condition);
         if (known !== false) go(outcome.taken, known ? facts : { item: { condition: term, holds: when }, rest: facts });
         if (known !== true)
@@ -177,31 +150,3 @@ const stateOf = (outcome: Outcome): State => {
   if (outcome.kind === 'stop') throw new Unproved(outcome.why);
   return outcome.state;
 };
-
-/**
- * A computed target with what is known put in: a return address, or an operand that a guard has found equal to a constant.
- * @param standsFor the original address in whose stead a register or a jump table holds this address of the optimized file
- */
-export function knownTarget(
-  terms: ProofTerms,
-  target: Term,
-  facts: Facts,
-  standsFor: (address: Addr) => Addr | undefined,
-): Addr | undefined {
-  const direct = terms.linkTarget(target) ?? terms.addressOf(target);
-  if (direct !== undefined) return direct;
-  for (let at = facts; at !== undefined; at = at.rest) {
-    const { condition, holds } = at.item;
-    if (!holds || condition.op !== 'eq') continue;
-    for (const [from, to] of [condition.args, [condition.args[1]!, condition.args[0]!]] as const) {
-      const value = terms.addressOf(to!);
-      if (value === undefined) continue;
-      if (target === from) return standsFor(value) ?? value;
-      // A jalr's: the operand with its last bit off.
-      const mask = target.args[1]?.value;
-      if (target.op === 'and' && target.args[0] === from && mask === 0xfffffffffffffffen)
-        return standsFor(value) ?? value & ~1;
-    }
-  }
-  return undefined;
-}

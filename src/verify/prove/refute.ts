@@ -1,6 +1,6 @@
 /** Looks for a state on which an unproved superblock does something else than the original: both forms are run on it. */
 import { type Difference, differenceOn } from './concrete.ts';
-import { originalFrom } from './original.ts';
+import { OriginalRun } from './original.ts';
 import { explore, type Leaf } from './paths.ts';
 import { randomStart, searchStart } from './search.ts';
 import type { Start } from './start.ts';
@@ -55,9 +55,9 @@ export function waysThrough(sides: Sides, entry: Entry): readonly Leaf[] {
   try {
     const terms = new ProofTerms(sides.relocatable, stackName);
     const { optimized: code, returns, original, saves, deadFrames } = sides;
-    const run = originalFrom({ terms, code: original, head: entry.head, saves, deadFrames });
+    const run = new OriginalRun({ terms, code: original, head: entry.head, saves, deadFrames });
     const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
-    return explore(terms, explored, entry.start, entry.first, run, () => undefined);
+    return explore(terms, explored, entry.start, entry.first, run.first, () => undefined);
   } catch (error) {
     if (error instanceof Unproved) return [];
     throw error;

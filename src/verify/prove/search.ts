@@ -7,9 +7,11 @@ import { concrete } from '../../domain/concrete.ts';
 import { softfloat } from '../../domain/softfloat.ts';
 import type { Term } from '../../domain/term.ts';
 import type { FloatOp } from '../../isa/row.ts';
-import type { Fact, Facts } from './paths.ts';
+import type { Fact, Facts } from './facts.ts';
+import type { List } from './list.ts';
 import { POINTERS, type Start, startByte } from './start.ts';
-import type { Access, List } from './step.ts';
+import type { Access } from './step.ts';
+import { originOf, storedByte } from './stored.ts';
 
 /** A small generator with a seed (xorshift32): the same search finds the same state. */
 export function makeRandom(seed: number): (below: number) => number {
@@ -62,6 +64,8 @@ interface Model {
   frm: number;
   bytes: Map<bigint, number>;
   seed: number;
+  /** Terms that have been looked at in it. */
+  work: number;
 }
 
 export function randomStart(seed: number): Start {
@@ -75,21 +79,28 @@ export function randomStart(seed: number): Start {
   return { registers, frm: seed % 12 === 11 ? 5 : random(5), bytes: new Map(), seed };
 }
 
-const STORE = /^store([1248])$/;
 const LOAD = /^load([1248])$/;
+
+/** Of a term that is deeper it is not looked what it is: a state that is found by that may be of no use. */
+const DEEPEST = 500;
 
 /** What a term is in a state. What has no meaning outside a run (a CSR's contents) is 0. */
 class Evaluator {
   readonly model: Model;
   readonly #known = new Map<Term, bigint>();
+  #depth = 0;
   constructor(model: Model) {
     this.model = model;
   }
   of(term: Term): bigint {
     if (term.value !== undefined) return term.value;
+    this.model.work++;
     let value = this.#known.get(term);
     if (value === undefined) {
+      if (this.#depth > DEEPEST) return 0n;
+      this.#depth++;
       value = this.#compute(term);
+      this.#depth--;
       this.#known.set(term, value);
     }
     return value;
@@ -124,12 +135,12 @@ class Evaluator {
     return softfloat(op, rounding > 4 ? 0 : rounding, values[0]!, values[1], values[2]).value;
   }
   #byte(memory: Term, address: bigint): number {
-    for (let at = memory; ; at = at.args[0]!) {
-      const store = STORE.exec(at.name ?? '');
-      if (store) {
-        const distance = BigInt.asUintN(64, address - this.of(at.args[1]!));
-        if (distance < BigInt(store[1]!)) return Number((this.of(at.args[2]!) >> (8n * distance)) & 0xffn);
-      } else if (at.name !== 'barrier') return startByte(this.model, address);
+    for (let at = memory; ; ) {
+      const stored = storedByte(at, address, (term) => this.of(term));
+      if (stored !== undefined) return Number((this.of(stored.value) >> BigInt(8 * stored.at)) & 0xffn);
+      const origin = originOf(at);
+      if (origin.name !== 'barrier') return startByte(this.model, address);
+      at = origin.args[0]!;
     }
   }
 }
@@ -212,6 +223,8 @@ function decide(condition: Term, holds: boolean, evaluator: Evaluator, random: R
 }
 
 const TRIES = 120;
+/** Terms looked at in one search. */
+const MOST_WORK = 500_000;
 
 /** What a state must make true: a decision, or that an access is where memory can be. */
 type Wanted = Fact | { readonly address: Term };
@@ -232,12 +245,13 @@ export function searchStart(
   const wanted = [...decisions, ...[...addresses].reverse().map((address) => ({ address }))];
   const random = makeRandom(seed + 7);
   const first = randomStart(seed);
-  let model: Model = { ...first, registers: [...first.registers], bytes: new Map() };
+  let model: Model = { ...first, registers: [...first.registers], bytes: new Map(), work: 0 };
   let reached = firstWrong(model, wanted);
   let best = { model, reached };
   const tries = TRIES + 4 * addresses.size;
-  for (let tried = 0; tried < tries && reached < wanted.length; tried++) {
-    const next: Model = { ...model, registers: [...model.registers], bytes: new Map(model.bytes) };
+  let work = model.work;
+  for (let tried = 0; tried < tries && reached < wanted.length && work < MOST_WORK; tried++) {
+    const next: Model = { ...model, work: 0, registers: [...model.registers], bytes: new Map(model.bytes) };
     const want = wanted[reached]!;
     const evaluator = new Evaluator(next);
     const changed =
@@ -246,6 +260,7 @@ export function searchStart(
         : decide(want.condition, want.holds, evaluator, random);
     if (!changed) continue;
     const now = firstWrong(next, wanted);
+    work += next.work;
     if (now > reached || (now === reached && random(3) === 0) || random(20) === 0) {
       model = next;
       reached = now;

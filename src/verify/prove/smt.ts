@@ -6,7 +6,7 @@
  * Division is the instruction set's, as the concrete domain has it: SMT-LIB says the same but for signed division by zero.
  */
 import type { Term } from '../../domain/term.ts';
-import type { Facts } from './paths.ts';
+import type { Facts } from './facts.ts';
 
 /** Under these facts, is one of the pairs equal? */
 export interface Goal {

@@ -17,13 +17,8 @@ import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { isLink } from '../../profile/flow.ts';
+import type { List } from './list.ts';
 import type { ProofTerms } from './terms.ts';
-
-/** A list that shares its tail with others. */
-export interface List<T> {
-  readonly item: T;
-  readonly rest: List<T> | undefined;
-}
 
 export interface Access {
   readonly kind: 'load' | 'store';
@@ -52,7 +47,7 @@ export interface State {
   readonly order: Term;
   /** What a dynamic rounding mode depends on. */
   readonly rounding: Term;
-  /** Operations that have accrued flags since the last CSR access, or were legal only with the rounding mode there was. */
+  /** Operations that have accrued flags since the last CSR access, or were legal only with the rounding mode there was: neither order nor repetition matters. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
   readonly accessCount: number;
@@ -129,16 +124,6 @@ function floatWidths(op: FloatOp): { signed?: number; unsigned?: number } {
   if (TO_WORD.test(op)) return { signed: 32 };
   if (op.includes('.to.') || op.startsWith('f64')) return {};
   return { unsigned: 32 };
-}
-
-/** The flags accrued, as one term that does not depend on order or repetition: flags are only ever set. */
-export function flagsTerm(terms: ProofTerms, flags: List<Term> | undefined): Term {
-  const all = new Map<number, Term>();
-  for (let at = flags; at !== undefined; at = at.rest) all.set(at.item.id, at.item);
-  return terms.apply(
-    'flags',
-    [...all.values()].sort((a, b) => a.id - b.id),
-  );
 }
 
 class SymbolicStep implements Step<Term> {
@@ -365,7 +350,7 @@ class SymbolicStep implements Step<Term> {
   }
   csr(write: ((old: Term) => Term) | undefined): Term {
     const { csr } = this.#insn;
-    const before = [this.#order, flagsTerm(this.#terms, this.#flags)];
+    const before = [this.#order, this.#terms.flags.termOf(this.#flags)];
     const old = this.#terms.apply(`csr${csr}`, before);
     this.#order = this.#terms.apply(`write csr${csr}`, write === undefined ? before : [...before, write(old)]);
     this.#flags = undefined;
@@ -377,7 +362,7 @@ class SymbolicStep implements Step<Term> {
   #barrier(name: string, ...more: Term[]): void {
     const memory = this.#terms.settled(this.#memory);
     this.#order = this.#terms.apply(name, [this.#order, memory, ...more]);
-    this.#memory = this.#terms.barrier(memory, this.#order);
+    this.#memory = this.#terms.barrier(this.#memory, this.#order);
   }
   atomic(address: Term, bytes: 4 | 8, update: (old: Term) => Term): Term {
     const number = this.#accessCount;
@@ -418,6 +403,7 @@ class SymbolicStep implements Step<Term> {
  * @throws Unproved where optimized code does what cannot be followed
  */
 export function symbolicStep(terms: ProofTerms, insn: Insn, pc: Addr, before: State, view: View): Outcome {
+  terms.steps++;
   const step = new SymbolicStep(terms, insn, pc, before, view);
   insn.row.semantics(step, terms);
   return step.outcome();

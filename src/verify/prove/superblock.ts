@@ -14,11 +14,13 @@ import type { Saves } from '../../cfg/saves.ts';
 import type { Term } from '../../domain/term.ts';
 import { isLink } from '../../profile/flow.ts';
 import type { Machine } from './extensions.ts';
-import { type InsnSource, linksAt, originalFrom, type Point, type Segment, type Slot } from './original.ts';
-import { decided, explore, type Facts, type Follow, knownTarget, type Leaf } from './paths.ts';
+import { Decisions, type Facts } from './facts.ts';
+import { type List, listed } from './list.ts';
+import { type InsnSource, linksAt, OriginalRun, type Point, type Segment, type Slot } from './original.ts';
+import { explore, type Follow, type Leaf } from './paths.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
-import { type Access, flagsTerm, type List, type State, stackName, Unproved } from './step.ts';
+import { type Access, type State, stackName, Unproved } from './step.ts';
 import { ProofTerms } from './terms.ts';
 
 /** What proofs are made from: both files' instructions, the map, and what is live in the original. */
@@ -66,6 +68,8 @@ export interface EntryProof {
   readonly ways: number;
   /** Goals that the solver closed. */
   readonly solved: number;
+  /** How much work it was: nothing else is said by it. */
+  readonly work: number;
   /** Values were compared, or decided by, whose terms are not the same: a solver may know more. */
   readonly unequal: boolean;
   /** Where they leave, and from which instruction. */
@@ -78,10 +82,8 @@ export interface EntryProof {
 /** So often a solver is asked for one piece of code. */
 const MOST_QUESTIONS = 6;
 
-/** The original may run this much longer than any way through the optimized code. */
+/** The original may run this much further than what a way decides has led it. */
 const MOST_POINTS = 20_000;
-/** So many stores may be looked at on that way: where it runs into a loop, each one there goes past all those before it. */
-const MOST_LOOKS = 1_000_000;
 
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
@@ -100,7 +102,18 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
 function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping: boolean): EntryProof {
   const terms = new ProofTerms(sides.relocatable, stackName, sides.watched);
   const used = new Set<string>();
-  const proving: Proving = { sides, terms, used, solver, questions: 0, unequal: false, solved: 0, followed: undefined };
+  const decisions = new Decisions(terms);
+  const proving: Proving = {
+    sides,
+    terms,
+    used,
+    decisions,
+    solver,
+    questions: 0,
+    unequal: false,
+    solved: 0,
+    followed: undefined,
+  };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
@@ -109,23 +122,27 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     if (terms.usedLinks) used.add('A7');
     const { solved, followed } = proving;
     const assumptions = [...used].sort(byNumber);
-    return { verdict, reason, assumptions, ways, solved, unequal: proving.unequal, leaves, failed, followed };
+    const { unequal } = proving;
+    const { work } = terms;
+    return { verdict, reason, assumptions, ways, solved, work, unequal, leaves, failed, followed };
   };
   try {
     const { saves, deadFrames } = sides;
-    const run = () => originalFrom({ terms, code: sides.original, head: entry.head, saves, deadFrames });
+    const run = () => new OriginalRun({ terms, code: sides.original, head: entry.head, saves, deadFrames });
     const follow: Follow = (segment, facts) => onward(proving, segment, facts);
     terms.keep(keeping ? () => true : undefined);
     let original = run();
     const { optimized: code, returns } = sides;
     const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
-    leaves = explore(terms, explored, entry.start, entry.first, original, follow);
+    leaves = explore(terms, explored, entry.start, entry.first, original.first, follow, decisions);
     for (const leaf of leaves) {
       if (keeping) {
         terms.keep(storesOf(terms, leaf));
         original = run();
       }
-      const why = match(proving, leaf, original, entry.progress ? 1 : 0);
+      // Where it was followed, memory is not as it is now; and a solver may find targets equal that are not the same term.
+      const anew = keeping || (solver !== undefined && leaf.target !== undefined);
+      const why = match(proving, leaf, original, anew ? original.first : leaf.front, entry.progress ? 1 : 0);
       if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
       ways++;
     }
@@ -154,6 +171,7 @@ interface Proving {
   readonly sides: Sides;
   readonly terms: ProofTerms;
   readonly used: Set<string>;
+  readonly decisions: Decisions;
   readonly solver: Solver | undefined;
   questions: number;
   /** Terms were not the same that may be equal all the same. */
@@ -188,49 +206,54 @@ const exitText = (leaf: Leaf): string =>
 function onward(proving: Proving, segment: Segment, facts: Facts): Segment | undefined {
   const { end } = segment;
   if (end?.kind === 'branch') {
-    const taken = decided(end.condition, facts);
-    return taken === undefined ? undefined : segment.next(taken ? end.taken : end.fall);
+    const taken = proving.decisions.decided(end.condition, facts);
+    return taken === undefined ? undefined : segment.next(taken.is ? end.taken : end.fall);
   }
   if (end?.kind !== 'jump') return undefined;
-  const to = knownTarget(proving.terms, end.target, facts, (address) => stoodFor(proving, address));
-  return to === undefined ? undefined : segment.next(to);
+  const to = proving.decisions.target(end.target, facts, (address) => stoodFor(proving, address));
+  return to === undefined ? undefined : segment.next(to.is);
 }
 
 /**
  * Finds where the original is when the optimized code leaves.
+ * @param front a segment that is known to be on the way
  * @returns why it is nowhere the same, or undefined
  */
-function match(proving: Proving, leaf: Leaf, original: Segment, least: number): string | undefined {
-  const { sides, terms } = proving;
+function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, least: number): string | undefined {
+  const { sides } = proving;
   const { liveness } = sides;
+  const { target, facts } = leaf;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
   let nearest: string | undefined;
   const same = (point: Place, liveThere: RegSet | undefined): boolean => {
     nearest = differs(proving, leaf, point, live(liveThere));
     return nearest === undefined;
   };
-  const looks = terms.looks + MOST_LOOKS;
-  let segment = original;
-  for (let points = 0; points < MOST_POINTS && terms.looks < looks; points += segment.points.length) {
-    for (const point of segment.points) {
-      const { pc, retired } = point;
+  const sameIn = (segment: Segment): boolean => {
+    for (const point of segment.at(leaf.to)) {
       proving.followed = point.state;
-      if (leaf.to === pc && retired >= least && same(point, liveness?.liveIn(pc))) return undefined;
+      if (point.retired >= least && same(point, liveness?.liveIn(point.pc))) return true;
     }
+    const { end, points, stack } = segment;
+    const { pc, state } = points.at(-1)!;
+    proving.followed = state;
+    if (end?.kind !== 'jump' || target === undefined) return false;
+    if (target !== end.target && !(proving.solver && shown(proving, [{ facts, oneOf: [[target, end.target]] }])))
+      return false;
+    const call = linksAt(sides.original, pc) ? pc : undefined;
+    return same({ state: end.state, call, stack }, liveness?.liveAfter(pc));
+  };
+  if (sameIn(front)) return undefined;
+  const last = nearest;
+  if (run.before(front, leaf.to, target).some(sameIn)) return undefined;
+  nearest = last ?? nearest;
+  let segment = front;
+  for (let points = 0; points < MOST_POINTS; points += segment.points.length) {
+    if (segment !== front && sameIn(segment)) return undefined;
     const { end } = segment;
     const at = segment.points.at(-1)!.pc;
     if (end === undefined) return nearest ?? `the original has no instruction at ${hex(at)}`;
     if (end.kind === 'stop') return nearest ?? `the original comes to ${end.why} at ${hex(at)}`;
-    if (end.kind === 'jump') {
-      const { target, facts } = leaf;
-      if (
-        target !== undefined &&
-        (target === end.target || (proving.solver && shown(proving, [{ facts, oneOf: [[target, end.target]] }])))
-      ) {
-        const call = linksAt(sides.original, at) ? at : undefined;
-        if (same({ state: end.state, call, stack: segment.stack }, liveness?.liveAfter(at))) return undefined;
-      }
-    }
     let next = onward(proving, segment, leaf.facts);
     if (next === undefined && end.kind === 'branch') {
       const taken = shownCondition(proving, end.condition, leaf.facts);
@@ -287,9 +310,9 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   const seen = terms.watched ? orderProblem(was, is) : undefined;
   if (seen !== undefined) return seen;
   if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
-  if (was.flags !== is.flags && flagsTerm(terms, was.flags) !== flagsTerm(terms, is.flags))
-    return 'floating-point flags differ';
-  for (const { kind, bytes, address } of outside(is.accesses, was.accesses)) {
+  if (terms.flags.termOf(was.flags) !== terms.flags.termOf(is.flags)) return 'floating-point flags differ';
+  const within = terms.accesses.within(terms.accesses.of(is.accesses), terms.accesses.of(was.accesses));
+  for (const { kind, bytes, address } of within ? [] : outside(is.accesses, was.accesses)) {
     what ??= `it has a ${kind} of ${bytes} bytes that the original has not`;
     const like = listed(was.accesses).filter((access) => access.kind === kind && access.bytes === bytes);
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
@@ -313,15 +336,21 @@ function sameMemory(
   was: Term,
   is: Term,
 ): boolean {
-  const [ordered, made] = [terms.ordered(was), terms.ordered(is)];
-  if (ordered === made) return true;
-  if (!sides.deadFrames) return false;
   // What is left may be anything, unless something was stored over it since: so where the optimized code stores it, it has to do so in its place.
-  const gone = left.filter((slot) => !terms.stores(made, slot));
-  const [a, b] = [terms.without(ordered, gone), made].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
-  if (a !== b) return false;
-  used.add('A8');
-  return true;
+  const sameButForLeft = (a: Term, b: Term): boolean => {
+    if (!sides.deadFrames) return false;
+    const without = terms.without(
+      a,
+      left.filter((slot) => !terms.stores(b, slot)),
+    );
+    const [one, other] = [without, b].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
+    if (one !== other) return false;
+    used.add('A8');
+    return true;
+  };
+  if (sameButForLeft(was, is)) return true;
+  const [ordered, made] = [terms.ordered(was), terms.ordered(is)];
+  return ordered === made || sameButForLeft(ordered, made);
 }
 
 /** What an address of the optimized file stands for in a register or a jump table: a return point (A7), or a head (A4). */
@@ -368,12 +397,6 @@ function orderProblem(was: State, is: State): string | undefined {
 }
 
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;
-
-function listed<T>(list: List<T> | undefined): T[] {
-  const items: T[] = [];
-  for (let at = list; at !== undefined; at = at.rest) items.push(at.item);
-  return items;
-}
 
 /** Accesses of the first list that are not in the second. */
 function outside(list: List<Access> | undefined, of: List<Access> | undefined): Access[] {

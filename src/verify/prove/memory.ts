@@ -1,0 +1,582 @@
+/**
+ * Memory as a term: an unknown at the start, and what has been stored since. Equal terms are equal memories, for all inputs.
+ *
+ * An address is a base and a distance. Of two accesses with one base it is known whether they overlap; with two bases they may. So of each
+ * base and byte only what was stored last counts: everything older there is gone, wherever it stood. What is left is a line of *runs*: what
+ * was stored through one base, with nothing through another in between. Within a run no two things overlap, so the order there does not
+ * matter; that of runs does. This form does not depend on the order in which stores that cannot overlap were made.
+ *
+ * No fault is lost where an optimizer leaves out what is overwritten: memory is equal at the exit, so what overwrites it is stored by both, and
+ * faults where the one left out would have (no system call is between them that could change a page).
+ *
+ * Stores of eight bytes to the stack are *saved*: of them it may be known, by assumption, that what goes by another base misses them. They stand
+ * beside the line, as stored behind all of it. That is so whatever is known: where a store may meet one, that one goes to the end of the line
+ * before it. For others to see, all of them do (`settled`).
+ *
+ * Runs are ordered by address and the line of them by time, both in trees that share what they have in common (treap.ts). So a store
+ * and a load take a logarithm of the length of what came before, and equality takes one comparison.
+ */
+import type { Term, Terms } from '../../domain/term.ts';
+import {
+  type Bytes,
+  baseOf,
+  before,
+  bitOf,
+  bySize,
+  type Draft,
+  draftOf,
+  endOf,
+  idOf,
+  isOf,
+  type Kept,
+  type Line,
+  type Loaded,
+  type Memory,
+  type Misses,
+  type Owner,
+  type Owners,
+  type Piece,
+  type Place,
+  partOf,
+  type Run,
+  restsOf,
+  SAVED,
+  type Slot,
+  type Span,
+  type Stamped,
+  sizeOf,
+} from './pieces.ts';
+import { countFirst, firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
+
+/** Of a base with fewer owners than this the runs are taken out of a line one by one. */
+const FEW = 8;
+
+export class Memories {
+  readonly #terms: Terms;
+  readonly #stack: Term;
+  /** What memory was beneath stores that leave nothing of it to be seen. */
+  readonly #beneath: Term;
+  readonly #none: Term;
+  readonly #known = new Map<Term, Memory>();
+  readonly #runs = new Map<Term, Run>();
+  readonly #unions = new Map<string, Run | undefined>();
+  /** How many nodes have been made: the work that was done. */
+  made = 0;
+
+  readonly #run = new Treap<Piece, Run>(
+    // By place alone: values that are shown to be equal in another way then stand at the same place.
+    ({ offset, bytes }) => noise(offset, bytes),
+    (left, piece, right) => this.#makeRun(left, piece, right),
+  );
+  readonly #line = new Treap<Stamped, Line>(
+    // So here, but where one place is stored to again and again and all of it is kept.
+    ({ run: { item } }) => noise(item.offset, item.bytes, idOf(item.base)) + (noise(item.value.id) >>> 12) / 2 ** 20,
+    (left, item, right) => this.#makeLine(left, item, right),
+  );
+  readonly #owners = new Treap<Owner, Owners>(
+    ({ base, offset }) => noise(offset, 0, idOf(base)),
+    (left, item, right) => {
+      this.made++;
+      return { left, item, right, size: sizeOf(left, right) };
+    },
+  );
+
+  /** @param stack the stack pointer at the head */
+  constructor(terms: Terms, stack: Term) {
+    this.#terms = terms;
+    this.#stack = stack;
+    this.#beneath = terms.input('beneath');
+    this.#none = terms.apply('no stores', []);
+  }
+
+  /** What a term says that stands for a memory; of any other, that it is an unknown one. */
+  of(term: Term): Memory {
+    return this.#known.get(term) ?? this.#make({ origin: term });
+  }
+
+  #makeRun(left: Run | undefined, item: Piece, right: Run | undefined): Run {
+    this.made++;
+    const { bytes, at, value } = item;
+    const none = this.#none;
+    const store = this.#terms.apply(`store${bytes}${at === 0 ? '' : ` from ${at}`}`, [this.#addressOf(item), value]);
+    const term = this.#terms.apply('run', [left?.term ?? none, store, right?.term ?? none]);
+    let made = this.#runs.get(term);
+    if (made === undefined) {
+      made = { left, item, right, size: sizeOf(left, right), term };
+      this.#runs.set(term, made);
+    }
+    return made;
+  }
+  #addressOf({ base, offset }: Place): Term {
+    const constant = () => this.#terms.const(BigInt(offset));
+    if (base === undefined) return constant();
+    return offset === 0 ? base : this.#terms.add(base, constant());
+  }
+  #makeLine(left: Line | undefined, item: Stamped, right: Line | undefined): Line {
+    this.made++;
+    const none = this.#none;
+    const term = this.#terms.apply('line', [left?.term ?? none, item.run.term, right?.term ?? none]);
+    const bases = (left?.bases ?? 0) | bitOf(baseOf(item)) | (right?.bases ?? 0);
+    return { left, item, right, size: sizeOf(left, right), term, bases, parts: undefined };
+  }
+  #termOf(origin: Term, line: Line | undefined, saved?: Run, hidden?: Run): Term {
+    if (line === undefined && saved === undefined) return origin;
+    const parts: Term[] = [origin, line?.term ?? this.#none, saved?.term ?? this.#none];
+    return this.#terms.apply('memory', hidden === undefined ? parts : [origin, parts[1]!, hidden.term, parts[2]!]);
+  }
+  #make({ origin, line, saved, hidden, owners, settled }: { origin: Term } & Partial<Memory>): Memory {
+    const term = this.#termOf(origin, line, saved, hidden);
+    let memory = this.#known.get(term);
+    if (memory === undefined) {
+      memory = { term, origin, line, saved, hidden, owners, settled, flat: undefined };
+      this.#known.set(term, memory);
+    }
+    return memory;
+  }
+
+  /**
+   * Memory after a store.
+   * @param value the bytes stored, zero-extended
+   * @param misses what is saved
+   * @param slots where there may be something that it misses
+   * @param kept is a store to stay in the line though it is overwritten? Absent: none is
+   */
+  store(
+    memory: Memory,
+    place: Place,
+    bytes: Bytes,
+    value: Term,
+    misses: Misses,
+    slots: readonly Place[],
+    kept?: Kept,
+  ): Memory {
+    const { base, offset } = place;
+    const piece: Piece = { base, offset, bytes, at: 0, value };
+    const now = draftOf(memory);
+    const saved = base === this.#stack && bytes === 8;
+    if (base !== this.#stack) this.#queue(now, misses, slots);
+    // What is not saved would come beneath what is hidden.
+    else if (!saved) this.#uncover(now, piece);
+    for (let owner = this.#ownerIn(now.owners, piece); owner !== undefined; owner = this.#ownerIn(now.owners, piece))
+      this.#overwrite(now, owner, piece, saved, kept);
+    let stamp = SAVED;
+    if (saved) now.saved = this.#added(now.saved, piece);
+    else stamp = this.#append(now, piece);
+    now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
+    return this.#make({
+      ...now,
+      origin: memory.origin,
+      settled:
+        memory.settled === undefined && !now.keeps
+          ? undefined
+          : this.store(memory.settled ?? memory, place, bytes, value, misses, slots),
+    });
+  }
+
+  /** Of what is saved, what an access through another base misses, and what it may meet. */
+  #parted(saved: Run | undefined, misses: Misses, slots: readonly Place[]) {
+    let [missed, met]: (Run | undefined)[] = [undefined, saved];
+    for (const { base, offset } of saved === undefined ? [] : slots) {
+      const piece = base === this.#stack ? nextBehind(met, (each) => each.offset < offset) : undefined;
+      if (piece?.offset !== offset || piece.bytes !== 8) continue;
+      if (!misses(this.#addressOf(piece), piece.bytes, piece.value)) continue;
+      missed = this.#added(missed, piece);
+      met = this.#removed(met!, piece);
+    }
+    return { missed, met };
+  }
+  /** A line, and behind it a run. */
+  #followed(line: Line | undefined, run: Run | undefined): Line | undefined {
+    if (run === undefined) return line;
+    const stamp = line === undefined ? 0 : lastOf(line).stamp + 1;
+    return this.#meet(line, this.#line.single({ stamp, run }));
+  }
+  /** What was saved goes to the end of the line, but for what is missed. */
+  #queue(now: Draft, misses: Misses, slots: readonly Place[]): void {
+    if (now.saved === undefined) return;
+    const beneath = this.#parted(now.hidden, misses, slots);
+    const { missed, met } = this.#parted(now.saved, misses, slots);
+    now.line = this.#followed(now.line, beneath.met);
+    now.hidden = beneath.missed;
+    for (const piece of itemsOf(met)) this.#uncover(now, piece);
+    this.#lineUp(now, met);
+    now.saved = missed;
+  }
+  /** Nothing of what is hidden is where this piece is. */
+  #uncover(now: Draft, piece: Piece): void {
+    if (now.hidden !== undefined) now.hidden = this.#beside(now.hidden, piece);
+  }
+  #lineUp(now: Draft, run: Run | undefined): void {
+    if (run === undefined) return;
+    const last = now.line && lastOf(now.line);
+    const stamp = last === undefined ? 0 : baseOf(last) === this.#stack ? last.stamp : last.stamp + 1;
+    const rest = last !== undefined && baseOf(last) === this.#stack ? this.#line.dropLast(now.line!) : now.line;
+    const both = rest === now.line ? run : (this.#union(last!.run, run) ?? this.#laidOver(last!.run, run));
+    now.line = this.#line.join(rest, this.#line.single({ stamp, run: both }));
+    for (const piece of itemsOf(run))
+      for (const owner of this.#ownersIn(now.owners, piece))
+        now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp });
+  }
+
+  /** Memory as others see it: without what has been kept, and all of it in the line. */
+  settled(memory: Memory): Memory {
+    const all = memory.settled ?? memory;
+    if (all.saved === undefined) return all;
+    if (all.flat === undefined) {
+      const now = draftOf(all);
+      this.#lineUp(now, now.saved);
+      all.flat = this.#make({ origin: all.origin, line: now.line, owners: now.owners });
+    }
+    return all.flat;
+  }
+
+  /**
+   * A settled memory as it would be had all been known before that is known now.
+   * @param known of an address: what is missed by what goes there, and where that may be
+   */
+  ordered(memory: Memory, known: (address: Term) => readonly [Misses, readonly Place[]]): Memory {
+    const now: Draft = { line: undefined, saved: undefined, hidden: undefined, owners: undefined, keeps: false };
+    for (const { run } of itemsOf(memory.line))
+      for (const piece of itemsOf(run)) {
+        const { base, offset, bytes } = piece;
+        if (base !== this.#stack) this.#queue(now, ...known(this.#addressOf(piece)));
+        const saved = base === this.#stack && bytes === 8;
+        if (saved) now.saved = this.#added(now.saved, piece);
+        const stamp = saved ? SAVED : this.#append(now, piece);
+        now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
+      }
+    return this.settled(this.#make({ origin: memory.origin, ...now }));
+  }
+
+  /** Memory without what these stores have stored, as far as it is all there. */
+  without(memory: Memory, slots: readonly Slot[]): Memory {
+    const now = draftOf(memory);
+    for (const slot of slots) {
+      const owner = this.#ownerOf(now.owners, slot);
+      if (owner !== undefined) this.#replace(now, owner, []);
+    }
+    if (now.line === memory.line && now.saved === memory.saved) return memory;
+    return this.#make({ ...now, origin: memory.origin });
+  }
+  /** Is all of what this store has stored there? */
+  stores(memory: Memory, slot: Slot): boolean {
+    return this.#ownerOf(memory.owners, slot) !== undefined;
+  }
+  #ownerOf(owners: Owners | undefined, { place, value }: Slot): Owner | undefined {
+    const owner = this.#wholeAt(owners, place);
+    return owner?.piece.value === value ? owner : undefined;
+  }
+  /** Who owns eight bytes from a store of just these. */
+  #wholeAt(owners: Owners | undefined, place: Place): Owner | undefined {
+    const owner = this.#ownerIn(owners, { ...place, bytes: 8 });
+    const whole = owner !== undefined && !owner.kept && owner.offset === place.offset && owner.bytes === 8;
+    return whole && owner.piece.bytes === 8 ? owner : undefined;
+  }
+
+  /** Takes from an owner what a piece overwrites. */
+  #overwrite(now: Draft, owner: Owner, piece: Piece, saved: boolean, kept: Kept | undefined): void {
+    const { piece: old, stamp } = owner;
+    const inLast = !saved && stamp !== SAVED && lastOf(now.line!).stamp === stamp;
+    const again = old.offset === piece.offset && old.value === piece.value;
+    const stays = () =>
+      kept !== undefined && old.at === 0 && !again && kept(this.#addressOf(old), old.bytes, old.value);
+    const rests = restsOf(owner, piece.offset, endOf(piece));
+    if (stamp === SAVED) {
+      if (saved && old.bytes === 8 && old.offset === piece.offset && stays()) {
+        now.keeps = true;
+        this.#uncover(now, old);
+        now.hidden = this.#added(now.hidden, old);
+      }
+    }
+    // What is kept is for others to look at: nobody can in between two stores of one run.
+    else if (owner.kept || (!inLast && stays())) {
+      now.keeps = true;
+      now.owners = this.#disowned(now.owners, owner);
+      for (const rest of rests) now.owners = this.#owned(now.owners, { ...owner, ...rest, kept: true });
+      return;
+    }
+    this.#replace(
+      now,
+      owner,
+      rests.map((rest) => partOf(old, rest)),
+    );
+  }
+
+  /** Puts parts of it, or nothing, in a piece's place. */
+  #replace(now: Draft, owner: Owner, parts: readonly Piece[]): void {
+    const { piece: old, stamp } = owner;
+    now.owners = this.#disowned(now.owners, owner);
+    for (const part of parts)
+      now.owners = this.#owned(now.owners, {
+        base: part.base,
+        offset: part.offset,
+        bytes: part.bytes,
+        piece: part,
+        stamp,
+        kept: false,
+      });
+    const changed = (run: Run) =>
+      parts.reduce((all: Run | undefined, part) => this.#added(all, part), this.#removed(run, old));
+    if (stamp === SAVED) {
+      now.saved = changed(now.saved!);
+      return;
+    }
+    const [left, middle, right] = this.#around(now.line, stamp);
+    const run = changed(middle!.item.run);
+    if (run === undefined) this.#close(now, left, right);
+    else now.line = this.#line.join(left, this.#line.join(this.#line.single({ stamp, run }), right));
+  }
+
+  /** A piece behind all others. @returns its run's stamp */
+  #append(now: Draft, piece: Piece): number {
+    const last = now.line && lastOf(now.line);
+    const same = last !== undefined && baseOf(last) === piece.base;
+    // Of what is kept there nothing stays that is overwritten in the same run.
+    const run = this.#added(same ? this.#beside(last.run, piece) : undefined, piece);
+    const stamp = last === undefined ? 0 : same ? last.stamp : last.stamp + 1;
+    now.line = this.#line.join(same ? this.#line.dropLast(now.line!) : now.line, this.#line.single({ stamp, run }));
+    return stamp;
+  }
+
+  /** Where a run is gone two of one base may meet, which then are one. */
+  #close(now: Draft, left: Line | undefined, right: Line | undefined): void {
+    now.line = this.#meet(left, right);
+    const [a, b] = [left && lastOf(left), right && firstOf(right)];
+    if (a === undefined || b === undefined || baseOf(a) !== baseOf(b)) return;
+    const [small, large] = bySize(a, b);
+    for (const piece of itemsOf(small.run))
+      for (const owner of this.#ownersIn(now.owners, piece))
+        if (owner.stamp === small.stamp)
+          now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp: large.stamp });
+  }
+
+  /** One part of a line behind another; the larger of two runs that meet keeps its stamp. */
+  #meet(left: Line | undefined, right: Line | undefined): Line | undefined {
+    if (left === undefined || right === undefined) return left ?? right;
+    const [a, b] = [lastOf(left), firstOf(right)];
+    if (baseOf(a) !== baseOf(b)) return this.#line.join(left, right);
+    const run = this.#union(a.run, b.run) ?? this.#laidOver(a.run, b.run);
+    const both = this.#line.single({ stamp: bySize(a, b)[1].stamp, run });
+    return this.#line.join(this.#line.join(this.#line.dropLast(left), both), this.#line.dropFirst(right));
+  }
+
+  /** The pieces of two runs; undefined where some overlap. Runs that are mostly alike have mostly been united before. */
+  #union(a: Run, b: Run): Run | undefined {
+    const key = `${a.term.id},${b.term.id}`;
+    if (this.#unions.has(key)) return this.#unions.get(key);
+    const isAbove = a.item.offset < b.item.offset ? this.#run.isAbove(a, b) : !this.#run.isAbove(b, a);
+    const [above, below] = isAbove ? [a, b] : [b, a];
+    const { item } = above;
+    const [first, last] = this.#run.split(below, (piece) => piece.offset < item.offset);
+    let made: Run | undefined;
+    if (!(first && endOf(lastOf(first)) > item.offset) && !(last && firstOf(last).offset < endOf(item))) {
+      const one = (x: Run | undefined, y: Run | undefined) => (x && y ? this.#union(x, y) : (x ?? y));
+      const [left, right] = [one(above.left, first), one(above.right, last)];
+      const lost = (left === undefined && (above.left ?? first)) || (right === undefined && (above.right ?? last));
+      if (!lost) made = this.#makeRun(left, item, right);
+    }
+    this.#unions.set(key, made);
+    return made;
+  }
+  /** Where they overlap, those of the second stay. */
+  #laidOver(a: Run, b: Run): Run {
+    let run: Run = a;
+    for (const piece of itemsOf(b)) run = this.#added(this.#beside(run, piece), piece);
+    return run;
+  }
+
+  #added(run: Run | undefined, piece: Piece): Run {
+    return this.#run.insert(run, piece, ({ offset }) => offset < piece.offset);
+  }
+  #removed(run: Run, { offset: at }: Piece): Run | undefined {
+    return this.#run.without(
+      run,
+      ({ offset }) => offset < at,
+      ({ offset }) => offset > at,
+    );
+  }
+  /** What of a run a piece does not overwrite. */
+  #beside(run: Run, piece: Piece): Run | undefined {
+    const [left, rest] = this.#run.split(run, (old) => endOf(old) <= piece.offset);
+    const [over, right] = this.#run.split(rest, (old) => old.offset < endOf(piece));
+    let made = this.#run.join(left, right);
+    for (const old of itemsOf(over))
+      for (const part of restsOf(old, piece.offset, endOf(piece))) made = this.#added(made, partOf(old, part));
+    return made;
+  }
+
+  /** The parts of a line before a run, the run, and behind it. */
+  #around(line: Line | undefined, stamp: number): readonly [Line | undefined, Line | undefined, Line | undefined] {
+    const [left, rest] = this.#line.split(line, (each) => each.stamp < stamp);
+    const [middle, right] = this.#line.split(rest, (each) => each.stamp === stamp);
+    return [left, middle, right];
+  }
+
+  #owned(owners: Owners | undefined, owner: Owner): Owners {
+    return this.#owners.insert(owners, owner, before(owner));
+  }
+  #disowned(owners: Owners | undefined, owner: Owner): Owners | undefined {
+    return this.#owners.without(owners, before(owner), (other) => other !== owner);
+  }
+  /** The first owner of any of these bytes. */
+  #ownerIn(owners: Owners | undefined, span: Place & Span): Owner | undefined {
+    const owner = nextBehind(owners, before(span));
+    return owner !== undefined && owner.base === span.base && owner.offset < endOf(span) ? owner : undefined;
+  }
+  #ownersIn(owners: Owners | undefined, { base, offset, bytes }: Place & Span): Owner[] {
+    const found: Owner[] = [];
+    for (let at = offset; at < offset + bytes; at = endOf(found.at(-1)!)) {
+      const owner = this.#ownerIn(owners, { base, offset: at, bytes: offset + bytes - at });
+      if (owner === undefined) break;
+      found.push(owner);
+    }
+    return found;
+  }
+
+  /**
+   * Memory behind something that nothing is known of.
+   * @param origin what it is then
+   * @param misses what is saved
+   */
+  behind(memory: Memory, origin: Term, misses: Misses, slots: readonly Place[]): Memory {
+    const saved = this.#parted(memory.saved, misses, slots).missed;
+    let owners: Owners | undefined;
+    for (const piece of itemsOf(saved)) {
+      const { base, offset, bytes } = piece;
+      owners = this.#owned(owners, { base, offset, bytes, piece, stamp: SAVED, kept: false });
+    }
+    return this.#make({ origin, saved, owners });
+  }
+
+  /**
+   * What is loaded: a part of what was stored, or if that is not known, the memory that it depends on. What misses these bytes is not in that,
+   * and nothing that was there before all of them were overwritten.
+   * @param misses what goes by the stack pointer
+   * @param slots where there may be something that it misses
+   */
+  load(memory: Memory, place: Place, bytes: Bytes, misses: Misses, slots: readonly Place[]): Loaded {
+    const { base, offset: from } = place;
+    const to = from + bytes;
+    const now = draftOf(memory);
+    if (base !== this.#stack)
+      for (const slot of slots) {
+        const owner = this.#wholeAt(now.owners, slot);
+        if (owner === undefined || owner.stamp === SAVED) continue;
+        if (misses(this.#addressOf(owner.piece), owner.piece.bytes, owner.piece.value)) this.#replace(now, owner, []);
+      }
+    const owners = this.#ownersIn(now.owners, { ...place, bytes });
+    const met = base === this.#stack ? undefined : this.#parted(now.saved, misses, slots).met;
+    const beneath = base === this.#stack ? undefined : this.#parted(now.hidden, misses, slots).met;
+    const [first] = owners;
+    if (first !== undefined && first.offset <= from && endOf(first) >= to) {
+      const { piece, stamp } = first;
+      if (stamp === SAVED || (met === undefined && beneath === undefined && stamp === lastOf(now.line!).stamp))
+        return { value: piece.value, at: piece.at + from - piece.offset };
+    }
+    let covered = 0;
+    let beside: Run | undefined;
+    const own = new Map<number, Run>();
+    for (const { offset, bytes: length, piece, stamp } of owners) {
+      const start = Math.max(offset, from);
+      const part = partOf(piece, { offset: start, bytes: Math.min(offset + length, to) - start });
+      covered += part.bytes;
+      if (stamp === SAVED) beside = this.#added(beside, part);
+      else own.set(stamp, this.#added(own.get(stamp), part));
+    }
+    const whole = covered === bytes;
+    const others = this.#others({ ...now, settled: memory.settled }, base, own, whole);
+    const line = this.#followed(this.#followed(this.#followed(others, beneath), met), beside);
+    return { from: this.#termOf(whole ? this.#beneath : memory.origin, line) };
+  }
+
+  /**
+   * The line without a base's runs, but for these of its pieces where they stand.
+   * @param whole only what is behind the first of those
+   */
+  #others(
+    { line, owners, settled }: Pick<Memory, 'line' | 'owners' | 'settled'>,
+    base: Term | undefined,
+    own: ReadonlyMap<number, Run>,
+    whole: boolean,
+  ): Line | undefined {
+    if (own.size === 0 && (whole || line === undefined || (line.bases & bitOf(base)) === 0))
+      return whole ? undefined : line;
+    const stamps = new Set(own.keys());
+    // Where it has few pieces, the places of their runs are known, and the rest is free of it.
+    const few = settled === undefined ? this.#fewOf(owners, base) : undefined;
+    for (const { stamp } of few ?? []) if (stamp !== SAVED) stamps.add(stamp);
+    let made: Line | undefined;
+    let rest = line;
+    let begun = !whole;
+    for (const stamp of [...stamps].sort((a, b) => a - b)) {
+      const [left, , right] = this.#around(rest, stamp);
+      if (begun) made = this.#meet(made, few ? left : this.#except(left, base));
+      const run = own.get(stamp);
+      if (run !== undefined) {
+        made = this.#meet(made, this.#line.single({ stamp, run }));
+        begun = true;
+      }
+      rest = right;
+    }
+    return begun ? this.#meet(made, few ? rest : this.#except(rest, base)) : undefined;
+  }
+  #fewOf(owners: Owners | undefined, base: Term | undefined): Owner[] | undefined {
+    const isBefore = before({ base, offset: Number.NEGATIVE_INFINITY });
+    const isWithin = (owner: Owner) => isBefore(owner) || owner.base === base;
+    if (countFirst(owners, isWithin) - countFirst(owners, isBefore) > FEW) return undefined;
+    return itemsOf(this.#owners.split(this.#owners.split(owners, isBefore)[1], ({ base: of }) => of === base)[0]);
+  }
+
+  /** A line without what was stored through a base, or only without the bytes below an address. Parts are shared, and done once. */
+  #except(line: Line | undefined, base: Term | undefined, below = Number.POSITIVE_INFINITY): Line | undefined {
+    if (line === undefined || (line.bases & bitOf(base)) === 0) return line;
+    const key = `${idOf(base)},${below}`;
+    line.parts ??= new Map();
+    if (line.parts.has(key)) return line.parts.get(key);
+    const { stamp, run } = line.item;
+    const rest = run.item.base === base ? this.#above(run, below) : run;
+    const [left, right] = [this.#except(line.left, base, below), this.#except(line.right, base, below)];
+    let made: Line | undefined;
+    const whole = below === Number.POSITIVE_INFINITY;
+    if (rest === run && left === line.left && right === line.right) made = line;
+    else if (
+      whole &&
+      rest === run &&
+      !isOf(left && lastOf(left), line.item) &&
+      !isOf(right && firstOf(right), line.item)
+    )
+      // What was below it in the tree still is, where runs have only gone.
+      made = this.#makeLine(left, line.item, right);
+    else made = this.#meet(this.#meet(left, rest && this.#line.single({ stamp, run: rest })), right);
+    line.parts.set(key, made);
+    return made;
+  }
+  #above(run: Run | undefined, below: number): Run | undefined {
+    const [, rest] = this.#run.split(run, (piece) => endOf(piece) <= below);
+    const first = rest && firstOf(rest);
+    if (first === undefined || first.offset >= below) return rest;
+    return this.#added(this.#run.dropFirst(rest!), partOf(first, { offset: below, bytes: endOf(first) - below }));
+  }
+
+  /** A settled memory without the bytes that were stored through a base below an address. */
+  above({ origin, line }: Memory, { base, offset }: Place): Term {
+    return this.#termOf(origin, this.#except(line, base, offset));
+  }
+
+  /** Addresses and values of two settled memories in turn, if they are as many pieces of the same widths; else undefined. */
+  pairs(a: Memory, b: Memory): (readonly [Term, Term])[] | undefined {
+    const [left, right] = [a, b].map(({ line }) => itemsOf(line).map(({ run }) => run));
+    if (a.origin !== b.origin || left!.length !== right!.length) return undefined;
+    const pairs: (readonly [Term, Term])[] = [];
+    for (const [index, run] of left!.entries()) {
+      const [pieces, others] = [itemsOf(run), itemsOf(right![index]!)];
+      if (pieces.length !== others.length) return undefined;
+      for (const [at, piece] of pieces.entries()) {
+        const other = others[at]!;
+        if (piece.bytes !== other.bytes || piece.at !== other.at) return undefined;
+        pairs.push([this.#addressOf(piece), this.#addressOf(other)], [piece.value, other.value]);
+      }
+    }
+    return pairs;
+  }
+}
