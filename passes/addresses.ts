@@ -12,7 +12,7 @@ import { F0, REG_COUNT } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
 import type { Term } from '../src/domain/term.ts';
 import { isSum, withDistance } from '../src/superblock/distance.ts';
-import { headValue, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
+import { headValue, isOrdered, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES } from '../src/superblock/rewrite.ts';
@@ -31,7 +31,7 @@ function split(term: Term): { base: Term; offset: bigint } {
 /** Its result is only ever an address of the line, and of some side exits. */
 function isAddress(superblock: Superblock, op: Op): boolean {
   const fact = facts(op.insn);
-  if (!fact.pure || (fact.writes ?? F0) >= F0) return false;
+  if (!fact.pure || isOrdered(op) || (fact.writes ?? F0) >= F0) return false;
   const uses = usesOf(superblock).get(op.id);
   return uses !== undefined && uses.line.length > 0 && !uses.final && new Set(uses.exits).size <= MAX_COPIES;
 }

@@ -16,6 +16,7 @@ import { immediateFits } from '../src/isa/fields.ts';
 import type { Insn, Row } from '../src/isa/row.ts';
 import { ROWS } from '../src/isa/table.ts';
 import {
+  isOrdered,
   type Op,
   operandsOf,
   opWith,
@@ -196,7 +197,7 @@ export const retarget: Pass = {
       const op = current.ops.find((other) => other.id === id);
       if (op === undefined) continue;
       const fact = facts(op.insn);
-      if (!fact.pure || fact.readsPc || (fact.writes ?? F0) >= F0) continue;
+      if (!fact.pure || isOrdered(op) || fact.readsPc || (fact.writes ?? F0) >= F0) continue;
       const term = terms.result(op);
       const found = term === undefined ? undefined : templates.get(term.op);
       if (term === undefined || found === undefined) continue;

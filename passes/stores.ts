@@ -50,7 +50,7 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
   for (let position = at + 1; position < superblock.ops.length; position++) {
     const op = superblock.ops[position]!;
     // Nobody looks at what is left of a frame that is given back, wherever control leaves then.
-    if (deadFrames && place.saved !== undefined && op.id >= place.saved) return exits;
+    if (deadFrames && place.stack && place.saved !== undefined && op.id >= place.saved) return exits;
     const { store, load } = facts(op.insn);
     if (isOrdered(op)) return undefined;
     const other = terms.place(op);

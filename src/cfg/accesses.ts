@@ -11,6 +11,7 @@ import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
+import { imageConstants } from './constants.ts';
 import { functionsBy, type Known, knownAddresses } from './known-addresses.ts';
 
 /** A place in the data that is used for something: so many bytes there (accessed), or what begins there (0). */
@@ -81,9 +82,10 @@ function accessesOf(image: Image): Accesses {
     return shown[0] && targetsOf(cfg, shown[0]);
   };
   const { states, using } = knownAddresses(cfg, ownerOf, shownTargets);
-  for (const [index, block] of cfg.blocks.filter(({ start }) => using.has(start)).entries()) {
+  let blocks = 0;
+  for (const block of using.values()) {
     // Terms are kept by their makers: now and then all are let go.
-    if (index % 4096 === 0) terms = new Terms();
+    if (blocks++ % 4096 === 0) terms = new Terms();
     readBlock(cfg, block, states.get(block.start), terms, isData, isEntry, reads, uses);
   }
   uses.push(...wordsOf(image, isData));
@@ -96,10 +98,11 @@ function accessesOf(image: Image): Accesses {
 /** Jump tables are at most this long. */
 const MOST_ENTRIES = 8192;
 
-/** Where a table's entries lead, as long as they lead to code. */
+/** Where a table's entries lead, as long as they lead to code and code makes no address of something else there. */
 export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>): Addr[] {
   const targets: Addr[] = [];
-  for (let place = at; targets.length < MOST_ENTRIES; place += width) {
+  const end = imageConstants(image).nextAbove(at);
+  for (let place = at; place + width <= end && targets.length < MOST_ENTRIES; place += width) {
     const entry = numberAt(image, place, width);
     if (entry === undefined || entry === 0 || code.insnAt(base + entry) === undefined) break;
     targets.push(base + entry);

@@ -9,7 +9,6 @@ import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { firstUse, imageAccesses, type JumpRead, targetsOf } from './accesses.ts';
 import { imageCfg } from './build.ts';
-import { imageConstants } from './constants.ts';
 
 export interface ReadTable {
   /** Its first entry. */
@@ -51,7 +50,7 @@ function tablesOf(image: Image): ReadTable[] {
 function endOf(image: Image, read: JumpRead): Addr {
   const { at, width } = read;
   if (at % width !== 0) return at;
-  let end = Math.min(at + width * targetsOf(imageCfg(image), read).length, imageConstants(image).nextAbove(at));
+  let end = at + width * targetsOf(imageCfg(image), read).length;
   const { uses } = imageAccesses(image);
   for (let i = firstUse(uses, at - 8); i < uses.length && uses[i]!.at < end; i++) {
     const { at: other, bytes, by } = uses[i]!;

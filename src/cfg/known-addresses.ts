@@ -28,8 +28,8 @@ export function knownAddresses(
   shownTargets: (block: CfgBlock, state: Known) => readonly Addr[] | undefined,
 ): {
   readonly states: ReadonlyMap<Addr, Known>;
-  /** Blocks in which something is done with such a constant. */
-  readonly using: ReadonlySet<Addr>;
+  /** Blocks in which something is done with such a constant; also from their middle on, where a table leads there. */
+  readonly using: ReadonlyMap<Addr, CfgBlock>;
 } {
   const { blocks, image } = cfg;
   const gp = globalPointer(image);
@@ -54,13 +54,14 @@ export function knownAddresses(
     open.add(to);
   };
   for (const { start: at } of blocks) if (at === ownerOf(at)) lead(at, start);
-  const using = new Set<Addr>();
+  const using = new Map<Addr, CfgBlock>();
   for (const at of open) {
     open.delete(at);
-    const block = cfg.blockAt(at);
-    if (block === undefined) continue;
+    const over = cfg.blockAt(at) ?? cfg.blockOver(at);
+    if (over === undefined) continue;
+    const block = over.start === at ? over : { ...over, start: at };
     const { after: state, uses } = through(cfg, block, states.get(at)!);
-    if (uses) using.add(at);
+    if (uses) using.set(at, block);
     const unknown = block.ending === 'indirect' && block.target === undefined;
     const shown = unknown ? shownTargets(block, states.get(at)!) : block.flow;
     for (const to of shown ?? orphans.get(ownerOf(at)) ?? []) lead(to, state);
@@ -69,7 +70,7 @@ export function knownAddresses(
   for (const block of blocks) {
     if (states.has(block.start)) continue;
     states.set(block.start, start);
-    if (through(cfg, block, start).uses) using.add(block.start);
+    if (through(cfg, block, start).uses) using.set(block.start, block);
   }
   return { states, using };
 }

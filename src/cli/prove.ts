@@ -1,5 +1,6 @@
 /** `isoform prove`: is an optimized file equivalent to its original, for all inputs? */
 import type { Command } from 'commander';
+import { badOption } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
 import type { Proof } from '../verify/prove/prove.ts';
@@ -12,6 +13,7 @@ interface ProveFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly saveCounterexamples?: string;
+  readonly without?: readonly string[];
 }
 
 export function register(program: Command): void {
@@ -23,41 +25,59 @@ export function register(program: Command): void {
     .argument('<original>', 'the original executable')
     .argument('<optimized>', 'what isoform optimize made of it');
   withSaveOption(command)
+    .option(
+      '--without <ids>',
+      'accept none of these assumptions, for example A3,A8: what rests on one is not proved',
+      parseIds,
+    )
     .option('--json', 'print verdicts, reasons and assumptions as JSON on standard output')
     .option('-q, --quiet', 'say nothing but by the exit status')
     .addHelpText('after', '\nExample:\n  isoform prove ./prog ./prog.isoform\n')
     .action(proveFiles);
 }
 
+const KNOWN = /^A([1-9]|1[01])$/;
+
+function parseIds(text: string): readonly string[] {
+  const ids = text.split(',');
+  const wrong = ids.find((id) => !KNOWN.test(id));
+  if (wrong !== undefined) throw badOption(`there is no assumption '${wrong}'`, 'for example --without A3,A8');
+  return ids;
+}
+
 /** How many unproved superblocks are listed. */
 const LISTED = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
-  const [{ readImage }, { summarise }, { mapOf, prove }, { ASSUMPTIONS }, { makeSolver }, proofs] = await Promise.all([
-    import('../elf/read.ts'),
-    import('../pipeline/verdicts.ts'),
-    import('../verify/prove/prove.ts'),
-    import('../emit/assumptions.ts'),
-    import('../verify/prove/solver.ts'),
-    import('./proofs.ts'),
-  ]);
+  const [{ readImage }, { restingOn, summarise }, { mapOf, prove }, { ASSUMPTIONS }, { makeSolver }, proofs] =
+    await Promise.all([
+      import('../elf/read.ts'),
+      import('../pipeline/verdicts.ts'),
+      import('../verify/prove/prove.ts'),
+      import('../emit/assumptions.ts'),
+      import('../verify/prove/solver.ts'),
+      import('./proofs.ts'),
+    ]);
   const [original, optimized] = [readImage(originalFile), readImage(optimizedFile)];
   const map = mapOf(original, optimized);
   const progress = await makeProgress(flags.quiet);
   progress.begin(`proving ${plural(map.data.superblocks.length, 'superblock')}`);
   const begun = performance.now();
-  const proof = prove(original, optimized, map, { solver: makeSolver() });
+  const proof = prove(original, optimized, map, { solver: makeSolver(), without: flags.without });
   const milliseconds = Math.round(performance.now() - begun);
   progress.clear();
   const summary = summarise(proof);
   if (flags.json)
     process.stdout.write(
-      `${JSON.stringify({ ...summary, milliseconds, ...plain(proof, proofs.stateData) }, null, 2)}\n`,
+      `${JSON.stringify({ ...summary, milliseconds, ...plain(proof, proofs.stateData), resting: restingOn(proof) }, null, 2)}\n`,
     );
   else if (!flags.quiet) {
     process.stdout.write(proofText(proof, summary, milliseconds, proofs.stateText));
-    for (const { id, name, text } of ASSUMPTIONS)
-      if (proof.assumptions.includes(id)) process.stdout.write(`  ${id} (${name}): ${text}${beyond(id, proof)}\n`);
+    for (const { id, superblocks, share } of restingOn(proof)) {
+      const { name, text } = ASSUMPTIONS.find((assumption) => assumption.id === id)!;
+      const rests = `${plural(superblocks, 'superblock')}, ${(share * 100).toFixed(2)} % by weight`;
+      process.stdout.write(`  ${id} (${name}; ${rests}): ${text}${beyond(id, proof)}\n`);
+    }
   }
   const saved = proofs.saveCounterexamples(flags.saveCounterexamples, original, proof.superblocks);
   for (const file of saved) progress.say(`wrote ${file}`);

@@ -13,9 +13,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A1',
     name: 'calling convention',
-    text: 'Functions reached by calls the analysis cannot follow keep to the psABI: they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others.',
+    text: 'Functions reached by calls the analysis cannot follow keep to the psABI: they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
     check:
-      'Direct callees are analysed, not assumed; the rerun compares the arguments of each syscall, memory and output.',
+      'Direct callees are analysed, not assumed: what they read, what they leave alone, and what their callers are seen to read behind them; the rerun compares the arguments of each syscall, memory and output.',
   },
   {
     id: 'A2',
@@ -27,8 +27,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A3',
     name: 'saved registers stay',
-    text: 'A return address or a callee-saved register that a function saves in its frame is neither overwritten nor read through a pointer other than the stack pointer before the function returns.',
-    check: 'The rerun would differ; stores through the stack pointer are followed exactly.',
+    text: 'A return address or a callee-saved register that a function saves in its frame is neither overwritten nor read through a pointer other than the stack pointer before the function gives the frame back.',
+    check:
+      'A save is what the function is seen to give back on every way out, from a slot that it uses for nothing else; stores through the stack pointer are followed exactly; once the frame is given back its slots are places like any other. The rerun would differ.',
   },
   {
     id: 'A4',
@@ -47,22 +48,22 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A6',
     name: 'nobody looks in between',
-    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, nor memory that it is about to write; of two faults it does not matter which comes first, and a load that nobody needs need not fault; no one counts instructions (the cycle, time and instret counters).',
+    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; no one counts instructions (the cycle, time and instret counters).',
     check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
   },
   {
     id: 'A7',
     name: 'return addresses are to return',
-    text: 'A return address is only used to return to and to unwind: no code compares it, computes with it or shows it. (A call made from optimized code links to another address than the original call.)',
+    text: 'A return address that a call leaves in ra or t0 is only used to return to and to unwind: no code compares it, computes with it or shows it. (A call made from optimized code links to another address than the original call.)',
     check:
-      'Return points and frame descriptions at optimized return addresses are proved to do what the original ones do; the rerun compares return addresses under the address map.',
+      'Only ra, t0 and slots where the original saves a return address may have the optimized one; whatever the original is seen to do with one besides, it does with its own number, and so must the optimized code. Return points and frame descriptions at optimized return addresses are proved to do what the original ones do; the rerun compares return addresses under the address map.',
   },
   {
     id: 'A8',
     name: 'nothing below the stack pointer',
-    text: 'What a function has stored in its frame is not looked at once the frame is given back: nothing reads below the stack pointer what it has not stored there since. (A store left out for that cannot fault, but for a stack that overflows.)',
+    text: 'What a function has stored in its frame is not looked at once the frame is given back: nothing reads there what it has not stored there since, neither below the stack pointer nor in a later frame. (A store left out for that cannot fault, but for a stack that overflows.)',
     check:
-      'A proof that rests on it leaves out only stores to slots of the stack at the head, below the stack pointer of the exit; the rerun compares all live memory.',
+      'A proof that rests on it leaves out only stores to slots of the stack at the head: those below the stack pointer of the exit, and registers saved in a frame that the original has given back on that way; the rerun compares all live memory.',
   },
   {
     id: 'A9',

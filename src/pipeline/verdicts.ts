@@ -13,6 +13,26 @@ export interface ProofSummary {
   readonly ways: number;
 }
 
+/** What rests on an assumption. */
+export interface Resting {
+  readonly id: string;
+  /** Superblocks; a whole file's checks are not counted. */
+  readonly superblocks: number;
+  /** Share of the expected execution in superblocks, 0 to 1. */
+  readonly share: number;
+}
+
+/** By assumption, rising, how much of what is proved rests on it. */
+export function restingOn({ superblocks, assumptions }: Proof): Resting[] {
+  const proved = superblocks.filter(({ verdict }) => verdict === 'proved');
+  const weight = (list: readonly SuperblockProof[]) => list.reduce((sum, superblock) => sum + superblock.weight, 0);
+  const all = weight(superblocks);
+  return assumptions.map((id) => {
+    const resting = proved.filter((superblock) => superblock.assumptions.includes(id));
+    return { id, superblocks: resting.length, share: all > 0 ? weight(resting) / all : 0 };
+  });
+}
+
 export function summarise({ superblocks, file }: Proof): ProofSummary {
   const of = (verdict: SuperblockProof['verdict']) =>
     superblocks.filter((superblock) => superblock.verdict === verdict);

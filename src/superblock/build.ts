@@ -144,11 +144,13 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
         );
         let known: Value | undefined;
         const offset = stackOffset(effects.address);
-        let saves = false;
-        if (fact.store !== undefined && offset !== undefined) {
-          giveBack(slots.store(offset, fact.store.bytes));
-          saves = op.rs2 !== undefined && (context.saves?.savesAt(pc) ?? false);
-          if (saves) slots.save(offset, op.rs2!, ops.length);
+        let saved: number | undefined;
+        if (fact.store !== undefined) {
+          if (offset !== undefined) giveBack(slots.store(offset, fact.store.bytes));
+          if (op.rs2 !== undefined && context.saves?.savesAt(pc)) {
+            saved = offset === undefined ? op.id : Number.MAX_SAFE_INTEGER;
+            if (offset !== undefined) slots.save(offset, op.rs2, ops.length);
+          }
         } else if (fact.load !== undefined && fact.store === undefined) {
           const value = slots.load(offset, fact.load.bytes);
           const link = value?.kind === 'op' ? links.get(value.id) : undefined;
@@ -158,11 +160,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
         const matters = (fact.load ?? fact.store) !== undefined || fact.writes === SP;
         const watched = context.watched && matters && !fact.ordered ? true : undefined;
         if (fact.writes === SP) giveBack(slots.moved(stackOffset(effects.result)));
-        ops.push(
-          known === undefined && !saves && !watched
-            ? op
-            : opWith(op, { known, watched, ...(saves && { saved: Number.MAX_SAFE_INTEGER }) }),
-        );
+        ops.push(known === undefined && saved === undefined && !watched ? op : opWith(op, { known, watched, saved }));
         if (fact.control === 'jump' && isLink(fact.writes)) links.set(op.id, pc + insn.size);
         if (fact.writes !== undefined) {
           termOf.set(op.id, effects.result ?? terms.input(`%${op.id}`));

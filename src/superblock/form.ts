@@ -82,7 +82,8 @@ export interface Op {
   readonly known?: Value;
   /**
    * Of a store that saves a register in its function's frame (assumption A3): the id from which on that frame is given back. Until then no
-   * pointer but the stack pointer leads there; behind that nobody loads what was stored (assumption A8).
+   * pointer but the stack pointer leads there; behind that nobody loads what was stored (assumption A8). Its own id where it is not known how
+   * far that frame is from the stack pointer at the head: then nothing follows but that it saves.
    */
   readonly saved?: number;
   /**

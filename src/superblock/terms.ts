@@ -56,7 +56,7 @@ export function apart(a: Place, b: Place): boolean {
  * frame then.
  */
 function outOfReach({ id, saved }: Place, other: Place): boolean {
-  return saved !== undefined && !other.stack && other.id > id && (other.id < saved || !other.stores);
+  return saved !== undefined && saved > id && !other.stack && other.id > id && (other.id < saved || !other.stores);
 }
 
 /** All bytes of the second are among the first's. */

@@ -18,7 +18,7 @@ describe('exit status and words', () => {
     const { status, stdout, stderr } = place.run(['prove', elf, 'out']);
     expect([status, stderr.toString()]).toEqual([0, '']);
     expect(stdout.toString()).toMatch(/^(\d+) of \1 superblocks proved, 100\.00 % by weight/);
-    expect(stdout.toString()).toContain('A1 (calling convention)');
+    expect(stdout.toString()).toContain('A1 (calling convention; ');
   });
 
   test('--json, -q', () => {
@@ -28,6 +28,25 @@ describe('exit status and words', () => {
     expect(proof.superblocks[0]).toMatchObject({ head: expect.stringMatching(/^0x/), verdict: 'proved' });
     const quiet = place.run(['prove', '-q', elf, 'out']);
     expect([quiet.status, quiet.stdout.length, quiet.stderr.length]).toEqual([0, 0, 0]);
+  });
+
+  test('says how much rests on each assumption, and proves without those that are not accepted', () => {
+    const { stdout } = place.run(['prove', elf, 'out']);
+    const text = stdout.toString();
+    const resting = [...text.matchAll(/^ {2}(A\d+) \(.*; ([\d,]+) superblocks?, ([\d.]+) % by weight\): /gm)];
+    const ids = resting.map(([, id]) => Number(id!.slice(1)));
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+    expect(resting.find(([, id]) => id === 'A6')![3]).toBe('100.00');
+    const withAll = JSON.parse(place.run(['prove', '--json', elf, 'out']).stdout.toString());
+    expect(withAll.resting.map(({ id }: { id: string }) => id)).toEqual(withAll.assumptions);
+    const without = place.run(['prove', '--json', '--without', 'A1,A11', elf, 'out']);
+    expect(without.status).toBe(1);
+    const fewer = JSON.parse(without.stdout.toString());
+    expect(fewer.assumptions).not.toContain('A1');
+    expect(fewer.proved).toBeLessThan(withAll.proved);
+    expect(fewer.proved).toBeGreaterThan(0);
+    const unknown = place.run(['prove', '--without', 'A12', elf, 'out']);
+    expect([unknown.status, unknown.stderr.toString()]).toEqual([2, expect.stringContaining("no assumption 'A12'")]);
   });
 
   test('1: something is wrong; a state is given that shows it', () => {

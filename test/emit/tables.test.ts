@@ -158,7 +158,87 @@ second:
 ${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `  .word d${i} - second`).join('\n')}
 `;
 
+/** A table in a loop, its base made before the loop; on one of its ways another one, while the register holds something else. */
+const NESTED = `
+  .globl _start
+  .type _start, @function
+_start:
+  li s0, 0
+  li s1, 1
+  lla s2, table
+loop:
+  andi a5, s0, 3
+  slli a5, a5, 2
+  add a5, a5, s2
+  lw a5, 0(a5)
+  add a5, a5, s2
+  jr a5
+  .balign 8
+c0: addi s1, s1, 3
+  j next
+  .balign 8
+c1: slli s1, s1, 1
+  j next
+  .balign 8
+c2: xori s1, s1, 21
+  j next
+  .balign 8
+c3: lla s2, other
+  lla s3, second
+  li s4, 4
+inner:
+  andi a5, s4, 3
+  slli a5, a5, 2
+  add a5, a5, s3
+  lw a5, 0(a5)
+  add a5, a5, s3
+  jr a5
+  .balign 8
+d0: addi s1, s1, 1
+  j again
+  .balign 8
+d1: addi s1, s1, -5
+  j again
+  .balign 8
+d2: srli s1, s1, 1
+  j again
+  .balign 8
+d3: xori s1, s1, 9
+again:
+  addi s4, s4, -1
+  bnez s4, inner
+  ld a5, 0(s2)
+  add s1, s1, a5
+  lla s2, table
+next:
+  addi s0, s0, 1
+  li t2, 4000
+  bltu s0, t2, loop
+  andi a0, s1, 127
+  li a7, 93
+  ecall
+  .size _start, .-_start
+  .section .rodata
+  .balign 8
+  .globl table, second
+table:
+${[0, 1, 2, 3].map((i) => `  .word c${i} - table`).join('\n')}
+second:
+${[0, 1, 2, 3].map((i) => `  .word d${i} - second`).join('\n')}
+other: .dword 7
+`;
+
 describe.runIf(needs('jump tables', 'gcc'))('jump tables', () => {
+  test('one on a way of the other, both by registers', () => {
+    const { image, own, exit, address, tables } = loadSource(NESTED);
+    expect(tables.map(({ at, targets }) => [at, targets.length])).toEqual([
+      [address('table'), 4],
+      [address('second'), 4],
+    ]);
+    const { exit: end } = optimized(image, own);
+    expect(end).toEqual(exit);
+  });
+
   test('a table ends where the next one begins', () => {
     const { image, own, exit, address, tables } = loadSource(NEIGHBOURS);
     const [at, second] = [address('table'), address('second')];

@@ -207,6 +207,38 @@ describe('saved registers', () => {
     expect(proof(call(`sd a6,0(sp)\n ${body}`), linked + kept, all).verdict).toBe('unproved');
   });
 
+  test('are out of reach of what is known to miss them only later', () => {
+    // That a2 does not lead to the slot is known once it has been loaded from while the frame was there; not at the first exit.
+    const was = `sd zero,0(a2)
+      addi sp,sp,-16
+      sd s0,8(sp)
+      addi s0,a1,0
+      beq a0,zero,0x1e00
+      ld a3,0(a2)
+      beq a3,a4,0x1f00`;
+    const is = (first: string, second: string) => `sd zero,0(a2)
+      beq a0,zero,0x9100
+      addi a3,zero,0
+      beq a4,zero,0x9200
+      addi sp,sp,-16
+      sd s0,8(sp)
+      addi s0,a1,0
+      jal zero,0x101c
+      @0x9100
+      ${first}
+      jal zero,0x1e00
+      @0x9200
+      addi a3,zero,0
+      ${second}
+      jal zero,0x1f00`;
+    const late = 'addi sp,sp,-16\n sd s0,8(sp)\n addi s0,a1,0';
+    expect(proof(was, is(late, late), { saves: [0x1008] }).verdict).toBe('proved');
+    expect(proof(was, is(late, late), { saves: [] }).verdict).toBe('unproved');
+    const early = 'addi sp,sp,-16\n sd s0,8(sp)\n sd zero,0(a2)\n addi s0,a1,0';
+    expect(proof(was, is(early, late), { saves: [0x1008] }).verdict).toBe('unproved');
+    expect(proof(was, is(late, early), { saves: [0x1008] }).verdict).toBe('proved');
+  });
+
   test('are out of reach only until their frame is given back', () => {
     // Behind the return the place where s0 was saved is nobody's: a store through a pointer may be there, and stays behind the save's.
     const was = `${call(body)}\n @0x1004\n addi sp,sp,-32\n sd a6,0(a7)`;

@@ -180,7 +180,7 @@ function memoryOf(image: Image, offset: number): Addr | undefined {
 /**
  * A program finds its headers where the loader says (AT_PHDR). Kernels from 5.18 on look for them in the segments; those before take the
  * first segment's address less its offset, and qemu the least such difference of all. What found them must find them; what did not must go on
- * to say what it said.
+ * to say what it said. Where there is nothing in memory wherever they are looked for, no program has read them.
  */
 function tableProblems(original: Image, optimized: Image): string[] {
   const said = (image: Image): readonly (Addr | undefined)[] => {
@@ -191,6 +191,9 @@ function tableProblems(original: Image, optimized: Image): string[] {
   };
   const [was, is] = [said(original), said(optimized)];
   const [there, here] = [was[0], is[0]];
+  const isMapped = (at: Addr | undefined) =>
+    at !== undefined && original.segments.some(({ address, size }) => at >= address && at < address + size);
+  if (!was.some(isMapped)) return [];
   const found = was.every((where, index) =>
     there !== undefined && where === there ? is[index] === here && here !== undefined : is[index] === where,
   );

@@ -43,6 +43,8 @@ export interface Slot {
   readonly value: Term;
   /** The loads that it depends on, where others may look. */
   readonly depends: bigint;
+  /** Nothing has been stored over a part of it. */
+  readonly whole: boolean;
 }
 
 /** What is kept on the stack: in frames that are there, and left in those that were given back. */
@@ -51,8 +53,8 @@ export interface Stack {
   readonly left: readonly Slot[];
 }
 
-/** A segment may be this long: a loop without a decision does not end. */
-const MOST_INSNS = 50_000;
+/** So often a segment may come by one place: a loop without a decision does not end. More often than loops are unrolled. */
+const MOST_VISITS = 20;
 /** A saved register that is loaded again may lead to more that is found. */
 const MOST_ROUNDS = 5;
 
@@ -100,6 +102,7 @@ export class Segment {
   #run(start: Point) {
     const { terms, code, saves } = this.#request;
     const points: Point[] = [];
+    const visited = new Map<Addr, number>();
     let { stack } = start;
     let point = start;
     for (;;) {
@@ -107,7 +110,10 @@ export class Segment {
       const { pc, state, retired, call } = point;
       const insn = code.insnAt(pc);
       if (insn === undefined) return { points, end: undefined, stack };
-      if (points.length > MOST_INSNS) return { points, end: { kind: 'stop' as const, why: 'a loop' }, stack };
+      const visits = (visited.get(pc) ?? 0) + 1;
+      visited.set(pc, visits);
+      if (visits > MOST_VISITS)
+        return { points, end: { kind: 'stop' as const, why: 'a loop that does not end' }, stack };
       terms.knowledge = this.knowledge;
       const saved = saves?.savesAt(pc) ?? false;
       const kept = stack;
@@ -130,7 +136,8 @@ export class Segment {
   #noteAccess(kind: 'load' | 'store', address: Term, { kept, left }: Stack): void {
     if (this.#request.terms.stackOffset(address) !== undefined) return;
     for (const slot of kept) this.knowledge.noteApart(slot.address, address);
-    if (kind === 'load') for (const slot of left) this.knowledge.noteUnread(slot.address, slot.value, address);
+    if (kind === 'load')
+      for (const slot of left) if (slot.whole) this.knowledge.noteUnread(slot.address, slot.value, address);
   }
 
   /** Notes what a step shows. @returns what is kept on the stack behind it */
@@ -141,15 +148,15 @@ export class Segment {
     if (after.order !== before.order) for (const slot of kept) this.knowledge.noteApart(slot.address, after.order);
     for (const { kind, address, bytes, value, seen } of since(after.accesses, before.accesses)) {
       const offset = terms.stackOffset(address);
+      const link = saves && bytes === 8 && value !== undefined ? terms.linkOf(value) : undefined;
+      if (link !== undefined) this.knowledge.noteLink(address, link);
       if (offset === undefined) continue;
       if (kind === 'store') {
         const stays = (slot: Slot) => slot.offset >= offset + BigInt(bytes) || offset >= slot.offset + 8n;
         kept = kept.filter(stays);
-        left = left.filter(stays);
+        left = left.map((slot) => (stays(slot) ? slot : { ...slot, whole: false }));
         if (saves && bytes === 8) {
-          kept = [...kept, { address, offset, value: value!, depends: seen?.data ?? 0n }];
-          const link = terms.linkOf(value!);
-          if (link !== undefined) this.knowledge.noteLink(address, link);
+          kept = [...kept, { address, offset, value: value!, depends: seen?.data ?? 0n, whole: true }];
         }
       } else if (bytes === 8) {
         const slot = kept.find((each) => each.address === address);

@@ -69,6 +69,8 @@ export interface ProveOptions {
   readonly liveness?: Liveness | undefined;
   /** For what rewriting does not close and no state refutes. */
   readonly solver?: Solver | undefined;
+  /** Assumptions that are not accepted, by id: what rests on one of them is not proved. */
+  readonly without?: readonly string[] | undefined;
   /** Search for states and ask the solver however much is not proved: for files of one's own making. */
   readonly thorough?: boolean | undefined;
 }
@@ -91,12 +93,21 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const wrong = outside.flatMap(({ problems }) => problems)[0];
   if (wrong !== undefined)
     return { superblocks: listed.map(notLookedAt), file: outside, outside: wrong, assumptions: [], extensions: [] };
-  const { sides, places } = sidesOf(original, optimized, map, options.liveness);
+  const { sides, places } = sidesOf(original, optimized, map, options.liveness, options.without);
   const doubts: Doubts = options.thorough ? { searched: -Infinity, asked: -Infinity } : { searched: 0, asked: 0 };
-  const superblocks = listed.map((superblock) => proveSuperblock(sides, superblock, options.solver, doubts));
-  const file = [...outside, ...checkInside({ original, optimized, map, places, sides })];
-  // States are compared where control leaves, not in between.
-  const used = new Set(['A6', ...[...superblocks, ...file].flatMap((part) => [...part.assumptions])]);
+  const refused = (ids: readonly string[]) => ids.find((id) => options.without?.includes(id));
+  const superblocks = listed.map((superblock) => {
+    const proof = proveSuperblock(sides, superblock, options.solver, doubts);
+    const id = refused(proof.assumptions);
+    return id === undefined || proof.verdict !== 'proved'
+      ? proof
+      : { ...proof, verdict: 'unproved' as const, reason: restsOn(id) };
+  });
+  const file = [...outside, ...checkInside({ original, optimized, map, places, sides })].map((check) => {
+    const id = refused(check.assumptions);
+    return id === undefined ? check : { ...check, problems: [...check.problems, restsOn(id)] };
+  });
+  const used = new Set([...superblocks, ...file].flatMap((part) => [...part.assumptions]));
   return { superblocks, file, assumptions: [...used].sort(byNumber), extensions: sides.machine?.needed ?? [] };
 }
 
@@ -128,8 +139,9 @@ export function sidesOf(
   optimized: Image,
   map: AddressMap,
   liveness?: Liveness,
+  without: readonly string[] = [],
 ): { readonly sides: Sides; readonly places: Places } {
-  const assumed = new Set(map.data.assumptions);
+  const assumed = new Set(map.data.assumptions.filter((id) => !without.includes(id)));
   const places = placesOf(original, map, codeRange(optimized));
   const sides: Sides = {
     original: codeOf(original),
@@ -147,6 +159,8 @@ export function sidesOf(
   };
   return { sides, places };
 }
+
+const restsOn = (id: string): string => `it rests on assumption ${id}, which is not accepted`;
 
 /** Where the file as a whole is wrong. */
 const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
@@ -190,7 +204,8 @@ function proveSuperblock(
     verdict: counterexample === undefined ? proof.verdict : 'refuted',
     reason: counterexample === undefined ? proof.reason : `${proof.reason}; on some state ${counterexample.difference}`,
     counterexample,
-    assumptions: proof.assumptions,
+    // States are compared where control leaves, not in between.
+    assumptions: [...proof.assumptions, 'A6'].sort(byNumber),
     ways: proof.ways,
     solved: proof.solved,
   };

@@ -66,6 +66,8 @@ export interface EntryProof {
   readonly ways: number;
   /** Goals that the solver closed. */
   readonly solved: number;
+  /** Values were compared, or decided by, whose terms are not the same: a solver may know more. */
+  readonly unequal: boolean;
   /** Where they leave, and from which instruction. */
   readonly leaves: readonly Leaf[];
   /** The way that could not be matched, and the state of the original as far as it could be followed along it. */
@@ -74,7 +76,7 @@ export interface EntryProof {
 }
 
 /** So often a solver is asked for one piece of code. */
-const MOST_QUESTIONS = 12;
+const MOST_QUESTIONS = 6;
 
 /** The original may run this much longer than any way through the optimized code. */
 const MOST_POINTS = 20_000;
@@ -86,7 +88,7 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
   const plain = attempt(sides, entry, undefined, false);
   // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
   const tries: (() => EntryProof)[] = [() => attempt(sides, entry, undefined, true)];
-  if (solver !== undefined) tries.push(() => attempt(sides, entry, solver, false));
+  if (solver !== undefined && plain.unequal) tries.push(() => attempt(sides, entry, solver, false));
   for (const again of plain.verdict === 'proved' ? [] : tries) {
     const proof = again();
     if (proof.verdict === 'proved') return proof;
@@ -98,7 +100,7 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
 function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping: boolean): EntryProof {
   const terms = new ProofTerms(sides.relocatable, stackName, sides.watched);
   const used = new Set<string>();
-  const proving: Proving = { sides, terms, used, solver, questions: 0, solved: 0, followed: undefined };
+  const proving: Proving = { sides, terms, used, solver, questions: 0, unequal: false, solved: 0, followed: undefined };
   let ways = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
@@ -106,7 +108,8 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     if (terms.usedUnread) used.add('A8');
     if (terms.usedLinks) used.add('A7');
     const { solved, followed } = proving;
-    return { verdict, reason, assumptions: [...used].sort(byNumber), ways, solved, leaves, failed, followed };
+    const assumptions = [...used].sort(byNumber);
+    return { verdict, reason, assumptions, ways, solved, unequal: proving.unequal, leaves, failed, followed };
   };
   try {
     const { saves, deadFrames } = sides;
@@ -153,6 +156,8 @@ interface Proving {
   readonly used: Set<string>;
   readonly solver: Solver | undefined;
   questions: number;
+  /** Terms were not the same that may be equal all the same. */
+  unequal: boolean;
   solved: number;
   /** The original's last state on the way at hand. */
   followed: State | undefined;
@@ -160,6 +165,7 @@ interface Proving {
 
 /** Does the solver show all of it? */
 function shown(proving: Proving, goals: readonly Goal[]): boolean {
+  proving.unequal = true;
   if (proving.solver === undefined || proving.questions >= MOST_QUESTIONS) return false;
   proving.questions++;
   if (!proving.solver.holds(goals).every((holds) => holds)) return false;
@@ -219,7 +225,7 @@ function match(proving: Proving, leaf: Leaf, original: Segment, least: number): 
       const { target, facts } = leaf;
       if (
         target !== undefined &&
-        (target === end.target || shown(proving, [{ facts, oneOf: [[target, end.target]] }]))
+        (target === end.target || (proving.solver && shown(proving, [{ facts, oneOf: [[target, end.target]] }])))
       ) {
         const call = linksAt(sides.original, at) ? at : undefined;
         if (same({ state: end.state, call, stack: segment.stack }, liveness?.liveAfter(at))) return undefined;
@@ -272,7 +278,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
   let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
   const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
-  if (memory !== made && !sameButForLeft(proving, stack, point.stack.left, memory, made)) {
+  if (memory !== made && !sameMemory(proving, stack, point.stack.left, memory, made)) {
     const pairs = terms.pairs(memory, made);
     what ??= 'memory differs';
     if (pairs === undefined) return what;
@@ -299,18 +305,20 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   return undefined;
 }
 
-/** Is memory equal but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
-function sameButForLeft(
+/** Is memory equal, or but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
+function sameMemory(
   { sides, terms, used }: Proving,
   stack: Term | undefined,
   left: readonly Slot[],
   was: Term,
   is: Term,
 ): boolean {
+  const [ordered, made] = [terms.ordered(was), terms.ordered(is)];
+  if (ordered === made) return true;
   if (!sides.deadFrames) return false;
   // What is left may be anything, unless something was stored over it since: so where the optimized code stores it, it has to do so in its place.
-  const gone = left.filter((slot) => !terms.stores(is, slot));
-  const [a, b] = [terms.without(was, gone), is].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
+  const gone = left.filter((slot) => !terms.stores(made, slot));
+  const [a, b] = [terms.without(ordered, gone), made].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
   if (a !== b) return false;
   used.add('A8');
   return true;

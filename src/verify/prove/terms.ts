@@ -263,6 +263,18 @@ export class ProofTerms extends Terms {
     });
   }
 
+  /** Memory with its stores in the order that all that is known now gives them: some of it may not have been known when they were made. */
+  ordered(memory: Term): Term {
+    const stores: Store[] = [];
+    let made = memory;
+    for (let at = this.#stores.get(made); at !== undefined; at = this.#stores.get(made)) {
+      stores.push(at);
+      made = at.memory;
+    }
+    for (const store of stores.reverse()) made = this.#place(made, store);
+    return made;
+  }
+
   /** Is there a store of this value of eight bytes to this address since the last barrier? */
   stores(memory: Term, { address, value }: { readonly address: Term; readonly value: Term }): boolean {
     for (let at = this.#stores.get(memory); at !== undefined; at = this.#stores.get(at.memory))

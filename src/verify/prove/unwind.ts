@@ -83,6 +83,7 @@ function check(
   const copies = added.filter((fde) => !isOurs(fde));
   const problems = [
     ...overlaps(ours),
+    ...ours.flatMap((fde) => elsewhere(fde, code.end)),
     ...copyProblems(original, optimized, next === undefined ? undefined : last, copies),
   ];
   if (search !== undefined)
@@ -126,6 +127,12 @@ function overlaps(fdes: readonly Fde[]): string[] {
   }
   return problems;
 }
+
+/** What a new description is made of is new as well: nothing that the program may change. */
+const elsewhere = ({ address, cie, lsda }: Fde, least: Addr): string[] =>
+  Math.min(address, cie.address, lsda ?? least) < least
+    ? [`the frame description at ${hex(address)} is not whole`]
+    : [];
 
 /** What lies outside of optimized code is the record that has become the link, as it was; it is there once if it described anything. */
 function copyProblems(original: Image, optimized: Image, last: Frames['last'], copies: readonly Fde[]): string[] {

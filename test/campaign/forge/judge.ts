@@ -70,6 +70,9 @@ export class Judge {
     const whole = doubts(original, optimized.bytes);
     if (whole.length > 0) throw new Error(`${program.name} is not proved as it was made: ${whole[0]}`);
     this.#expected = inputs.map((input) => this.#observe(original.file, input));
+    // An exception that nobody may catch ends in SIGABRT.
+    if (!this.#expected.every((outcome) => /^\d|^SIGABRT/.test(outcome)))
+      throw new Error(`${program.name} does not run`);
     const different = this.difference(optimized.bytes);
     if (different !== undefined) throw new Error(`${program.name} runs otherwise as it was made: ${different}`);
   }

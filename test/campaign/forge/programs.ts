@@ -1,12 +1,12 @@
 /** The programs whose optimized files are forged: bare ones, ones with a C library, position-independent, with exceptions of both kinds. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Image } from '../../../src/elf/image.ts';
 import { parseImage, readImage } from '../../../src/elf/read.ts';
 import { optimize } from '../../../src/pipeline/optimize.ts';
 import { profileRun } from '../../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../../src/profile/store.ts';
-import { compileFile, ROOT } from '../../support/tools.ts';
+import { CACHE, compileFile, ROOT, run, tool } from '../../support/tools.ts';
 
 export interface Input {
   readonly args: readonly string[];
@@ -21,8 +21,12 @@ export interface Program {
   readonly inputs: readonly Input[];
 }
 
-const WORK = ['-O2', '-static', '-w', '-lm'];
+const WORK = ['-O2', '-w', '-lm'];
 const THROWING = ['-O2', '-static', '-std=c++14', '-w'];
+const PIE =
+  '-O2 -fPIE -static-pie -nostdlib -ffreestanding -fno-stack-protector -fno-math-errno -fno-tree-loop-distribute-patterns -Wl,--no-dynamic-linker'.split(
+    ' ',
+  );
 const NONE = new Uint8Array();
 const withArgs = (...lists: readonly string[][]): Input[] => lists.map((args) => ({ args, stdin: NONE }));
 
@@ -31,6 +35,17 @@ function sample(name: string): { readonly file: string; readonly inputs: Input[]
   const whole = readFileSync(join(folder, 'input'));
   const half = whole.subarray(0, whole.lastIndexOf(10, whole.length / 2) + 1);
   return { file: join(folder, `${name}.elf`), inputs: [whole, half].map((stdin) => ({ args: [], stdin })) };
+}
+
+/** A sample (one without pointers in its data) as a static PIE: the cross compilers come without what a C library needs for one. */
+function pie(name: string): string {
+  const folder = join(ROOT, 'samples');
+  const file = join(CACHE, 'compiled', `forge-${name}-pie.elf`);
+  mkdirSync(join(CACHE, 'compiled'), { recursive: true });
+  const sources = ['runtime/start.S', 'runtime/runtime.c', `${name}/${name}.c`].map((source) => join(folder, source));
+  const done = run(tool('gcc'), [...PIE, '-I', join(folder, 'runtime'), ...sources, '-o', file]);
+  if (done.status !== 0) throw new Error(done.stderr.toString());
+  return file;
 }
 
 const work = (flags: readonly string[]) => ({
@@ -43,9 +58,9 @@ const throwing = (flags: readonly string[]) => ({
 });
 
 const MADE: Readonly<Record<string, () => { readonly file: string; readonly inputs: readonly Input[] }>> = {
-  work: () => work([]),
-  'work-no-c': () => work(['-march=rv64g', '-mabi=lp64d', '-O1']),
-  'work-pie': () => work(['-static-pie', '-fPIE']),
+  work: () => work(['-static']),
+  'work-no-c': () => work(['-static', '-march=rv64g', '-mabi=lp64d', '-O1']),
+  'route-pie': () => ({ ...sample('route'), file: pie('route') }),
   exceptions: () => throwing([]),
   'exceptions-search': () => throwing(['-Wl,--eh-frame-hdr']),
   sort: () => sample('sort'),
