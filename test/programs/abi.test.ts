@@ -8,7 +8,18 @@ import { generate, PIECES } from '../campaign/abi/generate.ts';
 import { check } from '../campaign/optimized/check.ts';
 import { needs } from '../support/tools.ts';
 
-const SEEDS = [3, 101];
+/** Seeds, which of their builds, and of which piece alone. All gave something else once. */
+const PROGRAMS: readonly (readonly [number, number, string?])[] = [
+  [1, 3],
+  [2, 2],
+  [4, 3],
+  [5, 0],
+  [7, 3],
+  [9, 2],
+  [10, 3],
+  [11, 1],
+  [6, 0, 'streams'],
+];
 
 test('each piece is made the same every time, and by some seed', () => {
   const made = new Set<string>();
@@ -27,12 +38,12 @@ describe.runIf(needs('programs of corners of the ABI', 'gcc', 'clang', 'qemu'))(
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const programs = SEEDS.flatMap((seed) => {
-    const builds = buildsFor(seed);
-    return [builds[seed % 4]!, builds[(seed + 2) % 4]!].map((how) => ({ seed, name: buildName(how), how }));
+  const programs = PROGRAMS.map(([seed, index, piece]) => {
+    const how = buildsFor(seed)[index]!;
+    return { seed, name: buildName(how), how, only: piece === undefined ? undefined : [piece] };
   });
-  test.each(programs)('seed $seed, $name', ({ seed, how }) => {
-    const program = generate(seed);
+  test.each(programs)('seed $seed, $name', ({ seed, how, only }) => {
+    const program = generate(seed, only);
     const file = join(folder, 'program');
     build(program, how, file);
     const { runs } = program;
@@ -41,6 +52,6 @@ describe.runIf(needs('programs of corners of the ABI', 'gcc', 'clang', 'qemu'))(
     // It ran to its end, and something was done to it.
     expect(checked.skipped).toBeUndefined();
     for (const outcome of checked.expected) expect(outcome).toMatch(/\[status \d+\]$/);
-    expect(checked.superblocks).toBeGreaterThan(50);
+    expect(checked.superblocks).toBeGreaterThan(10);
   });
 });
