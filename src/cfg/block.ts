@@ -17,6 +17,8 @@ export interface CfgBlock {
   readonly target: Addr | undefined;
   /** Calls: where the callee returns to. */
   readonly returnPoint: Addr | undefined;
+  /** A jump that leaves the address behind it in another register than ra and t0: control may come back there, by whoever knows that. */
+  readonly leavesLink: boolean;
   /**
    * Starts of the blocks that can follow without a call: target and fall-through, the return point of a call, the profiled targets of
    * an indirect jump. Rising, no duplicates. Jumps into other functions (tail calls) are among them.

@@ -9,7 +9,7 @@ import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { blocksOf } from '../profile/blocks.ts';
 import { type Code, codeOf } from '../profile/code.ts';
-import { edgeKind, endingOf, farTarget } from '../profile/flow.ts';
+import { edgeKind, endingOf, farTarget, leavesLink } from '../profile/flow.ts';
 import type { EdgeKind, ImageProfile, ProfiledEdge } from '../profile/profile.ts';
 import type { CfgBlock } from './block.ts';
 import { discover } from './discover.ts';
@@ -102,6 +102,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
     evidence: found.evidenceAt(block.start),
     target: block.target,
     returnPoint: block.returnPoint,
+    leavesLink: block.leavesLink,
     flow: flows[i]!.flow,
     flowKnown: flows[i]!.flowKnown,
     function: block.start,
@@ -147,7 +148,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   };
 }
 
-type Draft = Pick<CfgBlock, 'start' | 'end' | 'site' | 'insns' | 'ending' | 'target' | 'returnPoint'>;
+type Draft = Pick<CfgBlock, 'start' | 'end' | 'site' | 'insns' | 'ending' | 'target' | 'returnPoint' | 'leavesLink'>;
 
 /** The straight line from a leader to its end: a control transfer, the next leader, or the last decodable instruction. */
 function draft(code: Code, isLeader: (address: Addr) => boolean, start: Addr): Draft {
@@ -162,7 +163,7 @@ function draft(code: Code, isLeader: (address: Addr) => boolean, start: Addr): D
     if (next === undefined) {
       const target = targetOf(insn, site) ?? (before && farTarget(before, site - before.size, insn));
       const returnPoint = ending === 'call' || ending === 'indirect-call' ? end : undefined;
-      return { start, end, site, insns, ending, target, returnPoint };
+      return { start, end, site, insns, ending, target, returnPoint, leavesLink: leavesLink(insn) };
     }
     before = insn;
     insn = next;
@@ -186,6 +187,7 @@ function flowOf(
   };
   if (ending === 'none' || ending === 'branch' || ending === 'syscall') leadsTo(end);
   if (returnPoint !== undefined) leadsTo(returnPoint);
+  if (block.leavesLink) leadsTo(end);
   if (target !== undefined && ending !== 'call' && ending !== 'indirect-call') leadsTo(target);
   if (ending === 'indirect' && target === undefined) {
     flowKnown = false;

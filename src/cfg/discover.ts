@@ -9,7 +9,7 @@ import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { Code } from '../profile/code.ts';
-import { endingOf, farTarget } from '../profile/flow.ts';
+import { endingOf, farTarget, leavesLink } from '../profile/flow.ts';
 
 /** Why an address is held to be code, best first. */
 export type Evidence = 'executed' | 'reachable' | 'symbol' | 'swept';
@@ -116,7 +116,7 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
       if (ending === 'call' || ending === 'indirect-call') {
         if (target !== undefined) callees.add(target);
         reach(next);
-      } else if (ending === 'branch' || ending === 'syscall') reach(next);
+      } else if (ending === 'branch' || ending === 'syscall' || leavesLink(insn)) reach(next);
       return;
     }
   };

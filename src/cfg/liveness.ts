@@ -32,7 +32,7 @@
  * function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
  * all registers are live. fcsr is not tracked: it is always live.
  */
-import type { Addr } from '../base/units.ts';
+import type { Addr, Reg } from '../base/units.ts';
 import { RA, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
@@ -176,6 +176,8 @@ class Solver {
   readonly assumeAbi: boolean;
   /** Does any call link through t0? */
   readonly usesAlternateLink: boolean;
+  /** Registers that are linked through besides, against the psABI. */
+  readonly otherLinks: ReadonlySet<Reg>;
 
   constructor(cfg: Cfg, assumeAbi: boolean) {
     const { blocks } = cfg;
@@ -199,6 +201,9 @@ class Solver {
     });
     this.usesAlternateLink = blocks.some(
       ({ returnPoint, site }) => returnPoint !== undefined && facts(cfg.code.insnAt(site)!).writes !== RA,
+    );
+    this.otherLinks = new Set(
+      blocks.flatMap(({ leavesLink, site }) => (leavesLink ? [facts(cfg.code.insnAt(site)!).writes!] : [])),
     );
     this.rules = blocks.map((block, i) => {
       this.summarise(block, i);
@@ -258,6 +263,8 @@ class Solver {
       }
       case 'indirect':
         if (target !== undefined) return block.flowKnown ? 'flow' : 'all';
+        // It may be a return to where a jump has left a link in this register, with what registers ever.
+        if (this.otherLinks.has(last.rs1)) return 'all';
         return linked === undefined || linked === ZERO ? 'unknown-jump' : 'all';
     }
   }

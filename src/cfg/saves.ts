@@ -186,6 +186,7 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
     let state = outcome(i);
     const calls = block.returnPoint !== undefined;
     if (calls) state = afterCall(state, cfg.code.insnAt(block.site)!);
+    else if (block.leavesLink) state = UNKNOWN;
     for (const to of block.flow) if (index.has(to)) come(index.get(to)!, state);
     if (loose.length > 0 && (calls || (block.ending === 'indirect' && state.sp !== 0))) {
       around = meet(around, state);

@@ -22,6 +22,12 @@ export type Ending = 'none' | 'branch' | 'jump' | 'call' | 'return' | 'indirect'
 /** What the psABI links through: ra, and t0 for millicode. Through any other register a transfer leaves a value like any other. */
 export const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
 
+/** Does a jump leave the address behind it in a register that the psABI does not link through? Somebody may come back there by that all the same. */
+export function leavesLink(insn: Insn): boolean {
+  const { control, writes } = facts(insn);
+  return (control === 'jump' || control === 'indirect') && writes !== undefined && !isLink(writes);
+}
+
 /** How this instruction ends a block; `none` if it does not. */
 export function endingOf(insn: Insn): Ending {
   const { control, reads, writes } = facts(insn);

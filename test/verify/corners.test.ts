@@ -39,6 +39,8 @@ const corners: readonly Corner[] = [
   // What is linked through another register than ra and t0 is a value.
   { file: 'link-in-a1.S', flags: BARE, inputs: [[]] },
   { file: 'irelative-stub.c', inputs: [[]] },
+  // Whoever knows that may come back by it.
+  { file: 'call-by-t4.S', flags: BARE, inputs: [['1'], ['2'], ['7']] },
   // What is stored to pass it, or to show it, is not saved.
   { file: 'alloca-by-value.c', inputs: [[], ['0']] },
   { file: 'global-register.c', flags: [...STATIC, '-ffixed-s11'], inputs: [['20000'], ['3'], ['777']] },
