@@ -3,7 +3,7 @@
  *
  *     node test/run.mjs campaign/torture [--levels=-O0,-O2,-O3] [--tests REGEX] [--shard 1/2] [--state FILE] [--library some|whole] [--causes]
  *
- * The tests come from Debian's gcc source package, into the cache. Each is built at each level, with a tiny C library where that does or (`--library whole`) with glibc; what exits with status 0 under qemu in a few
+ * The tests come from Debian's gcc source package, into the cache. Each is built at each level, with a tiny C library where that does or (`--with whole`) with glibc; what exits with status 0 under qemu in a few
  * seconds is profiled, optimized, proved, verified by rerun, and run under qemu. With a state file, one line a test and level, what is in
  * it is not done again. Prints what was skipped, and why, what failed, and a one-line score; exits 1 on a failure.
  */
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     tests: { type: 'string', default: '' },
     shard: { type: 'string', default: '1/1' },
     state: { type: 'string' },
-    library: { type: 'string', default: 'some' },
+    with: { type: 'string', default: 'some' },
     causes: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
   },
@@ -48,7 +48,7 @@ async function checkTest(folder: string, test: Test, level: string, work: string
   const nothing = { test: test.name, level, failures: [], superblocks: 0, unproved: [] };
   const file = join(work, 'program');
   let line: Line = { ...nothing, skipped: 'not built' };
-  for (const library of values.library === 'whole' ? (['whole'] as const) : (['tiny', 'whole'] as const))
+  for (const library of values.with === 'whole' ? (['whole'] as const) : (['tiny', 'whole'] as const))
     try {
       const why = build(folder, test, level, library, file);
       if (why !== undefined) {

@@ -27,8 +27,6 @@ interface Corner {
   /** Files that are linked with it. */
   readonly with?: readonly string[];
   readonly flags?: readonly string[];
-  /** Its caller breaks the calling convention itself: only without assumptions. */
-  readonly strict?: true;
   /** Arguments: trained with the first, run with all. */
   readonly inputs: readonly (readonly string[])[];
 }
@@ -48,8 +46,6 @@ const corners: readonly Corner[] = [
   { file: 'two-bases.c', inputs: [['20000'], ['3'], ['500']] },
   // Functions written by hand return in any register.
   { file: 't-registers.c', with: ['t-registers-asm.S'], inputs: [[]] },
-  // Code is entered in the middle of an instruction.
-  { file: 'overlapping-streams.c', with: ['overlapping-streams-asm.S'], strict: true, inputs: [[], ['1'], ['1', '2']] },
   // What was saved in a frame that is given back is no part of the next one.
   { file: 'frame-again.c', inputs: [['3000'], ['7'], ['100']] },
 ];
@@ -95,7 +91,7 @@ describe.runIf(needs('programs that came out wrong once', 'gcc', 'qemu'))('does 
     const image = readImage(file);
     const input = { args: [...corner.inputs[0]!] };
     const profile = profileOf(profileRun({ image, input }).profile, image);
-    for (const options of corner.strict ? [STRICT] : [{}, STRICT]) {
+    for (const options of [{}, STRICT]) {
       const form = optimized(file, profile, options);
       for (const args of corner.inputs) expect(outcome(qemu(form, args))).toBe(outcome(qemu(file, args)));
     }

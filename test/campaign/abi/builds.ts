@@ -56,8 +56,8 @@ export function build(program: Program, { compiler, level, flags }: Build, targe
       compiler === 'clang'
         ? ['--target=riscv64-linux-gnu', '-isystem', '/usr/riscv64-linux-gnu/include', ...own.map(forClang)]
         : own;
-    const libraries = program.library ? ['-static', '-lm', '-latomic'] : ['-latomic', '-lgcc'];
-    const start = program.library ? [] : withRuntime();
+    const libraries = program.whole ? ['-static', '-lm', '-latomic'] : ['-latomic', '-lgcc'];
+    const start = program.whole ? [] : withRuntime();
     const all = [...common, ...args, ...start, 'program.c', ...libraries, '-o', target];
     const result = run(tool(compiler), all, { cwd: folder });
     if (result.status !== 0) throw new Error(`${compiler}: ${result.stderr.toString().slice(0, 2000)}`);

@@ -176,7 +176,7 @@ static u ${p}_run(u i, u x) { u y = i; u r = ${p}_r(2 + (i & 1), x, &y); return 
 /** Called back by the C library, and by our own loops. */
 const callbacks: Piece = {
   name: 'callbacks',
-  library: true,
+  whole: true,
   make(random, p) {
     const least = 4 + random.below(8);
     return `typedef struct { u key; ${random.choose(['u', 'unsigned', 'unsigned char'])} value; } ${p}_item;
@@ -227,7 +227,7 @@ static u ${p}_run(u i, u x) {
 /** Out of nested calls, with what the frame kept. */
 const longjmp: Piece = {
   name: 'longjmp',
-  library: true,
+  whole: true,
   make(random, p) {
     const bits = random.choose([3, 7, 15]);
     return `static jmp_buf ${p}_b; static u ${p}_n;
@@ -263,7 +263,7 @@ static u ${p}_run(u i, u x) { u s = 0; for (int j = 0; j < 4; j++) s = s * 3 + $
 /** Stacks of our own, and what is kept in the frames on each. */
 const contexts: Piece = {
   name: 'contexts',
-  library: true,
+  whole: true,
   make(random, p) {
     const rounds = 3 + random.below(5);
     const body = some(random, 1 + random.below(3), [
@@ -297,7 +297,7 @@ static u ${p}_run(u i, u x) { return i & 3 ? x : ${p}_f(x + i); }`;
 /** Functions in functions, called directly (with the frame in t2), through pointers (code on the stack), and left by goto. */
 const nested: Piece = {
   name: 'nested',
-  library: true,
+  whole: true,
   only: 'gcc',
   make(random, p) {
     const through = random.oneIn(2);
@@ -321,7 +321,7 @@ static u ${p}_run(u i, u x) { return ${p}_f(x + i, 2 + (x & 7)); }`;
 /** Thread-local variables, and return addresses that are taken and not shown. */
 const locals: Piece = {
   name: 'thread-local',
-  library: true,
+  whole: true,
   make(random, p) {
     return `static __thread u ${p}_t[${2 + random.below(6)}] = {1, 2}; static __thread unsigned char ${p}_c; static void *volatile ${p}_r;
 N static u *${p}_at(u k) { ${random.oneIn(2) ? `${p}_r = __builtin_return_address(0);` : ''} return &${p}_t[k & 1]; }

@@ -4,7 +4,7 @@ import { attribute, odd, type Piece, some, times, way } from './piece.ts';
 /** Handlers that write, raised by the program itself; some on a stack of their own. */
 const raised: Piece = {
   name: 'raised',
-  library: true,
+  whole: true,
   make(random, p) {
     const signal = random.choose(['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPROF', 'SIGWINCH']);
     const own = random.oneIn(2);
@@ -50,7 +50,7 @@ static u ${p}_run(u i, u x) { if (i == 0) ${p}_set(); ${p}_left = 3; return i % 
 /** A page that may not be touched, and a handler that opens it and writes: it runs between two accesses, always at the same place. */
 const pages: Piece = {
   name: 'pages',
-  library: true,
+  whole: true,
   make(random, p) {
     const own = random.oneIn(3);
     const access = random.choose(['f += *page;', '*page = j;', 'page[1] += j;', 'f ^= page[j & 15];']);
@@ -97,7 +97,7 @@ static u ${p}_run(u i, u x) {
 /** Reads what may be there or not, and gets over it. */
 const probe: Piece = {
   name: 'probe',
-  library: true,
+  whole: true,
   make(random, p) {
     const save = random.oneIn(2) ? 1 : 0;
     return `static volatile unsigned ${p}_page[2048] __attribute__((aligned(4096))); static sigjmp_buf ${p}_b; static volatile u ${p}_n;
@@ -150,7 +150,7 @@ static u ${p}_run(u i, u x) { return ${p}_f(x + i, 3 + (x & 7)); }`;
 /** Rounding modes that change, and flags that are looked at. */
 const rounding: Piece = {
   name: 'rounding',
-  library: true,
+  whole: true,
   make(random, p) {
     const type = random.choose(['double', 'float']);
     const modes = ['FE_TONEAREST', 'FE_DOWNWARD', 'FE_UPWARD', 'FE_TOWARDZERO'];

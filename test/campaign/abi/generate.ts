@@ -17,7 +17,7 @@ export interface Program {
   readonly gccOnly: readonly number[];
   readonly flags: readonly string[];
   /** Linked with the whole C library; else with the tiny one. */
-  readonly library: boolean;
+  readonly whole: boolean;
   /** Arguments of four inputs: rounds, seed, mode. The first one trains. */
   readonly runs: readonly (readonly string[])[];
 }
@@ -54,8 +54,8 @@ static u mode;
 export function generate(seed: number, only?: readonly string[]): Program {
   const random = makeRandom(seed);
   // Two of three are small: most of the time would go to looking through the C library.
-  const known = PIECES.filter(({ name, library }) =>
-    only === undefined ? seed % 3 === 0 || library === undefined : only.includes(name),
+  const known = PIECES.filter(({ name, whole }) =>
+    only === undefined ? seed % 3 === 0 || whole === undefined : only.includes(name),
   );
   const pieces = shuffled(random, known).slice(0, 5 + random.below(4));
   const body = pieces.map((piece, k) => {
@@ -92,7 +92,7 @@ ${pieces.map(({ name }, k) => `  printf("${name} %lx\\n", sums[${k}]);`).join('\
     pieces: pieces.map(({ name }) => name),
     gccOnly: pieces.flatMap(({ only: compiler }, k) => (compiler === undefined ? [] : [k])),
     flags,
-    library: seed % 3 === 0 || pieces.some((piece) => piece.library),
+    whole: seed % 3 === 0 || pieces.some((piece) => piece.whole),
     runs: [
       [`${100 + random.below(100)}`, number(), '0'],
       [`${200 + random.below(200)}`, number(), `${all}`],

@@ -10,7 +10,7 @@ export interface Piece {
   /** Left out where another compiler builds the program. */
   readonly only?: 'gcc';
   /** It needs more of the C library than the tiny one has. */
-  readonly library?: true;
+  readonly whole?: true;
   /** What the whole program then has to be built with. */
   readonly flags?: readonly string[];
   /**
