@@ -9,7 +9,7 @@
  * or assumption behind a difference, `--only` makes programs of the named pieces, `--print` shows the seed's program, `--keep` keeps
  * programs and executables that fail. Prints the seed and a one-line score; on a difference, what and where, and exits 1.
  */
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { leaveOut, needs, scratch } from '../support/tools.ts';
@@ -17,6 +17,7 @@ import { type Build, build, buildName, buildsFor } from './abi/builds.ts';
 import { generate, type Program } from './abi/generate.ts';
 import { DEFAULT_FORM, type Form, type Found, OTHER_FORMS } from './optimized/check.ts';
 import { makeChecker } from './optimized/checker.ts';
+import { keep, readState } from './state.ts';
 
 const { values } = parseArgs({
   options: {
@@ -137,12 +138,7 @@ function tell({ seed, differences, skipped, unproved, seconds, superblocks }: Li
 
 if (needs('campaign/abi', 'gcc', 'clang', 'qemu')) {
   const { state } = values;
-  const done = new Map<number, Line>();
-  if (state !== undefined && existsSync(state))
-    for (const line of readFileSync(state, 'utf8').split('\n').filter(Boolean)) {
-      const entry = JSON.parse(line) as Line;
-      done.set(entry.seed, entry);
-    }
+  const done = new Map(readState<Line>(state).map((line) => [line.seed, line]));
   console.log(`seed ${first}`);
   const folder = scratch('abi-campaign');
   const checker = makeChecker();
@@ -152,7 +148,7 @@ if (needs('campaign/abi', 'gcc', 'clang', 'qemu')) {
       let line = done.get(seed);
       if (line === undefined) {
         line = await checkSeed(seed, folder, checker);
-        if (state !== undefined) appendFileSync(state, `${JSON.stringify(line)}\n`);
+        keep(state, line);
         tell(line);
       } else if (line.differences.length > 0) tell(line);
       lines.push(line);

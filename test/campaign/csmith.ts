@@ -8,13 +8,14 @@
  * tenth, at one level, against glibc. See csmith/check.ts for what is done with each. With a state file, one line a seed, what is in it is not done
  * again. `--forms`: what users get, alone, with another form that goes round by the seed (default), or with all that check.ts has. `--kind flow`: programs of our own, for what csmith leaves out (csmith/flow.ts). Prints the seed and a score; on a difference, what and where, and exits 1.
  */
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { leaveOut, needs, scratch } from '../support/tools.ts';
 import { ALL_FORMS, check, DEFAULT_FORM, type Form, formsFor } from './csmith/check.ts';
 import { generateFlow } from './csmith/flow.ts';
 import { build, canGenerate, FLAG_SETS, generate, LEVELS } from './csmith/programs.ts';
+import { keep, readState } from './state.ts';
 
 const { values } = parseArgs({
   options: {
@@ -102,12 +103,7 @@ function checkSeed(seed: number, folder: string): Line {
 
 if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
   const { state } = values;
-  const done = new Map<number, Line>();
-  if (state !== undefined && existsSync(state))
-    for (const line of readFileSync(state, 'utf8').split('\n').filter(Boolean)) {
-      const entry = JSON.parse(line) as Line;
-      done.set(entry.seed, entry);
-    }
+  const done = new Map(readState<Line>(state).map((line) => [line.seed, line]));
   console.log(`seed ${first}`);
   const folder = scratch('csmith-campaign');
   let [tested, skipped, differences, superblocks, unproved] = [0, 0, 0, 0, 0];
@@ -116,7 +112,7 @@ if (needs('campaign/csmith', 'csmith', 'gcc', 'qemu') && canGenerate()) {
       let line = done.get(seed);
       if (line === undefined) {
         line = checkSeed(seed, folder);
-        if (state !== undefined) appendFileSync(state, `${JSON.stringify(line)}\n`);
+        keep(state, line);
       } else for (const difference of line.differences) console.log(difference);
       tested += line.checked;
       skipped += line.skipped;

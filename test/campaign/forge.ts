@@ -9,7 +9,7 @@
  * file, one line a file, what is in it is not done again; `--number` makes just that one. Prints the seed and a score; on a file that is called
  * proved and runs otherwise, what was changed, and exits 1.
  */
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeSolver } from '../../src/verify/prove/solver.ts';
@@ -18,6 +18,7 @@ import { CACHE, leaveOut, needs, scratch } from '../support/tools.ts';
 import { forge, KINDS } from './forge/edits.ts';
 import { Judge } from './forge/judge.ts';
 import { makeProgram, PROGRAMS } from './forge/programs.ts';
+import { keep, readState } from './state.ts';
 
 const { values } = parseArgs({
   options: {
@@ -52,9 +53,7 @@ const ASKED = 10;
 
 if (needs('campaign/forge', 'gcc', 'gxx', 'qemu')) {
   const { state } = values;
-  const lines: Line[] = [];
-  if (state !== undefined && existsSync(state))
-    for (const line of readFileSync(state, 'utf8').split('\n').filter(Boolean)) lines.push(JSON.parse(line));
+  const lines = readState<Line>(state);
   console.log(`seed ${seed}`);
   const folder = scratch('forge-campaign');
   const solver = makeSolver();
@@ -106,7 +105,7 @@ if (needs('campaign/forge', 'gcc', 'gxx', 'qemu')) {
         lines.push(line);
         if (line.different !== undefined) different++;
         if (line.fault !== undefined) console.log(JSON.stringify(line));
-        if (state !== undefined) appendFileSync(state, `${JSON.stringify(line)}\n`);
+        keep(state, line);
       }
     }
   } finally {

@@ -7,12 +7,13 @@
  * seconds is profiled, optimized, proved, verified by rerun, and run under qemu. With a state file, one line a test and level, what is in
  * it is not done again. Prints what was skipped, and why, what failed, and a one-line score; exits 1 on a failure.
  */
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findTool, leaveOut, needs, scratch } from '../support/tools.ts';
 import { DEFAULT_FORM, type Found } from './optimized/check.ts';
 import { type Checker, makeChecker } from './optimized/checker.ts';
+import { keep, readState } from './state.ts';
 import { build, LEVELS } from './torture/builds.ts';
 import { type Test, testsIn, tortureFolder } from './torture/sources.ts';
 
@@ -85,12 +86,7 @@ function tell({ test, level, failures, unproved }: Line): void {
 if (needs('campaign/torture', 'gcc', 'qemu', 'tar') && findTool('apt') !== undefined) {
   const { state } = values;
   const [shard, shards] = values.shard.split('/').map(Number) as [number, number];
-  const done = new Map<string, Line>();
-  if (state !== undefined && existsSync(state))
-    for (const text of readFileSync(state, 'utf8').split('\n').filter(Boolean)) {
-      const line = JSON.parse(text) as Line;
-      done.set(`${line.test} ${line.level}`, line);
-    }
+  const done = new Map(readState<Line>(state).map((line) => [`${line.test} ${line.level}`, line]));
   const folder = await tortureFolder();
   const wanted = new RegExp(values.tests);
   const tests = testsIn(folder).filter(({ name }, k) => wanted.test(name) && k % shards === shard - 1);
@@ -104,7 +100,7 @@ if (needs('campaign/torture', 'gcc', 'qemu', 'tar') && findTool('apt') !== undef
         let line = done.get(`${test.name} ${level}`);
         if (line === undefined) {
           line = await checkTest(folder, test, level, work, checker);
-          if (state !== undefined) appendFileSync(state, `${JSON.stringify(line)}\n`);
+          keep(state, line);
         }
         tell(line);
         lines.push(line);
