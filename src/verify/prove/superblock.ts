@@ -153,7 +153,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
   }
 }
 
-/** A2 before A10. */
+/** A2 before A11. */
 export const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));
 
 /** Is this a store that a way makes? */
