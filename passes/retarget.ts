@@ -96,7 +96,10 @@ function resembles(pattern: Term, term: Term): boolean {
 /** How far back operands are looked for, in ops. */
 const DEPTH = 4;
 
-/** Values that an op is computed from, nearest first; what is near need not be there any more, which the home rule tells. */
+/**
+ * Values in integer registers that an op is computed from, nearest first; what is near need not be there any more, which the home rule tells.
+ * What a floating-point register holds may have the very term, and no row that is looked for reads it there.
+ */
 function sourcesOf(op: Op, byId: ReadonlyMap<number, Op>): Value[] {
   const sources: Value[] = [];
   let layer = operandsOf(op);
@@ -104,9 +107,10 @@ function sourcesOf(op: Op, byId: ReadonlyMap<number, Op>): Value[] {
     const next: Value[] = [];
     for (const value of layer) {
       if (value.kind !== 'head' && value.kind !== 'op') continue;
-      if (sources.some((other) => sameValue(other, value))) continue;
-      sources.push(value);
       const maker = value.kind === 'op' ? byId.get(value.id) : undefined;
+      const reg = value.kind === 'head' ? value.reg : maker && facts(maker.insn).writes;
+      if (reg === undefined || sources.some((other) => sameValue(other, value))) continue;
+      if (reg < F0) sources.push(value);
       if (maker !== undefined && facts(maker.insn).pure) next.push(...operandsOf(maker));
     }
     layer = next;

@@ -21,6 +21,18 @@ const PLACE: readonly (readonly [RegisterField, number])[] = [
 /** Can this immediate be encoded in an instruction of this row? */
 export const immediateEncodable = (row: Row, imm: number): boolean => immediateFits(row, imm);
 
+/** The first register field whose number the row cannot have: one of the other file, or one where there is no field; undefined if all can be. */
+export function misfit({ row, ...insn }: Insn): RegisterField | undefined {
+  const layout = layoutOf(row);
+  for (const [name] of PLACE) {
+    const floor = layout[name];
+    const number = insn[name] - Math.max(floor, 0);
+    // A field that the row does not have must be left at 0, or the caller thinks of another row.
+    if (number < 0 || number > (floor < 0 ? 0 : 31)) return name;
+  }
+  return undefined;
+}
+
 /**
  * The 32-bit word, unsigned, whatever insn.size is.
  * @throws internal() if a field does not fit: passes must not make such instructions
@@ -28,15 +40,10 @@ export const immediateEncodable = (row: Row, imm: number): boolean => immediateF
 export function encode(insn: Insn): number {
   const { row } = insn;
   const layout = layoutOf(row);
+  const wrong = misfit(insn);
+  if (wrong !== undefined) throw internal(`${row.name}: ${wrong} cannot be register ${insn[wrong]}`);
   let word = row.match;
-  for (const [name, at] of PLACE) {
-    const floor = layout[name];
-    const number = insn[name] - Math.max(floor, 0);
-    // A field that the row does not have must be left at 0, or the caller thinks of another row.
-    if (number < 0 || number > (floor < 0 ? 0 : 31))
-      throw internal(`${row.name}: ${name} cannot be register ${insn[name]}`);
-    word |= number << at;
-  }
+  for (const [name, at] of PLACE) word |= (insn[name] - Math.max(layout[name], 0)) << at;
   if (!immediateFits(row, insn.imm)) throw internal(`${row.name}: immediate ${insn.imm} does not fit`);
   word |= withImmediate(row, insn.imm);
   if (layout.rounds) {

@@ -2,6 +2,7 @@
 import { internal } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { misfit } from '../isa/encode.ts';
 import { type Exit, exitsOf, isOrdered, keyOf, type Op, operandsOf, type Superblock, type Value } from './form.ts';
 import { homeRuleViolation } from './homes.ts';
 import { sinkable } from './rewrite.ts';
@@ -76,6 +77,8 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
   };
   /** What an op reads it reads from a register; x0 is the one that holds a constant. */
   const operands = (op: Op, where: string, also?: ReadonlySet<number>) => {
+    const field = misfit(op.insn);
+    if (field !== undefined) fail(`${where}, ${op.insn.row.name}, cannot have register ${op.insn[field]} as ${field}`);
     for (const value of operandsOf(op)) {
       seen(value, where, also);
       if (value.kind === 'code' || value.kind === 'link' || (value.kind === 'const' && value.value !== 0n))

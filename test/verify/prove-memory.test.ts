@@ -208,7 +208,13 @@ describe('by assumption', () => {
         const slot = terms.add(terms.input('sp'), terms.const(40n));
         const saved = terms.input('s0');
         for (const each of steps)
-          knowledge.noteApart(slot, each.kind === 'fence' ? terms.input('order') : line.address(each));
+          knowledge.noteApart(
+            { address: slot, bytes: 8 },
+            {
+              address: each.kind === 'fence' ? terms.input('order') : line.address(each),
+              bytes: each.kind === 'fence' ? 8 : each.bytes,
+            },
+          );
         line.memory = terms.store(line.memory, slot, 8, saved);
         line.run(steps);
         expect(terms.load(line.memory, slot, 8)).toBe(saved);

@@ -255,6 +255,73 @@ describe('saved registers', () => {
   });
 });
 
+describe('what is left of a frame that was given back', () => {
+  const frame = 'addi sp,sp,-16\n sd s1,8(sp)\n addi s1,zero,1\n ld s1,8(sp)\n addi sp,sp,16';
+  const options = { saves: [0x1004], deadFrames: true };
+
+  test('is not read: a load behind finds what it finds without the save', () => {
+    expect(verdict(`${frame}\n ld a2,0(a0)`, 'ld a2,0(a0)', options)).toBe('proved');
+    expect(verdict(`${frame}\n sd a1,0(a0)\n ld a2,0(a3)`, 'sd a1,0(a0)\n ld a2,0(a3)', options)).toBe('proved');
+    expect(verdict(`${frame}\n ld a2,0(a0)`, 'ld a2,0(a0)', { ...options, deadFrames: false })).toBe('unproved');
+  });
+
+  test('may not come over what was stored there since, where that is loaded', () => {
+    const store = `${frame}\n sd a1,0(a0)\n`;
+    expect(verdict(`${store} ld a2,0(a0)`, 'sd s1,-8(sp)\n sd a1,0(a0)\n ld a2,0(a0)', options)).toBe('proved');
+    expect(verdict(`${store} ld a2,0(a0)`, 'sd a1,0(a0)\n sd s1,-8(sp)\n ld a2,0(a0)', options)).toBe('unproved');
+    expect(verdict(`${store} ld a2,0(a3)`, 'sd a1,0(a0)\n sd s1,-8(sp)\n ld a2,0(a3)', options)).toBe('unproved');
+    // A byte of what is loaded may be there.
+    expect(verdict(`${store} lb a2,3(a3)`, 'sd a1,0(a0)\n sd s1,-8(sp)\n lb a2,3(a3)', options)).toBe('unproved');
+    // A part of it is stored behind all the same.
+    const both = 'sd a1,0(a0)\n sd s1,-8(sp)\n sw a1,0(a0)\n';
+    expect(verdict(`${store} sw a1,0(a0)\n ld a2,0(a3)`, `${both} ld a2,0(a3)`, options)).toBe('unproved');
+    // It was loaded from before anything was stored: so it is elsewhere.
+    const seen = `${frame}\n ld a4,0(a3)\n sd a1,0(a0)\n ld a2,0(a3)`;
+    expect(verdict(seen, 'ld a4,0(a3)\n sd a1,0(a0)\n sd s1,-8(sp)\n ld a2,0(a3)', options)).toBe('proved');
+  });
+
+  test('is known of no more bytes than were loaded', () => {
+    // The first byte is outside the slot, as is known; the others need not be.
+    const was = `ld a2,0(a0)\n ${frame}\n lb a4,0(a0)`;
+    expect(verdict(was, 'ld a2,0(a0)\n sd s1,-8(sp)\n lb a4,0(a0)', { ...options, saves: [0x1008] })).toBe('proved');
+    expect(verdict(was, 'sd s1,-8(sp)\n ld a2,0(a0)\n lb a4,0(a0)', { ...options, saves: [0x1008] })).toBe('unproved');
+    // So with what is known while the frame is there.
+    const within = was.replace('addi s1,zero,1', 'lb a4,0(a0)').replace(/\n lb a4,0\(a0\)$/, '');
+    expect(verdict(within, 'lb a4,0(a0)\n ld a2,0(a0)', { ...options, saves: [0x1008] })).toBe('proved');
+    expect(verdict(within, 'sd s1,-8(sp)\n ld a2,0(a0)\n lb a4,0(a0)', { ...options, saves: [0x1008] })).toBe(
+      'unproved',
+    );
+  });
+
+  test('in part, where something of the next frame is stored over the rest, is not read either', () => {
+    const next = (body: string) => `${frame}\n addi sp,sp,-16\n ${body}\n ld a2,0(a0)\n lw a4,12(sp)`;
+    const is = 'addi sp,sp,-16\n sw a1,12(sp)\n ld a2,0(a0)\n lw a4,12(sp)';
+    const all = { ...options, deadFrames: true };
+    expect(verdict(next('sw a1,12(sp)'), is, all)).toBe('proved');
+    expect(verdict(next('sw a1,12(sp)'), is, { ...all, saves: [] })).toBe('unproved');
+    expect(verdict(next('sw a1,12(sp)'), is.replace('sw a1', 'sd s1,8(sp)\n sw a1'), all)).toBe('proved');
+    // What the frame has stored may well be read through a pointer.
+    expect(verdict(next('sw a1,12(sp)'), 'addi sp,sp,-16\n ld a2,0(a0)\n sw a1,12(sp)\n lw a4,12(sp)', all)).toBe(
+      'unproved',
+    );
+    // What stays of the save may lie on both sides.
+    for (const store of ['sw a1,10(sp)', 'sb a1,10(sp)']) {
+      const [was, now] = [next(store), is.replace('sw a1,12(sp)', store)].map((text) =>
+        text.replace('lw a4,12', 'lbu a4,10'),
+      );
+      expect(verdict(was!, now!, all)).toBe('proved');
+      expect(verdict(was!, now!, { ...all, deadFrames: false })).toBe('unproved');
+    }
+  });
+
+  test('of another value than the last that was left there is not read either', () => {
+    const again = `${frame}\n sd a1,0(a0)\n addi sp,sp,-16\n sd s2,8(sp)\n addi s2,zero,1\n ld s2,8(sp)\n addi sp,sp,16\n ld a2,0(a3)`;
+    const two = { saves: [0x1004, 0x101c], deadFrames: true };
+    expect(verdict(again, 'sd s1,-8(sp)\n sd a1,0(a0)\n ld a2,0(a3)', two)).toBe('proved');
+    expect(verdict(again, 'sd a1,0(a0)\n sd s1,-8(sp)\n ld a2,0(a3)', two)).toBe('proved');
+  });
+});
+
 describe('a slot that is another frame’s later', () => {
   /** Stored to through its address, then a register is saved there, and something is loaded through a pointer. */
   const was = (slot: string, store: string, restore: string) =>

@@ -1,22 +1,51 @@
 /**
  * What running the original along a way has shown of that way: facts about addresses, for all states that go it. They hang on the segments of
- * the original's run in which they were found, and hold on every way that passes there: what happens on another way says nothing.
+ * the original's run in which they were found, and hold on every way that passes there: what happens on another way says nothing. They are
+ * about numbers, so they hold from the head on, whenever they were found.
  *
- * - *apart*: while a frame keeps a saved register in a slot, the original has accessed another address, not through the stack pointer. By
- *   assumption A3 the two do not overlap.
- * - *unread*: the frame was given back, and the original has loaded from the other address since. By assumption A8 it does not read there what
- *   is left in the slot.
+ * - *apart*: while a frame keeps a saved register in a slot, the original has accessed other bytes, not through the stack pointer. By
+ *   assumption A3 they are none of the slot's.
+ * - *unread*: the frame was given back, and the original has loaded other bytes since. By assumption A8 those of them that are the slot's have
+ *   been stored since: through other pointers, which are listed. Where there are none, the bytes are none of the slot's. (What has been
+ *   stored over a part of it through the stack pointer is seen, and only the rest counts.)
  * - *links*: at a slot the original saves the return address of a call.
  */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
+import type { List } from './list.ts';
+import { disjoint } from './pieces.ts';
 
 /** What a frame has kept, and the loads that it depends on. */
 export interface Restored {
   readonly value: Term;
   readonly depends: bigint;
 }
-type What = 0 | Restored;
+/** Bytes in a row that are accessed. */
+export interface Accessed {
+  readonly address: Term;
+  readonly bytes: number;
+}
+const keyOf = ({ address, bytes }: Accessed): string => `${address.id}:${bytes}`;
+/** Stores, latest first. */
+export interface Stores extends List<Accessed> {
+  readonly rest: Stores | undefined;
+  /** How many there are. */
+  readonly count: number;
+}
+/** Bytes that have been loaded, and what had been stored since the frame was given back that may be both in the slot and among these. */
+interface Unread {
+  readonly bytes: number;
+  readonly stored: readonly Accessed[];
+  /** How much had been stored before. */
+  readonly given: number;
+}
+type What = 0 | Restored | Unread;
+
+/** Of more stores than so many it is not asked whether they cover a slot. */
+const MOST_STORED = 32;
+/** Frames are given back again and again: of one slot and address so many facts are enough. */
+const MOST_UNREAD = 8;
+const WIDTHS = [1, 2, 4, 8];
 
 /** One segment's place in the tree of ways, and what has been found there or before. */
 export class Knowledge {
@@ -44,28 +73,55 @@ export class Knowledge {
     return this.#found.size;
   }
 
-  /** Slots of which something is known beside another address, here or elsewhere. */
-  slotsBeside(other: Term): readonly Term[] {
-    return [...(this.#found.beside.get(other) ?? [])];
+  /** Parts of slots of which something is known beside another address, here or elsewhere. */
+  slotsBeside(other: Term): Iterable<Accessed> {
+    return this.#found.beside.get(other)?.values() ?? [];
   }
 
-  noteApart(slot: Term, other: Term): void {
-    if (this.apart(slot, other)) return;
-    this.#found.add(`apart${slot.id},${other.id}`, this, 0);
-    this.#found.addBeside(slot, other);
+  noteApart(slot: Accessed, accessed: Accessed): void {
+    if (this.apart(slot, accessed)) return;
+    this.#found.add(`apart${keyOf(slot)},${keyOf(accessed)}`, this, 0);
+    this.#found.addBeside(slot, accessed.address);
   }
-  apart(slot: Term, other: Term): boolean {
-    return this.#holds(`apart${slot.id},${other.id}`) !== undefined;
+  apart(slot: Accessed, { address, bytes }: Accessed): boolean {
+    return WIDTHS.some(
+      (width) => width >= bytes && this.#holds(`apart${keyOf(slot)},${keyOf({ address, bytes: width })}`) !== undefined,
+    );
   }
 
-  noteUnread(slot: Term, value: Term, address: Term): void {
-    if (this.unread(slot, value, address)) return;
-    this.#found.add(`unread${slot.id},${value.id},${address.id}`, this, 0);
-    this.#found.addBeside(slot, address);
+  /**
+   * @param stores what has been stored through other pointers than the stack pointer, latest first
+   * @param given how many of these before the frame was given back
+   */
+  noteUnread(slot: Accessed, accessed: Accessed, stores: Stores | undefined, given: number): void {
+    const key = `unread${keyOf(slot)},${accessed.address.id}`;
+    const known = this.#all<Unread>(key);
+    // By now more has been stored since.
+    if (known.length >= MOST_UNREAD || known.some((each) => each.given === given && each.bytes >= accessed.bytes))
+      return;
+    if ((stores?.count ?? 0) - given > MOST_STORED) return;
+    const stored: Accessed[] = [];
+    for (let at = stores; at !== undefined && at.count > given; at = at.rest) {
+      const { item } = at;
+      if (!disjoint(item, accessed) && !this.apart(slot, item) && !this.#beside(slot, item)) stored.push(item);
+    }
+    this.#found.add(key, this, { bytes: accessed.bytes, stored, given });
+    this.#found.addBeside(slot, accessed.address);
   }
-  /** @param value what is left there */
-  unread(slot: Term, value: Term, address: Term): boolean {
-    return this.#holds(`unread${slot.id},${value.id},${address.id}`) !== undefined;
+  /**
+   * Does a load of these bytes find none that a store to the slot has stored?
+   * @param covered are these bytes stored behind that one?
+   */
+  unread(slot: Accessed, accessed: Accessed, covered: (stored: Accessed) => boolean): boolean {
+    const missed = (stored: Accessed) => this.apart(slot, stored) || this.#beside(slot, stored) || covered(stored);
+    return this.#unread(slot, accessed).some(({ stored }) => stored.every(missed));
+  }
+  /** Have these bytes been loaded where nothing had been stored since that may be in the slot? */
+  #beside(slot: Accessed, accessed: Accessed): boolean {
+    return this.#unread(slot, accessed).some(({ stored }) => stored.length === 0);
+  }
+  #unread(slot: Accessed, { address, bytes }: Accessed): Unread[] {
+    return this.#all<Unread>(`unread${keyOf(slot)},${address.id}`).filter((known) => known.bytes >= bytes);
   }
 
   noteLink(slot: Term, link: Addr): void {
@@ -90,6 +146,9 @@ export class Knowledge {
       if (known[index]!.at.leadsTo(this)) return known[index]!.what as T;
     return undefined;
   }
+  #all<T extends What>(key: string): T[] {
+    return this.#found.of(key).flatMap(({ at, what }) => (at.leadsTo(this) ? [what as T] : []));
+  }
   /** Is this on the way to another place, or that one itself? */
   leadsTo(other: Knowledge): boolean {
     let at: Knowledge = other;
@@ -102,14 +161,14 @@ export class Knowledge {
 /** All facts of one proof, by what they say. */
 class Found {
   readonly #facts = new Map<string, { readonly at: Knowledge; readonly what: What }[]>();
-  /** By an address, slots. */
-  readonly beside = new Map<Term, Set<Term>>();
+  /** By an address, parts of slots. */
+  readonly beside = new Map<Term, Map<string, Accessed>>();
   size = 0;
 
-  addBeside(slot: Term, other: Term): void {
+  addBeside(slot: Accessed, other: Term): void {
     const slots = this.beside.get(other);
-    if (slots === undefined) this.beside.set(other, new Set([slot]));
-    else slots.add(slot);
+    if (slots === undefined) this.beside.set(other, new Map([[keyOf(slot), slot]]));
+    else slots.set(keyOf(slot), slot);
   }
 
   add(key: string, at: Knowledge, what: What): void {

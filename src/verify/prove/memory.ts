@@ -25,6 +25,7 @@ import {
   bySize,
   type Draft,
   draftOf,
+  type Extent,
   endOf,
   idOf,
   isOf,
@@ -41,10 +42,10 @@ import {
   type Run,
   restsOf,
   SAVED,
-  type Slot,
   type Span,
   type Stamped,
   sizeOf,
+  within,
 } from './pieces.ts';
 import { countFirst, firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
 
@@ -147,7 +148,7 @@ export class Memories {
     bytes: Bytes,
     value: Term,
     misses: Misses,
-    slots: readonly Place[],
+    slots: readonly Extent[],
     kept?: Kept,
   ): Memory {
     const { base, offset } = place;
@@ -174,16 +175,27 @@ export class Memories {
   }
 
   /** Of what is saved, what an access through another base misses, and what it may meet. */
-  #parted(saved: Run | undefined, misses: Misses, slots: readonly Place[]) {
+  #parted(saved: Run | undefined, misses: Misses, slots: readonly Extent[]) {
     let [missed, met]: (Run | undefined)[] = [undefined, saved];
-    for (const { base, offset } of saved === undefined ? [] : slots) {
-      const piece = base === this.#stack ? nextBehind(met, (each) => each.offset < offset) : undefined;
-      if (piece?.offset !== offset || piece.bytes !== 8) continue;
-      if (!misses(this.#addressOf(piece), piece.bytes, piece.value)) continue;
-      missed = this.#added(missed, piece);
-      met = this.#removed(met!, piece);
+    for (const slot of saved === undefined ? [] : slots) {
+      const inside = slot.base === this.#stack ? this.#piecesIn(met, slot) : [];
+      if (inside.length === 0 || !misses(slot)) continue;
+      for (const piece of inside) {
+        missed = this.#added(missed, piece);
+        met = this.#removed(met!, piece);
+      }
     }
     return { missed, met };
+  }
+  /** The pieces of a run that lie in a part of a slot. */
+  #piecesIn(run: Run | undefined, part: Extent): Piece[] {
+    const found: Piece[] = [];
+    for (let at = part.offset; at < endOf(part); at = endOf(found.at(-1)!)) {
+      const piece = nextBehind(run, (each) => each.offset < at);
+      if (piece === undefined || !within(piece, part)) break;
+      found.push(piece);
+    }
+    return found;
   }
   /** A line, and behind it a run. */
   #followed(line: Line | undefined, run: Run | undefined): Line | undefined {
@@ -192,7 +204,7 @@ export class Memories {
     return this.#meet(line, this.#line.single({ stamp, run }));
   }
   /** What was saved goes to the end of the line, but for what is missed. */
-  #queue(now: Draft, misses: Misses, slots: readonly Place[]): void {
+  #queue(now: Draft, misses: Misses, slots: readonly Extent[]): void {
     if (now.saved === undefined) return;
     const beneath = this.#parted(now.hidden, misses, slots);
     const { missed, met } = this.#parted(now.saved, misses, slots);
@@ -234,12 +246,12 @@ export class Memories {
    * A settled memory as it would be had all been known before that is known now.
    * @param known of an address: what is missed by what goes there, and where that may be
    */
-  ordered(memory: Memory, known: (address: Term) => readonly [Misses, readonly Place[]]): Memory {
+  ordered(memory: Memory, known: (address: Term, bytes: number) => readonly [Misses, readonly Extent[]]): Memory {
     const now: Draft = { line: undefined, saved: undefined, hidden: undefined, owners: undefined, keeps: false };
     for (const { run } of itemsOf(memory.line))
       for (const piece of itemsOf(run)) {
         const { base, offset, bytes } = piece;
-        if (base !== this.#stack) this.#queue(now, ...known(this.#addressOf(piece)));
+        if (base !== this.#stack) this.#queue(now, ...known(this.#addressOf(piece), bytes));
         const saved = base === this.#stack && bytes === 8;
         if (saved) now.saved = this.#added(now.saved, piece);
         const stamp = saved ? SAVED : this.#append(now, piece);
@@ -248,29 +260,26 @@ export class Memories {
     return this.settled(this.#make({ origin: memory.origin, ...now }));
   }
 
-  /** Memory without what these stores have stored, as far as it is all there. */
-  without(memory: Memory, slots: readonly Slot[]): Memory {
+  /** Memory without these pieces, as far as they are all there. */
+  without(memory: Memory, pieces: readonly Piece[]): Memory {
     const now = draftOf(memory);
-    for (const slot of slots) {
-      const owner = this.#ownerOf(now.owners, slot);
+    for (const piece of pieces) {
+      const owner = this.#ownerOf(now.owners, piece);
       if (owner !== undefined) this.#replace(now, owner, []);
     }
     if (now.line === memory.line && now.saved === memory.saved) return memory;
     return this.#make({ ...now, origin: memory.origin });
   }
-  /** Is all of what this store has stored there? */
-  stores(memory: Memory, slot: Slot): boolean {
-    return this.#ownerOf(memory.owners, slot) !== undefined;
+  /** Is this piece there, all of it and no more of its store? */
+  has(memory: Memory, piece: Piece): boolean {
+    return this.#ownerOf(memory.owners, piece) !== undefined;
   }
-  #ownerOf(owners: Owners | undefined, { place, value }: Slot): Owner | undefined {
-    const owner = this.#wholeAt(owners, place);
-    return owner?.piece.value === value ? owner : undefined;
-  }
-  /** Who owns eight bytes from a store of just these. */
-  #wholeAt(owners: Owners | undefined, place: Place): Owner | undefined {
-    const owner = this.#ownerIn(owners, { ...place, bytes: 8 });
-    const whole = owner !== undefined && !owner.kept && owner.offset === place.offset && owner.bytes === 8;
-    return whole && owner.piece.bytes === 8 ? owner : undefined;
+  #ownerOf(owners: Owners | undefined, piece: Piece): Owner | undefined {
+    const owner = this.#ownerIn(owners, piece);
+    if (owner === undefined || owner.kept) return undefined;
+    const { offset, bytes, at, value } = owner.piece;
+    const same = offset === piece.offset && bytes === piece.bytes && at === piece.at && value === piece.value;
+    return same ? owner : undefined;
   }
 
   /** Takes from an owner what a piece overwrites. */
@@ -423,6 +432,13 @@ export class Memories {
     const owner = nextBehind(owners, before(span));
     return owner !== undefined && owner.base === span.base && owner.offset < endOf(span) ? owner : undefined;
   }
+  /** Have all of these bytes been stored behind a run of the line, through another base? */
+  #isBehind(owners: Owners | undefined, bytes: Extent, stamp: number): boolean {
+    const found = this.#ownersIn(owners, bytes);
+    let covered = 0;
+    for (const owner of found) covered += Math.min(endOf(owner), endOf(bytes)) - Math.max(owner.offset, bytes.offset);
+    return covered === bytes.bytes && found.every((owner) => owner.stamp > stamp);
+  }
   #ownersIn(owners: Owners | undefined, { base, offset, bytes }: Place & Span): Owner[] {
     const found: Owner[] = [];
     for (let at = offset; at < offset + bytes; at = endOf(found.at(-1)!)) {
@@ -438,7 +454,7 @@ export class Memories {
    * @param origin what it is then
    * @param misses what is saved
    */
-  behind(memory: Memory, origin: Term, misses: Misses, slots: readonly Place[]): Memory {
+  behind(memory: Memory, origin: Term, misses: Misses, slots: readonly Extent[]): Memory {
     const saved = this.#parted(memory.saved, misses, slots).missed;
     let owners: Owners | undefined;
     for (const piece of itemsOf(saved)) {
@@ -454,16 +470,16 @@ export class Memories {
    * @param misses what goes by the stack pointer
    * @param slots where there may be something that it misses
    */
-  load(memory: Memory, place: Place, bytes: Bytes, misses: Misses, slots: readonly Place[]): Loaded {
+  load(memory: Memory, place: Place, bytes: Bytes, misses: Misses, slots: readonly Extent[]): Loaded {
     const { base, offset: from } = place;
     const to = from + bytes;
     const now = draftOf(memory);
     if (base !== this.#stack)
-      for (const slot of slots) {
-        const owner = this.#wholeAt(now.owners, slot);
-        if (owner === undefined || owner.stamp === SAVED) continue;
-        if (misses(this.#addressOf(owner.piece), owner.piece.bytes, owner.piece.value)) this.#replace(now, owner, []);
-      }
+      for (const slot of slots)
+        for (const owner of this.#ownersIn(now.owners, slot)) {
+          if (owner.stamp === SAVED || owner.kept || !within(owner, slot)) continue;
+          if (misses(slot, (bytes) => this.#isBehind(now.owners, bytes, owner.stamp))) this.#replace(now, owner, []);
+        }
     const owners = this.#ownersIn(now.owners, { ...place, bytes });
     const met = base === this.#stack ? undefined : this.#parted(now.saved, misses, slots).met;
     const beneath = base === this.#stack ? undefined : this.#parted(now.hidden, misses, slots).met;

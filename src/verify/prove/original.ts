@@ -7,7 +7,7 @@ import type { Saves } from '../../cfg/saves.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
-import { Knowledge } from './knowledge.ts';
+import { type Accessed, Knowledge, type Stores } from './knowledge.ts';
 import type { List } from './list.ts';
 import { headState, type Outcome, type State, symbolicStep } from './step.ts';
 import type { ProofTerms } from './terms.ts';
@@ -44,14 +44,24 @@ export interface Slot {
   readonly value: Term;
   /** The loads that it depends on, where others may look. */
   readonly depends: bigint;
-  /** Nothing has been stored over a part of it. */
-  readonly whole: boolean;
+  /** What of it nothing has been stored over through the stack pointer, and nobody else may have. */
+  readonly rest: readonly Part[];
+  /** How much had been stored through other pointers when the frame was given back. */
+  readonly given: number;
+}
+
+/** Bytes at a distance from the stack pointer at the head. */
+interface Part {
+  readonly offset: bigint;
+  readonly bytes: number;
 }
 
 /** What is kept on the stack: in frames that are there, and left in those that were given back. */
 export interface Stack {
   readonly kept: readonly Slot[];
   readonly left: readonly Slot[];
+  /** What has been stored through other pointers than the stack pointer, latest first. */
+  readonly stores: Stores | undefined;
 }
 
 /** So often a segment may come by one place: a loop without a decision does not end. More often than loops are unrolled. */
@@ -136,7 +146,7 @@ export class Segment {
       terms.knowledge = this.knowledge;
       const saved = saves?.savesAt(pc) ?? false;
       const kept = stack;
-      const accesses = (kind: 'load' | 'store', address: Term) => this.#noteAccess(kind, address, kept);
+      const accesses = (kind: 'load' | 'store', bytes: Accessed) => this.#noteAccess(kind, bytes, kept);
       const outcome = symbolicStep(terms, insn, pc, state, { side: 'original', saves: saved, accesses });
       if (outcome.kind === 'stop') return { points, end: outcome, stack };
       stack = this.#note(saved, state, outcome.state, stack);
@@ -152,30 +162,46 @@ export class Segment {
   }
 
   /** Notes what an access shows, before anything is loaded by it. */
-  #noteAccess(kind: 'load' | 'store', address: Term, { kept, left }: Stack): void {
-    if (this.#request.terms.stackOffset(address) !== undefined) return;
-    for (const slot of kept) this.knowledge.noteApart(slot.address, address);
-    if (kind === 'load')
-      for (const slot of left) if (slot.whole) this.knowledge.noteUnread(slot.address, slot.value, address);
+  #noteAccess(kind: 'load' | 'store', bytes: Accessed, { kept, left, stores }: Stack): void {
+    if (this.#request.terms.stackOffset(bytes.address) !== undefined) return;
+    for (const slot of kept) this.knowledge.noteApart({ address: slot.address, bytes: 8 }, bytes);
+    if (kind !== 'load') return;
+    const { terms } = this.#request;
+    for (const { rest, given } of left)
+      for (const part of rest)
+        this.knowledge.noteUnread({ address: terms.onStack(part.offset), bytes: part.bytes }, bytes, stores, given);
   }
 
   /** Notes what a step shows. @returns what is kept on the stack behind it */
   #note(saves: boolean, before: State, after: State, stack: Stack): Stack {
     if (this.#request.saves === undefined) return stack;
     const { terms, deadFrames } = this.#request;
-    let { kept, left } = stack;
-    if (after.order !== before.order) for (const slot of kept) this.knowledge.noteApart(slot.address, after.order);
+    let { kept, left, stores } = stack;
+    if (after.order !== before.order) {
+      for (const slot of kept)
+        this.knowledge.noteApart({ address: slot.address, bytes: 8 }, { address: after.order, bytes: 8 });
+      left = left.map((slot) => ({ ...slot, rest: [] }));
+    }
     for (const { kind, address, bytes, value, seen } of since(after.accesses, before.accesses)) {
       const offset = terms.stackOffset(address);
       const link = saves && bytes === 8 && value !== undefined ? terms.linkOf(value) : undefined;
       if (link !== undefined) this.knowledge.noteLink(address, link);
-      if (offset === undefined) continue;
+      if (offset === undefined) {
+        if (kind === 'store') stores = { item: { address, bytes }, rest: stores, count: (stores?.count ?? 0) + 1 };
+        continue;
+      }
       if (kind === 'store') {
         const stays = (slot: Slot) => slot.offset >= offset + BigInt(bytes) || offset >= slot.offset + 8n;
         if (!kept.every(stays)) kept = kept.filter(stays);
-        if (!left.every(stays)) left = left.map((slot) => (stays(slot) ? slot : { ...slot, whole: false }));
+        if (!left.every(stays))
+          left = left.map((slot) =>
+            stays(slot) ? slot : { ...slot, rest: slot.rest.flatMap((part) => without(part, { offset, bytes })) },
+          );
         if (saves && bytes === 8) {
-          kept = [...kept, { address, offset, value: value!, depends: seen?.data ?? 0n, whole: true }];
+          kept = [
+            ...kept,
+            { address, offset, value: value!, depends: seen?.data ?? 0n, rest: [{ offset, bytes }], given: 0 },
+          ];
         }
       } else if (bytes === 8) {
         const slot = kept.find((each) => each.address === address);
@@ -186,10 +212,11 @@ export class Segment {
       const top = terms.stackOffset(after.registers[SP]!);
       // Where the stack pointer is not known, neither is what is given back.
       const given = (slot: Slot) => top !== undefined && slot.offset < top;
-      if (deadFrames) left = [...left, ...kept.filter(given)];
+      if (deadFrames) left = [...left, ...kept.filter(given).map((slot) => ({ ...slot, given: stores?.count ?? 0 }))];
       kept = top === undefined ? [] : kept.filter((slot) => !given(slot));
     }
-    return kept === stack.kept && left === stack.left ? stack : { kept, left };
+    const same = kept === stack.kept && left === stack.left && stores === stack.stores;
+    return same ? stack : { kept, left, stores };
   }
 }
 
@@ -204,7 +231,7 @@ export class OriginalRun {
   constructor(request: OriginalRequest) {
     this.request = request;
     const state = headState(request.terms);
-    const stack = { kept: [], left: [] };
+    const stack = { kept: [], left: [], stores: undefined };
     this.first = new Segment(this, { pc: request.head, state, retired: 0, call: undefined, stack });
   }
 
@@ -222,6 +249,17 @@ export class OriginalRun {
       .filter((each) => each !== segment && each.knowledge.leadsTo(segment.knowledge))
       .sort((a, b) => a.retired - b.retired);
   }
+}
+
+/** What of the first lies before and behind the second. */
+function without(part: Part, { offset, bytes }: Part): Part[] {
+  const [end, behind] = [part.offset + BigInt(part.bytes), offset + BigInt(bytes)];
+  const upTo = offset < end ? offset : end;
+  const from = behind > part.offset ? behind : part.offset;
+  return [
+    { offset: part.offset, bytes: Number(upTo - part.offset) },
+    { offset: from, bytes: Number(end - from) },
+  ].filter((rest) => rest.bytes > 0);
 }
 
 function listIn<K, T>(map: Map<K, T[]>, key: K): T[] {

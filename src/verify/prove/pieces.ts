@@ -26,7 +26,19 @@ export interface Span {
   readonly offset: number;
   readonly bytes: number;
 }
+/** Bytes in a row somewhere. */
+export interface Extent extends Place, Span {}
+/** Is the first a part of the second? */
+export const within = (a: Extent, b: Extent): boolean =>
+  a.base === b.base && a.offset >= b.offset && endOf(a) <= endOf(b);
 export const endOf = ({ offset, bytes }: Span): number => offset + bytes;
+
+/** Are these bytes known to be none of those? */
+export function disjoint(a: { address: Term; bytes: number }, b: { address: Term; bytes: number }): boolean {
+  const [one, other] = [placeOf(a.address), placeOf(b.address)];
+  const apart = one.offset + a.bytes <= other.offset || other.offset + b.bytes <= one.offset;
+  return one.base === other.base && apart;
+}
 
 /** Bytes in a row that one store has written, or what is left of them: those of a value from byte `at` on. */
 export interface Piece extends Place, Span {
@@ -105,14 +117,11 @@ export const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] =>
 /** Is a store to stay in the line though it is overwritten? */
 export type Kept = (address: Term, bytes: number, value: Term) => boolean;
 
-/** Is it known that an access misses what this store has stored? */
-export type Misses = (address: Term, bytes: number, value: Term) => boolean;
-
-/** What a store has stored of eight bytes. */
-export interface Slot {
-  readonly place: Place;
-  readonly value: Term;
-}
+/**
+ * Is it known that an access misses what has been stored in a part of a slot of the stack?
+ * @param behind have these bytes been stored behind that? Absent: nobody knows
+ */
+export type Misses = (part: Extent, behind?: (bytes: Extent) => boolean) => boolean;
 
 /** What is loaded: bytes of a value from one of them on, or what is in a memory. */
 export type Loaded = { readonly value: Term; readonly at: number; readonly from?: undefined } | { readonly from: Term };

@@ -17,6 +17,7 @@ import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { isLink } from '../../profile/flow.ts';
+import type { Accessed } from './knowledge.ts';
 import type { List } from './list.ts';
 import type { ProofTerms } from './terms.ts';
 
@@ -63,7 +64,7 @@ export type View =
   | {
       readonly side: 'original';
       readonly saves: boolean;
-      readonly accesses: (kind: Access['kind'], address: Term) => void;
+      readonly accesses: (kind: Access['kind'], bytes: Accessed) => void;
     }
   /** `returns`: the original return addresses that optimized ones stand for (assumption A7). */
   | { readonly side: 'optimized'; readonly returns: ReadonlyMap<Addr, Addr> };
@@ -268,7 +269,7 @@ class SymbolicStep implements Step<Term> {
       : this.#terms.code(behind);
   }
   #access(kind: Access['kind'], address: Term, bytes: number, value: Term | undefined): void {
-    if (this.#view.side === 'original') this.#view.accesses(kind, address);
+    if (this.#view.side === 'original') this.#view.accesses(kind, { address, bytes });
     const { depends, registers } = this.#before;
     const on = (reg: Reg) => depends?.registers[reg] ?? 0n;
     const seen = depends && {

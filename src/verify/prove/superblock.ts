@@ -21,7 +21,7 @@ import { explore, type Follow, type Leaf } from './paths.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
 import { type Access, type State, stackName, Unproved } from './step.ts';
-import { ProofTerms } from './terms.ts';
+import { type Left, ProofTerms } from './terms.ts';
 
 /** What proofs are made from: both files' instructions, the map, and what is live in the original. */
 export interface Sides {
@@ -341,7 +341,7 @@ function sameMemory(
     if (!sides.deadFrames) return false;
     const without = terms.without(
       a,
-      left.filter((slot) => !terms.stores(b, slot)),
+      left.flatMap(leftOf).filter((each) => !terms.has(b, each)),
     );
     const [one, other] = [without, b].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
     if (one !== other) return false;
@@ -352,6 +352,9 @@ function sameMemory(
   const [ordered, made] = [terms.ordered(was), terms.ordered(is)];
   return ordered === made || sameButForLeft(ordered, made);
 }
+
+const leftOf = ({ offset, rest, value }: Slot): Left[] =>
+  rest.map((part) => ({ ...part, at: Number(part.offset - offset), value }));
 
 /** What an address of the optimized file stands for in a register or a jump table: a return point (A7), or a head (A4). */
 function stoodFor({ sides, used }: Proving, address: Addr): Addr | undefined {

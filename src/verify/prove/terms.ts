@@ -6,23 +6,19 @@
 import { MASK64, toSigned } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Accessed, Knowledge } from './knowledge.ts';
 import { Memories } from './memory.ts';
-import { type Bytes, type Kept, type Misses, type Place, placeOf } from './pieces.ts';
+import { type Bytes, type Extent, type Kept, type Misses, type Piece, placeOf } from './pieces.ts';
 import { TermSets } from './sets.ts';
 
 /** What jalr does to its target. */
 const EVEN = MASK64 - 1n;
 
-interface Accessed {
-  readonly kind: string;
-  readonly address: Term;
+/** Bytes of a value, from byte `at` on, that are left at a distance from the stack pointer at the head. */
+export interface Left {
+  readonly offset: bigint;
   readonly bytes: number;
-}
-
-/** A place that a frame keeps something in, and what. */
-interface Left {
-  readonly address: Term;
+  readonly at: number;
   readonly value: Term;
 }
 
@@ -30,7 +26,7 @@ export class ProofTerms extends Terms {
   readonly memory: Term;
   /** What has accrued flags on a way, and what has been accessed. */
   readonly flags = new TermSets<Term>(this, (term) => term);
-  readonly accesses = new TermSets<Accessed>(this, ({ kind, address, bytes }) =>
+  readonly accesses = new TermSets<Accessed & { readonly kind: string }>(this, ({ kind, address, bytes }) =>
     this.apply(`${kind} of ${bytes}`, [address]),
   );
   readonly #memories: Memories;
@@ -136,7 +132,7 @@ export class ProofTerms extends Terms {
 
   /** Memory after a store. */
   store(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
-    const misses = (slot: Term, width: number) => this.#outOfReach(slot, width, address);
+    const misses: Misses = (slot) => this.#outOfReach(slot, { address, bytes });
     const [before, place, slots] = [this.#memories.of(memory), placeOf(address), this.#slotsBeside(address)];
     return this.#memories.store(before, place, bytes, this.stored(value, bytes), misses, slots, this.#kept).term;
   }
@@ -148,19 +144,13 @@ export class ProofTerms extends Terms {
   /** Memory behind an ordered event: what is loaded from it is not taken from stores before, but for what frames keep: no other hart overwrites that. */
   barrier(memory: Term, order: Term): Term {
     const behind = this.apply('barrier', [this.settled(memory), order]);
-    const misses = (slot: Term, width: number) => this.#outOfReach(slot, width, order);
+    const misses: Misses = (slot) => this.#outOfReach(slot, { address: order, bytes: 8 });
     return this.#memories.behind(this.#memories.of(memory), behind, misses, this.#slotsBeside(order)).term;
   }
 
   /** What a load of so many bytes gives, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
-    const misses = (slot: Term, width: number, value: Term) => {
-      if (width === 8 && this.knowledge?.unread(slot, value, address)) {
-        this.usedUnread = true;
-        return true;
-      }
-      return this.#outOfReach(slot, width, address);
-    };
+    const misses: Misses = (slot, behind) => this.#outOfReach(slot, { address, bytes }, behind);
     const slots = this.#slotsBeside(address);
     const loaded = this.#memories.load(this.#memories.of(memory), placeOf(address), bytes, misses, slots);
     if (loaded.from === undefined) return this.#part(loaded.value, loaded.at, bytes);
@@ -178,22 +168,25 @@ export class ProofTerms extends Terms {
 
   /** A settled memory as it would be had all been known before that is known now. */
   ordered(memory: Term): Term {
-    const known = (address: Term): readonly [Misses, readonly Place[]] => [
-      (slot, width) => this.#outOfReach(slot, width, address),
+    const known = (address: Term, bytes: number): readonly [Misses, readonly Extent[]] => [
+      (slot) => this.#outOfReach(slot, { address, bytes }),
       this.#slotsBeside(address),
     ];
     return this.#memories.ordered(this.#memories.of(memory), known).term;
   }
 
-  /** Is what a store of this value of eight bytes to this address has stored there, in a settled memory? */
-  stores(memory: Term, { address, value }: Left): boolean {
-    return this.#memories.stores(this.#memories.of(memory), { place: placeOf(address), value });
+  /** Is this in a settled memory? */
+  has(memory: Term, left: Left): boolean {
+    return this.#memories.has(this.#memories.of(memory), this.#pieceOf(left));
   }
 
-  /** A settled memory without the stores of these values of eight bytes to these addresses. */
-  without(memory: Term, slots: readonly Left[]): Term {
-    const places = slots.map(({ address, value }) => ({ place: placeOf(address), value }));
-    return this.#memories.without(this.#memories.of(memory), places).term;
+  /** A settled memory without these. */
+  without(memory: Term, left: readonly Left[]): Term {
+    const pieces = left.map((each) => this.#pieceOf(each));
+    return this.#memories.without(this.#memories.of(memory), pieces).term;
+  }
+  #pieceOf({ offset, bytes, at, value }: Left): Piece {
+    return { base: this.#stack, offset: Number(offset), bytes, at, value };
   }
 
   /**
@@ -209,15 +202,32 @@ export class ProofTerms extends Terms {
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
   }
 
-  #slotsBeside(other: Term): Place[] {
-    return this.knowledge?.slotsBeside(other).map(placeOf) ?? [];
+  #slotsBeside(other: Term): Extent[] {
+    return [...(this.knowledge?.slotsBeside(other) ?? [])].map(({ address, bytes }) => ({
+      ...placeOf(address),
+      bytes,
+    }));
   }
 
-  /** Assumption A3: the first is a slot that the second does not lead to. */
-  #outOfReach(slot: Term, bytes: number, other: Term): boolean {
-    if (bytes !== 8 || !this.knowledge?.apart(slot, other)) return false;
-    this.usedSaved = true;
+  /**
+   * Assumptions A3 and A8: the first is a slot that an access of these bytes does not lead to, or where a load finds nothing of a store.
+   * @param behind has something been stored behind that one? Absent: the access is no load
+   */
+  #outOfReach(part: Extent, accessed: Accessed, behind?: (bytes: Extent) => boolean): boolean {
+    if (this.knowledge === undefined) return false;
+    const slot = { address: this.onStack(BigInt(part.offset)), bytes: part.bytes };
+    if (this.knowledge.apart(slot, accessed)) {
+      this.usedSaved = true;
+      return true;
+    }
+    const covered = ({ address, bytes }: Accessed) => behind?.({ ...placeOf(address), bytes }) ?? false;
+    if (!this.knowledge.unread(slot, accessed, covered)) return false;
+    this.usedUnread = true;
     return true;
+  }
+  /** An address by its distance from the stack pointer at the head. */
+  onStack(offset: bigint): Term {
+    return this.add(this.#stack, this.const(offset));
   }
 
   /** How far an address is from the stack pointer at the head, where that is known. */
