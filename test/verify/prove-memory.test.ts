@@ -209,7 +209,7 @@ describe('by assumption', () => {
         const saved = terms.input('s0');
         for (const each of steps)
           knowledge.noteApart(
-            { address: slot, bytes: 8 },
+            { offset: 40, bytes: 8 },
             {
               address: each.kind === 'fence' ? terms.input('order') : line.address(each),
               bytes: each.kind === 'fence' ? 8 : each.bytes,

@@ -13,7 +13,7 @@
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
 import type { List } from './list.ts';
-import { disjoint } from './pieces.ts';
+import { disjoint, endOf, type Span } from './pieces.ts';
 
 /** What a frame has kept, and the loads that it depends on. */
 export interface Restored {
@@ -25,7 +25,9 @@ export interface Accessed {
   readonly address: Term;
   readonly bytes: number;
 }
-const keyOf = ({ address, bytes }: Accessed): string => `${address.id}:${bytes}`;
+/** Bytes of a slot. */
+const SLOT = 8;
+const keyOf = (kind: string, { offset, bytes }: Span, { id }: Term): string => `${kind}${offset}:${bytes},${id}`;
 /** Stores, latest first. */
 export interface Stores extends List<Accessed> {
   readonly rest: Stores | undefined;
@@ -39,13 +41,14 @@ interface Unread {
   /** How much had been stored before. */
   readonly given: number;
 }
-type What = 0 | Restored | Unread;
+/** What is known of so many bytes. */
+type Beside = Pick<Accessed, 'bytes'> | Unread;
+type What = 0 | Restored | Beside;
 
 /** Of more stores than so many it is not asked whether they cover a slot. */
 const MOST_STORED = 32;
 /** Frames are given back again and again: of one slot and address so many facts are enough. */
 const MOST_UNREAD = 8;
-const WIDTHS = [1, 2, 4, 8];
 
 /** One segment's place in the tree of ways, and what has been found there or before. */
 export class Knowledge {
@@ -74,54 +77,52 @@ export class Knowledge {
   }
 
   /** Parts of slots of which something is known beside another address, here or elsewhere. */
-  slotsBeside(other: Term): Iterable<Accessed> {
-    return this.#found.beside.get(other)?.values() ?? [];
+  slotsBeside(other: Term): readonly Span[] {
+    return this.#found.slotsBeside(other);
   }
 
-  noteApart(slot: Accessed, accessed: Accessed): void {
-    if (this.apart(slot, accessed)) return;
-    this.#found.add(`apart${keyOf(slot)},${keyOf(accessed)}`, this, 0);
-    this.#found.addBeside(slot, accessed.address);
+  noteApart(slot: Span, accessed: Accessed): void {
+    if (!this.apart(slot, accessed)) this.#found.addBeside('apart', slot, accessed.address, this, accessed);
   }
-  apart(slot: Accessed, { address, bytes }: Accessed): boolean {
-    return WIDTHS.some(
-      (width) => width >= bytes && this.#holds(`apart${keyOf(slot)},${keyOf({ address, bytes: width })}`) !== undefined,
-    );
+  apart(slot: Span, accessed: Accessed): boolean {
+    return this.#beside<Accessed>('apart', slot, accessed).length > 0;
   }
 
   /**
    * @param stores what has been stored through other pointers than the stack pointer, latest first
    * @param given how many of these before the frame was given back
    */
-  noteUnread(slot: Accessed, accessed: Accessed, stores: Stores | undefined, given: number): void {
-    const key = `unread${keyOf(slot)},${accessed.address.id}`;
-    const known = this.#all<Unread>(key);
+  noteUnread(slot: Span, accessed: Accessed, stores: Stores | undefined, given: number): void {
+    const known = this.#beside<Unread>('unread', slot, accessed);
     // By now more has been stored since.
-    if (known.length >= MOST_UNREAD || known.some((each) => each.given === given && each.bytes >= accessed.bytes))
-      return;
+    if (known.length >= MOST_UNREAD || known.some((each) => each.given === given)) return;
     if ((stores?.count ?? 0) - given > MOST_STORED) return;
     const stored: Accessed[] = [];
-    for (let at = stores; at !== undefined && at.count > given; at = at.rest) {
-      const { item } = at;
-      if (!disjoint(item, accessed) && !this.apart(slot, item) && !this.#beside(slot, item)) stored.push(item);
-    }
-    this.#found.add(key, this, { bytes: accessed.bytes, stored, given });
-    this.#found.addBeside(slot, accessed.address);
+    for (let at = stores; at !== undefined && at.count > given; at = at.rest)
+      if (!disjoint(at.item, accessed) && !this.#misses(slot, at.item)) stored.push(at.item);
+    this.#found.addBeside('unread', slot, accessed.address, this, { bytes: accessed.bytes, stored, given });
   }
   /**
    * Does a load of these bytes find none that a store to the slot has stored?
    * @param covered are these bytes stored behind that one?
    */
-  unread(slot: Accessed, accessed: Accessed, covered: (stored: Accessed) => boolean): boolean {
-    const missed = (stored: Accessed) => this.apart(slot, stored) || this.#beside(slot, stored) || covered(stored);
-    return this.#unread(slot, accessed).some(({ stored }) => stored.every(missed));
+  unread(slot: Span, accessed: Accessed, covered: (stored: Accessed) => boolean): boolean {
+    const missed = (stored: Accessed) => this.#misses(slot, stored) || covered(stored);
+    return this.#beside<Unread>('unread', slot, accessed).some(({ stored }) => stored.every(missed));
   }
-  /** Have these bytes been loaded where nothing had been stored since that may be in the slot? */
-  #beside(slot: Accessed, accessed: Accessed): boolean {
-    return this.#unread(slot, accessed).some(({ stored }) => stored.length === 0);
+  /** Are these bytes none of the slot's? */
+  #misses(slot: Span, accessed: Accessed): boolean {
+    return (
+      this.apart(slot, accessed) ||
+      this.#beside<Unread>('unread', slot, accessed).some(({ stored }) => stored.length === 0)
+    );
   }
-  #unread(slot: Accessed, { address, bytes }: Accessed): Unread[] {
-    return this.#all<Unread>(`unread${keyOf(slot)},${address.id}`).filter((known) => known.bytes >= bytes);
+  /** What is known of these bytes, or more, beside this part of a slot, or more of it. */
+  #beside<T extends Beside>(kind: string, slot: Span, { address, bytes }: Accessed): T[] {
+    return this.#found
+      .beside(kind, slot, address)
+      .flatMap((key) => this.#all<T>(key))
+      .filter((known) => known.bytes >= bytes);
   }
 
   noteLink(slot: Term, link: Addr): void {
@@ -161,14 +162,32 @@ export class Knowledge {
 /** All facts of one proof, by what they say. */
 class Found {
   readonly #facts = new Map<string, { readonly at: Knowledge; readonly what: What }[]>();
-  /** By an address, parts of slots. */
-  readonly beside = new Map<Term, Map<string, Accessed>>();
+  /** By an address and where they begin, parts of slots: how many bytes they are. */
+  readonly #beside = new Map<Term, Map<number, Set<number>>>();
   size = 0;
 
-  addBeside(slot: Accessed, other: Term): void {
-    const slots = this.beside.get(other);
-    if (slots === undefined) this.beside.set(other, new Map([[keyOf(slot), slot]]));
-    else slots.set(keyOf(slot), slot);
+  addBeside(kind: string, { offset, bytes }: Span, other: Term, at: Knowledge, what: Beside): void {
+    let slots = this.#beside.get(other);
+    if (slots === undefined) this.#beside.set(other, (slots = new Map()));
+    const widths = slots.get(offset);
+    if (widths === undefined) slots.set(offset, new Set([bytes]));
+    else widths.add(bytes);
+    this.add(keyOf(kind, { offset, bytes }, other), at, what);
+  }
+  slotsBeside(other: Term): Span[] {
+    const slots: Span[] = [];
+    for (const [offset, widths] of this.#beside.get(other) ?? [])
+      for (const bytes of widths) slots.push({ offset, bytes });
+    return slots;
+  }
+  /** Keys of what may be known of an address beside parts of slots that have this one in them. */
+  beside(kind: string, slot: Span, other: Term): string[] {
+    const slots = this.#beside.get(other);
+    const keys: string[] = [];
+    for (let offset = slot.offset; slots !== undefined && offset > slot.offset - SLOT; offset--)
+      for (const bytes of slots.get(offset) ?? [])
+        if (offset + bytes >= endOf(slot)) keys.push(keyOf(kind, { offset, bytes }, other));
+    return keys;
   }
 
   add(key: string, at: Knowledge, what: What): void {

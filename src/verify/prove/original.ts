@@ -9,6 +9,7 @@ import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
 import { type Accessed, Knowledge, type Stores } from './knowledge.ts';
 import type { List } from './list.ts';
+import { restsOf, type Span } from './pieces.ts';
 import { headState, type Outcome, type State, symbolicStep } from './step.ts';
 import type { ProofTerms } from './terms.ts';
 
@@ -40,20 +41,15 @@ export interface OriginalRequest {
 /** A slot of the stack at the head in which a frame keeps a register, or has kept it. */
 export interface Slot {
   readonly address: Term;
-  readonly offset: bigint;
+  /** Of the slot from the stack pointer at the head. */
+  readonly offset: number;
   readonly value: Term;
   /** The loads that it depends on, where others may look. */
   readonly depends: bigint;
   /** What of it nothing has been stored over through the stack pointer, and nobody else may have. */
-  readonly rest: readonly Part[];
+  readonly rest: readonly Span[];
   /** How much had been stored through other pointers when the frame was given back. */
   readonly given: number;
-}
-
-/** Bytes at a distance from the stack pointer at the head. */
-interface Part {
-  readonly offset: bigint;
-  readonly bytes: number;
 }
 
 /** What is kept on the stack: in frames that are there, and left in those that were given back. */
@@ -164,12 +160,9 @@ export class Segment {
   /** Notes what an access shows, before anything is loaded by it. */
   #noteAccess(kind: 'load' | 'store', bytes: Accessed, { kept, left, stores }: Stack): void {
     if (this.#request.terms.stackOffset(bytes.address) !== undefined) return;
-    for (const slot of kept) this.knowledge.noteApart({ address: slot.address, bytes: 8 }, bytes);
+    for (const slot of kept) this.knowledge.noteApart(whole(slot), bytes);
     if (kind !== 'load') return;
-    const { terms } = this.#request;
-    for (const { rest, given } of left)
-      for (const part of rest)
-        this.knowledge.noteUnread({ address: terms.onStack(part.offset), bytes: part.bytes }, bytes, stores, given);
+    for (const { rest, given } of left) for (const part of rest) this.knowledge.noteUnread(part, bytes, stores, given);
   }
 
   /** Notes what a step shows. @returns what is kept on the stack behind it */
@@ -178,8 +171,7 @@ export class Segment {
     const { terms, deadFrames } = this.#request;
     let { kept, left, stores } = stack;
     if (after.order !== before.order) {
-      for (const slot of kept)
-        this.knowledge.noteApart({ address: slot.address, bytes: 8 }, { address: after.order, bytes: 8 });
+      for (const slot of kept) this.knowledge.noteApart(whole(slot), { address: after.order, bytes: 8 });
       left = left.map((slot) => ({ ...slot, rest: [] }));
     }
     for (const { kind, address, bytes, value, seen } of since(after.accesses, before.accesses)) {
@@ -191,11 +183,11 @@ export class Segment {
         continue;
       }
       if (kind === 'store') {
-        const stays = (slot: Slot) => slot.offset >= offset + BigInt(bytes) || offset >= slot.offset + 8n;
+        const stays = (slot: Slot) => slot.offset >= offset + bytes || offset >= slot.offset + 8;
         if (!kept.every(stays)) kept = kept.filter(stays);
         if (!left.every(stays))
           left = left.map((slot) =>
-            stays(slot) ? slot : { ...slot, rest: slot.rest.flatMap((part) => without(part, { offset, bytes })) },
+            stays(slot) ? slot : { ...slot, rest: slot.rest.flatMap((part) => restsOf(part, offset, offset + bytes)) },
           );
         if (saves && bytes === 8) {
           kept = [
@@ -251,16 +243,7 @@ export class OriginalRun {
   }
 }
 
-/** What of the first lies before and behind the second. */
-function without(part: Part, { offset, bytes }: Part): Part[] {
-  const [end, behind] = [part.offset + BigInt(part.bytes), offset + BigInt(bytes)];
-  const upTo = offset < end ? offset : end;
-  const from = behind > part.offset ? behind : part.offset;
-  return [
-    { offset: part.offset, bytes: Number(upTo - part.offset) },
-    { offset: from, bytes: Number(end - from) },
-  ].filter((rest) => rest.bytes > 0);
-}
+const whole = ({ offset }: Slot): Span => ({ offset, bytes: 8 });
 
 function listIn<K, T>(map: Map<K, T[]>, key: K): T[] {
   let list = map.get(key);

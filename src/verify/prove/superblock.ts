@@ -354,7 +354,7 @@ function sameMemory(
 }
 
 const leftOf = ({ offset, rest, value }: Slot): Left[] =>
-  rest.map((part) => ({ ...part, at: Number(part.offset - offset), value }));
+  rest.map((part) => ({ ...part, at: part.offset - offset, value }));
 
 /** What an address of the optimized file stands for in a register or a jump table: a return point (A7), or a head (A4). */
 function stoodFor({ sides, used }: Proving, address: Addr): Addr | undefined {

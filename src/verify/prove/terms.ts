@@ -3,12 +3,12 @@
  * test/verify checks each against the concrete domain. What memory is as a term is said in memory.ts; here is what is known of addresses, and
  * what assumptions say.
  */
-import { MASK64, toSigned } from '../../base/bits.ts';
+import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import type { Accessed, Knowledge } from './knowledge.ts';
 import { Memories } from './memory.ts';
-import { type Bytes, type Extent, type Kept, type Misses, type Piece, placeOf } from './pieces.ts';
+import { type Bytes, type Extent, type Kept, type Misses, type Piece, placeOf, type Span } from './pieces.ts';
 import { TermSets } from './sets.ts';
 
 /** What jalr does to its target. */
@@ -16,7 +16,7 @@ const EVEN = MASK64 - 1n;
 
 /** Bytes of a value, from byte `at` on, that are left at a distance from the stack pointer at the head. */
 export interface Left {
-  readonly offset: bigint;
+  readonly offset: number;
   readonly bytes: number;
   readonly at: number;
   readonly value: Term;
@@ -186,7 +186,7 @@ export class ProofTerms extends Terms {
     return this.#memories.without(this.#memories.of(memory), pieces).term;
   }
   #pieceOf({ offset, bytes, at, value }: Left): Piece {
-    return { base: this.#stack, offset: Number(offset), bytes, at, value };
+    return { base: this.#stack, offset, bytes, at, value };
   }
 
   /**
@@ -203,38 +203,28 @@ export class ProofTerms extends Terms {
   }
 
   #slotsBeside(other: Term): Extent[] {
-    return [...(this.knowledge?.slotsBeside(other) ?? [])].map(({ address, bytes }) => ({
-      ...placeOf(address),
-      bytes,
-    }));
+    return (this.knowledge?.slotsBeside(other) ?? []).map((part) => ({ base: this.#stack, ...part }));
   }
 
   /**
    * Assumptions A3 and A8: the first is a slot that an access of these bytes does not lead to, or where a load finds nothing of a store.
    * @param behind has something been stored behind that one? Absent: the access is no load
    */
-  #outOfReach(part: Extent, accessed: Accessed, behind?: (bytes: Extent) => boolean): boolean {
+  #outOfReach(part: Span, accessed: Accessed, behind?: (bytes: Extent) => boolean): boolean {
     if (this.knowledge === undefined) return false;
-    const slot = { address: this.onStack(BigInt(part.offset)), bytes: part.bytes };
-    if (this.knowledge.apart(slot, accessed)) {
+    if (this.knowledge.apart(part, accessed)) {
       this.usedSaved = true;
       return true;
     }
     const covered = ({ address, bytes }: Accessed) => behind?.({ ...placeOf(address), bytes }) ?? false;
-    if (!this.knowledge.unread(slot, accessed, covered)) return false;
+    if (!this.knowledge.unread(part, accessed, covered)) return false;
     this.usedUnread = true;
     return true;
   }
-  /** An address by its distance from the stack pointer at the head. */
-  onStack(offset: bigint): Term {
-    return this.add(this.#stack, this.const(offset));
-  }
-
   /** How far an address is from the stack pointer at the head, where that is known. */
-  stackOffset(address: Term): bigint | undefined {
-    if (address === this.#stack) return 0n;
-    const offset = address.op === 'add' && address.args[0] === this.#stack ? address.args[1]!.value : undefined;
-    return offset === undefined ? undefined : toSigned(offset);
+  stackOffset(address: Term): number | undefined {
+    const { base, offset } = placeOf(address);
+    return base === this.#stack ? offset : undefined;
   }
 }
 
