@@ -255,6 +255,37 @@ describe('saved registers', () => {
   });
 });
 
+describe('what is known of a way only at its end', () => {
+  // That a2 does not lead to the slot shows once another frame keeps s1 there; on the way that leaves before, it may.
+  const was = `addi sp,sp,-16
+    sd a0,8(sp)
+    ld a1,0(a2)
+    beq a3,zero,0x1f00
+    addi sp,sp,16
+    addi sp,sp,-16
+    sd s1,8(sp)
+    addi s1,zero,1
+    ld a4,0(a2)
+    ld s1,8(sp)
+    addi sp,sp,16`;
+  const is = (stub: string) => `ld a1,0(a2)
+    beq a3,zero,0x9100
+    addi a4,a1,0
+    jal zero,0x102c
+    @0x9100
+    addi sp,sp,-16
+    sd a0,8(sp)
+    ${stub}
+    jal zero,0x1f00`;
+  const options = { saves: [0x1018], deadFrames: true };
+
+  test('holds from the head on, on that way and on no other', () => {
+    expect(proof(was, is('ld a1,0(a2)'), options).verdict).toBe('proved');
+    expect(proof(was, is('addi zero,zero,0'), options).verdict).toBe('unproved');
+    expect(proof(was, is('ld a1,0(a2)'), { ...options, saves: [] }).verdict).toBe('unproved');
+  });
+});
+
 describe('what is left of a frame that was given back', () => {
   const frame = 'addi sp,sp,-16\n sd s1,8(sp)\n addi s1,zero,1\n ld s1,8(sp)\n addi sp,sp,16';
   const options = { saves: [0x1004], deadFrames: true };

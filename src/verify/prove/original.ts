@@ -36,6 +36,8 @@ export interface OriginalRequest {
   readonly saves: Saves | undefined;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
+  /** For a run along one way: all that is known of that way, from its beginning on. */
+  readonly known?: Knowledge;
 }
 
 /** A slot of the stack at the head in which a frame keeps a register, or has kept it. */
@@ -80,7 +82,7 @@ export class Segment {
   constructor(run: OriginalRun, start: Point, parent?: Knowledge) {
     this.#run = run;
     this.#request = run.request;
-    this.knowledge = new Knowledge(parent);
+    this.knowledge = run.request.known ?? new Knowledge(parent);
     let known = this.knowledge.size;
     let ran = this.#ran(start);
     // What is found on the way holds from its beginning on.

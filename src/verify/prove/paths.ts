@@ -2,6 +2,7 @@
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
 import { Decisions, type Facts } from './facts.ts';
+import { type List, listed } from './list.ts';
 import type { InsnSource, Segment } from './original.ts';
 import { headState, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
@@ -18,7 +19,12 @@ export interface Leaf {
   readonly facts: Facts;
   /** How far the original has been followed along what was decided. */
   readonly front: Segment;
+  /** Which way was gone at each branch, the last one first. */
+  readonly turns: Turns;
 }
+
+/** At a branch: was it taken? */
+export type Turns = List<boolean> | undefined;
 
 const MOST_LEAVES = 20_000;
 const MOST_STEPS = 400_000;
@@ -47,6 +53,7 @@ const MOST_AHEAD = 1000;
  * known of addresses on that way (knowledge.ts).
  * @param start its address
  * @param first it may not leave before it has done something
+ * @param along only the way with these turns; there is none if what is known decides otherwise
  */
 export function explore(
   terms: ProofTerms,
@@ -56,8 +63,10 @@ export function explore(
   original: Segment,
   follow: Follow,
   decisions = new Decisions(terms),
+  along?: { readonly turns: Turns },
 ): Leaf[] {
   const leaves: Leaf[] = [];
+  const guide = along && listed(along.turns).reverse();
   const advance = (segment: Segment, facts: Facts, depth: number): Segment => {
     let front = segment;
     const most = depth + MOST_AHEAD;
@@ -76,6 +85,8 @@ export function explore(
     front: Segment;
     depth: number;
     retreats: number;
+    turns: Turns;
+    branches: number;
   }[] = [
     {
       pc: start,
@@ -85,15 +96,17 @@ export function explore(
       front: advance(original, undefined, 0),
       depth: 0,
       retreats: 0,
+      turns: undefined,
+      branches: 0,
     },
   ];
   const view: View = { side: 'optimized', returns };
   let steps = 0;
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    const { pc, from, state, facts, front, depth, retreats } = path;
+    const { pc, from, state, facts, front, depth, retreats, turns, branches } = path;
     const to = depth === 0 && first ? undefined : standsFor(pc);
     if (to !== undefined) {
-      leaves.push({ to, at: pc, target: undefined, from, state, facts, front });
+      leaves.push({ to, at: pc, target: undefined, from, state, facts, front, turns });
       if (leaves.length > MOST_LEAVES) throw new Unproved('too many ways through it');
       continue;
     }
@@ -103,7 +116,7 @@ export function explore(
     if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved('it does not end');
     terms.knowledge = front.knowledge;
     const outcome = symbolicStep(terms, insn, pc, state, view);
-    const go = (address: Addr, known: Facts) =>
+    const go = (address: Addr, known: Facts, taken?: boolean) =>
       open.push({
         pc: address,
         from: pc,
@@ -112,6 +125,8 @@ export function explore(
         front: known === facts ? front : advance(front, known, depth),
         depth: depth + 1,
         retreats: address <= pc ? retreats + 1 : retreats,
+        turns: taken === undefined ? turns : { item: taken, rest: turns },
+        branches: taken === undefined ? branches : branches + 1,
       });
     switch (outcome.kind) {
       case 'stop':
@@ -122,9 +137,12 @@ export function explore(
       case 'branch': {
         const known = decisions.decided(outcome.condition, facts)?.is;
         const { term, when } = plainCondition(outcome.condition);
-        if (known !== false) go(outcome.taken, known ? facts : { item: { condition: term, holds: when }, rest: facts });
-        if (known !== true)
-          go(outcome.fall, known === false ? facts : { item: { condition: term, holds: !when }, rest: facts });
+        if (guide !== undefined && branches >= guide.length) throw new Unproved('it goes on where it has ended before');
+        const may = (taken: boolean) => known !== !taken && (guide === undefined || guide[branches] === taken);
+        const decided = (holds: boolean): Facts =>
+          known === undefined ? { item: { condition: term, holds }, rest: facts } : facts;
+        if (may(true)) go(outcome.taken, decided(when), true);
+        if (may(false)) go(outcome.fall, decided(!when), false);
         break;
       }
       case 'jump': {
@@ -139,6 +157,7 @@ export function explore(
             state: outcome.state,
             facts,
             front,
+            turns,
           });
       }
     }

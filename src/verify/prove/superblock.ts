@@ -15,6 +15,7 @@ import type { Term } from '../../domain/term.ts';
 import { isLink } from '../../profile/flow.ts';
 import type { Machine } from './extensions.ts';
 import { Decisions, type Facts } from './facts.ts';
+import { Knowledge } from './knowledge.ts';
 import { type List, listed } from './list.ts';
 import { type InsnSource, linksAt, OriginalRun, type Point, type Segment, type Slot } from './original.ts';
 import { explore, type Follow, type Leaf } from './paths.ts';
@@ -85,6 +86,9 @@ const MOST_QUESTIONS = 6;
 /** The original may run this much further than what a way decides has led it. */
 const MOST_POINTS = 20_000;
 
+/** A run along a way with all that is known may show more of it. */
+const MOST_HINDSIGHT = 3;
+
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const plain = attempt(sides, entry, undefined, false);
@@ -114,7 +118,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     solved: 0,
     followed: undefined,
   };
-  let ways = 0;
+  let compared = 0;
   let leaves: readonly Leaf[] = [];
   const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
@@ -124,17 +128,32 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     const assumptions = [...used].sort(byNumber);
     const { unequal } = proving;
     const { work } = terms;
-    return { verdict, reason, assumptions, ways, solved, work, unequal, leaves, failed, followed };
+    return { verdict, reason, assumptions, ways: compared, solved, work, unequal, leaves, failed, followed };
   };
   try {
     const { saves, deadFrames } = sides;
-    const run = () => new OriginalRun({ terms, code: sides.original, head: entry.head, saves, deadFrames });
+    const run = (known?: Knowledge) =>
+      new OriginalRun({ terms, code: sides.original, head: entry.head, saves, deadFrames, ...(known && { known }) });
     const follow: Follow = (segment, facts) => onward(proving, segment, facts);
     terms.keep(keeping ? () => true : undefined);
     let original = run();
     const { optimized: code, returns } = sides;
     const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
-    leaves = explore(terms, explored, entry.start, entry.first, original.first, follow, decisions);
+    const ways = (from: Segment, along?: Leaf) =>
+      explore(terms, explored, entry.start, entry.first, from, follow, decisions, along);
+    const least = entry.progress ? 1 : 0;
+    /** What is known of a way in the end was not when its beginning was run: so it is run again. */
+    const inHindsight = (leaf: Leaf): boolean => {
+      const known = new Knowledge(leaf.front.knowledge);
+      for (let round = 0, size = -1; round < MOST_HINDSIGHT && known.size !== size; round++) {
+        size = known.size;
+        const again = run(known);
+        const [found] = ways(again.first, leaf);
+        if (found === undefined || match(proving, found, again, found.front, least) === undefined) return true;
+      }
+      return false;
+    };
+    leaves = ways(original.first);
     for (const leaf of leaves) {
       if (keeping) {
         terms.keep(storesOf(terms, leaf));
@@ -142,9 +161,9 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
       }
       // Where it was followed, memory is not as it is now; and a solver may find targets equal that are not the same term.
       const anew = keeping || (solver !== undefined && leaf.target !== undefined);
-      const why = match(proving, leaf, original, anew ? original.first : leaf.front, entry.progress ? 1 : 0);
-      if (why !== undefined) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
-      ways++;
+      const why = match(proving, leaf, original, anew ? original.first : leaf.front, least);
+      if (why !== undefined && !inHindsight(leaf)) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
+      compared++;
     }
     return result('proved');
   } catch (error) {
