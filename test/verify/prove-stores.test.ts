@@ -345,6 +345,23 @@ describe('what is left of a frame that was given back', () => {
     }
   });
 
+  test('need not be what the original leaves there', () => {
+    const before = `sd a4,-8(sp)\n ${frame}`;
+    const saves = [0x1008];
+    expect(verdict(before, 'sd a4,-8(sp)', { ...options, saves })).toBe('proved');
+    const live = `addi sp,sp,-32\n sd a4,24(sp)\n addi sp,sp,32\n ${frame}\n addi sp,sp,-32`;
+    const all = { ...options, saves: [0x1010] };
+    const is = 'addi sp,sp,-32\n sd a4,24(sp)';
+    expect(verdict(live, is, all)).toBe('proved');
+    expect(verdict(live, 'addi sp,sp,-32', all)).toBe('proved');
+    expect(verdict(live, is, { ...all, deadFrames: false })).toBe('unproved');
+    expect(verdict(live, is, { ...all, saves: [] })).toBe('unproved');
+    // It may not come over what has been stored there since.
+    expect(verdict(`${live}\n sd a1,0(a0)`, `${is}\n sd a1,0(a0)`, all)).toBe('proved');
+    expect(verdict(`${live}\n sd a1,0(a0)`, 'addi sp,sp,-32\n sd a1,0(a0)\n sd a4,24(sp)', all)).toBe('unproved');
+    expect(verdict(`${live}\n sd a1,24(sp)`, 'addi sp,sp,-32\n sd a1,24(sp)\n sd a4,24(sp)', all)).toBe('unproved');
+  });
+
   test('of another value than the last that was left there is not read either', () => {
     const again = `${frame}\n sd a1,0(a0)\n addi sp,sp,-16\n sd s2,8(sp)\n addi s2,zero,1\n ld s2,8(sp)\n addi sp,sp,16\n ld a2,0(a3)`;
     const two = { saves: [0x1004, 0x101c], deadFrames: true };

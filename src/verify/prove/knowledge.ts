@@ -40,6 +40,11 @@ interface Unread {
   readonly stored: readonly Accessed[];
   /** How much had been stored before. */
   readonly given: number;
+  readonly saved: boolean;
+}
+/** What shows that bytes are not seen: assumption A8 but for a slot that is kept, and A3 if `saved`. */
+interface Shown {
+  readonly saved: boolean;
 }
 /** What is known of so many bytes. */
 type Beside = Pick<Accessed, 'bytes'> | Unread;
@@ -96,26 +101,46 @@ export class Knowledge {
     const known = this.#beside<Unread>('unread', slot, accessed);
     // By now more has been stored since.
     if (known.length >= MOST_UNREAD || known.some((each) => each.given === given)) return;
-    if ((stores?.count ?? 0) - given > MOST_STORED) return;
-    const stored: Accessed[] = [];
-    for (let at = stores; at !== undefined && at.count > given; at = at.rest)
-      if (!disjoint(at.item, accessed) && !this.#misses(slot, at.item)) stored.push(at.item);
-    this.#found.addBeside('unread', slot, accessed.address, this, { bytes: accessed.bytes, stored, given });
+    const since = this.since(stores, given);
+    if (since === undefined) return;
+    let saved = false;
+    const stored = since.filter((store) => {
+      if (disjoint(store, accessed)) return false;
+      const missed = this.misses(slot, store);
+      saved ||= missed?.saved ?? false;
+      return missed === undefined;
+    });
+    this.#found.addBeside('unread', slot, accessed.address, this, {
+      bytes: accessed.bytes,
+      stored,
+      given,
+      saved,
+    });
+  }
+  /** What has been stored since there were so many; undefined where that is too much to look at. */
+  since(stores: Stores | undefined, given: number): Accessed[] | undefined {
+    const since: Accessed[] = [];
+    for (let at = stores; at !== undefined && at.count > given; at = at.rest) {
+      if (since.length === MOST_STORED) return undefined;
+      since.push(at.item);
+    }
+    return since;
   }
   /**
    * Does a load of these bytes find none that a store to the slot has stored?
    * @param covered are these bytes stored behind that one?
    */
-  unread(slot: Span, accessed: Accessed, covered: (stored: Accessed) => boolean): boolean {
-    const missed = (stored: Accessed) => this.#misses(slot, stored) || covered(stored);
-    return this.#beside<Unread>('unread', slot, accessed).some(({ stored }) => stored.every(missed));
+  unread(slot: Span, accessed: Accessed, covered: (stored: Accessed) => boolean): Shown | undefined {
+    for (const { stored, saved } of this.#beside<Unread>('unread', slot, accessed)) {
+      const open = stored.filter((store) => !covered(store)).map((store) => this.misses(slot, store));
+      if (open.every((shown) => shown !== undefined)) return { saved: saved || open.some((shown) => shown.saved) };
+    }
+    return undefined;
   }
   /** Are these bytes none of the slot's? */
-  #misses(slot: Span, accessed: Accessed): boolean {
-    return (
-      this.apart(slot, accessed) ||
-      this.#beside<Unread>('unread', slot, accessed).some(({ stored }) => stored.length === 0)
-    );
+  misses(slot: Span, accessed: Accessed): Shown | undefined {
+    if (this.apart(slot, accessed)) return { saved: true };
+    return this.#beside<Unread>('unread', slot, accessed).find(({ stored }) => stored.length === 0);
   }
   /** What is known of these bytes, or more, beside this part of a slot, or more of it. */
   #beside<T extends Beside>(kind: string, slot: Span, { address, bytes }: Accessed): T[] {

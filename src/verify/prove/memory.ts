@@ -270,6 +270,20 @@ export class Memories {
     if (now.line === memory.line && now.saved === memory.saved) return memory;
     return this.#make({ ...now, origin: memory.origin });
   }
+  /** A settled memory without what has been stored in parts of slots, as far as what is known says so. */
+  unseen(memory: Memory, slots: readonly Extent[], misses: Misses): Memory {
+    const now = draftOf(memory);
+    this.#takeOut(now, slots, misses);
+    return now.line === memory.line ? memory : this.#make({ ...now, origin: memory.origin });
+  }
+  /** From the line what has been stored in parts of slots, where that is missed. */
+  #takeOut(now: Draft, slots: readonly Extent[], misses: Misses): void {
+    for (const slot of slots)
+      for (const owner of this.#ownersIn(now.owners, slot)) {
+        if (owner.stamp === SAVED || owner.kept || !within(owner, slot)) continue;
+        if (misses(slot, (bytes) => this.#isBehind(now.owners, bytes, owner.stamp))) this.#replace(now, owner, []);
+      }
+  }
   /** Is this piece there, all of it and no more of its store? */
   has(memory: Memory, piece: Piece): boolean {
     return this.#ownerOf(memory.owners, piece) !== undefined;
@@ -474,12 +488,7 @@ export class Memories {
     const { base, offset: from } = place;
     const to = from + bytes;
     const now = draftOf(memory);
-    if (base !== this.#stack)
-      for (const slot of slots)
-        for (const owner of this.#ownersIn(now.owners, slot)) {
-          if (owner.stamp === SAVED || owner.kept || !within(owner, slot)) continue;
-          if (misses(slot, (bytes) => this.#isBehind(now.owners, bytes, owner.stamp))) this.#replace(now, owner, []);
-        }
+    if (base !== this.#stack) this.#takeOut(now, slots, misses);
     const owners = this.#ownersIn(now.owners, { ...place, bytes });
     const met = base === this.#stack ? undefined : this.#parted(now.saved, misses, slots).met;
     const beneath = base === this.#stack ? undefined : this.#parted(now.hidden, misses, slots).met;

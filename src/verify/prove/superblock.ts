@@ -17,7 +17,7 @@ import type { Machine } from './extensions.ts';
 import { Decisions, type Facts } from './facts.ts';
 import { Knowledge } from './knowledge.ts';
 import { type List, listed } from './list.ts';
-import { type InsnSource, linksAt, OriginalRun, type Point, type Segment, type Slot } from './original.ts';
+import { type InsnSource, linksAt, OriginalRun, type Point, type Segment, type Slot, type Stack } from './original.ts';
 import { explore, type Follow, type Leaf } from './paths.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
@@ -320,7 +320,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
   let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
   const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
-  if (memory !== made && !sameMemory(proving, stack, point.stack.left, memory, made)) {
+  if (memory !== made && !sameMemory(proving, stack, point.stack, memory, made)) {
     const pairs = terms.pairs(memory, made);
     what ??= 'memory differs';
     if (pairs === undefined) return what;
@@ -351,7 +351,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
 function sameMemory(
   { sides, terms, used }: Proving,
   stack: Term | undefined,
-  left: readonly Slot[],
+  { left, stores }: Stack,
   was: Term,
   is: Term,
 ): boolean {
@@ -362,8 +362,9 @@ function sameMemory(
       a,
       left.flatMap(leftOf).filter((each) => !terms.has(b, each)),
     );
-    const [one, other] = [without, b].map((memory) => (stack && terms.above(memory, stack)) ?? memory);
-    if (one !== other) return false;
+    const above = (memory: Term) => (stack && terms.above(memory, stack)) ?? memory;
+    const unseen = (memory: Term) => above(terms.unseen(memory, left, stores));
+    if (above(without) !== above(b) && unseen(a) !== unseen(b)) return false;
     used.add('A8');
     return true;
   };

@@ -6,7 +6,7 @@
 import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { type Term, Terms } from '../../domain/term.ts';
-import type { Accessed, Knowledge } from './knowledge.ts';
+import type { Accessed, Knowledge, Stores } from './knowledge.ts';
 import { Memories } from './memory.ts';
 import { type Bytes, type Extent, type Kept, type Misses, type Piece, placeOf, type Span } from './pieces.ts';
 import { TermSets } from './sets.ts';
@@ -20,6 +20,12 @@ export interface Left {
   readonly bytes: number;
   readonly at: number;
   readonly value: Term;
+}
+
+/** Parts of a slot, and how much had been stored through other pointers when it was given back. */
+interface Unseen {
+  readonly rest: readonly Span[];
+  readonly given: number;
 }
 
 export class ProofTerms extends Terms {
@@ -185,6 +191,25 @@ export class ProofTerms extends Terms {
     const pieces = left.map((each) => this.#pieceOf(each));
     return this.#memories.without(this.#memories.of(memory), pieces).term;
   }
+  /**
+   * A settled memory without what has been stored in slots of frames that were given back: what stands in the line before all that has been
+   * stored through other pointers since, and may be there, is not to be seen (assumption A8).
+   * @param stores what the original has stored through other pointers
+   */
+  unseen(memory: Term, slots: readonly Unseen[], stores: Stores | undefined): Term {
+    let made = this.#memories.of(memory);
+    for (const { rest, given } of slots) {
+      const since = this.knowledge?.since(stores, given);
+      if (since === undefined) continue;
+      const parts = rest.map((part) => ({ base: this.#stack, ...part }));
+      made = this.#memories.unseen(made, parts, (part, behind) =>
+        since.every(
+          (store) => this.#outOfReach(part, store) || behind?.({ ...placeOf(store.address), bytes: store.bytes }),
+        ),
+      );
+    }
+    return made.term;
+  }
   #pieceOf({ offset, bytes, at, value }: Left): Piece {
     return { base: this.#stack, offset, bytes, at, value };
   }
@@ -217,8 +242,10 @@ export class ProofTerms extends Terms {
       return true;
     }
     const covered = ({ address, bytes }: Accessed) => behind?.({ ...placeOf(address), bytes }) ?? false;
-    if (!this.knowledge.unread(part, accessed, covered)) return false;
+    const shown = this.knowledge.unread(part, accessed, covered);
+    if (shown === undefined) return false;
     this.usedUnread = true;
+    this.usedSaved ||= shown.saved;
     return true;
   }
   /** How far an address is from the stack pointer at the head, where that is known. */
