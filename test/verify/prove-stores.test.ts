@@ -25,6 +25,27 @@ describe('a store whose bytes are loaded', () => {
     expect(proof(original, `${optimized}\n jal zero,0x${(0x1000 + 4 * count).toString(16)}`).verdict).toBe('proved');
   });
 
+  test('a part of what was put together of several is the one it is', () => {
+    const was = 'sw a0,0(a2)\n ld a1,0(a2)\n sd a1,8(a2)';
+    for (const [load, known] of [
+      ['lw a3,8(a2)', 'addiw a3,a0,0'],
+      ['lwu a3,8(a2)', 'slli a3,a0,32\n srli a3,a3,32'],
+      ['lb a3,8(a2)', 'slli a3,a0,56\n srai a3,a3,56'],
+      ['lhu a3,10(a2)', 'slli a3,a0,32\n srli a3,a3,48'],
+      ['lw a3,12(a2)', 'lw a3,4(a2)'],
+      ['lwu a3,12(a2)', 'srli a3,a1,32'],
+      ['lb a3,15(a2)', 'srai a3,a1,56'],
+    ]) {
+      expect([load, verdict(`${was}\n ${load}`, `${was}\n ${known}`)]).toEqual([
+        load,
+        load === 'lw a3,12(a2)' ? 'unproved' : 'proved',
+      ]);
+    }
+    expect(verdict(`${was}\n lw a4,4(a2)\n lw a3,12(a2)`, `${was}\n lw a4,4(a2)\n addi a3,a4,0`)).toBe('proved');
+    expect(verdict(`${was}\n lw a3,12(a2)`, `${was}\n addiw a3,a0,0`)).toBe('unproved');
+    expect(verdict(`${was}\n lw a3,8(a2)`, `${was}\n srai a3,a1,32`)).toBe('unproved');
+  });
+
   test.each([
     ['a load of more', 'sw a0,0(a2)\n ld a1,0(a2)', 'sw a0,0(a2)\n addi a1,a0,0'],
     ['a load that reaches beyond', 'sd a0,0(a2)\n ld a1,4(a2)', 'sd a0,0(a2)\n srli a1,a0,32'],

@@ -61,6 +61,9 @@ export class Memories {
   readonly #known = new Map<Term, Memory>();
   readonly #runs = new Map<Term, Run>();
   readonly #unions = new Map<string, Run | undefined>();
+  /** What loads have looked at, and that as a memory, once parts of them have been asked for. */
+  readonly #looked = new Map<Term, Pick<Memory, 'origin' | 'line'>>();
+  readonly #parts = new Map<Term, Memory>();
   /** How many nodes have been made: the work that was done. */
   made = 0;
 
@@ -246,7 +249,10 @@ export class Memories {
    * A settled memory as it would be had all been known before that is known now.
    * @param known of an address: what is missed by what goes there, and where that may be
    */
-  ordered(memory: Memory, known: (address: Term, bytes: number) => readonly [Misses, readonly Extent[]]): Memory {
+  ordered(
+    memory: Pick<Memory, 'term' | 'origin' | 'line'>,
+    known: (address: Term, bytes: number) => readonly [Misses, readonly Extent[]],
+  ): Memory {
     const now: Draft = { line: undefined, saved: undefined, hidden: undefined, owners: undefined, keeps: false };
     for (const { run } of itemsOf(memory.line))
       for (const piece of itemsOf(run)) {
@@ -511,7 +517,25 @@ export class Memories {
     const whole = covered === bytes;
     const others = this.#others({ ...now, settled: memory.settled }, base, own, whole);
     const line = this.#followed(this.#followed(this.#followed(others, beneath), met), beside);
-    return { from: this.#termOf(whole ? this.#beneath : memory.origin, line) };
+    const origin = whole ? this.#beneath : memory.origin;
+    const term = this.#termOf(origin, line);
+    this.#looked.set(term, { origin, line });
+    return { from: term };
+  }
+
+  /**
+   * A part of what is loaded, from what was looked at for it.
+   * @param from what `load` has given
+   */
+  part(from: Term, place: Place, bytes: Bytes): Loaded | undefined {
+    const looked = this.#looked.get(from);
+    if (looked === undefined) return undefined;
+    let memory = this.#parts.get(from);
+    if (memory === undefined) {
+      memory = this.ordered({ ...looked, term: from }, () => [() => false, []]);
+      this.#parts.set(from, memory);
+    }
+    return this.load(memory, place, bytes, () => false, []);
   }
 
   /**

@@ -5,11 +5,24 @@
  */
 import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
+import type { Bits } from '../../domain/rules.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import type { Accessed, Knowledge, Stores } from './knowledge.ts';
 import { Memories } from './memory.ts';
-import { type Bytes, type Extent, type Kept, type Misses, type Piece, placeOf, type Span } from './pieces.ts';
+import {
+  type Bytes,
+  type Extent,
+  type Kept,
+  type Loaded,
+  type Misses,
+  type Piece,
+  placeOf,
+  type Span,
+} from './pieces.ts';
 import { TermSets } from './sets.ts';
+
+/** Of terms that are loads: how many bytes. */
+const WIDTHS: ReadonlyMap<string, number> = new Map([1, 2, 4, 8].map((bytes) => [`load${bytes}`, bytes]));
 
 /** What jalr does to its target. */
 const EVEN = MASK64 - 1n;
@@ -123,6 +136,42 @@ export class ProofTerms extends Terms {
     return target.op === 'and' && mask!.value === EVEN ? this.linkOf(address!) : undefined;
   }
 
+  /** The bytes of a load from one of them on are what a load of these bytes gives; so parts of a value that was put together are known. */
+  #loadedPart(value: Term, at: number, bytes: Bytes): Term | undefined {
+    const { op, args, name = '' } = value;
+    const shift = op === 'shr' ? args[1]!.value : undefined;
+    if (shift !== undefined && shift % 8n === 0n) return this.#loadedPart(args[0]!, at + Number(shift) / 8, bytes);
+    const width = WIDTHS.get(name);
+    // Where stores stay that are overwritten it is not known of a piece what is seen of it.
+    if (width === undefined || width === bytes || at + bytes > width || this.#kept !== undefined) return undefined;
+    const address = this.add(args[1]!, this.const(BigInt(at)));
+    const loaded = this.#memories.part(args[0]!, placeOf(address), bytes);
+    return loaded && this.#loaded(loaded, address, bytes);
+  }
+  #loaded(loaded: Loaded, address: Term, bytes: Bytes): Term {
+    if (loaded.from === undefined) return this.#part(loaded.value, loaded.at, bytes);
+    return this.apply(`load${bytes}`, [loaded.from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
+  }
+  override zext(a: Term, bits: Bits): Term {
+    return this.#loadedPart(a, 0, (bits / 8) as Bytes) ?? super.zext(a, bits);
+  }
+  override sext(a: Term, bits: Bits): Term {
+    return super.sext(this.#loadedPart(a, 0, (bits / 8) as Bytes) ?? a, bits);
+  }
+  override shr(a: Term, b: Term): Term {
+    return this.#upperPart(a, b) ?? super.shr(a, b);
+  }
+  override sar(a: Term, b: Term): Term {
+    const part = this.#upperPart(a, b);
+    return part === undefined ? super.sar(a, b) : this.sext(part, (64 - Number(b.value)) as Bits);
+  }
+  /** What of eight bytes is left of a shift to the right by half of them, or more. */
+  #upperPart(value: Term, amount: Term): Term | undefined {
+    const left = 64n - (amount.value ?? 0n);
+    if (value.name !== 'load8' || (left !== 32n && left !== 16n && left !== 8n)) return undefined;
+    return this.#loadedPart(value, Number(amount.value) / 8, (Number(left) / 8) as Bytes);
+  }
+
   /** Programs are loaded at whole pages: the last bit of a code address is not the bias's. */
   override and(a: Term, b: Term): Term {
     const address = b.value === EVEN ? this.addressOf(a) : a.value === EVEN ? this.addressOf(b) : undefined;
@@ -159,8 +208,7 @@ export class ProofTerms extends Terms {
     const misses: Misses = (slot, behind) => this.#outOfReach(slot, { address, bytes }, behind);
     const slots = this.#slotsBeside(address);
     const loaded = this.#memories.load(this.#memories.of(memory), placeOf(address), bytes, misses, slots);
-    if (loaded.from === undefined) return this.#part(loaded.value, loaded.at, bytes);
-    return this.apply(`load${bytes}`, [loaded.from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
+    return this.#loaded(loaded, address, bytes);
   }
 
   /**
@@ -223,6 +271,8 @@ export class ProofTerms extends Terms {
   }
 
   #part(value: Term, at: number, bytes: Bytes): Term {
+    const known = this.#loadedPart(value, at, bytes);
+    if (known !== undefined) return known;
     const shifted = this.shr(value, this.const(BigInt(8 * at)));
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
   }
