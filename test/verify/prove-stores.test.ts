@@ -383,6 +383,14 @@ describe('what is left of a frame that was given back', () => {
     expect(verdict(`${live}\n sd a1,24(sp)`, 'addi sp,sp,-32\n sd a1,24(sp)\n sd a4,24(sp)', all)).toBe('unproved');
   });
 
+  test('may be read behind a barrier, where others may have stored there, but not behind the reading of a CSR', () => {
+    const was = (between: string) => `${frame}\n ${between}\n ld a2,0(a0)`;
+    const is = (between: string) => `${between}\n sd s1,-8(sp)\n ld a2,0(a0)`;
+    expect(verdict(was('fence rw,rw'), 'sd s1,-8(sp)\n fence rw,rw\n ld a2,0(a0)', options)).toBe('proved');
+    expect(verdict(was('fence rw,rw'), is('fence rw,rw'), options)).toBe('unproved');
+    expect(verdict(was('csrrs a4,frm,zero'), is('csrrs a4,frm,zero'), options)).toBe('proved');
+  });
+
   test('of another value than the last that was left there is not read either', () => {
     const again = `${frame}\n sd a1,0(a0)\n addi sp,sp,-16\n sd s2,8(sp)\n addi s2,zero,1\n ld s2,8(sp)\n addi sp,sp,16\n ld a2,0(a3)`;
     const two = { saves: [0x1004, 0x101c], deadFrames: true };

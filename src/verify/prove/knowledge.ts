@@ -34,13 +34,16 @@ export interface Stores extends List<Accessed> {
   /** How many there are. */
   readonly count: number;
 }
-/** Bytes that have been loaded, and what had been stored since the frame was given back that may be both in the slot and among these. */
+/** Bytes that have been loaded, and what had been stored until then. */
 interface Unread {
   readonly bytes: number;
-  readonly stored: readonly Accessed[];
-  /** How much had been stored before. */
+  readonly stores: Stores | undefined;
+  /** How much of it before the frame was given back. */
   readonly given: number;
-  readonly saved: boolean;
+  /** What of the rest may be in the slot and among these bytes, once that has been asked for. */
+  open: readonly Accessed[] | undefined;
+  /** Assumption A3 says of some that they are not. */
+  saved: boolean;
 }
 /** What shows that bytes are not seen: assumption A8 but for a slot that is kept, and A3 if `saved`. */
 interface Shown {
@@ -51,7 +54,8 @@ type Beside = Pick<Accessed, 'bytes'> | Unread;
 type What = 0 | Restored | Beside;
 
 /** Of more stores than so many it is not asked whether they cover a slot. */
-const MOST_STORED = 32;
+const MOST_STORED = 100;
+const FEW_STORED = 32;
 /** Frames are given back again and again: of one slot and address so many facts are enough. */
 const MOST_UNREAD = 8;
 
@@ -101,21 +105,10 @@ export class Knowledge {
     const known = this.#beside<Unread>('unread', slot, accessed);
     // By now more has been stored since.
     if (known.length >= MOST_UNREAD || known.some((each) => each.given === given)) return;
-    const since = this.since(stores, given);
-    if (since === undefined) return;
-    let saved = false;
-    const stored = since.filter((store) => {
-      if (disjoint(store, accessed)) return false;
-      const missed = this.misses(slot, store);
-      saved ||= missed?.saved ?? false;
-      return missed === undefined;
-    });
-    this.#found.addBeside('unread', slot, accessed.address, this, {
-      bytes: accessed.bytes,
-      stored,
-      given,
-      saved,
-    });
+    const what: Unread = { bytes: accessed.bytes, stores, given, open: undefined, saved: false };
+    // Of a few it is soon known, and then others are known by it.
+    if ((stores?.count ?? 0) - given <= FEW_STORED) this.#open(what, slot, accessed);
+    this.#found.addBeside('unread', slot, accessed.address, this, what);
   }
   /** What has been stored since there were so many; undefined where that is too much to look at. */
   since(stores: Stores | undefined, given: number): Accessed[] | undefined {
@@ -126,21 +119,32 @@ export class Knowledge {
     }
     return since;
   }
+  /** What of it may be in the slot and among the bytes that were loaded; undefined where that is too much to look at. */
+  #open(known: Unread, slot: Span, accessed: Accessed): readonly Accessed[] | undefined {
+    // What is known grows, so that this shrinks.
+    const before = known.open ?? this.since(known.stores, known.given);
+    known.open = before?.filter((store) => {
+      const missed = disjoint(store, accessed) ? { saved: false } : this.misses(slot, store);
+      known.saved ||= missed?.saved ?? false;
+      return missed === undefined;
+    });
+    return known.open;
+  }
   /**
    * Does a load of these bytes find none that a store to the slot has stored?
    * @param covered are these bytes stored behind that one?
    */
   unread(slot: Span, accessed: Accessed, covered: (stored: Accessed) => boolean): Shown | undefined {
-    for (const { stored, saved } of this.#beside<Unread>('unread', slot, accessed)) {
-      const open = stored.filter((store) => !covered(store)).map((store) => this.misses(slot, store));
-      if (open.every((shown) => shown !== undefined)) return { saved: saved || open.some((shown) => shown.saved) };
-    }
-    return undefined;
+    return this.#beside<Unread>('unread', slot, accessed).find((known) =>
+      this.#open(known, slot, accessed)?.every(covered),
+    );
   }
   /** Are these bytes none of the slot's? */
   misses(slot: Span, accessed: Accessed): Shown | undefined {
     if (this.apart(slot, accessed)) return { saved: true };
-    return this.#beside<Unread>('unread', slot, accessed).find(({ stored }) => stored.length === 0);
+    return this.#beside<Unread>('unread', slot, accessed).find(
+      ({ open, stores, given }) => open?.length === 0 || (stores?.count ?? 0) === given,
+    );
   }
   /** What is known of these bytes, or more, beside this part of a slot, or more of it. */
   #beside<T extends Beside>(kind: string, slot: Span, { address, bytes }: Accessed): T[] {

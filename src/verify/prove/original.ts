@@ -131,6 +131,7 @@ export class Segment {
     const points: Point[] = [];
     const visited = new Map<Addr, number>();
     let { stack } = start;
+    let [left, parts] = [stack.left, partsOf(stack)];
     let point = start;
     for (;;) {
       points.push(point);
@@ -145,7 +146,10 @@ export class Segment {
       const saved = saves?.savesAt(pc) ?? false;
       const kept = stack;
       const accesses = (kind: 'load' | 'store', bytes: Accessed) => this.#noteAccess(kind, bytes, kept);
+      if (stack.left !== left) [left, parts] = [stack.left, partsOf(stack)];
+      terms.left = parts;
       const outcome = symbolicStep(terms, insn, pc, state, { side: 'original', saves: saved, accesses });
+      terms.left = [];
       if (outcome.kind === 'stop') return { points, end: outcome, stack };
       stack = this.#note(saved, state, outcome.state, stack);
       if (outcome.kind !== 'goto') return { points, end: outcome, stack };
@@ -172,7 +176,8 @@ export class Segment {
     if (this.#request.saves === undefined) return stack;
     const { terms, deadFrames } = this.#request;
     let { kept, left, stores } = stack;
-    if (after.order !== before.order) {
+    // At a barrier others may have stored anything; reading a CSR changes no memory.
+    if (after.order !== before.order && after.memory !== before.memory) {
       for (const slot of kept) this.knowledge.noteApart(whole(slot), { address: after.order, bytes: 8 });
       left = left.map((slot) => ({ ...slot, rest: [] }));
     }
@@ -245,6 +250,8 @@ export class OriginalRun {
   }
 }
 
+/** What is left of frames that were given back. */
+const partsOf = ({ left }: Stack): readonly Span[] => left.flatMap(({ rest }) => rest);
 const whole = ({ offset }: Slot): Span => ({ offset, bytes: 8 });
 
 function listIn<K, T>(map: Map<K, T[]>, key: K): T[] {

@@ -57,6 +57,8 @@ export class ProofTerms extends Terms {
   steps = 0;
   /** What is known of addresses on the way that is being run or compared. */
   knowledge: Knowledge | undefined;
+  /** While the original is run: what is left of frames that it has given back, which it does not read (assumption A8). */
+  left: readonly Span[] = [];
   /** Assumption A3 has been used. */
   usedSaved = false;
   /** Assumption A8 has been used, of a load behind where a frame was given back. */
@@ -205,8 +207,13 @@ export class ProofTerms extends Terms {
 
   /** What a load of so many bytes gives, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
-    const misses: Misses = (slot, behind) => this.#outOfReach(slot, { address, bytes }, behind);
-    const slots = this.#slotsBeside(address);
+    const left: readonly Extent[] = this.left.map((part) => ({ base: this.#stack, ...part }));
+    const slots = [...left, ...this.#slotsBeside(address)];
+    const misses: Misses = (slot, behind) => {
+      if (!left.includes(slot)) return this.#outOfReach(slot, { address, bytes }, behind);
+      this.usedUnread = true;
+      return true;
+    };
     const loaded = this.#memories.load(this.#memories.of(memory), placeOf(address), bytes, misses, slots);
     return this.#loaded(loaded, address, bytes);
   }
