@@ -26,6 +26,8 @@ export interface Point {
   /** The last linking transfer on the way. */
   readonly call: Addr | undefined;
   readonly stack: Stack;
+  /** The computed jump that has just led here. */
+  readonly jump?: Addr | undefined;
 }
 
 export interface OriginalRequest {
@@ -119,7 +121,8 @@ export class Segment {
       if (this.end === undefined || this.end.kind === 'stop') throw new Error('a segment that ends leads nowhere');
       const { state } = this.end;
       const call = linksAt(code, last.pc) ? last.pc : last.call;
-      const point = { pc: to, state, retired: last.retired + 1, call, stack: this.stack };
+      const jump = this.end.kind === 'jump' ? last.pc : undefined;
+      const point = { pc: to, state, retired: last.retired + 1, call, stack: this.stack, jump };
       next = new Segment(this.#run, point, this.knowledge);
       this.#next.set(to, next);
     }

@@ -251,7 +251,10 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
   const sameIn = (segment: Segment): boolean => {
     for (const point of segment.at(leaf.to)) {
       proving.followed = point.state;
-      if (point.retired >= least && same(point, liveness?.liveIn(point.pc))) return true;
+      if (point.retired < least) continue;
+      if (same(point, liveness?.liveIn(point.pc))) return true;
+      // Where a computed jump has led here, what is live behind any such is enough.
+      if (point.jump !== undefined && same(point, liveness?.liveAfter(point.jump))) return true;
     }
     const { end, points, stack } = segment;
     const { pc, state } = points.at(-1)!;

@@ -535,7 +535,7 @@ ret`;
     const body = `addi sp,sp,-80
 ${slots('sd')}
 addi s0,a1,0
-${data.map((each, k) => `addi ${each},a0,${random.below(1000) * (k + 1) - 1000}`).join('\n')}
+${data.map((each, k) => `addi ${each},a0,${random.below(700) * (k + 1) - 1000}`).join('\n')}
 1:
 ${some(random, 1 + random.below(3), [() => push(0), moved, mix])}
 ${push(0)}
