@@ -49,22 +49,20 @@ interface State {
 const ENTRY: State = { sp: 0, fp: undefined, held: TRACKED, slots: new Map() };
 const UNKNOWN: State = { sp: undefined, fp: undefined, held: NOTHING, slots: new Map() };
 
-const sameState = (a: State, b: State): boolean =>
-  a.sp === b.sp &&
-  a.fp === b.fp &&
-  a.held.x === b.held.x &&
-  a.held.f === b.held.f &&
-  a.slots.size === b.slots.size &&
-  [...a.slots].every(([slot, reg]) => b.slots.get(slot) === reg);
-
+/** What both say; the first itself where the second says no less. */
 function meet(a: State | undefined, b: State): State {
   if (a === undefined || a === b) return b;
-  return {
-    sp: a.sp === b.sp ? a.sp : undefined,
-    fp: a.fp === b.fp ? a.fp : undefined,
-    held: intersect(a.held, b.held),
-    slots: new Map([...a.slots].filter(([slot, reg]) => b.slots.get(slot) === reg)),
-  };
+  const sp = a.sp === b.sp ? a.sp : undefined;
+  const fp = a.fp === b.fp ? a.fp : undefined;
+  const held = intersect(a.held, b.held);
+  const differs = ([slot, reg]: [number, Reg]) => b.slots.get(slot) !== reg;
+  const slots = some(a.slots, differs) ? new Map([...a.slots].filter((kept) => !differs(kept))) : a.slots;
+  const same = sp === a.sp && fp === a.fp && held.x === a.held.x && held.f === a.held.f && slots === a.slots;
+  return same ? a : { sp, fp, held, slots };
+}
+function some<T>(items: Iterable<T>, is: (item: T) => boolean): boolean {
+  for (const item of items) if (is(item)) return true;
+  return false;
 }
 
 const sums = new WeakMap<Insn, boolean>();
@@ -169,7 +167,7 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
   const waiting = new Set(blocks.flatMap((_, i) => (before[i] === undefined ? [] : [i])));
   const come = (i: number, state: State) => {
     const now = meet(before[i], state);
-    if (before[i] !== undefined && sameState(before[i]!, now)) return;
+    if (now === before[i]) return;
     before[i] = now;
     waiting.add(i);
   };
@@ -189,7 +187,9 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
     else if (block.leavesLink) state = UNKNOWN;
     for (const to of block.flow) if (index.has(to)) come(index.get(to)!, state);
     if (loose.length > 0 && (calls || (block.ending === 'indirect' && state.sp !== 0))) {
-      around = meet(around, state);
+      const now = meet(around, state);
+      if (now === around) continue;
+      around = now;
       for (const at of loose) come(at, around);
     }
   }
