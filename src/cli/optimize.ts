@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Image } from '../elf/image.ts';
 import type { ProvedForm } from '../pipeline/proved.ts';
 import type { CountingFuel } from '../pipeline/rewrites.ts';
+import { reasonText } from '../verify/prove/reasons.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch } from './progress.ts';
@@ -103,7 +104,7 @@ async function summary(name: string, image: Image, made: ProvedForm, fuel: Count
       identity,
       bytes: [[start, end] as const, ...stubs].reduce((sum, [from, to]) => sum + to - from, 0),
       verdict: proofs.get(head)?.verdict,
-      reason: proofs.get(head)?.reason,
+      reason: proofs.get(head)?.reason && reasonText(proofs.get(head)!.reason!),
     })),
     passes: passReports(made.passes, fuel),
     assumptions: map.assumptions,

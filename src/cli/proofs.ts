@@ -5,6 +5,7 @@ import type { Image } from '../elf/image.ts';
 import type { ProvedForm, Rejected } from '../pipeline/proved.ts';
 import { summarise } from '../pipeline/verdicts.ts';
 import { caseOf, saveCase } from '../verify/prove/case.ts';
+import { reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { count, type Progress } from './progress.ts';
 import { provedText } from './words.ts';
@@ -48,7 +49,7 @@ function proofLines({ proof, rejected, each = [] }: ProvedForm, milliseconds: nu
       broken.map(({ head, reason }) => `${pass} broke the superblock ${hex(head)}: ${reason}`),
     ),
     ...rejected.flatMap(rejectedText),
-    ...unproved.map(({ head, reason }) => `the superblock ${hex(head)} is not proved: ${reason}`),
+    ...unproved.map(({ head, reason }) => `the superblock ${hex(head)} is not proved: ${reason && reasonText(reason)}`),
     ...proof.file.flatMap(({ what, problems }) => problems.map((problem) => `${what}: not proved: ${problem}`)),
   ];
   return [

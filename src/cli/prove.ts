@@ -4,6 +4,7 @@ import { badOption } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
 import type { Proof } from '../verify/prove/prove.ts';
+import { reasonKind, reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { withSaveOption } from './optimize-options.ts';
 import { count, makeProgress, plural } from './progress.ts';
@@ -93,10 +94,11 @@ const plain = (
   { superblocks, file, assumptions, extensions }: Proof,
   stateData: (example: Counterexample) => object,
 ) => ({
-  superblocks: superblocks.map(({ head, start, counterexample, ...rest }) => ({
+  superblocks: superblocks.map(({ head, start, counterexample, reason, ...rest }) => ({
     head: hex(head),
     start: hex(start),
     ...rest,
+    ...(reason && { reason: reasonText(reason), kind: reasonKind(reason) }),
     ...(counterexample && { counterexample: stateData(counterexample) }),
   })),
   file: file.map(({ places, ...rest }) => ({ ...rest, places: places.map(hex) })),
@@ -118,7 +120,7 @@ function proofText(
     .filter(({ verdict }) => verdict !== 'proved')
     .sort((a, b) => b.weight - a.weight || a.head - b.head);
   for (const { head, verdict, reason, counterexample } of open.slice(0, LISTED)) {
-    lines.push(`  ${hex(head)} ${verdict}: ${reason}`);
+    lines.push(`  ${hex(head)} ${verdict}: ${reason && reasonText(reason)}`);
     if (counterexample !== undefined) lines.push(`    on ${stateText(counterexample)}`);
   }
   if (open.length > LISTED) lines.push(`  and ${open.length - LISTED} more`);

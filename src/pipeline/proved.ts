@@ -8,6 +8,7 @@ import type { Image } from '../elf/image.ts';
 import { parseImage } from '../elf/read.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import { mapOf, type Proof, prove, type SuperblockProof } from '../verify/prove/prove.ts';
+import { reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { makeSolver } from '../verify/prove/solver.ts';
 import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions, type Rejection } from './optimize.ts';
@@ -89,12 +90,12 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
 
 /** One form lower than it was: what was emitted in its identity form already is left out. */
 function lower(superblock: SuperblockProof, before: Rejected | undefined, stages: Stages | undefined): Rejected {
-  const { head, identity, reason = '', verdict, counterexample } = superblock;
+  const { head, identity, reason, verdict, counterexample } = superblock;
   if (before !== undefined) return { ...before, form: 'none' };
   return {
     head,
     form: identity ? 'none' : 'identity',
-    reason,
+    reason: reason === undefined ? '' : reasonText(reason),
     verdict: verdict === 'refuted' ? 'refuted' : 'unproved',
     counterexample,
     ...(stages !== undefined && { pass: stages.guilty(head) }),
@@ -143,7 +144,7 @@ function stageProofs(formed: Formed, proofOf: Prover): Stages {
   const list = names.map((pass, passes): PassProof => {
     const { superblocks } = proofOf(formed.emitAfter(passes)).proof;
     const bad = superblocks.filter(({ verdict }) => verdict !== 'proved');
-    unproved.push(new Map(bad.map(({ head, reason = '' }) => [head, reason])));
+    unproved.push(new Map(bad.map(({ head, reason }) => [head, reason === undefined ? '' : reasonText(reason)])));
     const broken = [...unproved[passes]!].filter(([head]) => passes > 0 && !unproved[passes - 1]!.has(head));
     return {
       pass,

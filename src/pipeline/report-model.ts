@@ -9,6 +9,7 @@ import type { AssumptionReport, PassReport, ReportModel } from '../report/model.
 import { summariesOf } from '../report/summaries.ts';
 import type { SuperblockSummary } from '../report/superblocks.ts';
 import { mapOf, type Proof } from '../verify/prove/prove.ts';
+import { reasonText } from '../verify/prove/reasons.ts';
 import { summarise } from './verdicts.ts';
 import type { Verified } from './verify-run.ts';
 
@@ -41,7 +42,7 @@ export function reportModel(request: ReportRequest): ReportModel {
     assumptions: assumptionReports(map, differences.length === 0, proof),
     proof: proof && {
       ways: summarise(proof).ways,
-      open: new Map(unproved(proof).map(({ head, reason = '' }) => [head, reason])),
+      open: new Map(unproved(proof).map(({ head, reason }) => [head, reason ? reasonText(reason) : ''])),
       file: proof.file,
     },
     verify: { inputs: verified.map(({ input }) => input), differences },
@@ -72,8 +73,9 @@ function verdicts(
         reason: `what the passes made of it is not proved (${rejected}); emitted in its identity form`,
       };
     const found = proofs.get(head);
-    if (found?.verdict === 'refuted') return { verdict: 'rejected', reason: found.reason };
-    if (found?.verdict === 'unproved') return { verdict: 'tested', reason: `not proved: ${found.reason}` };
+    const reason = found?.reason && reasonText(found.reason);
+    if (found?.verdict === 'refuted') return { verdict: 'rejected', reason: reason ?? '' };
+    if (found?.verdict === 'unproved') return { verdict: 'tested', reason: `not proved: ${reason}` };
     const verdict = found === undefined ? 'tested' : 'proved';
     // What never ran is in its identity form because there is nothing to gain.
     return identity && count > 0

@@ -72,6 +72,6 @@ describe('an extension with encodings of its own', () => {
     Object.assign(silent.data, { assumptions: map.assumptions.filter((id) => id !== 'A9') });
     const { superblocks } = prove(image, form, silent);
     const wrong = superblocks.filter(({ verdict }) => verdict !== 'proved');
-    expect(wrong.some(({ reason }) => reason?.includes('it needs Zcb'))).toBe(true);
+    expect(wrong.some(({ reason }) => reason?.kind === 'exit' && reason.what.kind === 'extensions')).toBe(true);
   });
 });

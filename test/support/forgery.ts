@@ -8,6 +8,7 @@ import { parseImage } from '../../src/elf/read.ts';
 import { findNote, NOTE_SIZE, noteBytes } from '../../src/elf/segment.ts';
 import { type AddressMapData, decodeMap, encodeMap } from '../../src/emit/map.ts';
 import { mapOf, type Proof, prove } from '../../src/verify/prove/prove.ts';
+import { reasonText } from '../../src/verify/prove/reasons.ts';
 
 /** Offsets of fields in a program header, and their sizes. */
 export const FIELDS = {
@@ -149,5 +150,8 @@ export function doubts(original: Image, bytes: Uint8Array, options: Parameters<t
     return [(error as Error).message];
   }
   const open = proof.superblocks.filter(({ verdict }) => verdict !== 'proved');
-  return [...proof.file.flatMap(({ problems }) => problems), ...open.map(({ reason }) => reason ?? 'not proved')];
+  return [
+    ...proof.file.flatMap(({ problems }) => problems),
+    ...open.map(({ reason }) => (reason === undefined ? 'not proved' : reasonText(reason))),
+  ];
 }

@@ -5,6 +5,7 @@ import { extensionSet } from '../../src/isa/extensions.ts';
 import type { Insn } from '../../src/isa/row.ts';
 import { parse } from '../../src/isa/text.ts';
 import { Machine } from '../../src/verify/prove/extensions.ts';
+import { reasonText } from '../../src/verify/prove/reasons.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { type EntryProof, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
 
@@ -64,6 +65,10 @@ export function sidesOf(original: string, optimized: string, options: Options = 
 export const entry = { head: HEAD, start: START, first: true, progress: true };
 export const proof = (original: string, optimized: string, options?: Options): EntryProof =>
   proveEntry(sidesOf(original, optimized, options), entry);
+
+export const textOf = ({ reason }: EntryProof): string => (reason === undefined ? '' : reasonText(reason));
+/** Why it is not proved, in words. */
+export const why = (...pieces: Parameters<typeof proof>): string => textOf(proof(...pieces));
 
 /** Not proved, and a state shows why. */
 export function expectWrong(original: string, optimized: string, options?: Options): void {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';
-import { entry, proof, sidesOf } from '../support/prove-pieces.ts';
+import { entry, proof, sidesOf, why } from '../support/prove-pieces.ts';
 
 /** The verdict on straight code whose optimized form is given without its last jump. */
 function verdict(original: string, optimized: string, options: Parameters<typeof proof>[2] = {}): string {
@@ -110,7 +110,7 @@ describe('a store wholly overwritten by a later one', () => {
   test('not past an exit, unless the exit makes it up', () => {
     const late = (stub: string) =>
       `beq a3,zero,0x9100\n sd a1,0(a2)\n jal zero,0x100c\n @0x9100\n ${stub} jal zero,0x2000`;
-    expect(proof(original, late('')).reason).toContain('memory differs');
+    expect(why(original, late(''))).toContain('memory differs');
     const result = proveEntry(sidesOf(original, late('')), entry);
     expect(refute(sidesOf(original, late('')), entry, result)?.difference).toContain('the byte at');
     expect(proof(original, late('sd a0,0(a2)\n')).verdict).toBe('proved');
@@ -144,7 +144,7 @@ describe('a store below the stack pointer of the exit', () => {
     const optimized = 'ld a0,-16(sp)\n jal zero,0x1010';
     const assumptions = ['A8', 'A11'];
     expect(proof(saved, optimized, { deadFrames: true })).toMatchObject({ verdict: 'proved', assumptions });
-    expect(proof(saved, optimized).reason).toContain('memory differs');
+    expect(why(saved, optimized)).toContain('memory differs');
   });
 
   test('not if it is needed: loaded, at or above the stack pointer, in a frame that is still there', () => {
@@ -162,7 +162,7 @@ describe('a store below the stack pointer of the exit', () => {
     const late = (stub: string) =>
       `beq a1,zero,0x9100\n jal zero,0x1010\n @0x9100\n addi sp,sp,-16\n ${stub} jal zero,0x2000`;
     expect(proof(original, late('sd a0,8(sp)\n'), { deadFrames: true }).verdict).toBe('proved');
-    expect(proof(original, late(''), { deadFrames: true }).reason).toContain('memory differs');
+    expect(why(original, late(''), { deadFrames: true })).toContain('memory differs');
   });
 });
 

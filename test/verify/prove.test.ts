@@ -7,7 +7,7 @@ import { refute } from '../../src/verify/prove/refute.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';
 import { ProofTerms } from '../../src/verify/prove/terms.ts';
 import { Meaning } from '../support/meaning.ts';
-import { assemble, entry, expectWrong, HEAD, proof, sidesOf } from '../support/prove-pieces.ts';
+import { assemble, entry, expectWrong, HEAD, proof, sidesOf, textOf, why } from '../support/prove-pieces.ts';
 
 describe('what is proved', () => {
   test('the same code elsewhere', () => {
@@ -109,7 +109,7 @@ describe('what is proved', () => {
       assumptions: ['A1'],
       ways: 2,
     });
-    expect(proof(original, optimized).reason).toContain('a4 differs');
+    expect(why(original, optimized)).toContain('a4 differs');
   });
 
   test('a saved return address, by assumption A3 only', () => {
@@ -165,7 +165,7 @@ describe('what is not', () => {
     const live = [10, 13];
     const sides = sidesOf(loop, hoisted, { live });
     const result = proveEntry(sides, entry);
-    expect(result.reason).toContain('a load of 4 bytes that the original has not');
+    expect(textOf(result)).toContain('a load of 4 bytes that the original has not');
     expect(refute(sides, entry, result)?.difference).toContain('a load of 4 bytes');
   });
 
@@ -185,7 +185,7 @@ describe('what is not', () => {
     const original = 'fadd.d fa0,fa1,fa2,dyn\n fmul.d fa0,fa1,fa2,dyn';
     expect(proof(original, `${original}\n jal zero,0x1008`).verdict).toBe('proved');
     // The sum's value is not needed, its flags are.
-    expect(proof(original, 'fmul.d fa0,fa1,fa2,dyn\n jal zero,0x1008').reason).toContain('flags differ');
+    expect(why(original, 'fmul.d fa0,fa1,fa2,dyn\n jal zero,0x1008')).toContain('flags differ');
     expectWrong(original, `${original.replace('fmul.d fa0,fa1,fa2,dyn', 'fmul.d fa0,fa1,fa2,rtz')}\n jal zero,0x1008`);
     const modes = 'fadd.d fa0,fa1,fa2,dyn\n csrrw zero,frm,a0\n fadd.d fa3,fa1,fa2,dyn';
     expect(
@@ -223,7 +223,7 @@ describe('what is not', () => {
       verdict: 'proved',
       assumptions: ['A9'],
     });
-    expect(proof(original, other, { machine: machine(false) }).reason).toContain('it needs Zba, which the original');
+    expect(why(original, other, { machine: machine(false) })).toContain('it needs Zba, which the original');
     // What the original runs on that very way the machine has.
     const has = 'sh1add a0,a1,a0';
     expect(proof(has, `${has}\n jal zero,0x1004`, { machine: machine(false) })).toMatchObject({
@@ -234,11 +234,11 @@ describe('what is not', () => {
     const guarded = 'beq a2,zero,0x1800\n clz a0,a1';
     const above = 'clz a3,a1\n beq a2,zero,0x9100\n addi a0,a3,0\n jal zero,0x1008\n @0x9100\n jal zero,0x1800';
     const live = [10, 11];
-    expect(proof(guarded, above, { live, machine: machine(false) }).reason).toContain('it needs Zbb');
+    expect(why(guarded, above, { live, machine: machine(false) })).toContain('it needs Zbb');
     expect(proof(guarded, above, { live, machine: machine(true) }).assumptions).toEqual(['A1', 'A9']);
     // Floating-point registers where there may be none.
     const kept = 'fmv.d.x fa0,a0\n fmv.x.d a0,fa0\n addi a0,a0,1\n jal zero,0x1004';
-    expect(proof('addi a0,a0,1', kept, { live, machine: machine(false) }).reason).toContain('it needs D');
+    expect(why('addi a0,a0,1', kept, { live, machine: machine(false) })).toContain('it needs D');
   });
 
   test('an atomic access repeated or left out', () => {
@@ -255,7 +255,7 @@ describe('what is not', () => {
   });
 
   test('a system call in optimized code', () =>
-    expect(proof('addi a0,a0,1\n ecall', 'addi a0,a0,1\n ecall\n jal zero,0x1008').reason).toContain('a system call'));
+    expect(why('addi a0,a0,1\n ecall', 'addi a0,a0,1\n ecall\n jal zero,0x1008')).toContain('a system call'));
 
   test('a dead register proves nothing without assumption A1', () => {
     const original = 'addi a5,a0,1\n addi a0,a5,1';

@@ -20,10 +20,10 @@ export class Machine {
    * @param was what the original's way needs, `is` what the optimized one does
    * @returns whether more is needed; a text if it may not be
    */
-  asks(was: ExtensionSet, is: ExtensionSet): boolean | string {
+  asks(was: ExtensionSet, is: ExtensionSet): boolean | readonly string[] {
     const beyond = is & ~was & ~this.#has;
     if (beyond === 0n) return false;
-    if (!this.#more) return `it needs ${extensionNames(beyond).join(', ')}, which the original does not on that way`;
+    if (!this.#more) return extensionNames(beyond);
     this.#needed |= beyond;
     return true;
   }

@@ -11,6 +11,7 @@ import { byteProblems } from './bytes.ts';
 import { enteredWithin } from './entered.ts';
 import { headerProblems } from './headers.ts';
 import { mapProblems } from './map.ts';
+import { reasonText } from './reasons.ts';
 import { segmentProblems } from './segment.ts';
 import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
 import { changedEntry } from './tables.ts';
@@ -106,7 +107,7 @@ function checkReturns({ map, sides }: FileRequest): FileCheck {
   for (const [start, head] of map.data.returns) {
     const proof = proveEntry(sides, { head, start, first: false, progress: false });
     if (proof.verdict !== 'proved') {
-      problems.push(`the return point ${hex(start)} of ${hex(head)}: ${proof.reason}`);
+      problems.push(`the return point ${hex(start)} of ${hex(head)}: ${proof.reason && reasonText(proof.reason)}`);
       places.push(start);
     }
     assumptions.push(...proof.assumptions);
@@ -132,7 +133,7 @@ function checkPatches(request: FileRequest): FileCheck {
     const found =
       jump.verdict === 'proved' ? jump : (checkTableEntry(request, address, size) ?? linked(request, address, size));
     if (found === undefined) {
-      problems.push(`the patch at ${hex(address)}: ${jump.reason}`);
+      problems.push(`the patch at ${hex(address)}: ${jump.reason && reasonText(jump.reason)}`);
       places.push(address);
     } else assumptions.push('A5', ...found.assumptions);
   }
@@ -147,13 +148,17 @@ const linked = ({ original, optimized }: FileRequest, address: Addr, size: ByteC
     ? { verdict: 'proved', reason: undefined, assumptions: [] }
     : undefined;
 
-const NOT_TEXT: Found = { verdict: 'unproved', reason: 'it is not over code', assumptions: [] };
+const NOT_TEXT: Found = {
+  verdict: 'unproved',
+  reason: { kind: 'patch', what: 'it is not over code' },
+  assumptions: [],
+};
 
 type Found = Pick<EntryProof, 'verdict' | 'reason' | 'assumptions'>;
 
 /** A jump over an original instruction, to what stands for that place. */
 function checkJump({ original, optimized, sides, places }: FileRequest, address: Addr, size: ByteCount): Found {
-  const no = (reason: string): Found => ({ verdict: 'unproved', reason, assumptions: [] });
+  const no = (what: string): Found => ({ verdict: 'unproved', reason: { kind: 'patch', what }, assumptions: [] });
   const code = codeOf(optimized);
   const text = codeOf(original);
   if (text.insnAt(address) === undefined) return no('there is no instruction in the original');

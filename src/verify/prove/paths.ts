@@ -107,13 +107,13 @@ export function explore(
     const to = depth === 0 && first ? undefined : standsFor(pc);
     if (to !== undefined) {
       leaves.push({ to, at: pc, target: undefined, from, state, facts, front, turns });
-      if (leaves.length > MOST_LEAVES) throw new Unproved('too many ways through it');
+      if (leaves.length > MOST_LEAVES) throw new Unproved({ kind: 'many' });
       continue;
     }
-    if (!inside(pc)) throw new Unproved(`it leaves to 0x${pc.toString(16)}, which stands for nothing`);
+    if (!inside(pc)) throw new Unproved({ kind: 'leads', at: pc });
     const insn = code.insnAt(pc);
-    if (insn === undefined) throw new Unproved(`there is no instruction at 0x${pc.toString(16)}`);
-    if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved('it does not end');
+    if (insn === undefined) throw new Unproved({ kind: 'nothing', at: pc });
+    if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved({ kind: 'endless' });
     terms.knowledge = front.knowledge;
     const outcome = symbolicStep(terms, insn, pc, state, view);
     const go = (address: Addr, known: Facts, taken?: boolean) =>
@@ -130,14 +130,14 @@ export function explore(
       });
     switch (outcome.kind) {
       case 'stop':
-        throw new Unproved(`optimized code has ${outcome.why}`);
+        throw new Unproved({ kind: 'stops', why: outcome.why });
       case 'goto':
         go(outcome.to, facts);
         break;
       case 'branch': {
         const known = decisions.decided(outcome.condition, facts)?.is;
         const { term, when } = plainCondition(outcome.condition);
-        if (guide !== undefined && branches >= guide.length) throw new Unproved('it goes on where it has ended before');
+        if (guide !== undefined && branches >= guide.length) throw new Unproved({ kind: 'further' });
         const may = (taken: boolean) => known !== !taken && (guide === undefined || guide[branches] === taken);
         const decided = (holds: boolean): Facts =>
           known === undefined ? { item: { condition: term, holds }, rest: facts } : facts;
@@ -166,6 +166,6 @@ export function explore(
 }
 
 const stateOf = (outcome: Outcome): State => {
-  if (outcome.kind === 'stop') throw new Unproved(outcome.why);
+  if (outcome.kind === 'stop') throw new Unproved({ kind: 'stops', why: outcome.why });
   return outcome.state;
 };

@@ -14,14 +14,15 @@ import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/ma
 import { codeOf } from '../../profile/code.ts';
 import { Machine } from './extensions.ts';
 import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from './file.ts';
+import { type Reason, reasonText } from './reasons.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
-import { byNumber, proveEntry, type Sides } from './superblock.ts';
+import { askSolver, byNumber, proveEntry, type Sides } from './superblock.ts';
 
 export interface SuperblockProof {
   readonly verdict: 'proved' | 'unproved' | 'refuted';
   /** Why it is not proved. */
-  readonly reason: string | undefined;
+  readonly reason: Reason | undefined;
   /** refuted: a state on which the two forms differ, and how. */
   readonly counterexample: Counterexample | undefined;
   /** The assumptions the proof rests on, by id. */
@@ -101,11 +102,13 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
     const id = refused(proof.assumptions);
     return id === undefined || proof.verdict !== 'proved'
       ? proof
-      : { ...proof, verdict: 'unproved' as const, reason: restsOn(id) };
+      : { ...proof, verdict: 'unproved' as const, reason: { kind: 'assumption' as const, id } };
   });
   const file = [...outside, ...checkInside({ original, optimized, map, places, sides })].map((check) => {
     const id = refused(check.assumptions);
-    return id === undefined ? check : { ...check, problems: [...check.problems, restsOn(id)] };
+    return id === undefined
+      ? check
+      : { ...check, problems: [...check.problems, reasonText({ kind: 'assumption', id })] };
   });
   const used = new Set([...superblocks, ...file].flatMap((part) => [...part.assumptions]));
   return { superblocks, file, assumptions: [...used].sort(byNumber), extensions: sides.machine?.needed ?? [] };
@@ -160,8 +163,6 @@ export function sidesOf(
   return { sides, places };
 }
 
-const restsOn = (id: string): string => `it rests on assumption ${id}, which is not accepted`;
-
 /** Where the file as a whole is wrong. */
 const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
   head,
@@ -170,7 +171,7 @@ const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): Superb
   count,
   weight: count,
   verdict: 'unproved',
-  reason: 'the file as a whole is not what it says',
+  reason: { kind: 'file' },
   counterexample: undefined,
   assumptions: [],
   ways: 0,
@@ -191,7 +192,7 @@ function proveSuperblock(
   const searching = proof.verdict === 'unproved' && doubts.searched++ < MOST_SEARCHED;
   const counterexample = searching ? refute(sides, entry, proof) : undefined;
   if (searching && counterexample === undefined && solver !== undefined && doubts.asked < MOST_ASKED) {
-    const solved = proveEntry(sides, entry, solver);
+    const solved = askSolver(sides, entry, proof, solver);
     if (solved.verdict === 'proved') proof = solved;
     else doubts.asked++;
   }
@@ -202,7 +203,10 @@ function proveSuperblock(
     count,
     weight: count * line,
     verdict: counterexample === undefined ? proof.verdict : 'refuted',
-    reason: counterexample === undefined ? proof.reason : `${proof.reason}; on some state ${counterexample.difference}`,
+    reason:
+      counterexample === undefined || proof.reason === undefined
+        ? proof.reason
+        : { kind: 'refuted', reason: proof.reason, difference: counterexample.difference },
     counterexample,
     // States are compared where control leaves, not in between.
     assumptions: [...proof.assumptions, 'A6'].sort(byNumber),

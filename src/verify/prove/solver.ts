@@ -14,8 +14,8 @@ export interface Solver {
   holds(goals: readonly Goal[]): readonly boolean[];
 }
 
-/** What Z3 may spend on a goal (its `rlimit`): some seconds. */
-const MOST_RESOURCES = 20_000_000;
+/** What Z3 may spend on a goal (its `rlimit`): about a second. */
+const MOST_RESOURCES = 4_000_000;
 /** A bound for what does not keep to that, in milliseconds, for each goal. */
 const MOST_TIME = 60_000;
 

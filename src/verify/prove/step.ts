@@ -19,6 +19,7 @@ import { CSR } from '../../isa/zicsr.ts';
 import { isLink } from '../../profile/flow.ts';
 import type { Accessed } from './knowledge.ts';
 import type { List } from './list.ts';
+import type { Obstacle } from './reasons.ts';
 import type { ProofTerms } from './terms.ts';
 
 export interface Access {
@@ -70,7 +71,13 @@ export type View =
   | { readonly side: 'optimized'; readonly returns: ReadonlyMap<Addr, Addr> };
 
 /** What cannot be followed or compared; the text says what. */
-export class Unproved extends Error {}
+export class Unproved extends Error {
+  readonly what: Obstacle;
+  constructor(what: Obstacle) {
+    super(what.kind);
+    this.what = what;
+  }
+}
 
 /** How control goes on. Addresses are as linked. */
 export type Outcome =

@@ -7,7 +7,7 @@
  * original must be decided by what the optimized way has decided: so what an optimized way does was done by the original on that very
  * way, and nothing can be loaded above the guard that makes it safe.
  */
-import { type Addr, hex, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { type Addr, REG_COUNT, type Reg, SP } from '../../base/units.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Saves } from '../../cfg/saves.ts';
@@ -19,6 +19,7 @@ import { Knowledge } from './knowledge.ts';
 import { type List, listed } from './list.ts';
 import { type InsnSource, linksAt, OriginalRun, type Point, type Segment, type Slot, type Stack } from './original.ts';
 import { explore, type Follow, type Leaf } from './paths.ts';
+import type { Mismatch, Reason } from './reasons.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
 import { type Access, type State, stackName, Unproved } from './step.ts';
@@ -62,7 +63,7 @@ export interface Entry {
 export interface EntryProof {
   readonly verdict: 'proved' | 'unproved';
   /** Why not. */
-  readonly reason: string | undefined;
+  readonly reason: Reason | undefined;
   /** The assumptions the proof rests on, by id. */
   readonly assumptions: readonly string[];
   /** Ways through it that were compared. */
@@ -93,14 +94,21 @@ const MOST_HINDSIGHT = 3;
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const plain = attempt(sides, entry, undefined, false);
   // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
-  const tries: (() => EntryProof)[] = [() => attempt(sides, entry, undefined, true)];
-  if (solver !== undefined && plain.unequal) tries.push(() => attempt(sides, entry, solver, false));
-  for (const again of plain.verdict === 'proved' ? [] : tries) {
-    const proof = again();
-    if (proof.verdict === 'proved') return proof;
-  }
-  return plain;
+  const kept = plain.verdict === 'proved' ? plain : attempt(sides, entry, undefined, true);
+  const proof = kept.verdict === 'proved' ? kept : plain;
+  return solver === undefined ? proof : askSolver(sides, entry, proof, solver);
 }
+
+/** Asks a solver where rewriting did not make terms the same. @param before what `proveEntry` has found without */
+export function askSolver(sides: Sides, entry: Entry, before: EntryProof, solver: Solver): EntryProof {
+  const { verdict, reason, unequal } = before;
+  // What is no value it says nothing of.
+  const values = reason?.kind !== 'exit' || !NO_VALUES.has(reason.what.kind);
+  if (verdict === 'proved' || !unequal || !values) return before;
+  const proof = attempt(sides, entry, solver, false);
+  return proof.verdict === 'proved' ? proof : before;
+}
+const NO_VALUES: ReadonlySet<string> = new Set<Mismatch['kind']>(['events', 'flags', 'extensions', 'seen']);
 
 /** @param keeping stores that are overwritten, as far as optimized code makes them (`ProofTerms.keep`) */
 function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping: boolean): EntryProof {
@@ -120,7 +128,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
   };
   let compared = 0;
   let leaves: readonly Leaf[] = [];
-  const result = (verdict: EntryProof['verdict'], reason?: string, failed?: Leaf): EntryProof => {
+  const result = (verdict: EntryProof['verdict'], reason?: Reason, failed?: Leaf): EntryProof => {
     if (terms.usedSaved) used.add('A3');
     if (terms.usedUnread) used.add('A8');
     if (terms.usedLinks) used.add('A7');
@@ -162,13 +170,14 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
       // Where it was followed, memory is not as it is now; and a solver may find targets equal that are not the same term.
       const anew = keeping || (solver !== undefined && leaf.target !== undefined);
       const why = match(proving, leaf, original, anew ? original.first : leaf.front, least);
-      if (why !== undefined && !inHindsight(leaf)) return result('unproved', `${exitText(leaf)}: ${why}`, leaf);
+      if (why !== undefined && !inHindsight(leaf))
+        return result('unproved', { kind: 'exit', at: leaf.from, to: leaf.to, what: why }, leaf);
       compared++;
     }
     return result('proved');
   } catch (error) {
     if (!(error instanceof Unproved)) throw error;
-    return result('unproved', error.message);
+    return result('unproved', { kind: 'way', what: error.what });
   }
 }
 
@@ -218,9 +227,6 @@ function shownCondition(proving: Proving, condition: Term, facts: Facts): boolea
   return undefined;
 }
 
-const exitText = (leaf: Leaf): string =>
-  `the exit at ${hex(leaf.from)} ${leaf.to === undefined ? 'by a computed jump' : `to ${hex(leaf.to)}`}`;
-
 /** Where the original goes on from a segment, by what is decided. */
 function onward(proving: Proving, segment: Segment, facts: Facts): Segment | undefined {
   const { end } = segment;
@@ -238,12 +244,12 @@ function onward(proving: Proving, segment: Segment, facts: Facts): Segment | und
  * @param front a segment that is known to be on the way
  * @returns why it is nowhere the same, or undefined
  */
-function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, least: number): string | undefined {
+function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, least: number): Mismatch | undefined {
   const { sides } = proving;
   const { liveness } = sides;
   const { target, facts } = leaf;
   const live = (set: RegSet | undefined): RegSet => set ?? ALL_REGS;
-  let nearest: string | undefined;
+  let nearest: Mismatch | undefined;
   const same = (point: Place, liveThere: RegSet | undefined): boolean => {
     nearest = differs(proving, leaf, point, live(liveThere));
     return nearest === undefined;
@@ -274,30 +280,24 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
     if (segment !== front && sameIn(segment)) return undefined;
     const { end } = segment;
     const at = segment.points.at(-1)!.pc;
-    if (end === undefined) return nearest ?? `the original has no instruction at ${hex(at)}`;
-    if (end.kind === 'stop') return nearest ?? `the original comes to ${end.why} at ${hex(at)}`;
+    if (end === undefined) return nearest ?? { kind: 'nothing', at };
+    if (end.kind === 'stop') return nearest ?? { kind: 'stops', at, why: end.why };
     let next = onward(proving, segment, leaf.facts);
     if (next === undefined && end.kind === 'branch') {
       const taken = shownCondition(proving, end.condition, leaf.facts);
       if (taken !== undefined) next = segment.next(taken ? end.taken : end.fall);
     }
-    if (next === undefined)
-      return (
-        nearest ??
-        (end.kind === 'branch'
-          ? `the original decides at ${hex(at)} what is not decided in the optimized code`
-          : `the original jumps elsewhere at ${hex(at)}`)
-      );
+    if (next === undefined) return nearest ?? { kind: end.kind === 'branch' ? 'open' : 'elsewhere', at };
     segment = next;
   }
-  return nearest ?? 'the original does not come there';
+  return nearest ?? { kind: 'never' };
 }
 
 /** Where the original is compared. */
 type Place = Pick<Point, 'state' | 'call' | 'stack'>;
 
 /** What differs between an optimized way's end and a point of the original, or undefined. */
-function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet): string | undefined {
+function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet): Mismatch | undefined {
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
   // What is known of addresses on this way, as far as it has been followed, is what both sides are compared by.
@@ -321,27 +321,27 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   }
   const wrong = unequal.filter((reg) => hasReg(live, reg));
   for (const reg of wrong) goals.push({ facts, oneOf: [[was.registers[reg]!, is.registers[reg]!]] });
-  let what = wrong.length === 0 ? undefined : `${regName(wrong[0]!)} differs`;
+  let what: Mismatch | undefined = wrong.length === 0 ? undefined : { kind: 'register', reg: wrong[0]! };
   const stack = was.registers[SP] === is.registers[SP] ? was.registers[SP] : undefined;
   if (memory !== made && !sameMemory(proving, stack, point.stack, memory, made)) {
     const pairs = terms.pairs(memory, made);
-    what ??= 'memory differs';
+    what ??= { kind: 'memory' };
     if (pairs === undefined) return what;
     for (const pair of pairs) goals.push({ facts, oneOf: [pair] });
   }
   const seen = terms.watched ? orderProblem(was, is) : undefined;
   if (seen !== undefined) return seen;
-  if (was.order !== is.order || was.rounding !== is.rounding) return 'the order of events differs';
-  if (terms.flags.termOf(was.flags) !== terms.flags.termOf(is.flags)) return 'floating-point flags differ';
+  if (was.order !== is.order || was.rounding !== is.rounding) return { kind: 'events' };
+  if (terms.flags.termOf(was.flags) !== terms.flags.termOf(is.flags)) return { kind: 'flags' };
   const within = terms.accesses.within(terms.accesses.of(is.accesses), terms.accesses.of(was.accesses));
   for (const { kind, bytes, address } of within ? [] : outside(is.accesses, was.accesses)) {
-    what ??= `it has a ${kind} of ${bytes} bytes that the original has not`;
+    what ??= { kind: 'access', access: kind, bytes };
     const like = listed(was.accesses).filter((access) => access.kind === kind && access.bytes === bytes);
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
   }
   if (what !== undefined && !shown(proving, goals)) return what;
   const more = sides.machine?.asks(was.extensions, is.extensions);
-  if (typeof more === 'string') return more;
+  if (typeof more === 'object') return { kind: 'extensions', names: more };
   if (more) used.add('A9');
   // Between one access and the next.
   if (!terms.watched && was.accessCount > 1) used.add('A11');
@@ -407,17 +407,16 @@ function linkKind({ sides, terms }: Proving, reg: Reg, original: Term, optimized
  * Where others may look: do both make the same accesses in the same order? Each also has to depend on all loads that it depends on in the
  * original, by which a memory model orders it behind them.
  */
-function orderProblem(was: State, is: State): string | undefined {
-  if (was.accessCount !== is.accessCount) return 'it has not as many accesses as the original';
+function orderProblem(was: State, is: State): Mismatch | undefined {
+  const wrong = (what: (Mismatch & { kind: 'seen' })['what']): Mismatch => ({ kind: 'seen', what });
+  if (was.accessCount !== is.accessCount) return wrong('count');
   let [a, b] = [was.accesses, is.accesses];
   for (; a !== b && a !== undefined && b !== undefined; a = a.rest, b = b.rest) {
     const [one, other] = [a.item, b.item];
-    if (accessKey(one) !== accessKey(other) || one.value !== other.value)
-      return 'its accesses are not those of the original';
-    if (one.seen!.stack !== other.seen!.stack) return 'the stack pointer at an access is another';
+    if (accessKey(one) !== accessKey(other) || one.value !== other.value) return wrong('accesses');
+    if (one.seen!.stack !== other.seen!.stack) return wrong('stack');
     const lacks = (part: 'address' | 'data' | 'control') => (one.seen![part] & ~other.seen![part]) !== 0n;
-    if (lacks('address') || lacks('data') || (one.kind === 'store' && lacks('control')))
-      return 'an access does not depend on all loads that it depends on in the original';
+    if (lacks('address') || lacks('data') || (one.kind === 'store' && lacks('control'))) return wrong('dependences');
   }
   return undefined;
 }

@@ -1,0 +1,112 @@
+/** Why something is not proved: what a program can tell apart, and the same in words. */
+import { type Addr, hex, type Reg, regName } from '../../base/units.ts';
+
+export type Reason =
+  /** At this exit the optimized code is nowhere as the original is. `to`: undefined if it leaves by a computed jump. */
+  | { readonly kind: 'exit'; readonly at: Addr; readonly to: Addr | undefined; readonly what: Mismatch }
+  /** The optimized code cannot be followed to its exits. */
+  | { readonly kind: 'way'; readonly what: Obstacle }
+  /** What is over the original's code is no jump into the optimized code. */
+  | { readonly kind: 'patch'; readonly what: string }
+  /** It is proved, but rests on what is not accepted. */
+  | { readonly kind: 'assumption'; readonly id: string }
+  /** Map, headers or bytes of the file are not what they say, so nothing was proved. */
+  | { readonly kind: 'file' }
+  /** It is wrong: there is a state that shows it. */
+  | { readonly kind: 'refuted'; readonly reason: Reason; readonly difference: string };
+
+/** How the optimized code's end of a way differs from where the original is nearest to it. */
+export type Mismatch =
+  | { readonly kind: 'register'; readonly reg: Reg }
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'access'; readonly access: 'load' | 'store'; readonly bytes: number }
+  | { readonly kind: 'events' }
+  | { readonly kind: 'flags' }
+  | { readonly kind: 'extensions'; readonly names: readonly string[] }
+  /** Where others may look in between. */
+  | { readonly kind: 'seen'; readonly what: 'count' | 'accesses' | 'stack' | 'dependences' }
+  /** The original does not get there: it decides what is not decided, jumps elsewhere, has no instruction there, or stops. */
+  | { readonly kind: 'open' | 'elsewhere' | 'nothing'; readonly at: Addr }
+  | { readonly kind: 'stops'; readonly at: Addr; readonly why: string }
+  | { readonly kind: 'never' };
+
+export type Obstacle =
+  | { readonly kind: 'many' | 'endless' | 'further' }
+  | { readonly kind: 'leads' | 'nothing'; readonly at: Addr }
+  | { readonly kind: 'stops'; readonly why: string };
+
+export function reasonText(reason: Reason): string {
+  switch (reason.kind) {
+    case 'exit':
+      return `the exit at ${hex(reason.at)} ${reason.to === undefined ? 'by a computed jump' : `to ${hex(reason.to)}`}: ${mismatchText(reason.what)}`;
+    case 'way':
+      return obstacleText(reason.what);
+    case 'patch':
+      return reason.what;
+    case 'assumption':
+      return `it rests on assumption ${reason.id}, which is not accepted`;
+    case 'file':
+      return 'the file as a whole is not what it says';
+    case 'refuted':
+      return `${reasonText(reason.reason)}; on some state ${reason.difference}`;
+  }
+}
+
+const SEEN = {
+  count: 'it has not as many accesses as the original',
+  accesses: 'its accesses are not those of the original',
+  stack: 'the stack pointer at an access is another',
+  dependences: 'an access does not depend on all loads that it depends on in the original',
+} as const;
+
+function mismatchText(what: Mismatch): string {
+  switch (what.kind) {
+    case 'register':
+      return `${regName(what.reg)} differs`;
+    case 'memory':
+      return 'memory differs';
+    case 'access':
+      return `it has a ${what.access} of ${what.bytes} bytes that the original has not`;
+    case 'events':
+      return 'the order of events differs';
+    case 'flags':
+      return 'floating-point flags differ';
+    case 'extensions':
+      return `it needs ${what.names.join(', ')}, which the original does not on that way`;
+    case 'seen':
+      return SEEN[what.what];
+    case 'open':
+      return `the original decides at ${hex(what.at)} what is not decided in the optimized code`;
+    case 'elsewhere':
+      return `the original jumps elsewhere at ${hex(what.at)}`;
+    case 'nothing':
+      return `the original has no instruction at ${hex(what.at)}`;
+    case 'stops':
+      return `the original comes to ${what.why} at ${hex(what.at)}`;
+    case 'never':
+      return 'the original does not come there';
+  }
+}
+
+function obstacleText(what: Obstacle): string {
+  switch (what.kind) {
+    case 'many':
+      return 'too many ways through it';
+    case 'endless':
+      return 'it does not end';
+    case 'further':
+      return 'it goes on where it has ended before';
+    case 'leads':
+      return `it leaves to ${hex(what.at)}, which stands for nothing`;
+    case 'nothing':
+      return `there is no instruction at ${hex(what.at)}`;
+    case 'stops':
+      return `optimized code has ${what.why}`;
+  }
+}
+
+/** The kinds of a reason, outermost first: `exit register`, `refuted exit memory`. */
+export function reasonKind(reason: Reason): string {
+  if (reason.kind === 'refuted') return `refuted ${reasonKind(reason.reason)}`;
+  return reason.kind === 'exit' || reason.kind === 'way' ? `${reason.kind} ${reason.what.kind}` : reason.kind;
+}
