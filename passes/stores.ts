@@ -50,8 +50,10 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
   let late = false;
   for (let position = at + 1; position < superblock.ops.length; position++) {
     const op = superblock.ops[position]!;
-    // Nobody looks at what is left of a frame that is given back, wherever control leaves then.
-    if (deadFrames && place.stack && place.saved !== undefined && op.id >= place.saved) return exits;
+    // Nobody looks at what is left of a frame that is given back, wherever control leaves then. (Of a save to where was not known it is not
+    // known when that is: it ends where it begins.)
+    const { saved = 0 } = place;
+    if (deadFrames && place.stack && saved > place.id && op.id >= saved) return exits;
     const { store, load } = facts(op.insn);
     if (isOrdered(op)) return undefined;
     const other = terms.place(op);
