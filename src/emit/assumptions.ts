@@ -63,7 +63,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     name: 'nothing below the stack pointer',
     text: 'What a function has stored in its frame is not looked at once the frame is given back: nothing reads there what it has not stored there since, neither below the stack pointer nor in a later frame. (A store left out for that cannot fault, but for a stack that overflows.)',
     check:
-      'A proof that rests on it leaves out only stores to slots of the stack at the head: those below the stack pointer of the exit, and registers saved in a frame that the original has given back on that way; the rerun compares all live memory.',
+      'A proof that rests on it leaves out only stores to slots of the stack at the head: those below the stack pointer of the exit, and where registers were saved in a frame that the original has given back on that way, as far as nothing has been stored there since; the rerun compares all live memory.',
   },
   {
     id: 'A9',

@@ -332,6 +332,34 @@ describe('what is left of a frame that was given back', () => {
     expect(verdict(seen, 'ld a4,0(a3)\n sd a1,0(a0)\n sd s1,-8(sp)\n ld a2,0(a3)', options)).toBe('proved');
   });
 
+  test('is not known on one way by what another one shows', () => {
+    // That a0 does not lead to the slot shows only where the second frame keeps s1 there.
+    const was = (out: string) => `${frame}
+      sd a1,0(a0)
+      ld a2,0(a3)
+      ${out}
+      addi sp,sp,-16
+      sd s1,8(sp)
+      addi s1,zero,1
+      ld a5,0(a0)
+      ld s1,8(sp)
+      addi sp,sp,16`;
+    const is = (out: string, end: string) => `sd a1,0(a0)
+      sd s1,-8(sp)
+      ld a2,0(a3)
+      ${out}
+      ld a5,0(a0)
+      jal zero,${end}
+      @0x9100
+      jal zero,0x1f00`;
+    const saves = [0x1004, 0x1024];
+    const branch = is('beq a4,zero,0x9100', '0x1038');
+    expect(proof(was('beq a4,zero,0x1f00'), branch, { ...options, saves }).verdict).toBe('unproved');
+    expect(proof(was('addi zero,zero,0'), is('addi zero,zero,0', '0x1038'), { ...options, saves }).verdict).toBe(
+      'proved',
+    );
+  });
+
   test('is known of no more bytes than were loaded', () => {
     // The first byte is outside the slot, as is known; the others need not be.
     const was = `ld a2,0(a0)\n ${frame}\n lb a4,0(a0)`;

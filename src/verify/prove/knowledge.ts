@@ -34,16 +34,14 @@ export interface Stores extends List<Accessed> {
   /** How many there are. */
   readonly count: number;
 }
-/** Bytes that have been loaded, and what had been stored until then. */
+/** Bytes that have been loaded, and what has been stored since the frame was given back that may be both in the slot and among these. */
 interface Unread {
   readonly bytes: number;
-  readonly stores: Stores | undefined;
-  /** How much of it before the frame was given back. */
+  /** How much had been stored before. */
   readonly given: number;
-  /** What of the rest may be in the slot and among these bytes, once that has been asked for. */
-  open: readonly Accessed[] | undefined;
-  /** Assumption A3 says of some that they are not. */
-  saved: boolean;
+  readonly open: readonly Accessed[];
+  /** Assumption A3 says of others that they are not in the slot. */
+  readonly saved: boolean;
 }
 /** What shows that bytes are not seen: assumption A8 but for a slot that is kept, and A3 if `saved`. */
 interface Shown {
@@ -54,8 +52,7 @@ type Beside = Pick<Accessed, 'bytes'> | Unread;
 type What = 0 | Restored | Beside;
 
 /** Of more stores than so many it is not asked whether they cover a slot. */
-const MOST_STORED = 100;
-const FEW_STORED = 32;
+const MOST_STORED = 32;
 /** Frames are given back again and again: of one slot and address so many facts are enough. */
 const MOST_UNREAD = 8;
 
@@ -105,10 +102,10 @@ export class Knowledge {
     const known = this.#beside<Unread>('unread', slot, accessed);
     // By now more has been stored since.
     if (known.length >= MOST_UNREAD || known.some((each) => each.given === given)) return;
-    const what: Unread = { bytes: accessed.bytes, stores, given, open: undefined, saved: false };
-    // Of a few it is soon known, and then others are known by it.
-    if ((stores?.count ?? 0) - given <= FEW_STORED) this.#open(what, slot, accessed);
-    this.#found.addBeside('unread', slot, accessed.address, this, what);
+    const since = this.since(stores, given);
+    if (since === undefined) return;
+    const { open, saved } = this.#open(since, slot, accessed);
+    this.#found.addBeside('unread', slot, accessed.address, this, { bytes: accessed.bytes, given, open, saved });
   }
   /** What has been stored since there were so many; undefined where that is too much to look at. */
   since(stores: Stores | undefined, given: number): Accessed[] | undefined {
@@ -119,32 +116,32 @@ export class Knowledge {
     }
     return since;
   }
-  /** What of it may be in the slot and among the bytes that were loaded; undefined where that is too much to look at. */
-  #open(known: Unread, slot: Span, accessed: Accessed): readonly Accessed[] | undefined {
-    // What is known grows, so that this shrinks.
-    const before = known.open ?? this.since(known.stores, known.given);
-    known.open = before?.filter((store) => {
-      const missed = disjoint(store, accessed) ? { saved: false } : this.misses(slot, store);
-      known.saved ||= missed?.saved ?? false;
+  /** What of it may be in the slot and among these bytes, by what is known here, which may be more than elsewhere. */
+  #open(stored: readonly Accessed[], slot: Span, accessed: Accessed): Pick<Unread, 'open' | 'saved'> {
+    let saved = false;
+    const open = stored.filter((store) => {
+      if (disjoint(store, accessed)) return false;
+      const missed = this.misses(slot, store);
+      saved ||= missed?.saved ?? false;
       return missed === undefined;
     });
-    return known.open;
+    return { open, saved };
   }
   /**
    * Does a load of these bytes find none that a store to the slot has stored?
    * @param covered are these bytes stored behind that one?
    */
   unread(slot: Span, accessed: Accessed, covered: (stored: Accessed) => boolean): Shown | undefined {
-    return this.#beside<Unread>('unread', slot, accessed).find((known) =>
-      this.#open(known, slot, accessed)?.every(covered),
-    );
+    for (const known of this.#beside<Unread>('unread', slot, accessed)) {
+      const { open, saved } = this.#open(known.open, slot, accessed);
+      if (open.every(covered)) return { saved: known.saved || saved };
+    }
+    return undefined;
   }
   /** Are these bytes none of the slot's? */
   misses(slot: Span, accessed: Accessed): Shown | undefined {
     if (this.apart(slot, accessed)) return { saved: true };
-    return this.#beside<Unread>('unread', slot, accessed).find(
-      ({ open, stores, given }) => open?.length === 0 || (stores?.count ?? 0) === given,
-    );
+    return this.#beside<Unread>('unread', slot, accessed).find(({ open }) => open.length === 0);
   }
   /** What is known of these bytes, or more, beside this part of a slot, or more of it. */
   #beside<T extends Beside>(kind: string, slot: Span, { address, bytes }: Accessed): T[] {
