@@ -17,10 +17,10 @@
  * and a load take a logarithm of the length of what came before, and equality takes one comparison.
  */
 import type { Term, Terms } from '../../domain/term.ts';
+import { OwnerTrees } from './owners.ts';
 import {
   type Bytes,
   baseOf,
-  before,
   bitOf,
   bySize,
   type Draft,
@@ -42,15 +42,11 @@ import {
   type Run,
   restsOf,
   SAVED,
-  type Span,
   type Stamped,
   sizeOf,
   within,
 } from './pieces.ts';
-import { countFirst, firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
-
-/** Of a base with fewer owners than this the runs are taken out of a line one by one. */
-const FEW = 8;
+import { firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
 
 export class Memories {
   readonly #terms: Terms;
@@ -77,13 +73,9 @@ export class Memories {
     ({ run: { item } }) => noise(item.offset, item.bytes, idOf(item.base)) + (noise(item.value.id) >>> 12) / 2 ** 20,
     (left, item, right) => this.#makeLine(left, item, right),
   );
-  readonly #owners = new Treap<Owner, Owners>(
-    ({ base, offset }) => noise(offset, 0, idOf(base)),
-    (left, item, right) => {
-      this.made++;
-      return { left, item, right, size: sizeOf(left, right) };
-    },
-  );
+  readonly #owners = new OwnerTrees(() => {
+    this.made++;
+  });
 
   /** @param stack the stack pointer at the head */
   constructor(terms: Terms, stack: Term) {
@@ -161,12 +153,16 @@ export class Memories {
     if (base !== this.#stack) this.#queue(now, misses, slots);
     // What is not saved would come beneath what is hidden.
     else if (!saved) this.#uncover(now, piece);
-    for (let owner = this.#ownerIn(now.owners, piece); owner !== undefined; owner = this.#ownerIn(now.owners, piece))
+    for (
+      let owner = this.#owners.first(now.owners, piece);
+      owner !== undefined;
+      owner = this.#owners.first(now.owners, piece)
+    )
       this.#overwrite(now, owner, piece, saved, kept);
     let stamp = SAVED;
     if (saved) now.saved = this.#added(now.saved, piece);
     else stamp = this.#append(now, piece);
-    now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
+    now.owners = this.#owners.with(now.owners, { base, offset, bytes, piece, stamp, kept: false });
     return this.#make({
       ...now,
       origin: memory.origin,
@@ -229,8 +225,8 @@ export class Memories {
     const both = rest === now.line ? run : (this.#union(last!.run, run) ?? this.#laidOver(last!.run, run));
     now.line = this.#line.join(rest, this.#line.single({ stamp, run: both }));
     for (const piece of itemsOf(run))
-      for (const owner of this.#ownersIn(now.owners, piece))
-        now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp });
+      for (const owner of this.#owners.all(now.owners, piece))
+        now.owners = this.#owners.with(this.#owners.without(now.owners, owner), { ...owner, stamp });
   }
 
   /** Memory as others see it: without what has been kept, and all of it in the line. */
@@ -261,7 +257,7 @@ export class Memories {
         const saved = base === this.#stack && bytes === 8;
         if (saved) now.saved = this.#added(now.saved, piece);
         const stamp = saved ? SAVED : this.#append(now, piece);
-        now.owners = this.#owned(now.owners, { base, offset, bytes, piece, stamp, kept: false });
+        now.owners = this.#owners.with(now.owners, { base, offset, bytes, piece, stamp, kept: false });
       }
     return this.settled(this.#make({ origin: memory.origin, ...now }));
   }
@@ -270,7 +266,7 @@ export class Memories {
   without(memory: Memory, pieces: readonly Piece[]): Memory {
     const now = draftOf(memory);
     for (const piece of pieces) {
-      const owner = this.#ownerOf(now.owners, piece);
+      const owner = this.#owners.ofPiece(now.owners, piece);
       if (owner !== undefined) this.#replace(now, owner, []);
     }
     if (now.line === memory.line && now.saved === memory.saved) return memory;
@@ -285,23 +281,16 @@ export class Memories {
   /** From the line what has been stored in parts of slots, where that is missed. */
   #takeOut(now: Draft, slots: readonly Extent[], misses: Misses): void {
     for (const slot of slots)
-      for (const owner of this.#ownersIn(now.owners, slot)) {
+      for (const owner of this.#owners.all(now.owners, slot)) {
         if (owner.stamp === SAVED || owner.kept || !within(owner, slot)) continue;
-        if (misses(slot, (bytes) => this.#isBehind(now.owners, bytes, owner.stamp))) this.#replace(now, owner, []);
+        if (misses(slot, (bytes) => this.#owners.areBehind(now.owners, bytes, owner.stamp)))
+          this.#replace(now, owner, []);
       }
   }
   /** Is this piece there, all of it and no more of its store? */
   has(memory: Memory, piece: Piece): boolean {
-    return this.#ownerOf(memory.owners, piece) !== undefined;
+    return this.#owners.ofPiece(memory.owners, piece) !== undefined;
   }
-  #ownerOf(owners: Owners | undefined, piece: Piece): Owner | undefined {
-    const owner = this.#ownerIn(owners, piece);
-    if (owner === undefined || owner.kept) return undefined;
-    const { offset, bytes, at, value } = owner.piece;
-    const same = offset === piece.offset && bytes === piece.bytes && at === piece.at && value === piece.value;
-    return same ? owner : undefined;
-  }
-
   /** Takes from an owner what a piece overwrites. */
   #overwrite(now: Draft, owner: Owner, piece: Piece, saved: boolean, kept: Kept | undefined): void {
     const { piece: old, stamp } = owner;
@@ -320,8 +309,8 @@ export class Memories {
     // What is kept is for others to look at: nobody can in between two stores of one run.
     else if (owner.kept || (!inLast && stays())) {
       now.keeps = true;
-      now.owners = this.#disowned(now.owners, owner);
-      for (const rest of rests) now.owners = this.#owned(now.owners, { ...owner, ...rest, kept: true });
+      now.owners = this.#owners.without(now.owners, owner);
+      for (const rest of rests) now.owners = this.#owners.with(now.owners, { ...owner, ...rest, kept: true });
       return;
     }
     this.#replace(
@@ -334,9 +323,9 @@ export class Memories {
   /** Puts parts of it, or nothing, in a piece's place. */
   #replace(now: Draft, owner: Owner, parts: readonly Piece[]): void {
     const { piece: old, stamp } = owner;
-    now.owners = this.#disowned(now.owners, owner);
+    now.owners = this.#owners.without(now.owners, owner);
     for (const part of parts)
-      now.owners = this.#owned(now.owners, {
+      now.owners = this.#owners.with(now.owners, {
         base: part.base,
         offset: part.offset,
         bytes: part.bytes,
@@ -374,9 +363,9 @@ export class Memories {
     if (a === undefined || b === undefined || baseOf(a) !== baseOf(b)) return;
     const [small, large] = bySize(a, b);
     for (const piece of itemsOf(small.run))
-      for (const owner of this.#ownersIn(now.owners, piece))
+      for (const owner of this.#owners.all(now.owners, piece))
         if (owner.stamp === small.stamp)
-          now.owners = this.#owned(this.#disowned(now.owners, owner), { ...owner, stamp: large.stamp });
+          now.owners = this.#owners.with(this.#owners.without(now.owners, owner), { ...owner, stamp: large.stamp });
   }
 
   /** One part of a line behind another; the larger of two runs that meet keeps its stamp. */
@@ -441,34 +430,6 @@ export class Memories {
     return [left, middle, right];
   }
 
-  #owned(owners: Owners | undefined, owner: Owner): Owners {
-    return this.#owners.insert(owners, owner, before(owner));
-  }
-  #disowned(owners: Owners | undefined, owner: Owner): Owners | undefined {
-    return this.#owners.without(owners, before(owner), (other) => other !== owner);
-  }
-  /** The first owner of any of these bytes. */
-  #ownerIn(owners: Owners | undefined, span: Place & Span): Owner | undefined {
-    const owner = nextBehind(owners, before(span));
-    return owner !== undefined && owner.base === span.base && owner.offset < endOf(span) ? owner : undefined;
-  }
-  /** Have all of these bytes been stored behind a run of the line, through another base? */
-  #isBehind(owners: Owners | undefined, bytes: Extent, stamp: number): boolean {
-    const found = this.#ownersIn(owners, bytes);
-    let covered = 0;
-    for (const owner of found) covered += Math.min(endOf(owner), endOf(bytes)) - Math.max(owner.offset, bytes.offset);
-    return covered === bytes.bytes && found.every((owner) => owner.stamp > stamp);
-  }
-  #ownersIn(owners: Owners | undefined, { base, offset, bytes }: Place & Span): Owner[] {
-    const found: Owner[] = [];
-    for (let at = offset; at < offset + bytes; at = endOf(found.at(-1)!)) {
-      const owner = this.#ownerIn(owners, { base, offset: at, bytes: offset + bytes - at });
-      if (owner === undefined) break;
-      found.push(owner);
-    }
-    return found;
-  }
-
   /**
    * Memory behind something that nothing is known of.
    * @param origin what it is then
@@ -479,7 +440,7 @@ export class Memories {
     let owners: Owners | undefined;
     for (const piece of itemsOf(saved)) {
       const { base, offset, bytes } = piece;
-      owners = this.#owned(owners, { base, offset, bytes, piece, stamp: SAVED, kept: false });
+      owners = this.#owners.with(owners, { base, offset, bytes, piece, stamp: SAVED, kept: false });
     }
     return this.#make({ origin, saved, owners });
   }
@@ -495,7 +456,7 @@ export class Memories {
     const to = from + bytes;
     const now = draftOf(memory);
     if (base !== this.#stack) this.#takeOut(now, slots, misses);
-    const owners = this.#ownersIn(now.owners, { ...place, bytes });
+    const owners = this.#owners.all(now.owners, { ...place, bytes });
     const met = base === this.#stack ? undefined : this.#parted(now.saved, misses, slots).met;
     const beneath = base === this.#stack ? undefined : this.#parted(now.hidden, misses, slots).met;
     const [first] = owners;
@@ -552,7 +513,7 @@ export class Memories {
       return whole ? undefined : line;
     const stamps = new Set(own.keys());
     // Where it has few pieces, the places of their runs are known, and the rest is free of it.
-    const few = settled === undefined ? this.#fewOf(owners, base) : undefined;
+    const few = settled === undefined ? this.#owners.few(owners, base) : undefined;
     for (const { stamp } of few ?? []) if (stamp !== SAVED) stamps.add(stamp);
     let made: Line | undefined;
     let rest = line;
@@ -569,13 +530,6 @@ export class Memories {
     }
     return begun ? this.#meet(made, few ? rest : this.#except(rest, base)) : undefined;
   }
-  #fewOf(owners: Owners | undefined, base: Term | undefined): Owner[] | undefined {
-    const isBefore = before({ base, offset: Number.NEGATIVE_INFINITY });
-    const isWithin = (owner: Owner) => isBefore(owner) || owner.base === base;
-    if (countFirst(owners, isWithin) - countFirst(owners, isBefore) > FEW) return undefined;
-    return itemsOf(this.#owners.split(this.#owners.split(owners, isBefore)[1], ({ base: of }) => of === base)[0]);
-  }
-
   /** A line without what was stored through a base, or only without the bytes below an address. Parts are shared, and done once. */
   #except(line: Line | undefined, base: Term | undefined, below = Number.POSITIVE_INFINITY): Line | undefined {
     if (line === undefined || (line.bases & bitOf(base)) === 0) return line;

@@ -182,7 +182,7 @@ export class Segment {
     // At a barrier others may have stored anything; reading a CSR changes no memory.
     if (after.order !== before.order && after.memory !== before.memory) {
       for (const slot of kept) this.knowledge.noteApart(whole(slot), { address: after.order, bytes: 8 });
-      left = left.map((slot) => ({ ...slot, rest: [] }));
+      left = [];
     }
     for (const { kind, address, bytes, value, seen } of since(after.accesses, before.accesses)) {
       const offset = terms.stackOffset(address);
@@ -195,10 +195,7 @@ export class Segment {
       if (kind === 'store') {
         const stays = (slot: Slot) => slot.offset >= offset + bytes || offset >= slot.offset + 8;
         if (!kept.every(stays)) kept = kept.filter(stays);
-        if (!left.every(stays))
-          left = left.map((slot) =>
-            stays(slot) ? slot : { ...slot, rest: slot.rest.flatMap((part) => restsOf(part, offset, offset + bytes)) },
-          );
+        if (!left.every(stays)) left = left.flatMap((slot) => cut(slot, { offset, bytes }));
         if (saves && bytes === 8) {
           kept = [
             ...kept,
@@ -255,6 +252,11 @@ export class OriginalRun {
 
 /** What is left of frames that were given back. */
 const partsOf = ({ left }: Stack): readonly Span[] => left.flatMap(({ rest }) => rest);
+/** A slot without these bytes, if anything is left of it. */
+function cut(slot: Slot, { offset, bytes }: Span): Slot[] {
+  const rest = slot.rest.flatMap((part) => restsOf(part, offset, offset + bytes));
+  return rest.length === 0 ? [] : [{ ...slot, rest }];
+}
 const whole = ({ offset }: Slot): Span => ({ offset, bytes: 8 });
 
 function listIn<K, T>(map: Map<K, T[]>, key: K): T[] {
