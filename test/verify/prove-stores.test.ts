@@ -332,6 +332,28 @@ describe('what is left of a frame that was given back', () => {
     expect(verdict(seen, 'ld a4,0(a3)\n sd a1,0(a0)\n sd s1,-8(sp)\n ld a2,0(a3)', options)).toBe('proved');
   });
 
+  test('is not known of many bytes by what is known of one of them', () => {
+    // What was stored since is none of what lb loads, but half of what ld loads.
+    const was = `${frame}\n sw a1,4(a0)\n ld a2,0(a0)\n lb a3,0(a0)`;
+    expect(verdict(was, 'sw a1,4(a0)\n sd s1,-8(sp)\n ld a2,0(a0)\n lb a3,0(a0)', options)).toBe('unproved');
+    expect(verdict(was, 'sd s1,-8(sp)\n sw a1,4(a0)\n ld a2,0(a0)\n lb a3,0(a0)', options)).toBe('proved');
+  });
+
+  test('may lie on both sides of what was stored since: its pieces are found one by one', () => {
+    const was = `addi sp,sp,-48
+      sd s3,40(sp)
+      sw a0,0(a0)
+      ld s3,40(sp)
+      addi sp,sp,16
+      sd t0,24(sp)
+      sb t0,28(sp)
+      sb a0,1(a0)
+      lhu a2,0(a0)`;
+    const is = 'sw a0,0(a0)\n addi sp,sp,-32\n sd t0,24(sp)\n sb t0,28(sp)\n sb a0,1(a0)\n lhu a2,0(a0)';
+    expect(verdict(was.replaceAll('\n      ', '\n '), is, options)).toBe('proved');
+    expect(verdict(was.replaceAll('\n      ', '\n '), is.replace('sb a0,1', 'sb a0,2'), options)).toBe('unproved');
+  });
+
   test('is not known on one way by what another one shows', () => {
     // That a0 does not lead to the slot shows only where the second frame keeps s1 there.
     const was = (out: string) => `${frame}

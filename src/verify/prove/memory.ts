@@ -207,7 +207,8 @@ export class Memories {
     if (now.saved === undefined) return;
     const beneath = this.#parted(now.hidden, misses, slots);
     const { missed, met } = this.#parted(now.saved, misses, slots);
-    now.line = this.#followed(now.line, beneath.met);
+    // Of what is hidden nobody is the owner.
+    this.#atEnd(now, beneath.met);
     now.hidden = beneath.missed;
     for (const piece of itemsOf(met)) this.#uncover(now, piece);
     this.#lineUp(now, met);
@@ -218,15 +219,21 @@ export class Memories {
     if (now.hidden !== undefined) now.hidden = this.#beside(now.hidden, piece);
   }
   #lineUp(now: Draft, run: Run | undefined): void {
-    if (run === undefined) return;
-    const last = now.line && lastOf(now.line);
-    const stamp = last === undefined ? 0 : baseOf(last) === this.#stack ? last.stamp : last.stamp + 1;
-    const rest = last !== undefined && baseOf(last) === this.#stack ? this.#line.dropLast(now.line!) : now.line;
-    const both = rest === now.line ? run : (this.#union(last!.run, run) ?? this.#laidOver(last!.run, run));
-    now.line = this.#line.join(rest, this.#line.single({ stamp, run: both }));
+    const stamp = this.#atEnd(now, run);
     for (const piece of itemsOf(run))
       for (const owner of this.#owners.all(now.owners, piece))
         now.owners = this.#owners.with(this.#owners.without(now.owners, owner), { ...owner, stamp });
+  }
+  /** Lays what has been stored to the stack behind the line. @returns the stamp of its run, which is that of the last one where that is the stack's too */
+  #atEnd(now: Draft, run: Run | undefined): number {
+    const last = now.line && lastOf(now.line);
+    const joins = last !== undefined && baseOf(last) === this.#stack;
+    const stamp = last === undefined ? 0 : joins ? last.stamp : last.stamp + 1;
+    if (run === undefined) return stamp;
+    const rest = joins ? this.#line.dropLast(now.line!) : now.line;
+    const both = joins ? (this.#union(last.run, run) ?? this.#laidOver(last.run, run)) : run;
+    now.line = this.#line.join(rest, this.#line.single({ stamp, run: both }));
+    return stamp;
   }
 
   /** Memory as others see it: without what has been kept, and all of it in the line. */
@@ -281,10 +288,14 @@ export class Memories {
   /** From the line what has been stored in parts of slots, where that is missed. */
   #takeOut(now: Draft, slots: readonly Extent[], misses: Misses): void {
     for (const slot of slots)
-      for (const owner of this.#owners.all(now.owners, slot)) {
+      for (let at = slot.offset; at < endOf(slot); ) {
+        // Each is looked up anew: where a run is gone two others may have become one.
+        const owner = this.#owners.first(now.owners, { ...slot, offset: at, bytes: endOf(slot) - at });
+        if (owner === undefined) break;
+        at = endOf(owner);
         if (owner.stamp === SAVED || owner.kept || !within(owner, slot)) continue;
-        if (misses(slot, (bytes) => this.#owners.areBehind(now.owners, bytes, owner.stamp)))
-          this.#replace(now, owner, []);
+        const behind = (bytes: Extent) => this.#owners.areBehind(now.owners, bytes, owner.stamp);
+        if (misses(slot, behind)) this.#replace(now, owner, []);
       }
   }
   /** Is this piece there, all of it and no more of its store? */
