@@ -68,6 +68,10 @@ describe('exit status and words', () => {
       difference: expect.any(String),
       registers: { sp: expect.stringMatching(/^0x/) },
     });
+    expect(refuted[0]).toMatchObject({
+      kind: expect.stringMatching(/^refuted (exit|way) \w+$/),
+      reason: expect.stringContaining('on some state'),
+    });
     const files = readdirSync(place.path('cases'));
     expect(files.length).toBe(refuted.length);
     for (const file of files) expect(saving.stderr.toString()).toContain(`isoform: wrote cases/${file}\n`);
