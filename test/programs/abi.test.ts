@@ -23,7 +23,7 @@ const PROGRAMS: readonly (readonly [number, number, string?])[] = [
 
 test('each piece is made the same every time, and by some seed', () => {
   const made = new Set<string>();
-  for (let seed = 1; seed <= 200; seed++) {
+  for (let seed = 1; seed <= 400; seed++) {
     const program = generate(seed);
     expect(generate(seed).text).toBe(program.text);
     for (const name of program.pieces) made.add(name);
