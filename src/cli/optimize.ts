@@ -104,7 +104,7 @@ async function summary(name: string, image: Image, made: ProvedForm, fuel: Count
       identity,
       bytes: [[start, end] as const, ...stubs].reduce((sum, [from, to]) => sum + to - from, 0),
       verdict: proofs.get(head)?.verdict,
-      reason: proofs.get(head)?.reason && reasonText(proofs.get(head)!.reason!),
+      reason: reasonText(proofs.get(head)?.reason) || undefined,
     })),
     passes: passReports(made.passes, fuel),
     assumptions: map.assumptions,

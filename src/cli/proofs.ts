@@ -49,7 +49,7 @@ function proofLines({ proof, rejected, each = [] }: ProvedForm, milliseconds: nu
       broken.map(({ head, reason }) => `${pass} broke the superblock ${hex(head)}: ${reason}`),
     ),
     ...rejected.flatMap(rejectedText),
-    ...unproved.map(({ head, reason }) => `the superblock ${hex(head)} is not proved: ${reason && reasonText(reason)}`),
+    ...unproved.map(({ head, reason }) => `the superblock ${hex(head)} is not proved: ${reasonText(reason)}`),
     ...proof.file.flatMap(({ what, problems }) => problems.map((problem) => `${what}: not proved: ${problem}`)),
   ];
   return [

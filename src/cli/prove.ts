@@ -120,7 +120,7 @@ function proofText(
     .filter(({ verdict }) => verdict !== 'proved')
     .sort((a, b) => b.weight - a.weight || a.head - b.head);
   for (const { head, verdict, reason, counterexample } of open.slice(0, LISTED)) {
-    lines.push(`  ${hex(head)} ${verdict}: ${reason && reasonText(reason)}`);
+    lines.push(`  ${hex(head)} ${verdict}: ${reasonText(reason)}`);
     if (counterexample !== undefined) lines.push(`    on ${stateText(counterexample)}`);
   }
   if (open.length > LISTED) lines.push(`  and ${open.length - LISTED} more`);

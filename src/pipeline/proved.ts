@@ -95,7 +95,7 @@ function lower(superblock: SuperblockProof, before: Rejected | undefined, stages
   return {
     head,
     form: identity ? 'none' : 'identity',
-    reason: reason === undefined ? '' : reasonText(reason),
+    reason: reasonText(reason),
     verdict: verdict === 'refuted' ? 'refuted' : 'unproved',
     counterexample,
     ...(stages !== undefined && { pass: stages.guilty(head) }),
@@ -144,7 +144,7 @@ function stageProofs(formed: Formed, proofOf: Prover): Stages {
   const list = names.map((pass, passes): PassProof => {
     const { superblocks } = proofOf(formed.emitAfter(passes)).proof;
     const bad = superblocks.filter(({ verdict }) => verdict !== 'proved');
-    unproved.push(new Map(bad.map(({ head, reason }) => [head, reason === undefined ? '' : reasonText(reason)])));
+    unproved.push(new Map(bad.map(({ head, reason }) => [head, reasonText(reason)])));
     const broken = [...unproved[passes]!].filter(([head]) => passes > 0 && !unproved[passes - 1]!.has(head));
     return {
       pass,

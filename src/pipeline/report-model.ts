@@ -42,7 +42,7 @@ export function reportModel(request: ReportRequest): ReportModel {
     assumptions: assumptionReports(map, differences.length === 0, proof),
     proof: proof && {
       ways: summarise(proof).ways,
-      open: new Map(unproved(proof).map(({ head, reason }) => [head, reason ? reasonText(reason) : ''])),
+      open: new Map(unproved(proof).map(({ head, reason }) => [head, reasonText(reason)])),
       file: proof.file,
     },
     verify: { inputs: verified.map(({ input }) => input), differences },
@@ -73,8 +73,8 @@ function verdicts(
         reason: `what the passes made of it is not proved (${rejected}); emitted in its identity form`,
       };
     const found = proofs.get(head);
-    const reason = found?.reason && reasonText(found.reason);
-    if (found?.verdict === 'refuted') return { verdict: 'rejected', reason: reason ?? '' };
+    const reason = reasonText(found?.reason);
+    if (found?.verdict === 'refuted') return { verdict: 'rejected', reason };
     if (found?.verdict === 'unproved') return { verdict: 'tested', reason: `not proved: ${reason}` };
     const verdict = found === undefined ? 'tested' : 'proved';
     // What never ran is in its identity form because there is nothing to gain.

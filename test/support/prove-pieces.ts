@@ -66,7 +66,7 @@ export const entry = { head: HEAD, start: START, first: true, progress: true };
 export const proof = (original: string, optimized: string, options?: Options): EntryProof =>
   proveEntry(sidesOf(original, optimized, options), entry);
 
-export const textOf = ({ reason }: EntryProof): string => (reason === undefined ? '' : reasonText(reason));
+export const textOf = ({ reason }: EntryProof): string => reasonText(reason);
 /** Why it is not proved, in words. */
 export const why = (...pieces: Parameters<typeof proof>): string => textOf(proof(...pieces));
 

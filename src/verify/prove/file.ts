@@ -107,7 +107,7 @@ function checkReturns({ map, sides }: FileRequest): FileCheck {
   for (const [start, head] of map.data.returns) {
     const proof = proveEntry(sides, { head, start, first: false, progress: false });
     if (proof.verdict !== 'proved') {
-      problems.push(`the return point ${hex(start)} of ${hex(head)}: ${proof.reason && reasonText(proof.reason)}`);
+      problems.push(`the return point ${hex(start)} of ${hex(head)}: ${reasonText(proof.reason)}`);
       places.push(start);
     }
     assumptions.push(...proof.assumptions);
@@ -133,7 +133,7 @@ function checkPatches(request: FileRequest): FileCheck {
     const found =
       jump.verdict === 'proved' ? jump : (checkTableEntry(request, address, size) ?? linked(request, address, size));
     if (found === undefined) {
-      problems.push(`the patch at ${hex(address)}: ${jump.reason && reasonText(jump.reason)}`);
+      problems.push(`the patch at ${hex(address)}: ${reasonText(jump.reason)}`);
       places.push(address);
     } else assumptions.push('A5', ...found.assumptions);
   }

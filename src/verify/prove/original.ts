@@ -9,7 +9,7 @@ import type { Term } from '../../domain/term.ts';
 import type { Insn } from '../../isa/row.ts';
 import { type Accessed, Knowledge, type Stores } from './knowledge.ts';
 import type { List } from './list.ts';
-import { restsOf, type Span } from './pieces.ts';
+import { type Extent, restsOf, type Span } from './pieces.ts';
 import { headState, type Outcome, type State, symbolicStep } from './step.ts';
 import type { ProofTerms } from './terms.ts';
 
@@ -134,7 +134,7 @@ export class Segment {
     const points: Point[] = [];
     const visited = new Map<Addr, number>();
     let { stack } = start;
-    let [left, parts] = [stack.left, partsOf(stack)];
+    let [left, parts] = [stack.left, partsOf(terms, stack)];
     let point = start;
     for (;;) {
       points.push(point);
@@ -149,10 +149,10 @@ export class Segment {
       const saved = saves?.savesAt(pc) ?? false;
       const kept = stack;
       const accesses = (kind: 'load' | 'store', bytes: Accessed) => this.#noteAccess(kind, bytes, kept);
-      if (stack.left !== left) [left, parts] = [stack.left, partsOf(stack)];
+      if (stack.left !== left) [left, parts] = [stack.left, partsOf(terms, stack)];
       terms.left = parts;
       const outcome = symbolicStep(terms, insn, pc, state, { side: 'original', saves: saved, accesses });
-      terms.left = [];
+      terms.left = NONE;
       if (outcome.kind === 'stop') return { points, end: outcome, stack };
       stack = this.#note(saved, state, outcome.state, stack);
       if (outcome.kind !== 'goto') return { points, end: outcome, stack };
@@ -251,7 +251,9 @@ export class OriginalRun {
 }
 
 /** What is left of frames that were given back. */
-const partsOf = ({ left }: Stack): readonly Span[] => left.flatMap(({ rest }) => rest);
+const partsOf = (terms: ProofTerms, { left }: Stack): ReadonlySet<Extent> =>
+  left.length === 0 ? NONE : new Set(terms.onStack(left.flatMap(({ rest }) => rest)));
+const NONE: ReadonlySet<Extent> = new Set();
 /** A slot without these bytes, if anything is left of it. */
 function cut(slot: Slot, { offset, bytes }: Span): Slot[] {
   const rest = slot.rest.flatMap((part) => restsOf(part, offset, offset + bytes));

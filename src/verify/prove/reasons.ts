@@ -35,8 +35,11 @@ export type Obstacle =
   | { readonly kind: 'leads' | 'nothing'; readonly at: Addr }
   | { readonly kind: 'stops'; readonly why: string };
 
-export function reasonText(reason: Reason): string {
-  switch (reason.kind) {
+/** In words; nothing where there is no reason. */
+export function reasonText(reason: Reason | undefined): string {
+  switch (reason?.kind) {
+    case undefined:
+      return '';
     case 'exit':
       return `the exit at ${hex(reason.at)} ${reason.to === undefined ? 'by a computed jump' : `to ${hex(reason.to)}`}: ${mismatchText(reason.what)}`;
     case 'way':

@@ -58,7 +58,7 @@ export class ProofTerms extends Terms {
   /** What is known of addresses on the way that is being run or compared. */
   knowledge: Knowledge | undefined;
   /** While the original is run: what is left of frames that it has given back, which it does not read (assumption A8). */
-  left: readonly Span[] = [];
+  left: ReadonlySet<Extent> = new Set();
   /** Assumption A3 has been used. */
   usedSaved = false;
   /** Assumption A8 has been used, of a load behind where a frame was given back. */
@@ -195,7 +195,7 @@ export class ProofTerms extends Terms {
   }
   /** What of a value a store stores. */
   stored(value: Term, bytes: Bytes): Term {
-    return bytes === 8 ? value : this.zext(value, (bytes * 8) as 8 | 16 | 32);
+    return bytes === 8 ? value : this.zext(value, (bytes * 8) as Bits);
   }
 
   /** Memory behind an ordered event: what is loaded from it is not taken from stores before, but for what frames keep: no other hart overwrites that. */
@@ -207,10 +207,9 @@ export class ProofTerms extends Terms {
 
   /** What a load of so many bytes gives, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
-    const left: readonly Extent[] = this.left.map((part) => ({ base: this.#stack, ...part }));
-    const slots = [...left, ...this.#slotsBeside(address)];
+    const slots = [...this.left, ...this.#slotsBeside(address)];
     const misses: Misses = (slot, behind) => {
-      if (!left.includes(slot)) return this.#outOfReach(slot, { address, bytes }, behind);
+      if (!this.left.has(slot)) return this.#outOfReach(slot, { address, bytes }, behind);
       this.usedUnread = true;
       return true;
     };
@@ -256,7 +255,7 @@ export class ProofTerms extends Terms {
     for (const { rest, given } of slots) {
       const since = this.knowledge?.since(stores, given);
       if (since === undefined) continue;
-      const parts = rest.map((part) => ({ base: this.#stack, ...part }));
+      const parts = this.onStack(rest);
       made = this.#memories.unseen(made, parts, (part, behind) =>
         since.every(
           (store) => this.#outOfReach(part, store) || behind?.({ ...placeOf(store.address), bytes: store.bytes }),
@@ -285,7 +284,11 @@ export class ProofTerms extends Terms {
   }
 
   #slotsBeside(other: Term): Extent[] {
-    return (this.knowledge?.slotsBeside(other) ?? []).map((part) => ({ base: this.#stack, ...part }));
+    return this.onStack(this.knowledge?.slotsBeside(other) ?? []);
+  }
+  /** Parts of the stack, by their distances from the stack pointer at the head. */
+  onStack(parts: readonly Span[]): Extent[] {
+    return parts.map((part) => ({ base: this.#stack, ...part }));
   }
 
   /**
