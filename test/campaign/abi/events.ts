@@ -130,14 +130,15 @@ const atomics: Piece = {
     const type = random.choose(['u', 'unsigned', 'unsigned char', 'unsigned short']);
     const order = () => random.choose(['__ATOMIC_RELAXED', '__ATOMIC_ACQ_REL', '__ATOMIC_SEQ_CST']);
     const body = some(random, 3 + random.below(4), [
-      () => `x += __atomic_fetch_add(&${p}_a, (${type})x, ${order()});`,
+      // Not x itself: gcc 12 adds the result to itself where the old x should be added.
+      () => `x += __atomic_fetch_add(&${p}_a, (${type})(x ^ j), ${order()});`,
       () => `x ^= __atomic_exchange_n(&${p}_b[j & 3], (${type})x, ${order()});`,
       () =>
         `{ ${type} e = ${p}_a; if (!__atomic_compare_exchange_n(&${p}_a, &e, (${type})(e + 3), 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) x++; }`,
       () =>
         `__atomic_store_n(&${p}_b[${random.below(4)}], (${type})j, __ATOMIC_RELEASE); x += __atomic_load_n(&${p}_b[x & 3], __ATOMIC_ACQUIRE);`,
       () => `__sync_synchronize(); ${p}_b[0]++;`,
-      () => `if (${way(random)}) x += __atomic_fetch_xor(&${p}_b[1], (${type})x, ${order()});`,
+      () => `if (${way(random)}) x += __atomic_fetch_xor(&${p}_b[1], (${type})(x + j), ${order()});`,
     ]);
     return `static ${type} ${p}_a, ${p}_b[4];
 ${attribute(random)} u ${p}_f(u x, u n) { for (u j = 0; j < n; j++) {
