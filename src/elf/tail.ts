@@ -87,6 +87,14 @@ const sectionNamesIndex = (image: Image): number => {
   return index === 0xffff ? (image.sections[0]?.link ?? 0) : index;
 };
 
+/** Section headers that are not all in what stays would be looked for in what is new: then there are none. */
+function forgetSections(out: Uint8Array, stay: FileOffset): void {
+  const view = viewOf(out);
+  if (getU64(view, 40) + view.getUint16(60, true) * SECTION_HEADER_SIZE <= stay) return;
+  setU64(view, 40, 0);
+  view.setUint16(60, 0, true);
+}
+
 interface AddedSection {
   readonly name: string;
   readonly type: number;
@@ -116,7 +124,12 @@ export function makeTail(
   segment: { readonly base: Addr; readonly offset: FileOffset; readonly end: FileOffset },
 ): Tail {
   if (image.sections.length === 0)
-    return { size: segment.end as number, moved: (offset) => offset, sizeOf: (_, size) => size, write: () => {} };
+    return {
+      size: segment.end as number,
+      moved: (offset) => offset,
+      sizeOf: (_, size) => size,
+      write: (out) => forgetSections(out, layout.stay),
+    };
   const names = sectionNamesIndex(image);
   const contents = new Map<number, Uint8Array>(
     layout.moving.map((index) => [

@@ -1,7 +1,7 @@
 /**
  * Writes an optimized executable: the original's loaded bytes where they were, but for patches, and one new segment behind bss
  * that holds a note, the optimized code, unwind tables and the address map. The file is laid out as: everything that is loaded,
- * unchanged; the new segment (segment.ts); then what loading never reads (tail.ts).
+ * unchanged; the new segment (segment.ts); then what loading never reads (tail.ts); last what was appended to the original (appended.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { alignUp } from '../base/bits.ts';
 import { cannotWrite, internal, unsupported } from '../base/errors.ts';
 import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
+import { appended } from './appended.ts';
 import { PF, PROGRAM_HEADER_SIZE, PT } from './constants.ts';
 import { setU64 } from './fields.ts';
 import { encodeHeaders, planHeaders } from './headers.ts';
@@ -57,12 +58,14 @@ export function addSegment(image: Image, request: SegmentRequest): Uint8Array {
       throw unsupported(`${image.file}: has no room for another program header`);
   }
   const shift = makeTail(image, layout, request, parts, { base, offset, end: offset + size });
-  const out = new Uint8Array(shift.size);
+  const after = appended(image);
+  const out = new Uint8Array(shift.size + after.length);
   out.set(image.bytes.subarray(0, layout.stay));
   for (const patch of [...request.patches, ...(request.unwind?.patches ?? [])]) applyPatch(out, image, patch);
   const segment = out.subarray(offset, offset + size);
   for (const part of parts.list) segment.set(part.bytes, part.address - base);
   shift.write(out);
+  out.set(after, shift.size);
 
   const table = encodeHeaders(
     image,

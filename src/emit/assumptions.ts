@@ -41,7 +41,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A5',
     name: 'code does not change',
-    text: 'The program neither writes to its own text nor reads it as data where it was patched, nor the headers of its file, nor the file; it maps nothing at a fixed address over the pages right behind it, where the optimized code is; and it does not matter where its heap begins.',
+    text: 'The program neither writes to its own text nor reads it as data where it was patched, nor the headers of its file, nor of the file more than what was appended to it; it maps nothing at a fixed address over the pages right behind it, where the optimized code is; and it does not matter where its heap begins.',
     check:
       'All else that is loaded is as it was, in whole pages; headers say what they said, but for the new segment, and are where programs look for them. The rerun would differ.',
   },

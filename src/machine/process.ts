@@ -3,6 +3,7 @@
  * `fault` does what Linux would and says whether the guest goes on. Everything that comes from outside is in ProcessOptions, so
  * two processes made alike behave alike.
  */
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { badOption } from '../base/errors.ts';
 import { A0, A7, type Addr, type ByteCount } from '../base/units.ts';
@@ -137,7 +138,9 @@ export class Process {
       (options.grants ?? [cwd]).map((dir) => resolve(cwd, dir)),
       () => clock.realtime,
     );
-    overlay.provideLink('/proc/self/exe', resolve(cwd, image.file));
+    const executable = realPath(resolve(cwd, image.file));
+    overlay.provideFile(executable, image.bytes);
+    overlay.provideLink('/proc/self/exe', executable);
     const seedBytes = new Uint8Array(16);
     random(seedBytes);
     const fileName = options.programName ?? image.file;
@@ -225,9 +228,22 @@ export class Process {
 
   /** Instructions have retired without a syscall: an alarm may be due. */
   timePassed(): 'continue' | Exit {
+    return this.alarmDue() ? this.alarm() : 'continue';
+  }
+
+  /** Would the guest's alarm have come by the instructions that have retired? */
+  alarmDue(): boolean {
+    const { alarm, clock } = this.kernel;
+    if (!alarm) return false;
+    clock.passed(this.hart.retired);
+    return clock.reached(alarm.at);
+  }
+
+  /** The alarm that is set comes now; if there is none, nothing does. */
+  alarm(): 'continue' | Exit {
     const { kernel } = this;
-    if (!kernel.alarm) return 'continue';
     kernel.clock.passed(this.hart.retired);
+    if (kernel.alarm) kernel.clock.advance(kernel.alarm.at);
     fireAlarm(kernel);
     deliver(kernel, kernel.task);
     return this.#outcome();
@@ -304,6 +320,15 @@ const bump = (counts: Map<Addr, number>, at: Addr): void => {
 };
 const sorted = (counts: ReadonlyMap<Addr, number>): AddressCount[] =>
   [...counts].map(([at, count]) => ({ at, count })).sort((a, b) => a.at - b.at);
+
+/** Where a path leads on the host; itself if there is nothing. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
 
 function asSource(stdin: Uint8Array | Source | undefined): Source {
   if (typeof stdin === 'function') return stdin;

@@ -37,8 +37,8 @@ export interface ProfileOutcome extends Outcome {
 }
 
 /**
- * Runs an image to its end, or to a limit. Instructions take no time by the guest's clock, so that a form of the program that needs
- * fewer of them reads the same times.
+ * Runs an image to its end, or to a limit. The guest's clock is steady: a form of the program that needs fewer instructions reads the
+ * same times.
  */
 export function profileRun(request: ProfileRequest): ProfileOutcome {
   const { image, input, formOf = image } = request;
@@ -46,7 +46,7 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     ...input,
     image: { ...image, file: formOf.file },
     heapStart: heapStartOf(formOf, image),
-    clock: { ...input.clock, perInstruction: 0 },
+    clock: { ...input.clock, steady: true },
     sink: request.sink,
     report: request.report,
   });

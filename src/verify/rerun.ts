@@ -9,7 +9,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { overLimit } from '../base/errors.ts';
-import { A0, type Addr, GP, hex, type InsnCount, regName, SP, TP } from '../base/units.ts';
+import { A0, type Addr, type ByteCount, GP, hex, type InsnCount, regName, SP, TP } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { execute, type ProcessEvent, runToEvent, serve } from '../engine/execute.ts';
 import { Comparison } from './compare.ts';
@@ -51,6 +51,8 @@ const SLICE: InsnCount = 2 ** 22;
 /** Memory is compared at every syscall as long as it costs little beside running: so many bytes, and so many an instruction. */
 const FREE_BYTES = 2 ** 28;
 const BYTES_PER_INSTRUCTION = 8;
+/** ecall has no compressed form. */
+const ECALL_SIZE: ByteCount = 4;
 /** The optimized program may take longer to the next syscall than the original, but not for ever. */
 const PATIENCE = { factor: 4, extra: 2 ** 22 };
 
@@ -128,6 +130,8 @@ function run(setting: Setting, how: How): Attempt {
   const digest = createHash('sha256');
   let lastCompared = 0;
   let syscall = 0;
+  /** Instructions that the original ran before alarms since the last event. */
+  let behind: InsnCount = 0;
 
   const differ = (
     kind: Difference['kind'],
@@ -171,13 +175,40 @@ function run(setting: Setting, how: How): Attempt {
     return undefined;
   };
 
+  /**
+   * The original's alarm has come while it ran so many instructions since the last event. The optimized program gets it somewhere on the
+   * same way, where it may have computed more or less by then: memory is not compared, nor the place.
+   */
+  const alarm = (instructions: InsnCount): Difference | 'ended' | undefined => {
+    const [o, p] = [original.process, optimized.process];
+    behind += instructions;
+    const found = toEvent(optimized, Math.ceil(instructions / PATIENCE.factor));
+    // It is further: the alarm comes before its syscall, which is made again behind the handler.
+    if (found.kind === 'syscall') p.hart.pc -= ECALL_SIZE;
+    if (found.kind === 'fault') return differ('fault', 'what happens next', 'SIGALRM', describe(found));
+    comparison.pairPlaces();
+    const sp = Number(o.hart.get(SP));
+    const [result, other] = [o.alarm(), p.alarm()];
+    const [a, b] = [describeExit(result), describeExit(other)];
+    if (a !== b) return differ('exit', 'the end', a, b);
+    if (result !== 'continue' && other !== 'continue') {
+      original.exit = result;
+      optimized.exit = other;
+      return filesDifference(differ, o, p) ?? 'ended';
+    }
+    comparison.noteFrame(sp);
+    return undefined;
+  };
+
   const step = (): Difference | 'ended' | undefined => {
     const before = original.process.hart.retired;
-    const expected = toEvent(original, Math.max(0, limit - before));
+    const expected = toEvent(original, Math.max(0, limit - before), true);
+    if (expected.kind === 'budget' && original.process.alarmDue()) return alarm(original.process.hart.retired - before);
     syscall++;
     if (expected.kind === 'budget')
       throw overLimit(`${options.original.file}: has run ${limit} instructions, the limit`, 'raise the limit');
-    const took = original.process.hart.retired - before;
+    const took = behind + original.process.hart.retired - before;
+    behind = 0;
     const found = toEvent(optimized, PATIENCE.factor * took + PATIENCE.extra);
     const [o, p] = [original.process, optimized.process];
     comparison.pairPlaces();
@@ -225,12 +256,13 @@ function run(setting: Setting, how: How): Attempt {
   };
 }
 
-function toEvent(side: Side, budget: InsnCount): ProcessEvent {
+/** Runs to the next syscall or fault, for at most `budget` instructions, or until an alarm is due. */
+function toEvent(side: Side, budget: InsnCount, alarms = false): ProcessEvent {
   for (let left = budget; ; ) {
     const before = side.process.hart.retired;
     const event = runToEvent(side.process, side.engine, Math.min(SLICE, left));
     left -= side.process.hart.retired - before;
-    if (event.kind !== 'budget' || left <= 0) return event;
+    if (event.kind !== 'budget' || left <= 0 || (alarms && side.process.alarmDue())) return event;
   }
 }
 

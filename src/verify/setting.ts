@@ -119,8 +119,12 @@ function companionOf(original: Image, optimized: Image, added: Segment): Image {
     return { ...segment, bytes };
   });
   const data = { ...added, flags: { read: true, write: false, execute: false } };
+  // The file that the program finds as its own: as long as the optimized one and with the same end, its code as it was.
+  const bytes = optimized.bytes.slice();
+  for (const segment of segments) bytes.set(segment.bytes, segment.offset);
   return {
     ...original,
+    bytes,
     programHeaders,
     programHeaderOffset,
     segments: [...segments, data],
@@ -146,7 +150,7 @@ export function makeSide(setting: Setting, image: Image): Side {
     // Time that depended on retired instructions would differ; so would a name.
     image: { ...image, file: options.original.file },
     programName: input.programName ?? options.original.file,
-    clock: { ...input.clock, perInstruction: 0 },
+    clock: { ...input.clock, steady: true },
     heapStart,
     sink: (fd, bytes) => side.output.push({ fd, bytes: Uint8Array.from(bytes) }),
   });

@@ -15,7 +15,7 @@ const STEPS = 40_000;
 
 function followed(name: string): number {
   const { image, input } = sample(name);
-  const process = createProcess({ ...input, image, clock: { perInstruction: 0 } });
+  const process = createProcess({ ...input, image, clock: { steady: true } });
   const engine = makeEngine('dispatch', process.memory);
   attach(process, engine);
   const pipeline = new Pipeline();

@@ -199,6 +199,17 @@ describe('addSegment without tools', () => {
     for (const { address: at, offset } of again.segments) expect(at % 4096).toBe(offset % 4096);
   });
 
+  test('section headers that are not there are not looked for in what is new', () => {
+    const request = { address: nextSegmentAddress(image), code, patches: [], map: MAP };
+    const lost = Uint8Array.from(image.bytes);
+    const view = new DataView(lost.buffer);
+    view.setBigUint64(40, BigInt(lost.length + 4096), true);
+    view.setUint16(60, 3, true);
+    const output = addSegment(parseImage(lost, 'lost'), request);
+    expect(new DataView(output.buffer).getBigUint64(40, true)).toBe(0n);
+    expect(Buffer.compare(output, addSegment(image, request))).toBe(0);
+  });
+
   test('patches outside the file are refused', () => {
     const request = { address: nextSegmentAddress(image), code, map: MAP };
     expect(() => addSegment(image, { ...request, patches: [{ address: 0x9000, bytes: code }] })).toThrow('outside');

@@ -122,6 +122,7 @@ const SIGNALS: Record<string, number> = {
   SIGKILL: 9,
   SIGSEGV: 11,
   SIGPIPE: 13,
+  SIGALRM: 14,
   SIGTERM: 15,
 };
 

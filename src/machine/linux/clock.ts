@@ -1,7 +1,8 @@
 /**
  * Deterministic time and randomness. Time passes with every syscall, with retired instructions, and when the guest sleeps; never
- * with the host's clock. To compare two forms of one binary, which retire different numbers of instructions, let instructions
- * take no time (`perInstruction: 0`).
+ * with the host's clock. Two forms of one binary retire different numbers of instructions: to compare them, let the clock be
+ * `steady`. Then instructions take no time that can be read. They only bring an alarm nearer: a guest that does nothing but wait for one
+ * gets it, and the clock says the very time that it was set to, in both forms.
  */
 
 /** All in nanoseconds. */
@@ -10,6 +11,7 @@ export interface ClockOptions {
   readonly start?: bigint;
   readonly perCall?: number;
   readonly perInstruction?: number;
+  readonly steady?: boolean;
 }
 
 /** 2024-01-01T00:00:00Z. */
@@ -21,31 +23,45 @@ export class Clock {
   readonly #start: bigint;
   readonly #perCall: bigint;
   readonly #perInstruction: number;
+  readonly #steady: boolean;
   /** Time passed in syscalls and sleep. */
   #passed = 0n;
   #instructions = 0;
+  /** Steady: instructions at the last event. */
+  #since = 0;
 
   constructor(options: ClockOptions = {}) {
     this.#start = options.start ?? START;
     this.#perCall = BigInt(options.perCall ?? 1000);
     this.#perInstruction = options.perInstruction ?? 1;
+    this.#steady = options.steady ?? false;
   }
 
   /** A syscall has begun, with so many instructions retired since the start. */
   tick(retired: number): void {
     this.#passed += this.#perCall;
-    this.#instructions = retired;
+    this.#since = retired;
+    this.passed(retired);
   }
   /** So many instructions have retired since the start. */
   passed(retired: number): void {
     this.#instructions = retired;
+  }
+  /** Is it so late, or would it be if instructions took time? Of CLOCK_MONOTONIC, in nanoseconds. */
+  reached(time: bigint): boolean {
+    return this.monotonic + (this.#steady ? this.#taken(this.#instructions - this.#since) : 0n) >= time;
+  }
+  /** It has been reached. */
+  advance(time: bigint): void {
+    this.#since = this.#instructions;
+    if (this.monotonic < time) this.sleep(time - this.monotonic);
   }
   sleep(nanoseconds: bigint): void {
     this.#passed += nanoseconds;
   }
   /** Nanoseconds since the guest started. */
   get elapsed(): bigint {
-    return this.#passed + BigInt(Math.floor(this.#instructions * this.#perInstruction));
+    return this.#passed + (this.#steady ? 0n : this.#taken(this.#instructions));
   }
   /** Nanoseconds since the machine was booted: CLOCK_MONOTONIC. */
   get monotonic(): bigint {
@@ -54,6 +70,10 @@ export class Clock {
   /** Nanoseconds since the epoch: CLOCK_REALTIME. */
   get realtime(): bigint {
     return this.#start + this.elapsed;
+  }
+
+  #taken(instructions: number): bigint {
+    return BigInt(Math.floor(instructions * this.#perInstruction));
   }
 }
 

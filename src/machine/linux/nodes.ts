@@ -96,6 +96,8 @@ export class Contents {
   #size: number;
   #data: Uint8Array;
   #host: string | undefined;
+  /** #data is somebody else's: copied before it is written to. */
+  #borrowed = false;
   /** Parts that are mapped into guest memory: there, not in #data, are their bytes. */
   #views: readonly View[] = [];
   #window: { readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
@@ -106,6 +108,14 @@ export class Contents {
     this.#host = host;
     this.#size = size;
     this.#data = new Uint8Array(0);
+  }
+
+  /** A file that has these bytes; they are not copied before the guest writes to it. */
+  static from(usage: Usage, bytes: Uint8Array): Contents {
+    const contents = new Contents(usage, undefined, bytes.length);
+    contents.#data = bytes;
+    contents.#borrowed = true;
+    return contents;
   }
 
   get size(): number {
@@ -137,7 +147,7 @@ export class Contents {
     const end = position + source.length;
     if (end > MAX_FILE_SIZE) fail(E.FBIG);
     if (source.length === 0) return;
-    this.#load();
+    this.#own();
     this.#reserve(end);
     this.#data.set(source, position);
     this.#size = Math.max(this.#size, end);
@@ -165,7 +175,7 @@ export class Contents {
       this.#host = undefined;
       this.discard();
     }
-    this.#load();
+    this.#own();
     // What is cut off must read as zero if the file grows again.
     if (size < this.#data.length) this.#data.fill(0, size);
     for (const view of this.#views) view.bytes.fill(0, Math.max(0, Math.min(size, this.#size) - view.offset));
@@ -174,7 +184,8 @@ export class Contents {
 
   /** Gives the memory back: the file is empty, or nobody can reach it any more. */
   discard(): void {
-    this.#usage.take(-this.#data.length);
+    if (!this.#borrowed) this.#usage.take(-this.#data.length);
+    this.#borrowed = false;
     this.#data = new Uint8Array(0);
     this.#size = 0;
   }
@@ -193,6 +204,15 @@ export class Contents {
     const grown = new Uint8Array(capacity);
     grown.set(this.#data);
     this.#data = grown;
+  }
+
+  /** The bytes in memory, to be changed. */
+  #own(): void {
+    this.#load();
+    if (!this.#borrowed) return;
+    this.#usage.take(this.#data.length);
+    this.#data = Uint8Array.from(this.#data);
+    this.#borrowed = false;
   }
 
   #load(): void {

@@ -81,8 +81,19 @@ export class Overlay {
 
   /** A symbolic link that is there from the start and counts as no change: /proc/self/exe. */
   provideLink(path: string, target: string): void {
+    this.#provide(path, this.makeLink(toBinary(target)));
+  }
+
+  /** A file that is there from the start, whatever the host has of that name, and counts as no change: the guest's own executable. */
+  provideFile(path: string, bytes: Uint8Array): void {
+    const host = hostStat(path);
+    const common = this.#common(host === undefined ? 0o755 : Number(host.mode) & 0o7777, host && timesOf(host));
+    this.#provide(path, { kind: 'file', contents: Contents.from(this.#usage, bytes), opens: 0, ...common });
+  }
+
+  #provide(path: string, node: Node): void {
     const at = path.lastIndexOf('/');
-    this.#ancestors(path.slice(0, at)).entries.set(toBinary(path.slice(at + 1)), this.makeLink(toBinary(target)));
+    this.#ancestors(path.slice(0, at)).entries.set(toBinary(path.slice(at + 1)), node);
   }
 
   /**
@@ -353,6 +364,15 @@ export class Overlay {
     }
     directory.entries.set(name, node);
     return node;
+  }
+}
+
+/** @param path a host path, as text */
+function hostStat(path: string) {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { alignDown, alignUp } from '../../base/bits.ts';
 import { type Addr, hex } from '../../base/units.ts';
+import { appended } from '../../elf/appended.ts';
 import { ELF_HEADER_SIZE, PF, PROGRAM_HEADER_SIZE, PT } from '../../elf/constants.ts';
 import type { Image, ProgramHeader } from '../../elf/image.ts';
 import type { AddressMapData } from '../../emit/map.ts';
@@ -44,6 +45,13 @@ export function byteProblems(
     }
   }
   return { checked: bytes, problems };
+}
+
+/** A program that reads its own file finds behind it what it found behind the original: an archive, or nothing. */
+export function endProblems(original: Image, optimized: Image): string[] {
+  return Buffer.compare(appended(original), appended(optimized)) === 0
+    ? []
+    : ['it does not end with what was appended to the original'];
 }
 
 function patchedOffsets(original: Image, patches: AddressMapData['patches']): ReadonlySet<number> {

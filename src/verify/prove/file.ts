@@ -7,7 +7,7 @@ import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
-import { byteProblems } from './bytes.ts';
+import { byteProblems, endProblems } from './bytes.ts';
 import { enteredWithin } from './entered.ts';
 import { headerProblems } from './headers.ts';
 import { mapProblems } from './map.ts';
@@ -77,7 +77,7 @@ export function checkOutside(
       ...segmentProblems(original, optimized),
     ]),
     // Where headers lie is shown to who reads its own file, or these.
-    check('bytes of the original', bytes.checked, bytes.problems, ['A5']),
+    check('bytes of the original', bytes.checked, [...bytes.problems, ...endProblems(original, optimized)], ['A5']),
   ];
 }
 

@@ -1,0 +1,22 @@
+/**
+ * What was appended to an executable: an archive, a script, a program's own data. The program finds it by the file's end, by where the section
+ * headers end, or by an offset that was noted when it was appended.
+ */
+import type { FileOffset } from '../base/units.ts';
+import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from './constants.ts';
+import { getU64, viewOf } from './fields.ts';
+import type { Image } from './image.ts';
+import { inFile } from './tail.ts';
+
+/** The bytes behind all that the file's own headers know of, live; mostly none. */
+export function appended(image: Image): Uint8Array {
+  const { bytes, programHeaders, programHeaderOffset, sections } = image;
+  const known: FileOffset[] = [
+    ELF_HEADER_SIZE,
+    programHeaderOffset + programHeaders.length * PROGRAM_HEADER_SIZE,
+    ...programHeaders.map(({ offset, fileSize }) => offset + fileSize),
+    ...sections.filter(inFile).map(({ offset, size }) => offset + size),
+  ];
+  if (sections.length > 0) known.push(getU64(viewOf(bytes), 40) + sections.length * SECTION_HEADER_SIZE);
+  return bytes.subarray(known.reduce((most, end) => Math.max(most, end), 0));
+}

@@ -1,0 +1,104 @@
+/** Guests that do nothing but wait for their alarm: they get it, and both forms get it alike. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compile, needs, qemu } from '../support/tools.ts';
+import { workplace } from './support.ts';
+
+const GUEST = `
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static volatile sig_atomic_t rung, wanted;
+static void ring(int s) { rung++; }
+static unsigned long work(unsigned long n) {
+  unsigned long sum = n;
+  for (unsigned long i = 0; i < n; i++) sum = sum * 31 + (sum >> 7);
+  return sum;
+}
+int main(int argc, char **argv) {
+  struct itimerval timer = {{0, 1000}, {0, 3000}};
+  struct timespec begun, now;
+  signal(SIGALRM, ring);
+  clock_gettime(CLOCK_MONOTONIC, &begun);
+  switch (argv[1][0]) {
+    case 's': // spins, with a frame that lies elsewhere than the caller's
+      ualarm(5000, 0);
+      while (!rung) work(7);
+      break;
+    case 't': // several times
+      setitimer(ITIMER_REAL, &timer, 0);
+      while (rung < 5) ;
+      timer.it_value.tv_usec = timer.it_interval.tv_usec = 0;
+      setitimer(ITIMER_REAL, &timer, 0);
+      break;
+    case 'k': // is killed
+      signal(SIGALRM, SIG_DFL);
+      printf("waits\\n");
+      fflush(stdout);
+      ualarm(2000, 0);
+      for (;;) work(1000);
+    case 'w': // works, and is through long before
+      alarm(5);
+      printf("%lx\\n", work(300000));
+      break;
+    case 'b': { // blocks it meanwhile
+      sigset_t set;
+      sigemptyset(&set);
+      sigaddset(&set, SIGALRM);
+      sigprocmask(SIG_BLOCK, &set, 0);
+      ualarm(1000, 0);
+      unsigned long sum = work(6000000);
+      int before = rung;
+      sigprocmask(SIG_UNBLOCK, &set, 0);
+      printf("%lx %d", sum, before);
+      break;
+    }
+  }
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  long passed = (now.tv_sec - begun.tv_sec) * 1000000 + (now.tv_nsec - begun.tv_nsec) / 1000;
+  if (argc > 2) printf("%ld us", passed);
+  printf("%d rings\\n", rung);
+  return 0;
+}`;
+
+const WAYS = ['s', 't', 'k', 'w', 'b'];
+const place = workplace('alarms');
+
+describe.runIf(needs('guests that wait for their alarm', 'gcc', 'qemu'))('a guest that waits for its alarm', () => {
+  const file = compile(GUEST);
+
+  beforeAll(() => {
+    for (const how of WAYS) {
+      const { status, stderr } = place.run([
+        'profile',
+        '-q',
+        '-o',
+        how,
+        '--limit-instructions',
+        '400000000',
+        file,
+        how,
+      ]);
+      expect([how, status, stderr.toString()]).toEqual([how, how === 'k' ? 142 : 0, '']);
+    }
+    expect(place.run(['merge', '-o', 'all', ...WAYS]).status).toBe(0);
+    expect(place.run(['optimize', '-q', '-p', 'all', '-o', 'fast', file]).status).toBe(0);
+  });
+
+  test.each(WAYS)('%s: both forms are equivalent, and do what qemu does', (how) => {
+    const { status, stdout } = place.run(['verify', file, 'fast', how]);
+    expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('equivalent')]);
+    const expected = qemu(file, [how]);
+    expect(qemu(place.path('fast'), [how])).toEqual(expected);
+    const run = place.run(['run', file, how]);
+    expect([run.status, run.stdout.toString()]).toEqual([expected.status, expected.stdout.toString()]);
+  });
+
+  test('both forms read the time that the alarm was set to', () => {
+    const { status, stdout } = place.run(['verify', file, 'fast', 's', 'time']);
+    expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('equivalent')]);
+  });
+});
