@@ -54,8 +54,8 @@ export const needsInterpreter = (file: string, interpreter: string) =>
   });
 export const unsupported = (what: string, hint?: string, address?: number) =>
   new IsoformError('unsupported', what, { hint, address });
-export const badProfile = (file: string, what: string) =>
-  new IsoformError('bad-profile', `${file}: not a usable profile: ${what}`, { hint: 'make one with isoform profile' });
+export const badProfile = (file: string, what: string, hint = 'make one with isoform profile') =>
+  new IsoformError('bad-profile', `${file}: not a usable profile: ${what}`, { hint });
 export const profileMismatch = (profile: string, file: string) =>
   new IsoformError('profile-mismatch', `${profile}: is the profile of another binary than ${file}`, {
     hint: 'profile this very file',

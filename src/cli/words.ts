@@ -1,5 +1,6 @@
 /** Words for what came of a step, the same in every command. */
 
+import { ASSUMPTIONS } from '../emit/assumptions.ts';
 import type { Other } from '../machine/others.ts';
 import type { Exit } from '../machine/process.ts';
 import type { Optimized } from '../pipeline/optimize.ts';
@@ -28,10 +29,19 @@ export function verifiedText({ input, differences, result }: Verified): string {
     const taken = `${count(original.takenBranches)} -> ${count(optimized.takenBranches)} taken branches (${change(original.takenBranches, optimized.takenBranches)})`;
     return `equivalent on ${input.name}: ${plural(input.syscalls, 'syscall')}, ${input.end}; ${instructions}, ${taken}`;
   }
-  const { what, expected, found, pc, symbol, superblock } = differences[0]!;
+  const { what, expected, found, pc, symbol, superblock, assumptions } = differences[0]!;
   const where = `${pc === undefined ? '' : ` at ${pc}`}${symbol === undefined ? '' : ` (${symbol})`}`;
-  return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}`;
+  return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}${brokenText(assumptions)}`;
 }
+
+/** What was proved rests on assumptions, and here one of them does not hold. */
+const brokenText = (ids: readonly string[] = []): string => {
+  if (ids.length === 0) return '';
+  const names = ids.map((id) => `${id} (${ASSUMPTIONS.find((a) => a.id === id)?.name})`).join(', ');
+  return ids.length === 1
+    ? `; it is proved, so ${names} does not hold for this program`
+    : `; it is proved, so one of these does not hold for this program: ${names}`;
+};
 
 export const profiledText = ({ instructions, exit }: { readonly instructions: number; readonly exit: Exit }): string =>
   `${count(instructions)} instructions, ${exit.kind === 'limit' ? `stopped: ${exit.message}` : exitText(exit)}`;

@@ -37,6 +37,7 @@ export function verifyRun(request: VerifyRequest): Verified {
       pc: hex(difference.pc),
       ...(difference.symbol !== undefined && { symbol: difference.symbol }),
       ...(difference.superblock !== undefined && { superblock: hex(difference.superblock) }),
+      ...(difference.assumptions.length > 0 && { assumptions: difference.assumptions }),
     })),
     result,
   };

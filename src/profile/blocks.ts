@@ -57,12 +57,16 @@ function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
   return leaders;
 }
 
+/** Counts of a run add up. Where they do not, it was other code than the file's that ran. */
+const CHANGES =
+  'make one with isoform profile; if that did, the program changes its own code as it runs, and assumption A5 does not hold';
+
 /**
  * @throws bad-profile if the counts do not add up, or tell of transfers that this image's code cannot make
  */
 export function blocksOf(profile: ImageProfile, image: Image): Blocks {
   const code = codeOf(image);
-  const wrong = (what: string, at: Addr) => badProfile(profile.name, `${what} at ${hex(at)}`);
+  const wrong = (what: string, at: Addr) => badProfile(profile.name, `${what} at ${hex(at)}`, CHANGES);
   const leaders = leadersOf(profile, code);
   const inflow = new Map<Addr, InsnCount>();
   const add = (at: Addr, count: InsnCount) => inflow.set(at, (inflow.get(at) ?? 0) + count);

@@ -192,6 +192,8 @@ export interface Difference {
   readonly pc?: HexAddress;
   readonly symbol?: string;
   readonly superblock?: HexAddress;
+  /** Where all of the code at fault is proved: the assumptions of which one does not hold. */
+  readonly assumptions?: readonly string[];
 }
 
 export interface VerifyReport {

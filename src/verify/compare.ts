@@ -21,6 +21,8 @@ export interface MemoryDifference {
   readonly address: Addr;
   readonly original: bigint;
   readonly optimized: bigint;
+  /** It is not the word but what may be done with its page. */
+  readonly permission?: true;
 }
 
 /** Below a stack pointer that is not on the first thread's stack, so much counts as dead. */
@@ -45,8 +47,10 @@ export class Comparison {
   #stackPointer: Addr;
   /** Bytes of memory compared so far. */
   compared = 0;
-  /** The most words of live stack that differed at once. */
-  stackWords = 0;
+  /** The most words that differed at once, of live stack and others that were adopted. */
+  staleWords = 0;
+  /** A stack pointer was seen that is not on the first thread's stack. */
+  otherStacks = false;
 
   /** Takes the processes before their first instruction. */
   constructor(original: Process, optimized: Process, map: AddressMap, segment: NewSegment) {
@@ -97,6 +101,7 @@ export class Comparison {
   noteFrame(stackPointerBefore: Addr): void {
     const now = Number(this.#original.hart.get(SP));
     if (now === stackPointerBefore) return;
+    this.#noteStack(now);
     const near = stackPointerBefore > now && stackPointerBefore - now < SIGNAL_FRAME;
     this.#frames.push({ low: now, high: near ? stackPointerBefore : now + SIGNAL_FRAME });
   }
@@ -112,28 +117,44 @@ export class Comparison {
    * The first word of memory that differs; code, and the stack below the stack pointer, are left out. Words above it are counted only:
    * a frame may hold what earlier, deeper frames left behind (the unwinder's, or of registers that no longer matter), and a word that
    * does matter comes to light in what it changes.
+   * @param adopt give the original what the optimized program has, wherever they differ
    */
-  memory(): MemoryDifference | undefined {
+  memory(adopt: boolean): MemoryDifference | undefined {
     const sp = Number(this.#original.hart.get(SP));
     const { stack } = this.#original;
-    if (sp >= stack.address && sp < stack.address + stack.size) this.#stackPointer = sp;
+    this.#noteStack(sp);
     this.#frames = this.#frames.filter(({ low }) => sp <= low);
     const dead = (address: Addr) =>
       (address >= stack.address && address < this.#stackPointer) ||
       (address < sp && address >= sp - DEAD_BELOW) ||
       this.#frames.some(({ low, high }) => address >= low && address < high);
-    let stackWords = 0;
-    const onStack = (address: Addr) => address >= stack.address && address < stack.address + stack.size;
+    const [words] = this.#words;
+    let first: MemoryDifference | undefined;
+    let staleWords = 0;
     for (const difference of this.#differences(dead)) {
-      const { address, original, optimized } = difference;
+      const { address, original, optimized, permission } = difference;
       const initial = this.#initial.get(address);
       if (initial?.[0] === original && initial[1] === optimized) continue;
       if (this.#tolerated(original, optimized)) continue;
-      if (!onStack(address)) return difference;
-      stackWords++;
+      if (permission) return difference;
+      if (!this.#onStack(address)) {
+        first ??= difference;
+        if (!adopt) break;
+        words[address / 8] = optimized;
+      }
+      staleWords++;
     }
-    this.stackWords = Math.max(this.stackWords, stackWords);
-    return undefined;
+    this.staleWords = Math.max(this.staleWords, staleWords);
+    return first;
+  }
+
+  #noteStack(sp: Addr): void {
+    if (this.#onStack(sp)) this.#stackPointer = sp;
+    else this.otherStacks = true;
+  }
+  #onStack(address: Addr): boolean {
+    const { stack } = this.#original;
+    return address >= stack.address && address < stack.address + stack.size;
   }
 
   *#differences(dead: (address: Addr) => boolean): Generator<MemoryDifference> {
@@ -161,7 +182,7 @@ export class Comparison {
       if (isText(left[page]!) && isText(right[page]!)) continue;
       this.compared += PAGE;
       if (left[page] !== right[page]) {
-        yield { address: at, original: BigInt(left[page]!), optimized: BigInt(right[page]!) };
+        yield { address: at, original: BigInt(left[page]!), optimized: BigInt(right[page]!), permission: true };
         continue;
       }
       if (first.compare(second, at, at + PAGE, at, at + PAGE) === 0) continue;

@@ -1,9 +1,9 @@
 /** Finding the superblock at fault, by switching superblocks off in a process before it runs. */
 import type { Addr } from '../base/units.ts';
-import { encodeBytes } from '../isa/encode.ts';
+import { encodeBytes, makeInsn } from '../isa/encode.ts';
 import { jumpInsn, reachesJump } from '../isa/idioms.ts';
 import type { Process } from '../machine/process.ts';
-import { unprovedHeads } from './prove/prove.ts';
+import { entryProofs, outsideProblem, unproved } from './prove/prove.ts';
 import type { Setting, Side } from './setting.ts';
 
 /** Heads of the superblocks that ran: those between where control came in and the next place where it left. */
@@ -30,19 +30,37 @@ export function superblocksRun({ map }: Setting, { engine, process }: Side): Set
   return ran;
 }
 
-/** Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. */
-export function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): void {
+/**
+ * Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. Where there is
+ * no room for a jump, or it does not reach, it becomes a `c.ebreak`.
+ * @returns where these are, and where to go on instead (run-time addresses)
+ */
+export function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): ReadonlyMap<Addr, Addr> {
   const { map, options } = setting;
   const { memory, bias } = process;
   const patches = new Map(map.data.patches);
-  for (const { head, start } of map.data.superblocks) {
+  const stops = new Map<Addr, Addr>();
+  for (const { head, start, end } of map.data.superblocks) {
     if (!heads.has(head)) continue;
-    memory.bytes.set(encodeBytes(jumpInsn(head - start), false), start + bias);
+    const jump = reachesJump(head - start) ? encodeBytes(jumpInsn(head - start), false) : undefined;
+    if (jump !== undefined && jump.length <= end - start) memory.bytes.set(jump, start + bias);
+    else {
+      memory.bytes.set(encodeBytes(makeInsn('ebreak', {}), true), start + bias);
+      stops.set(start + bias, head + bias);
+    }
     const size = patches.get(head);
     if (size === undefined) continue;
     const segment = options.original.segments.find((s) => head >= s.address && head < s.address + s.size);
     if (segment) memory.bytes.set(segment.bytes.subarray(head - segment.address).subarray(0, size), head + bias);
   }
+  return stops;
+}
+
+export interface Culprit {
+  /** The superblock at fault; undefined if there is none. */
+  readonly head: Addr | undefined;
+  /** What is shipped has been proved: then one of these assumptions does not hold. Empty where it has not. */
+  readonly assumptions: readonly string[];
 }
 
 /**
@@ -52,26 +70,38 @@ export function disable(setting: Setting, process: Process, heads: ReadonlySet<A
  * @param differs runs with these switched off
  */
 export function findCulprit(
-  { map, options }: Setting,
+  { map, options: { original, optimized } }: Setting,
   ran: ReadonlySet<Addr>,
   differs: (disabled: ReadonlySet<Addr>) => boolean,
-): Addr | undefined {
-  const unproved = unprovedHeads(options.original, options.optimized, map, ran);
-  if (unproved.size === 1) return [...unproved][0];
+): Culprit {
+  const proofs = entryProofs(original, optimized, map, ran);
+  const suspects = unproved(proofs);
+  if (suspects.size === 1) return { head: [...suspects][0], assumptions: [] };
   const inOrder = map.data.superblocks
-    .filter(({ head, start, end }) => ran.has(head) && end - start >= 4 && reachesJump(head - start))
+    .filter(({ head }) => ran.has(head))
     .sort((a, b) => a.start - b.start)
     .map(({ head }) => head);
-  const suspects = inOrder.filter((head) => unproved.has(head));
-  return firstToDiffer(suspects, differs) ?? firstToDiffer(inOrder, differs);
+  // Those that did not run stay off: original code that runs instead of another superblock would enter them.
+  const idle = map.data.superblocks.filter(({ head }) => !ran.has(head)).map(({ head }) => head);
+  const goesWrong = (off: readonly Addr[]) => differs(new Set([...idle, ...off]));
+  const suspect = firstToDiffer(
+    inOrder.filter((head) => suspects.has(head)),
+    goesWrong,
+  );
+  if (suspect !== undefined) return { head: suspect, assumptions: [] };
+  const head = firstToDiffer(inOrder, goesWrong);
+  if (suspects.size > 0) return { head, assumptions: [] };
+  if (head !== undefined) return { head, assumptions: proofs.get(head)?.assumptions ?? [] };
+  // No code is to blame: the program sees that it is in another file.
+  return { head, assumptions: outsideProblem(original, optimized, map) === undefined ? ['A5'] : [] };
 }
 
-function firstToDiffer(heads: readonly Addr[], differs: (disabled: ReadonlySet<Addr>) => boolean): Addr | undefined {
-  if (heads.length === 0 || differs(new Set(heads))) return undefined;
+function firstToDiffer(heads: readonly Addr[], goesWrong: (off: readonly Addr[]) => boolean): Addr | undefined {
+  if (heads.length === 0 || goesWrong(heads)) return undefined;
   let [good, bad] = [0, heads.length];
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    if (differs(new Set(heads.slice(middle)))) bad = middle;
+    if (goesWrong(heads.slice(middle))) bad = middle;
     else good = middle;
   }
   return heads[bad - 1];

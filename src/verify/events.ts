@@ -30,6 +30,8 @@ export interface Difference {
   /** Head of the superblock at fault, if it was found. */
   readonly superblock: Addr | undefined;
   readonly superblockSymbol: string | undefined;
+  /** Where all of the code at fault is proved: the assumptions of which one does not hold. */
+  readonly assumptions: readonly string[];
   /** What is different, in words. */
   readonly what: string;
   readonly expected: string;
@@ -105,16 +107,18 @@ export function filesDifference(
   original: Process,
   optimized: Process,
 ): Difference | undefined {
-  const list = (process: Process) =>
-    process.changes().map((change) =>
-      JSON.stringify(change, (_, value) => {
-        if (typeof value === 'bigint') return hex(value);
-        return value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value;
-      }),
-    );
-  const [expected, found] = [list(original), list(optimized)];
+  const [expected, found] = [filesOf(original), filesOf(optimized)];
   for (let index = 0; index < Math.max(expected.length, found.length); index++)
     if (expected[index] !== found[index])
       return differ('files', 'a file', expected[index] ?? 'no change', found[index] ?? 'no change');
   return undefined;
 }
+
+/** The files that a process has changed, a line each. */
+export const filesOf = (process: Process): readonly string[] =>
+  process.changes().map((change) =>
+    JSON.stringify(change, (_, value) => {
+      if (typeof value === 'bigint') return hex(value);
+      return value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value;
+    }),
+  );

@@ -12,6 +12,7 @@ import { overLimit } from '../base/errors.ts';
 import { A0, type Addr, type ByteCount, GP, hex, type InsnCount, regName, SP, TP } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { execute, type ProcessEvent, runToEvent, serve } from '../engine/execute.ts';
+import type { Process } from '../machine/process.ts';
 import { Comparison } from './compare.ts';
 import { disable, findCulprit, superblocksRun } from './culprit.ts';
 import {
@@ -20,8 +21,10 @@ import {
   describeExit,
   eventDifference,
   filesDifference,
+  filesOf,
   outputDifference,
 } from './events.ts';
+import { outsideProblem } from './prove/prove.ts';
 import {
   makeSide,
   NO_STATISTICS,
@@ -42,8 +45,8 @@ export interface RerunResult {
   readonly differences: readonly Difference[];
   readonly original: RunStatistics;
   readonly optimized: RunStatistics;
-  /** The most words of stack that differed at a syscall without any consequence: left behind by frames that are gone. */
-  readonly staleStackWords: number;
+  /** The most words of memory that differed at a syscall without any consequence: left behind by frames that are gone. */
+  readonly staleWords: number;
 }
 
 /** An engine's share before its progress is looked at. */
@@ -62,22 +65,25 @@ const PATIENCE = { factor: 4, extra: 2 ** 22 };
  */
 export function rerun(options: RerunOptions): RerunResult {
   const setting = prepare(options);
-  const first = run(setting, { disabled: new Set(), everyFrom: undefined, main: true });
-  if (first.difference === undefined) return finish(setting, first);
+  const first = run(setting, { adopt: true, statistics: true, output: true });
+  const { adopted } = first;
+  if (first.difference === undefined) {
+    if (adopted === undefined) return finish(setting, first);
+    if (first.otherStacks && alone(setting) === first.events) return finish(setting, first);
+  }
+  const adopt = first.difference !== undefined && first.otherStacks;
   // The memory may not have been looked at for a while: find the very syscall.
-  let exact = first;
-  if (first.difference.kind === 'memory' && first.lastCompared < first.difference.syscall - 1)
-    exact = run(setting, { disabled: new Set(), everyFrom: first.lastCompared + 1, main: false });
-  const difference = exact.difference ?? first.difference;
-  const superblock =
+  const from = adopt ? undefined : adopted?.lastCompared;
+  const exact =
+    adopted === undefined || adopt ? first : run(setting, { adopt, everyFrom: (from ?? 0) + 1, statistics: true });
+  const difference = exact.difference ?? first.difference ?? adopted!.difference;
+  const { head: superblock, assumptions } =
     options.localize === false
-      ? undefined
+      ? { head: undefined, assumptions: [] }
       : findCulprit(
           setting,
-          first.ran,
-          (disabled) =>
-            run(setting, { disabled, everyFrom: undefined, main: false, until: difference.syscall }).difference !==
-            undefined,
+          exact.ran,
+          (disabled) => run(setting, { disabled, adopt, until: difference.syscall }).difference !== undefined,
         );
   return {
     verdict: 'different',
@@ -86,34 +92,45 @@ export function rerun(options: RerunOptions): RerunResult {
         ...difference,
         superblock: superblock,
         superblockSymbol: superblock === undefined ? undefined : symbolOf(options.original, superblock),
+        assumptions,
       },
     ],
-    original: first.original,
-    optimized: first.optimized,
-    staleStackWords: first.staleStackWords,
+    original: exact.original,
+    optimized: exact.optimized,
+    staleWords: exact.staleWords,
   };
 }
 
 interface Attempt {
   readonly difference: Difference | undefined;
-  /** The last syscall at which memory was found equal. */
-  readonly lastCompared: number;
+  /** The first words of memory that differed and were adopted, and the last syscall before at which memory was found equal. */
+  readonly adopted: { readonly difference: Difference; readonly lastCompared: number } | undefined;
+  /** Code ran on a stack that is not the first thread's. */
+  readonly otherStacks: boolean;
+  /** Digest of what the original asked of the kernel and got, wrote, and left in files; and of its faults. */
+  readonly events: string;
   readonly original: RunStatistics;
   readonly optimized: RunStatistics;
   /** Heads of the superblocks that were entered. */
   readonly ran: ReadonlySet<Addr>;
   /** Digest of all output. */
   readonly output: string;
-  readonly staleStackWords: number;
+  readonly staleWords: number;
 }
 
 interface How {
   /** Superblocks that are switched off. */
-  readonly disabled: ReadonlySet<Addr>;
+  readonly disabled?: ReadonlySet<Addr>;
+  /**
+   * Words of memory that differ, other than on the first thread's stack, are copied to the original, and both go on. Where code runs on
+   * other stacks too, they may be what dead frames and saved contexts have left; whether they matter shows in what the original does with them.
+   */
+  readonly adopt: boolean;
   /** Compare memory at each syscall from this one on. */
-  readonly everyFrom: number | undefined;
-  /** Statistics and output are wanted. */
-  readonly main: boolean;
+  readonly everyFrom?: number;
+  readonly statistics?: boolean;
+  /** Hand on what the original writes. */
+  readonly output?: boolean;
   /** Stop behind this syscall, as without difference. */
   readonly until?: number;
 }
@@ -122,13 +139,15 @@ function run(setting: Setting, how: How): Attempt {
   const { options, map, segment } = setting;
   const original = makeSide(setting, setting.companion);
   const optimized = makeSide(setting, options.optimized);
-  disable(setting, optimized.process, how.disabled);
+  optimized.off = disable(setting, optimized.process, how.disabled ?? new Set());
   const comparison = new Comparison(original.process, optimized.process, map, segment);
   const { bias } = original.process;
   const limit = options.limitInstructions ?? Number.POSITIVE_INFINITY;
   const live = options.liveAt ?? (() => [SP, GP, TP]);
   const digest = createHash('sha256');
+  const events = createHash('sha256');
   let lastCompared = 0;
+  let adopted: Attempt['adopted'];
   let syscall = 0;
   /** Instructions that the original ran before alarms since the last event. */
   let behind: InsnCount = 0;
@@ -149,6 +168,7 @@ function run(setting: Setting, how: How): Attempt {
       optimizedPc: optimized.process.hart.pc - bias,
       superblock: undefined,
       superblockSymbol: undefined,
+      assumptions: [],
       what,
       expected: show(expected),
       found: show(found),
@@ -159,8 +179,12 @@ function run(setting: Setting, how: How): Attempt {
     const allowed = FREE_BYTES + BYTES_PER_INSTRUCTION * original.process.hart.retired;
     const exact = how.everyFrom !== undefined && syscall >= how.everyFrom;
     if (!always && !exact && syscall !== how.until && comparison.compared > allowed) return undefined;
-    const found = comparison.memory();
-    if (found) return differ('memory', `memory at ${hex(found.address)}`, found.original, found.optimized);
+    const found = comparison.memory(how.adopt);
+    if (found) {
+      const difference = differ('memory', `memory at ${hex(found.address)}`, found.original, found.optimized);
+      if (!how.adopt || found.permission) return difference;
+      adopted ??= { difference, lastCompared };
+    }
     lastCompared = syscall;
     return undefined;
   };
@@ -189,6 +213,7 @@ function run(setting: Setting, how: How): Attempt {
     comparison.pairPlaces();
     const sp = Number(o.hart.get(SP));
     const [result, other] = [o.alarm(), p.alarm()];
+    note(events, o);
     const [a, b] = [describeExit(result), describeExit(other)];
     if (a !== b) return differ('exit', 'the end', a, b);
     if (result !== 'continue' && other !== 'continue') {
@@ -221,12 +246,14 @@ function run(setting: Setting, how: How): Attempt {
       if (difference) return difference;
     }
     const sp = Number(o.hart.get(SP));
+    note(events, o, expected);
     const [result, other] = [serve(o, expected), serve(p, found)];
     original.syscalls++;
     optimized.syscalls++;
     for (const { fd, bytes } of original.output) {
       digest.update(`${fd}:${bytes.length}:`).update(bytes);
-      if (how.main) options.sink?.(fd, bytes);
+      events.update(bytes);
+      if (how.output) options.sink?.(fd, bytes);
     }
     const text = outputDifference(original, optimized);
     if (text) return differ('output', 'output', text[0], text[1]);
@@ -247,13 +274,44 @@ function run(setting: Setting, how: How): Attempt {
   while (outcome === undefined && syscall !== how.until) outcome = step();
   return {
     difference: outcome === 'ended' ? undefined : outcome,
-    lastCompared,
-    original: how.main ? statistics(original) : NO_STATISTICS,
-    optimized: how.main ? statistics(optimized) : NO_STATISTICS,
-    ran: how.main ? superblocksRun(setting, optimized) : new Set(),
+    adopted,
+    otherStacks: comparison.otherStacks,
+    events: endOf(events, original),
+    original: how.statistics ? statistics(original) : NO_STATISTICS,
+    optimized: how.statistics ? statistics(optimized) : NO_STATISTICS,
+    ran: how.statistics ? superblocksRun(setting, optimized) : new Set(),
     output: digest.digest('hex'),
-    staleStackWords: comparison.stackWords,
+    staleWords: comparison.staleWords,
   };
+}
+
+/** Puts down what a process has come to: the event that is to be served next, or an alarm that has been. */
+function note(events: Hash, { hart }: Process, event?: ProcessEvent): void {
+  const what = event === undefined || event.kind === 'budget' ? 'alarm' : describe(event);
+  // The result of the event before, too.
+  events.update(`${what} ${hart.get(A0)} ${hart.pc}\n`);
+}
+
+function endOf(events: Hash, { process, exit }: Side): string {
+  events.update(exit === undefined ? '' : describeExit(exit));
+  for (const line of filesOf(process)) events.update(`${line}\n`);
+  return events.digest('hex');
+}
+
+/** The digest of what the original does by itself. */
+function alone(setting: Setting): string {
+  const side = makeSide(setting, setting.companion);
+  const { process } = side;
+  const events = createHash('sha256');
+  while (side.exit === undefined) {
+    const event = toEvent(side, Number.POSITIVE_INFINITY, true);
+    if (event.kind !== 'budget') note(events, process, event);
+    const result = event.kind === 'budget' ? process.alarm() : serve(process, event);
+    if (event.kind === 'budget') note(events, process);
+    for (const { bytes } of side.output.splice(0)) events.update(bytes);
+    if (result !== 'continue') side.exit = result;
+  }
+  return endOf(events, side);
 }
 
 /** Runs to the next syscall or fault, for at most `budget` instructions, or until an alarm is due. */
@@ -262,14 +320,21 @@ function toEvent(side: Side, budget: InsnCount, alarms = false): ProcessEvent {
     const before = side.process.hart.retired;
     const event = runToEvent(side.process, side.engine, Math.min(SLICE, left));
     left -= side.process.hart.retired - before;
+    if (event.kind === 'fault' && event.fault.kind === 'ebreak') {
+      const instead = side.off.get(side.process.hart.pc);
+      if (instead !== undefined) {
+        side.process.hart.pc = instead;
+        continue;
+      }
+    }
     if (event.kind !== 'budget' || left <= 0 || (alarms && side.process.alarmDue())) return event;
   }
 }
 
 /** The equivalent case: does the original as it is do the same as its companion? */
 function finish(setting: Setting, attempt: Attempt): RerunResult {
-  const { optimized, original, output, staleStackWords } = attempt;
-  const result = { verdict: 'equivalent' as const, differences: [], original, optimized, staleStackWords };
+  const { optimized, original, output, staleWords } = attempt;
+  const result = { verdict: 'equivalent' as const, differences: [], original, optimized, staleWords };
   const side = makeSide(setting, setting.options.original);
   const digest: Hash = createHash('sha256');
   const { exit } = execute(side.process, side.engine);
@@ -291,6 +356,7 @@ function finish(setting: Setting, attempt: Attempt): RerunResult {
         optimizedPc: 0,
         superblock: undefined,
         superblockSymbol: undefined,
+        assumptions: outsideProblem(setting.options.original, setting.options.optimized, setting.map) ? [] : ['A5'],
         what: 'output or exit of the original without the new data',
         expected: describeExit(exit),
         found: describeExit(original.exit!),
@@ -298,7 +364,7 @@ function finish(setting: Setting, attempt: Attempt): RerunResult {
     ],
     original: plain,
     optimized,
-    staleStackWords,
+    staleWords,
   };
 }
 

@@ -140,6 +140,8 @@ export interface Side {
   output: { fd: 1 | 2; bytes: Uint8Array }[];
   syscalls: number;
   exit: Exit | undefined;
+  /** Superblocks that are switched off by a break: where to go on instead. */
+  off: ReadonlyMap<Addr, Addr>;
 }
 
 export function makeSide(setting: Setting, image: Image): Side {
@@ -156,7 +158,7 @@ export function makeSide(setting: Setting, image: Image): Side {
   });
   const engine = makeEngine(options.engine ?? DEFAULT_ENGINE, process.memory);
   attach(process, engine);
-  const side: Side = { process, engine, output, syscalls: 0, exit: undefined };
+  const side: Side = { process, engine, output, syscalls: 0, exit: undefined, off: new Map() };
   return side;
 }
 

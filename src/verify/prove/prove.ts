@@ -17,7 +17,7 @@ import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from
 import { type Reason, reasonText } from './reasons.ts';
 import { type Counterexample, refute } from './refute.ts';
 import type { Solver } from './solver.ts';
-import { askSolver, byNumber, proveEntry, type Sides } from './superblock.ts';
+import { askSolver, byNumber, type EntryProof, proveEntry, type Sides } from './superblock.ts';
 
 export interface SuperblockProof {
   readonly verdict: 'proved' | 'unproved' | 'refuted';
@@ -114,21 +114,28 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   return { superblocks, file, assumptions: [...used].sort(byNumber), extensions: sides.machine?.needed ?? [] };
 }
 
-/** Those of these heads whose superblocks are not proved; nothing is searched for. */
-export function unprovedHeads(
+/** The proofs of the superblocks of these heads, one by one; no state is searched for, and nothing else of the file is looked at. */
+export function entryProofs(
   original: Image,
   optimized: Image,
   map: AddressMap,
   heads: ReadonlySet<Addr>,
-): ReadonlySet<Addr> {
+): ReadonlyMap<Addr, EntryProof> {
   const { sides } = sidesOf(original, optimized, map);
-  return new Set(
+  return new Map(
     map.data.superblocks
       .filter(({ head }) => heads.has(head))
-      .filter(({ head, start }) => proveEntry(sides, { head, start, first: true, progress: true }).verdict !== 'proved')
-      .map(({ head }) => head),
+      .map(({ head, start }) => [head, proveEntry(sides, { head, start, first: true, progress: true })]),
   );
 }
+
+/** The heads of those that are none. */
+export const unproved = (proofs: ReadonlyMap<Addr, EntryProof>): ReadonlySet<Addr> =>
+  new Set([...proofs].filter(([, { verdict }]) => verdict !== 'proved').map(([head]) => head));
+
+/** What is wrong with map, headers or bytes of the original, if anything is. */
+export const outsideProblem = (original: Image, optimized: Image, map: AddressMap): string | undefined =>
+  checkOutside(original, optimized, map, codeRange(optimized)).flatMap(({ problems }) => problems)[0];
 
 function codeRange(optimized: Image): Places['code'] {
   const code = readOptimizedCode(optimized);

@@ -11,7 +11,7 @@ import type { Addr } from '../../../src/base/units.ts';
 import type { Image } from '../../../src/elf/image.ts';
 import { parseImage } from '../../../src/elf/read.ts';
 import type { AddressMapData } from '../../../src/emit/map.ts';
-import { mapOf, sidesOf, unprovedHeads } from '../../../src/verify/prove/prove.ts';
+import { entryProofs, mapOf, sidesOf, unproved } from '../../../src/verify/prove/prove.ts';
 import type { Solver } from '../../../src/verify/prove/solver.ts';
 import { proveEntry } from '../../../src/verify/prove/superblock.ts';
 import { doubts } from '../../support/forgery.ts';
@@ -84,7 +84,7 @@ export class Judge {
     const image = parseImage(bytes, 'forged');
     const map = mapOf(original, image);
     const heads = this.#touched(bytes) ?? new Set(map.data.superblocks.map(({ head }) => head));
-    const open = unprovedHeads(original, image, map, heads);
+    const open = unproved(entryProofs(original, image, map, heads));
     return open.size === 0 || (asking && doubts(original, bytes, { solver: this.#solver, heads: open }).length === 0);
   }
   /** The same, with all of it proved, whatever has changed. */
