@@ -7,7 +7,10 @@ import type { Image } from '../elf/image.ts';
 import type { CodeRange } from '../profile/code.ts';
 import type { TableJump } from './flowing.ts';
 
-/** Entries of a table are looked for no further than this, and not behind one that leads nowhere: what follows is no table any more. */
+/**
+ * Entries of a table are looked for no further than this, and not behind one that leads nowhere: what follows is no table any more. That
+ * another constant lies between says nothing: an index may have been taken for one, or somebody may point into the table.
+ */
 const TABLE_BYTES = 1 << 16;
 
 /** What unwinders read: its addresses of code are of functions and landing pads, all else in it is lengths and distances. */
@@ -35,15 +38,18 @@ export function codePointers(
   const starts = [...constants].sort((a, b) => a - b);
   for (const { address, bytes } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    let [table, next] = [Number.NaN, 0];
+    let next = 0;
+    /** Where tables may begin whose entries have led to code up to here. */
+    let tables: Addr[] = [];
     for (let at = (4 - (address % 4)) % 4; at + 4 <= bytes.length; at += 4) {
       const here = address + at;
       if (unwind.some((section) => here >= section.address && here < section.address + section.size)) continue;
-      while (next < starts.length && starts[next]! <= here) table = starts[next++]!;
+      while (next < starts.length && starts[next]! <= here) tables.push(starts[next++]!);
       const whole = (from: number) =>
         view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
       // Between instructions only aligned addresses are taken for such.
       if (isCode(here)) {
+        tables = [];
         if (here % 8 === 0) add(whole(at));
         continue;
       }
@@ -52,20 +58,21 @@ export function codePointers(
       if (!image.relocatable) add(low);
       for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
       const distance = low | 0;
-      if (here - table < TABLE_BYTES && add(table + distance)) continue;
-      table = Number.NaN;
-      add(here + distance);
+      tables = tables.filter((table) => here - table < TABLE_BYTES && add(table + distance));
+      if (tables.length === 0) add(here + distance);
     }
   }
   for (const { table, bytes, signed, one, times, base } of jumps) {
     const segment = image.segments.find((each) => table >= each.address && table < each.address + each.bytes.length);
     if (segment === undefined) continue;
     const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
-    const next = one ? table + bytes : (starts.find((start) => start > table) ?? Number.POSITIVE_INFINITY);
-    const end = Math.min(next - segment.address, table - segment.address + TABLE_BYTES, segment.bytes.length);
-    for (let at = table - segment.address; at + bytes <= end; at += bytes) {
+    // Up to the next constant all entries count; behind it, as long as they lead to code.
+    const sure = (starts.find((start) => start > table) ?? Number.POSITIVE_INFINITY) - segment.address;
+    const begin = table - segment.address;
+    const end = Math.min(begin + (one ? bytes : TABLE_BYTES), segment.bytes.length);
+    for (let at = begin; at + bytes <= end; at += bytes) {
       const distance = numberAt(view, at, bytes, signed);
-      add(base + times * distance);
+      if (!add(base + times * distance) && at >= sure) break;
     }
   }
   return found;

@@ -19,6 +19,7 @@ const PROGRAMS: readonly (readonly [number, number, string?])[] = [
   [10, 3],
   [11, 1],
   [6, 0, 'streams'],
+  [10193, 0],
 ];
 
 test('each piece is made the same every time, and by some seed', () => {

@@ -102,6 +102,16 @@ export const WAYS: Readonly<Record<string, Way>> = {
     enter: 'lla t2, hot\n lla t0, table\n slli a6, a6, 2\n add t1, t0, a6\n lw t1, 0(t1)\n add t0, t1, t2\n jr t0',
     data: 'table: .4byte 0, 2, 4',
   },
+  'a table of distances from its start, with constants in it': {
+    enter:
+      'lla t3, table + 4\n lla t3, table + 6\n lla t0, table\n slli a6, a6, 3\n add t1, t0, a6\n lw t1, 0(t1)\n add t0, t0, t1\n jr t0',
+    data: 'table: .4byte _start - table, enter - table, hot + 2 - table',
+  },
+  'a table of distances from code, with constants in it': {
+    enter:
+      'lla t3, table + 4\n lla t2, hot\n lla t0, table\n slli a6, a6, 3\n add t1, t0, a6\n lw t1, 0(t1)\n add t0, t1, t2\n jr t0',
+    data: 'table: .4byte 0, 4, 2',
+  },
   'a table of bytes': {
     enter: 'lla t2, enter\n lla t0, table\n add t0, t0, a6\n lb t1, 0(t0)\n add t0, t2, t1\n jr t0',
     data: 'table: .byte 0, hot + 2 - enter, 0',
