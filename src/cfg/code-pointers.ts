@@ -36,15 +36,28 @@ export function codePointers(
   };
   const unwind = image.sections.filter(({ name }) => UNWIND.has(name));
   const starts = [...constants].sort((a, b) => a - b);
+  const tableJumps = [...jumps];
+  /** Where jumps are seen to begin to read distances from there: no other table goes on behind that. */
+  const begun = new Set(
+    tableJumps.filter(({ table, base, one, bytes }) => table === base && !one && bytes === 4).map(({ table }) => table),
+  );
   for (const { address, bytes } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let next = 0;
     /** Where tables may begin whose entries have led to code up to here. */
     let tables: Addr[] = [];
+    /** A jump is seen to go by one of them. */
+    let shown = false;
     for (let at = (4 - (address % 4)) % 4; at + 4 <= bytes.length; at += 4) {
       const here = address + at;
       if (unwind.some((section) => here >= section.address && here < section.address + section.size)) continue;
-      while (next < starts.length && starts[next]! <= here) tables.push(starts[next++]!);
+      if (begun.has(here)) {
+        tables = [];
+        shown = true;
+      }
+      // Entries stand at multiples of four, and the first one where the table begins.
+      for (; next < starts.length && starts[next]! <= here; next++)
+        if (starts[next]! % 4 === 0) tables.push(starts[next]!);
       const whole = (from: number) =>
         view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
       // Between instructions only aligned addresses are taken for such.
@@ -59,10 +72,12 @@ export function codePointers(
       for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
       const distance = low | 0;
       tables = tables.filter((table) => here - table < TABLE_BYTES && add(table + distance));
-      if (tables.length === 0) add(here + distance);
+      // An entry of a table that a jump is seen to go by is no distance from where it stands.
+      shown &&= tables.length > 0;
+      if (!shown) add(here + distance);
     }
   }
-  for (const { table, bytes, signed, one, times, base } of jumps) {
+  for (const { table, bytes, signed, one, times, base } of tableJumps) {
     const segment = image.segments.find((each) => table >= each.address && table < each.address + each.bytes.length);
     if (segment === undefined) continue;
     const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
@@ -71,6 +86,7 @@ export function codePointers(
     const begin = table - segment.address;
     const end = Math.min(begin + (one ? bytes : TABLE_BYTES), segment.bytes.length);
     for (let at = begin; at + bytes <= end; at += bytes) {
+      if (at >= sure && begun.has(segment.address + at)) break;
       const distance = numberAt(view, at, bytes, signed);
       if (!add(base + times * distance) && at >= sure) break;
     }

@@ -4,19 +4,21 @@
  * overlap, and what one leads to counts as much as what another does.
  *
  * Entries are the image's own, every symbol, targets of direct branches, jumps and calls, what stands behind calls, ecall and ebreak, code
- * addresses that instructions make or jump to (flowing.ts), and those that data holds (code-pointers.ts). Too many cost patches, too few would cost
- * correctness.
+ * addresses that instructions make or jump to (flowing.ts), and those that data holds (code-pointers.ts). Where a jump computes its target and does not
+ * show from what, every instruction of its function is one (unseen-jumps.ts). Too many cost patches, too few would cost correctness.
  */
 import { type Addr, type ByteCount, GP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { type Code, codeOf } from '../profile/code.ts';
+import { imageAccesses } from './accesses.ts';
 import { codePointers } from './code-pointers.ts';
 import { imageConstants } from './constants.ts';
 import { Marks } from './discover.ts';
 import { flow, LINKS, type Made, type TableJump } from './flowing.ts';
 import { codePlaces } from './places.ts';
+import { type Extent, unseenJumps } from './unseen-jumps.ts';
 
 export interface Entries {
   /** Is something seen to enter here? */
@@ -38,9 +40,14 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
   for (const address of more) finder.enter(address);
   for (const { value } of imageConstants(image).all) finder.make(value);
   finder.sweep();
+  const unseen = unseenJumps(image);
+  // What these leave out goes by a table, whose place was followed over any distance.
+  for (const { at, width, base } of imageAccesses(image).reads)
+    finder.read({ table: at, bytes: width, signed: true, one: false, times: 1, base });
   do {
     finder.follow();
     for (const address of codePointers(image, finder.places, finder.made, finder.jumps.values())) finder.enter(address);
+    for (const extent of unseen) finder.enterAll(extent);
   } while (finder.waits);
   return finder;
 }
@@ -105,9 +112,21 @@ class Finder implements Entries {
     this.#pending.push(at);
   }
 
+  /** Every instruction that begins here is entered: a jump may lead to any of them. */
+  enterAll([start, end]: Extent): void {
+    for (let at = start; at < end; at += 2) if (this.begins(at)) this.enter(at);
+  }
+
   /** All that decodes, one instruction behind the other. */
   sweep(): void {
-    for (const { start, end } of this.places) for (let at = start; at < end; ) at += this.#look(at, true)?.size ?? 2;
+    for (const { start, end } of this.places)
+      for (let at = start; at < end; ) {
+        const insn = this.#look(at, true);
+        // What does not decode may be an instruction of an extension that is not known here, of any length, or data of any.
+        const size = insn?.size ?? (this.#code.lengthAt(at) || 2);
+        if (insn === undefined && size > 2) this.#line(at + 2);
+        at += size;
+      }
   }
 
   /** All that is reached from the entries, and what constants made there lead to. */
@@ -129,9 +148,13 @@ class Finder implements Entries {
         made: (made) => this.#note(made),
         enters: (target) => this.enter(target),
         skips: (by) => this.#skip(by),
-        reads: (jump) => this.jumps.set(Object.values(jump).join(), jump),
+        reads: (jump) => this.read(jump),
       });
     }
+  }
+
+  read(jump: TableJump): void {
+    this.jumps.set(Object.values(jump).join(), jump);
   }
 
   #note({ value, reg, sum }: Made): void {
@@ -153,12 +176,18 @@ class Finder implements Entries {
   #line(start: Addr): void {
     for (let at = start; !this.begins(at); ) {
       const insn = this.#look(at, false);
-      if (insn === undefined) return;
+      if (insn === undefined) return this.#past(at);
       const { control } = facts(insn);
       // Behind calls and ecall there are entries of their own.
       if (control !== 'none' && control !== 'branch') return;
       at += insn.size;
     }
+  }
+
+  /** Behind what does not decode: it may be an instruction of an extension that is not known here, and go on. */
+  #past(at: Addr): void {
+    const size = this.#code.lengthAt(at);
+    if (size > 0) this.enter(at + size);
   }
 
   /**

@@ -20,7 +20,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A2',
     name: 'code is entered where it can be seen to be',
-    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables; and those that instructions make, as far as constants are followed. That nothing else leads there (a target that is computed from what is not constant) is assumed.',
+    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables; those that instructions make, as far as constants are followed; and every instruction of a function that has a jump which computes its target and does not show from what. That nothing else leads there (from another function, to a target that is computed from what is not constant) is assumed.',
     check:
       'No patch is made over a place that is seen to be entered, or that the profile saw entered; the proof looks again, without the profile, at every patch.',
   },
@@ -77,7 +77,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     name: 'nobody else writes or looks',
     text: 'Between two accesses of a superblock nobody else writes to memory that it accesses, or looks at it: no signal handler, no other task or hart, no other process through a shared mapping. So what was loaded may be used again, stores that are overwritten may go, and accesses that do not overlap may pass one another. Without it all accesses stay, in their order, with the syntactic dependencies that RVWMO orders them by.',
     check:
-      'Made only where the profile saw no handler installed, no second task, and nothing mapped shared and writable.',
+      'Made only where the profile saw no handler installed, no second task asked for in the same memory, and nothing mapped shared.',
   },
 ];
 

@@ -55,6 +55,16 @@ function decodeFull(word: number): Insn | undefined {
   return undefined;
 }
 
+/**
+ * Bytes of an instruction, also of one that nobody here knows, by its first halfword (unprivileged manual, "Expanded Instruction-Length Encoding").
+ * 0: it is defined to be none (all zeros).
+ */
+export function encodedLength(half: number): 0 | 2 | 4 | 6 | 8 {
+  if (half === 0) return 0;
+  if ((half & 0x1f) !== 0x1f) return lengthOf(half);
+  return (half & 0x3f) === 0x1f ? 6 : 8;
+}
+
 /** Bytes of the instruction that begins with these bits (unprivileged manual, "Expanded Instruction-Length Encoding"). */
 export const lengthOf = (bits: number): 2 | 4 => ((bits & 3) === 3 ? 4 : 2);
 

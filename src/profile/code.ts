@@ -2,9 +2,9 @@
  * A decoded view of an image's executable bytes. Decoding is lazy and kept: each address once, equal words share one Insn (so that
  * facts, which are memoised by instruction, are derived once a word and not once an address).
  */
-import type { Addr } from '../base/units.ts';
+import type { Addr, ByteCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { decode } from '../isa/decode.ts';
+import { decode, encodedLength } from '../isa/decode.ts';
 import type { Insn } from '../isa/row.ts';
 
 /** Executable bytes from `start` up to `end`. */
@@ -66,6 +66,14 @@ export class Code {
     const insn = this.#decode(area.bytes, at);
     area.decoded[slot] = insn;
     return insn ?? undefined;
+  }
+
+  /** How long what stands here says that it is, whether it is known or not; 0 where nothing can be. */
+  lengthAt(address: Addr): ByteCount {
+    const area = this.#areaAt(address);
+    const at = address - (area?.start ?? 0);
+    if (area === undefined || at + 2 > area.bytes.length) return 0;
+    return encodedLength(area.bytes[at]! | (area.bytes[at + 1]! << 8));
   }
 
   #decode(bytes: Uint8Array, at: number): Insn | null {

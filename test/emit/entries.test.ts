@@ -50,6 +50,14 @@ describe.runIf(needs('entries', 'gcc', 'qemu'))('entries', () => {
     }
   });
 
+  test('what stands behind an instruction that nobody here knows is seen', () => {
+    // vse8.v v8, (t1): its upper half and the jump behind it would be a load.
+    const file = enteredProgram({ enter: 'bnez a6, 1f\n .4byte 0x02030427\n j hot + 2\n1: j hot' });
+    const image = readImage(file);
+    const hot = image.symbols.find(({ name }) => name === 'hot')!.address;
+    expect(imageEntries(image).into(hot, 4)).toBe(hot + 2);
+  });
+
   test('a program whose function is entered in its middle by another, with as few assumptions as can be', () => {
     const [c, asm] = ['overlapping-streams.c', 'overlapping-streams-asm.S'].map((name) =>
       readFileSync(join(ROOT, 'test/emit/cases', name), 'utf8'),

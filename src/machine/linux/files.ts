@@ -36,6 +36,10 @@ const F = {
   SETPIPE_SZ: 1031,
   GETPIPE_SZ: 1032,
 } as const;
+/** F_GETFD, F_GETFL, F_GETOWN, F_GETSIG, F_GETLEASE, F_GETPIPE_SZ, F_GET_SEALS. */
+const WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([1, 3, 9, 11, 1025, 1032, 1034]);
+/** Without the bit that says O_DIRECTORY. */
+const O_TMPFILE = 0x400000;
 const F_UNLCK = 2;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
@@ -336,8 +340,20 @@ function closeRange(kernel: Kernel, first: number, last: number, flags: number):
 export const FILE_ROWS: readonly SyscallRow[] = [
   { number: 23, name: 'dup', arguments: ['fd'], run: (k, fd) => k.descriptors.add(k.descriptors.get(fd), false) },
   { number: 24, name: 'dup3', arguments: ['fd', 'fd', 'flags'], run: duplicate },
-  { number: 25, name: 'fcntl', arguments: ['fd', 'int', 'address'], run: control },
-  { number: 29, name: 'ioctl', arguments: ['fd', 'flags', 'address'], run: ioctl },
+  {
+    number: 25,
+    name: 'fcntl',
+    arguments: ['fd', 'int', 'address'],
+    unused: (_, command) => (WITHOUT_ARGUMENT.has(command) ? [2] : []),
+    run: control,
+  },
+  {
+    number: 29,
+    name: 'ioctl',
+    arguments: ['fd', 'flags', 'address'],
+    unused: (_, request) => (request === IOCTL.FIOCLEX || request === IOCTL.FIONCLEX ? [2] : []),
+    run: ioctl,
+  },
   {
     number: 32,
     name: 'flock',
@@ -347,7 +363,13 @@ export const FILE_ROWS: readonly SyscallRow[] = [
       return 0;
     },
   },
-  { number: 56, name: 'openat', arguments: ['fd', 'path', 'flags', 'mode'], run: open },
+  {
+    number: 56,
+    name: 'openat',
+    arguments: ['fd', 'path', 'flags', 'mode'],
+    unused: (_, __, flags) => (flags & (O.CREAT | O_TMPFILE) ? [] : [3]),
+    run: open,
+  },
   {
     number: 57,
     name: 'close',

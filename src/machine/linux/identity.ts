@@ -157,12 +157,37 @@ const zero = (number: number, name: string, kinds: readonly ArgumentKind[] = [])
 
 /** Known, and not there: programs fall back on something else. `why` is told to the user once. */
 const missing = (number: number, name: string, kinds: readonly ArgumentKind[], why?: string): SyscallRow =>
+  always(number, name, kinds, (kernel) => notThere(kernel, name, why));
+
+function notThere(kernel: Kernel, name: string, why?: string): number {
+  if (why) kernel.report(`the guest called ${name}: ${why}; it gets ENOSYS`);
+  return -E.NOSYS;
+}
+
+/** Who asks for a task in its own memory would have one elsewhere. (Behind vfork it waits for the other.) */
+function newTask(kernel: Kernel, name: string, flags: number): number {
+  if ((flags & CLONE.VM) !== 0 && (flags & CLONE.VFORK) === 0) kernel.others.add('task');
+  return notThere(kernel, name, threads);
+}
+
+/** Memory that others have as well is asked for. */
+const sharing = (number: number, name: string, kinds: readonly ArgumentKind[], why: string): SyscallRow =>
   always(number, name, kinds, (kernel) => {
-    if (why) kernel.report(`the guest called ${name}: ${why}; it gets ENOSYS`);
-    return -E.NOSYS;
+    kernel.others.add('shared mapping');
+    return notThere(kernel, name, why);
   });
 
 const uid = (kernel: Kernel) => kernel.uid;
+const CLONE = {
+  VM: 0x100,
+  VFORK: 0x4000,
+  PARENT_SETTID: 0x100000,
+  SETTLS: 0x80000,
+  CHILD_CLEARTID: 0x200000,
+  CHILD_SETTID: 0x1000000,
+  PIDFD: 0x1000,
+} as const;
+const FUTEX_ARGUMENTS: Readonly<Record<number, number>> = { 0: 4, 1: 3, 3: 5, 4: 6, 5: 6, 6: 4, 7: 1, 8: 1, 10: 6 };
 const threads = 'a second thread or process is not supported';
 
 export const IDENTITY_ROWS: readonly SyscallRow[] = [
@@ -179,7 +204,13 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       return k.task.tid;
     },
   },
-  { number: 98, name: 'futex', arguments: ['address', 'int', 'int', 'address', 'address', 'int'], run: futex },
+  {
+    number: 98,
+    name: 'futex',
+    arguments: ['address', 'int', 'int', 'address', 'address', 'int'],
+    unused: (_, operation) => [0, 1, 2, 3, 4, 5].slice(FUTEX_ARGUMENTS[operation & 127] ?? 6),
+    run: futex,
+  },
   zero(99, 'set_robust_list', ['address', 'size']),
   missing(100, 'get_robust_list', ['int', 'address', 'address']),
   zero(118, 'sched_setparam', ['int', 'address']),
@@ -254,7 +285,17 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
   always(178, 'gettid', [], (k) => k.task.tid),
   { number: 179, name: 'sysinfo', arguments: ['address'], run: systemInfo },
   always(198, 'socket', ['int', 'int', 'int'], () => -E.AFNOSUPPORT),
-  missing(220, 'clone', ['flags', 'address', 'address', 'address', 'address'], threads),
+  {
+    number: 220,
+    name: 'clone',
+    arguments: ['flags', 'address', 'address', 'address', 'address'],
+    unused: (flags) => [
+      ...(flags & (CLONE.PARENT_SETTID | CLONE.PIDFD) ? [] : [2]),
+      ...(flags & CLONE.SETTLS ? [] : [3]),
+      ...(flags & (CLONE.CHILD_CLEARTID | CLONE.CHILD_SETTID) ? [] : [4]),
+    ],
+    run: (k, flags) => newTask(k, 'clone', flags),
+  },
   missing(221, 'execve', ['path', 'address', 'address'], 'other programs are not run'),
   missing(258, 'riscv_hwprobe', ['address', 'size', 'size', 'address', 'flags']),
   always(260, 'wait4', ['int', 'address', 'int', 'address'], () => -E.CHILD),
@@ -271,5 +312,12 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
   { number: 278, name: 'getrandom', arguments: ['address', 'size', 'flags'], run: randomBytes },
   always(283, 'membarrier', ['int', 'flags', 'int'], () => 0),
   missing(293, 'rseq', ['address', 'size', 'flags', 'flags']),
-  missing(435, 'clone3', ['address', 'size'], threads),
+  sharing(196, 'shmat', ['int', 'address', 'flags'], 'shared memory of System V is not supported'),
+  sharing(425, 'io_uring_setup', ['int', 'address'], 'it is not supported'),
+  {
+    number: 435,
+    name: 'clone3',
+    arguments: ['address', 'size'],
+    run: (k, at) => newTask(k, 'clone3', k.guest.u32(at)),
+  },
 ];

@@ -76,7 +76,8 @@ function mmap(
   if (file && !file.readable) fail(E.ACCES);
   const shared = file instanceof RegularFile && type !== MAP.PRIVATE;
   if (shared && protection & PROT.WRITE && !file.writable) fail(E.ACCES);
-  if (type !== MAP.PRIVATE && protection & PROT.WRITE) kernel.others.add('shared mapping');
+  // Also one that is only read here: somebody else may write to it, or it may be made writable.
+  if (type !== MAP.PRIVATE) kernel.others.add('shared mapping');
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
   if (shared) {
@@ -112,11 +113,6 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   const length = range(kernel, address, size);
   if (!kernel.space.mapped(address, length)) fail(E.NOMEM);
   kernel.space.protect(address, length, permissions);
-  if (
-    protection & PROT.WRITE &&
-    kernel.shared.some((m) => m.address < address + length && address < m.address + m.length)
-  )
-    kernel.others.add('shared mapping');
   return 0;
 }
 
@@ -184,7 +180,13 @@ const nothing = (number: number, name: string): SyscallRow => ({
 export const MAPPING_ROWS: readonly SyscallRow[] = [
   { number: 214, name: 'brk', arguments: ['address'], run: brk },
   { number: 215, name: 'munmap', arguments: ['address', 'size'], run: munmap },
-  { number: 216, name: 'mremap', arguments: ['address', 'size', 'size', 'flags', 'address'], run: mremap },
+  {
+    number: 216,
+    name: 'mremap',
+    arguments: ['address', 'size', 'size', 'flags', 'address'],
+    unused: (_, __, ___, flags) => (flags & MREMAP.FIXED ? [] : [4]),
+    run: mremap,
+  },
   { number: 222, name: 'mmap', arguments: ['address', 'size', 'flags', 'flags', 'fd', 'offset'], run: mmap },
   { number: 226, name: 'mprotect', arguments: ['address', 'size', 'flags'], run: mprotect },
   nothing(227, 'msync'),

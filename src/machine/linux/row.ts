@@ -24,6 +24,8 @@ export interface SyscallRow {
   readonly number: number;
   readonly name: string;
   readonly arguments: readonly ArgumentKind[];
+  /** Places of arguments that play no part, where others decide that: libraries leave in them what was in the registers. */
+  readonly unused?: (...args: number[]) => readonly number[];
   /**
    * @returns the result (a negative error number fails), or undefined: the registers are already as they shall be, or the
    * process has ended. May throw Errno, GuestFault (EFAULT), Blocked.
