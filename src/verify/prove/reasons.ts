@@ -24,7 +24,7 @@ export type Mismatch =
   | { readonly kind: 'flags' }
   | { readonly kind: 'extensions'; readonly names: readonly string[] }
   /** Where others may look in between. */
-  | { readonly kind: 'seen'; readonly what: 'count' | 'accesses' | 'stack' | 'dependences' }
+  | { readonly kind: 'seen'; readonly what: 'count' | 'accesses' | 'pinned' | 'dependences' }
   /** The original does not get there: it decides what is not decided, jumps elsewhere, has no instruction there, or stops. */
   | { readonly kind: 'open' | 'elsewhere' | 'nothing'; readonly at: Addr }
   | { readonly kind: 'stops'; readonly at: Addr; readonly why: string }
@@ -58,7 +58,7 @@ export function reasonText(reason: Reason | undefined): string {
 const SEEN = {
   count: 'it has not as many accesses as the original',
   accesses: 'its accesses are not those of the original',
-  stack: 'the stack pointer at an access is another',
+  pinned: 'the stack, global or thread pointer is another at an access or between two',
   dependences: 'an access does not depend on all loads that it depends on in the original',
 } as const;
 

@@ -7,10 +7,10 @@
  * the original puts it, and whatever it computes with it, it is a number, and the optimized code has to come to the same.
  *
  * Where others may write between two accesses (assumption A11 is not made), each access is of its own: what is loaded is known only where it
- * is a saved register, and each access notes what decides what others see of it: the stack pointer, below which a signal may write, and on
- * which loads it depends (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
+ * is a saved register, and each access notes what decides what others see of it: the stack pointer, below which a signal may write, global and
+ * thread pointer, and on which loads it depends (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
  */
-import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { type Addr, GP, REG_COUNT, type Reg, regName, SP, TP } from '../../base/units.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import { runTerms, type Term, Terms } from '../../domain/term.ts';
 import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
@@ -32,12 +32,25 @@ export interface Access {
   readonly seen: Seen | undefined;
 }
 
-/** Where others may look: the stack pointer at an access, and the loads, a bit each by number, that it depends on. */
+/** Where others may look: the pinned registers at an access, and the loads, a bit each by number, that it depends on. */
 export interface Seen {
-  readonly stack: Term;
+  readonly pinned: readonly Term[];
   readonly address: bigint;
   readonly data: bigint;
   readonly control: bigint;
+}
+
+/**
+ * What a signal handler counts on wherever it comes in between: it gets a frame below the stack pointer, and finds its data by global and thread
+ * pointer.
+ */
+export const PINNED: readonly Reg[] = [SP, GP, TP];
+
+/** A value that was put into one of these, behind so many accesses. */
+export interface Pinned {
+  readonly reg: Reg;
+  readonly value: Term;
+  readonly behind: number;
 }
 
 /** Immutable: a step makes a new one. */
@@ -55,6 +68,8 @@ export interface State {
   readonly accessCount: number;
   /** Where others may look: by register, and by what has been decided, the loads that it depends on. */
   readonly depends: { readonly registers: readonly bigint[]; readonly control: bigint } | undefined;
+  /** Where others may look. */
+  readonly pinned: List<Pinned> | undefined;
   /** Extensions of all instructions so far. */
   readonly extensions: ExtensionSet;
 }
@@ -108,6 +123,7 @@ export function headState(terms: ProofTerms): State {
     accesses: undefined,
     accessCount: 0,
     depends: terms.watched ? { registers: registers.map(() => 0n), control: 0n } : undefined,
+    pinned: undefined,
     extensions: 0n,
   };
 }
@@ -214,6 +230,7 @@ class SymbolicStep implements Step<Term> {
       accesses: this.#accesses,
       accessCount: this.#accessCount,
       depends: this.#depends(),
+      pinned: this.#pinned(),
       extensions: this.#before.extensions | needsOf(insn),
     };
     const next = this.#pc + insn.size;
@@ -239,6 +256,14 @@ class SymbolicStep implements Step<Term> {
           : depends.registers.with(writes, control === 'indirect' ? 0n : (this.#loaded ?? of)),
       control: decides ? depends.control | of : depends.control,
     };
+  }
+
+  #pinned(): State['pinned'] {
+    const { depends, pinned } = this.#before;
+    const { rd: reg } = this.#insn;
+    const value = this.#written;
+    if (depends === undefined || value === undefined || !PINNED.includes(reg)) return pinned;
+    return { item: { reg, value, behind: this.#accessCount }, rest: pinned };
   }
 
   rs1(): Term {
@@ -280,7 +305,7 @@ class SymbolicStep implements Step<Term> {
     const { depends, registers } = this.#before;
     const on = (reg: Reg) => depends?.registers[reg] ?? 0n;
     const seen = depends && {
-      stack: registers[SP]!,
+      pinned: PINNED.map((reg) => registers[reg]!),
       address: on(this.#insn.rs1),
       data: kind === 'store' ? on(this.#insn.rs2) : 0n,
       control: depends.control,
@@ -366,9 +391,14 @@ class SymbolicStep implements Step<Term> {
       this.#rounding = this.#terms.apply('frm', [this.#order]);
     return old;
   }
-  /** Nothing that accesses memory moves across what comes before or behind. */
+  /**
+   * Nothing that accesses memory moves across what comes before or behind. Where others may look memory is not followed: there it is how many
+   * accesses come before.
+   */
   #barrier(name: string, ...more: Term[]): void {
-    const memory = this.#terms.settled(this.#memory);
+    const memory = this.#terms.watched
+      ? this.#terms.const(BigInt(this.#accessCount))
+      : this.#terms.settled(this.#memory);
     this.#order = this.#terms.apply(name, [this.#order, memory, ...more]);
     this.#memory = this.#terms.barrier(this.#memory, this.#order);
   }

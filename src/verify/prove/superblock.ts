@@ -7,7 +7,7 @@
  * original must be decided by what the optimized way has decided: so what an optimized way does was done by the original on that very
  * way, and nothing can be loaded above the guard that makes it safe.
  */
-import { type Addr, REG_COUNT, type Reg, SP } from '../../base/units.ts';
+import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Saves } from '../../cfg/saves.ts';
@@ -22,7 +22,7 @@ import { explore, type Follow, type Leaf } from './paths.ts';
 import type { Mismatch, Reason } from './reasons.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
-import { type Access, type State, stackName, Unproved } from './step.ts';
+import { type Access, PINNED, type Pinned, type State, stackName, Unproved } from './step.ts';
 import { type Left, ProofTerms } from './terms.ts';
 
 /** What proofs are made from: both files' instructions, the map, and what is live in the original. */
@@ -329,7 +329,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
     if (pairs === undefined) return what;
     for (const pair of pairs) goals.push({ facts, oneOf: [pair] });
   }
-  const seen = terms.watched ? orderProblem(was, is) : undefined;
+  const seen = terms.watched ? orderProblem(terms, was, is) : undefined;
   if (seen !== undefined) return seen;
   if (was.order !== is.order || was.rounding !== is.rounding) return { kind: 'events' };
   if (terms.flags.termOf(was.flags) !== terms.flags.termOf(is.flags)) return { kind: 'flags' };
@@ -407,18 +407,44 @@ function linkKind({ sides, terms }: Proving, reg: Reg, original: Term, optimized
  * Where others may look: do both make the same accesses in the same order? Each also has to depend on all loads that it depends on in the
  * original, by which a memory model orders it behind them.
  */
-function orderProblem(was: State, is: State): Mismatch | undefined {
+function orderProblem(terms: ProofTerms, was: State, is: State): Mismatch | undefined {
   const wrong = (what: (Mismatch & { kind: 'seen' })['what']): Mismatch => ({ kind: 'seen', what });
   if (was.accessCount !== is.accessCount) return wrong('count');
   let [a, b] = [was.accesses, is.accesses];
   for (; a !== b && a !== undefined && b !== undefined; a = a.rest, b = b.rest) {
     const [one, other] = [a.item, b.item];
     if (accessKey(one) !== accessKey(other) || one.value !== other.value) return wrong('accesses');
-    if (one.seen!.stack !== other.seen!.stack) return wrong('stack');
+    if (one.seen!.pinned.some((value, index) => value !== other.seen!.pinned[index])) return wrong('pinned');
     const lacks = (part: 'address' | 'data' | 'control') => (one.seen![part] & ~other.seen![part]) !== 0n;
     if (lacks('address') || lacks('data') || (one.kind === 'store' && lacks('control'))) return wrong('dependences');
   }
-  return undefined;
+  return pinnedAlike(terms, was, is) ? undefined : wrong('pinned');
+}
+
+/** Upper parts of one address are no further apart. */
+const PART = 4096;
+
+/** Does a signal handler, wherever it comes, find in the pinned registers what it could find between the same two accesses of the original? */
+function pinnedAlike(terms: ProofTerms, was: State, is: State): boolean {
+  if (was.pinned === is.pinned || is.pinned === undefined) return true;
+  const keyOf = ({ reg, value, behind }: Pinned) => `${reg}:${value.id}:${behind}`;
+  const had = new Set(listed(was.pinned).map(keyOf));
+  for (const reg of PINNED) had.add(keyOf({ reg, value: terms.input(regName(reg)), behind: 0 }));
+  // What it is at an access it was right before, and is right behind it.
+  for (const [index, { seen }] of listed(was.accesses).reverse().entries())
+    for (const [place, reg] of PINNED.entries()) {
+      const value = seen!.pinned[place]!;
+      had.add(keyOf({ reg, value, behind: index })).add(keyOf({ reg, value, behind: index + 1 }));
+    }
+  /** The upper part of an address, before the rest is added: nobody can come there, in the original either. It depends on where the code is. */
+  const isPart = ({ reg, value, behind }: Pinned) => {
+    const at = terms.addressOf(value);
+    return listed(was.pinned).some((other) => {
+      const there = other.reg === reg && other.behind === behind ? terms.addressOf(other.value) : undefined;
+      return at !== undefined && there !== undefined && Math.abs(at - there) < PART;
+    });
+  };
+  return listed(is.pinned).every((each) => had.has(keyOf(each)) || isPart(each));
 }
 
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;
