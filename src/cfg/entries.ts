@@ -176,7 +176,10 @@ class Finder implements Entries {
   #line(start: Addr): void {
     for (let at = start; !this.begins(at); ) {
       const insn = this.#look(at, false);
-      if (insn === undefined) return this.#past(at);
+      if (insn === undefined) {
+        this.#past(at);
+        return;
+      }
       const { control } = facts(insn);
       // Behind calls and ecall there are entries of their own.
       if (control !== 'none' && control !== 'branch') return;

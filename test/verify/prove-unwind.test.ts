@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { readOptimizedCode } from '../../src/elf/write.ts';
-import { checkUnwind } from '../../src/verify/prove/unwind.ts';
+import type { Fde } from '../../src/emit/unwind/index.ts';
+import { checkUnwind, frameDiffers } from '../../src/verify/prove/unwind.ts';
 import { moveCalls } from '../emit/move-calls.ts';
+import { bareElf } from '../support/bare-elf.ts';
 import { compileFile, needs } from '../support/tools.ts';
 
 const FLAGS = ['-O2', '-static', '-std=c++14', '-Wno-deprecated'];
@@ -47,5 +49,56 @@ describe.runIf(needs('frame descriptions of moved calls', 'gxx'))('frame descrip
     expect(tried).toBeGreaterThan(50);
     // Padding, and the parts of tables that none of these calls leads to, do not matter.
     expect(seen).toBeGreaterThan(tried / 2);
+  });
+});
+
+describe('a description of one call', () => {
+  /** Common instructions, then those of the description; one call at 0x10008. */
+  const described = (common: readonly number[], own: readonly number[], personality?: number) => {
+    const bytes = Uint8Array.from([...common, ...own]);
+    const image = parseImage(bareElf([{ address: 0x10000, bytes, execute: true }], 0x10000), 'bare');
+    const behind = 0x10000 + common.length;
+    const fde = {
+      start: 0x10000,
+      end: 0x10100,
+      lsda: undefined,
+      instructions: { start: behind, end: behind + own.length },
+      cie: {
+        codeAlign: 1,
+        dataAlign: -4,
+        returnColumn: 1,
+        signalFrame: false,
+        personality: personality === undefined ? undefined : { address: personality, indirect: false },
+        instructions: { start: 0x10000, end: behind },
+      },
+    } as unknown as Fde;
+    return [image, fde, 0x10008] as const;
+  };
+  // DW_CFA_def_cfa sp 0; advance 4; def_cfa_offset 16; offset s0 at cfa - 4.
+  const usual = [
+    [0x0c, 2, 0],
+    [0x44, 0x0e, 16, 0x88, 1],
+  ] as const;
+  const against = (...other: Parameters<typeof described>) =>
+    frameDiffers(...described(...usual), ...described(...other));
+
+  test('in other words', () => {
+    expect(against(...usual)).toBeUndefined();
+    expect(against([0x0c, 2, 16, 0, 0], [0x88, 1, 0])).toBeUndefined();
+    expect(against([0x0c, 2, 0], [0x44, 0x0e, 16, 0x88, 2])).toBe('it finds other registers');
+  });
+  test('unwinders that differ are not asked: a common entry that advances, its rules restored', () => {
+    expect(against([0x0c, 2, 0, 0x7f], usual[1])).toBe('it cannot be read');
+    expect(against([0x0c, 2, 0, 0x88, 1], [0x0e, 16, 0x88, 2, 0xc8])).toBe('it cannot be read');
+    // Of what it has no rule for there is none again, for all of them.
+    expect(against(usual[0], [0x89, 3, 0xc9, ...usual[1]])).toBeUndefined();
+  });
+  test('a personality that was not there is called, whether something is handled or not', () => {
+    expect(against(...usual, 0x10040)).toBe('it has another personality');
+    const handled = described(...usual, 0x10040);
+    expect(frameDiffers(...handled, ...described(...usual, 0x10040))).toBeUndefined();
+    expect(frameDiffers(...handled, ...described(...usual, 0x10044))).toBe('it has another personality');
+    // Where nothing is handled it has nothing to do.
+    expect(frameDiffers(...handled, ...described(...usual))).toBeUndefined();
   });
 });

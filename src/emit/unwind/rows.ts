@@ -51,7 +51,10 @@ const OP = {
   RESTORE: 0xc0,
 } as const;
 
-/** The row in force at `pc`, which the description covers. Throws Malformed. */
+/**
+ * The row in force at `pc`, which the description covers. Throws Malformed, also where unwinders differ: libgcc (unwind-dw2.c) goes on from
+ * where the common entry has advanced to, and takes a register that is restored for one that is not saved, whatever the common entry says.
+ */
 export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
   const { cie } = fde;
   let cfa: CfaRule | undefined;
@@ -60,13 +63,12 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
   let argumentSize = 0;
   const stack: { cfa: CfaRule | undefined; rules: Map<number, Rule> }[] = [];
 
-  const run = (code: Code, from: Addr): void => {
+  const run = (code: Code, from: Addr): Addr => {
     const c = new Cursor(image, code.start);
     let location = from;
     const restore = (register: number) => {
-      const rule = initial.get(register);
-      if (rule) rules.set(register, rule);
-      else rules.delete(register);
+      if (initial.has(register)) throw new Malformed('a rule of the common entry restored');
+      rules.delete(register);
     };
     const block = () => c.take(c.uleb());
     // GCC's common entry for RISC-V sets the register alone and means offset 0.
@@ -157,8 +159,9 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
             throw new Malformed(`call frame instruction ${op}`);
         }
     }
+    return location;
   };
-  run(cie.instructions, fde.start);
+  if (run(cie.instructions, fde.start) !== fde.start) throw new Malformed('a common entry that advances');
   initial = new Map(rules);
   run(fde.instructions, fde.start);
   return { cfa, rules, argumentSize };

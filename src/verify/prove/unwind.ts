@@ -99,7 +99,7 @@ function check(
         ? is && 'the original has none'
         : is === undefined
           ? 'it has none'
-          : differs(original, was, link, optimized, is, at);
+          : frameDiffers(original, was, link, optimized, is, at);
     if (why !== undefined) problems.push(`the frame description at ${hex(at)} of ${hex(link)}: ${why}`);
   }
   if (needed && last !== undefined && next === undefined) problems.push('the chain of descriptions does not lead on');
@@ -161,11 +161,23 @@ function sameCode(original: Image, was: Code, optimized: Image, is: Code): boole
 const bytesOf = (image: Image, { start, end }: Code): Uint8Array =>
   end === start ? new Uint8Array(0) : new Cursor(image, start).take(end - start);
 
-function differs(original: Image, was: Fde, link: Addr, optimized: Image, is: Fde, at: Addr): string | undefined {
+/** What another description says otherwise of a call, in words. @param link the original's return address, @param at the other's */
+export function frameDiffers(
+  original: Image,
+  was: Fde,
+  link: Addr,
+  optimized: Image,
+  is: Fde,
+  at: Addr,
+): string | undefined {
   try {
     if (rowText(original, was, link - 1) !== rowText(optimized, is, at - 1)) return 'it finds other registers';
-    const [before, after] = [handlingText(original, was, link), handlingText(optimized, is, at)];
-    return before === after ? undefined : 'exceptions are handled in another way';
+    const [before, after] = [handlingOf(original, was, link), handlingOf(optimized, is, at)];
+    if (JSON.stringify(before) !== JSON.stringify(after)) return 'exceptions are handled in another way';
+    // Where nothing is handled the personality has nothing to do, and may go; another one would be called.
+    const [needed, made] = [was.cie.personality, is.cie.personality];
+    const sound = JSON.stringify(needed) === JSON.stringify(made) || (made === undefined && after.kind === 'none');
+    return sound ? undefined : 'it has another personality';
   } catch (error) {
     if (error instanceof Malformed) return 'it cannot be read';
     throw error;
@@ -178,11 +190,8 @@ function rowText(image: Image, fde: Fde, pc: Addr): string {
   return JSON.stringify([cfa, [...rules].sort(([a], [b]) => a - b), argumentSize, returnColumn, signalFrame]);
 }
 
-/** Where nothing is handled the personality has nothing to do. */
-function handlingText(image: Image, fde: Fde, link: Addr): string {
-  const handling = fde.lsda === undefined ? { kind: 'none' } : handlingAt(image, fde.lsda, fde.start, link);
-  return JSON.stringify([handling, handling.kind === 'none' ? undefined : fde.cie.personality]);
-}
+const handlingOf = (image: Image, fde: Fde, link: Addr) =>
+  fde.lsda === undefined ? ({ kind: 'none' } as const) : handlingAt(image, fde.lsda, fde.start, link);
 
 interface Search {
   /** Where the chain of descriptions begins. */
