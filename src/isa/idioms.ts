@@ -53,6 +53,8 @@ export const addImmediateInsn = (rd: Reg, rs1: Reg, imm: number): Insn => makeIn
 export const jumpInsn = (distance: number, link: Reg = ZERO): Insn => makeInsn('jal', { rd: link, imm: distance });
 export const jumpRegisterInsn = (rs1: Reg, imm: number, link: Reg = ZERO): Insn =>
   makeInsn('jalr', { rd: link, rs1, imm });
+/** Stops in a debugger; it has a compressed form. */
+export const breakInsn = (): Insn => makeInsn('ebreak', {});
 export const unequalInsn = (rs1: Reg, rs2: Reg): Insn => makeInsn('bne', { rs1, rs2 });
 
 /** Reach of the pc-relative forms, in bytes. */

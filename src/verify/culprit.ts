@@ -1,7 +1,7 @@
 /** Finding the superblock at fault, by switching superblocks off in a process before it runs. */
 import type { Addr } from '../base/units.ts';
-import { encodeBytes, makeInsn } from '../isa/encode.ts';
-import { jumpInsn, reachesJump } from '../isa/idioms.ts';
+import { encodeBytes } from '../isa/encode.ts';
+import { breakInsn, jumpInsn, reachesJump } from '../isa/idioms.ts';
 import type { Process } from '../machine/process.ts';
 import { entryProofs, outsideProblem, unproved } from './prove/prove.ts';
 import type { Setting, Side } from './setting.ts';
@@ -32,7 +32,7 @@ export function superblocksRun({ map }: Setting, { engine, process }: Side): Set
 
 /**
  * Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. Where there is
- * no room for a jump, or it does not reach, it becomes a `c.ebreak`.
+ * no room for a jump, or it does not reach, it becomes a compressed breakpoint.
  * @returns where these are, and where to go on instead (run-time addresses)
  */
 export function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): ReadonlyMap<Addr, Addr> {
@@ -45,7 +45,7 @@ export function disable(setting: Setting, process: Process, heads: ReadonlySet<A
     const jump = reachesJump(head - start) ? encodeBytes(jumpInsn(head - start), false) : undefined;
     if (jump !== undefined && jump.length <= end - start) memory.bytes.set(jump, start + bias);
     else {
-      memory.bytes.set(encodeBytes(makeInsn('ebreak', {}), true), start + bias);
+      memory.bytes.set(encodeBytes(breakInsn(), true), start + bias);
       stops.set(start + bias, head + bias);
     }
     const size = patches.get(head);

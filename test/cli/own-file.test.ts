@@ -3,6 +3,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { appended } from '../../src/elf/appended.ts';
 import { parseImage } from '../../src/elf/read.ts';
+import { endProblems } from '../../src/verify/prove/bytes.ts';
 import { compile, needs, qemu } from '../support/tools.ts';
 import { workplace } from './support.ts';
 
@@ -68,22 +69,21 @@ describe.runIf(needs('programs that read their own file', 'gcc', 'qemu'))('a pro
   test('an optimized file that ends otherwise is not proved', () => {
     const bytes = readFileSync(place.path('fast'));
     expect(place.run(['prove', 'reader', 'fast']).status).toBe(0);
-    const plain = readFileSync(compile(READER));
-    writeFileSync(place.path('plain'), plain);
-    expect(place.run(['profile', '-q', '-o', 'q', 'plain', 's']).status).toBe(0);
-    expect(place.run(['optimize', '-q', '-p', 'q', '-o', 'plain.fast', 'plain']).status).toBe(0);
-    const forged: [string, string, Uint8Array][] = [
-      ['one byte', 'reader', Uint8Array.from(bytes, (byte, at) => (at === bytes.length - 30 ? byte ^ 1 : byte))],
-      ['nothing', 'reader', bytes.subarray(0, bytes.length - TEXT.length - 16)],
-      ['more', 'reader', withArchive(bytes, 'another archive')],
-      ['an archive where there was none', 'plain', withArchive(readFileSync(place.path('plain.fast')), TEXT)],
-    ];
-    for (const [what, original, file] of forged) {
-      writeFileSync(place.path('forged'), file);
-      const { status, stdout } = place.run(['prove', original, 'forged']);
-      expect([what, status]).toEqual([what, 1]);
-      expect(stdout.toString()).toContain('does not end with what was appended');
-    }
+    writeFileSync(place.path('forged'), withArchive(bytes, 'another archive'));
+    const { status, stdout } = place.run(['prove', 'reader', 'forged']);
+    expect([status, stdout.toString()]).toEqual([1, expect.stringContaining('does not end with what was appended')]);
+
+    const [reader, plain] = [readFileSync(place.path('reader')), readFileSync(compile(READER))];
+    const problems = (original: Uint8Array, optimized: Uint8Array) =>
+      endProblems(parseImage(original, 'original'), parseImage(optimized, 'optimized')).length;
+    expect(problems(reader, bytes)).toBe(0);
+    const oneByte = Uint8Array.from(bytes, (byte, at) => (at === bytes.length - 30 ? byte ^ 1 : byte));
+    expect(problems(reader, oneByte)).toBe(1);
+    const nothing = bytes.subarray(0, bytes.length - TEXT.length - 16);
+    expect(problems(reader, nothing)).toBe(1);
+    // An archive where there was none.
+    expect(problems(plain, nothing)).toBe(0);
+    expect(problems(plain, bytes)).toBe(1);
   });
 
   test('run sees the file by its real path, wherever it lies', () => {

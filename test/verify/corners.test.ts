@@ -47,8 +47,7 @@ const corners: readonly Corner[] = [
   // Functions written by hand return in any register.
   { file: 't-registers.c', with: ['t-registers-asm.S'], inputs: [[]] },
   // Jumps that compute where they lead lead to any label of their function.
-  { file: 'label-distances.c', inputs: [['1'], ['15'], ['10'], ['12']] },
-  { file: 'label-distances.c', flags: ['-Os', '-w', '-static', '-s'], inputs: [['1'], ['15'], ['10'], ['12']] },
+  { file: 'label-distances.c', flags: [...STATIC, '-s'], inputs: [['1'], ['15'], ['10'], ['12']] },
   { file: 'self-distances.S', flags: BARE, inputs: [['0'], ['7'], ['2'], ['4']] },
   { file: 'self-distances.S', flags: [...BARE, '-s'], inputs: [['0'], ['7'], ['2'], ['4']] },
   // What was saved in a frame that is given back is no part of the next one.

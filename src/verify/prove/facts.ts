@@ -83,7 +83,7 @@ export class Decisions {
       for (const [from, to] of [args, [args[1]!, args[0]!]] as const) {
         const value = this.#terms.addressOf(to!);
         if (value === undefined || (from !== target && from !== operand)) continue;
-        return { is: standsFor(value) ?? (from === target ? value : value & ~1), needs: position + 1 };
+        return { is: standsFor(value) ?? (from === target ? value : value - (value % 2)), needs: position + 1 };
       }
     }
     return undefined;
