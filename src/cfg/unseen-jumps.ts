@@ -1,7 +1,8 @@
 /**
  * Jumps that compute where they lead, by something that is not seen whole: labels' distances from a table that was handed over, or is found too far
  * away. Such a jump may lead to any instruction of its function. A jump to an address that is loaded, returned or passed as it is leads where code
- * addresses in the data, or those that code makes, lead; a jump that goes by one table on all ways leads where its entries lead (`accesses.ts`).
+ * addresses in the data, or those that code makes, lead; a jump that goes by one table on all ways leads where its entries lead (`accesses.ts`; all
+ * ways are those that are known, past callees that keep to the psABI).
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';

@@ -1,9 +1,10 @@
 /** `isoform profile`: runs a guest and counts. */
+import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { badOption, overLimit } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
-import type { Exit } from '../machine/process.ts';
+import type { Exit, Source } from '../machine/process.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
@@ -43,7 +44,7 @@ export function register(program: Command): void {
 async function profile(file: string, args: readonly string[], flags: ProfileFlags): Promise<void> {
   const { export: format = 'isoprof' } = flags;
   if (!Object.hasOwn(FORMATS, format)) throw badOption(`no profile format is named ${format}`, 'there is: fdata');
-  const [{ readImage }, { profileRun }, { profiledText }, { readInputFile }] = await Promise.all([
+  const [{ readImage }, { profileInTurns }, { profiledText }, { readInputFile }] = await Promise.all([
     import('../elf/read.ts'),
     import('../pipeline/profile-run.ts'),
     import('./words.ts'),
@@ -53,21 +54,49 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const name = flags.output ?? `${stemOf(file)}.${format}`;
   const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
   const { image: _, report, ...input } = guestOptions(flags, image, args);
-  const outcome = profileRun({
+  // As perf record: who has seen enough gets what was counted.
+  let signal: NodeJS.Signals | undefined;
+  const onSignal = (name: NodeJS.Signals) => {
+    signal ??= name;
+  };
+  const listen = () => {
+    for (const name of STOPPING) process.on(name, onSignal);
+  };
+  const ignore = () => {
+    for (const name of STOPPING) process.off(name, onSignal);
+  };
+  const request = {
     image,
-    input: { ...input, stdin: flags.stdin === undefined ? hostInput : readInputFile(flags.stdin) },
+    input: { ...input, stdin: flags.stdin === undefined ? waiting(ignore, listen) : readInputFile(flags.stdin) },
     engine: flags.engine,
     code: openCodeCache(flags, image, 'counted'),
     sink: hostOutput,
     report,
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
-  });
+  };
+  listen();
+  const outcome = await profileInTurns(request, () => signal !== undefined);
+  ignore();
   writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
-  process.exitCode = statusOf(outcome.exit);
+  process.exitCode = signal === undefined ? statusOf(outcome.exit) : 128 + constants.signals[signal];
 }
+
+/** While the guest waits for input no signal would be heard: then they do what they do to anybody. */
+const waiting =
+  (before: () => void, behind: () => void): Source =>
+  (target) => {
+    before();
+    try {
+      return hostInput(target);
+    } finally {
+      behind();
+    }
+  };
+
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 const FORMATS = {
   isoprof: async (profile: Profile) => (await import('../profile/store.ts')).encodeProfile(profile),

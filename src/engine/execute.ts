@@ -62,6 +62,39 @@ export interface Outcome {
 
 /** Runs a process to its end. Counts of control transfers are then in `engine.transfers()`. */
 export function execute(process: Process, engine: Engine, options: ExecuteOptions = {}): Outcome {
+  const turns = executing(process, engine, options);
+  for (;;) {
+    const { done, value } = turns.next();
+    if (done) return value;
+  }
+}
+
+/** Milliseconds after which signals of the host are looked at. */
+const TURN = 50;
+
+/** The same, and in between the host may run other things. @param interrupted asked then: stop here, as at a limit */
+export async function executeInTurns(
+  process: Process,
+  engine: Engine,
+  options: ExecuteOptions,
+  interrupted: () => boolean,
+): Promise<Outcome> {
+  const turns = executing(process, engine, options);
+  for (let last = performance.now(); ; ) {
+    const { done, value } = turns.next(interrupted());
+    if (done) return value;
+    if (performance.now() - last < TURN) continue;
+    await new Promise((resume) => setImmediate(resume));
+    last = performance.now();
+  }
+}
+
+/** Yields now and then; told `true` then, it stops. */
+function* executing(
+  process: Process,
+  engine: Engine,
+  options: ExecuteOptions,
+): Generator<void, Outcome, boolean | undefined> {
   const limit = options.limitInstructions ?? Number.POSITIVE_INFINITY;
   const deadline = options.wallTime === undefined ? undefined : performance.now() + options.wallTime * 1000;
   attach(process, engine);
@@ -73,11 +106,13 @@ export function execute(process: Process, engine: Engine, options: ExecuteOption
     if (event.kind === 'syscall') options.onSyscall?.(event.call);
     const result = serve(process, event);
     if (result !== 'continue') return { exit: result, instructions: retired() };
-    if (deadline !== undefined && (event.kind === 'budget' || turn % 1024 === 0) && performance.now() > deadline)
+    if (event.kind !== 'budget' && turn % 1024 !== 0) continue;
+    if (deadline !== undefined && performance.now() > deadline)
       return stopped('time', `the guest has run for ${options.wallTime} seconds, the limit`);
+    if (yield) return stopped('interrupt', 'interrupted');
   }
 
-  function stopped(which: 'instructions' | 'time', message: string): Outcome {
+  function stopped(which: 'instructions' | 'time' | 'interrupt', message: string): Outcome {
     return { exit: { kind: 'limit', limit: which, message, pc: process.hart.pc }, instructions: retired() };
   }
 }

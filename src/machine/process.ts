@@ -71,7 +71,7 @@ export type Exit =
     }
   | {
       readonly kind: 'limit';
-      readonly limit: 'instructions' | 'time' | 'deadlock';
+      readonly limit: 'instructions' | 'time' | 'deadlock' | 'interrupt';
       readonly message: string;
       readonly pc: Addr;
     };

@@ -3,7 +3,7 @@ import type { InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type EngineOptions, makeEngine } from '../engine/engines.ts';
-import { execute, type Outcome } from '../engine/execute.ts';
+import { execute, executeInTurns, type Outcome } from '../engine/execute.ts';
 import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { heapStartOf } from '../machine/layout.ts';
 import { OTHERS } from '../machine/others.ts';
@@ -41,6 +41,17 @@ export interface ProfileOutcome extends Outcome {
  * same times.
  */
 export function profileRun(request: ProfileRequest): ProfileOutcome {
+  const { process, engine, limits, finish } = begin(request);
+  return finish(execute(process, engine, limits));
+}
+
+/** The same, and signals of the host are heard. @param interrupted stop here, as at a limit */
+export async function profileInTurns(request: ProfileRequest, interrupted: () => boolean): Promise<ProfileOutcome> {
+  const { process, engine, limits, finish } = begin(request);
+  return finish(await executeInTurns(process, engine, limits, interrupted));
+}
+
+function begin(request: ProfileRequest) {
   const { image, input, formOf = image } = request;
   const process = createProcess({
     ...input,
@@ -51,18 +62,18 @@ export function profileRun(request: ProfileRequest): ProfileOutcome {
     report: request.report,
   });
   const engine = makeEngine(request.engine ?? DEFAULT_ENGINE, process.memory, { kept: request.code?.kept });
-  const outcome = execute(process, engine, {
-    limitInstructions: request.limitInstructions,
-    wallTime: request.wallTime,
-  });
-  const profile = collect({
-    transfers: engine.transfers(),
-    starts: process.starts,
-    stops: process.stops,
-    images: [{ image, bias: process.bias }],
-    instructions: outcome.instructions,
-    others: OTHERS.filter((other) => process.kernel.others.has(other)),
-  });
-  request.code?.save(engine);
-  return { ...outcome, profile };
+  const limits = { limitInstructions: request.limitInstructions, wallTime: request.wallTime };
+  const finish = (outcome: Outcome): ProfileOutcome => {
+    const profile = collect({
+      transfers: engine.transfers(),
+      starts: process.starts,
+      stops: process.stops,
+      images: [{ image, bias: process.bias }],
+      instructions: outcome.instructions,
+      others: OTHERS.filter((other) => process.kernel.others.has(other)),
+    });
+    request.code?.save(engine);
+    return { ...outcome, profile };
+  };
+  return { process, engine, limits, finish };
 }
