@@ -1,5 +1,6 @@
 /** `isoform merge`: the sum of several profiles, of one program or of many. */
 import type { Command } from 'commander';
+import { checkOutput, writeWhole } from './output.ts';
 
 export function register(program: Command): void {
   program
@@ -11,6 +12,7 @@ export function register(program: Command): void {
 }
 
 async function mergeFiles(files: readonly string[], { output }: { readonly output: string }): Promise<void> {
-  const { merge, readProfile, writeProfile } = await import('../profile/store.ts');
-  writeProfile(output, merge(...files.map(readProfile)));
+  const target = checkOutput(output, { inputs: files });
+  const { encodeProfile, merge, readProfile } = await import('../profile/store.ts');
+  writeWhole(target, encodeProfile(merge(...files.map(readProfile))));
 }

@@ -1,21 +1,8 @@
 /** Where commands put what they make: looked at before the work begins, written whole or not at all. */
-import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { badOption, cannotWrite } from '../base/errors.ts';
+import { momentaryName, replaceFile } from '../base/files.ts';
 
 /** The name a program's files get where none is given: `dir/prog.elf` -> `prog`. */
 export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.elf$/, '');
@@ -48,7 +35,7 @@ export function checkOutput(path: string, options: OutputOptions = {}): string {
   }
   let folder = dirname(target);
   while (options.parents && !existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-  const probe = join(folder, `.isoform-${randomBytes(6).toString('hex')}`);
+  const probe = momentaryName(folder);
   try {
     closeSync(openSync(probe, 'wx', 0o600));
     unlinkSync(probe);
@@ -79,21 +66,16 @@ function isElf(file: string): boolean {
 }
 
 /**
- * Writes a file: beside its place first, then renamed over it.
  * @param target what checkOutput gave back
  * @throws cannot-write
  */
-export function writeWhole(target: string, content: string | Uint8Array, mode = 0o644): void {
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
+export function writeWhole(target: string, content: string | Uint8Array, mode?: number): void {
   try {
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(temporary, content, { flag: 'wx' });
-    chmodSync(temporary, mode & ~process.umask());
-    renameSync(temporary, target);
   } catch (error) {
-    rmSync(temporary, { force: true });
     throw cannotWrite(target, error);
   }
+  replaceFile(target, content, mode);
 }
 
 /** Standard output as the place of a file: `--json -`. */

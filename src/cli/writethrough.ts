@@ -2,9 +2,10 @@
  * Lets a guest's file changes out to the host, after it has ended: what is under one directory, deletions first. Each file appears
  * whole or not at all.
  */
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { cannotWrite } from '../base/errors.ts';
+import { cannotWrite, IsoformError } from '../base/errors.ts';
+import { replaceFile, replaceLink } from '../base/files.ts';
 import type { Change } from '../machine/process.ts';
 
 /** @param directory changes elsewhere stay in memory. Throws cannot-write; what was written before stays. */
@@ -27,18 +28,8 @@ function apply(change: Change): void {
     return;
   }
   if (kindAt(path) === 'directory') rmSync(path, { recursive: true });
-  const temporary = `${path}.isoform-${process.pid}`;
-  try {
-    if (change.kind === 'link') symlinkSync(change.target, temporary);
-    else {
-      writeFileSync(temporary, change.bytes, { flag: 'wx' });
-      chmodSync(temporary, change.mode);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  if (change.kind === 'link') replaceLink(path, change.target);
+  else replaceFile(path, change.bytes, change.mode, true);
 }
 
 function kindAt(path: string): 'directory' | 'other' | undefined {
@@ -50,6 +41,6 @@ function attempt(path: string, operation: () => void): void {
   try {
     operation();
   } catch (error) {
-    throw cannotWrite(path, error);
+    throw error instanceof IsoformError ? error : cannotWrite(path, error);
   }
 }

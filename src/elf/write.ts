@@ -3,11 +3,9 @@
  * that holds a note, the optimized code, unwind tables and the address map. The file is laid out as: everything that is loaded,
  * unchanged; the new segment (segment.ts); then what loading never reads (tail.ts); last what was appended to the original (appended.ts).
  */
-import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { alignUp } from '../base/bits.ts';
-import { cannotWrite, internal, unsupported } from '../base/errors.ts';
+import { internal, unsupported } from '../base/errors.ts';
+import { replaceFile } from '../base/files.ts';
 import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
 import { appended } from './appended.ts';
 import { PF, PROGRAM_HEADER_SIZE, PT } from './constants.ts';
@@ -93,25 +91,7 @@ export function addSegment(image: Image, request: SegmentRequest): Uint8Array {
 }
 
 /** Writes an executable so that the path holds either what it held before or all of the new file. Throws cannotWrite. */
-export function writeExecutable(path: string, bytes: Uint8Array): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
-  let made = false;
-  try {
-    const fd = openSync(temporary, 'wx', 0o755);
-    made = true;
-    try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    chmodSync(temporary, 0o755);
-    renameSync(temporary, path);
-  } catch (error) {
-    if (made) rmSync(temporary, { force: true });
-    throw cannotWrite(path, error);
-  }
-}
+export const writeExecutable = (path: string, bytes: Uint8Array): void => replaceFile(path, bytes, 0o777);
 
 /** The first page behind bss; higher where the file part that stays is so long that offsets would overtake addresses. */
 function segmentBase(image: Image, layout: Layout): Addr {

@@ -9,8 +9,8 @@
  * Reading checks everything it reads; whatever is wrong becomes a bad-profile error and nothing else.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { badProfile, cannotRead, cannotWrite, overLimit, profileMismatch } from '../base/errors.ts';
+import { readFileSync } from 'node:fs';
+import { badProfile, cannotRead, overLimit, profileMismatch } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import { OTHERS, type Other } from '../machine/others.ts';
 import { type Counted, sumCounted, sumTransfers } from './collect.ts';
@@ -162,21 +162,6 @@ export function readProfile(file: string): Profile {
     throw cannotRead(file, error);
   }
   return decodeProfile(bytes, file);
-}
-
-/**
- * Writes the file as a whole or not at all: beside its place first, then renamed over it.
- * @throws cannot-write
- */
-export function writeProfile(file: string, profile: Profile): void {
-  const beside = `${file}.${process.pid}.tmp`;
-  try {
-    writeFileSync(beside, encodeProfile(profile));
-    renameSync(beside, file);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw cannotWrite(file, error);
-  }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What is measured of one executable: its two forms counted, and every check that they do the same. */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelledCycles } from '../../src/cost/run.ts';
 import type { Image } from '../../src/elf/image.ts';
@@ -10,7 +10,7 @@ import { countOptimized } from '../../src/pipeline/count.ts';
 import { type GuestInput, profileRun } from '../../src/pipeline/profile-run.ts';
 import { verifyRun } from '../../src/pipeline/verify-run.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
-import { profileOf, writeProfile } from '../../src/profile/store.ts';
+import { encodeProfile, profileOf } from '../../src/profile/store.ts';
 import { makeCounts } from '../../src/report/counts.ts';
 import { statisticsOf } from '../../src/report/statistics.ts';
 import { mapOf } from '../../src/verify/prove/prove.ts';
@@ -106,7 +106,7 @@ export function measure(
     string,
     string,
   ];
-  writeProfile(profile, first.profile);
+  writeFileSync(profile, encodeProfile(first.profile));
   progress('optimize');
   const [node, ...script] = ISOFORM as [string, ...string[]];
   const words = ['optimize', '--quiet', '--json', '-p', profile, '-o', file, ...options, subject.file];

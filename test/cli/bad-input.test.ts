@@ -1,6 +1,7 @@
 /** Bad input of every kind, to every command that takes a file: one clear line, exit 2, no file left behind. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { decodeProfile, encodeProfile } from '../../src/profile/store.ts';
 import { makeRandom } from '../support/random.ts';
 import { expectOneLine, sample, workplace } from './support.ts';
 
@@ -206,4 +207,18 @@ test('an internal error is one line too, and its stack is for those who ask', ()
     'isoform: internal error: made for the test second line (please report this)\n',
   ]);
   expect(run({ ISOFORM_DEBUG: '1' }).stderr.toString()).toMatch(/\n +at /);
+});
+
+describe('merge -o', () => {
+  test('replaces neither what it reads, nor an executable, nor a device', () => {
+    writeFileSync(place.path('one'), encodeProfile({ runs: 1, instructions: 2, images: [] }));
+    symlinkSync('one', place.path('other'));
+    copyFileSync(elf, place.path('program'));
+    const before = ['one', 'program'].map((name) => readFileSync(place.path(name)));
+    for (const output of ['one', 'other', 'program', '/dev/null', '.'])
+      expectOneLine(place.run(['merge', '-o', output, 'one', 'one']));
+    expect(['one', 'program'].map((name) => readFileSync(place.path(name)))).toEqual(before);
+    expect(place.run(['merge', '-o', 'sum', 'one', 'other']).status).toBe(0);
+    expect(decodeProfile(readFileSync(place.path('sum')), 'sum').runs).toBe(2);
+  });
 });

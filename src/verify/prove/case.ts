@@ -2,9 +2,10 @@
  * A counterexample as a test case file: both forms' code that is run, and the state it is run on. Everything is in the file, so that it
  * can be replayed with neither executable at hand.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannotRead, cannotWrite, unsupported } from '../../base/errors.ts';
+import { replaceFile } from '../../base/files.ts';
 import { type Addr, hex, REG_COUNT, type Reg, regByName, regName } from '../../base/units.ts';
 import { regSet, regsIn } from '../../cfg/regset.ts';
 import { decodeAt } from '../../isa/decode.ts';
@@ -85,11 +86,10 @@ export function saveCase(folder: string, data: CounterexampleCase): string {
   const file = join(folder, `${data.original.slice(0, 12)}-${data.head}.json`);
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(`${file}.part`, `${JSON.stringify(data, null, 2)}\n`);
-    renameSync(`${file}.part`, file);
   } catch (error) {
-    throw cannotWrite(file, error);
+    throw cannotWrite(folder, error);
   }
+  replaceFile(file, `${JSON.stringify(data, null, 2)}\n`);
   return file;
 }
 
