@@ -12,6 +12,7 @@ import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 import { imageConstants } from './constants.ts';
 import { hasReg } from './regset.ts';
+import { returning } from './returning.ts';
 
 /** What registers are known to hold: addresses of the image. */
 export type Known = ReadonlyMap<Reg, number>;
@@ -32,6 +33,7 @@ export function knownAddresses(
   readonly using: ReadonlyMap<Addr, CfgBlock>;
 } {
   const { blocks, image } = cfg;
+  const comesBack = returning(cfg);
   const gp = globalPointer(image);
   const start: Known = new Map(gp === undefined ? [] : [[GP, gp]]);
   const led = new Set(blocks.flatMap(({ flow }) => flow));
@@ -62,6 +64,7 @@ export function knownAddresses(
     const block = over.start === at ? over : { ...over, start: at };
     const { after: state, uses } = through(cfg, block, states.get(at)!);
     if (uses) using.set(at, block);
+    if (!comesBack(block)) continue;
     const unknown = block.ending === 'indirect' && block.target === undefined;
     const shown = unknown ? shownTargets(block, states.get(at)!) : block.flow;
     for (const to of shown ?? orphans.get(ownerOf(at)) ?? []) lead(to, state);
