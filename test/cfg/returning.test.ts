@@ -53,7 +53,7 @@ describe.runIf(needs('calls that come back', 'gcc'))('a call', () => {
   const cfg = buildCfg(readImage(compile(SOURCE, ['-nostdlib', '-static', '-march=rv64gc'], 's')));
   const comesBack = returning(cfg);
   const at = (name: string) => cfg.image.symbols.find((symbol) => symbol.name === name)!.address;
-  const calls = cfg.blocks.filter(({ ending, start }) => ending === 'call' && start < at('plain'));
+  const calls = cfg.blocks.filter(({ returnPoint, start }) => returnPoint !== undefined && start < at('plain'));
   test.each([
     ['plain', true],
     ['never', false],
