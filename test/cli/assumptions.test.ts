@@ -1,6 +1,9 @@
 /** Programs for which an assumption does not hold: what went wrong is told with its name. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
-import { compile, needs } from '../support/tools.ts';
+import { compile, needs, ROOT } from '../support/tools.ts';
 import { expectOneLine, workplace } from './support.ts';
 
 /** Built with -pg: each function hands its return address to a function that counts who calls whom. */
@@ -29,7 +32,10 @@ describe.runIf(needs('programs that break an assumption', 'gcc'))('an assumption
       /superblock 0x[0-9a-f]+; it is proved, so A7 \(return addresses are to return\) does not hold/,
     );
     const json = place.run(['verify', '-q', '--json', file, 'fast']).stdout.toString();
-    expect(JSON.parse(json).verify.differences[0].assumptions).toEqual(['A7']);
+    const model = JSON.parse(json);
+    expect(model.verify.differences[0].assumptions).toEqual(['A7']);
+    const validate = new Ajv().compile(JSON.parse(readFileSync(join(ROOT, 'src/report/schema.json'), 'utf8')));
+    expect([validate(model), validate.errors]).toEqual([true, null]);
   });
 
   test('A5: code changes as it runs', () => {
