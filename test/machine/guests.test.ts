@@ -27,7 +27,19 @@ function runHere(file: string, args: readonly string[], cwd: string, engine = 'd
   return { exit, guest, stdout: Buffer.concat(out[1]).toString(), stderr: Buffer.concat(out[2]).toString() };
 }
 
-const guests = ['alarm', 'nested', 'shared', 'environment', 'files', 'pipes', 'signals', 'memory', 'mappings', 'times'];
+const guests = [
+  'alarm',
+  'nested',
+  'shared',
+  'environment',
+  'files',
+  'pipes',
+  'signals',
+  'memory',
+  'mappings',
+  'times',
+  'sockets',
+];
 const endings = [
   'exit',
   'abort',

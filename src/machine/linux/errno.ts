@@ -40,6 +40,7 @@ export const E = {
   NODATA: 61,
   OVERFLOW: 75,
   OPNOTSUPP: 95,
+  NOTSOCK: 88,
   AFNOSUPPORT: 97,
   TIMEDOUT: 110,
 } as const;

@@ -284,7 +284,6 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
   always(177, 'getegid', [], uid),
   always(178, 'gettid', [], (k) => k.task.tid),
   { number: 179, name: 'sysinfo', arguments: ['address'], run: systemInfo },
-  always(198, 'socket', ['int', 'int', 'int'], () => -E.AFNOSUPPORT),
   {
     number: 220,
     name: 'clone',

@@ -54,7 +54,7 @@ export class Overlay {
   constructor(grants: readonly string[], now: () => bigint) {
     this.#now = now;
     this.root = this.#directory(undefined, undefined, '');
-    this.root.sealed = true;
+    seal(this.root);
     // Shorter paths first: a grant inside another one is found there.
     const ordered = [...grants].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
     for (const grant of ordered) this.#grant(grant);
@@ -93,7 +93,7 @@ export class Overlay {
 
   #provide(path: string, node: Node): void {
     const at = path.lastIndexOf('/');
-    this.#ancestors(path.slice(0, at)).entries.set(toBinary(path.slice(at + 1)), node);
+    this.#ancestors(path.slice(0, at), true).entries.set(toBinary(path.slice(at + 1)), node);
   }
 
   /**
@@ -141,11 +141,11 @@ export class Overlay {
     return this.find(base, path, follow).node ?? fail(E.NOENT);
   }
 
-  /** One entry of a directory. Throws EACCES in an ancestor of a granted directory for names that lead elsewhere. */
+  /** One entry of a directory. What was not granted is not there: programs take that for an answer, but not that it may not be looked at. */
   lookup(directory: DirectoryNode, name: string): Node | undefined {
     const known = directory.entries.get(name);
     if (known !== undefined) return known ?? undefined;
-    if (directory.sealed) return fail(E.ACCES);
+    if (directory.sealed) return undefined;
     return directory.host === undefined ? undefined : this.#fromHost(directory, name);
   }
 
@@ -295,17 +295,21 @@ export class Overlay {
     return { kind: 'device', device, ...this.#common(0o666) };
   }
 
-  /** A directory that is there whatever the host has; the directories above it show nothing but it. */
-  #ancestors(path: string): DirectoryNode {
+  /**
+   * A directory that is there whatever the host has; directories that are made on the way to it show nothing but the way.
+   * @param sealed so does the last one, if it is made
+   */
+  #ancestors(path: string, sealed = false): DirectoryNode {
     let at = this.root;
-    for (const name of toBinary(path)
+    const names = toBinary(path)
       .split('/')
-      .filter((part) => part !== '')) {
+      .filter((part) => part !== '');
+    for (const [index, name] of names.entries()) {
       let next = at.entries.get(name) ?? (at.host ? this.#fromHost(at, name) : undefined);
       if (next?.kind !== 'directory') {
         next = this.#directory(undefined, at, name);
+        if (sealed || index < names.length - 1) seal(next);
         at.entries.set(name, next);
-        if (at.host === undefined) at.sealed = true;
       }
       at = next;
     }
@@ -365,6 +369,12 @@ export class Overlay {
     directory.entries.set(name, node);
     return node;
   }
+}
+
+/** Nothing can be made in it, and only what is known can be seen. */
+function seal(directory: DirectoryNode): void {
+  directory.sealed = true;
+  directory.mode = 0o555;
 }
 
 /** @param path a host path, as text */

@@ -10,15 +10,23 @@ import { MAPPING_ROWS } from './mappings.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
 import { deliver, signalName } from './signals.ts';
+import { SOCKET_ROWS } from './sockets.ts';
 import { STAT_ROWS } from './stat.ts';
 import { TIME_ROWS } from './time.ts';
 import { TREE_ROWS } from './tree.ts';
 import { fireAlarm } from './wait.ts';
 
 export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
-  [...FILE_ROWS, ...STAT_ROWS, ...TREE_ROWS, ...MAPPING_ROWS, ...IDENTITY_ROWS, ...TIME_ROWS, ...SIGNAL_ROWS].map(
-    (row) => [row.number, row],
-  ),
+  [
+    ...FILE_ROWS,
+    ...STAT_ROWS,
+    ...TREE_ROWS,
+    ...MAPPING_ROWS,
+    ...IDENTITY_ROWS,
+    ...TIME_ROWS,
+    ...SIGNAL_ROWS,
+    ...SOCKET_ROWS,
+  ].map((row) => [row.number, row]),
 );
 
 /** An argument register as its kind says (see ArgumentKind). */
