@@ -226,7 +226,8 @@ export class RecordEngine implements Engine {
             return value;
           },
           counter: (csr, record, budget) => {
-            const unspent = budget + view.getInt32(record + RECORD.RUN, true);
+            // An address comes from WebAssembly as a signed number.
+            const unspent = budget + view.getInt32((record >>> 0) + RECORD.RUN, true);
             const retired = BigInt(hart.retired + made.before + made.given - unspent);
             return csr === CSR.time ? retired / INSNS_PER_TICK : retired;
           },

@@ -10,12 +10,12 @@ import { bareElf } from '../support/bare-elf.ts';
 const ENTRY = 0x10000;
 
 /** A process whose code is these instructions. */
-function make(lines: readonly string[]): Process {
+function make(lines: readonly string[], memorySize?: number): Process {
   const bytes = new Uint8Array(4 * lines.length);
   const view = new DataView(bytes.buffer);
   for (const [index, line] of lines.entries()) view.setUint32(4 * index, encode(parse(line, ENTRY + 4 * index)), true);
   const image = parseImage(bareElf([{ address: ENTRY, bytes, execute: true }], ENTRY), 'made');
-  return createProcess({ image, grants: [], cwd: '/' });
+  return createProcess({ image, grants: [], cwd: '/', ...(memorySize !== undefined && { memorySize }) });
 }
 
 const forever = [`jal zero,0x${ENTRY.toString(16)}`];
@@ -47,6 +47,19 @@ describe.each([...ENGINES, 'translate-soon'])('execute on %s', (name) => {
     expect(serve(guest, second)).toEqual({ kind: 'status', status: 1000 % 256 });
     expect(guest.hart.retired).toBe(4);
     expect(guest.stops).toEqual([{ at: ENTRY + 16, count: 1 }]);
+  });
+
+  test('counters are read in a memory whose addresses have their highest bit set', () => {
+    const read = [
+      'addi s0,zero,200',
+      'csrrs a0,instret,zero',
+      'addi s0,s0,-1',
+      `bne s0,zero,0x${(ENTRY + 4).toString(16)}`,
+    ];
+    const guest = make([...read, 'addi a7,zero,93', 'ecall'], 3 * 2 ** 30);
+    const { exit, instructions } = execute(guest, makeEngine(name, guest.memory));
+    // The last one was read behind the first instruction and 199 rounds.
+    expect([exit, instructions]).toEqual([{ kind: 'status', status: (1 + 199 * 3) & 255 }, 1 + 200 * 3 + 2]);
   });
 
   test('a fault ends the guest', () => {
