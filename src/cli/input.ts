@@ -49,8 +49,8 @@ export const otherRun = (run: GuestRun, file: string): GuestRun => ({
 });
 
 function inputOf(flags: GuestFlags, image: Image, args: readonly string[], stdin: Uint8Array): GuestInput {
-  const { env, grants, memorySize } = guestOptions(flags, image, args);
-  return { args, env, grants, memorySize, stdin };
+  const { env, grants, memorySize, clock } = guestOptions(flags, image, args);
+  return { args, env, grants, memorySize, clock, stdin };
 }
 
 /** Throws cannot-read. */
@@ -80,5 +80,6 @@ export const inputWords = (flags: InputFlags): string[] => [
   ...flags.dir.flatMap((dir) => ['--dir', dir]),
   ...flags.env.flatMap((variable) => ['--env', variable]),
   ...(flags.memory === undefined ? [] : ['--memory', String(flags.memory)]),
+  ...(flags.time === undefined ? [] : ['--time', String(flags.time)]),
   ...(flags.stdin === undefined ? [] : ['--stdin', flags.stdin]),
 ];

@@ -13,6 +13,8 @@ export interface GuestFlags {
   readonly limitInstructions?: number;
   readonly limitTime?: number;
   readonly memory?: number;
+  /** Seconds since 1970. */
+  readonly time?: number;
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -35,6 +37,13 @@ export function parseCount(text: string): number {
 export function parseSeconds(text: string): number {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value))) throw badOption(`${text}: not a number of seconds`);
+  return value;
+}
+
+/** Seconds since 1970, before the year 2300: what 64 bits of nanoseconds hold. Throws bad-option. */
+export function parseTime(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value < 2 ** 33)) throw badOption(`${text}: not a time`, 'seconds since 1970, for example from date +%s');
   return value;
 }
 
@@ -65,12 +74,24 @@ export function withMachineOptions(command: Command): Command {
   );
   return command
     .option('--limit-instructions <n>', 'stop the guest after so many instructions', parseCount)
-    .option('--memory <size>', 'guest memory (default: 1G)', parseSize);
+    .option('--memory <size>', 'guest memory (default: 1G)', parseSize)
+    .option(
+      '--time <seconds>',
+      "what the guest's clock says at the start, in seconds since 1970 (default: SOURCE_DATE_EPOCH, else the first of January 2024)",
+      parseTime,
+    );
 }
 
 /** Adds the options of every command that runs a guest once. */
 export const withGuestOptions = (command: Command): Command =>
   withMachineOptions(command).option('--limit-time <seconds>', 'stop the guest after so long', parseSeconds);
+
+/** reproducible-builds.org/specs/source-date-epoch */
+function clockOf({ time }: GuestFlags): ProcessOptions['clock'] {
+  const { SOURCE_DATE_EPOCH: epoch } = process.env;
+  const start = time ?? (epoch ? parseTime(epoch) : undefined);
+  return start === undefined ? undefined : { start: BigInt(start) * 1_000_000_000n };
+}
 
 /** The part of ProcessOptions that follows from the options. Standard streams are not in it. */
 export const guestOptions = (flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions => ({
@@ -79,6 +100,7 @@ export const guestOptions = (flags: GuestFlags, image: Image, args: readonly str
   env: flags.env,
   grants: [process.cwd(), ...flags.dir.map((dir) => resolve(dir))],
   memorySize: flags.memory,
+  clock: clockOf(flags),
   report: (message) => process.stderr.write(`isoform: ${message}\n`),
 });
 

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -59,6 +69,14 @@ describe('what the guest sees', () => {
     expect(text(at(overlay, `${granted}/sub/../shortcut`))).toBe('inner');
     expect(overlay.list(at(overlay, granted) as DirectoryNode)).toEqual(['escape', 'file', 'shortcut', 'sub']);
     expect(overlay.changes()).toEqual([]);
+  });
+
+  test('when the host last looked at a file does not show', () => {
+    const file = join(granted, 'file');
+    const now = statSync(file).mtime;
+    utimesSync(file, new Date(0), now);
+    const { times } = at(make(), file);
+    expect([times.accessed, times.accessed]).toEqual([times.modified, statSync(file, { bigint: true }).mtimeNs]);
   });
 
   test('nothing outside, by name or by a symbolic link', () => {
