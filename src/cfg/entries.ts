@@ -5,7 +5,8 @@
  *
  * Entries are the image's own, every symbol, targets of direct branches, jumps and calls, what stands behind calls, ecall and ebreak, code
  * addresses that instructions make or jump to (flowing.ts), and those that data holds (code-pointers.ts). Where a jump computes its target and does not
- * show from what, every instruction of its function is one (unseen-jumps.ts). Too many cost patches, too few would cost correctness.
+ * show from what, every instruction of its function is one (unseen-jumps.ts), and so is every one of a function where code adds to a place in its middle: what
+ * it adds up to may be kept and jumped to anywhere. Too many cost patches, too few would cost correctness.
  */
 import { type Addr, type ByteCount, GP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -18,7 +19,7 @@ import { imageConstants } from './constants.ts';
 import { Marks } from './discover.ts';
 import { flow, LINKS, type Made, type TableJump } from './flowing.ts';
 import { codePlaces } from './places.ts';
-import { type Extent, unseenJumps } from './unseen-jumps.ts';
+import { type Extent, functionExtents, unseenJumps } from './unseen-jumps.ts';
 
 export interface Entries {
   /** Is something seen to enter here? */
@@ -40,12 +41,17 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
   for (const address of more) finder.enter(address);
   for (const { value } of imageConstants(image).all) finder.make(value);
   finder.sweep();
-  const unseen = unseenJumps(image);
+  const unseen = [...unseenJumps(image)];
+  const extentOf = functionExtents(image);
   // What these leave out goes by a table, whose place was followed over any distance.
   for (const { at, width, base } of imageAccesses(image).reads)
     finder.read({ table: at, bytes: width, signed: true, one: false, times: 1, base });
   do {
     finder.follow();
+    for (const base of finder.bases.splice(0)) {
+      const extent = extentOf(base);
+      if (extent !== undefined && !unseen.includes(extent)) unseen.push(extent);
+    }
     for (const address of codePointers(image, finder.places, finder.made, finder.jumps.values())) finder.enter(address);
     for (const extent of unseen) finder.enterAll(extent);
   } while (finder.waits);
@@ -63,6 +69,8 @@ class Finder implements Entries {
   readonly places: readonly { readonly start: Addr; readonly end: Addr }[];
   /** Constants that instructions make. */
   readonly made = new Set<number>();
+  /** Places in the middle of code that something is added to, not looked at yet. */
+  readonly bases: Addr[] = [];
   /** Jumps that read tables, by what they read. */
   readonly jumps = new Map<string, TableJump>();
   readonly #code: Code;
@@ -76,6 +84,8 @@ class Finder implements Entries {
   /** Instructions that were seen to work on constants, when these were followed. */
   readonly #explained = new Set<Addr>();
   readonly #gp = new Set<number>();
+  /** Constants that are more than an upper part. */
+  readonly #whole = new Set<number>();
   /** What stands behind calls, and how far behind it functions are seen to return. */
   readonly #returns = new Set<Addr>();
   readonly #skips = new Set<number>();
@@ -146,6 +156,11 @@ class Finder implements Entries {
         nearCode: (value) => this.#isPlace(value, NEAR),
         explains: (pc) => this.#explained.add(pc),
         made: (made) => this.#note(made),
+        sums: (base, entry) => {
+          if (!this.#whole.has(base) || !this.#isPlace(base, 0)) return;
+          if (entry === undefined) this.bases.push(base);
+          else this.read({ ...entry, base });
+        },
         enters: (target) => this.enter(target),
         skips: (by) => this.#skip(by),
         reads: (jump) => this.read(jump),
@@ -159,6 +174,7 @@ class Finder implements Entries {
 
   #note({ value, reg, sum }: Made): void {
     if (reg === GP && sum) this.#gp.add(value);
+    if (sum) this.#whole.add(value);
     this.make(value);
   }
 

@@ -38,6 +38,8 @@ export interface Seen {
   /** An instruction works on the constant that is followed. */
   explains(pc: Addr): void;
   made(constant: Made): void;
+  /** This constant and something that is not one are added up, or what a table holds: where it is code, that may be jumped to, now or later. */
+  sums(base: Addr, entry: Omit<TableJump, 'base'> | undefined): void;
   /** A jump to a constant. */
   enters(target: Addr): void;
   /** A return to so many bytes behind the return point. */
@@ -120,6 +122,8 @@ function step(
     const result = known ? resultOf(insn, pc, registers) : undefined;
     if (result === undefined) registers.delete(writes);
     else registers.set(writes, { ...result, own });
+    const sum = own && !first && result !== undefined && result.plus !== 'nothing' ? address(result.value) : undefined;
+    if (sum !== undefined) seen.sums(sum, typeof result!.plus === 'object' ? result!.plus : undefined);
     const constant = own && result?.plus === 'nothing' ? address(result.value) : undefined;
     if (constant !== undefined) seen.made({ value: constant, reg: writes, sum: reads.length > 0 });
   }

@@ -9,7 +9,7 @@
  *   kept ones (see there). The callee's real live-in needs no list of argument
  *   registers: hand-written callees that read t- or s-registers have them in it. Results (a0 ...) are live at returns, so a callee that
  *   leaves one alone on some path has it live-in. Millicode (__riscv_save_N, linked through t0) returns through t0, where all is live.
- * - *Return through ra.* Live: results, also those beyond the psABI's, preserved registers, kept registers. *Through t0*: the same where
+ * - *Return through ra* (which was not computed, nor loaded from elsewhere than the stack, else: all). Live: results, also those beyond the psABI's, preserved registers, kept registers. *Through t0*: the same where
  *   nothing is called with that link (then someone has put ra there), else all.
  * - *Unknown call.* Arguments and preserved registers. So preserved registers are live before any call that may unwind: landing pads
  *   of exceptions, which no edge leads to, can only count on those (and on a0, a1, which the unwinder passes in a return).
@@ -41,6 +41,7 @@ import { ARGUMENTS, CLOBBERED, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESUL
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
+import { jumpsByLink } from './unseen-jumps.ts';
 
 export interface Liveness {
   /** Live before the instruction at this address. All registers where no code is known. */
@@ -173,6 +174,8 @@ class Solver {
   groupLive = new Sets(0);
   jumpsOfGroup: number[][] = [];
   readonly siblings: Siblings;
+  /** Is this return seen to be none? */
+  readonly isJump: (block: CfgBlock) => boolean;
   readonly assumeAbi: boolean;
   /** Does any call link through t0? */
   readonly usesAlternateLink: boolean;
@@ -205,6 +208,7 @@ class Solver {
     this.otherLinks = new Set(
       blocks.flatMap(({ leavesLink, site }) => (leavesLink ? [facts(cfg.code.insnAt(site)!).writes!] : [])),
     );
+    this.isJump = jumpsByLink(cfg);
     this.rules = blocks.map((block, i) => {
       this.summarise(block, i);
       const rule = this.ruleOf(block, i);
@@ -226,7 +230,12 @@ class Solver {
     for (let at = block.start; at < block.end; ) {
       const insn = code.insnAt(at)!;
       at += insn.size;
-      const { reads, writes } = facts(insn);
+      const { reads, writes, control } = facts(insn);
+      // The system call reads what is its own as well as what the instruction says.
+      if (control === 'syscall') {
+        this.reads.add(i, SYSCALL_READS, 0);
+        this.generated.add(i, SYSCALL_READS & ~this.killed.x[i]!, 0);
+      }
       for (const reg of reads) {
         const [x, f] = reg < 32 ? [1 << reg, 0] : [0, 1 << (reg - 32)];
         this.reads.add(i, x, f);
@@ -250,7 +259,7 @@ class Solver {
       case 'trap':
         return 'trap';
       case 'return':
-        if (last.imm !== 0) return 'all';
+        if (last.imm !== 0 || this.isJump(block)) return 'all';
         return last.rs1 === RA || !this.usesAlternateLink ? 'return' : 'all';
       case 'call':
       case 'indirect-call': {

@@ -4,15 +4,25 @@
  * addresses in the data, or those that code makes, lead; a jump that goes by one table on all ways leads where its entries lead (`accesses.ts`; all
  * ways are those that are known, past callees that keep to the psABI).
  */
-import type { Addr, Reg } from '../base/units.ts';
+import { type Addr, type Reg, SP } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
+import type { Ending } from '../profile/flow.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { functionsBy } from './known-addresses.ts';
+
+const LEADING: ReadonlySet<Ending> = new Set(['indirect', 'indirect-call', 'return']);
+
+/** Is a jump to ra or t0 no return: was what it goes to computed on some way, or loaded from elsewhere than the stack? */
+export function jumpsByLink(cfg: Cfg): (block: CfgBlock) => boolean {
+  const before = predecessors(cfg);
+  const ownerOf = functionsBy(cfg);
+  return (block) => block.ending === 'return' && isComputed(cfg, before, ownerOf, block, true);
+}
 
 /** A copy gives back each of these. */
 const TRIED = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
@@ -29,11 +39,26 @@ export function unseenJumps(image: Image): readonly Extent[] {
   const functions = new Set<Addr>();
   for (const block of cfg.blocks) {
     const { ending, target, site } = block;
-    if ((ending !== 'indirect' && ending !== 'return') || target !== undefined || resolved.has(site)) continue;
+    if (!LEADING.has(ending) || target !== undefined || resolved.has(site)) continue;
     if (isComputed(cfg, before, ownerOf, block)) functions.add(ownerOf(site));
   }
   for (const owner of [...functions]) for (const part of partsOf(cfg, ownerOf, owner)) functions.add(part);
-  return functions.size === 0 ? [] : extents(cfg, ownerOf, functions);
+  if (functions.size === 0) return [];
+  const all = extents(cfg, ownerOf);
+  return [...functions].map((owner) => all.get(owner)).filter((extent) => extent !== undefined);
+}
+
+/** The function that an address is in the middle of; undefined where it begins there, or no code is known. */
+export function functionExtents(image: Image): (address: Addr) => Extent | undefined {
+  const cfg = imageCfg(image);
+  const ownerOf = functionsBy(cfg);
+  let all: ReadonlyMap<Addr, Extent> | undefined;
+  return (address) => {
+    const owner = ownerOf(address);
+    if (owner === address) return undefined;
+    all ??= extents(cfg, ownerOf);
+    return all.get(owner);
+  };
 }
 
 function predecessors({ blocks }: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
@@ -53,32 +78,55 @@ function isComputed(
   before: ReadonlyMap<Addr, readonly CfgBlock[]>,
   ownerOf: (address: Addr) => Addr,
   jump: CfgBlock,
+  onlyStack = false,
 ): boolean {
   const last = cfg.code.insnAt(jump.site)!;
   const seen = new Set<string>();
-  const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr }[] = [
-    { block: jump, reg: last.rs1, end: jump.site },
+  /** `changed`: something was done to what is in the register before it was jumped to; a constant still is one then. */
+  const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
+    { block: jump, reg: last.rs1, end: jump.site, changed: last.imm !== 0 },
   ];
   for (let way = open.pop(); way !== undefined; way = open.pop()) {
     const { block } = way;
+    let { changed } = way;
     let reg: Reg | undefined = way.reg;
     // What a callee returns is an address as it is.
-    if (way.end === block.end && block.returnPoint !== undefined && isClobbered(reg)) continue;
+    if (way.end === block.end && block.returnPoint !== undefined && isClobbered(reg)) {
+      if (changed) return true;
+      continue;
+    }
     for (const { insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
       if (facts(insn).writes !== reg) continue;
       const made = origin(insn);
-      if (made === 'computed') return true;
-      reg = made === 'whole' ? undefined : made;
+      if (made === 'constant') {
+        if (onlyStack) return true;
+        reg = undefined;
+      } else if (made === 'whole') {
+        if (changed || (onlyStack && !isRestore(insn))) return true;
+        reg = undefined;
+      } else if (made === 'computed') {
+        // Pointers that are called may be disguised (glibc's PTR_MANGLE), which is no sum.
+        if (jump.ending !== 'indirect-call' || isSum(insn)) return true;
+        reg = undefined;
+      } else {
+        reg = made.from;
+        changed ||= made.changed;
+      }
       if (reg === undefined) break;
     }
-    if (reg === undefined || block.start === ownerOf(block.start)) continue;
+    if (reg === undefined) continue;
     const ways = before.get(block.start) ?? [];
+    if (block.start === ownerOf(block.start)) {
+      if (changed) return true;
+      continue;
+    }
     // Who jumps to a link is taken to return, where nothing shows that it was computed.
     if (ways.length === 0 && jump.ending === 'indirect') return true;
     for (const from of ways) {
-      if (seen.has(`${from.start},${reg}`)) continue;
-      seen.add(`${from.start},${reg}`);
-      open.push({ block: from, reg, end: from.end });
+      const key = `${from.start},${reg},${changed}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      open.push({ block: from, reg, end: from.end, changed });
     }
   }
   return false;
@@ -87,17 +135,34 @@ function isComputed(
 /** Neither the psABI's saved registers nor sp, gp and tp. */
 const isClobbered = (reg: Reg): boolean => reg === 1 || (reg >= 5 && reg <= 7) || (reg >= 10 && reg <= 17) || reg >= 28;
 
-/** Where the result of an instruction comes from: a register that it copies, somewhere as it is, or it is computed. */
-function origin(insn: Insn): Reg | 'whole' | 'computed' {
+/** A load from a frame, by sp or the frame pointer. */
+const isRestore = (insn: Insn): boolean => facts(insn).load !== undefined && (insn.rs1 === SP || insn.rs1 === FP);
+const FP: Reg = 8;
+
+type Origin = 'constant' | 'whole' | 'computed' | { readonly from: Reg; readonly changed: boolean };
+
+/** Where the result of an instruction comes from: one register, perhaps with something done to it, nothing, somewhere as it is, or it is computed. */
+function origin(insn: Insn): Origin {
   const { pure, reads, load, control } = facts(insn);
-  if (load !== undefined || control !== 'none' || reads.length === 0) return 'whole';
+  if (load !== undefined || control !== 'none') return 'whole';
+  if (reads.length === 0) return pure ? 'constant' : 'whole';
+  if (!pure || reads.length > 1) return 'computed';
   const [from] = reads;
   const value = (role: Reg, tried: bigint) => (role === from ? tried : undefined);
   const copies = (tried: bigint) => {
     const [rs1, rs2] = [value(insn.rs1, tried), value(insn.rs2, tried)];
     return evaluate(insn, { ...(rs1 !== undefined && { rs1 }), ...(rs2 !== undefined && { rs2 }) }) === tried;
   };
-  return pure && reads.length === 1 && TRIED.every(copies) ? from! : 'computed';
+  return { from: from!, changed: !TRIED.every(copies) };
+}
+
+/** Does the result grow with an operand, whatever the other one is? */
+function isSum(insn: Insn): boolean {
+  const grows = (one: bigint, other: bigint) => {
+    const [less, more] = [0n, 1n].map((by) => evaluate(insn, { rs1: one + by, rs2: other }));
+    return less !== undefined && more !== undefined && BigInt.asUintN(64, more - less) === 1n;
+  };
+  return TRIED.every((one) => TRIED.every((other) => grows(one, other)));
 }
 
 /** Other parts of a function, such as its `.cold` one: what its jumps lead into the middle of, and what jumps into its own. */
@@ -114,14 +179,12 @@ function partsOf({ blocks, code }: Cfg, ownerOf: (address: Addr) => Addr, owner:
   return parts;
 }
 
-function extents({ blocks }: Cfg, ownerOf: (address: Addr) => Addr, functions: ReadonlySet<Addr>): Extent[] {
+function extents({ blocks }: Cfg, ownerOf: (address: Addr) => Addr): ReadonlyMap<Addr, Extent> {
   const found = new Map<Addr, [Addr, Addr]>();
   for (const { start, end } of blocks) {
-    const owner = ownerOf(start);
-    if (!functions.has(owner)) continue;
-    const extent = found.get(owner);
-    if (extent === undefined) found.set(owner, [start, end]);
+    const extent = found.get(ownerOf(start));
+    if (extent === undefined) found.set(ownerOf(start), [start, end]);
     else extent[1] = Math.max(extent[1], end);
   }
-  return [...found.values()];
+  return found;
 }

@@ -49,8 +49,11 @@ export class Comparison {
   compared = 0;
   /** The most words that differed at once, of live stack and others that were adopted. */
   staleWords = 0;
-  /** A stack pointer was seen that is not on the first thread's stack. */
-  otherStacks = false;
+  /**
+   * Words that differ may be without consequence: a stack pointer was seen that is not on the first thread's stack, or an alarm has come, to
+   * each program where it was then.
+   */
+  adoptable = false;
 
   /** Takes the processes before their first instruction. */
   constructor(original: Process, optimized: Process, map: AddressMap, segment: NewSegment) {
@@ -150,7 +153,7 @@ export class Comparison {
 
   #noteStack(sp: Addr): void {
     if (this.#onStack(sp)) this.#stackPointer = sp;
-    else this.otherStacks = true;
+    else this.adoptable = true;
   }
   #onStack(address: Addr): boolean {
     const { stack } = this.#original;

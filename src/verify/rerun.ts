@@ -69,9 +69,9 @@ export function rerun(options: RerunOptions): RerunResult {
   const { adopted } = first;
   if (first.difference === undefined) {
     if (adopted === undefined) return finish(setting, first);
-    if (first.otherStacks && alone(setting) === first.events) return finish(setting, first);
+    if (first.adoptable && alone(setting) === first.events) return finish(setting, first);
   }
-  const adopt = first.difference !== undefined && first.otherStacks;
+  const adopt = first.difference !== undefined && first.adoptable;
   // The memory may not have been looked at for a while: find the very syscall.
   const from = adopt ? undefined : adopted?.lastCompared;
   const exact =
@@ -105,8 +105,8 @@ interface Attempt {
   readonly difference: Difference | undefined;
   /** The first words of memory that differed and were adopted, and the last syscall before at which memory was found equal. */
   readonly adopted: { readonly difference: Difference; readonly lastCompared: number } | undefined;
-  /** Code ran on a stack that is not the first thread's. */
-  readonly otherStacks: boolean;
+  /** Words that differ may be without consequence (`Comparison.adoptable`). */
+  readonly adoptable: boolean;
   /** Digest of what the original asked of the kernel and got, wrote, and left in files; and of its faults. */
   readonly events: string;
   readonly original: RunStatistics;
@@ -211,6 +211,7 @@ function run(setting: Setting, how: How): Attempt {
     if (found.kind === 'syscall') p.hart.pc -= ECALL_SIZE;
     if (found.kind === 'fault') return differ('fault', 'what happens next', 'SIGALRM', describe(found));
     comparison.pairPlaces();
+    comparison.adoptable = true;
     const sp = Number(o.hart.get(SP));
     const [result, other] = [o.alarm(), p.alarm()];
     note(events, o);
@@ -275,7 +276,7 @@ function run(setting: Setting, how: How): Attempt {
   return {
     difference: outcome === 'ended' ? undefined : outcome,
     adopted,
-    otherStacks: comparison.otherStacks,
+    adoptable: comparison.adoptable,
     events: endOf(events, original),
     original: how.statistics ? statistics(original) : NO_STATISTICS,
     optimized: how.statistics ? statistics(optimized) : NO_STATISTICS,

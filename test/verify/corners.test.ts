@@ -50,6 +50,11 @@ const corners: readonly Corner[] = [
   { file: 'label-distances.c', flags: [...STATIC, '-s'], inputs: [['1'], ['15'], ['10'], ['12']] },
   { file: 'self-distances.S', flags: BARE, inputs: [['0'], ['7'], ['2'], ['4']] },
   { file: 'self-distances.S', flags: [...BARE, '-s'], inputs: [['0'], ['7'], ['2'], ['4']] },
+  { file: 'labels-kept.c', flags: ['-O1', '-w', '-static'], inputs: [['0'], ['1']] },
+  // Not all that jumps by ra or t0 returns.
+  { file: 'jump-by-link.S', flags: BARE, inputs: [['0'], ['1']] },
+  // A system call reads a0 to a7.
+  { file: 'syscall-setup.S', flags: BARE, inputs: [[]] },
   // What was saved in a frame that is given back is no part of the next one.
   { file: 'frame-again.c', inputs: [['3000'], ['7'], ['100']] },
 ];
