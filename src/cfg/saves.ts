@@ -9,8 +9,8 @@
  *
  * A variable that is kept in a preserved register in the whole program (`-ffixed-s11`, GNU's global register variables) may be stored, changed
  * and loaded again in the same way, as a part of something that has an address. So where a function makes an address in its frame, a register
- * that some function of the image changes and never stores to the stack is not known to be saved: that function does not give it back. What
- * loads nearly all of them from elsewhere (longjmp, setcontext) is no such function.
+ * that some function of the image changes and never stores to the stack is not known to be saved: that function does not give it back. Nor is one
+ * whose value at its entry some function goes by: what is only kept for the caller says nothing. What loads nearly all of them from elsewhere (longjmp, setcontext) is no such function.
  */
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -22,6 +22,7 @@ import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { entriesOf, functionGroups } from './groups.ts';
 import { hasReg, intersect, type RegSet, regSet, regsIn, union, without } from './regset.ts';
+import { returning } from './returning.ts';
 
 export interface Saves {
   /** Does the instruction at this address save a register? */
@@ -150,11 +151,16 @@ interface Found {
   readonly saves: readonly Save[];
   /** It makes an address of its frame. */
   readonly exposed: boolean;
-  /** Registers that it must preserve, changes, and never stores to the stack. */
+  /** Registers that it must preserve, changes, and never stores to the stack; and those whose value at the entry it goes by. */
   readonly careless: RegSet;
 }
 
-function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>): Found {
+function look(
+  cfg: Cfg,
+  blocks: readonly CfgBlock[],
+  entered: ReadonlySet<Addr>,
+  comesBack: (block: CfgBlock) => boolean,
+): Found {
   const index = new Map(blocks.map((block, i) => [block.start, i]));
   const into = new Set(blocks.flatMap(({ flow }) => flow).filter((to) => index.has(to)));
   const entries = new Set(blocks.filter(({ start }) => entered.has(start)).map(({ start }) => start));
@@ -193,6 +199,12 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
       for (const at of loose) come(at, around);
     }
   }
+  /** Blocks that the entries lead to: what landing pads find is what a call has left. */
+  const straight = new Set(all);
+  for (const start of straight) {
+    const block = blocks[index.get(start)!]!;
+    for (const to of comesBack(block) ? block.flow : []) if (index.has(to)) straight.add(to);
+  }
   // Whatever was never come to is unknown; so it gives nothing back.
   for (const i of blocks.keys()) before[i] ??= UNKNOWN;
 
@@ -201,7 +213,7 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
   const others: { slot: number; bytes: number }[] = [];
   const keyOf = (slot: number, reg: Reg) => `${slot},${reg}`;
   let given: RegSet = TRACKED;
-  let [changed, stored]: [RegSet, RegSet] = [NOTHING, NOTHING];
+  let [changed, stored, used]: [RegSet, RegSet, RegSet] = [NOTHING, NOTHING, NOTHING];
   let ends = false;
   let exposed = false;
   const framed = blocks.some((block) =>
@@ -217,8 +229,15 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
       } else if (use.kind === 'address') exposed ||= use.from === SP || framed;
       else others.push(use);
     });
+    // A part of its own may begin with a landing pad, which finds what the function has in its registers.
+    const isPart = /\.cold\b/.test(cfg.functions.get(block.function)?.name ?? '');
+    let now = isPart || !straight.has(block.start) ? UNKNOWN : before[i]!;
     for (const { at, insn } of insnsOf(cfg, block)) {
-      const { writes, store } = facts(insn);
+      const { writes, store, reads } = facts(insn);
+      // To store it somewhere is to keep it, for oneself or another context.
+      for (const reg of reads)
+        if ((store === undefined || reg === insn.rs1) && hasReg(now.held, reg)) used = union(used, regSet([reg]));
+      now = after(now, insn);
       if (writes !== undefined && !restoring.has(at)) changed = union(changed, regSet([writes]));
       if (store !== undefined && insn.rs1 === SP) stored = union(stored, regSet([insn.rs2]));
     }
@@ -236,13 +255,16 @@ function look(cfg: Cfg, blocks: readonly CfgBlock[], entered: ReadonlySet<Addr>)
     (reg === RA || hasReg(changed, reg)) &&
     !others.some((other) => overlap(slot, other.slot, other.bytes)) &&
     !keeps.some((other) => overlap(slot, other.slot, 8) && (other.slot !== slot || other.reg !== reg));
-  const careless = ends ? without(intersect(changed, without(TRACKED, RETURN_ADDRESS)), stored) : NOTHING;
-  return { saves: keeps.filter(saves), exposed, careless: regsIn(careless).length >= CONTEXT ? NOTHING : careless };
+  const kept = without(TRACKED, RETURN_ADDRESS);
+  const lost = ends ? without(intersect(changed, kept), stored) : NOTHING;
+  const careless = union(regsIn(lost).length >= CONTEXT ? NOTHING : lost, intersect(used, kept));
+  return { saves: keeps.filter(saves), exposed, careless };
 }
 
 export function savesOf(cfg: Cfg): Saves {
   const entries = entriesOf(cfg);
-  const found = [...functionGroups(cfg).values()].map((blocks) => look(cfg, blocks, entries));
+  const comesBack = returning(cfg);
+  const found = [...functionGroups(cfg).values()].map((blocks) => look(cfg, blocks, entries, comesBack));
   const careless = found.reduce((all, one) => union(all, one.careless), NOTHING);
   const saves = new Set<Addr>();
   for (const each of found)

@@ -42,6 +42,7 @@ const corners: readonly Corner[] = [
   // What is stored to pass it, or to show it, is not saved.
   { file: 'alloca-by-value.c', inputs: [[], ['0']] },
   { file: 'global-register.c', flags: [...STATIC, '-ffixed-s11'], inputs: [['20000'], ['3'], ['777']] },
+  { file: 'global-in-object.c', flags: [...BARE, '-O2', '-w', '-ffixed-s11', '-fno-stack-protector'], inputs: [[]] },
   // A frame is reached by more than one base.
   { file: 'two-bases.c', inputs: [['20000'], ['3'], ['500']] },
   // Functions written by hand return in any register.
