@@ -2,33 +2,27 @@
  * Jumps that compute where they lead, by something that is not seen whole: labels' distances from a table that was handed over, or is found too far
  * away. Such a jump may lead to any instruction of its function. A jump to an address that is loaded, returned or passed as it is leads where code
  * addresses in the data, or those that code makes, lead; a jump that goes by one table on all ways leads where its entries lead (`accesses.ts`; all
- * ways are those that are known, past callees that keep to the psABI).
+ * ways are those that are known, past callees that keep to the psABI). By the same search a jump through a link register is told from a return.
  */
-import { type Addr, type Reg, SP } from '../base/units.ts';
+import { type Addr, type Reg, S0, SP } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { Ending } from '../profile/flow.ts';
+import { PRESERVED } from './abi.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { functionsBy } from './known-addresses.ts';
-
-const LEADING: ReadonlySet<Ending> = new Set(['indirect', 'indirect-call', 'return']);
-
-/** Is a jump to ra or t0 no return: was what it goes to computed on some way, or loaded from elsewhere than the stack? */
-export function jumpsByLink(cfg: Cfg): (block: CfgBlock) => boolean {
-  const before = predecessors(cfg);
-  const ownerOf = functionsBy(cfg);
-  return (block) => block.ending === 'return' && isComputed(cfg, before, ownerOf, block, true);
-}
-
-/** A copy gives back each of these. */
-const TRIED = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
+import { hasReg } from './regset.ts';
 
 /** [start, end) */
 export type Extent = readonly [Addr, Addr];
+
+const LEADING: ReadonlySet<Ending> = new Set(['indirect', 'indirect-call', 'return']);
+/** A copy gives back each of these. */
+const TRIED = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
 
 /** Where the jumps of an image may lead that are not seen to lead elsewhere. */
 export function unseenJumps(image: Image): readonly Extent[] {
@@ -42,10 +36,11 @@ export function unseenJumps(image: Image): readonly Extent[] {
     if (!LEADING.has(ending) || target !== undefined || resolved.has(site)) continue;
     if (isComputed(cfg, before, ownerOf, block)) functions.add(ownerOf(site));
   }
-  for (const owner of [...functions]) for (const part of partsOf(cfg, ownerOf, owner)) functions.add(part);
   if (functions.size === 0) return [];
   const all = extents(cfg, ownerOf);
-  return [...functions].map((owner) => all.get(owner)).filter((extent) => extent !== undefined);
+  return [...withParts(cfg, ownerOf, functions)]
+    .map((owner) => all.get(owner))
+    .filter((extent) => extent !== undefined);
 }
 
 /** The function that an address is in the middle of; undefined where it begins there, or no code is known. */
@@ -59,6 +54,13 @@ export function functionExtents(image: Image): (address: Addr) => Extent | undef
     all ??= extents(cfg, ownerOf);
     return all.get(owner);
   };
+}
+
+/** Is a jump to ra or t0 no return: was what it goes to computed on some way, or loaded from elsewhere than the stack? */
+export function jumpsByLink(cfg: Cfg): (block: CfgBlock) => boolean {
+  const before = predecessors(cfg);
+  const ownerOf = functionsBy(cfg);
+  return (block) => block.ending === 'return' && isComputed(cfg, before, ownerOf, block, true);
 }
 
 function predecessors({ blocks }: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
@@ -91,7 +93,7 @@ function isComputed(
     let { changed } = way;
     let reg: Reg | undefined = way.reg;
     // What a callee returns is an address as it is.
-    if (way.end === block.end && block.returnPoint !== undefined && isClobbered(reg)) {
+    if (way.end === block.end && block.returnPoint !== undefined && !hasReg(PRESERVED, reg)) {
       if (changed) return true;
       continue;
     }
@@ -106,7 +108,7 @@ function isComputed(
         reg = undefined;
       } else if (made === 'computed') {
         // Pointers that are called may be disguised (glibc's PTR_MANGLE), which is no sum.
-        if (jump.ending !== 'indirect-call' || isSum(insn)) return true;
+        if (jump.ending !== 'indirect-call' || addsUp(insn)) return true;
         reg = undefined;
       } else {
         reg = made.from;
@@ -132,12 +134,8 @@ function isComputed(
   return false;
 }
 
-/** Neither the psABI's saved registers nor sp, gp and tp. */
-const isClobbered = (reg: Reg): boolean => reg === 1 || (reg >= 5 && reg <= 7) || (reg >= 10 && reg <= 17) || reg >= 28;
-
 /** A load from a frame, by sp or the frame pointer. */
-const isRestore = (insn: Insn): boolean => facts(insn).load !== undefined && (insn.rs1 === SP || insn.rs1 === FP);
-const FP: Reg = 8;
+const isRestore = (insn: Insn): boolean => facts(insn).load !== undefined && (insn.rs1 === SP || insn.rs1 === S0);
 
 type Origin = 'constant' | 'whole' | 'computed' | { readonly from: Reg; readonly changed: boolean };
 
@@ -157,7 +155,7 @@ function origin(insn: Insn): Origin {
 }
 
 /** Does the result grow with an operand, whatever the other one is? */
-function isSum(insn: Insn): boolean {
+function addsUp(insn: Insn): boolean {
   const grows = (one: bigint, other: bigint) => {
     const [less, more] = [0n, 1n].map((by) => evaluate(insn, { rs1: one + by, rs2: other }));
     return less !== undefined && more !== undefined && BigInt.asUintN(64, more - less) === 1n;
@@ -165,18 +163,22 @@ function isSum(insn: Insn): boolean {
   return TRIED.every((one) => TRIED.every((other) => grows(one, other)));
 }
 
-/** Other parts of a function, such as its `.cold` one: what its jumps lead into the middle of, and what jumps into its own. */
-function partsOf({ blocks, code }: Cfg, ownerOf: (address: Addr) => Addr, owner: Addr): ReadonlySet<Addr> {
-  const parts = new Set<Addr>();
+/** And other parts of these functions, such as a `.cold` one: what their jumps lead into the middle of, and what jumps into theirs. */
+function withParts(
+  { blocks, code }: Cfg,
+  ownerOf: (address: Addr) => Addr,
+  functions: ReadonlySet<Addr>,
+): ReadonlySet<Addr> {
+  const all = new Set(functions);
   for (const { site, ending } of blocks) {
     if (ending !== 'branch' && ending !== 'jump') continue;
     const to = targetOf(code.insnAt(site)!, site);
     if (to === undefined) continue;
     const [here, there] = [ownerOf(site), ownerOf(to)];
-    if (here === there || to === there || (here !== owner && there !== owner)) continue;
-    parts.add(here).add(there);
+    if (here === there || to === there || (!functions.has(here) && !functions.has(there))) continue;
+    all.add(here).add(there);
   }
-  return parts;
+  return all;
 }
 
 function extents({ blocks }: Cfg, ownerOf: (address: Addr) => Addr): ReadonlyMap<Addr, Extent> {

@@ -73,9 +73,10 @@ export function rerun(options: RerunOptions): RerunResult {
   }
   const adopt = first.difference !== undefined && first.adoptable;
   // The memory may not have been looked at for a while: find the very syscall.
-  const from = adopt ? undefined : adopted?.lastCompared;
   const exact =
-    adopted === undefined || adopt ? first : run(setting, { adopt, everyFrom: (from ?? 0) + 1, statistics: true });
+    adopted === undefined || adopt
+      ? first
+      : run(setting, { adopt, everyFrom: adopted.lastCompared + 1, statistics: true });
   const difference = exact.difference ?? first.difference ?? adopted!.difference;
   const { head: superblock, assumptions } =
     options.localize === false
@@ -107,7 +108,7 @@ interface Attempt {
   readonly adopted: { readonly difference: Difference; readonly lastCompared: number } | undefined;
   /** Words that differ may be without consequence (`Comparison.adoptable`). */
   readonly adoptable: boolean;
-  /** Digest of what the original asked of the kernel and got, wrote, and left in files; and of its faults. */
+  /** With `output`: digest of what the original asked of the kernel and got, wrote, and left in files; and of its faults. */
   readonly events: string;
   readonly original: RunStatistics;
   readonly optimized: RunStatistics;
@@ -277,7 +278,7 @@ function run(setting: Setting, how: How): Attempt {
     difference: outcome === 'ended' ? undefined : outcome,
     adopted,
     adoptable: comparison.adoptable,
-    events: endOf(events, original),
+    events: how.output ? endOf(events, original) : '',
     original: how.statistics ? statistics(original) : NO_STATISTICS,
     optimized: how.statistics ? statistics(optimized) : NO_STATISTICS,
     ran: how.statistics ? superblocksRun(setting, optimized) : new Set(),

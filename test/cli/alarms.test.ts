@@ -11,7 +11,7 @@ const GUEST = `
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-static volatile sig_atomic_t rung, wanted;
+static volatile sig_atomic_t rung;
 static volatile unsigned long counted;
 static void ring(int s) { rung++; }
 static unsigned long work(unsigned long n) {

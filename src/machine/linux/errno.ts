@@ -39,8 +39,8 @@ export const E = {
   LOOP: 40,
   NODATA: 61,
   OVERFLOW: 75,
-  OPNOTSUPP: 95,
   NOTSOCK: 88,
+  OPNOTSUPP: 95,
   AFNOSUPPORT: 97,
   TIMEDOUT: 110,
 } as const;

@@ -29,17 +29,26 @@ const F = {
   GETLK: 5,
   SETLK: 6,
   SETLKW: 7,
+  GETOWN: 9,
+  GETSIG: 11,
   OFD_GETLK: 36,
   OFD_SETLK: 37,
   OFD_SETLKW: 38,
+  GETLEASE: 1025,
   DUPFD_CLOEXEC: 1030,
   SETPIPE_SZ: 1031,
   GETPIPE_SZ: 1032,
+  GET_SEALS: 1034,
 } as const;
-/** F_GETFD, F_GETFL, F_GETOWN, F_GETSIG, F_GETLEASE, F_GETPIPE_SZ, F_GET_SEALS. */
-const WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([1, 3, 9, 11, 1025, 1032, 1034]);
-/** Without the bit that says O_DIRECTORY. */
-const O_TMPFILE = 0x400000;
+const WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
+  F.GETFD,
+  F.GETFL,
+  F.GETOWN,
+  F.GETSIG,
+  F.GETLEASE,
+  F.GETPIPE_SZ,
+  F.GET_SEALS,
+]);
 const F_UNLCK = 2;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
@@ -367,7 +376,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 56,
     name: 'openat',
     arguments: ['fd', 'path', 'flags', 'mode'],
-    unused: (_, __, flags) => (flags & (O.CREAT | O_TMPFILE) ? [] : [3]),
+    unused: (_, __, flags) => (flags & O.CREAT || (flags & O.TMPFILE) === O.TMPFILE ? [] : [3]),
     run: open,
   },
   {

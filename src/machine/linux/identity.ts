@@ -178,6 +178,7 @@ const sharing = (number: number, name: string, kinds: readonly ArgumentKind[], w
   });
 
 const uid = (kernel: Kernel) => kernel.uid;
+
 const CLONE = {
   VM: 0x100,
   VFORK: 0x4000,
@@ -187,6 +188,7 @@ const CLONE = {
   CHILD_SETTID: 0x1000000,
   PIDFD: 0x1000,
 } as const;
+/** How many arguments an operation has (futex(2)); others: all six. */
 const FUTEX_ARGUMENTS: Readonly<Record<number, number>> = { 0: 4, 1: 3, 3: 5, 4: 6, 5: 6, 6: 4, 7: 1, 8: 1, 10: 6 };
 const threads = 'a second thread or process is not supported';
 
