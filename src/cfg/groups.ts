@@ -6,8 +6,7 @@ import type { Addr } from '../base/units.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 
-/** A part of a function that lies elsewhere, by its name. */
-export const PART = /\.cold(?:\.\d+)?$/;
+const PART = /\.cold(?:\.\d+)?$/;
 
 /** Where functions are entered: what is called, and what symbols name, but for names of parts. */
 export function entriesOf(cfg: Cfg): Set<Addr> {

@@ -20,7 +20,7 @@ import type { Insn } from '../isa/row.ts';
 import { PRESERVED, RETURN_ADDRESS } from './abi.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { entriesOf, functionGroups, PART } from './groups.ts';
+import { entriesOf, functionGroups } from './groups.ts';
 import { hasReg, intersect, type RegSet, regSet, regsIn, union, without } from './regset.ts';
 import { returning } from './returning.ts';
 
@@ -229,9 +229,7 @@ function look(
       } else if (use.kind === 'address') exposed ||= use.from === SP || framed;
       else others.push(use);
     });
-    // A part of its own may begin with a landing pad, which finds what the function has in its registers.
-    const isPart = PART.test(cfg.functions.get(block.function)?.name ?? '');
-    let now = isPart || !straight.has(block.start) ? UNKNOWN : before[i]!;
+    let now = straight.has(block.start) ? before[i]! : UNKNOWN;
     for (const { at, insn } of insnsOf(cfg, block)) {
       const { writes, store, reads } = facts(insn);
       // To store it somewhere is to keep it, for oneself or another context.
