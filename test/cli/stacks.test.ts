@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
   }
   // What is left of frames that are gone.
   if (argc > 2) for (int i = 0; i < sizeof own; i++) sum = sum * 31 + own[i] + alt[i & 32767];
-  return printf("%lx %lx\\n", sum, rung) < 0;
+  return printf("%016lx %016lx\\n", sum, rung) < 0;
 }
 `;
 
