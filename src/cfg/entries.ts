@@ -31,6 +31,8 @@ export interface Entries {
    * instruction that begins before them and reaches into them.
    */
   into(start: Addr, size: ByteCount): Addr | undefined;
+  /** Is something seen to return so many bytes behind a return point, or before it? Then assumption A7 does not hold. */
+  readonly returnsBehind: boolean;
 }
 
 /** @param more entries that are known from elsewhere, such as landing pads */
@@ -108,6 +110,10 @@ class Finder implements Entries {
     if (this.begins(start - 2) && this.#code.insnAt(start - 2)?.size === 4) return start;
     for (let at = start + 2; at < start + size; at += 2) if (this.has(at)) return at;
     return undefined;
+  }
+
+  get returnsBehind(): boolean {
+    return this.#skips.size > 0;
   }
 
   get waits(): boolean {

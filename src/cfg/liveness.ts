@@ -174,6 +174,10 @@ class Solver {
   groupLive = new Sets(0);
   jumpsOfGroup: number[][] = [];
   readonly siblings: Siblings;
+  /** By block, 1 if control may go on to what is no instruction that is known: an extension's, which may read anything. */
+  readonly holes: Uint8Array;
+  /** By block, 1 if control may come from there to a return of its function. */
+  readonly comes: Uint8Array;
   /** Is this return seen to be none? */
   readonly isJump: (block: CfgBlock) => boolean;
   readonly assumeAbi: boolean;
@@ -221,7 +225,16 @@ class Solver {
         if (this.callee[i]! >= 0) add(this.callee[i]!, i);
       }
     });
+    this.holes = Uint8Array.from(blocks, ({ flowKnown, ending, target }) =>
+      Number(
+        !flowKnown &&
+          ending !== 'return' &&
+          ending !== 'trap' &&
+          !((ending === 'indirect' || ending === 'indirect-call') && target === undefined),
+      ),
+    );
     this.makeGroups();
+    this.comes = this.comesBack();
     this.siblings = this.makeSiblings();
   }
 
@@ -343,7 +356,7 @@ class Solver {
     return { regions, jump, of };
   }
 
-  /** The fixpoint of `written`. Only certain paths count: under-approximation is the safe side. */
+  /** The fixpoint of `written`. Only certain paths count, and of those the ones that come back: under-approximation is the safe side. */
   private solveWritten(): void {
     const { written, killed, blocks, flow, callee } = this;
     const sources = new Lists(blocks.length, (add) => {
@@ -359,6 +372,7 @@ class Solver {
     });
     const queue = new Queue(blocks.length);
     for (let i = blocks.length - 1; i >= 0; i--) {
+      if (this.comes[i] === 0) continue;
       written.add(i, killed.x[i]!, killed.f[i]!);
       if (this.rules[i] === 'unknown-call') written.add(i, CLOBBERED.x, CLOBBERED.f);
       queue.push(i);
@@ -381,13 +395,6 @@ class Solver {
     return !leaves && (next.count > 0 || this.cfg.functions.get(block.function)!.size !== undefined);
   }
 
-  /** Does control stay in its function behind block i? Behind a call that does not come back lies another function, as symbols tell. */
-  private goesOn(i: number): boolean {
-    const { returnPoint, function: owner } = this.blocks[i]!;
-    const { entry, size } = this.cfg.functions.get(owner)!;
-    return returnPoint === undefined || size === undefined || (returnPoint >= entry && returnPoint < entry + size);
-  }
-
   /** By block, 1 if control may come from there to a return of its function: some functions never come back, and what lies behind a call of those is not run. */
   private comesBack(): Uint8Array {
     const { blocks, rules, flow, callee, dependents } = this;
@@ -397,9 +404,12 @@ class Solver {
     for (let i = queue.shift(); i !== undefined; i = queue.shift()) {
       if (comes[i] === 1) continue;
       const rule = rules[i]!;
+      const goes = rule !== 'call' || comes[callee[i]!] === 1;
       let may =
-        rule === 'return' || rule === 'unknown-jump' || (rule === 'all' && blocks[i]!.returnPoint === undefined);
-      const goes = this.goesOn(i) && (rule !== 'call' || comes[callee[i]!] === 1);
+        rule === 'return' ||
+        rule === 'unknown-jump' ||
+        (rule === 'all' && blocks[i]!.returnPoint === undefined) ||
+        (goes && this.holes[i] === 1);
       for (let k = flow.starts[i]!; goes && !may && k < flow.starts[i + 1]!; k++) may = comes[flow.items[k]!] === 1;
       if (!may) continue;
       comes[i] = 1;
@@ -409,8 +419,8 @@ class Solver {
   }
 
   /**
-   * First phase: `kept`, and `results`. A smaller liveness of its own, of keepable registers that are seen to be read: unknown code adds
-   * nothing, or one hole in what is known would make every function keep everything.
+   * First phase: `kept`, and `results`. A smaller liveness of its own, of keepable registers that are seen to be read, or may be by an instruction
+   * that is not known. An unknown jump adds nothing from elsewhere than its function, or one would make every function keep everything.
    * @param kept what functions are found to keep, or to return
    * @param results what they return, which they write; else what they keep, which they do not. A read behind an unknown jump asks for no
    * result, nor does one behind a call that does not come back, nor a function that is called then of its arguments.
@@ -418,7 +428,7 @@ class Solver {
   private solveKept(kept: Sets, results: boolean): void {
     const { blocks, generated, killed, written, callee, siblings, flow, dependents } = this;
     const { of } = siblings;
-    const comesBack = results ? this.comesBack() : undefined;
+    const { comes, holes } = this;
     const read = new Sets(blocks.length);
     const regionLive = new Sets(siblings.regions.length);
     for (let i = 0; i < blocks.length && !results; i++)
@@ -431,11 +441,11 @@ class Solver {
     for (;;) {
       const i = backward.shift();
       if (i === undefined) {
-        if (!this.carryKept(kept, results, forward, backward)) break;
+        if (!this.carryKept(kept, forward, backward)) break;
         continue;
       }
-      let x = 0;
-      let f = 0;
+      let x = holes[i] === 1 ? KEEPABLE.x : 0;
+      let f = holes[i] === 1 ? KEEPABLE.f : 0;
       for (let k = flow.starts[i]!; k < flow.starts[i + 1]!; k++) {
         x |= read.x[flow.items[k]!]!;
         f |= read.f[flow.items[k]!]!;
@@ -444,7 +454,7 @@ class Solver {
       const jumpsIn = siblings.jump[i]!;
       const to = callee[i]!;
       if (rule === 'call') {
-        if (comesBack !== undefined && (comesBack[to] === 0 || !this.goesOn(i))) x = f = 0;
+        if (comes[to] === 0) x = f = 0;
         const given = results ? { x, f } : { x: x & ~written.x[to]!, f: f & ~written.f[to]! };
         if (kept.add(to, given.x, given.f)) forward.push(to);
         x &= ~written.x[to]!;
@@ -478,15 +488,14 @@ class Solver {
   }
 
   /** Takes kept registers on to where they may return. @returns whether there was anything to do */
-  private carryKept(kept: Sets, results: boolean, forward: Queue, backward: Queue): boolean {
+  private carryKept(kept: Sets, forward: Queue, backward: Queue): boolean {
     const { siblings, flow } = this;
     let some = false;
     for (let at = forward.shift(); at !== undefined; at = forward.shift()) {
       some = true;
       const region = siblings.jump[at]!;
       if (this.rules[at] === 'return' || region >= 0) backward.push(at);
-      const goesOn = !results || this.goesOn(at);
-      for (let k = flow.starts[at]!; goesOn && k < flow.starts[at + 1]!; k++)
+      for (let k = flow.starts[at]!; k < flow.starts[at + 1]!; k++)
         if (kept.add(flow.items[k]!, kept.x[at]!, kept.f[at]!)) forward.push(flow.items[k]!);
       if (region < 0) continue;
       for (const to of siblings.regions[region]!.blocks) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
@@ -525,7 +534,7 @@ class Solver {
       x |= this.liveIn.x[items[k]!]!;
       f |= this.liveIn.f[items[k]!]!;
     }
-    const after = { x, f };
+    const after = this.holes[i] === 1 ? ALL_REGS : { x, f };
     const callee = this.callee[i]!;
     switch (this.rules[i]!) {
       case 'flow':

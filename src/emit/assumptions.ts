@@ -56,7 +56,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     name: 'return addresses are to return',
     text: 'A return address that a call leaves in ra or t0 is only used to return to and to unwind: no code compares it, computes with it or shows it. (A call made from optimized code links to another address than the original call.)',
     check:
-      'Only ra, t0 and slots where the original saves a return address may have the optimized one; whatever the original is seen to do with one besides, it does with its own number, and so must the optimized code. Return points and frame descriptions at optimized return addresses are proved to do what the original ones do; the rerun compares return addresses under the address map.',
+      'Only ra, t0 and slots where the original saves a return address may have the optimized one; whatever the original is seen to do with one besides, it does with its own number, and so must the optimized code. Where something is seen to return behind a return point (`jr 4(ra)`) no call is made from optimized code. Return points and frame descriptions at optimized return addresses are proved to do what the original ones do; the rerun compares return addresses under the address map.',
   },
   {
     id: 'A8',

@@ -9,6 +9,7 @@ import type { ExtensionSet } from '../isa/extensions.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
 import { codeOf } from '../profile/code.ts';
 import type { AssumptionId } from './assumptions.ts';
+import { imageEntries } from './entries.ts';
 import type { Evidence } from './evidence.ts';
 import { type Layout, layOut, OutOfReach } from './layout.ts';
 import { type AddressMapData, encodeMap } from './map.ts';
@@ -79,7 +80,8 @@ export function emit(request: EmitRequest): Emitted {
       superblocks = bringNear(error, superblocks, request.continueAt, leftOut);
       continue;
     }
-    // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass it.
+    // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass it. Nor any, where somebody
+    // is seen to return elsewhere than to return points.
     const unserved = unservedCalls(image, layout, address);
     if (unserved.calls.size === 0 && unserved.links.length === 0) break;
     for (const head of unserved.links) unlinked.add(head);
@@ -221,7 +223,9 @@ function callSites({ superblocks, links }: Layout): CallSite[] {
  */
 function unservedCalls(image: Image, layout: Layout, address: Addr) {
   const sites = callSites(layout);
-  const { unserved } = unwindTables(image, sites, alignEight(address + layout.bytes.length));
+  const { unserved } = imageEntries(image).returnsBehind
+    ? { unserved: sites }
+    : unwindTables(image, sites, alignEight(address + layout.bytes.length));
   const bad = new Set(unserved.map((site) => site.returnAddress));
   const standsFor = new Map(sites.map((site) => [site.returnAddress, site.originalReturnAddress]));
   const { superblocks, links } = layout;

@@ -54,6 +54,12 @@ const corners: readonly Corner[] = [
   { file: 'labels-kept.c', flags: ['-O1', '-w', '-static'], inputs: [['0'], ['1']] },
   // Not all that jumps by ra or t0 returns.
   { file: 'jump-by-link.S', flags: BARE, inputs: [['0'], ['1']] },
+  // Not all return to where they were called from.
+  { file: 'return-behind.S', flags: BARE, inputs: [['0'], ['1']] },
+  // Instructions that are not known may read whatever is kept for them.
+  { file: 'unknown-reads.S', flags: BARE, inputs: [['0'], ['1']] },
+  // What does not come back writes nothing, and what runs on into the next function does come back.
+  { file: 'never-back.S', flags: BARE, inputs: [['0'], ['1']] },
   // A system call reads a0 to a7.
   { file: 'syscall-setup.S', flags: BARE, inputs: [[]] },
   // What was saved in a frame that is given back is no part of the next one.

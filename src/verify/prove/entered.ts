@@ -1,5 +1,5 @@
 /**
- * The decidable part of assumption A2: nothing in the original is seen to come into the middle of a patch, whatever the profile saw. What a program
+ * Decidable parts of assumptions. Of A2: nothing in the original is seen to come into the middle of a patch, whatever the profile saw. What a program
  * computes so that no look at its code and data shows it is assumed not to lead there.
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
@@ -14,3 +14,6 @@ export function enteredWithin(original: Image, address: Addr, size: ByteCount): 
     ? `an instruction of the original reaches into it from before`
     : `the original is entered at ${hex(at)}, in its middle`;
 }
+
+/** The decidable part of A7: is something in the original seen to return elsewhere than to a return point, but near one? */
+export const returnsBehind = (original: Image): boolean => imageEntries(original).returnsBehind;

@@ -12,6 +12,7 @@ import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
+import { returnsBehind } from './entered.ts';
 import { Machine } from './extensions.ts';
 import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Reason, reasonText } from './reasons.ts';
@@ -156,7 +157,7 @@ export function sidesOf(
   const sides: Sides = {
     original: codeOf(original),
     optimized: codeOf(optimized),
-    returns: assumed.has('A7') ? places.returns : new Map(),
+    returns: assumed.has('A7') && !returnsBehind(original) ? places.returns : new Map(),
     relocatable: original.relocatable,
     liveness: assumed.has('A1') ? (liveness ?? imageLiveness(original)) : undefined,
     saves: assumed.has('A3') ? imageSaves(original) : undefined,
