@@ -14,6 +14,8 @@ export const ARGUMENTS: RegSet = regSet([...named('a', 0, 7), ...named('fa', 0, 
 export const RESULTS: RegSet = regSet([...named('a', 0, 1), ...named('fa', 0, 1)]);
 /** Hold across calls: saved registers, stack, global and thread pointer. */
 export const PRESERVED: RegSet = regSet([...named('s', 0, 11), ...named('fs', 0, 11), SP, GP, TP]);
+/** Stack, global and thread pointer: a signal handler needs them wherever it comes, and the kernel puts its frame below sp. */
+export const POINTERS: RegSet = regSet([SP, GP, TP]);
 /** A callee may change these. ra is the caller's business: the call itself has changed it. */
 export const CLOBBERED: RegSet = regSet([
   ...named('t', 0, 6),

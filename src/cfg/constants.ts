@@ -53,7 +53,7 @@ function constantsOf(image: Image): Constants {
       const insn = code.insnAt(pc);
       if (insn === undefined) {
         made.fill(undefined);
-        pc += 2;
+        pc += code.lengthAt(pc) || 2;
         continue;
       }
       const fact = facts(insn);

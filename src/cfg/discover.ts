@@ -1,6 +1,8 @@
 /**
  * Finds code, best evidence first: what ran; what that can reach by direct branches, jumps, calls and falling through; function
- * symbols and what they reach; at last whatever decodes in the gaps of the executable sections. Linear in the size of the text.
+ * symbols and what they reach; what addresses in the data and those that code makes lead to, at whatever alignment; at last whatever decodes in
+ * the gaps of the executable sections. Linear in the size of the text. What does not decode may be an instruction of an extension that is not
+ * known here: there may be code behind it.
  *
  * What is found late is found so that analyses over *all* code stay sound (a caller that never ran is still a caller); a guess that is
  * wrong (data in the text decoded as code) only makes them less precise.
@@ -10,6 +12,8 @@ import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { Code } from '../profile/code.ts';
 import { endingOf, farTarget, leavesLink } from '../profile/flow.ts';
+import { imageConstants } from './constants.ts';
+import { codePlaces } from './places.ts';
 
 /** Why an address is held to be code, best first. */
 export type Evidence = 'executed' | 'reachable' | 'symbol' | 'swept';
@@ -67,6 +71,7 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
   const marks = new Marks(code);
   const callees = new Set<Addr>();
   let stage = 0;
+  let sweeping = false;
   const pending: Addr[] = [];
   /** What the executed lines lead to: looked at when all of these are marked, lest one ends early and seems merely reachable. */
   const deferred: Addr[] = [];
@@ -80,7 +85,7 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
     const mark = marks.get(target);
     if ((mark & LEADER) !== 0) return;
     // A guess never cuts an instruction that better evidence found.
-    if (stage === 3 && (mark & (INSIDE | BEGINS)) === INSIDE) return;
+    if (sweeping && (mark & (INSIDE | BEGINS)) === INSIDE) return;
     if (code.insnAt(target) === undefined) return;
     marks.set(target, LEADER);
     if ((mark & BEGINS) === 0) pending.push(target);
@@ -97,7 +102,11 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
         return;
       }
       const insn = code.insnAt(at);
-      if (insn === undefined) return;
+      if (insn === undefined) {
+        const size = code.lengthAt(at);
+        if (size > 0) reach(at + size);
+        return;
+      }
       marks.set(at, BEGINS | (stage << STAGE_SHIFT));
       if (insn.size === 4) marks.set(at + 2, INSIDE);
       const next = at + insn.size;
@@ -136,11 +145,20 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
   for (const symbol of image.symbols) if (symbol.kind === 'function') reach(symbol.address);
   drain();
   stage = 3;
+  for (const address of codeAddresses(image)) reach(address);
+  drain();
+  sweeping = true;
   for (const { start, end } of sweepable(image, code))
     for (let at = start; at < end; ) {
       const insn = code.insnAt(at);
       if (insn === undefined) {
-        at += 2;
+        // An instruction that is not known, or data: what comes next begins behind it, or sooner.
+        const size = code.lengthAt(at) || 2;
+        for (const next of [at + size, at + 2]) {
+          if (next < end) reach(next);
+          drain();
+        }
+        at += size;
         continue;
       }
       if ((marks.get(at) & BEGINS) === 0 && (marks.get(at) & INSIDE) === 0) {
@@ -156,6 +174,22 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
     evidenceAt: (address) => EVIDENCE[marks.get(address) >> STAGE_SHIFT]!,
     callees,
   };
+}
+
+/** Addresses of code that aligned words of the loaded bytes hold, and those that code makes. */
+function codeAddresses(image: Image): Set<Addr> {
+  const places = codePlaces(image);
+  const found = new Set<Addr>();
+  const add = (address: Addr) => {
+    if (places.some(({ start, end }) => address >= start && address < end)) found.add(address);
+  };
+  for (const { address, bytes } of image.segments) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = (8 - (address % 8)) % 8; at + 8 <= bytes.length; at += 8)
+      add(view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32);
+  }
+  for (const { value } of imageConstants(image).all) add(value);
+  return found;
 }
 
 /** Executable sections, or, when the file has none, all executable bytes. */

@@ -18,6 +18,22 @@ export function entriesOf(cfg: Cfg): Set<Addr> {
   return entries;
 }
 
+/** Parts by their names, and what these say that they are parts of: one place may have many names, and many places one. */
+function namedParts({ image }: Cfg): [Addr, Addr][] {
+  const functions = image.symbols.filter(({ kind }) => kind === 'function');
+  const places = new Map<string, Addr[]>();
+  for (const { name, address } of functions) {
+    const list = places.get(name);
+    if (list === undefined) places.set(name, [address]);
+    else list.push(address);
+  }
+  return functions
+    .filter(({ name }) => PART.test(name))
+    .flatMap(({ name, address }) =>
+      (places.get(name.replace(PART, '')) ?? []).map((whole): [Addr, Addr] => [address, whole]),
+    );
+}
+
 /** The blocks of each, by the entry of one of its parts; rising by start. */
 export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
   const called = entriesOf(cfg);
@@ -30,6 +46,8 @@ export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]>
     return top;
   };
   const owner = new Map(cfg.blocks.map((block) => [block.start, block.function]));
+  for (const [part, whole] of namedParts(cfg))
+    if (owner.has(part) && owner.has(whole)) leader.set(find(owner.get(part)!), find(owner.get(whole)!));
   for (const { flow, function: from, returnPoint } of cfg.blocks)
     for (const to of flow) {
       const into = owner.get(to) ?? to;

@@ -30,18 +30,20 @@
  *
  * Named assumption A1, "calling convention": calls through pointers, returns, and jumps that leave their function keep to the psABI, and
  * function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
- * all registers are live. fcsr is not tracked: it is always live.
+ * all registers are live. fcsr is not tracked: it is always live, as are sp, gp and tp.
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { RA, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
-import { SYSCALL_READS } from '../profile/flow.ts';
-import { ARGUMENTS, CLOBBERED, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
+import { isLink, SYSCALL_READS } from '../profile/flow.ts';
+import { ARGUMENTS, CLOBBERED, POINTERS, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
+import { imageAccesses, targetsOf } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
+import { functionGroups } from './groups.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
-import { jumpsByLink } from './unseen-jumps.ts';
+import { jumpsByLink, mayReturnBy, unseen } from './unseen-jumps.ts';
 
 export interface Liveness {
   /** Live before the instruction at this address. All registers where no code is known. */
@@ -60,6 +62,7 @@ export interface LivenessOptions {
 
 /** Caller-saved registers that carry no results: only these can be kept registers. */
 const KEEPABLE = without(CLOBBERED, RESULTS);
+const NO_ARGUMENTS = without(KEEPABLE, ARGUMENTS);
 const AT_RETURN = union(RESULTS, PRESERVED);
 const AT_UNKNOWN_CALL = union(ARGUMENTS, PRESERVED);
 const AT_TAIL_CALL = union(AT_UNKNOWN_CALL, RETURN_ADDRESS);
@@ -149,6 +152,37 @@ interface Siblings {
   readonly of: Lists;
 }
 
+/**
+ * Stands for all functions that symbols name and nobody is seen to call or to run on into: where jumps that are not known may lead. Compiled ones read
+ * what the psABI says; those of an interpreter written by hand read what it keeps in registers.
+ */
+function uncalled({ blocks, functions }: Cfg): CfgBlock {
+  const reached = new Set<Addr>();
+  for (const { flow, target } of blocks) {
+    for (const to of flow) reached.add(to);
+    if (target !== undefined) reached.add(target);
+  }
+  const flow = [...functions.values()]
+    .filter(({ entry, size, blocks: own }) => size !== undefined && own[0] === entry && !reached.has(entry))
+    .map(({ entry }) => entry);
+  return {
+    start: NOWHERE,
+    end: NOWHERE,
+    site: NOWHERE,
+    insns: 0,
+    count: 0,
+    ending: 'none',
+    evidence: 'swept',
+    target: undefined,
+    returnPoint: undefined,
+    leavesLink: false,
+    flow,
+    flowKnown: true,
+    function: NOWHERE,
+  };
+}
+const NOWHERE: Addr = -1;
+
 class Solver {
   readonly cfg: Cfg;
   readonly blocks: readonly CfgBlock[];
@@ -178,6 +212,11 @@ class Solver {
   readonly holes: Uint8Array;
   /** By block, 1 if control may come from there to a return of its function. */
   readonly comes: Uint8Array;
+  /** The index of what stands for functions that nobody is seen to call. */
+  readonly pool: number;
+  /** Does a jump compute where it leads? May it be a return against the psABI? */
+  readonly isUnseen: (block: CfgBlock) => boolean;
+  readonly mayReturn: (block: CfgBlock) => boolean;
   /** Is this return seen to be none? */
   readonly isJump: (block: CfgBlock) => boolean;
   readonly assumeAbi: boolean;
@@ -187,11 +226,12 @@ class Solver {
   readonly otherLinks: ReadonlySet<Reg>;
 
   constructor(cfg: Cfg, assumeAbi: boolean) {
-    const { blocks } = cfg;
+    const blocks = [...cfg.blocks, uncalled(cfg)];
     const size = blocks.length;
     this.cfg = cfg;
     this.assumeAbi = assumeAbi;
     this.blocks = blocks;
+    this.pool = size - 1;
     this.index = new Map(blocks.map(({ start }, i) => [start, i]));
     this.reads = new Sets(size);
     this.generated = new Sets(size);
@@ -203,9 +243,6 @@ class Solver {
     this.results = new Sets(size);
     this.callee = new Int32Array(size).fill(-1);
     this.group = new Int32Array(size).fill(-1);
-    this.flow = new Lists(size, (add) => {
-      for (let i = 0; i < size; i++) for (const to of blocks[i]!.flow) add(i, this.index.get(to)!);
-    });
     this.usesAlternateLink = blocks.some(
       ({ returnPoint, site }) => returnPoint !== undefined && facts(cfg.code.insnAt(site)!).writes !== RA,
     );
@@ -213,11 +250,15 @@ class Solver {
       blocks.flatMap(({ leavesLink, site }) => (leavesLink ? [facts(cfg.code.insnAt(site)!).writes!] : [])),
     );
     this.isJump = jumpsByLink(cfg);
+    this.isUnseen = unseen(cfg);
+    this.mayReturn = mayReturnBy(cfg, this.otherLinks);
     this.rules = blocks.map((block, i) => {
       this.summarise(block, i);
       const rule = this.ruleOf(block, i);
       return assumeAbi || rule === 'flow' || rule === 'syscall' ? rule : 'all';
     });
+    this.makeGroups();
+    this.flow = this.makeFlow();
     const { starts, items } = this.flow;
     this.dependents = new Lists(size, (add) => {
       for (let i = 0; i < size; i++) {
@@ -233,7 +274,6 @@ class Solver {
           !((ending === 'indirect' || ending === 'indirect-call') && target === undefined),
       ),
     );
-    this.makeGroups();
     this.comes = this.comesBack();
     this.siblings = this.makeSiblings();
   }
@@ -258,7 +298,37 @@ class Solver {
     }
   }
 
+  /**
+   * Where control may go: by what is known; from an unknown jump also to where tables lead that it is seen to read, out of its function, and to the
+   * functions that nobody is seen to call. What leads into the middle of a block elsewhere is not followed.
+   */
+  private makeFlow(): Lists {
+    const { cfg, blocks, index, group, rules } = this;
+    const tables = new Map<Addr, Addr[]>();
+    for (const read of imageAccesses(cfg.image).reads)
+      tables.set(read.site, [...(tables.get(read.site) ?? []), ...targetsOf(cfg, read)]);
+    const led = blocks.map((block, i) => {
+      if (rules[i] !== 'unknown-jump') return [];
+      const out = new Set<number>([this.pool]);
+      for (const target of tables.get(block.site) ?? []) {
+        const over = cfg.blockAt(target) ?? cfg.blockOver(target);
+        const to = over && index.get(over.start)!;
+        if (to !== undefined && group[to] === group[i]) continue;
+        if (over?.start !== target) rules[i] = 'all';
+        else if (!block.flow.includes(target)) out.add(to!);
+      }
+      return [...out];
+    });
+    return new Lists(blocks.length, (add) => {
+      for (const [i, { flow }] of blocks.entries()) {
+        for (const to of flow) add(i, index.get(to)!);
+        for (const to of led[i]!) add(i, to);
+      }
+    });
+  }
+
   private ruleOf(block: CfgBlock, i: number): Rule {
+    if (i === this.pool) return 'flow';
     const { ending, target } = block;
     const last = this.cfg.code.insnAt(block.site)!;
     const linked = facts(last).writes;
@@ -281,49 +351,53 @@ class Solver {
           this.callee[i] = callee;
           return linked === RA ? 'call' : 'linked-jump';
         }
-        return ending === 'indirect-call' && target === undefined && linked === RA ? 'unknown-call' : 'all';
+        // Whoever jumps to a link and leaves another may change places with who has called it.
+        if (ending === 'call' || target !== undefined || linked !== RA || isLink(last.rs1)) return 'all';
+        return 'unknown-call';
       }
       case 'indirect':
         if (target !== undefined) return block.flowKnown ? 'flow' : 'all';
         // It may be a return to where a jump has left a link in this register, with what registers ever.
-        if (this.otherLinks.has(last.rs1)) return 'all';
+        if (this.mayReturn(block) || this.isUnseen(block)) return 'all';
         return linked === undefined || linked === ZERO ? 'unknown-jump' : 'all';
     }
   }
 
   /**
-   * Functions that an unknown jump may stay in, with their cold parts: all of those must be known to the last byte, else the jump's
-   * rule becomes 'all'.
+   * Functions that an unknown jump may stay in, with their parts: all of those must be known to the last byte, else the jump's rule becomes
+   * 'all'.
    */
   private makeGroups(): void {
-    const { functions } = this.cfg;
-    const base = (name: string) => name.replace(/\.cold(?:\.\d+)?$/, '');
-    const jumpers = new Map<string, number[]>();
-    this.rules.forEach((rule, i) => {
-      if (rule !== 'unknown-jump') return;
-      const owner = functions.get(this.blocks[i]!.function)!;
-      const key = owner.size === undefined ? '' : base(owner.name);
-      if (key === '') this.rules[i] = 'all';
-      else jumpers.set(key, [...(jumpers.get(key) ?? []), i]);
-    });
-    this.groupLive = new Sets(jumpers.size);
-    const keys = new Map([...jumpers.keys()].map((key, i) => [key, i]));
-    this.jumpsOfGroup = [...jumpers.values()];
-    for (const func of functions.values()) {
-      const group = keys.get(base(func.name));
-      if (group === undefined) continue;
-      const members = func.blocks.map((start) => this.index.get(start)!);
-      let covered = func.entry;
-      for (const i of members) if (this.blocks[i]!.start <= covered) covered = Math.max(covered, this.blocks[i]!.end);
-      if (func.size === undefined || covered < func.entry + func.size) {
-        for (const i of this.jumpsOfGroup[group]!) this.rules[i] = 'all';
-        continue;
-      }
-      for (const i of members) {
+    const { cfg, index, rules } = this;
+    const jumps: number[][] = [];
+    const groups: (readonly CfgBlock[])[] = [];
+    for (const members of functionGroups(cfg).values()) {
+      const own = members.map(({ start }) => index.get(start)!).filter((i) => rules[i] === 'unknown-jump');
+      if (own.length === 0) continue;
+      if (this.isWhole(members)) {
+        groups.push(members);
+        jumps.push(own);
+      } else for (const i of own) rules[i] = 'all';
+    }
+    this.jumpsOfGroup = jumps;
+    this.groupLive = new Sets(groups.length);
+    for (const [group, members] of groups.entries())
+      for (const { start } of members) {
+        const i = index.get(start)!;
         this.group[i] = group;
         this.groupLive.add(group, this.reads.x[i]!, this.reads.f[i]!);
       }
+  }
+
+  /** Are all bytes of the functions that these blocks make up known to be code, as their symbols' sizes tell? */
+  private isWhole(members: readonly CfgBlock[]): boolean {
+    const { functions } = this.cfg;
+    const covered = new Map<Addr, Addr>();
+    for (const { start, end, function: owner } of members) {
+      const to = covered.get(owner) ?? owner;
+      covered.set(owner, start <= to ? Math.max(to, end) : to);
     }
+    return [...covered].every(([entry, to]) => to >= entry + (functions.get(entry)!.size ?? Number.POSITIVE_INFINITY));
   }
 
   /**
@@ -339,6 +413,7 @@ class Solver {
     for (const i of callee) if (i >= 0) isEntry[i] = 1;
     let near: number | undefined;
     blocks.forEach((block, i) => {
+      if (i === this.pool) return;
       if (near === undefined || isEntry[i] === 1) near = regions.push({ blocks: [], jumps: [] }) - 1;
       nearest[i] = near;
       if (group[i]! >= 0) regions[group[i]!]!.blocks.push(i);
@@ -389,6 +464,7 @@ class Solver {
 
   /** Does control that comes to the end of a block certainly go on to the next, as long as it stays in the function? */
   private certain(block: CfgBlock, next: CfgBlock): boolean {
+    if (!block.flow.includes(next.start) || block === this.blocks[this.pool]) return false;
     if (block.returnPoint === undefined && block.ending !== 'none' && block.ending !== 'syscall') return true;
     // Behind a call that does not return may lie another function.
     const leaves = next.function !== block.function;
@@ -475,8 +551,9 @@ class Solver {
         x |= regionLive.x[jumpsIn]!;
         f |= regionLive.f[jumpsIn]!;
       }
-      x &= KEEPABLE.x;
-      f &= KEEPABLE.f;
+      // What functions that are not seen to be called read of their arguments somebody has put there.
+      x &= i === this.pool ? NO_ARGUMENTS.x : KEEPABLE.x;
+      f &= i === this.pool ? NO_ARGUMENTS.f : KEEPABLE.f;
       for (let k = of.starts[i]!; k < of.starts[i + 1]! && !results; k++)
         if (regionLive.add(of.items[k]!, x, f))
           for (const jump of siblings.regions[of.items[k]!]!.jumps) backward.push(jump);
@@ -495,8 +572,9 @@ class Solver {
       some = true;
       const region = siblings.jump[at]!;
       if (this.rules[at] === 'return' || region >= 0) backward.push(at);
+      const only = at === this.pool ? NO_ARGUMENTS : KEEPABLE;
       for (let k = flow.starts[at]!; k < flow.starts[at + 1]!; k++)
-        if (kept.add(flow.items[k]!, kept.x[at]!, kept.f[at]!)) forward.push(flow.items[k]!);
+        if (kept.add(flow.items[k]!, kept.x[at]! & only.x, kept.f[at]! & only.f)) forward.push(flow.items[k]!);
       if (region < 0) continue;
       for (const to of siblings.regions[region]!.blocks) if (kept.add(to, kept.x[at]!, kept.f[at]!)) forward.push(to);
     }
@@ -569,7 +647,7 @@ export function livenessOf(cfg: Cfg, { assumeAbi = true }: LivenessOptions = {})
   return {
     liveIn(address) {
       const exact = solver.index.get(address);
-      if (exact !== undefined) return solver.liveIn.get(exact);
+      if (exact !== undefined) return union(POINTERS, solver.liveIn.get(exact));
       const block = cfg.blockOver(address);
       if (block === undefined) return ALL_REGS;
       let { x, f } = solver.liveOut.get(solver.index.get(block.start)!);
@@ -581,11 +659,12 @@ export function livenessOf(cfg: Cfg, { assumeAbi = true }: LivenessOptions = {})
           if (reg < 32) x |= 1 << reg;
           else f |= 1 << (reg - 32);
       }
-      return { x, f };
+      return union(POINTERS, { x, f });
     },
     liveAfter(site) {
       const block = cfg.blockOver(site);
-      return block?.site === site ? solver.liveOut.get(solver.index.get(block.start)!) : ALL_REGS;
+      if (block?.site !== site) return ALL_REGS;
+      return union(POINTERS, solver.liveOut.get(solver.index.get(block.start)!));
     },
   };
 }

@@ -4,18 +4,20 @@
  * addresses in the data, or those that code makes, lead; a jump that goes by one table on all ways leads where its entries lead (`accesses.ts`; all
  * ways are those that are known, past callees that keep to the psABI). By the same search a jump through a link register is told from a return.
  */
-import { type Addr, type Reg, S0, SP } from '../base/units.ts';
+import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import type { Ending } from '../profile/flow.ts';
+import { type Ending, isLink } from '../profile/flow.ts';
 import { PRESERVED } from './abi.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
+import { functionGroups } from './groups.ts';
 import { functionsBy } from './known-addresses.ts';
 import { hasReg } from './regset.ts';
+import { returning } from './returning.ts';
 
 /** [start, end) */
 export type Extent = readonly [Addr, Addr];
@@ -27,20 +29,33 @@ const TRIED = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
 /** Where the jumps of an image may lead that are not seen to lead elsewhere. */
 export function unseenJumps(image: Image): readonly Extent[] {
   const cfg = imageCfg(image);
-  const resolved = new Set(imageAccesses(image).reads.map(({ site }) => site));
-  const before = predecessors(cfg);
+  const isUnseen = unseen(cfg);
   const ownerOf = functionsBy(cfg);
   const functions = new Set<Addr>();
-  for (const block of cfg.blocks) {
-    const { ending, target, site } = block;
-    if (!LEADING.has(ending) || target !== undefined || resolved.has(site)) continue;
-    if (isComputed(cfg, before, ownerOf, block)) functions.add(ownerOf(site));
-  }
+  for (const block of cfg.blocks) if (isUnseen(block)) functions.add(ownerOf(block.site));
   if (functions.size === 0) return [];
   const all = extents(cfg, ownerOf);
   return [...withParts(cfg, ownerOf, functions)]
     .map((owner) => all.get(owner))
     .filter((extent) => extent !== undefined);
+}
+
+/** Does a block end in a jump that computes where it leads, so that it is not seen? */
+export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
+  const resolved = new Set(imageAccesses(cfg.image).reads.map(({ site }) => site));
+  const origins = originsIn(cfg);
+  return (block) => {
+    const { ending, target, site } = block;
+    if (!LEADING.has(ending) || target !== undefined || resolved.has(site)) return false;
+    for (const { kind, insn, changed } of origins(block)) {
+      // Pointers that are called may be disguised (glibc's PTR_MANGLE), which is no sum.
+      if (kind === 'computed' && (ending !== 'indirect-call' || addsUp(insn!))) return true;
+      // A constant is one still, whatever was done to it. Where a way cannot be followed to its beginning, its target may be computed.
+      if (kind !== 'computed' && kind !== 'constant' && changed) return true;
+      if (kind === 'nowhere' && ending === 'indirect') return true;
+    }
+    return false;
+  };
 }
 
 /** The function that an address is in the middle of; undefined where it begins there, or no code is known. */
@@ -56,17 +71,59 @@ export function functionExtents(image: Image): (address: Addr) => Extent | undef
   };
 }
 
-/** Is a jump to ra or t0 no return: was what it goes to computed on some way, or loaded from elsewhere than the stack? */
+/**
+ * Is a jump to ra or t0 no return: is what it goes to, on some way, anything else than what a call has left in one of these, kept in registers or on
+ * the stack? An address that was passed or returned, or computed, or loaded from elsewhere leads to any function, with arguments.
+ */
 export function jumpsByLink(cfg: Cfg): (block: CfgBlock) => boolean {
-  const before = predecessors(cfg);
-  const ownerOf = functionsBy(cfg);
-  return (block) => block.ending === 'return' && isComputed(cfg, before, ownerOf, block, true);
+  const origins = originsIn(cfg, returning(cfg));
+  const others = otherSlots(cfg);
+  return (block) => {
+    if (block.ending !== 'return') return false;
+    for (const { kind, reg, insn, changed, at } of origins(block)) {
+      if (kind === 'constant' || kind === 'computed' || kind === 'result' || changed) return true;
+      if (kind === 'loaded' ? !isOnStack(insn!) || others.get(at)!.has(slotOf(insn!)) : !isLink(reg)) return true;
+    }
+    return false;
+  };
 }
 
-function predecessors({ blocks }: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
+/** May this jump be a return by one of these registers, in which somebody links against the psABI, or by what was kept of it on the stack? */
+export function mayReturnBy(cfg: Cfg, links: ReadonlySet<Reg>): (block: CfgBlock) => boolean {
+  if (links.size === 0) return () => false;
+  const origins = originsIn(cfg);
+  return (block) => {
+    for (const { kind, reg, insn } of origins(block)) {
+      if (kind === 'loaded' && isOnStack(insn!)) return true;
+      if ((kind === 'passed' || kind === 'result' || kind === 'nowhere') && links.has(reg)) return true;
+    }
+    return false;
+  };
+}
+
+const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
+
+/** By block, where on the stack its function stores other registers than those that calls link in. */
+function otherSlots(cfg: Cfg): ReadonlyMap<Addr, ReadonlySet<string>> {
+  const found = new Map<Addr, Set<string>>();
+  for (const blocks of functionGroups(cfg).values()) {
+    const slots = new Set<string>();
+    for (const block of blocks) {
+      found.set(block.start, slots);
+      for (const { insn } of insnsOf(cfg, block))
+        if (isOnStack(insn) && facts(insn).store?.bytes === 8 && !isLink(insn.rs2)) slots.add(slotOf(insn));
+    }
+  }
+  return found;
+}
+
+function predecessors(
+  { blocks }: Cfg,
+  comesBack: (block: CfgBlock) => boolean = () => true,
+): ReadonlyMap<Addr, readonly CfgBlock[]> {
   const before = new Map<Addr, CfgBlock[]>();
   for (const block of blocks)
-    for (const to of block.flow) {
+    for (const to of comesBack(block) ? block.flow : []) {
       const list = before.get(to);
       if (list === undefined) before.set(to, [block]);
       else list.push(block);
@@ -74,76 +131,80 @@ function predecessors({ blocks }: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
   return before;
 }
 
-/** Does some way to this jump compute its target? Where a way cannot be followed to its beginning, it may. */
-function isComputed(
-  cfg: Cfg,
-  before: ReadonlyMap<Addr, readonly CfgBlock[]>,
-  ownerOf: (address: Addr) => Addr,
-  jump: CfgBlock,
-  onlyStack = false,
-): boolean {
-  const last = cfg.code.insnAt(jump.site)!;
-  const seen = new Set<string>();
-  /** `changed`: something was done to what is in the register before it was jumped to; a constant still is one then. */
-  const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
-    { block: jump, reg: last.rs1, end: jump.site, changed: last.imm !== 0 },
-  ];
-  for (let way = open.pop(); way !== undefined; way = open.pop()) {
-    const { block } = way;
-    let { changed } = way;
-    let reg: Reg | undefined = way.reg;
-    // What a callee returns is an address as it is.
-    if (way.end === block.end && block.returnPoint !== undefined && !hasReg(PRESERVED, reg)) {
-      if (changed) return true;
-      continue;
-    }
-    for (const { insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
-      if (facts(insn).writes !== reg) continue;
-      const made = origin(insn);
-      if (made === 'constant') {
-        if (onlyStack) return true;
-        reg = undefined;
-      } else if (made === 'whole') {
-        if (changed || (onlyStack && !isRestore(insn))) return true;
-        reg = undefined;
-      } else if (made === 'computed') {
-        // Pointers that are called may be disguised (glibc's PTR_MANGLE), which is no sum.
-        if (jump.ending !== 'indirect-call' || addsUp(insn)) return true;
-        reg = undefined;
-      } else {
-        reg = made.from;
-        changed ||= made.changed;
-      }
-      if (reg === undefined) break;
-    }
-    if (reg === undefined) continue;
-    const ways = before.get(block.start) ?? [];
-    if (block.start === ownerOf(block.start)) {
-      if (changed) return true;
-      continue;
-    }
-    // Who jumps to a link is taken to return, where nothing shows that it was computed.
-    if (ways.length === 0 && jump.ending === 'indirect') return true;
-    for (const from of ways) {
-      const key = `${from.start},${reg},${changed}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      open.push({ block: from, reg, end: from.end, changed });
-    }
-  }
-  return false;
+/** Where what a jump goes to comes from, on one way to it. */
+interface Origin {
+  /**
+   * A constant; loaded, or left by a jump; computed of more than one thing; in a register at the function's entry, or behind a call; or in one where no
+   * more is known of the way.
+   */
+  readonly kind: 'constant' | 'loaded' | 'computed' | 'passed' | 'result' | 'nowhere';
+  readonly reg: Reg;
+  /** What made it, but for what was passed, returned, or is not known. */
+  readonly insn: Insn | undefined;
+  /** Start of the block that does. */
+  readonly at: Addr;
+  /** Something was done to it since. */
+  readonly changed: boolean;
 }
 
-/** A load from a frame, by sp or the frame pointer. */
-const isRestore = (insn: Insn): boolean => facts(insn).load !== undefined && (insn.rs1 === SP || insn.rs1 === S0);
+/** Follows the target of a jump backward, on all ways within its function. */
+function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: CfgBlock) => Generator<Origin> {
+  const before = predecessors(cfg, comesBack);
+  const ownerOf = functionsBy(cfg);
+  return function* (jump) {
+    const last = cfg.code.insnAt(jump.site)!;
+    const seen = new Set<string>();
+    const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
+      { block: jump, reg: last.rs1, end: jump.site, changed: last.imm !== 0 },
+    ];
+    for (let way = open.pop(); way !== undefined; way = open.pop()) {
+      const { block } = way;
+      let { reg, changed } = way;
+      const made = (kind: Origin['kind'], insn?: Insn): Origin => ({ kind, reg, insn, at: block.start, changed });
+      // Who is called by one link register keeps the other, if anything is in it.
+      const calls = way.end === block.end && block.returnPoint !== undefined;
+      if (calls && !hasReg(PRESERVED, reg) && (reg !== RA || facts(cfg.code.insnAt(block.site)!).writes === RA)) {
+        yield made('result');
+        continue;
+      }
+      let done = false;
+      for (const { insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
+        if (facts(insn).writes !== reg) continue;
+        const from = sourceOf(insn);
+        done = typeof from === 'string';
+        if (typeof from === 'string') {
+          yield made(from, insn);
+          break;
+        }
+        reg = from.reg;
+        changed ||= from.changed;
+      }
+      if (done) continue;
+      if (block.start === ownerOf(block.start)) {
+        yield made('passed');
+        continue;
+      }
+      const ways = before.get(block.start) ?? [];
+      if (ways.length === 0) yield made('nowhere');
+      for (const from of ways) {
+        const key = `${from.start},${reg},${changed}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        open.push({ block: from, reg, end: from.end, changed });
+      }
+    }
+  };
+}
 
-type Origin = 'constant' | 'whole' | 'computed' | { readonly from: Reg; readonly changed: boolean };
+/** A load from a frame, or a store to one, by sp or the frame pointer. */
+const isOnStack = (insn: Insn): boolean =>
+  (insn.rs1 === SP || insn.rs1 === S0) && (facts(insn).load !== undefined || facts(insn).store !== undefined);
 
 /** Where the result of an instruction comes from: one register, perhaps with something done to it, nothing, somewhere as it is, or it is computed. */
-function origin(insn: Insn): Origin {
+function sourceOf(insn: Insn): 'constant' | 'loaded' | 'computed' | { readonly reg: Reg; readonly changed: boolean } {
   const { pure, reads, load, control } = facts(insn);
-  if (load !== undefined || control !== 'none') return 'whole';
-  if (reads.length === 0) return pure ? 'constant' : 'whole';
+  if (load !== undefined || control !== 'none') return 'loaded';
+  if (reads.length === 0) return pure ? 'constant' : 'loaded';
   if (!pure || reads.length > 1) return 'computed';
   const [from] = reads;
   const value = (role: Reg, tried: bigint) => (role === from ? tried : undefined);
@@ -151,7 +212,7 @@ function origin(insn: Insn): Origin {
     const [rs1, rs2] = [value(insn.rs1, tried), value(insn.rs2, tried)];
     return evaluate(insn, { ...(rs1 !== undefined && { rs1 }), ...(rs2 !== undefined && { rs2 }) }) === tried;
   };
-  return { from: from!, changed: !TRIED.every(copies) };
+  return { reg: from!, changed: !TRIED.every(copies) };
 }
 
 /** Does the result grow with an operand, whatever the other one is? */

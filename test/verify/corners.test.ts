@@ -60,6 +60,18 @@ const corners: readonly Corner[] = [
   { file: 'unknown-reads.S', flags: BARE, inputs: [['0'], ['1']] },
   // What does not come back writes nothing, and what runs on into the next function does come back.
   { file: 'never-back.S', flags: BARE, inputs: [['0'], ['1']] },
+  { file: 'passed-by-t0.c', inputs: [['0'], ['1']] },
+  { file: 'both-links.c', inputs: [['0'], ['1']] },
+  { file: 'link-copied.c', inputs: [['0'], ['1']] },
+  { file: 'link-on-stack.c', inputs: [['0'], ['1']] },
+  // Callers are seen behind instructions that are not known, and behind data in the text.
+  { file: 'behind-unknown.c', inputs: [['0'], ['1']] },
+  { file: 'data-in-text.c', flags: [...STATIC, '-s'], inputs: [['0'], ['1']] },
+  // Tables lead out of what symbols call the function: into a part under another name, or none, or before a second entry; or from operation to operation.
+  { file: 'cold-alias.c', flags: [...STATIC, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
+  { file: 'cold-alias.c', flags: [...STATIC, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },
+  { file: 'two-entries.c', inputs: [['0'], ['1']] },
+  { file: 'threaded-ops.c', inputs: [['0'], ['1']] },
   // A system call reads a0 to a7.
   { file: 'syscall-setup.S', flags: BARE, inputs: [[]] },
   // What was saved in a frame that is given back is no part of the next one.

@@ -10,7 +10,9 @@
  * is a saved register, and each access notes what decides what others see of it: the stack pointer, below which a signal may write, global and
  * thread pointer, and on which loads it depends (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
  */
-import { type Addr, GP, REG_COUNT, type Reg, regName, SP, TP } from '../../base/units.ts';
+import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { POINTERS } from '../../cfg/abi.ts';
+import { regsIn } from '../../cfg/regset.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import { runTerms, type Term, Terms } from '../../domain/term.ts';
 import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
@@ -44,7 +46,7 @@ export interface Seen {
  * What a signal handler counts on wherever it comes in between: it gets a frame below the stack pointer, and finds its data by global and thread
  * pointer.
  */
-export const PINNED: readonly Reg[] = [SP, GP, TP];
+export const PINNED: readonly Reg[] = regsIn(POINTERS);
 
 /** A value that was put into one of these, behind so many accesses. */
 export interface Pinned {
@@ -259,10 +261,10 @@ class SymbolicStep implements Step<Term> {
   }
 
   #pinned(): State['pinned'] {
-    const { depends, pinned } = this.#before;
+    const { pinned } = this.#before;
     const { rd: reg } = this.#insn;
     const value = this.#written;
-    if (depends === undefined || value === undefined || !PINNED.includes(reg)) return pinned;
+    if (value === undefined || !PINNED.includes(reg)) return pinned;
     return { item: { reg, value, behind: this.#accessCount }, rest: pinned };
   }
 

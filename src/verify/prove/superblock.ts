@@ -343,8 +343,8 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   const more = sides.machine?.asks(was.extensions, is.extensions);
   if (typeof more === 'object') return { kind: 'extensions', names: more };
   if (more) used.add('A9');
-  // Between one access and the next.
-  if (!terms.watched && was.accessCount > 1) used.add('A11');
+  // Between one access and the next, and where the stack is another.
+  if (!terms.watched && (was.accessCount > 1 || !samePinned(was, is))) used.add('A11');
   if (unequal.length > wrong.length) used.add('A1');
   if (links) used.add('A7');
   return undefined;
@@ -445,6 +445,14 @@ function pinnedAlike(terms: ProofTerms, was: State, is: State): boolean {
     });
   };
   return listed(is.pinned).every((each) => had.has(keyOf(each)) || isPart(each));
+}
+
+/** Are stack, global and thread pointer set to the same values, between the same accesses? */
+function samePinned(was: State, is: State): boolean {
+  let [a, b] = [was.pinned, is.pinned];
+  for (; a !== b && a !== undefined && b !== undefined; a = a.rest, b = b.rest)
+    if (a.item.reg !== b.item.reg || a.item.value !== b.item.value || a.item.behind !== b.item.behind) return false;
+  return a === b;
 }
 
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;

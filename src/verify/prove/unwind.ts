@@ -81,6 +81,8 @@ function check(
   const isOurs = ({ start, end }: Fde) => start >= code.start && end <= code.end;
   const ours = added.filter(isOurs);
   const copies = added.filter((fde) => !isOurs(fde));
+  // What a new description is made of is new as well: nothing that the program may change.
+  const onlyNew = { ...optimized, segments: optimized.segments.slice(-1) };
   const problems = [
     ...overlaps(ours),
     ...ours.flatMap((fde) => elsewhere(fde, code.end)),
@@ -99,7 +101,7 @@ function check(
         ? is && 'the original has none'
         : is === undefined
           ? 'it has none'
-          : frameDiffers(original, was, link, optimized, is, at);
+          : frameDiffers(original, was, link, onlyNew, is, at);
     if (why !== undefined) problems.push(`the frame description at ${hex(at)} of ${hex(link)}: ${why}`);
   }
   if (needed && last !== undefined && next === undefined) problems.push('the chain of descriptions does not lead on');
@@ -128,7 +130,7 @@ function overlaps(fdes: readonly Fde[]): string[] {
   return problems;
 }
 
-/** What a new description is made of is new as well: nothing that the program may change. */
+/** Does it begin with new parts? */
 const elsewhere = ({ address, cie, lsda }: Fde, least: Addr): string[] =>
   Math.min(address, cie.address, lsda ?? least) < least
     ? [`the frame description at ${hex(address)} is not whole`]

@@ -1,0 +1,16 @@
+#include <stdio.h>
+#include <stdlib.h>
+typedef unsigned long u;
+u step(u x, u y), viatab(u x, u y, u, u, u*);
+asm(".text\n.option push\n.option norelax\n.option norvc\n.balign 4\n"
+".type mix,@function\nmix:\n li t4,5\n1: slli t3,a0,7\n  xor t3,t3,a1\n  srli a0,a0,9\n  add a0,a0,a1\n  addi a0,a0,13\n addi t4,t4,-1\n bnez t4,1b\n  ret\n.size mix,.-mix\n"
+".globl step\n.type step,@function\nstep:\n addi sp,sp,-16\n sd ra,8(sp)\n jal ra,mix\n ld ra,8(sp)\n addi sp,sp,16\n ret\n.size step,.-step\n"
+".half 0x1234,0x0017\n" /* literals: data in the text */
+".globl viatab\n.type viatab,@function\nviatab:\n sd ra,0(a4)\n jal ra,mix\n xor a0,a0,t3\n ld ra,0(a4)\n ret\n.size viatab,.-viatab\n"
+".option pop\n");
+u ctx[4];
+u (*const volatile tab[1])(u,u,u,u,u*)={viatab};
+int main(int argc,char**argv){ u n=argc>1?atoi(argv[1]):0; u s=1;
+ for(u i=0;i<20000;i++) s=step(s,i);
+ if(n) for(u i=0;i<1000;i++) s=tab[0](s,i,0,0,ctx);
+ printf("%lu\n",s); return 0;}
