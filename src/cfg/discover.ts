@@ -1,8 +1,8 @@
 /**
  * Finds code, best evidence first: what ran; what that can reach by direct branches, jumps, calls and falling through; function
- * symbols and what they reach; what addresses in the data and those that code makes lead to, at whatever alignment; at last whatever decodes in
- * the gaps of the executable sections. Linear in the size of the text. What does not decode may be an instruction of an extension that is not
- * known here: there may be code behind it.
+ * symbols and what they reach; whatever decodes in the gaps of the executable sections; at last what addresses in the data and those that code makes
+ * lead to, across instructions that were found before. Linear in the size of the text. What does not decode may be an instruction of an extension
+ * that is not known here: there may be code behind it.
  *
  * What is found late is found so that analyses over *all* code stay sound (a caller that never ran is still a caller); a guess that is
  * wrong (data in the text decoded as code) only makes them less precise.
@@ -15,9 +15,9 @@ import { endingOf, farTarget, leavesLink } from '../profile/flow.ts';
 import { imageConstants } from './constants.ts';
 import { codePlaces } from './places.ts';
 
-/** Why an address is held to be code, best first. */
-export type Evidence = 'executed' | 'reachable' | 'symbol' | 'swept';
-const EVIDENCE: readonly Evidence[] = ['executed', 'reachable', 'symbol', 'swept'];
+/** Why an address is held to be code, best first. A guess lies across instructions that there is better evidence for: only a number leads there. */
+export type Evidence = 'executed' | 'reachable' | 'symbol' | 'swept' | 'guess';
+const EVIDENCE: readonly Evidence[] = ['executed', 'reachable', 'symbol', 'swept', 'guess'];
 
 /** An instruction begins here. */
 const BEGINS = 1;
@@ -71,7 +71,6 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
   const marks = new Marks(code);
   const callees = new Set<Addr>();
   let stage = 0;
-  let sweeping = false;
   const pending: Addr[] = [];
   /** What the executed lines lead to: looked at when all of these are marked, lest one ends early and seems merely reachable. */
   const deferred: Addr[] = [];
@@ -84,8 +83,8 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
     }
     const mark = marks.get(target);
     if ((mark & LEADER) !== 0) return;
-    // A guess never cuts an instruction that better evidence found.
-    if (sweeping && (mark & (INSIDE | BEGINS)) === INSIDE) return;
+    // What is swept never cuts an instruction that better evidence found.
+    if (stage === 3 && (mark & (INSIDE | BEGINS)) === INSIDE) return;
     if (code.insnAt(target) === undefined) return;
     marks.set(target, LEADER);
     if ((mark & BEGINS) === 0) pending.push(target);
@@ -145,9 +144,6 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
   for (const symbol of image.symbols) if (symbol.kind === 'function') reach(symbol.address);
   drain();
   stage = 3;
-  for (const address of codeAddresses(image)) reach(address);
-  drain();
-  sweeping = true;
   for (const { start, end } of sweepable(image, code))
     for (let at = start; at < end; ) {
       const insn = code.insnAt(at);
@@ -167,6 +163,9 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
       }
       at += (marks.get(at) & BEGINS) !== 0 ? insn.size : 2;
     }
+  stage = 4;
+  for (const address of codeAddresses(image)) reach(address);
+  drain();
 
   return {
     isLeader: (address) => (marks.get(address) & LEADER) !== 0,

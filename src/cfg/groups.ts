@@ -48,8 +48,8 @@ export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]>
   const owner = new Map(cfg.blocks.map((block) => [block.start, block.function]));
   for (const [part, whole] of namedParts(cfg))
     if (owner.has(part) && owner.has(whole)) leader.set(find(owner.get(part)!), find(owner.get(whole)!));
-  for (const { flow, function: from, returnPoint } of cfg.blocks)
-    for (const to of flow) {
+  for (const { flow, function: from, returnPoint, evidence } of cfg.blocks)
+    for (const to of evidence === 'guess' ? [] : flow) {
       const into = owner.get(to) ?? to;
       // Behind a call that does not come back may lie another function.
       if (into === from || to === returnPoint || (into === to && called.has(to))) continue;

@@ -36,7 +36,7 @@ import type { Addr, Reg } from '../base/units.ts';
 import { RA, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
-import { isLink, SYSCALL_READS } from '../profile/flow.ts';
+import { isLink, SYSCALL_READS, T0 } from '../profile/flow.ts';
 import { ARGUMENTS, CLOBBERED, POINTERS, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
 import { imageAccesses, targetsOf } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
@@ -249,7 +249,7 @@ class Solver {
     this.otherLinks = new Set(
       blocks.flatMap(({ leavesLink, site }) => (leavesLink ? [facts(cfg.code.insnAt(site)!).writes!] : [])),
     );
-    this.isJump = jumpsByLink(cfg);
+    this.isJump = jumpsByLink(cfg, this.usesAlternateLink ? [RA] : [RA, T0]);
     this.isUnseen = unseen(cfg);
     this.mayReturn = mayReturnBy(cfg, this.otherLinks);
     this.rules = blocks.map((block, i) => {

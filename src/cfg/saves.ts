@@ -262,7 +262,14 @@ function look(
 export function savesOf(cfg: Cfg): Saves {
   const entries = entriesOf(cfg);
   const comesBack = returning(cfg);
-  const found = [...functionGroups(cfg).values()].map((blocks) => look(cfg, blocks, entries, comesBack));
+  const found = [...functionGroups(cfg).values()].map((blocks) =>
+    look(
+      cfg,
+      blocks.filter(({ evidence }) => evidence !== 'guess'),
+      entries,
+      comesBack,
+    ),
+  );
   const careless = found.reduce((all, one) => union(all, one.careless), NOTHING);
   const saves = new Set<Addr>();
   for (const each of found)

@@ -9,7 +9,7 @@ import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import { type Ending, isLink } from '../profile/flow.ts';
+import type { Ending } from '../profile/flow.ts';
 import { PRESERVED } from './abi.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
@@ -74,15 +74,16 @@ export function functionExtents(image: Image): (address: Addr) => Extent | undef
 /**
  * Is a jump to ra or t0 no return: is what it goes to, on some way, anything else than what a call has left in one of these, kept in registers or on
  * the stack? An address that was passed or returned, or computed, or loaded from elsewhere leads to any function, with arguments.
+ * @param links registers that those link in who expect of a function what the psABI says, or is seen behind their calls
  */
-export function jumpsByLink(cfg: Cfg): (block: CfgBlock) => boolean {
+export function jumpsByLink(cfg: Cfg, links: readonly Reg[]): (block: CfgBlock) => boolean {
   const origins = originsIn(cfg, returning(cfg));
-  const others = otherSlots(cfg);
+  const kept = linkSlots(cfg, links);
   return (block) => {
     if (block.ending !== 'return') return false;
     for (const { kind, reg, insn, changed, at } of origins(block)) {
       if (kind === 'constant' || kind === 'computed' || kind === 'result' || changed) return true;
-      if (kind === 'loaded' ? !isOnStack(insn!) || others.get(at)!.has(slotOf(insn!)) : !isLink(reg)) return true;
+      if (kind === 'loaded' ? !isOnStack(insn!) || !kept.get(at)!(insn!) : !links.includes(reg)) return true;
     }
     return false;
   };
@@ -103,27 +104,33 @@ export function mayReturnBy(cfg: Cfg, links: ReadonlySet<Reg>): (block: CfgBlock
 
 const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
 
-/** By block, where on the stack its function stores other registers than those that calls link in. */
-function otherSlots(cfg: Cfg): ReadonlyMap<Addr, ReadonlySet<string>> {
-  const found = new Map<Addr, Set<string>>();
+/**
+ * By block, may a load from the stack get back a link that its function has stored there? Where it stores none (millicode), ra is what somebody else
+ * has stored for it.
+ */
+function linkSlots(cfg: Cfg, links: readonly Reg[]): ReadonlyMap<Addr, (load: Insn) => boolean> {
+  const found = new Map<Addr, (load: Insn) => boolean>();
   for (const blocks of functionGroups(cfg).values()) {
-    const slots = new Set<string>();
+    const stored = { links: new Set<string>(), others: new Set<string>() };
+    const mayHold = (load: Insn) =>
+      !stored.others.has(slotOf(load)) && (stored.links.size === 0 ? load.rd === RA : stored.links.has(slotOf(load)));
     for (const block of blocks) {
-      found.set(block.start, slots);
+      found.set(block.start, mayHold);
       for (const { insn } of insnsOf(cfg, block))
-        if (isOnStack(insn) && facts(insn).store?.bytes === 8 && !isLink(insn.rs2)) slots.add(slotOf(insn));
+        if (isOnStack(insn) && facts(insn).store?.bytes === 8)
+          stored[links.includes(insn.rs2) ? 'links' : 'others'].add(slotOf(insn));
     }
   }
   return found;
 }
 
 function predecessors(
-  { blocks }: Cfg,
+  cfg: Cfg,
   comesBack: (block: CfgBlock) => boolean = () => true,
 ): ReadonlyMap<Addr, readonly CfgBlock[]> {
   const before = new Map<Addr, CfgBlock[]>();
-  for (const block of blocks)
-    for (const to of comesBack(block) ? block.flow : []) {
+  for (const block of cfg.blocks)
+    for (const to of comesBack(block) && block.evidence !== 'guess' ? block.flow : []) {
       const list = before.get(to);
       if (list === undefined) before.set(to, [block]);
       else list.push(block);

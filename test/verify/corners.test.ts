@@ -61,6 +61,10 @@ const corners: readonly Corner[] = [
   // What does not come back writes nothing, and what runs on into the next function does come back.
   { file: 'never-back.S', flags: BARE, inputs: [['0'], ['1']] },
   { file: 'passed-by-t0.c', inputs: [['0'], ['1']] },
+  { file: 'returned-by-t0.c', inputs: [['0'], ['1']] },
+  { file: 'jump-by-stack.c', inputs: [['0'], ['1']] },
+  { file: 'back-by-ra.c', inputs: [['0'], ['1']] },
+  { file: 'back-by-stack.c', inputs: [['0'], ['1']] },
   { file: 'both-links.c', inputs: [['0'], ['1']] },
   { file: 'link-copied.c', inputs: [['0'], ['1']] },
   { file: 'link-on-stack.c', inputs: [['0'], ['1']] },

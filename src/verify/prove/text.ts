@@ -22,5 +22,5 @@ export function isText(original: Image, address: Addr, size: ByteCount): boolean
 
 function isFound(original: Image, address: Addr): boolean {
   const block = imageCfg(original).blockOver(address);
-  return block !== undefined && block.evidence !== 'swept';
+  return block !== undefined && block.evidence !== 'swept' && block.evidence !== 'guess';
 }
