@@ -63,6 +63,8 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
 /** In some stream an instruction begins here; something enters here. */
 const BEGINS = 1;
 const ENTERED = 2;
+/** Instructions are no longer, known or not (`Code.lengthAt`). */
+const LONGEST = 8;
 /** How far an address is from its upper part. */
 const NEAR = 2048;
 
@@ -107,7 +109,8 @@ class Finder implements Entries {
   }
 
   into(start: Addr, size: ByteCount): Addr | undefined {
-    if (this.begins(start - 2) && this.#code.insnAt(start - 2)?.size === 4) return start;
+    for (let by = 2; by < LONGEST; by += 2)
+      if (this.begins(start - by) && this.#code.lengthAt(start - by) > by) return start;
     for (let at = start + 2; at < start + size; at += 2) if (this.has(at)) return at;
     return undefined;
   }
@@ -140,7 +143,10 @@ class Finder implements Entries {
         const insn = this.#look(at, true);
         // What does not decode may be an instruction of an extension that is not known here, of any length, or data of any.
         const size = insn?.size ?? (this.#code.lengthAt(at) || 2);
-        if (insn === undefined && size > 2) this.#line(at + 2);
+        if (insn === undefined) {
+          this.#past(at);
+          if (size > 2) this.#line(at + 2);
+        }
         at += size;
       }
   }
@@ -222,8 +228,9 @@ class Finder implements Entries {
    */
   #look(at: Addr, swept: boolean): Insn | undefined {
     const insn = this.#code.insnAt(at);
-    if (insn === undefined || this.begins(at)) return insn;
+    if (this.begins(at)) return insn;
     this.#marks.set(at, BEGINS);
+    if (insn === undefined) return undefined;
     const { control, reads, writes, pure } = facts(insn);
     const target = targetOf(insn, at);
     if (target !== undefined) this.enter(target);

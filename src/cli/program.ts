@@ -56,8 +56,11 @@ function report(error: unknown): number {
   return FAILURE;
 }
 
-// Whoever reads our output may stop reading (`isoform ... | head`): that is no error. A listener on the streams themselves would
-// make every start load Node's stream and network modules.
+/** What a shell says of a process that SIGPIPE has ended: 128 and its number. */
+const BROKEN_PIPE = 141;
+
+// Whoever reads our output may stop reading (`isoform ... | head`): nothing is said then, but what was not told is no success. A listener on the
+// streams themselves would make every start load Node's stream and network modules.
 process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : report(error));
+  process.exit(error.code === 'EPIPE' ? BROKEN_PIPE : report(error));
 });

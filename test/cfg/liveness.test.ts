@@ -195,6 +195,12 @@ Caller:
   });
 });
 
+test('stack, global and thread pointer are live everywhere: a signal may come', () => {
+  const program = assemble('Main:\n  ecall\n  addi sp,zero,0\n  addi gp,zero,0\nend:\n  jal zero,@end');
+  expect(among(solve(program), program.at('Main'), 'sp gp tp t0 s0')).toBe('sp gp tp');
+  expect(among(solve(program), program.at('end'), 'sp gp tp t0 s0')).toBe('sp gp tp');
+});
+
 test('ecall reads a0 to a7, writes a0, keeps the rest', () => {
   const program = assemble('Main:\n  ecall\nafter:\n  add a1,a0,t3\n  jalr zero,0(ra)');
   const live = solve(program);

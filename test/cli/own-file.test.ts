@@ -77,6 +77,8 @@ describe.runIf(needs('programs that read their own file', 'gcc', 'qemu'))('a pro
     const problems = (original: Uint8Array, optimized: Uint8Array) =>
       endProblems(parseImage(original, 'original'), parseImage(optimized, 'optimized')).length;
     expect(problems(reader, bytes)).toBe(0);
+    const inPlace = Uint8Array.from(bytes, (byte, at) => (at === reader.length - 30 ? byte ^ 1 : byte));
+    expect(problems(reader, inPlace)).toBe(1);
     const oneByte = Uint8Array.from(bytes, (byte, at) => (at === bytes.length - 30 ? byte ^ 1 : byte));
     expect(problems(reader, oneByte)).toBe(1);
     const nothing = bytes.subarray(0, bytes.length - TEXT.length - 16);

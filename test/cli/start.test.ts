@@ -26,6 +26,12 @@ describe('the installed command', () => {
     expect(run(START, ['--version']).stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  test('who stops reading is told no success', () => {
+    const { elf } = sample('bytecode');
+    const piped = `"${process.execPath}" "${START}" dump cfg "${elf}" | true; exit \${PIPESTATUS[0]}`;
+    expect(run('bash', ['-c', piped])).toMatchObject({ status: 141 });
+  });
+
   test('its compiled code is what this Node takes', () => {
     const script = new Script(readFileSync(BUNDLE, 'latin1'), { cachedData: readFileSync(`${BUNDLE}.cache`) });
     expect(script.cachedDataRejected).toBe(false);

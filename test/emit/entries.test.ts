@@ -58,6 +58,14 @@ describe.runIf(needs('entries', 'gcc', 'qemu'))('entries', () => {
     expect(imageEntries(image).into(hot, 4)).toBe(hot + 2);
   });
 
+  test('nor does a patch lie over the end of one', () => {
+    // clmul a0, a0, a1 (Zbc), right before the hot function: it may be said to be where its second half is.
+    const image = readImage(enteredProgram({ enter: 'j hot', before: '.4byte 0x0ab51533' }));
+    const hot = image.symbols.find(({ name }) => name === 'hot')!.address;
+    expect(imageEntries(image).into(hot - 2, 2)).toBe(hot - 2);
+    expect(imageEntries(image).into(hot, 4)).toBeUndefined();
+  });
+
   test('a program whose function is entered in its middle by another, with as few assumptions as can be', () => {
     const [c, asm] = ['overlapping-streams.c', 'overlapping-streams-asm.S'].map((name) =>
       readFileSync(join(ROOT, 'test/emit/cases', name), 'utf8'),

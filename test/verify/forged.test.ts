@@ -19,6 +19,7 @@ import { jumpInsn } from '../../src/isa/idioms.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
+import { byteProblems } from '../../src/verify/prove/bytes.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
 import { doubts, type Field, Forgery } from '../support/forgery.ts';
 import { compile, compileFile, needs } from '../support/tools.ts';
@@ -112,6 +113,18 @@ describe.runIf(needs('forged files', 'gcc', 'gxx'))('forged files', () => {
     const end = forged.entryAt(plain.optimized.programHeaders.length);
     forged.bytes.fill(0xa5, end, end + 56);
     expect(doubtsOf(forged)[0]).toMatch(/has changed/);
+  });
+
+  test('a patch of bytes that are loaded twice', () => {
+    const { original, optimized: image } = plain;
+    const { patches } = mapOf(original, image).data;
+    const text = original.programHeaders.find(({ type, flags }) => type === PT.LOAD && (flags & 1) === 1)!;
+    const again = {
+      ...original,
+      programHeaders: [...original.programHeaders, { ...text, vaddr: text.vaddr + (1 << 24) }],
+    };
+    expect(byteProblems(original, image, patches).problems).toEqual([]);
+    expect(byteProblems(again, image, patches).problems[0]).toMatch(/is loaded more than once/);
   });
 
   test('garbage in the data as an end of the frame descriptions', () => {

@@ -1,14 +1,16 @@
 /** Frame descriptions of calls that have moved: equal to the original's, and what is changed in one is seen. */
 import { describe, expect, test } from 'vitest';
+import { numberAt } from '../../src/cfg/accesses.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { readOptimizedCode } from '../../src/elf/write.ts';
-import type { Fde } from '../../src/emit/unwind/index.ts';
+import { type Fde, findFrames, tableAt } from '../../src/emit/unwind/index.ts';
 import { checkUnwind, frameDiffers } from '../../src/verify/prove/unwind.ts';
 import { moveCalls } from '../emit/move-calls.ts';
 import { bareElf } from '../support/bare-elf.ts';
 import { compileFile, needs } from '../support/tools.ts';
 
+const PT_GNU_EH_FRAME = 0x6474e550;
 const FLAGS = ['-O2', '-static', '-std=c++14', '-Wno-deprecated'];
 
 describe.runIf(needs('frame descriptions of moved calls', 'gxx'))('frame descriptions', () => {
@@ -27,6 +29,34 @@ describe.runIf(needs('frame descriptions of moved calls', 'gxx'))('frame descrip
     const fine = checkUnwind(original, optimized, returns, code);
     expect(fine.problems).toEqual([]);
     expect(fine.checked).toBeGreaterThan(50);
+
+    // What a description leads to may not lie in another segment, wherever the new one is cut.
+    const last = optimized.segments.at(-1)!;
+    const link = findFrames(original)!.last!.address;
+    const table = tableAt(optimized, link + 4 + numberAt(optimized, link, 4)!, last.address + last.bytes.length)!;
+    const lsda = table.fdes.find((fde) => fde.lsda !== undefined && fde.start >= code.start)!.lsda!;
+    for (let cut = lsda + 1 - last.address; cut < lsda + 16 - last.address; cut++) {
+      const [front, back] = [last.bytes.subarray(0, cut), last.bytes.subarray(cut)];
+      const behind = { ...last, address: last.address + cut, bytes: back };
+      const segments = [...optimized.segments.slice(0, -1), behind, { ...last, bytes: front }];
+      expect(problemsOf({ ...optimized, segments })).not.toEqual([]);
+    }
+
+    // Unwinders that go by the search table would find a record that is none any more.
+    const old = optimized.programHeaders.map((header) =>
+      header.type === PT_GNU_EH_FRAME ? original.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME)! : header,
+    );
+    const hidden = checkUnwind(original, { ...optimized, programHeaders: old }, [], code).problems;
+    expect(hidden.length > 0).toBe(flags.length > 0);
+
+    // Unwinders read addresses of code in so many bytes; at others libgcc ends the program.
+    const odd = Uint8Array.from(original.bytes);
+    const { cie } = findFrames(original)!.fdes[0]!;
+    const text = original.segments.find((s) => cie.address >= s.address && cie.address < s.address + s.bytes.length)!;
+    const at = text.offset + (cie.instructions.start - 1 - text.address);
+    expect(odd[at]).toBe(0x1b);
+    odd[at] = 0x19;
+    expect(findFrames(parseImage(odd, 'odd'))).toBeUndefined();
 
     // Each return address for its neighbour, and tables that are not there.
     const turned = returns.map(([at], i) => [at, returns[(i + 1) % returns.length]![1]] as const);
@@ -90,6 +120,7 @@ describe('a description of one call', () => {
   test('unwinders that differ are not asked: a common entry that advances, its rules restored', () => {
     expect(against([0x0c, 2, 0, 0x7f], usual[1])).toBe('it cannot be read');
     expect(against([0x0c, 2, 0, 0x88, 1], [0x0e, 16, 0x88, 2, 0xc8])).toBe('it cannot be read');
+    expect(against(usual[0], new Array(1000).fill(0x0a))).toBe('it cannot be read');
     // Of what it has no rule for there is none again, for all of them.
     expect(against(usual[0], [0x89, 3, 0xc9, ...usual[1]])).toBeUndefined();
   });

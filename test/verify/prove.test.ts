@@ -131,6 +131,15 @@ describe('what is proved', () => {
       assumptions: ['A3', 'A11'],
     });
     expect(proof(original, optimized).verdict).toBe('unproved');
+    // A handler needs a stack, whatever is accessed: where it is another in between, nobody may come.
+    const plain = 'addi a0,a0,1\n addi sp,sp,-16\n ld a1,0(a0)\n addi sp,sp,16';
+    const order = ['addi a0,a0,1', 'ld a1,0(a0)', 'jal zero,0x1010'];
+    expect(proof(plain, `${plain}\n jal zero,0x1010`)).toMatchObject({ verdict: 'proved', assumptions: [] });
+    expect(proof(plain, order.join('\n'))).toMatchObject({ verdict: 'proved', assumptions: ['A11'] });
+    // One load in the stead of two may be of another value, and the other way round.
+    const copied = 'ld a1,0(a0)\n addi a2,a1,0';
+    const twice = 'ld a1,0(a0)\n ld a2,0(a0)\n jal zero,0x1008';
+    expect(proof(copied, twice)).toMatchObject({ verdict: 'proved', assumptions: ['A11'] });
     // Overwritten through the stack pointer itself it is not the one that was saved.
     expect(
       proof(original.replace('0(a2)', '8(sp)'), optimized.replace('0(a2)', '8(sp)'), { saves: [0x2000] }).verdict,

@@ -4,7 +4,7 @@
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
-import { Cursor, Malformed, PE, type Pointer } from './bytes.ts';
+import { Cursor, Malformed, PE, type Pointer, sizeOfEncoding } from './bytes.ts';
 
 const PT_GNU_EH_FRAME = 0x6474e550;
 
@@ -143,7 +143,7 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
     const length = cursor.uleb();
     const dataEnd = cursor.address + length;
     for (const letter of augmentation.slice(1)) {
-      if (letter === 'R') pointerEncoding = cursor.u8();
+      if (letter === 'R') pointerEncoding = fixedSize(cursor.u8());
       else if (letter === 'L') lsdaEncoding = cursor.u8();
       else if (letter === 'P') personality = cursor.pointer(cursor.u8());
       else if (letter === 'S') signalFrame = true;
@@ -165,6 +165,12 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
     hasAugmentation,
     instructions,
   };
+}
+
+/** Unwinders read addresses of code that are stored in so many bytes, whatever they are; libgcc ends the program at any other. */
+function fixedSize(encoding: number): number {
+  sizeOfEncoding(encoding);
+  return encoding;
 }
 
 function parseFde(cursor: Cursor, address: Addr, end: Addr, cie: Cie): Fde {

@@ -51,6 +51,10 @@ const OP = {
   RESTORE: 0xc0,
 } as const;
 
+/** Compilers remember one state at a time, and RISC-V has this many registers. */
+const MOST_REMEMBERED = 64;
+const MOST_RULES = 256;
+
 /**
  * The row in force at `pc`, which the description covers. Throws Malformed, also where unwinders differ: libgcc (unwind-dw2.c) goes on from
  * where the common entry has advanced to, and takes a register that is restored for one that is not saved, whatever the common entry says.
@@ -111,6 +115,7 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
             rules.set(c.uleb(), { kind: 'register', register: c.uleb() });
             break;
           case OP.REMEMBER:
+            if (stack.length >= MOST_REMEMBERED || rules.size > MOST_RULES) throw new Malformed('too much to remember');
             stack.push({ cfa, rules: new Map(rules) });
             break;
           case OP.RESTORE_STATE: {

@@ -4,7 +4,7 @@
  * but for patches and the file's headers, which are looked at elsewhere (`file.ts`, `headers.ts`).
  */
 import { alignDown, alignUp } from '../../base/bits.ts';
-import { type Addr, hex } from '../../base/units.ts';
+import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import { appended } from '../../elf/appended.ts';
 import { ELF_HEADER_SIZE, PF, PROGRAM_HEADER_SIZE, PT } from '../../elf/constants.ts';
 import type { Image, ProgramHeader } from '../../elf/image.ts';
@@ -29,6 +29,8 @@ export function byteProblems(
   const problems: string[] = [];
   const changed = patchedOffsets(original, patches);
   const [from, to] = tableOf(optimized);
+  for (const [address, size] of patches)
+    if (mappings(original, address, size) > 1) problems.push(`the patch at ${hex(address)} is loaded more than once`);
   const inPlace = optimized.programHeaderOffset === original.programHeaderOffset;
   if (inPlace) problems.push(...growthProblems(original, to));
   let bytes = 0;
@@ -47,11 +49,26 @@ export function byteProblems(
   return { checked: bytes, problems };
 }
 
-/** A program that reads its own file finds behind it what it found behind the original: an archive, or nothing. */
+/** A program that reads its own file finds behind it, and where that was, what it found behind the original: an archive, or nothing. */
 export function endProblems(original: Image, optimized: Image): string[] {
-  return Buffer.compare(appended(original), appended(optimized)) === 0
-    ? []
-    : ['it does not end with what was appended to the original'];
+  const was = appended(original);
+  if (Buffer.compare(was, appended(optimized)) !== 0) return ['it does not end with what was appended to the original'];
+  const at = original.bytes.length - was.length;
+  const stays = Buffer.compare(was, optimized.bytes.subarray(at, original.bytes.length)) === 0;
+  return stays ? [] : ['what was appended to the original is not where it was'];
+}
+
+/** How often a patch comes into memory where it may be run: a jump leads elsewhere from another place. */
+function mappings(original: Image, address: Addr, size: ByteCount): number {
+  const header = original.programHeaders.find(
+    ({ type, vaddr, fileSize }) => type === PT.LOAD && address >= vaddr && address + size <= vaddr + fileSize,
+  );
+  if (header === undefined) return 0;
+  const offset = header.offset + (address - header.vaddr);
+  return original.programHeaders.filter((each) => {
+    const [from, to] = mappedBytes(each);
+    return each.type === PT.LOAD && (each.flags & PF.EXECUTE) !== 0 && offset < to && offset + size > from;
+  }).length;
 }
 
 function patchedOffsets(original: Image, patches: AddressMapData['patches']): ReadonlySet<number> {

@@ -16,7 +16,8 @@ import { returnsBehind } from './entered.ts';
 import { Machine } from './extensions.ts';
 import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from './file.ts';
 import { type Reason, reasonText } from './reasons.ts';
-import { type Counterexample, refute } from './refute.ts';
+import { type Counterexample, EFFORT, refute } from './refute.ts';
+import type { Budget } from './search.ts';
 import type { Solver } from './solver.ts';
 import { askSolver, byNumber, type EntryProof, proveEntry, type Sides } from './superblock.ts';
 
@@ -79,6 +80,8 @@ export interface ProveOptions {
 
 /** A strange file may have nothing that is proved: after so many superblocks that are not, no states are searched for any more. */
 const MOST_SEARCHED = 64;
+/** Or after so many terms have been looked at for that. */
+const MOST_TERMS = 30_000_000;
 /** And after so many that the solver could not close it is not asked. */
 const MOST_ASKED = 6;
 
@@ -86,6 +89,7 @@ const MOST_ASKED = 6;
 interface Doubts {
   searched: number;
   asked: number;
+  readonly budget: Budget;
 }
 
 /** @param map what `mapOf` gives; another one can be tried against the same file */
@@ -96,7 +100,9 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   if (wrong !== undefined)
     return { superblocks: listed.map(notLookedAt), file: outside, outside: wrong, assumptions: [], extensions: [] };
   const { sides, places } = sidesOf(original, optimized, map, options.liveness, options.without);
-  const doubts: Doubts = options.thorough ? { searched: -Infinity, asked: -Infinity } : { searched: 0, asked: 0 };
+  const doubts: Doubts = options.thorough
+    ? { searched: -Infinity, asked: -Infinity, budget: { left: Number.POSITIVE_INFINITY } }
+    : { searched: 0, asked: 0, budget: { left: MOST_TERMS } };
   const refused = (ids: readonly string[]) => ids.find((id) => options.without?.includes(id));
   const superblocks = listed.map((superblock) => {
     const proof = proveSuperblock(sides, superblock, options.solver, doubts);
@@ -198,7 +204,7 @@ function proveSuperblock(
   const entry = { head, start, first: true, progress: true };
   let proof = proveEntry(sides, entry);
   const searching = proof.verdict === 'unproved' && doubts.searched++ < MOST_SEARCHED;
-  const counterexample = searching ? refute(sides, entry, proof) : undefined;
+  const counterexample = searching ? refute(sides, entry, proof, EFFORT, doubts.budget) : undefined;
   if (searching && counterexample === undefined && solver !== undefined && doubts.asked < MOST_ASKED) {
     const solved = askSolver(sides, entry, proof, solver);
     if (solved.verdict === 'proved') proof = solved;

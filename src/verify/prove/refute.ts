@@ -2,7 +2,7 @@
 import { type Difference, differenceOn } from './concrete.ts';
 import { OriginalRun } from './original.ts';
 import { explore, type Leaf } from './paths.ts';
-import { randomStart, searchStart } from './search.ts';
+import { type Budget, randomStart, searchStart } from './search.ts';
 import type { Start } from './start.ts';
 import { type State, stackName, Unproved } from './step.ts';
 import type { Entry, EntryProof, Sides } from './superblock.ts';
@@ -19,12 +19,21 @@ export interface Counterexample {
   readonly entry: Entry;
 }
 
-/** @param effort states tried for the way that could not be matched; fewer for the others */
+/** States tried for one way. */
+export const EFFORT = 12;
+/** Terms looked at for one superblock, if nothing else is said. */
+const MOST_TERMS = 8_000_000;
+
+/**
+ * @param effort states tried for the way that could not be matched; fewer for the others
+ * @param budget what the searches may cost: a strange superblock has thousands of ways, a strange file many such
+ */
 export function refute(
   sides: Sides,
   entry: Entry,
   proof: Pick<EntryProof, 'failed' | 'followed' | 'leaves'>,
-  effort = 12,
+  effort = EFFORT,
+  budget: Budget = { left: MOST_TERMS },
 ): Counterexample | undefined {
   const on = (start: Start | undefined): Counterexample | undefined => {
     const found = start && differenceOn(sides, entry, start);
@@ -32,7 +41,7 @@ export function refute(
   };
   const along = (leaf: Leaf, tries: number, original?: State): Counterexample | undefined => {
     for (let seed = 1; seed <= tries; seed++) {
-      const found = on(searchStart(leaf.facts, [leaf.state.accesses, original?.accesses], seed));
+      const found = on(searchStart(leaf.facts, [leaf.state.accesses, original?.accesses], seed, budget));
       if (found !== undefined) return found;
     }
     return undefined;
@@ -44,6 +53,7 @@ export function refute(
     if (found !== undefined) return found;
   }
   for (const leaf of proof.leaves) {
+    if (budget.left <= 0) break;
     const found = along(leaf, Math.ceil(effort / 4));
     if (found !== undefined) return found;
   }

@@ -226,6 +226,11 @@ const TRIES = 120;
 /** Terms looked at in one search. */
 const MOST_WORK = 500_000;
 
+/** How many terms may still be looked at in searches, all together. */
+export interface Budget {
+  left: number;
+}
+
 /** What a state must make true: a decision, or that an access is where memory can be. */
 type Wanted = Fact | { readonly address: Term };
 
@@ -237,7 +242,9 @@ export function searchStart(
   facts: Facts,
   accesses: readonly (List<Access> | undefined)[],
   seed: number,
+  budget: Budget = { left: Number.POSITIVE_INFINITY },
 ): Start | undefined {
+  if (budget.left <= 0) return undefined;
   const decisions: Wanted[] = [];
   for (let at = facts; at !== undefined; at = at.rest) decisions.unshift(at.item);
   const addresses = new Set<Term>();
@@ -267,6 +274,7 @@ export function searchStart(
       if (now > best.reached) best = { model, reached };
     }
   }
+  budget.left -= work;
   return best.reached >= decisions.length ? best.model : undefined;
 }
 

@@ -344,7 +344,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   if (typeof more === 'object') return { kind: 'extensions', names: more };
   if (more) used.add('A9');
   // Between one access and the next, and where the stack is another.
-  if (!terms.watched && (was.accessCount > 1 || !samePinned(was, is))) used.add('A11');
+  if (!terms.watched && (Math.max(was.accessCount, is.accessCount) > 1 || !samePinned(was, is))) used.add('A11');
   if (unequal.length > wrong.length) used.add('A1');
   if (links) used.add('A7');
   return undefined;

@@ -104,6 +104,8 @@ function check(
           : frameDiffers(original, was, link, onlyNew, is, at);
     if (why !== undefined) problems.push(`the frame description at ${hex(at)} of ${hex(link)}: ${why}`);
   }
+  if (next !== undefined && last?.fde !== undefined && header !== undefined && !renewed)
+    problems.push('the search table leads to a description that is none any more');
   if (needed && last !== undefined && next === undefined) problems.push('the chain of descriptions does not lead on');
   if (needed && header !== undefined && !renewed) problems.push('the search table does not lead to what is new');
   return { checked: returns.length, problems };
