@@ -43,6 +43,8 @@ import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { functionGroups } from './groups.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
+import { Lists, Queue, Sets } from './sets.ts';
+import { uncalled } from './uncalled.ts';
 import { jumpsByLink, mayReturnBy, unseen } from './unseen-jumps.ts';
 
 export interface Liveness {
@@ -67,74 +69,6 @@ const AT_RETURN = union(RESULTS, PRESERVED);
 const AT_UNKNOWN_CALL = union(ARGUMENTS, PRESERVED);
 const AT_TAIL_CALL = union(AT_UNKNOWN_CALL, RETURN_ADDRESS);
 
-/** A set of registers for each of many items, in place. */
-class Sets {
-  readonly x: Int32Array;
-  readonly f: Int32Array;
-  constructor(size: number) {
-    this.x = new Int32Array(size);
-    this.f = new Int32Array(size);
-  }
-  get(i: number): RegSet {
-    return { x: this.x[i]!, f: this.f[i]! };
-  }
-  /** @returns whether it grew */
-  add(i: number, x: number, f: number): boolean {
-    const newX = this.x[i]! | x;
-    const newF = this.f[i]! | f;
-    if (newX === this.x[i] && newF === this.f[i]) return false;
-    this.x[i] = newX;
-    this.f[i] = newF;
-    return true;
-  }
-}
-
-/** A list of numbers for each of many items, end to end: a hundred thousand small arrays take long to make and to collect. */
-class Lists {
-  /** Those of item i are `items[starts[i]]` up to `items[starts[i + 1]]`. */
-  readonly starts: Int32Array;
-  readonly items: Int32Array;
-  /** @param visit calls back with each (item, number), the same ones in the same order whenever it is called */
-  constructor(size: number, visit: (add: (item: number, number: number) => void) => void) {
-    this.starts = new Int32Array(size + 1);
-    visit((item) => {
-      this.starts[item + 1]!++;
-    });
-    for (let i = 0; i < size; i++) this.starts[i + 1]! += this.starts[i]!;
-    this.items = new Int32Array(this.starts[size]!);
-    const next = this.starts.slice();
-    visit((item, number) => {
-      this.items[next[item]!++] = number;
-    });
-  }
-}
-
-/** First in, first out; an item that waits is not added again. */
-class Queue {
-  readonly #waiting: Uint8Array;
-  readonly #ring: Int32Array;
-  #first = 0;
-  #length = 0;
-  constructor(size: number) {
-    this.#waiting = new Uint8Array(size);
-    this.#ring = new Int32Array(size);
-  }
-  push(i: number): void {
-    if (this.#waiting[i] === 1) return;
-    this.#waiting[i] = 1;
-    const at = this.#first + this.#length++;
-    this.#ring[at < this.#ring.length ? at : at - this.#ring.length] = i;
-  }
-  shift(): number | undefined {
-    if (this.#length === 0) return undefined;
-    const i = this.#ring[this.#first]!;
-    if (++this.#first === this.#ring.length) this.#first = 0;
-    this.#length--;
-    this.#waiting[i] = 0;
-    return i;
-  }
-}
-
 /** How the set after a block is made up, beyond the union over `flow`. */
 type Rule = 'flow' | 'all' | 'trap' | 'return' | 'call' | 'unknown-call' | 'linked-jump' | 'unknown-jump' | 'syscall';
 
@@ -151,37 +85,6 @@ interface Siblings {
   /** The regions each block is in, of those that something jumps about in: others need no sums. */
   readonly of: Lists;
 }
-
-/**
- * Stands for all functions that symbols name and nobody is seen to call or to run on into: where jumps that are not known may lead. Compiled ones read
- * what the psABI says; those of an interpreter written by hand read what it keeps in registers.
- */
-function uncalled({ blocks, functions }: Cfg): CfgBlock {
-  const reached = new Set<Addr>();
-  for (const { flow, target } of blocks) {
-    for (const to of flow) reached.add(to);
-    if (target !== undefined) reached.add(target);
-  }
-  const flow = [...functions.values()]
-    .filter(({ entry, size, blocks: own }) => size !== undefined && own[0] === entry && !reached.has(entry))
-    .map(({ entry }) => entry);
-  return {
-    start: NOWHERE,
-    end: NOWHERE,
-    site: NOWHERE,
-    insns: 0,
-    count: 0,
-    ending: 'none',
-    evidence: 'swept',
-    target: undefined,
-    returnPoint: undefined,
-    leavesLink: false,
-    flow,
-    flowKnown: true,
-    function: NOWHERE,
-  };
-}
-const NOWHERE: Addr = -1;
 
 class Solver {
   readonly cfg: Cfg;

@@ -15,10 +15,13 @@ import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { optimizeProved, type ProvedOptions } from '../../src/pipeline/proved.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
 import { profileOf } from '../../src/profile/store.ts';
+import { withRuntime } from '../campaign/optimized/runtime.ts';
 import { needs, qemu, ROOT, run, temporary, tool } from '../support/tools.ts';
 
 const CORNERS = join(ROOT, 'test/verify/corners');
 const STATIC = ['-O2', '-w', '-static'];
+/** With a tiny C library: there is less to look through. */
+const TINY = ['-O2', '-w', '-fno-stack-protector', ...withRuntime(), '-lgcc'];
 const BARE = ['-nostdlib', '-no-pie', '-static'];
 const STRICT = { without: ['A1', 'A3', 'A4', 'A8', 'A11'], narrow: true } as const;
 
@@ -60,22 +63,22 @@ const corners: readonly Corner[] = [
   { file: 'unknown-reads.S', flags: BARE, inputs: [['0'], ['1']] },
   // What does not come back writes nothing, and what runs on into the next function does come back.
   { file: 'never-back.S', flags: BARE, inputs: [['0'], ['1']] },
-  { file: 'passed-by-t0.c', inputs: [['0'], ['1']] },
-  { file: 'returned-by-t0.c', inputs: [['0'], ['1']] },
-  { file: 'jump-by-stack.c', inputs: [['0'], ['1']] },
-  { file: 'back-by-ra.c', inputs: [['0'], ['1']] },
-  { file: 'back-by-stack.c', inputs: [['0'], ['1']] },
-  { file: 'both-links.c', inputs: [['0'], ['1']] },
+  { file: 'passed-by-t0.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'returned-by-t0.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'jump-by-stack.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'back-by-ra.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'back-by-stack.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'both-links.c', flags: TINY, inputs: [['0'], ['1']] },
   { file: 'link-copied.c', inputs: [['0'], ['1']] },
-  { file: 'link-on-stack.c', inputs: [['0'], ['1']] },
+  { file: 'link-on-stack.c', flags: TINY, inputs: [['0'], ['1']] },
   // Callers are seen behind instructions that are not known, and behind data in the text.
-  { file: 'behind-unknown.c', inputs: [['0'], ['1']] },
-  { file: 'data-in-text.c', flags: [...STATIC, '-s'], inputs: [['0'], ['1']] },
+  { file: 'behind-unknown.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'data-in-text.c', flags: [...TINY, '-s'], inputs: [['0'], ['1']] },
   // Tables lead out of what symbols call the function: into a part under another name, or none, or before a second entry; or from operation to operation.
-  { file: 'cold-alias.c', flags: [...STATIC, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
-  { file: 'cold-alias.c', flags: [...STATIC, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },
-  { file: 'two-entries.c', inputs: [['0'], ['1']] },
-  { file: 'threaded-ops.c', inputs: [['0'], ['1']] },
+  { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
+  { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },
+  { file: 'two-entries.c', flags: TINY, inputs: [['0'], ['1']] },
+  { file: 'threaded-ops.c', flags: TINY, inputs: [['0'], ['1']] },
   // A system call reads a0 to a7.
   { file: 'syscall-setup.S', flags: BARE, inputs: [[]] },
   // What was saved in a frame that is given back is no part of the next one.

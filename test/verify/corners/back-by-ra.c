@@ -6,4 +6,4 @@ asm(".text\n.globl run\n.type run,@function\nrun:\n addi sp,sp,-16\n sd ra,8(sp)
 "1: mv a4,a0\n jal t0,helper\n add a1,a1,t3\n xor a1,a1,a4\n slli a3,a1,3\n xor a1,a1,a3\n addi s0,s0,-1\n bnez s0,1b\n mv a0,a1\n ld ra,8(sp)\n ld s0,0(sp)\n addi sp,sp,16\n ret\n.size run,.-run\n"
 ".type helper,@function\nhelper:\n mv ra,t0\n jal t0,sub\n li t4,6\n2: slli t3,a0,7\n xor t3,t3,a4\n srli a0,a0,9\n add a0,a0,t4\n addi t4,t4,-1\n bnez t4,2b\n jr ra\n.size helper,.-helper\n"
 ".type sub,@function\nsub: slli t3,a0,5\n xor a0,a0,t3\n srli t3,a0,3\n xor a0,a0,t3\n jr t0\n.size sub,.-sub\n");
-int main(int argc,char**argv){ u n=argc>1?atoi(argv[1]):0; printf("%lu\n",run(20000+n,n+77)); return 0;}
+int main(int argc,char**argv){ u n=argc>1?strtoul(argv[1],0,10):0; printf("%lu\n",run(20000+n,n+77)); return 0;}

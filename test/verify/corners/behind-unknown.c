@@ -9,7 +9,7 @@ asm(".text\n.option push\n.option norelax\n"
 " .word 0x0b131533\n" /* clmul a0,t1,a7 */
 " jal ra,mix\n xor a0,a0,t3\n ld ra,8(sp)\n addi sp,sp,16\n ret\n.size viaclmul,.-viaclmul\n"
 ".option pop\n");
-int main(int argc,char**argv){ u n=argc>1?atoi(argv[1]):0; u s=1;
+int main(int argc,char**argv){ u n=argc>1?strtoul(argv[1],0,10):0; u s=1;
  for(u i=0;i<20000;i++) s=step(s,i);
  if(n) for(u i=0;i<1000;i++) s=viaclmul(s,i);
  printf("%lu\n",s); return 0;}

@@ -12,7 +12,7 @@ __attribute__((noinline)) u zfoo(u k,u x,u y){
   return 5;
 }
 u afoo(u k,u x,u y) __attribute__((alias("zfoo")));
-int main(int argc,char**argv){ u n=argc>1?atoi(argv[1]):0; u s=1;
+int main(int argc,char**argv){ u n=argc>1?strtoul(argv[1],0,10):0; u s=1;
  for(u i=0;i<16;i++) v[i]=i*i+n;
  for(u i=0;i<20000;i++) s+=afoo(n?i%9:i%3,s,i);
  printf("%lu %lu\n",s,out[0]); return 0;}

@@ -10,7 +10,7 @@ asm(".text\n.option push\n.option norelax\n.option norvc\n.balign 4\n"
 ".option pop\n");
 u ctx[4];
 u (*const volatile tab[1])(u,u,u,u,u*)={viatab};
-int main(int argc,char**argv){ u n=argc>1?atoi(argv[1]):0; u s=1;
+int main(int argc,char**argv){ u n=argc>1?strtoul(argv[1],0,10):0; u s=1;
  for(u i=0;i<20000;i++) s=step(s,i);
  if(n) for(u i=0;i<1000;i++) s=tab[0](s,i,0,0,ctx);
  printf("%lu\n",s); return 0;}

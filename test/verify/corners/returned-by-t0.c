@@ -9,6 +9,6 @@ __attribute__((noinline)) u f2(u a,u b,u c,u d){return a^(b<<1)^(c<<2)^(d<<3);}
 __attribute__((noinline)) u f3(u a,u b,u c,u d){return a+b*c-d;}
 u (*t[3])(u,u,u,u)={f1,f2,f3}; u which, z;
 __attribute__((noinline)) void *resolve(void){ u r=which%3; z+=r; asm volatile("li a2,77\nli a3,99":::"a2","a3","a1"); return t[r]; }
-int main(int argc,char**argv){ which=argc>1?atoi(argv[1]):0; 
+int main(int argc,char**argv){ which=argc>1?strtoul(argv[1],0,10):0; 
  u s=1; for(u i=0;i<20000;i++){ s+=lazy(s,i,i*3,s>>3); }
  printf("%lu\n",s); return 0;}

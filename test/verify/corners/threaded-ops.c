@@ -15,7 +15,7 @@ OP(arg," sd t3,0(a1)\n addi a1,a1,8\n mv t3,a2\n")
 void op_lit(void),op_drop(void),op_add(void),op_mul(void),op_xor(void),op_arg(void),op_ret(void);
 u vm(void**code,u*stk,u arg);
 u stk[100];
-int main(int argc,char**argv){ u n=argc>1?atoi(argv[1]):0; u s=1;
+int main(int argc,char**argv){ u n=argc>1?strtoul(argv[1],0,10):0; u s=1;
  void*p0[]={op_arg,op_lit,(void*)3,op_drop,op_lit,(void*)3,op_mul,op_lit,(void*)7,op_add,op_ret};
  void*p1[]={op_arg,op_arg,op_drop,op_lit,(void*)5,op_xor,op_arg,op_mul,op_lit,(void*)9,op_add,op_ret};
  void**p=n&1?p1:p0;
