@@ -9,12 +9,16 @@
  *   kept ones (see there). The callee's real live-in needs no list of argument
  *   registers: hand-written callees that read t- or s-registers have them in it. Results (a0 ...) are live at returns, so a callee that
  *   leaves one alone on some path has it live-in. Millicode (__riscv_save_N, linked through t0) returns through t0, where all is live.
- * - *Return through ra* (which was not computed, nor loaded from elsewhere than the stack, else: all). Live: results, also those beyond the psABI's, preserved registers, kept registers. *Through t0*: the same where
- *   nothing is called with that link (then someone has put ra there), else all.
+ * - *Return through ra*: to what a call has left in it, kept in registers or on the stack, on all ways that are seen (`jumpsByLink`). Live: results,
+ *   also those beyond the psABI's, preserved registers, kept registers. *Through t0*: the same where nothing is called with that link (then someone has put ra
+ *   there). Anything else that jumps to ra or t0: all.
  * - *Unknown call.* Arguments and preserved registers. So preserved registers are live before any call that may unwind: landing pads
- *   of exceptions, which no edge leads to, can only count on those (and on a0, a1, which the unwinder passes in a return).
- * - *Unknown jump.* In a function whose symbol has a size and whose bytes all decode: everything read or live anywhere in that function (and its
- *   `.cold` parts), for a jump table or computed goto; and arguments, preserved registers and ra, for a tail call. Elsewhere: all.
+ *   of exceptions, which no edge leads to, can only count on those (and on a0, a1, which the unwinder passes in a return). Through ra or t0, with another link:
+ *   all, for whoever is called may change places with the caller.
+ * - *Unknown jump* to an address that is loaded, passed or returned, in a function whose symbol has a size and whose bytes, with those of its
+ *   parts, all decode: everything read or live anywhere in that function, for a computed goto; what is live where tables lead that it is seen to read, in whatever
+ *   function; what functions read that symbols name and nobody is seen to call (an interpreter's, written by hand); and arguments, preserved registers
+ *   and ra, for a tail call. One that computes its target so that it is not seen, or that may be a return by another link, or elsewhere: all.
  * - *ecall.* Reads a0..a7, writes a0; the kernel keeps the rest (Linux RISC-V system call ABI).
  * - *ebreak* does not go on. A handler may leave it by unwinding or longjmp: arguments, preserved registers, ra.
  * - *Bytes that are no instruction, addresses where no code was found*: all.
@@ -22,14 +26,14 @@
  * Kept registers: a compiler that knows a callee keeps values in caller-saved registers across the call if the callee does not touch
  * them (gcc -fipa-ra, on at -O2). So a register that is live at a return point of a function's direct callers, and that the function
  * (with all it is seen to call) never writes, is live at the function's returns. What a function writes is taken from certain paths only:
- * too few writes means more registers live. Behind an unknown jump they are carried to all of its function.
+ * too few writes means more registers live; so does what is only written where nobody comes back from. Behind an unknown jump they are carried to all of its function.
  *
  * Results beyond the psABI's: functions written by hand may return in any register. What is seen to be read behind a direct call, before it is
  * written, is live at the returns of the function that is called, whether it writes it or not; but for what the next call takes as arguments,
  * and what is read behind an unknown jump.
  *
- * Named assumption A1, "calling convention": calls through pointers, returns, and jumps that leave their function keep to the psABI, and
- * function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
+ * Named assumption A1, "calling convention" (emit/assumptions.ts): calls through pointers, returns, and unknown jumps that leave their function keep to the
+ * psABI, and function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
  * all registers are live. fcsr is not tracked: it is always live, as are sp, gp and tp.
  */
 import type { Addr, Reg } from '../base/units.ts';

@@ -13,7 +13,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A1',
     name: 'calling convention',
-    text: 'Functions reached by calls the analysis cannot follow keep to the psABI: they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
+    text: 'Functions reached by calls the analysis cannot follow, or by jumps to an address that is loaded, passed or returned, keep to the psABI (of jumps: where they are called by name somewhere, or have no symbol): they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
     check:
       'Direct callees are analysed, not assumed: what they read, what they leave alone, and what their callers are seen to read behind them; the rerun compares the arguments of each syscall, memory and output.',
   },
@@ -61,7 +61,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A8',
     name: 'nothing below the stack pointer',
-    text: 'What a function has stored in its frame is not looked at once the frame is given back: nothing reads there what it has not stored there since, neither below the stack pointer nor in a later frame. (A store left out for that cannot fault, but for a stack that overflows.)',
+    text: 'What a function has stored in its frame is not looked at once the frame is given back, which is to raise the stack pointer above it: nothing reads there what it has not stored there since, neither below the stack pointer nor in a later frame. (A store left out for that cannot fault, but for a stack that overflows.)',
     check:
       'A proof that rests on it leaves out only stores to slots of the stack at the head: those below the stack pointer of the exit, and where registers were saved in a frame that the original has given back on that way, as far as nothing has been stored there since; the rerun compares all live memory.',
   },
