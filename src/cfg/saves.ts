@@ -104,10 +104,12 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
       const slot = base + insn.imm;
       const bytes = (load ?? store)!.bytes;
       const whole = bytes === 8 && !ordered;
-      if (whole && store !== undefined && slot <= -8 && hasReg(held, insn.rs2)) {
+      // A frame pointer that is not followed is a pointer like any other: where it is known here, a proof may not know it.
+      const kept = whole && insn.rs1 === SP;
+      if (kept && store !== undefined && slot <= -8 && hasReg(held, insn.rs2)) {
         see?.({ kind: 'keep', slot, reg: insn.rs2 });
         slots = new Map([...slots].filter(([at]) => at >= slot + 8 || slot >= at + 8)).set(slot, insn.rs2);
-      } else if (whole && store === undefined && writes !== undefined && slots.get(slot) === writes) {
+      } else if (kept && store === undefined && writes !== undefined && slots.get(slot) === writes) {
         see?.({ kind: 'restore', slot, reg: writes });
         restores = true;
       } else {

@@ -25,6 +25,13 @@ describe('a save', () => {
     expect(isSave(frame('', 'ld s0,16(sp)\n  addi s0,s0,1'))).toBe(false);
   });
 
+  test('is got back by the stack pointer: of a frame pointer a proof may not know where it leads', () => {
+    const framed = (restore: string) =>
+      `Main:\n  addi sp,sp,-32\n  sd s0,24(sp)\n  addi s0,sp,32\nat:\n  sd s1,8(sp)\n  addi s1,a0,1\n  ${restore}\n  ld s0,24(sp)\n  addi sp,sp,32\n  jalr zero,0(ra)`;
+    expect(isSave(framed('ld s1,8(sp)'))).toBe(true);
+    expect(isSave(framed('ld s1,-24(s0)'))).toBe(false);
+  });
+
   test('is of a preserved register that still holds what it held', () => {
     expect(
       isSave(

@@ -71,6 +71,11 @@ describe('what is proved', () => {
     const exact = optimized.replace('lui ra,0x9\n addi ra,ra,256', 'lui ra,0x1\n addi ra,ra,4');
     for (const options of [{ returns }, { returns, saves }, {}])
       expect(proof(original, exact, options).verdict).toBe('proved');
+    // A part of it, or it in another register, is a number, and another one.
+    for (const look of ['lw a1,8(sp)', 'lbu a1,8(sp)', 'lw a1,12(sp)', 'ld a1,7(sp)', 'fld fa0,8(sp)', 'ld a1,8(sp)']) {
+      const looking = (form: string) => form.replace('addi a0,a0,1', look);
+      expect(proof(looking(original), looking(optimized), { returns, saves }).verdict).toBe('unproved');
+    }
     // It has to stand for that very return point, and a call before it.
     expect(proof(original, optimized, { returns: new Map([[0x9100, 0x2004]]), saves }).verdict).toBe('unproved');
     const none = 'lui ra,0x1\n addi ra,ra,8\n sd ra,8(sp)';

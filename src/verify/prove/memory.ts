@@ -492,7 +492,7 @@ export class Memories {
     const origin = whole ? this.#beneath : memory.origin;
     const term = this.#termOf(origin, line);
     this.#looked.set(term, { origin, line });
-    return { from: term };
+    return { from: term, parts: owners.map(({ piece }) => piece.value) };
   }
 
   /**

@@ -124,7 +124,10 @@ export type Kept = (address: Term, bytes: number, value: Term) => boolean;
 export type Misses = (part: Extent, behind?: (bytes: Extent) => boolean) => boolean;
 
 /** What is loaded: bytes of a value from one of them on, or what is in a memory. */
-export type Loaded = { readonly value: Term; readonly at: number; readonly from?: undefined } | { readonly from: Term };
+export type Loaded =
+  | { readonly value: Term; readonly at: number; readonly from?: undefined }
+  /** `parts`: what was stored to some of its bytes. */
+  | { readonly from: Term; readonly parts: readonly Term[] };
 
 export interface Memory {
   readonly term: Term;

@@ -206,7 +206,11 @@ class SymbolicStep implements Step<Term> {
   /** A value as what the instruction reads: of a return address its number, but where it is handed on. */
   #read(reg: Reg): Term {
     const value = this.#before.registers[reg]!;
-    const link = this.#hands ? undefined : this.#terms.linkOf(value);
+    return this.#hands ? value : this.#numbered(value);
+  }
+  /** A value; of a return address its number. */
+  #numbered(value: Term): Term {
+    const link = this.#terms.linkOf(value);
     return link === undefined ? value : this.#numberOf(link);
   }
   /** Of a return address that optimized code has loaded nothing is known but what it returns to: as a number it is equal to no other. */
@@ -284,11 +288,10 @@ class SymbolicStep implements Step<Term> {
     return this.#read(this.#insn.rs3);
   }
   rd(value: Term): void {
-    const link = isLink(this.#insn.rd) ? undefined : this.#terms.linkOf(value);
-    this.#written = link === undefined ? value : this.#numberOf(link);
+    this.#written = isLink(this.#insn.rd) ? value : this.#numbered(value);
   }
   fd(value: Term): void {
-    this.#written = value;
+    this.#written = this.#numbered(value);
   }
   imm(): Term {
     return this.#terms.const(BigInt(this.#insn.imm));
@@ -407,7 +410,7 @@ class SymbolicStep implements Step<Term> {
   atomic(address: Term, bytes: 4 | 8, update: (old: Term) => Term): Term {
     const number = this.#accessCount;
     this.#access('load', address, bytes, undefined);
-    const old = this.#extended(this.#loadedFrom(address, bytes, number), bytes, true);
+    const old = this.#numbered(this.#extended(this.#loadedFrom(address, bytes, number), bytes, true));
     const value = update(old);
     this.#access('store', address, bytes, value);
     this.#barrier(`atomic${bytes}:${this.#insn.rm}`, address);

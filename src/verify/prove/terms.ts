@@ -151,6 +151,10 @@ export class ProofTerms extends Terms {
     return loaded && this.#loaded(loaded, address, bytes);
   }
   #loaded(loaded: Loaded, address: Term, bytes: Bytes): Term {
+    // A part of a return address: in optimized code it is another one, of which no number is known.
+    const whole = loaded.from === undefined && loaded.at === 0 && bytes === 8;
+    const parts = loaded.from === undefined ? [loaded.value] : loaded.parts;
+    if (!whole && parts.some((part) => this.linkOf(part) !== undefined)) return this.unknown();
     if (loaded.from === undefined) return this.#part(loaded.value, loaded.at, bytes);
     return this.apply(`load${bytes}`, [loaded.from, address], bytes === 8 ? {} : { unsigned: bytes * 8 });
   }
