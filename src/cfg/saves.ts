@@ -105,7 +105,8 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
       const bytes = (load ?? store)!.bytes;
       const whole = bytes === 8 && !ordered;
       // A frame pointer that is not followed is a pointer like any other: where it is known here, a proof may not know it.
-      const kept = whole && insn.rs1 === SP;
+      // Nor is anything kept below the stack pointer: nobody gives that back.
+      const kept = whole && insn.rs1 === SP && insn.imm >= 0;
       if (kept && store !== undefined && slot <= -8 && hasReg(held, insn.rs2)) {
         see?.({ kind: 'keep', slot, reg: insn.rs2 });
         slots = new Map([...slots].filter(([at]) => at >= slot + 8 || slot >= at + 8)).set(slot, insn.rs2);

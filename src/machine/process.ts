@@ -10,6 +10,7 @@ import { A0, A7, type Addr, type ByteCount } from '../base/units.ts';
 import type { ElfSymbol, Image } from '../elf/image.ts';
 import { Hart } from './hart.ts';
 import { layoutOf, STACK_SIZE } from './layout.ts';
+import { backedBy, release } from './linux/backed.ts';
 import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
 import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
 import { Kernel } from './linux/kernel.ts';
@@ -180,7 +181,9 @@ export class Process {
     });
     space.onRelease = (address, length) => {
       if (this.kernel.shared.length > 0) unshare(this.kernel, address, length);
+      release(this.kernel, address, length);
     };
+    this.kernel.backed.push(...backedBy(image, loaded.bias));
     bump(this.#starts, loaded.entry);
     const sink = options.sink ?? (() => {});
     const { descriptors } = this.kernel;

@@ -50,6 +50,12 @@ export class AddressSpace {
     }
     this.#set(first, last, permissions | PERMISSION.MAPPED);
   }
+  /** A page that is mapped reads as zeros, and stays what it is. */
+  clear(address: Addr): void {
+    const page = address / PAGE;
+    this.#codeGoes(page, page + 1);
+    this.memory.bytes.fill(0, address, address + PAGE);
+  }
   unmap(address: Addr, length: ByteCount): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
     this.onRelease(address, (last - first) * PAGE);

@@ -1,26 +1,37 @@
 /**
- * Random sequences of system calls, under isoform and under qemu-riscv64: what each returns, what it does to memory, and the files that are left
- * must be the same.
+ * Random sequences of system calls under isoform, under qemu-riscv64 and, where the host is an x86-64, on its Linux: what each returns, what it does to
+ * memory, and the files that are left must be the same.
  *
- *     node test/run.mjs campaign/syscalls --sequences 20000 --seed 1 [--shard 1/2] [--state FILE] [--print]
+ *     node test/run.mjs campaign/syscalls --sequences 20000 --seed 1 [--shard 1/2] [--state FILE] [--print] [--no-host]
  *
- * Each seed's sequence is made by syscalls/generate.ts and run by syscalls/guest.c, in a folder of its own. Where qemu's answer is known to be
- * another than Linux's (syscalls/known.ts) it is not asked. With a state file, what is in it is not done again. `--print` shows sequences and both outputs. Prints
- * the seed and a one-line score; on a difference, where, and exits 1.
+ * Each seed's sequence is made by syscalls/generate.ts and run by syscalls/guest.c, in a folder of its own. Where the other two do not agree either
+ * is right, and it is counted what qemu does otherwise than Linux; behind that line nothing more of the sequence is compared. With a state file, what is in it is
+ * not done again. `--print` shows sequences and outputs. Prints the seed and a score; on a difference, where, and exits 1.
  */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeThrough } from '../../src/cli/writethrough.ts';
 import { readImage } from '../../src/elf/read.ts';
 import { makeEngine } from '../../src/engine/engines.ts';
 import { execute } from '../../src/engine/execute.ts';
+import { SYSCALLS } from '../../src/machine/linux/table.ts';
 import { createProcess } from '../../src/machine/process.ts';
-import { needs, qemu, ROOT, run, scratch, tool } from '../support/tools.ts';
+import { needs, ROOT, run, scratch, tool } from '../support/tools.ts';
 import { withRuntime } from './optimized/runtime.ts';
 import { keep, readState } from './state.ts';
 import { generate } from './syscalls/generate.ts';
-import { comparable } from './syscalls/known.ts';
 
 const { values } = parseArgs({
   options: {
@@ -29,14 +40,14 @@ const { values } = parseArgs({
     shard: { type: 'string', default: '1/1' },
     state: { type: 'string' },
     print: { type: 'boolean', default: false },
+    host: { type: 'boolean', default: true },
   },
 });
 
-interface Line {
+interface Line extends Comparison {
   readonly seed: number;
   readonly steps: number;
-  /** The first difference. */
-  readonly difference?: string;
+  readonly waits?: boolean;
 }
 
 const STDIN = Buffer.from('what comes in\non three lines\nand ends\n');
@@ -53,13 +64,14 @@ function tree(folder: string, at = ''): string[] {
       const text = `${path} ${kind.toString(8)} ${kind === 10 ? '' : (mode & 0o7777).toString(8)}`;
       if (kind === 10) return [`${text} -> ${readlinkSync(full)}`];
       if (kind === 8) return [`${text}: ${readFileSync(full).toString('latin1')}`];
-      if (kind !== 4) return [text];
+      // What is neither file nor directory is not written through.
+      if (kind !== 4) return [];
       return [text, ...tree(folder, path)];
     });
 }
 
 function under(file: string, folder: string, script: string): string {
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   const text: Buffer[] = [];
   const guest = createProcess({
     image: readImage(file),
@@ -75,21 +87,61 @@ function under(file: string, folder: string, script: string): string {
   return `${Buffer.concat(text).toString('latin1')}${how}\n${tree(folder).join('\n')}`;
 }
 
-function underQemu(file: string, folder: string, script: string): string {
-  mkdirSync(folder);
-  const { status, stdout } = qemu(file, [script], { stdin: STDIN, cwd: folder });
-  return `${stdout.toString('latin1')}status ${status}\n${tree(folder).join('\n')}`;
+function elsewhere(file: string, folder: string, script: string, how: 'qemu' | 'host'): string {
+  mkdirSync(folder, { recursive: true });
+  // A guest that opens itself may write there.
+  const own = join(folder, '..', 'guest');
+  copyFileSync(file, own);
+  // Its input comes by a pipe; a shell's is one, which Node's is not.
+  const input = join(folder, '..', 'input');
+  writeFileSync(input, STDIN);
+  const command = [...(how === 'qemu' ? [tool('qemu')] : []), own, script];
+  try {
+    const { status, stdout } = run('/bin/sh', ['-c', '/bin/cat "$0" | exec "$@"', input, ...command], {
+      cwd: folder,
+      timeout: 5000,
+      env: {},
+    });
+    return `${stdout.toString('latin1')}status ${status}\n${tree(folder).join('\n')}`;
+  } catch {
+    return 'no answer';
+  }
 }
 
-function firstDifference(script: string, ours: string, theirs: string): string | undefined {
+interface Comparison {
+  /** Where the first line is that is as neither of the others has it, and what. */
+  readonly difference?: string | undefined;
+  /** A call that qemu answers otherwise than Linux and than we do; the host's Linux otherwise than qemu and we. */
+  readonly qemu?: string | undefined;
+  readonly host?: string | undefined;
+}
+
+/** Line by line, as long as all agree: behind the first line that differs they do not know the same any more. */
+function compare(script: string, ours: string, qemus: string, hosts: string | undefined): Comparison {
   const steps = script.split(';');
-  const [one, other] = [ours.split('\n'), theirs.split('\n')];
-  for (let k = 0; k < Math.max(one.length, other.length); k++) {
-    if (one[k] === other[k]) continue;
-    const step = Number(/^(?:\[.*\])*(\d+):/.exec(one[k] ?? '')?.[1] ?? Number.NaN);
-    return `${Number.isNaN(step) ? '' : `${steps[step]}: `}${one[k]?.slice(0, 200)}, qemu: ${other[k]?.slice(0, 200)}`;
+  const [mine, theirs, linux] = [ours, qemus, hosts].map((text) => text?.split('\n'));
+  for (let k = 0; k < Math.max(mine!.length, theirs!.length); k++) {
+    const [is, other, right] = [mine![k], theirs![k], linux?.[k]];
+    if (is === other && (linux === undefined || is === right)) continue;
+    const step = Number(/(?:^|\])(\d+):/.exec(is ?? '')?.[1] ?? Number.NaN);
+    const what = Number.isNaN(step) ? 'files' : steps[step]!.replace('~', '').split(' ')[0]!;
+    if (linux !== undefined && is === right) return { qemu: what };
+    if (is === other) return { host: what };
+    return {
+      difference: `${steps[step] ?? ''}: ${is?.slice(0, 150)}; Linux: ${right?.slice(0, 150)}; qemu: ${other?.slice(0, 150)}`,
+    };
   }
-  return undefined;
+  return {};
+}
+
+/** How often each name comes, most often first. */
+function tally(names: readonly (string | undefined)[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([name, count]) => `${/^-?\d+$/.test(name) ? (SYSCALLS.get(Number(name))?.name ?? name) : name} ${count}`)
+    .join(', ');
 }
 
 if (needs('campaign/syscalls', 'gcc', 'qemu')) {
@@ -100,37 +152,39 @@ if (needs('campaign/syscalls', 'gcc', 'qemu')) {
   process.umask(0o22);
   const folder = scratch('syscalls');
   const lines: Line[] = [];
-  try {
-    const file = join(folder, 'guest');
+  const build = (name: string, compiler: string, before: readonly string[], behind: readonly string[]): string => {
+    const out = join(folder, name);
     const source = join(ROOT, 'test/campaign/syscalls/guest.c');
-    const { status, stderr } = run(tool('gcc'), [
-      '-O1',
-      '-w',
-      '-fno-builtin',
-      '-fno-stack-protector',
-      ...withRuntime(),
-      source,
-      '-lgcc',
-      '-o',
-      file,
-    ]);
+    const flags = ['-O1', '-w', '-fno-builtin', '-fno-stack-protector', ...before];
+    const { status, stderr } = run(compiler, [...flags, source, ...behind, '-o', out]);
     if (status !== 0) throw new Error(`cannot build the guest: ${stderr}`);
+    return out;
+  };
+  try {
+    const file = build('guest', tool('gcc'), [...withRuntime()], ['-lgcc']);
+    // Where this is an x86-64 with a compiler its Linux has the last word.
+    const native = process.arch === 'x64' && values.host ? build('native', 'gcc', ['-static'], []) : undefined;
     for (let seed = first + shard - 1; seed < first + Number(values.sequences); seed += shards) {
       let line = done.get(seed);
       if (line === undefined) {
         const script = generate(seed);
-        const places = ['ours', 'theirs'].map((name) => join(folder, name)) as [string, string];
-        const ours = comparable(under(file, places[0], script));
-        const theirs = comparable(underQemu(file, places[1], script));
-        if (values.print) console.log(`${script.replaceAll(';', ';\n')}\n${ours}\n---\n${theirs}`);
-        const difference = firstDifference(script, ours, theirs);
-        line = { seed, steps: script.split(';').length - 1, ...(difference !== undefined && { difference }) };
-        for (const place of places) {
-          open(place);
-          rmSync(place, { recursive: true, force: true });
+        const place = (name: string) => join(folder, name, 'in');
+        const ours = under(file, place('ours'), script);
+        if (ours.includes('deadlock')) line = { seed, steps: 0, waits: true };
+        else {
+          const theirs = elsewhere(file, place('qemu'), script, 'qemu');
+          const linux = native && elsewhere(native, place('host'), script, 'host');
+          if (values.print)
+            console.log(`${script.replaceAll(';', ';\n')}\n${ours}\n--- qemu\n${theirs}\n--- Linux\n${linux}`);
+          line = { seed, steps: script.split(';').length - 1, ...compare(script, ours, theirs, linux) };
         }
+        for (const name of ['ours', 'qemu', 'host'])
+          if (existsSync(join(folder, name))) {
+            open(join(folder, name));
+            rmSync(join(folder, name), { recursive: true, force: true });
+          }
         keep(values.state, line);
-        if (difference !== undefined) console.log(`seed ${seed}: ${difference}`);
+        if (line.difference !== undefined) console.log(`seed ${seed}: ${line.difference}`);
       }
       lines.push(line);
     }
@@ -139,8 +193,10 @@ if (needs('campaign/syscalls', 'gcc', 'qemu')) {
   }
   const wrong = lines.filter(({ difference }) => difference !== undefined);
   console.log(
-    `syscalls: ${lines.length} sequences, ${lines.reduce((sum, { steps }) => sum + steps, 0)} steps, ${wrong.length} with differences`,
+    `syscalls: ${lines.length} sequences (${lines.filter(({ waits }) => waits).length} would wait for ever), ${lines.reduce((sum, { steps }) => sum + steps, 0)} steps, ${wrong.length} with differences`,
   );
+  console.log(`qemu does otherwise than Linux: ${tally(lines.map(({ qemu: call }) => call)) || 'nowhere'}`);
+  console.log(`this host does otherwise than qemu: ${tally(lines.map(({ host }) => host)) || 'nowhere'}`);
   if (wrong.length > 0) process.exitCode = 1;
 }
 

@@ -30,6 +30,8 @@ describe('a save', () => {
       `Main:\n  addi sp,sp,-32\n  sd s0,24(sp)\n  addi s0,sp,32\nat:\n  sd s1,8(sp)\n  addi s1,a0,1\n  ${restore}\n  ld s0,24(sp)\n  addi sp,sp,32\n  jalr zero,0(ra)`;
     expect(isSave(framed('ld s1,8(sp)'))).toBe(true);
     expect(isSave(framed('ld s1,-24(s0)'))).toBe(false);
+    const below = 'Main:\nat:\n  sd s1,-8(sp)\n  addi s1,a0,1\n  ld s1,-8(sp)\n  jalr zero,0(ra)';
+    expect(isSave(below)).toBe(false);
   });
 
   test('is of a preserved register that still holds what it held', () => {

@@ -244,6 +244,10 @@ describe('what is not', () => {
       verdict: 'proved',
       assumptions: [],
     });
+    // Nor may an instruction stand between two words, where there are none of two bytes.
+    const between = 'slli a1,a1,0x1\n add a0,a0,a1\n jal zero,0x9012\n @0x9012\n sub a1,a0,a1\n jal zero,0x100c';
+    expect(why(original, between, { machine: machine(false) })).toContain('it needs C');
+    expect(proof(original, between, { machine: { has: ['I', 'C'], more: false } }).verdict).toBe('proved');
     // On another way it may be there for machines that have it.
     const guarded = 'beq a2,zero,0x1800\n clz a0,a1';
     const above = 'clz a3,a1\n beq a2,zero,0x9100\n addi a0,a3,0\n jal zero,0x1008\n @0x9100\n jal zero,0x1800';

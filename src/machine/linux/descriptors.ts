@@ -1,5 +1,5 @@
 /** Open files and the table of file descriptors. What a descriptor can do is a method of its open file; what it cannot fails as Linux does. */
-import { Blocked, E, fail } from './errno.ts';
+import { E, fail } from './errno.ts';
 import type { DeviceNode, DirectoryNode, FileNode, Node } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 
@@ -21,9 +21,6 @@ export const O = {
   TMPFILE: 0o20200000,
 } as const;
 
-const PIPE_CAPACITY = 65536;
-/** Writes of up to so many bytes go into a pipe whole or not at all. */
-const PIPE_BUF = 4096;
 export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
 
 /** An open file description (POSIX): shared by the descriptors that dup makes. */
@@ -222,95 +219,6 @@ export class OutputStream extends OpenFile {
   override poll(): number {
     return POLL.OUT;
   }
-}
-
-/** The bytes in a pipe, and how many ends are open. */
-class Pipe {
-  readonly #buffer = new Uint8Array(PIPE_CAPACITY);
-  #start = 0;
-  count = 0;
-  readers = 1;
-  writers = 1;
-  take(target: Uint8Array): number {
-    const count = Math.min(target.length, this.count);
-    for (let done = 0; done < count; ) {
-      const at = (this.#start + done) % PIPE_CAPACITY;
-      const part = this.#buffer.subarray(at, Math.min(at + count - done, PIPE_CAPACITY));
-      target.set(part, done);
-      done += part.length;
-    }
-    this.#start = (this.#start + count) % PIPE_CAPACITY;
-    this.count -= count;
-    return count;
-  }
-  put(source: Uint8Array): number {
-    const count = Math.min(source.length, PIPE_CAPACITY - this.count);
-    for (let done = 0; done < count; ) {
-      const at = (this.#start + this.count) % PIPE_CAPACITY;
-      const part = source.subarray(done, done + Math.min(count - done, PIPE_CAPACITY - at));
-      this.#buffer.set(part, at);
-      this.count += part.length;
-      done += part.length;
-    }
-    return count;
-  }
-}
-
-export class PipeReader extends OpenFile {
-  readonly pipe: Pipe;
-  constructor(pipe: Pipe, flags: number) {
-    super(flags);
-    this.pipe = pipe;
-  }
-  read(target: Uint8Array): number {
-    if (target.length === 0) return 0;
-    if (this.pipe.count === 0) {
-      if (this.pipe.writers === 0) return 0;
-      if (this.blocking) throw new Blocked('a read from an empty pipe that it holds the other end of');
-      fail(E.AGAIN);
-    }
-    return this.pipe.take(target);
-  }
-  write(): number {
-    return fail(E.BADF);
-  }
-  override poll(): number {
-    return (this.pipe.count > 0 ? POLL.IN : 0) | (this.pipe.writers === 0 ? POLL.HUP : 0);
-  }
-  override close(): void {
-    this.pipe.readers--;
-  }
-}
-
-export class PipeWriter extends OpenFile {
-  readonly pipe: Pipe;
-  constructor(pipe: Pipe, flags: number) {
-    super(flags | O.WRONLY);
-    this.pipe = pipe;
-  }
-  read(): number {
-    return fail(E.BADF);
-  }
-  write(source: Uint8Array): number {
-    if (this.pipe.readers === 0) fail(E.PIPE);
-    const room = PIPE_CAPACITY - this.pipe.count;
-    if (room < source.length) {
-      if (this.blocking) throw new Blocked('a write into a full pipe that it holds the other end of');
-      if (room === 0 || source.length <= PIPE_BUF) fail(E.AGAIN);
-    }
-    return this.pipe.put(source);
-  }
-  override poll(): number {
-    return (PIPE_CAPACITY - this.pipe.count >= PIPE_BUF ? POLL.OUT : 0) | (this.pipe.readers === 0 ? POLL.ERR : 0);
-  }
-  override close(): void {
-    this.pipe.writers--;
-  }
-}
-
-export function makePipe(flags: number): [PipeReader, PipeWriter] {
-  const pipe = new Pipe();
-  return [new PipeReader(pipe, flags), new PipeWriter(pipe, flags)];
 }
 
 /** The descriptors of a process. */

@@ -2,13 +2,11 @@
 import type { Addr } from '../../base/units.ts';
 import {
   Descriptors,
-  makePipe,
   O,
   OpenDevice,
   OpenDirectory,
   type OpenFile,
   OpenPath,
-  PipeReader,
   POLL,
   RegularFile,
 } from './descriptors.ts';
@@ -16,6 +14,7 @@ import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { MAX_FILE_SIZE, type Node } from './nodes.ts';
 import { findAt, may } from './paths.ts';
+import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { CODE, SIG, send } from './signals.ts';
 import { wait, withMask } from './wait.ts';
@@ -59,12 +58,12 @@ function openNode(kernel: Kernel, node: Node, flags: number): OpenFile {
   if (flags & O.PATH) return node.kind === 'directory' ? new OpenDirectory(node, flags) : new OpenPath(node, flags);
   const access = flags & O.ACCMODE;
   if (node.kind === 'link') return fail(E.LOOP);
+  if (node.kind === 'directory' && (access !== 0 || flags & O.CREAT)) fail(E.ISDIR);
   if (!may(node, (access !== O.WRONLY ? 4 : 0) | (access !== 0 ? 2 : 0))) fail(E.ACCES);
+  if (node.kind === 'fifo') return new OpenFifo(node, flags);
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
-  if (node.kind === 'directory') {
-    if (access !== 0 || flags & O.CREAT) fail(E.ISDIR);
-    return new OpenDirectory(node, flags);
-  }
+  if (node.kind === 'directory') return new OpenDirectory(node, flags);
+  if (node.kind !== 'file') return fail(E.NXIO);
   if (flags & O.TRUNC && access !== 0) {
     node.contents.resize(0);
     kernel.overlay.modified(node);
@@ -107,6 +106,13 @@ const writer = (kernel: Kernel, fd: number): OpenFile => {
   const file = kernel.descriptors.get(fd);
   return file.writable ? file : fail(E.BADF);
 };
+
+/** A file to read or write at a place of it: a negative one is no place, and what has none is a stream. */
+function placed(kernel: Kernel, fd: number, offset: number, by: typeof reader): OpenFile {
+  notNegative(offset);
+  kernel.descriptors.get(fd).end();
+  return by(kernel, fd);
+}
 
 /** Writes; a broken pipe also raises SIGPIPE. */
 function put(kernel: Kernel, write: () => number): number {
@@ -175,7 +181,7 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
       descriptors.setCloexec(fd, (argument & 1) !== 0);
       return 0;
     case F.GETFL:
-      return file.flags | O.LARGEFILE;
+      return file.node && file.node.kind !== 'fifo' ? file.flags | O.LARGEFILE : file.flags;
     case F.SETFL:
       file.flags = (file.flags & ~(O.APPEND | O.NONBLOCK)) | (argument & (O.APPEND | O.NONBLOCK));
       return 0;
@@ -191,7 +197,7 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
       return 0;
     case F.SETPIPE_SZ:
     case F.GETPIPE_SZ:
-      return 65536;
+      return file.node === undefined || file.node.kind === 'fifo' ? 65536 : fail(E.BADF);
     default:
       return fail(E.INVAL);
   }
@@ -209,7 +215,7 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       file.flags = guest.i32(argument) !== 0 ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK;
       return 0;
     case IOCTL.FIONREAD:
-      if (file instanceof PipeReader) guest.setU32(argument, file.pipe.count);
+      if (file instanceof PipeReader || file instanceof OpenFifo) guest.setU32(argument, file.pipe.count);
       else if (file instanceof RegularFile) guest.setU32(argument, Math.max(0, file.end() - file.position));
       else return fail(E.NOTTY);
       return 0;
@@ -234,17 +240,30 @@ function transfer(source: OpenFile, target: OpenFile, count: number, from?: numb
 }
 
 function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, count: number): number {
-  const target = writer(kernel, out);
+  const asked = offset === 0 ? undefined : Number(kernel.guest.i64(offset));
   const source = reader(kernel, input);
-  const from = offset === 0 ? undefined : notNegative(Number(kernel.guest.i64(offset)));
+  const from = asked === undefined ? undefined : notNegative(asked);
+  if (from !== undefined) source.end();
+  const target = writer(kernel, out);
   const moved = put(kernel, () => transfer(source, target, count, from));
   if (from !== undefined) kernel.guest.setU64(offset, from + moved);
   return moved;
 }
 
-function copyRange(kernel: Kernel, input: number, inAt: Addr, out: number, outAt: Addr, count: number): number {
-  const [source, target] = [reader(kernel, input), writer(kernel, out)];
-  if (!(source instanceof RegularFile && target instanceof RegularFile)) fail(E.INVAL);
+function copyRange(
+  kernel: Kernel,
+  input: number,
+  inAt: Addr,
+  out: number,
+  outAt: Addr,
+  count: number,
+  flags: number,
+): number {
+  const [source, target] = [kernel.descriptors.get(input), kernel.descriptors.get(out)];
+  if (flags !== 0) fail(E.INVAL);
+  for (const file of [source, target]) if (file instanceof OpenDirectory) fail(E.ISDIR);
+  for (const file of [source, target]) if (!(file instanceof RegularFile)) fail(E.INVAL);
+  if (!source.readable || !target.writable || target.flags & O.APPEND) fail(E.BADF);
   const from = inAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(inAt)));
   const to = outAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(outAt)));
   const moved = transfer(source, target, Math.min(count, MAX_FILE_SIZE), from, to);
@@ -367,7 +386,10 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 32,
     name: 'flock',
     arguments: ['fd', 'int'],
-    run: (k, fd) => {
+    run: (k, fd, operation) => {
+      const LOCK = { SHARED: 1, EXCLUSIVE: 2, WITHOUT_WAITING: 4, NONE: 8 };
+      const how = operation & ~LOCK.WITHOUT_WAITING;
+      if (![LOCK.SHARED, LOCK.EXCLUSIVE, LOCK.NONE].includes(how)) fail(E.INVAL);
       k.descriptors.get(fd);
       return 0;
     },
@@ -424,23 +446,22 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 67,
     name: 'pread64',
     arguments: ['fd', 'buffer', 'size', 'offset'],
-    run: (k, fd, buffer, size, offset) => reader(k, fd).readAt(notNegative(offset), k.guest.output(buffer, size)),
+    run: (k, fd, buffer, size, offset) => placed(k, fd, offset, reader).readAt(offset, k.guest.output(buffer, size)),
   },
   {
     number: 68,
     name: 'pwrite64',
     arguments: ['fd', 'buffer', 'size', 'offset'],
     run: (k, fd, buffer, size, offset) =>
-      put(k, () => writer(k, fd).writeAt(notNegative(offset), k.guest.input(buffer, size))),
+      put(k, () => placed(k, fd, offset, writer).writeAt(offset, k.guest.input(buffer, size))),
   },
   {
     number: 69,
     name: 'preadv',
     arguments: ['fd', 'address', 'int', 'offset'],
     run: (k, fd, vector, count, offset) => {
-      const file = reader(k, fd);
-      const start = notNegative(offset);
-      return scatter(k, vector, count, (at, length, done) => file.readAt(start + done, k.guest.output(at, length)));
+      const file = placed(k, fd, offset, reader);
+      return scatter(k, vector, count, (at, length, done) => file.readAt(offset + done, k.guest.output(at, length)));
     },
   },
   {
@@ -448,10 +469,9 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     name: 'pwritev',
     arguments: ['fd', 'address', 'int', 'offset'],
     run: (k, fd, vector, count, offset) => {
-      const file = writer(k, fd);
-      const start = notNegative(offset);
+      const file = placed(k, fd, offset, writer);
       return put(k, () =>
-        scatter(k, vector, count, (at, length, done) => file.writeAt(start + done, k.guest.input(at, length))),
+        scatter(k, vector, count, (at, length, done) => file.writeAt(offset + done, k.guest.input(at, length))),
       );
     },
   },

@@ -107,24 +107,47 @@ function systemInfo(kernel: Kernel, at: Addr): number {
   return 0;
 }
 
-function processControl(kernel: Kernel, option: number, argument: Addr): number {
+function processControl(kernel: Kernel, option: number, argument: Addr, ...rest: readonly number[]): number {
+  const { guest, traits } = kernel;
+  const none = rest.every((more) => more === 0);
   switch (option) {
     case PR.SET_NAME:
-      kernel.guest.input(argument, 1);
+      traits.name = Buffer.from(nameAt(kernel, argument), 'latin1');
       return 0;
     case PR.GET_NAME:
-      kernel.guest.output(argument, 16).fill(0);
-      kernel.guest.output(argument, 16).set(Buffer.from('guest', 'latin1'));
+      guest.output(argument, 16).fill(0).set(traits.name);
       return 0;
     case PR.GET_DUMPABLE:
-      return 1;
+      return traits.dumpable;
     case PR.SET_DUMPABLE:
-    case PR.SET_NO_NEW_PRIVS:
-    case PR.GET_NO_NEW_PRIVS:
+      if (argument > 1) fail(E.INVAL);
+      traits.dumpable = argument;
       return 0;
+    case PR.SET_NO_NEW_PRIVS:
+      if (argument !== 1 || !none) fail(E.INVAL);
+      traits.noNewPrivileges = 1;
+      return 0;
+    case PR.GET_NO_NEW_PRIVS:
+      return argument === 0 && none ? traits.noNewPrivileges : fail(E.INVAL);
     default:
       return fail(E.INVAL);
   }
+}
+
+/** Up to 15 bytes, or up to a NUL. */
+function nameAt({ guest }: Kernel, address: Addr): string {
+  let name = '';
+  for (let at = address; name.length < 15; at++) {
+    const byte = guest.u8(at);
+    if (byte === 0) break;
+    name += String.fromCharCode(byte);
+  }
+  return name;
+}
+
+/** One processor: it has to be among those that are asked for. */
+function setAffinity(kernel: Kernel, _pid: number, size: number, at: Addr): number {
+  return size > 0 && (kernel.guest.u8(at) & 1) !== 0 ? 0 : fail(E.INVAL);
 }
 
 function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): number {
@@ -227,7 +250,7 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       return 0;
     },
   },
-  zero(122, 'sched_setaffinity', ['int', 'size', 'address']),
+  { number: 122, name: 'sched_setaffinity', arguments: ['int', 'size', 'address'], run: setAffinity },
   {
     number: 123,
     name: 'sched_getaffinity',
@@ -252,7 +275,12 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
     },
   })),
   zero(154, 'setpgid', ['int', 'int']),
-  always(155, 'getpgid', ['int'], (k) => k.pid),
+  {
+    number: 155,
+    name: 'getpgid',
+    arguments: ['int'],
+    run: (k, pid) => (pid === 0 || pid === k.pid ? k.pid : fail(E.SRCH)),
+  },
   always(156, 'getsid', ['int'], (k) => k.pid),
   always(157, 'setsid', [], (k) => k.pid),
   zero(158, 'getgroups', ['int', 'address']),

@@ -5,6 +5,7 @@ import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
 import type { Other } from '../others.ts';
 import type { AddressSpace } from '../space.ts';
+import type { Backed } from './backed.ts';
 import type { Clock } from './clock.ts';
 import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
@@ -93,11 +94,19 @@ export class Kernel {
   readonly heapLimit: Addr;
   /** Shared mappings of files. */
   readonly shared: SharedMapping[] = [];
+  /** Private pages of files. */
+  readonly backed: Backed[] = [];
   readonly tasks: Task[];
   /** The task whose syscall or fault is being served. */
   task: Task;
   cwd: DirectoryNode;
   umask = 0o022;
+  /** What prctl keeps of a process. */
+  readonly traits: { name: Uint8Array; dumpable: number; noNewPrivileges: number } = {
+    name: Buffer.from('guest'),
+    dumpable: 1,
+    noNewPrivileges: 0,
+  };
   /** The program break. */
   brk: Addr;
   /** By signal number; missing: default. */

@@ -2,6 +2,7 @@
 import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
+import { renew } from './backed.ts';
 import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
@@ -19,7 +20,8 @@ const MAP = {
   FIXED_NOREPLACE: 0x100000,
 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
-const MADV_DONTNEED = 4;
+/** User addresses end here (Sv39). */
+const TOP = 2 ** 38;
 
 /** Page permissions of PROT_ bits: what can be written can be read (there is no other page in RISC-V). */
 function permissionsOf(protection: number): number {
@@ -66,16 +68,21 @@ function mmap(
   offset: number,
 ): number {
   const type = flags & MAP.TYPE;
-  if (size === 0 || type < MAP.SHARED || type > MAP.SHARED_VALIDATE || offset % PAGE !== 0 || offset < 0) fail(E.INVAL);
-  if (size > kernel.memory.size) fail(E.NOMEM);
-  const permissions = permissionsOf(protection);
-  const length = alignUp(size, PAGE);
+  if (offset % PAGE !== 0) fail(E.INVAL);
   const file = flags & MAP.ANONYMOUS ? undefined : kernel.descriptors.get(fd);
+  if (size === 0) fail(E.INVAL);
+  if (size > kernel.memory.size) fail(E.NOMEM);
+  if (type < MAP.SHARED || type > MAP.SHARED_VALIDATE) fail(E.INVAL);
+  // Other bits of the protection are nobody's.
+  const permissions = permissionsOf(protection & (PROT.READ | PROT.WRITE | PROT.EXEC));
+  const length = alignUp(size, PAGE);
+  if (flags & MAP.FIXED && hint % PAGE !== 0) fail(E.INVAL);
+  if (offset < 0) fail(file ? E.OVERFLOW : E.INVAL);
+  if (file && type !== MAP.PRIVATE && protection & PROT.WRITE && !file.writable) fail(E.ACCES);
+  if (file && !file.readable) fail(E.ACCES);
   if (file && !(file instanceof RegularFile || (file instanceof OpenDevice && file.node.device === 'zero')))
     fail(E.NODEV);
-  if (file && !file.readable) fail(E.ACCES);
   const shared = file instanceof RegularFile && type !== MAP.PRIVATE;
-  if (shared && protection & PROT.WRITE && !file.writable) fail(E.ACCES);
   // Also one that is only read here: somebody else may write to it, or it may be made writable.
   if (type !== MAP.PRIVATE) kernel.others.add('shared mapping');
   const at = placeFor(kernel, hint, length, flags);
@@ -86,7 +93,14 @@ function mmap(
       kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
       fail(E.NODEV);
     }
-  } else if (file instanceof RegularFile) file.readAt(offset, kernel.memory.bytes.subarray(at, at + length));
+  } else if (file instanceof RegularFile) {
+    const { contents } = file.node;
+    const read = (from: number, target: Uint8Array) => {
+      target.fill(0, contents.read(offset + from, target));
+    };
+    read(0, kernel.memory.bytes.subarray(at, at + length));
+    kernel.backed.push({ address: at, length, read });
+  }
   return at;
 }
 
@@ -107,7 +121,8 @@ function munmap(kernel: Kernel, address: Addr, size: number): number {
 
 function mprotect(kernel: Kernel, address: Addr, size: number, protection: number): number {
   const GROWS = 0x03000000;
-  const permissions = permissionsOf(protection & ~GROWS);
+  const SEMAPHORES = 8;
+  const permissions = permissionsOf(protection & ~(GROWS | SEMAPHORES));
   if (address % PAGE !== 0) fail(E.INVAL);
   if (size === 0) return 0;
   const length = range(kernel, address, size);
@@ -149,32 +164,69 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   if (fixed && wanted < old + oldLength && old < wanted + newLength) fail(E.INVAL);
   if (fixed && !space.contains(wanted, newLength)) fail(E.NOMEM);
   const at = fixed ? wanted : (space.findFree(newLength) ?? fail(E.NOMEM));
+  const moved = kernel.backed.filter((part) => part.address < old + oldLength && part.address + part.length > old);
   space.map(at, newLength, permissions);
   memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
   space.unmap(old, oldLength);
+  for (const { address, length, read } of moved) {
+    const from = Math.max(address, old);
+    const size = Math.min(address + length, old + Math.min(oldLength, newLength)) - from;
+    if (size > 0)
+      kernel.backed.push({
+        address: at + from - old,
+        length: size,
+        read: (k, target) => read(k + from - address, target),
+      });
+  }
   return shareAgain(at);
 }
 
+/** Pages of a range, for calls that do what they can and then say that a part of it is not mapped. */
+function pagesOf(kernel: Kernel, address: Addr, size: number, visit: (page: Addr) => void): number {
+  if (address % PAGE !== 0) fail(E.INVAL);
+  const length = alignUp(size, PAGE);
+  if (address + length > TOP) fail(E.NOMEM);
+  let whole = true;
+  for (let at = address; at < address + length && at < kernel.memory.size; at += PAGE)
+    if (kernel.space.mapped(at, PAGE)) visit(at);
+    else whole = false;
+  return whole && address + length <= kernel.memory.size ? 0 : fail(E.NOMEM);
+}
+
+/** What Linux knows of advice to a mapping (uapi/asm-generic/mman-common.h); only these two, for which the pages have to be given up, do anything. */
+const ADVICE = { DONTNEED: 4, FREE: 8, REMOVE: 9, LAST: 25, POPULATE_READ: 22, POPULATE_WRITE: 23 } as const;
+
 function madvise(kernel: Kernel, address: Addr, size: number, advice: number): number {
-  const length = range(kernel, address, size);
-  if (!kernel.space.mapped(address, length)) fail(E.NOMEM);
-  // Which pages are private and anonymous is not recorded: only the heap and mappings above it are sure to be.
-  if (advice === MADV_DONTNEED && address >= kernel.heapStart)
-    for (let at = address; at < address + length; at += PAGE) {
-      const permissions = kernel.memory.permissions[at / PAGE];
-      if (!sharedAt(kernel, at)) kernel.space.map(at, PAGE, permissions);
-    }
+  if (advice < 0 || advice > ADVICE.LAST || (advice > 4 && advice < ADVICE.FREE)) fail(E.INVAL);
+  if (address % PAGE !== 0 || address + alignUp(size, PAGE) > TOP) fail(E.INVAL);
+  return pagesOf(kernel, address, size, (at) => {
+    if (advice === ADVICE.DONTNEED && !sharedAt(kernel, at)) renew(kernel, at);
+  });
+}
+
+const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
+
+function msync(kernel: Kernel, address: Addr, size: number, flags: number): number {
+  if (flags & ~(MS.ASYNC | MS.INVALIDATE | MS.SYNC) || (flags & MS.ASYNC && flags & MS.SYNC)) fail(E.INVAL);
+  return pagesOf(kernel, address, size, () => {});
+}
+
+/** All that is mapped is in memory. */
+function mincore(kernel: Kernel, address: Addr, size: number, vector: Addr): number {
+  if (address % PAGE !== 0) fail(E.INVAL);
+  if (address + size > TOP) fail(E.NOMEM);
+  const pages = Math.ceil(size / PAGE);
+  const there = kernel.guest.output(vector, pages);
+  pagesOf(kernel, address, size, () => {});
+  there.fill(1);
   return 0;
 }
 
-const nothing = (number: number, name: string): SyscallRow => ({
+const lock = (number: number, name: string): SyscallRow => ({
   number,
   name,
-  arguments: ['address', 'size', 'flags'],
-  run: (k, address, size) => {
-    range(k, address - (address % PAGE), size + (address % PAGE));
-    return 0;
-  },
+  arguments: ['address', 'size'],
+  run: (k, address, size) => pagesOf(k, address - (address % PAGE), size === 0 ? 0 : size + (address % PAGE), () => {}),
 });
 
 export const MAPPING_ROWS: readonly SyscallRow[] = [
@@ -189,11 +241,12 @@ export const MAPPING_ROWS: readonly SyscallRow[] = [
   },
   { number: 222, name: 'mmap', arguments: ['address', 'size', 'flags', 'flags', 'fd', 'offset'], run: mmap },
   { number: 226, name: 'mprotect', arguments: ['address', 'size', 'flags'], run: mprotect },
-  nothing(227, 'msync'),
-  nothing(228, 'mlock'),
-  nothing(229, 'munlock'),
+  { number: 227, name: 'msync', arguments: ['address', 'size', 'flags'], run: msync },
+  lock(228, 'mlock'),
+  lock(229, 'munlock'),
   { number: 230, name: 'mlockall', arguments: ['flags'], run: () => 0 },
   { number: 231, name: 'munlockall', arguments: [], run: () => 0 },
+  { number: 232, name: 'mincore', arguments: ['address', 'size', 'address'], run: mincore },
   { number: 233, name: 'madvise', arguments: ['address', 'size', 'int'], run: madvise },
   {
     number: 259,

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { E, fail } from './errno.ts';
+import type { Pipe } from './pipe.ts';
 
 /** Bytes as one character each, and back. */
 export const toBinary = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -79,7 +80,14 @@ export interface DeviceNode extends Common {
   readonly device: 'null' | 'zero' | 'full' | 'random';
 }
 
-export type Node = DirectoryNode | FileNode | LinkNode | DeviceNode;
+/** What only has a name in the file system: processes meet there. */
+export interface MeetingNode extends Common {
+  readonly kind: 'fifo' | 'socket';
+  /** What is in a FIFO that is open. */
+  pipe: Pipe | undefined;
+}
+
+export type Node = DirectoryNode | FileNode | LinkNode | DeviceNode | MeetingNode;
 
 /** A shared mapping of a part of a file: guest memory, live. */
 export interface View {

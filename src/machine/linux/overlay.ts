@@ -14,6 +14,7 @@ import {
   fromBinary,
   hostPath,
   type LinkNode,
+  type MeetingNode,
   type Node,
   type Times,
   toBinary,
@@ -201,6 +202,18 @@ export class Overlay {
     node.links--;
   }
 
+  /** Each gets the other's name. */
+  exchange(one: DirectoryNode, oneName: string, other: DirectoryNode, otherName: string): void {
+    const [node, old] = [this.lookup(one, oneName), this.lookup(other, otherName)];
+    if (!node || !old) return;
+    for (const held of [node, old]) held.links++;
+    this.remove(one, oneName);
+    this.remove(other, otherName);
+    this.place(one, oneName, old);
+    this.place(other, otherName, node);
+    for (const held of [node, old]) held.links--;
+  }
+
   /** A name of the node has gone. */
   #unlinked(node: Node): void {
     node.links--;
@@ -220,6 +233,9 @@ export class Overlay {
     node.mode = mode;
     node.links = 0;
     return node;
+  }
+  makeMeeting(kind: MeetingNode['kind'], mode: number): MeetingNode {
+    return { kind, pipe: undefined, ...this.#common(mode), links: 0 };
   }
   makeLink(target: string): LinkNode {
     return { kind: 'link', target, ...this.#common(0o777), links: 0 };

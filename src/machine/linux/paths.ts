@@ -11,6 +11,7 @@ export const AT = {
   SYMLINK_NOFOLLOW: 0x100,
   REMOVEDIR: 0x200,
   SYMLINK_FOLLOW: 0x400,
+  NO_AUTOMOUNT: 0x800,
   EMPTY_PATH: 0x1000,
 } as const;
 
@@ -24,6 +25,7 @@ function baseOf(kernel: Kernel, fd: number, path: string): DirectoryNode {
 /** Where the path at a guest address leads. */
 export function findAt(kernel: Kernel, fd: number, address: Addr, follow: boolean): Place {
   const path = kernel.guest.string(address);
+  if (path === '') fail(E.NOENT);
   return kernel.overlay.find(baseOf(kernel, fd, path), path, follow);
 }
 

@@ -62,10 +62,13 @@ function suspend(kernel: Kernel, set: Addr, setSize: number): number {
   });
 }
 
-function waitFor(kernel: Kernel, set: Addr, info: Addr, timeout: Addr): number {
+function waitFor(kernel: Kernel, set: Addr, info: Addr, timeout: Addr, size: number): number {
+  if (size !== 8) fail(E.INVAL);
   const { guest, task } = kernel;
   const wanted = guest.u64(set);
-  const index = task.pending.findIndex((p) => (wanted & maskOf(p.signal)) !== 0n);
+  // The lowest number first; of one number, the first that came.
+  const lowest = Math.min(...task.pending.flatMap(({ signal }) => ((wanted & maskOf(signal)) !== 0n ? [signal] : [])));
+  const index = task.pending.findIndex(({ signal }) => signal === lowest);
   if (index >= 0) {
     const [pending] = task.pending.splice(index, 1);
     if (info !== 0) {
@@ -105,7 +108,8 @@ export const SIGNAL_ROWS: readonly SyscallRow[] = [
     number: 136,
     name: 'rt_sigpending',
     arguments: ['address', 'size'],
-    run: (k, at) => {
+    run: (k, at, size) => {
+      if (size > 8) return fail(E.INVAL);
       k.guest.setU64(
         at,
         k.task.pending.reduce((set, p) => set | maskOf(p.signal), 0n),

@@ -7,7 +7,14 @@ import type { Node } from './nodes.ts';
 import { AT, may, nodeAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
-const TYPE = { fifo: 0o010000, device: 0o020000, directory: 0o040000, file: 0o100000, link: 0o120000 } as const;
+const TYPE = {
+  socket: 0o140000,
+  fifo: 0o010000,
+  device: 0o020000,
+  directory: 0o040000,
+  file: 0o100000,
+  link: 0o120000,
+} as const;
 /** d_type of getdents64: the file type shifted down. */
 const entryType = (node: Node): number => TYPE[node.kind] >> 12;
 const BLOCK = 4096;
@@ -114,6 +121,7 @@ function putStatx(kernel: Kernel, at: Addr, stat: Stat): number {
 }
 
 function statAt(kernel: Kernel, fd: number, path: Addr, flags: number): Stat {
+  if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT.EMPTY_PATH)) fail(E.INVAL);
   if (flags & AT.EMPTY_PATH && (path === 0 || kernel.guest.u8(path) === 0))
     return fd === AT.FDCWD ? statOf(kernel.cwd) : statOfFile(kernel, kernel.descriptors.get(fd));
   return statOf(nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0));
@@ -130,8 +138,11 @@ function access(kernel: Kernel, fd: number, path: Addr, mode: number, flags: num
 
 function readLink(kernel: Kernel, fd: number, path: Addr, buffer: Addr, size: number): number {
   if (size <= 0) fail(E.INVAL);
-  const node = nodeAt(kernel, fd, path, false);
-  if (node.kind !== 'link') return fail(E.INVAL);
+  // Of a link that was opened as a path.
+  const empty = kernel.guest.u8(path) === 0;
+  const opened = empty && fd !== AT.FDCWD ? kernel.descriptors.get(fd).node : undefined;
+  const node = empty ? (opened ?? fail(E.NOENT)) : nodeAt(kernel, fd, path, false);
+  if (node.kind !== 'link') return fail(empty ? E.NOENT : E.INVAL);
   const target = Buffer.from(node.target, 'latin1').subarray(0, size);
   kernel.guest.output(buffer, target.length).set(target);
   return target.length;
@@ -228,7 +239,11 @@ export const STAT_ROWS: readonly SyscallRow[] = [
     number: 291,
     name: 'statx',
     arguments: ['fd', 'path', 'flags', 'flags', 'address'],
-    run: (k, fd, path, flags, _mask, at) => putStatx(k, at, statAt(k, fd, path, flags)),
+    run: (k, fd, path, flags, mask, at) => {
+      const [SYNC, RESERVED] = [0x6000, 0x8000_0000];
+      if ((flags & SYNC) === SYNC || mask & RESERVED) return fail(E.INVAL);
+      return putStatx(k, at, statAt(k, fd, path, flags & ~SYNC));
+    },
   },
   { number: 439, name: 'faccessat2', arguments: ['fd', 'path', 'mode', 'flags'], run: access },
 ];

@@ -16,7 +16,9 @@ function readClock(kernel: Kernel, id: number): bigint {
   if (id === 0 || id === 5 || id === 8 || id === 11) return clock.realtime;
   if (id === 1 || id === 4 || id === 6 || id === 7 || id === 9) return clock.monotonic;
   // Also the clocks of one process (clock_getcpuclockid): negative ids.
-  if (id === 2 || id === 3 || id < 0) return clock.elapsed;
+  // Negative ones are the processor clocks of a process or a thread, by its number; 0 is the caller's (posix-timers.h).
+  const own = id < 0 && [0, kernel.pid].includes(~(id >> 3)) && (id & 3) !== 3;
+  if (id === 2 || id === 3 || own) return clock.elapsed;
   return fail(E.INVAL);
 }
 

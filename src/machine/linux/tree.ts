@@ -8,10 +8,13 @@ import type { Place } from './overlay.ts';
 import { AT, findAt, freeAt, may, nodeAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
-const RENAME_NOREPLACE = 1;
+const RENAME = { NOREPLACE: 1, EXCHANGE: 2, WHITEOUT: 4 } as const;
 const UTIME = { NOW: 0x3fffffffn, OMIT: 0x3ffffffen } as const;
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+const [S_IFSOCK, S_IFBLK, S_IFCHR, S_IFIFO] = [0o140000, 0o060000, 0o020000, 0o010000];
+const SPECIAL: readonly number[] = [S_IFSOCK, S_IFBLK, S_IFCHR, S_IFIFO];
 
 function makeDirectory(kernel: Kernel, fd: number, path: Addr, mode: number): number {
   const { directory, name } = freeAt(kernel, fd, path, true);
@@ -21,9 +24,16 @@ function makeDirectory(kernel: Kernel, fd: number, path: Addr, mode: number): nu
 }
 
 function makeNode(kernel: Kernel, fd: number, path: Addr, mode: number): number {
-  if (mode & S_IFMT && (mode & S_IFMT) !== S_IFREG) fail(E.PERM);
+  const kind = mode & S_IFMT;
+  if (kind === S_IFDIR) fail(E.PERM);
+  if (kind !== 0 && kind !== S_IFREG && !SPECIAL.includes(kind)) fail(E.INVAL);
   const { directory, name } = freeAt(kernel, fd, path);
-  kernel.overlay.place(directory, name, kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777));
+  // Devices are for root only.
+  if (kind === S_IFCHR || kind === S_IFBLK) fail(E.PERM);
+  const rights = mode & ~kernel.umask & 0o7777;
+  const meeting = kind === S_IFIFO ? 'fifo' : kind === S_IFSOCK ? 'socket' : undefined;
+  const { overlay } = kernel;
+  overlay.place(directory, name, meeting ? overlay.makeMeeting(meeting, rights) : overlay.makeFile(rights));
   return 0;
 }
 
@@ -32,14 +42,18 @@ function removable(kernel: Kernel, fd: number, path: Addr): Place & { node: Node
   const place = findAt(kernel, fd, path, false);
   const { node } = place;
   if (!node) return fail(E.NOENT);
-  if (place.name === '.') fail(node === kernel.overlay.root ? E.BUSY : E.INVAL);
-  if (!may(place.directory, 3)) fail(E.ACCES);
   return { ...place, node };
 }
 
 function unlink(kernel: Kernel, fd: number, path: Addr, flags: number): number {
   if (flags & ~AT.REMOVEDIR) fail(E.INVAL);
   const { directory, name, node, slash } = removable(kernel, fd, path);
+  if (name === '.') {
+    if ((flags & AT.REMOVEDIR) === 0) fail(E.ISDIR);
+    const last = kernel.guest.string(path).replace(/\/+$/, '');
+    fail(node === kernel.overlay.root ? E.BUSY : last.endsWith('..') ? E.NOTEMPTY : E.INVAL);
+  }
+  if (!may(directory, 3)) fail(E.ACCES);
   if (flags & AT.REMOVEDIR) {
     if (node.kind !== 'directory') return fail(E.NOTDIR);
     if (kernel.overlay.list(node).length > 0 || node.sealed) fail(E.NOTEMPTY);
@@ -60,39 +74,51 @@ const isWithin = (directory: DirectoryNode, ancestor: Node): boolean => {
   }
 };
 
+/** Linux's order of questions (fs/namei.c, do_renameat2 and vfs_rename). */
 function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Addr, flags: number): number {
-  if (flags & ~RENAME_NOREPLACE) fail(E.INVAL);
-  const source = removable(kernel, fromFd, from);
+  if (flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE | RENAME.WHITEOUT)) fail(E.INVAL);
+  const exchange = (flags & RENAME.EXCHANGE) !== 0;
+  if (exchange && flags & (RENAME.NOREPLACE | RENAME.WHITEOUT)) fail(E.INVAL);
+  const source = findAt(kernel, fromFd, from, false);
   const target = findAt(kernel, toFd, to, false);
-  const { node } = source;
+  if (source.name === '.') fail(E.BUSY);
+  if (target.name === '.') fail(flags & RENAME.NOREPLACE ? E.EXIST : E.BUSY);
+  const node = source.node ?? fail(E.NOENT);
   const old = target.node;
-  if (target.name === '.') fail(E.BUSY);
-  if (!may(target.directory, 3)) fail(E.ACCES);
-  if (old && flags & RENAME_NOREPLACE) fail(E.EXIST);
+  if (old && flags & RENAME.NOREPLACE) fail(E.EXIST);
+  if (exchange && !old) fail(E.NOENT);
+  if (node.kind !== 'directory' && (source.slash || (!exchange && target.slash))) fail(E.NOTDIR);
+  if (exchange && old?.kind !== 'directory' && target.slash) fail(E.NOTDIR);
+  if (node.kind === 'directory' && isWithin(target.directory, node)) fail(E.INVAL);
+  if (old?.kind === 'directory' && isWithin(source.directory, old)) fail(exchange ? E.INVAL : E.NOTEMPTY);
   if (old === node) return 0;
-  if (node.kind === 'directory') {
-    if (node.sealed) fail(E.BUSY);
-    if (isWithin(target.directory, node)) fail(E.INVAL);
-    if (old && old.kind !== 'directory') fail(E.NOTDIR);
-    if (old?.kind === 'directory') {
-      if (kernel.overlay.list(old).length > 0 || old.sealed) fail(E.NOTEMPTY);
-      old.gone = true;
-    }
-  } else {
-    if (old?.kind === 'directory') fail(E.ISDIR);
-    if (source.slash || target.slash) fail(E.NOTDIR);
+  for (const { directory } of [source, target]) if (!may(directory, 3)) fail(E.ACCES);
+  if (node.kind === 'directory' && node.sealed) fail(E.BUSY);
+  if (old?.kind === 'directory' && old.sealed) fail(E.BUSY);
+  if (target.directory.gone) fail(E.NOENT);
+  if (flags & RENAME.WHITEOUT) fail(E.INVAL);
+  if (exchange) {
+    kernel.overlay.exchange(source.directory, source.name, target.directory, target.name);
+    return 0;
+  }
+  if (old && (node.kind === 'directory') !== (old.kind === 'directory'))
+    fail(old.kind === 'directory' ? E.ISDIR : E.NOTDIR);
+  if (old?.kind === 'directory') {
+    if (kernel.overlay.list(old).length > 0) fail(E.NOTEMPTY);
+    old.gone = true;
   }
   kernel.overlay.move(source.directory, source.name, target.directory, target.name);
   return 0;
 }
 
 function link(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Addr, flags: number): number {
+  if (flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
   const empty = flags & AT.EMPTY_PATH && kernel.guest.u8(from) === 0;
   const node = empty
     ? (kernel.descriptors.get(fromFd).node ?? fail(E.INVAL))
     : nodeAt(kernel, fromFd, from, (flags & AT.SYMLINK_FOLLOW) !== 0);
-  if (node.kind === 'directory') fail(E.PERM);
   const { directory, name } = freeAt(kernel, toFd, to);
+  if (node.kind === 'directory') fail(E.PERM);
   kernel.overlay.place(directory, name, node);
   return 0;
 }
@@ -117,20 +143,28 @@ function changeMode(kernel: Kernel, node: Node, mode: number): number {
 const changeOwner = (kernel: Kernel, uid: number, gid: number): number =>
   [uid, gid].every((id) => id === -1 || id === kernel.uid) ? 0 : fail(E.PERM);
 
+type Asked = bigint | 'now' | 'omit';
+
+/** A time to set, as utimensat has it. */
+function timeAt(kernel: Kernel, at: Addr): Asked {
+  const [seconds, nanoseconds] = [kernel.guest.i64(at), kernel.guest.i64(at + 8)];
+  if (nanoseconds === UTIME.NOW) return 'now';
+  if (nanoseconds === UTIME.OMIT) return 'omit';
+  return nanoseconds < 0n || nanoseconds >= 1_000_000_000n ? fail(E.INVAL) : seconds * 1_000_000_000n + nanoseconds;
+}
+
 function changeTimes(kernel: Kernel, fd: number, path: Addr, times: Addr, flags: number): number {
-  const byFd = path === 0 || (flags & AT.EMPTY_PATH && kernel.guest.u8(path) === 0);
+  if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
+  const asked = times === 0 ? undefined : [0, 16].map((at) => timeAt(kernel, times + at));
+  if (asked?.every((time) => time === 'omit')) return 0;
+  const byFd = (path === 0 && fd !== AT.FDCWD) || (flags & AT.EMPTY_PATH && kernel.guest.u8(path) === 0);
   const node = byFd ? kernel.descriptors.get(fd).node : nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0);
   if (!node) return 0;
   const now = kernel.clock.realtime;
-  const pick = (at: Addr, old: bigint): bigint => {
-    const nanoseconds = kernel.guest.i64(at + 8);
-    if (nanoseconds === UTIME.NOW) return now;
-    if (nanoseconds === UTIME.OMIT) return old;
-    if (nanoseconds < 0n || nanoseconds >= 1_000_000_000n) fail(E.INVAL);
-    return kernel.guest.i64(at) * 1_000_000_000n + nanoseconds;
-  };
-  node.times.accessed = times === 0 ? now : pick(times, node.times.accessed);
-  node.times.modified = times === 0 ? now : pick(times + 16, node.times.modified);
+  const pick = (time: Asked | undefined, old: bigint): bigint =>
+    time === undefined || time === 'now' ? now : time === 'omit' ? old : time;
+  node.times.accessed = pick(asked?.[0], node.times.accessed);
+  node.times.modified = pick(asked?.[1], node.times.modified);
   node.times.changed = now;
   node.changed = true;
   return 0;
@@ -145,19 +179,40 @@ function resize(kernel: Kernel, node: Node | undefined, size: number): number {
 }
 
 function truncate(kernel: Kernel, path: Addr, size: number): number {
+  if (size < 0) fail(E.INVAL);
   const node = nodeAt(kernel, AT.FDCWD, path, true);
   return may(node, 2) ? resize(kernel, node, size) : fail(E.ACCES);
 }
 
+const ZEROS = new Uint8Array(65536);
+
 function allocate(kernel: Kernel, fd: number, mode: number, offset: number, length: number): number {
-  const KEEP_SIZE = 1;
+  const MODE = { KEEP_SIZE: 1, PUNCH_HOLE: 2, COLLAPSE: 8, ZERO: 16, INSERT: 32, UNSHARE: 64 } as const;
+  const how = mode & ~MODE.KEEP_SIZE;
   const file = kernel.descriptors.get(fd);
   if (offset < 0 || length <= 0) fail(E.INVAL);
-  if (!(file instanceof RegularFile)) return fail(E.NODEV);
+  // One thing at a time, and a hole changes no size.
+  if (![0, MODE.PUNCH_HOLE, MODE.COLLAPSE, MODE.ZERO, MODE.INSERT, MODE.UNSHARE].includes(how)) fail(E.OPNOTSUPP);
+  if (how === MODE.PUNCH_HOLE && mode === how) fail(E.OPNOTSUPP);
+  if ((how === MODE.COLLAPSE || how === MODE.INSERT) && mode !== how) fail(E.INVAL);
   if (!file.writable) fail(E.BADF);
-  if (mode & ~KEEP_SIZE) fail(E.OPNOTSUPP);
-  if ((mode & KEEP_SIZE) === 0 && offset + length > file.end()) return resize(kernel, file.node, offset + length);
+  if (!file.node || file.node.kind === 'fifo') fail(E.SPIPE);
+  if (!(file instanceof RegularFile)) return fail(E.NODEV);
+  if (offset + length > Number.MAX_SAFE_INTEGER) fail(E.FBIG);
+  if (how === MODE.COLLAPSE || how === MODE.INSERT) fail(E.OPNOTSUPP);
+  const end = file.end();
+  if (how === MODE.PUNCH_HOLE || how === MODE.ZERO)
+    for (let at = offset; at < Math.min(offset + length, end); at += ZEROS.length)
+      file.writeAt(at, ZEROS.subarray(0, Math.min(offset + length, end) - at));
+  if ((mode & MODE.KEEP_SIZE) === 0 && offset + length > end) return resize(kernel, file.node, offset + length);
   return 0;
+}
+
+/** Nothing is done about it. */
+function advise(kernel: Kernel, fd: number, _offset: number, length: number, advice: number): number {
+  const file = kernel.descriptors.get(fd);
+  if (!file.node || file.node.kind === 'fifo') fail(E.SPIPE);
+  return length < 0 || advice < 0 || advice > 5 ? fail(E.INVAL) : 0;
 }
 
 function changeDirectory(kernel: Kernel, node: Node | undefined): number {
@@ -189,6 +244,7 @@ export const TREE_ROWS: readonly SyscallRow[] = [
     name: 'ftruncate',
     arguments: ['fd', 'offset'],
     run: (k, fd, size) => {
+      if (size < 0) return fail(E.INVAL);
       const file = k.descriptors.get(fd);
       return file.writable ? resize(k, file.node, size) : fail(E.INVAL);
     },
@@ -213,7 +269,10 @@ export const TREE_ROWS: readonly SyscallRow[] = [
     number: 52,
     name: 'fchmod',
     arguments: ['fd', 'mode'],
-    run: (k, fd, mode) => changeMode(k, k.descriptors.get(fd).node ?? fail(E.PERM), mode),
+    run: (k, fd, mode) => {
+      const { node } = k.descriptors.get(fd);
+      return node ? changeMode(k, node, mode) : 0;
+    },
   },
   {
     number: 53,
@@ -250,6 +309,6 @@ export const TREE_ROWS: readonly SyscallRow[] = [
       return old;
     },
   },
-  { number: 223, name: 'fadvise64', arguments: ['fd', 'offset', 'offset', 'int'], run: () => 0 },
+  { number: 223, name: 'fadvise64', arguments: ['fd', 'offset', 'offset', 'int'], run: advise },
   { number: 276, name: 'renameat2', arguments: ['fd', 'path', 'fd', 'path', 'flags'], run: rename },
 ];

@@ -15,7 +15,7 @@ import { POINTERS } from '../../cfg/abi.ts';
 import { regsIn } from '../../cfg/regset.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import { runTerms, type Term, Terms } from '../../domain/term.ts';
-import { type ExtensionSet, needsOf } from '../../isa/extensions.ts';
+import { type ExtensionSet, extensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { isLink } from '../../profile/flow.ts';
@@ -23,6 +23,8 @@ import type { Accessed } from './knowledge.ts';
 import type { List } from './list.ts';
 import type { Obstacle } from './reasons.ts';
 import type { ProofTerms } from './terms.ts';
+
+const COMPRESSED = extensionSet(['C']);
 
 export interface Access {
   readonly kind: 'load' | 'store';
@@ -237,7 +239,8 @@ class SymbolicStep implements Step<Term> {
       accessCount: this.#accessCount,
       depends: this.#depends(),
       pinned: this.#pinned(),
-      extensions: this.#before.extensions | needsOf(insn),
+      // Without compressed instructions none may stand between two words (unprivileged manual, "IALIGN").
+      extensions: this.#before.extensions | needsOf(insn) | (this.#pc % 4 === 0 ? 0n : COMPRESSED),
     };
     const next = this.#pc + insn.size;
     const leads = this.#pc + insn.imm;

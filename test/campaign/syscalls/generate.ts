@@ -1,7 +1,10 @@
 /** Random sequences of system calls, as text for `guest.c`: of files, memory, pipes, time and signals, most of them sensible, many with an odd argument. */
 import { makeRandom, type Random } from '../../support/random.ts';
 
+/** Those that may be written to, removed, or renamed: none that is anybody else's. */
 const NAMES = 19;
+const DEVICE = 19;
+const SELF = 20;
 const NAME = 64;
 const LONG_NAME = 24;
 const TEXT = 4096;
@@ -12,9 +15,10 @@ const AT_FDCWD = -100;
 class Sequence {
   readonly #random: Random;
   readonly steps: string[] = [];
-  /** Steps that may have returned a descriptor, a mapping. */
+  /** Steps that may have returned a descriptor. */
   readonly opened: number[] = [];
-  readonly mapped: { readonly step: number; readonly bytes: number }[] = [];
+  /** The step that made the mapping in which all is done. */
+  region: number | undefined;
 
   constructor(seed: number) {
     this.#random = makeRandom(seed);
@@ -77,6 +81,12 @@ const FILES: readonly Make[] = [
     s.opened.push(s.step(56, s.dir(), s.name(), flags, s.pick([0o644, 0o600, 0o777, 0, 0o444, 0o1777, 0o4755])));
   },
   (s) => s.opened.push(s.step(56, AT_FDCWD, s.name(), s.pick([0o102, 0o2, 0o1102]), 0o644)),
+  (s) => {
+    // Somebody else's: nothing is done to it but reading and writing.
+    const made = s.step(56, AT_FDCWD, `@${NAME * s.pick([DEVICE, DEVICE, SELF])}`, s.pick([0, 1, 2]), 0);
+    s.step(s.pick([63, 64]), `#${made}`, `@${TEXT}`, 4);
+    s.step(57, `#${made}`);
+  },
   (s) => s.step(63, s.fd(), s.buffer(), s.size()),
   (s) => s.step(64, s.fd(), s.source(), s.size()),
   (s) => s.step(67, s.fd(), s.buffer(), s.size(), s.offset()),
@@ -120,7 +130,7 @@ const FILES: readonly Make[] = [
     const made = s.step(command === 1031 || command === 1032 ? '~25' : 25, s.fd(), command, value);
     if (command === 0 || command === 1030) s.opened.push(made);
   },
-  (s) => s.step(49, s.name()),
+  (s) => s.step(49, `@${NAME * s.pick([2, 2, 0, 6, 7, 10, 15])}`),
   (s) => s.step(166, s.pick([0, 0o22, 0o77, 0o777])),
   (s) => s.step(82, s.fd()),
   (s) => s.step(83, s.fd()),
@@ -128,11 +138,11 @@ const FILES: readonly Make[] = [
   (s) => s.step(33, s.dir(), s.name(), s.pick([0o100644, 0o010644, 0o600, 0o170000, 0o040755, 0o140644]), 0),
   (s) => {
     // Two vectors.
-    s.step(-2, '@3000', s.source());
-    s.step(-2, '@3008', s.size());
-    s.step(-2, '@3016', s.source());
-    s.step(-2, '@3024', s.mostly(s.size(), [-1]));
-    s.step(s.pick([65, 66]), s.fd(), s.mostly('@3000', ['0', '1']), s.mostly(2, [0, 1, -1, 1025]));
+    s.step(-2, '^3000', s.source());
+    s.step(-2, '^3008', s.size());
+    s.step(-2, '^3016', s.source());
+    s.step(-2, '^3024', s.mostly(s.size(), [-1]));
+    s.step(s.pick([65, 66]), s.fd(), s.mostly('^3000', ['0', '1']), s.mostly(2, [0, 1, -1, 1025]));
   },
   (s) => s.step(71, s.fd(), s.fd(), s.mostly('0', ['@3100', '1']), s.size()),
   (s) => s.step(88, s.dir(), s.mostly(s.name(), ['0']), s.mostly('0', ['@3200', '1']), s.mostly(0, [0x100, 1])),
@@ -143,7 +153,7 @@ const FILES: readonly Make[] = [
 const PIPES: readonly Make[] = [
   (s) => {
     const at = 2048 + 8 * s.random(4);
-    const made = s.step(59, s.mostly(`@${at}`, ['0', '1']), s.mostly(0, [0o2000000, 0o4000, 0o40000, 1]));
+    const made = s.step(59, s.mostly(`@${at}`, ['0', '1']), s.mostly(0, [0o2000000, 0o4000, 1]));
     // Its ends are the next two that are free: read as numbers from memory.
     s.opened.push(s.step(23, s.fd()));
     void made;
@@ -155,57 +165,74 @@ const PIPES: readonly Make[] = [
     s.step(63, read, s.buffer(), s.size());
   },
   (s) => {
-    s.step(-2, '@2200', s.pick([0x0000000100000000, 0x0000000400000004, 3]));
+    s.step(-2, '@2200', s.pick([0x0000000100000004, 0x0000000400000004, 3]));
     s.step(73, '@2200', s.mostly(1, [0, -1]), s.mostly('@2256', ['1']), 0, 8);
   },
-  (s) => s.step(29, s.fd(), s.pick([0x541b, 0x5401, 0x5413, 0x5421, 0x5451, 0x12345]), '^256'),
+  (s) => s.step(29, s.fd(), s.pick([0x5401, 0x5413, 0x5421, 0x5451, 0x12345]), '^256'),
 ];
 
 const PAGE = 4096;
+/** Pages of one mapping, in which all is done, so that what lies beside what is the same everywhere. */
+const PAGES = 16;
+
+/** A place in it, at a page mostly. */
+function place(s: Sequence): string {
+  s.region ??= s.step('~222', 0, PAGE * PAGES, 3, 0x22, -1, 0);
+  return `#${s.region}+${s.mostly(PAGE * s.random(PAGES - 8), [1, 100, 4095])}`;
+}
+const length = (s: Sequence): number => s.mostly(PAGE * (1 + s.random(4)), [0, 1, 100, 5000, -1, PAGE * 4 - 1]);
+const FIXED = 0x10;
+
 const MEMORY: readonly Make[] = [
-  (s) => {
-    const bytes = s.mostly(PAGE * (1 + s.random(4)), [0, 1, 5000, -1]);
-    const step = s.step(
+  (s) =>
+    s.step(
       '~222',
       s.mostly('0', ['1', '-4096']),
-      bytes,
+      length(s),
       s.mostly(3, [0, 1, 2, 5, 8]),
       s.mostly(0x22, [0x21, 2, 0x20, 0x23, 3]),
-      s.mostly('-1', ['0', s.fd()]),
+      -1,
       s.mostly(0, [1, 4096]),
-    );
-    s.mapped.push({ step, bytes });
-  },
-  (s) => {
-    const step = s.step(
+    ),
+  (s) =>
+    s.step(
       '~222',
-      0,
-      PAGE * 2,
+      place(s),
+      length(s),
+      s.mostly(3, [0, 1, 2, 8]),
+      FIXED | s.mostly(0x22, [0x21, 0x20]),
+      -1,
+      s.mostly(0, [1]),
+    ),
+  (s) =>
+    s.step(
+      '~222',
+      place(s),
+      length(s),
       s.pick([1, 3, 3]),
-      s.pick([1, 2, 2, 1, 3]),
+      FIXED | s.pick([1, 2, 2, 1, 3]),
       s.fd(),
       s.mostly(0, [4096, 1, -4096]),
-    );
-    s.mapped.push({ step, bytes: PAGE * 2 });
-  },
-  ...[215, 226, 227, 233, 232, 216, -1, -2, 228].map(
-    (call): Make =>
-      (s) => {
-        if (s.mapped.length === 0) return;
-        const { step, bytes } = s.pick(s.mapped);
-        const at = `#${step}+${s.mostly(PAGE * s.random(3), [1, 100, 16384])}`;
-        const size = s.mostly(Math.max(bytes, 0), [0, 1, PAGE, -1, 5000]);
-        if (call === -1) s.step(-1, `#${step}+${8 * s.random(1100)}`);
-        else if (call === -2) s.step(-2, `#${step}+${8 * s.random(1100)}`, s.random(1000));
-        else if (call === 226) s.step(226, at, size, s.mostly(s.random(4), [8, 5, -1]));
-        else if (call === 227) s.step(227, at, size, s.mostly(4, [1, 2, 5, 0, 8]));
-        else if (call === 233) s.step(233, at, size, s.mostly(4, [0, 1, 2, 3, 8, 14, 99, -1]));
-        else if (call === 232) s.step(232, at, size, '^512');
-        else if (call === 216)
-          s.step('~216', at, size, s.mostly(PAGE * (1 + s.random(5)), [0, -1]), s.mostly(1, [0, 2, 8]), 0);
-        else s.step(call, at, size);
-      },
-  ),
+    ),
+  (s) => s.step('~222', place(s), length(s), s.pick([1, 3, 3]), FIXED | s.pick([1, 2]), s.fd(), 0),
+  (s) => s.step(-1, `${place(s)}`),
+  (s) => s.step(-2, `${place(s)}`, s.random(1000)),
+  (s) => s.step(-2, `${place(s)}`, s.random(1000)),
+  (s) => s.step(215, place(s), length(s)),
+  (s) => s.step(226, place(s), length(s), s.mostly(s.pick([0, 1, 3]), [2, 8, -1])),
+  (s) => s.step(227, place(s), length(s), s.mostly(4, [1, 2, 5, 0, 8])),
+  (s) => s.step(233, place(s), length(s), s.mostly(4, [0, 1, 2, 3, 4, 4, 99, -1])),
+  (s) => s.step(232, place(s), length(s), '^512'),
+  (s) =>
+    s.step(
+      '~216',
+      place(s),
+      s.mostly(PAGE * (1 + s.random(4)), [0, 100]),
+      s.mostly(PAGE * (1 + s.random(2)), [0, -1]),
+      s.mostly(0, [2, 8]),
+      0,
+    ),
+  (s) => s.step(s.pick([63, 64]), s.fd(), place(s), s.pick([100, 5000])),
   (s) => s.step('~214', s.pick([0, 1, -1])),
 ];
 
@@ -275,20 +302,23 @@ const OTHERS: readonly Make[] = [
   (s) => s.step('~160', s.mostly('^0', ['0', '1'])),
   (s) => s.step(278, s.mostly('^0', ['0', '1']), s.mostly(s.size(), [-1]), s.mostly(0, [1, 2, 3, 99])),
   (s) => s.step('~179', s.mostly('^0', ['0', '1'])),
-  (s) => s.step(261, s.mostly(0, [-1, 1]), s.mostly(s.random(16), [16, 99, -1]), 0, s.mostly('^0', ['0', '1'])),
+  (s) => s.step(261, s.mostly(0, [-1]), s.mostly(s.random(16), [16, 99, -1]), 0, s.mostly('^0', ['0', '1'])),
   (s) => s.step('~174'),
   (s) => s.step('~173'),
-  (s) => s.step(155, s.mostly(0, [-1, 99999999])),
+  (s) => s.step('~155', s.mostly(0, [-1, 99999999])),
   (s) => s.step(17, s.mostly('^0', ['0', '1']), s.pick([0, 1, 2, 4096])),
   (s) => {
-    s.opened.push(s.step(56, AT_FDCWD, `@${NAME * s.pick([2, 10, 8])}`, 0o200000));
+    s.opened.push(s.step(56, AT_FDCWD, `@${NAME * s.pick([2, 10])}`, 0o200000));
   },
   (s) => s.step(167, s.pick([15, 16, 3, 4, 38, 39, 22, 999]), s.mostly('^0', ['@0', '0', '1']), 0, 0, 0),
   (s) => s.step(61, s.fd(), '^0', s.mostly(2048, [0, 10, -1])),
   (s) => s.step(43, s.name(), s.mostly('^0', ['0', '1'])),
   (s) => s.step(44, s.fd(), s.mostly('^0', ['0', '1'])),
-  (s) => s.step(122, 0, s.mostly(8, [0, 1, 128]), s.mostly('^0', ['0', '1'])),
-  (s) => s.step(123, 0, s.mostly(8, [0, 1, 128]), s.mostly('^0', ['0', '1'])),
+  (s) => {
+    s.step(-2, '@3904', s.random(2));
+    s.step(122, 0, s.mostly(8, [0, 1, 128]), s.mostly('@3904', ['0', '1']));
+  },
+  (s) => s.step('~123', 0, s.mostly(8, [0, 1, 128]), s.mostly('^0', ['0', '1'])),
 ];
 
 const FAMILIES = [FILES, FILES, FILES, PIPES, MEMORY, TIMES, SIGNALS, OTHERS];

@@ -1,0 +1,140 @@
+/** Pipes and FIFOs. One process holds all ends: what would wait for another end waits for ever. */
+import { O, OpenFile, POLL } from './descriptors.ts';
+import { Blocked, E, fail } from './errno.ts';
+import type { MeetingNode } from './nodes.ts';
+
+const PIPE_CAPACITY = 65536;
+/** Writes of up to so many bytes go into a pipe whole or not at all. */
+const PIPE_BUF = 4096;
+
+/** The bytes in a pipe, and how many ends are open. */
+export class Pipe {
+  readonly #buffer = new Uint8Array(PIPE_CAPACITY);
+  #start = 0;
+  count = 0;
+  readers = 0;
+  writers = 0;
+  take(target: Uint8Array): number {
+    const count = Math.min(target.length, this.count);
+    for (let done = 0; done < count; ) {
+      const at = (this.#start + done) % PIPE_CAPACITY;
+      const part = this.#buffer.subarray(at, Math.min(at + count - done, PIPE_CAPACITY));
+      target.set(part, done);
+      done += part.length;
+    }
+    this.#start = (this.#start + count) % PIPE_CAPACITY;
+    this.count -= count;
+    return count;
+  }
+  put(source: Uint8Array): number {
+    const count = Math.min(source.length, PIPE_CAPACITY - this.count);
+    for (let done = 0; done < count; ) {
+      const at = (this.#start + this.count) % PIPE_CAPACITY;
+      const part = source.subarray(done, done + Math.min(count - done, PIPE_CAPACITY - at));
+      this.#buffer.set(part, at);
+      this.count += part.length;
+      done += part.length;
+    }
+    return count;
+  }
+}
+
+export class PipeReader extends OpenFile {
+  readonly pipe: Pipe;
+  constructor(pipe: Pipe, flags: number) {
+    super(flags);
+    this.pipe = pipe;
+    pipe.readers++;
+  }
+  read(target: Uint8Array): number {
+    if (target.length === 0) return 0;
+    if (this.pipe.count === 0) {
+      if (this.pipe.writers === 0) return 0;
+      if (this.blocking) throw new Blocked('a read from an empty pipe that it holds the other end of');
+      fail(E.AGAIN);
+    }
+    return this.pipe.take(target);
+  }
+  write(): number {
+    return fail(E.BADF);
+  }
+  override poll(): number {
+    return (this.pipe.count > 0 ? POLL.IN : 0) | (this.pipe.writers === 0 ? POLL.HUP : 0);
+  }
+  override close(): void {
+    this.pipe.readers--;
+  }
+}
+
+export class PipeWriter extends OpenFile {
+  readonly pipe: Pipe;
+  constructor(pipe: Pipe, flags: number) {
+    super(flags | O.WRONLY);
+    this.pipe = pipe;
+    pipe.writers++;
+  }
+  read(): number {
+    return fail(E.BADF);
+  }
+  write(source: Uint8Array): number {
+    if (this.pipe.readers === 0) fail(E.PIPE);
+    const room = PIPE_CAPACITY - this.pipe.count;
+    if (room < source.length) {
+      if (this.blocking) throw new Blocked('a write into a full pipe that it holds the other end of');
+      if (room === 0 || source.length <= PIPE_BUF) fail(E.AGAIN);
+    }
+    return this.pipe.put(source);
+  }
+  override poll(): number {
+    return (PIPE_CAPACITY - this.pipe.count >= PIPE_BUF ? POLL.OUT : 0) | (this.pipe.readers === 0 ? POLL.ERR : 0);
+  }
+  override close(): void {
+    this.pipe.writers--;
+  }
+}
+
+export function makePipe(flags: number): [PipeReader, PipeWriter] {
+  const pipe = new Pipe();
+  return [new PipeReader(pipe, flags), new PipeWriter(pipe, flags)];
+}
+
+/** A FIFO that was opened: as a reader, a writer, or both. */
+export class OpenFifo extends OpenFile {
+  override readonly node: MeetingNode;
+  readonly #reader: PipeReader | undefined;
+  readonly #writer: PipeWriter | undefined;
+  readonly pipe: Pipe;
+  constructor(node: MeetingNode, flags: number) {
+    super(flags);
+    const access = flags & O.ACCMODE;
+    const pipe = node.pipe ?? new Pipe();
+    if (access === O.WRONLY && pipe.readers === 0) {
+      if (!this.blocking) fail(E.NXIO);
+      throw new Blocked('the opening of a FIFO that nobody reads');
+    }
+    if (access === 0 && pipe.writers === 0 && this.blocking)
+      throw new Blocked('the opening of a FIFO that nobody writes to');
+    this.node = node;
+    this.pipe = node.pipe = pipe;
+    this.#reader = access === O.WRONLY ? undefined : new PipeReader(pipe, flags);
+    this.#writer = access === 0 ? undefined : new PipeWriter(pipe, flags);
+  }
+  read(target: Uint8Array): number {
+    if (this.#reader === undefined) return fail(E.BADF);
+    this.#reader.flags = this.flags;
+    return this.#reader.read(target);
+  }
+  write(source: Uint8Array): number {
+    if (this.#writer === undefined) return fail(E.BADF);
+    this.#writer.flags = this.flags;
+    return this.#writer.write(source);
+  }
+  override poll(): number {
+    return (this.#reader?.poll() ?? 0) | (this.#writer?.poll() ?? 0);
+  }
+  override close(): void {
+    this.#reader?.close();
+    this.#writer?.close();
+    if (this.pipe.readers === 0 && this.pipe.writers === 0) this.node.pipe = undefined;
+  }
+}
