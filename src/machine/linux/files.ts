@@ -71,7 +71,10 @@ function openNode(kernel: Kernel, node: Node, flags: number): OpenFile {
   return new RegularFile(node, flags, kernel.overlay);
 }
 
-function open(kernel: Kernel, fd: number, path: Addr, flags: number, mode: number): number {
+function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: number): number {
+  // With O_PATH nothing else counts than these.
+  const flags = asked & O.PATH ? asked & (O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC) : asked;
+  if ((flags & (O.CREAT | O.DIRECTORY)) === (O.CREAT | O.DIRECTORY)) fail(E.INVAL);
   const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL);
   const cloexec = (flags & O.CLOEXEC) !== 0;
   // What F_GETFL shows of them.
@@ -151,6 +154,7 @@ const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : of
 
 function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
   const file = kernel.descriptors.get(fd);
+  if (whence < 0 || whence > SEEK.HOLE) fail(E.INVAL);
   const end = file.end();
   let position: number;
   if (whence === SEEK.SET) position = offset;
@@ -245,6 +249,7 @@ function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, coun
   const from = asked === undefined ? undefined : notNegative(asked);
   if (from !== undefined) source.end();
   const target = writer(kernel, out);
+  if (target.flags & O.APPEND) fail(E.INVAL);
   const moved = put(kernel, () => transfer(source, target, count, from));
   if (from !== undefined) kernel.guest.setU64(offset, from + moved);
   return moved;

@@ -72,7 +72,8 @@ function mmap(
   const file = flags & MAP.ANONYMOUS ? undefined : kernel.descriptors.get(fd);
   if (size === 0) fail(E.INVAL);
   if (size > kernel.memory.size) fail(E.NOMEM);
-  if (type < MAP.SHARED || type > MAP.SHARED_VALIDATE) fail(E.INVAL);
+  // Which flags there are is asked of files only.
+  if (type < MAP.SHARED || type > MAP.SHARED_VALIDATE || (type === MAP.SHARED_VALIDATE && !file)) fail(E.INVAL);
   // Other bits of the protection are nobody's.
   const permissions = permissionsOf(protection & (PROT.READ | PROT.WRITE | PROT.EXEC));
   const length = alignUp(size, PAGE);
@@ -136,7 +137,9 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   if (old % PAGE !== 0 || newSize === 0 || oldSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) fail(E.INVAL);
   if (newSize > memory.size) fail(E.NOMEM);
   const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
-  if (!space.contains(old, oldLength) || !space.mapped(old, oldLength)) fail(E.FAULT);
+  // To keep what is there, or less of it, its first page is enough.
+  const kept = newLength <= oldLength && (flags & MREMAP.FIXED) === 0 ? PAGE : oldLength;
+  if (!space.contains(old, kept) || !space.mapped(old, kept)) fail(E.FAULT);
   const permissions = memory.permissions[old / PAGE];
   const file = sharedAt(kernel, old);
   if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);

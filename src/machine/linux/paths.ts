@@ -38,9 +38,13 @@ export const may = (node: Node, wanted: number): boolean => ((node.mode >> 6) & 
 
 /** A place where something can be made: nothing there yet, and its directory can be written. */
 export function freeAt(kernel: Kernel, fd: number, address: Addr, forDirectory = false): Place {
-  const place = findAt(kernel, fd, address, false);
+  const path = kernel.guest.string(address);
+  if (path === '') fail(E.NOENT);
+  // What is there already is there, whatever stands behind its name.
+  const name = path.replace(/(?<=[^/])\/+$/, '');
+  const place = kernel.overlay.find(baseOf(kernel, fd, path), name, false);
   if (place.node) fail(E.EXIST);
-  if (place.slash && !forDirectory) fail(E.NOENT);
+  if (path !== name && !forDirectory) fail(E.NOENT);
   if (place.directory.gone) fail(E.NOENT);
   if (!may(place.directory, 3)) fail(E.ACCES);
   return place;

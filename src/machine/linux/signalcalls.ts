@@ -33,12 +33,14 @@ function changeMask(kernel: Kernel, how: number, wanted: Addr, old: Addr, setSiz
   if (setSize !== SET_SIZE) fail(E.INVAL);
   const { guest, task } = kernel;
   const set = wanted === 0 ? undefined : guest.u64(wanted);
-  if (old !== 0) guest.setU64(old, task.mask);
-  if (set === undefined) return 0;
-  if (how === HOW.BLOCK) task.mask = blockable(task.mask | set);
-  else if (how === HOW.UNBLOCK) task.mask &= ~set;
-  else if (how === HOW.SETMASK) task.mask = blockable(set);
-  else fail(E.INVAL);
+  const before = task.mask;
+  if (set !== undefined) {
+    if (how === HOW.BLOCK) task.mask = blockable(before | set);
+    else if (how === HOW.UNBLOCK) task.mask &= ~set;
+    else if (how === HOW.SETMASK) task.mask = blockable(set);
+    else fail(E.INVAL);
+  }
+  if (old !== 0) guest.setU64(old, before);
   return 0;
 }
 

@@ -152,6 +152,7 @@ function readLink(kernel: Kernel, fd: number, path: Addr, buffer: Addr, size: nu
 function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): number {
   const file = kernel.descriptors.get(fd);
   if (!(file instanceof OpenDirectory)) return fail(E.NOTDIR);
+  if (size % 2 ** 32 >= 2 ** 31) fail(E.INVAL);
   const { guest, overlay } = kernel;
   const directory = file.node;
   if (!file.names) file.names = ['.', '..', ...overlay.list(directory)];

@@ -181,6 +181,7 @@ function resize(kernel: Kernel, node: Node | undefined, size: number): number {
 function truncate(kernel: Kernel, path: Addr, size: number): number {
   if (size < 0) fail(E.INVAL);
   const node = nodeAt(kernel, AT.FDCWD, path, true);
+  if (node.kind === 'directory') fail(E.ISDIR);
   return may(node, 2) ? resize(kernel, node, size) : fail(E.ACCES);
 }
 
