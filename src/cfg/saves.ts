@@ -32,7 +32,7 @@ export interface Saves {
 /** What a function must give back, but for what points to memory. */
 const TRACKED: RegSet = without(union(PRESERVED, RETURN_ADDRESS), regSet([SP, 3, 4]));
 const NOTHING: RegSet = { x: 0, f: 0 };
-/** Who changes so many preserved registers and stores none sets up another context. */
+/** Who loads so many preserved registers, which it does not save, and the stack pointer sets up another context. */
 const CONTEXT = 8;
 
 /** What is known before an instruction, relative to the function's entry. */
@@ -117,8 +117,8 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
         see?.({ kind: 'other', slot, bytes });
         if (store !== undefined) slots = new Map([...slots].filter(([at]) => at >= slot + bytes || slot >= at + 8));
       }
-      // A store whose place in the stack is not known may be to any slot.
-    } else if (store !== undefined && insn.rs1 === SP) slots = new Map();
+      // Whose place in the stack is not known may be any slot's: one that is stored to, or read as something else than what was saved.
+    } else if (insn.rs1 === SP) slots = new Map();
     // The caller's frame pointer is kept before it is one's own.
     if (store !== undefined && (insn.rs2 === SP || (insn.rs2 === S0 && !hasReg(state.held, S0))))
       see?.({ kind: 'address', from: insn.rs2 });
@@ -216,8 +216,9 @@ function look(
   const others: { slot: number; bytes: number }[] = [];
   const keyOf = (slot: number, reg: Reg) => `${slot},${reg}`;
   let given: RegSet = TRACKED;
-  let [changed, stored, used]: [RegSet, RegSet, RegSet] = [NOTHING, NOTHING, NOTHING];
-  let ends = false;
+  let [changed, used, loaded]: [RegSet, RegSet, RegSet] = [NOTHING, NOTHING, NOTHING];
+  let [stored, passed, got]: [RegSet, RegSet, RegSet] = [NOTHING, NOTHING, NOTHING];
+  let matters = false;
   let exposed = false;
   const framed = blocks.some((block) =>
     insnsOf(cfg, block).some(({ insn }) => insn.rd === S0 && insn.rs1 === SP && isSum(insn)),
@@ -234,19 +235,28 @@ function look(
     });
     let now = straight.has(block.start) ? before[i]! : UNKNOWN;
     for (const { at, insn } of insnsOf(cfg, block)) {
-      const { writes, store, reads } = facts(insn);
+      const { writes, store, load, reads } = facts(insn);
       // To store it somewhere is to keep it, for oneself or another context.
       for (const reg of reads)
         if ((store === undefined || reg === insn.rs1) && hasReg(now.held, reg)) used = union(used, regSet([reg]));
+      // A variable's value may be passed on the stack: what has changed when it is put there, and is not got back, is no save.
+      if (store !== undefined && insn.rs1 === SP) {
+        if (hasReg(now.held, insn.rs2)) stored = union(stored, regSet([insn.rs2]));
+        else passed = union(passed, regSet([insn.rs2]));
+      }
+      if (load !== undefined && writes !== undefined) {
+        if (insn.rs1 === SP) got = union(got, regSet([writes]));
+        else loaded = union(loaded, regSet([writes]));
+      }
       now = after(now, insn);
       if (writes !== undefined && !restoring.has(at)) changed = union(changed, regSet([writes]));
-      if (store !== undefined && insn.rs1 === SP) stored = union(stored, regSet([insn.rs2]));
     }
+    // Where it calls or ends, its registers are another's affair as well.
+    if (block.returnPoint !== undefined || block.ending === 'return') matters ||= block.evidence !== 'swept';
     const leaves = block.returnPoint === undefined && block.flow.some((to) => !index.has(to));
     const maybe = block.ending === 'indirect' && block.target === undefined && (state.sp === 0 || loose.length === 0);
     if (block.ending === 'return' || leaves || maybe) {
       given = intersect(given, state.held);
-      ends ||= block.evidence !== 'swept';
     }
   });
   const overlap = (a: number, b: number, bytes: number) => b < a + 8 && a < b + bytes;
@@ -257,8 +267,10 @@ function look(
     !others.some((other) => overlap(slot, other.slot, other.bytes)) &&
     !keeps.some((other) => overlap(slot, other.slot, 8) && (other.slot !== slot || other.reg !== reg));
   const kept = without(TRACKED, RETURN_ADDRESS);
-  const lost = ends ? without(intersect(changed, kept), stored) : NOTHING;
-  const careless = union(regsIn(lost).length >= CONTEXT ? NOTHING : lost, intersect(used, kept));
+  const lost = matters ? without(intersect(changed, kept), union(stored, intersect(passed, got))) : NOTHING;
+  // Another context comes with a stack of its own, from where its registers are.
+  const context = hasReg(loaded, SP) && regsIn(intersect(lost, loaded)).length >= CONTEXT;
+  const careless = union(context ? NOTHING : lost, intersect(used, kept));
   return { saves: keeps.filter(saves), exposed, careless };
 }
 

@@ -67,6 +67,16 @@ describe('a save', () => {
       expect(isSave(frame(`  ${address}`)), address).toBe(true);
     }
     expect(isSave(frame('') + careless)).toBe(true);
+    // Nor does one that never comes back, one that passes what it has made of it, or one that sets many.
+    const exposed = frame('  addi a1,sp,8');
+    const calls = '  jal ra,@Callee\n  ebreak\nCallee:\n  jalr zero,0(ra)';
+    const sets = [1, 2, 3, 4, 5, 6, 7, 8].map((k) => `  addi s${k},zero,${k}\n`).join('');
+    expect(isSave(`${exposed}\nStarts:\n  addi s0,a0,0\n${calls}`)).toBe(false);
+    expect(isSave(`${exposed}\nPasses:\n  addi s0,a0,0\n  addi sp,sp,-16\n  sd s0,0(sp)\n${calls}`)).toBe(false);
+    expect(isSave(`${exposed}\nMany:\n  addi s0,a0,0\n${sets}${calls}`)).toBe(false);
+    // What loads all of them, and the stack pointer, sets up another context.
+    const loads = [0, 1, 2, 3, 4, 5, 6, 7].map((k) => `  ld s${k},${8 * k}(a0)\n`).join('');
+    expect(isSave(`${exposed}\nJumps:\n${loads}  ld sp,96(a0)\n  ld ra,104(a0)\n  jalr zero,0(ra)`)).toBe(true);
     const linked =
       'Main:\n  addi sp,sp,-32\nat:\n  sd ra,24(sp)\n  addi a0,sp,8\n  jal ra,@Callee\n  ld ra,24(sp)\n  addi sp,sp,32\n  jalr zero,0(ra)\nCallee:\n  jalr zero,0(ra)';
     expect(isSave(linked)).toBe(true);

@@ -107,3 +107,41 @@ describe.runIf(needs('guests that wait for their alarm', 'gcc', 'qemu'))('a gues
     expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('equivalent')]);
   });
 });
+
+const FAULTS = `
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+static char *page;
+static volatile int count;
+static void handler(int s, siginfo_t *info, void *context) { count++; mprotect(page, 4096, PROT_READ | PROT_WRITE); }
+__attribute__((noinline)) long work(long *p, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; i++) { p[i % 8] += i; sum += p[(i + 1) % 8]; p[i % 8] ^= sum; sum *= 3; }
+  return sum;
+}
+int main(int argc, char **argv) {
+  struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+  sigaction(SIGSEGV, &action, 0);
+  page = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  long sum = 0;
+  for (int i = 0; i < 400; i++) {
+    if (argc > 1 && i % 7 == 0) mprotect(page, 4096, i % 2 ? PROT_NONE : PROT_READ);
+    sum = sum * 31 + work((long *)page, i + 10);
+  }
+  return printf("%lx %d\\n", sum, count) < 0;
+}
+`;
+
+describe.runIf(needs('guests that mend their faults', 'gcc', 'qemu'))('a handler that mends a fault', () => {
+  const place = workplace('faults');
+  test('goes back to registers that need not be what they were', () => {
+    const file = compile(FAULTS, ['-O2', '-static']);
+    expect(place.run(['profile', '-q', '-o', 'p', file]).status).toBe(0);
+    expect(place.run(['optimize', '-q', '-p', 'p', '-o', 'fast', file]).status).toBe(0);
+    const { status, stdout } = place.run(['verify', file, 'fast', 'more']);
+    expect([status, stdout.toString()]).toEqual([0, expect.stringContaining('equivalent')]);
+    expect(qemu(place.path('fast'), ['more'])).toEqual(qemu(file, ['more']));
+  });
+});

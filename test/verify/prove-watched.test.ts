@@ -60,6 +60,19 @@ describe('stack, global and thread pointer are at any time what they were', () =
       false,
     );
   });
+  test('in two parts only where the original has two parts, and near it is not there', () => {
+    const original = 'lui a4,0x12; addi a4,a4,256; addi gp,a4,0; ld a2,0(a3)';
+    expect(proved(original, original)).toBe(true);
+    expect(proved(original, 'lui a4,0x12; addi a4,a4,256; addi gp,a4,8; addi gp,a4,0; ld a2,0(a3)')).toBe(false);
+    expect(proved(original, 'lui gp,0x12; addi gp,gp,256; add a4,gp,zero; ld a2,0(a3)')).toBe(false);
+  });
+  test('all together: no two of them meet that have not met', () => {
+    const original = 'addi gp,zero,1; addi tp,zero,1; addi tp,zero,2; addi gp,zero,2; ld a2,0(a3)';
+    expect(proved(original, original)).toBe(true);
+    expect(proved(original, 'addi gp,zero,1; addi tp,zero,2; addi gp,zero,2; ld a2,0(a3)')).toBe(true);
+    expect(proved(original, 'addi tp,zero,1; addi gp,zero,1; addi tp,zero,2; addi gp,zero,2; ld a2,0(a3)')).toBe(false);
+    expect(proved(original, 'addi gp,zero,1; addi tp,zero,1; addi gp,zero,2; addi tp,zero,2; ld a2,0(a3)')).toBe(false);
+  });
   test('it may go from one of its values to the next, or past one', () => {
     const frames = 'addi sp,sp,-16; sd a1,8(sp); addi sp,sp,-16; addi sp,sp,-32; sd a2,8(sp)';
     expect(proved(frames, 'addi sp,sp,-16; sd a1,8(sp); addi sp,sp,-48; sd a2,8(sp)')).toBe(true);

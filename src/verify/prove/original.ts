@@ -209,10 +209,12 @@ export class Segment {
     }
     if (after.registers[SP] !== before.registers[SP] && kept.length > 0) {
       const top = terms.stackOffset(after.registers[SP]!);
-      // Where the stack pointer is not known, neither is what is given back.
-      const given = (slot: Slot) => top !== undefined && slot.offset < top;
+      const was = terms.stackOffset(before.registers[SP]!);
+      // Where the stack pointer is not known, neither is what is given back. It is raised to give back what lies below it, whole.
+      const rises = top !== undefined && was !== undefined && top > was;
+      const given = (slot: Slot) => rises && slot.offset + 8 <= top;
       if (deadFrames) left = [...left, ...kept.filter(given).map((slot) => ({ ...slot, given: stores?.count ?? 0 }))];
-      kept = top === undefined ? [] : kept.filter((slot) => !given(slot));
+      kept = top === undefined ? [] : kept.filter((slot) => slot.offset >= top);
     }
     const same = kept === stack.kept && left === stack.left && stores === stack.stores;
     return same ? stack : { kept, left, stores };

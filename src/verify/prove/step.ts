@@ -55,6 +55,8 @@ export interface Pinned {
   readonly reg: Reg;
   readonly value: Term;
   readonly behind: number;
+  /** Only the upper part of an address, to which the rest is added. */
+  readonly part: boolean;
 }
 
 /** Immutable: a step makes a new one. */
@@ -272,7 +274,8 @@ class SymbolicStep implements Step<Term> {
     const { rd: reg } = this.#insn;
     const value = this.#written;
     if (value === undefined || !PINNED.includes(reg)) return pinned;
-    return { item: { reg, value, behind: this.#accessCount }, rest: pinned };
+    const part = this.#insn.row.format === 'U';
+    return { item: { reg, value, behind: this.#accessCount, part }, rest: pinned };
   }
 
   rs1(): Term {

@@ -22,7 +22,7 @@ import { explore, type Follow, type Leaf } from './paths.ts';
 import type { Mismatch, Reason } from './reasons.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
-import { type Access, PINNED, type Pinned, type State, stackName, Unproved } from './step.ts';
+import { type Access, PINNED, type State, stackName, Unproved } from './step.ts';
 import { type Left, ProofTerms } from './terms.ts';
 
 /** What proofs are made from: both files' instructions, the map, and what is live in the original. */
@@ -421,30 +421,48 @@ function orderProblem(terms: ProofTerms, was: State, is: State): Mismatch | unde
   return pinnedAlike(terms, was, is) ? undefined : wrong('pinned');
 }
 
-/** Upper parts of one address are no further apart. */
-const PART = 4096;
+/** What the pinned registers hold for a while: from behind so many accesses on. */
+interface Held {
+  readonly values: readonly Term[];
+  /** Of which registers it is the upper part of an address only. */
+  readonly parts: readonly boolean[];
+  readonly behind: number;
+}
 
-/** Does a signal handler, wherever it comes, find in the pinned registers what it could find between the same two accesses of the original? */
+/** All that they hold, one after the other. */
+function heldIn(terms: ProofTerms, pinned: State['pinned']): Held[] {
+  const held: Held[] = [
+    { values: PINNED.map((reg) => terms.input(regName(reg))), parts: PINNED.map(() => false), behind: 0 },
+  ];
+  for (const { reg, value, behind, part } of listed(pinned).reverse()) {
+    const { values, parts } = held.at(-1)!;
+    const at = PINNED.indexOf(reg);
+    held.push({ values: values.with(at, value), parts: parts.with(at, part), behind });
+  }
+  return held;
+}
+
+/** Those that are in force at some time behind so many accesses and before the next. */
+const heldBehind = (held: readonly Held[], accesses: number): readonly Held[] =>
+  held.filter(({ behind }, i) => behind <= accesses && (held[i + 1]?.behind ?? Number.POSITIVE_INFINITY) >= accesses);
+
+/**
+ * Does a signal handler, wherever it comes, find in the pinned registers what it could find between the same two accesses of the original, all
+ * together and in the same order? An upper part of an address, before the rest is added, depends on where the code is: it stands for one.
+ */
 function pinnedAlike(terms: ProofTerms, was: State, is: State): boolean {
-  if (was.pinned === is.pinned || is.pinned === undefined) return true;
-  const keyOf = ({ reg, value, behind }: Pinned) => `${reg}:${value.id}:${behind}`;
-  const had = new Set(listed(was.pinned).map(keyOf));
-  for (const reg of PINNED) had.add(keyOf({ reg, value: terms.input(regName(reg)), behind: 0 }));
-  // What it is at an access it was right before, and is right behind it.
-  for (const [index, { seen }] of listed(was.accesses).reverse().entries())
-    for (const [place, reg] of PINNED.entries()) {
-      const value = seen!.pinned[place]!;
-      had.add(keyOf({ reg, value, behind: index })).add(keyOf({ reg, value, behind: index + 1 }));
-    }
-  /** The upper part of an address, before the rest is added: nobody can come there, in the original either. It depends on where the code is. */
-  const isPart = ({ reg, value, behind }: Pinned) => {
-    const at = terms.addressOf(value);
-    return listed(was.pinned).some((other) => {
-      const there = other.reg === reg && other.behind === behind ? terms.addressOf(other.value) : undefined;
-      return at !== undefined && there !== undefined && Math.abs(at - there) < PART;
+  if (was.pinned === is.pinned) return true;
+  const [original, optimized] = [heldIn(terms, was.pinned), heldIn(terms, is.pinned)];
+  const alike = (a: Held, b: Held) =>
+    a.values.every((value, at) => value === b.values[at] || (a.parts[at] === true && b.parts[at] === true));
+  return [...new Set([...original, ...optimized].map(({ behind }) => behind))].every((accesses) => {
+    const there = heldBehind(original, accesses);
+    let at = 0;
+    return heldBehind(optimized, accesses).every((one) => {
+      while (at < there.length && !alike(there[at]!, one)) at++;
+      return at < there.length;
     });
-  };
-  return listed(is.pinned).every((each) => had.has(keyOf(each)) || isPart(each));
+  });
 }
 
 /** Are stack, global and thread pointer set to the same values, between the same accesses? */
