@@ -492,7 +492,8 @@ export class Memories {
     const origin = whole ? this.#beneath : memory.origin;
     const term = this.#termOf(origin, line);
     this.#looked.set(term, { origin, line });
-    return { from: term, parts: owners.map(({ piece }) => piece.value) };
+    const exact = (owner: Owner) => owner.offset === from && owner.bytes === bytes && owner.piece.offset === from;
+    return { from: term, parts: owners.filter((owner) => !exact(owner)).map(({ piece }) => piece.value) };
   }
 
   /**

@@ -126,7 +126,7 @@ export type Misses = (part: Extent, behind?: (bytes: Extent) => boolean) => bool
 /** What is loaded: bytes of a value from one of them on, or what is in a memory. */
 export type Loaded =
   | { readonly value: Term; readonly at: number; readonly from?: undefined }
-  /** `parts`: what was stored to some of its bytes. */
+  /** `parts`: what was stored to some of its bytes, or to more. */
   | { readonly from: Term; readonly parts: readonly Term[] };
 
 export interface Memory {
