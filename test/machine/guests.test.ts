@@ -37,6 +37,7 @@ const guests = [
   'signals',
   'memory',
   'mappings',
+  'advice',
   'times',
   'sockets',
 ];

@@ -32,11 +32,14 @@ export abstract class OpenFile {
   constructor(flags: number) {
     this.flags = flags;
   }
+  /** With both bits of the access mode neither (open(2), "The nonportable access mode 3"). */
   get readable(): boolean {
-    return (this.flags & O.ACCMODE) !== O.WRONLY && (this.flags & O.PATH) === 0;
+    const access = this.flags & O.ACCMODE;
+    return (access === 0 || access === O.RDWR) && (this.flags & O.PATH) === 0;
   }
   get writable(): boolean {
-    return (this.flags & O.ACCMODE) !== 0 && (this.flags & O.PATH) === 0;
+    const access = this.flags & O.ACCMODE;
+    return (access === O.WRONLY || access === O.RDWR) && (this.flags & O.PATH) === 0;
   }
   get blocking(): boolean {
     return (this.flags & O.NONBLOCK) === 0;
@@ -231,8 +234,13 @@ export class Descriptors {
     return this.#files.get(fd)?.file;
   }
 
-  /** The open file of a descriptor; fails with EBADF. */
+  /** The open file of a descriptor; fails with EBADF. What was opened as a path only (O_PATH) is no file to most calls. */
   get(fd: number): OpenFile {
+    const file = this.any(fd);
+    return file.flags & O.PATH ? fail(E.BADF) : file;
+  }
+  /** Also what was opened as a path only. */
+  any(fd: number): OpenFile {
     return this.#files.get(fd)?.file ?? fail(E.BADF);
   }
   /** The lowest free descriptor, not below `from`; fails with EMFILE. */
@@ -253,7 +261,7 @@ export class Descriptors {
     this.#put(fd, file, cloexec);
   }
   close(fd: number): void {
-    const file = this.get(fd);
+    const file = this.any(fd);
     this.#files.delete(fd);
     if (--file.references === 0) file.close();
   }

@@ -48,6 +48,8 @@ const WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
   F.GETPIPE_SZ,
   F.GET_SEALS,
 ]);
+/** What may be asked of what was opened as a path only. */
+const ON_PATHS: ReadonlySet<number> = new Set([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL]);
 const F_UNLCK = 2;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
@@ -173,7 +175,8 @@ function seek(kernel: Kernel, fd: number, offset: number, whence: number): numbe
 
 function control(kernel: Kernel, fd: number, command: number, argument: number): number {
   const { descriptors, guest } = kernel;
-  const file = descriptors.get(fd);
+  const file = descriptors.any(fd);
+  if (file.flags & O.PATH && !ON_PATHS.has(command)) fail(E.BADF);
   switch (command) {
     case F.DUPFD:
     case F.DUPFD_CLOEXEC:
@@ -271,7 +274,10 @@ function copyRange(
   if (!source.readable || !target.writable || target.flags & O.APPEND) fail(E.BADF);
   const from = inAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(inAt)));
   const to = outAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(outAt)));
-  const moved = transfer(source, target, Math.min(count, MAX_FILE_SIZE), from, to);
+  const [begin, into] = [from ?? source.position, to ?? target.position];
+  const length = Math.max(0, Math.min(count, MAX_FILE_SIZE, source.end() - begin));
+  if (source.node === target.node && begin < into + length && into < begin + length) fail(E.INVAL);
+  const moved = transfer(source, target, length, from, to);
   if (from !== undefined) kernel.guest.setU64(inAt, from + moved);
   if (to !== undefined) kernel.guest.setU64(outAt, to + moved);
   return moved;
@@ -293,7 +299,8 @@ function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Add
     let events = 0;
     if (fd >= 0) {
       const file = kernel.descriptors.find(fd);
-      events = file ? file.poll() & (guest.u16(at + 4) | POLL.ERR | POLL.HUP) : POLL.NVAL;
+      const known = file && (file.flags & O.PATH) === 0;
+      events = known ? file.poll() & (guest.u16(at + 4) | POLL.ERR | POLL.HUP) : POLL.NVAL;
     }
     guest.setU16(at + 6, events);
     if (events !== 0) ready++;
@@ -355,7 +362,7 @@ function pipe(kernel: Kernel, fds: Addr, flags: number): number {
 
 function duplicate(kernel: Kernel, from: number, to: number, flags: number): number {
   if (flags & ~O.CLOEXEC || from === to) fail(E.INVAL);
-  kernel.descriptors.replace(to, kernel.descriptors.get(from), (flags & O.CLOEXEC) !== 0);
+  kernel.descriptors.replace(to, kernel.descriptors.any(from), (flags & O.CLOEXEC) !== 0);
   return to;
 }
 
@@ -371,7 +378,7 @@ function closeRange(kernel: Kernel, first: number, last: number, flags: number):
 }
 
 export const FILE_ROWS: readonly SyscallRow[] = [
-  { number: 23, name: 'dup', arguments: ['fd'], run: (k, fd) => k.descriptors.add(k.descriptors.get(fd), false) },
+  { number: 23, name: 'dup', arguments: ['fd'], run: (k, fd) => k.descriptors.add(k.descriptors.any(fd), false) },
   { number: 24, name: 'dup3', arguments: ['fd', 'fd', 'flags'], run: duplicate },
   {
     number: 25,

@@ -6,6 +6,9 @@ import { E, fail } from './errno.ts';
 /** Linux moves at most this much in one call (MAX_RW_COUNT). */
 const MAX_TRANSFER: ByteCount = 0x7ffff000;
 const MAX_VECTORS = 1024;
+/** User addresses end here (Sv39). */
+export const TOP: Addr = 2 ** 38;
+const NONE = new Uint8Array(0);
 
 export class Guest {
   readonly #memory: Memory;
@@ -13,12 +16,14 @@ export class Guest {
     this.#memory = memory;
   }
 
-  /** Bytes to read from, live. */
+  /** Bytes to read from, live; of none it does not matter whether they are there. */
   input(address: Addr, length: ByteCount): Uint8Array {
+    if (length === 0 && address < TOP) return NONE;
     return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'load');
   }
   /** Bytes to write to, live. */
   output(address: Addr, length: ByteCount): Uint8Array {
+    if (length === 0 && address < TOP) return NONE;
     return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'store');
   }
 

@@ -5,6 +5,7 @@ import { PAGE, PERMISSION } from '../memory.ts';
 import { renew } from './backed.ts';
 import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
+import { TOP } from './guest.ts';
 import type { Kernel } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
 import { share, sharedAt, unshare } from './shared.ts';
@@ -20,8 +21,6 @@ const MAP = {
   FIXED_NOREPLACE: 0x100000,
 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
-/** User addresses end here (Sv39). */
-const TOP = 2 ** 38;
 
 /** Page permissions of PROT_ bits: what can be written can be read (there is no other page in RISC-V). */
 function permissionsOf(protection: number): number {
@@ -211,6 +210,9 @@ const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
 
 function msync(kernel: Kernel, address: Addr, size: number, flags: number): number {
   if (flags & ~(MS.ASYNC | MS.INVALIDATE | MS.SYNC) || (flags & MS.ASYNC && flags & MS.SYNC)) fail(E.INVAL);
+  if (address % PAGE !== 0) fail(E.INVAL);
+  // So large that as whole pages it is nothing.
+  if (size > 2 ** 64 - PAGE) return 0;
   return pagesOf(kernel, address, size, () => {});
 }
 

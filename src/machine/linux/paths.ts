@@ -18,7 +18,7 @@ export const AT = {
 /** The directory that a path relative to `fd` starts in. */
 function baseOf(kernel: Kernel, fd: number, path: string): DirectoryNode {
   if (fd === AT.FDCWD || path.startsWith('/')) return kernel.cwd;
-  const file = kernel.descriptors.get(fd);
+  const file = kernel.descriptors.any(fd);
   return file instanceof OpenDirectory ? file.node : fail(E.NOTDIR);
 }
 

@@ -123,7 +123,7 @@ function putStatx(kernel: Kernel, at: Addr, stat: Stat): number {
 function statAt(kernel: Kernel, fd: number, path: Addr, flags: number): Stat {
   if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT.EMPTY_PATH)) fail(E.INVAL);
   if (flags & AT.EMPTY_PATH && (path === 0 || kernel.guest.u8(path) === 0))
-    return fd === AT.FDCWD ? statOf(kernel.cwd) : statOfFile(kernel, kernel.descriptors.get(fd));
+    return fd === AT.FDCWD ? statOf(kernel.cwd) : statOfFile(kernel, kernel.descriptors.any(fd));
   return statOf(nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0));
 }
 
@@ -131,7 +131,7 @@ function access(kernel: Kernel, fd: number, path: Addr, mode: number, flags: num
   if (mode & ~7) fail(E.INVAL);
   const empty = flags & AT.EMPTY_PATH && kernel.guest.u8(path) === 0;
   const node = empty
-    ? (kernel.descriptors.get(fd).node ?? fail(E.ACCES))
+    ? (kernel.descriptors.any(fd).node ?? fail(E.ACCES))
     : nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0);
   return may(node, mode) ? 0 : fail(E.ACCES);
 }
@@ -140,7 +140,7 @@ function readLink(kernel: Kernel, fd: number, path: Addr, buffer: Addr, size: nu
   if (size <= 0) fail(E.INVAL);
   // Of a link that was opened as a path.
   const empty = kernel.guest.u8(path) === 0;
-  const opened = empty && fd !== AT.FDCWD ? kernel.descriptors.get(fd).node : undefined;
+  const opened = empty && fd !== AT.FDCWD ? kernel.descriptors.any(fd).node : undefined;
   const node = empty ? (opened ?? fail(E.NOENT)) : nodeAt(kernel, fd, path, false);
   if (node.kind !== 'link') return fail(empty ? E.NOENT : E.INVAL);
   const target = Buffer.from(node.target, 'latin1').subarray(0, size);
@@ -152,7 +152,7 @@ function readLink(kernel: Kernel, fd: number, path: Addr, buffer: Addr, size: nu
 function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): number {
   const file = kernel.descriptors.get(fd);
   if (!(file instanceof OpenDirectory)) return fail(E.NOTDIR);
-  if (size % 2 ** 32 >= 2 ** 31) fail(E.INVAL);
+  if (size < 0) fail(E.INVAL);
   const { guest, overlay } = kernel;
   const directory = file.node;
   if (!file.names) file.names = ['.', '..', ...overlay.list(directory)];
@@ -212,7 +212,7 @@ export const STAT_ROWS: readonly SyscallRow[] = [
     name: 'fstatfs',
     arguments: ['fd', 'address'],
     run: (k, fd, at) => {
-      k.descriptors.get(fd);
+      k.descriptors.any(fd);
       return putStatfs(k, at);
     },
   },
@@ -222,7 +222,7 @@ export const STAT_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'path', 'mode'],
     run: (k, fd, path, mode) => access(k, fd, path, mode, 0),
   },
-  { number: 61, name: 'getdents64', arguments: ['fd', 'address', 'size'], run: readDirectory },
+  { number: 61, name: 'getdents64', arguments: ['fd', 'address', 'int'], run: readDirectory },
   { number: 78, name: 'readlinkat', arguments: ['fd', 'path', 'address', 'int'], run: readLink },
   {
     number: 79,
@@ -234,7 +234,7 @@ export const STAT_ROWS: readonly SyscallRow[] = [
     number: 80,
     name: 'fstat',
     arguments: ['fd', 'address'],
-    run: (k, fd, at) => putStat(k, at, statOfFile(k, k.descriptors.get(fd))),
+    run: (k, fd, at) => putStat(k, at, statOfFile(k, k.descriptors.any(fd))),
   },
   {
     number: 291,

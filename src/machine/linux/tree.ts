@@ -115,7 +115,7 @@ function link(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Addr
   if (flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
   const empty = flags & AT.EMPTY_PATH && kernel.guest.u8(from) === 0;
   const node = empty
-    ? (kernel.descriptors.get(fromFd).node ?? fail(E.INVAL))
+    ? (kernel.descriptors.any(fromFd).node ?? fail(E.INVAL))
     : nodeAt(kernel, fromFd, from, (flags & AT.SYMLINK_FOLLOW) !== 0);
   const { directory, name } = freeAt(kernel, toFd, to);
   if (node.kind === 'directory') fail(E.PERM);
@@ -262,7 +262,7 @@ export const TREE_ROWS: readonly SyscallRow[] = [
     name: 'fchdir',
     arguments: ['fd'],
     run: (k, fd) => {
-      const file = k.descriptors.get(fd);
+      const file = k.descriptors.any(fd);
       return changeDirectory(k, file instanceof OpenDirectory ? file.node : undefined);
     },
   },

@@ -1,0 +1,20 @@
+/** A few of the random sequences of system calls that `campaign/syscalls` runs by the thousand: each answer as qemu gives it, or the host's Linux. */
+import { rmSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { makeSequences } from '../campaign/syscalls/compare.ts';
+import { needs, temporary } from '../support/tools.ts';
+
+/** Those in which qemu does nothing otherwise than Linux, so that it has the last word. */
+const SEEDS = [3, 7, 14, 19, 20, 23, 27, 30, 35, 40, 41, 42, 43, 44, 47, 51, 54, 55, 58, 59];
+
+describe.runIf(needs('sequences of system calls', 'gcc', 'qemu'))('sequences of system calls', () => {
+  const folder = temporary('syscalls');
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const sequences = makeSequences(folder, false);
+
+  test.each(SEEDS)('seed %i', (seed) => {
+    const { difference, waits } = sequences.run(seed);
+    expect(waits).toBeUndefined();
+    expect(difference).toBeUndefined();
+  });
+});
