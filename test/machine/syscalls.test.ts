@@ -1,11 +1,18 @@
 /** A few of the random sequences of system calls that `campaign/syscalls` runs by the thousand: each answer as qemu gives it, or the host's Linux. */
 import { rmSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
+import { OTHER_NAMES } from '../../src/machine/linux/names.ts';
+import { SYSCALLS } from '../../src/machine/linux/table.ts';
 import { makeSequences } from '../campaign/syscalls/compare.ts';
 import { needs, temporary } from '../support/tools.ts';
 
 /** Those in which qemu does nothing otherwise than Linux, so that it has the last word. */
 const SEEDS = [3, 7, 14, 19, 20, 23, 27, 30, 35, 40, 41, 42, 43, 44, 47, 51, 54, 55, 58, 59];
+
+test('each system call is in one of the lists: those that are there, and the names of the others', () => {
+  expect([...OTHER_NAMES.keys()].filter((number) => SYSCALLS.has(number))).toEqual([]);
+  expect(OTHER_NAMES.get(21)).toBe('epoll_ctl');
+});
 
 describe.runIf(needs('sequences of system calls', 'gcc', 'qemu'))('sequences of system calls', () => {
   const folder = temporary('syscalls');

@@ -4,8 +4,8 @@
  * strings, one character a byte): a Linux name is bytes, and need not be UTF-8.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { Pipe } from './buffer.ts';
 import { E, fail } from './errno.ts';
-import type { Pipe } from './pipe.ts';
 
 /** Bytes as one character each, and back. */
 export const toBinary = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');

@@ -1,43 +1,8 @@
 /** Pipes and FIFOs. One process holds all ends: what would wait for another end waits for ever. */
+import { PIPE_BUF, PIPE_CAPACITY, Pipe } from './buffer.ts';
 import { O, OpenFile, POLL } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { MeetingNode } from './nodes.ts';
-
-const PIPE_CAPACITY = 65536;
-/** Writes of up to so many bytes go into a pipe whole or not at all. */
-const PIPE_BUF = 4096;
-
-/** The bytes in a pipe, and how many ends are open. */
-export class Pipe {
-  readonly #buffer = new Uint8Array(PIPE_CAPACITY);
-  #start = 0;
-  count = 0;
-  readers = 0;
-  writers = 0;
-  take(target: Uint8Array): number {
-    const count = Math.min(target.length, this.count);
-    for (let done = 0; done < count; ) {
-      const at = (this.#start + done) % PIPE_CAPACITY;
-      const part = this.#buffer.subarray(at, Math.min(at + count - done, PIPE_CAPACITY));
-      target.set(part, done);
-      done += part.length;
-    }
-    this.#start = (this.#start + count) % PIPE_CAPACITY;
-    this.count -= count;
-    return count;
-  }
-  put(source: Uint8Array): number {
-    const count = Math.min(source.length, PIPE_CAPACITY - this.count);
-    for (let done = 0; done < count; ) {
-      const at = (this.#start + this.count) % PIPE_CAPACITY;
-      const part = source.subarray(done, done + Math.min(count - done, PIPE_CAPACITY - at));
-      this.#buffer.set(part, at);
-      this.count += part.length;
-      done += part.length;
-    }
-    return count;
-  }
-}
 
 export class PipeReader extends OpenFile {
   readonly pipe: Pipe;

@@ -7,6 +7,7 @@ import { FILE_ROWS } from './files.ts';
 import { IDENTITY_ROWS } from './identity.ts';
 import type { Kernel } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
+import { OTHER_NAMES } from './names.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
 import { deliver, signalName } from './signals.ts';
@@ -89,14 +90,16 @@ function attempt(kernel: Kernel, row: SyscallRow, args: number[]): number | unde
 }
 
 function unknown(kernel: Kernel, number: number): number {
-  kernel.report(`the guest made syscall ${number}, which is not supported; it gets ENOSYS`);
+  const name = OTHER_NAMES.get(number);
+  const what = name === undefined ? `syscall ${number}` : `the syscall ${name}`;
+  kernel.report(`the guest made ${what}, which is not supported; it gets ENOSYS`);
   return -E.NOSYS;
 }
 
 const SHOWN_BYTES = 32;
 
 function describe(kernel: Kernel, row: SyscallRow | undefined, number: number, args: readonly number[]): string {
-  if (!row) return `syscall_${number}(...)`;
+  if (!row) return `${OTHER_NAMES.get(number) ?? `syscall_${number}`}(...)`;
   const shown = row.arguments.map((kind, index) => {
     const value = args[index];
     switch (kind) {
