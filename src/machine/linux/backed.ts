@@ -6,14 +6,7 @@ import { alignDown, alignUp } from '../../base/bits.ts';
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import { PAGE } from '../memory.ts';
-import type { Kernel } from './kernel.ts';
-
-export interface Backed {
-  readonly address: Addr;
-  readonly length: ByteCount;
-  /** Puts there what the file holds so many bytes from the first on, zeros behind its end. */
-  readonly read: (at: ByteCount, target: Uint8Array) => void;
-}
+import type { Backed, Kernel } from './kernel.ts';
 
 /** The executable's segments, as far as its file holds them. */
 export function backedBy(image: Image, bias: Addr): Backed[] {

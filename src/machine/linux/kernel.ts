@@ -5,7 +5,6 @@ import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
 import type { Other } from '../others.ts';
 import type { AddressSpace } from '../space.ts';
-import type { Backed } from './backed.ts';
 import type { Clock } from './clock.ts';
 import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
@@ -57,6 +56,14 @@ export interface SharedMapping {
   readonly length: ByteCount;
   readonly node: FileNode;
   readonly view: View;
+}
+
+/** Private guest pages that hold a part of a file (see backed.ts). */
+export interface Backed {
+  readonly address: Addr;
+  readonly length: ByteCount;
+  /** Puts there what the file holds so many bytes from the first on, zeros behind its end. */
+  readonly read: (at: ByteCount, target: Uint8Array) => void;
 }
 
 export interface KernelParts {
