@@ -154,9 +154,9 @@ function timeAt(kernel: Kernel, at: Addr): Asked {
 }
 
 function changeTimes(kernel: Kernel, fd: number, path: Addr, times: Addr, flags: number): number {
-  if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
   const asked = times === 0 ? undefined : [0, 16].map((at) => timeAt(kernel, times + at));
   if (asked?.every((time) => time === 'omit')) return 0;
+  if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH) || (path === 0 && fd !== AT.FDCWD && flags !== 0)) fail(E.INVAL);
   const byFd = (path === 0 && fd !== AT.FDCWD) || (flags & AT.EMPTY_PATH && kernel.guest.u8(path) === 0);
   const node = byFd ? kernel.descriptors.get(fd).node : nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0);
   if (!node) return 0;

@@ -63,17 +63,22 @@ function elsewhere(file: string, folder: string, script: string, how: 'qemu' | '
   mkdirSync(folder, { recursive: true });
   // A guest that opens itself may write there.
   const own = join(folder, '../..', `${how}-guest`);
+  rmSync(own, { force: true });
   copyFileSync(file, own);
   // Its input comes by a pipe; a shell's is one, which Node's is not.
   const input = join(folder, '../..', 'input');
   writeFileSync(input, STDIN);
   const command = [...(how === 'qemu' ? [tool('qemu')] : []), own, script];
   try {
-    const { status, stdout } = run('/bin/sh', ['-c', '/bin/cat "$0" | exec "$@"', input, ...command], {
-      cwd: folder,
-      timeout: 5000,
-      env: {},
-    });
+    const { status, stdout } = run(
+      '/bin/sh',
+      ['-c', '/bin/cat "$0" | exec timeout -s KILL 5 "$@"', input, ...command],
+      {
+        cwd: folder,
+        timeout: 20_000,
+        env: {},
+      },
+    );
     return `${stdout.toString('latin1')}status ${status}\n${tree(folder).join('\n')}`;
   } catch {
     return 'no answer';
