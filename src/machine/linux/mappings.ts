@@ -104,13 +104,6 @@ function mmap(
   return at;
 }
 
-function range(kernel: Kernel, address: Addr, size: number): number {
-  if (address % PAGE !== 0) fail(E.INVAL);
-  const length = alignUp(size, PAGE);
-  if (!kernel.space.contains(address, length)) fail(E.NOMEM);
-  return length;
-}
-
 function munmap(kernel: Kernel, address: Addr, size: number): number {
   if (address % PAGE !== 0 || size === 0) fail(E.INVAL);
   const length = alignUp(size, PAGE);
@@ -125,8 +118,8 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   const permissions = permissionsOf(protection & ~(GROWS | SEMAPHORES));
   if (address % PAGE !== 0) fail(E.INVAL);
   if (size === 0) return 0;
-  const length = range(kernel, address, size);
-  if (!kernel.space.mapped(address, length)) fail(E.NOMEM);
+  const length = alignUp(size, PAGE);
+  if (!kernel.space.contains(address, length) || !kernel.space.mapped(address, length)) fail(E.NOMEM);
   kernel.space.protect(address, length, permissions);
   return 0;
 }

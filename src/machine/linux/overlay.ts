@@ -1,7 +1,7 @@
 /**
  * The overlay file system. The guest sees the host's granted directories at their own paths; whatever it creates, writes, renames
  * or removes happens in memory only. Ancestors of granted directories exist and list nothing else; every other path is refused
- * with EACCES without a look at the host, so that a run depends on nothing outside the grant.
+ * with ENOENT without a look at the host, so that a run depends on nothing outside the grant.
  */
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { badOption } from '../../base/errors.ts';

@@ -4,7 +4,6 @@ import { OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { DirectoryNode, Node } from './nodes.ts';
-import type { Place } from './overlay.ts';
 import { AT, findAt, freeAt, may, nodeAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -37,17 +36,10 @@ function makeNode(kernel: Kernel, fd: number, path: Addr, mode: number): number 
   return 0;
 }
 
-/** Something that is there, and may be taken out of its directory. */
-function removable(kernel: Kernel, fd: number, path: Addr): Place & { node: Node } {
-  const place = findAt(kernel, fd, path, false);
-  const { node } = place;
-  if (!node) return fail(E.NOENT);
-  return { ...place, node };
-}
-
 function unlink(kernel: Kernel, fd: number, path: Addr, flags: number): number {
   if (flags & ~AT.REMOVEDIR) fail(E.INVAL);
-  const { directory, name, node, slash } = removable(kernel, fd, path);
+  const { directory, name, node, slash } = findAt(kernel, fd, path, false);
+  if (!node) return fail(E.NOENT);
   if (name === '.') {
     if ((flags & AT.REMOVEDIR) === 0) fail(E.ISDIR);
     const last = kernel.guest.string(path).replace(/\/+$/, '');
