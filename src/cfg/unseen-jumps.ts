@@ -174,19 +174,21 @@ function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: C
         yield made('result');
         continue;
       }
-      let done = false;
+      let found: Origin | undefined;
       for (const { insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
         if (facts(insn).writes !== reg) continue;
         const from = sourceOf(insn);
-        done = typeof from === 'string';
         if (typeof from === 'string') {
-          yield made(from, insn);
+          found = made(from, insn);
           break;
         }
         reg = from.reg;
         changed ||= from.changed;
       }
-      if (done) continue;
+      if (found !== undefined) {
+        yield found;
+        continue;
+      }
       if (block.start === ownerOf(block.start)) {
         yield made('passed');
         continue;

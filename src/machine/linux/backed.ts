@@ -41,7 +41,7 @@ export function release(kernel: Kernel, address: Addr, length: ByteCount): void 
 }
 
 /** The file page that an address is in. */
-export const backedAt = (kernel: Kernel, address: Addr): Backed | undefined =>
+const backedAt = (kernel: Kernel, address: Addr): Backed | undefined =>
   kernel.backed.find((part) => address >= part.address && address < part.address + part.length);
 
 /** A private page holds again what it held when it was new. */
