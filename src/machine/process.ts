@@ -18,7 +18,6 @@ import { type Change, Overlay } from './linux/overlay.ts';
 import { unshare } from './linux/shared.ts';
 import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
 import { runSyscall, SYSCALLS } from './linux/table.ts';
-import { fireAlarm } from './linux/wait.ts';
 import { type Loaded, load } from './load.ts';
 import { Memory, PERMISSION } from './memory.ts';
 import { AddressSpace } from './space.ts';
@@ -234,21 +233,24 @@ export class Process {
     return this.alarmDue() ? this.alarm() : 'continue';
   }
 
-  /** Would the guest's alarm have come by the instructions that have retired? */
+  /** Would a timer's signal have come by the instructions that have retired? */
   alarmDue(): boolean {
-    const { alarm, clock } = this.kernel;
-    if (!alarm) return false;
+    const { timers, clock } = this.kernel;
+    const timer = timers.next(({ signals }) => signals);
+    if (!timer) return false;
     clock.passed(this.hart.retired);
-    return clock.reached(alarm.at);
+    return clock.reached(timer.at);
   }
 
-  /** The alarm that is set comes now; if there is none, nothing does. */
+  /** The next timer that sends a signal expires now; if there is none, nothing does. */
   alarm(): 'continue' | Exit {
     const { kernel } = this;
-    kernel.clock.passed(this.hart.retired);
-    if (kernel.alarm) kernel.clock.advance(kernel.alarm.at);
-    fireAlarm(kernel);
-    deliver(kernel, kernel.task);
+    const { clock, timers } = kernel;
+    clock.passed(this.hart.retired);
+    const timer = timers.next(({ signals }) => signals);
+    if (timer) clock.advance(timer.at);
+    timers.fire(clock.monotonic);
+    for (const { signal } of deliver(kernel, kernel.task)) this.#strace?.(`--- ${signalName(signal)} ---`);
     return this.#outcome();
   }
 
@@ -273,7 +275,7 @@ export class Process {
         force(kernel, kernel.task, { signal: SIG.SEGV, code, address: fault.address });
       }
     }
-    const { signal } = kernel.task.pending[0];
+    const { signal } = kernel.task.pending[0]!;
     this.#strace?.(`--- ${signalName(signal)} at pc=0x${pc.toString(16)} ---`);
     deliver(kernel, kernel.task);
     return this.#outcome();

@@ -40,6 +40,7 @@ const guests = [
   'advice',
   'times',
   'sockets',
+  'events',
 ];
 const endings = [
   'exit',
@@ -62,6 +63,14 @@ const runs: [string, string[]][] = [
   ...guests.map((name): [string, string[]] => [name, ['one', 'two words', '']]),
   ...endings.map((how): [string, string[]] => ['ends', [how]]),
 ];
+
+describe.runIf(needs('order of signals', 'gcc'))('Linux decides where qemu has its own way', () => {
+  test('faults come before other signals, then the lowest number', () => {
+    const file = compileFile('test/machine/guests/events.c', STATIC);
+    const { stdout } = runHere(file, ['order'], tmpdir());
+    expect(stdout).toBe('11 1 12 15 101 \n');
+  });
+});
 
 describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under qemu', () => {
   test.each(runs)('%s %j', (name, args) => {

@@ -4,34 +4,50 @@ export const PIPE_CAPACITY = 65536;
 /** Writes of up to so many bytes go into a pipe whole or not at all. */
 export const PIPE_BUF = 4096;
 
-/** The bytes in a pipe, and how many ends are open. */
+/** The bytes in a pipe or a stream socket, and how many ends are open. */
 export class Pipe {
-  readonly #buffer = new Uint8Array(PIPE_CAPACITY);
+  readonly capacity: number;
+  readonly #buffer: Uint8Array;
   #start = 0;
   count = 0;
   readers = 0;
   writers = 0;
+  /** How often something has been put there, or taken from where it was full: those who wait are woken. */
+  puts = 0;
+  takes = 0;
+  constructor(capacity = PIPE_CAPACITY) {
+    this.capacity = capacity;
+    this.#buffer = new Uint8Array(capacity);
+  }
   take(target: Uint8Array): number {
-    const count = Math.min(target.length, this.count);
-    for (let done = 0; done < count; ) {
-      const at = (this.#start + done) % PIPE_CAPACITY;
-      const part = this.#buffer.subarray(at, Math.min(at + count - done, PIPE_CAPACITY));
-      target.set(part, done);
-      done += part.length;
-    }
-    this.#start = (this.#start + count) % PIPE_CAPACITY;
+    const count = this.peek(target);
+    if (this.count === this.capacity && count > 0) this.takes++;
+    this.#start = (this.#start + count) % this.capacity;
     this.count -= count;
     return count;
   }
-  put(source: Uint8Array): number {
-    const count = Math.min(source.length, PIPE_CAPACITY - this.count);
+  peek(target: Uint8Array): number {
+    const { capacity } = this;
+    const count = Math.min(target.length, this.count);
     for (let done = 0; done < count; ) {
-      const at = (this.#start + this.count) % PIPE_CAPACITY;
-      const part = source.subarray(done, done + Math.min(count - done, PIPE_CAPACITY - at));
+      const at = (this.#start + done) % capacity;
+      const part = this.#buffer.subarray(at, Math.min(at + count - done, capacity));
+      target.set(part, done);
+      done += part.length;
+    }
+    return count;
+  }
+  put(source: Uint8Array): number {
+    const { capacity } = this;
+    const count = Math.min(source.length, capacity - this.count);
+    for (let done = 0; done < count; ) {
+      const at = (this.#start + this.count) % capacity;
+      const part = source.subarray(done, done + Math.min(count - done, capacity - at));
       this.#buffer.set(part, at);
       this.count += part.length;
       done += part.length;
     }
+    this.puts++;
     return count;
   }
 }

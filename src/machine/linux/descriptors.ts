@@ -21,7 +21,20 @@ export const O = {
   TMPFILE: 0o20200000,
 } as const;
 
-export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
+export const POLL = {
+  IN: 1,
+  OUT: 4,
+  ERR: 8,
+  HUP: 16,
+  NVAL: 32,
+  RDNORM: 64,
+  WRNORM: 256,
+  WRBAND: 512,
+  RDHUP: 8192,
+} as const;
+/** What most kinds of files say when they can be read or written: normal data. */
+export const READABLE = POLL.IN | POLL.RDNORM;
+export const WRITABLE = POLL.OUT | POLL.WRNORM;
 
 /** An open file description (POSIX): shared by the descriptors that dup makes. */
 export abstract class OpenFile {
@@ -44,8 +57,10 @@ export abstract class OpenFile {
   get blocking(): boolean {
     return (this.flags & O.NONBLOCK) === 0;
   }
-  /** What stat tells about; undefined: a pipe or stream. */
+  /** What stat tells about; undefined: it is nowhere in the file system. */
   readonly node: Node | undefined = undefined;
+  /** What it is if it is nowhere there. The standard streams look like pipes, as under a shell's pipeline. */
+  readonly nameless: 'pipe' | 'socket' | 'anonymous' = 'pipe';
   /** Reads at the position and moves it. @returns bytes read, 0 at the end */
   abstract read(target: Uint8Array): number;
   abstract write(source: Uint8Array): number;
@@ -62,10 +77,16 @@ export abstract class OpenFile {
   }
   /** POLL bits that are ready now. */
   poll(): number {
-    return POLL.IN | POLL.OUT;
+    return READABLE | WRITABLE;
+  }
+  /** Grows whenever something has come that those who wait are woken for (edge-triggered epoll). */
+  get arrivals(): number {
+    return 0;
   }
   close(): void {}
 }
+
+export const isPipe = ({ node, nameless }: OpenFile): boolean => (node ? node.kind === 'fifo' : nameless === 'pipe');
 
 export class RegularFile extends OpenFile {
   override readonly node: FileNode;
@@ -192,7 +213,7 @@ export class InputStream extends OpenFile {
     return fail(E.BADF);
   }
   override poll(): number {
-    return POLL.IN;
+    return READABLE;
   }
 }
 
@@ -220,7 +241,7 @@ export class OutputStream extends OpenFile {
     return source.length;
   }
   override poll(): number {
-    return POLL.OUT;
+    return WRITABLE;
   }
 }
 

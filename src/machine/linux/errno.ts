@@ -40,9 +40,18 @@ export const E = {
   NODATA: 61,
   OVERFLOW: 75,
   NOTSOCK: 88,
+  DESTADDRREQ: 89,
+  MSGSIZE: 90,
+  NOPROTOOPT: 92,
+  PROTONOSUPPORT: 93,
+  SOCKTNOSUPPORT: 94,
   OPNOTSUPP: 95,
   AFNOSUPPORT: 97,
+  CONNRESET: 104,
+  ISCONN: 106,
+  NOTCONN: 107,
   TIMEDOUT: 110,
+  CONNREFUSED: 111,
 } as const;
 
 const NAMES = new Map<number, string>(Object.entries(E).map(([name, code]) => [code, `E${name}`]));
@@ -63,9 +72,21 @@ export const fail = (code: number): never => {
   throw new Errno(code);
 };
 
-/** The syscall would wait for something that nothing in this machine can ever bring about. Caught where a row is run. */
+/** The syscall has to wait, and may then be made again. Caught where a row is run. */
 export class Blocked {
   /** What it waits for: `a read from an empty pipe`. */
+  readonly what: string;
+  /** Has it come? What only the guest itself could bring about never does: it waits. */
+  readonly ready: () => boolean;
+  constructor(what: string, ready: () => boolean = () => false) {
+    this.what = what;
+    this.ready = ready;
+  }
+}
+
+/** Nothing in this machine can ever end this wait. Caught where a row is run. */
+export class Deadlock {
+  /** What is waited for. */
   readonly what: string;
   constructor(what: string) {
     this.what = what;

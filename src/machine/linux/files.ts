@@ -2,6 +2,7 @@
 import type { Addr } from '../../base/units.ts';
 import {
   Descriptors,
+  isPipe,
   O,
   OpenDevice,
   OpenDirectory,
@@ -10,14 +11,15 @@ import {
   POLL,
   RegularFile,
 } from './descriptors.ts';
-import { E, fail } from './errno.ts';
+import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { MAX_FILE_SIZE, type Node } from './nodes.ts';
 import { findAt, may } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { CODE, SIG, send } from './signals.ts';
-import { wait, withMask } from './wait.ts';
+import { SocketEnd } from './socket.ts';
+import { waitFor, withMask } from './wait.ts';
 
 const F = {
   DUPFD: 0,
@@ -124,7 +126,7 @@ function put(kernel: Kernel, write: () => number): number {
   try {
     return write();
   } catch (error) {
-    if ((error as { code?: unknown }).code === E.PIPE) send(kernel, kernel.task, { signal: SIG.PIPE, code: CODE.USER });
+    if ((error as { code?: unknown }).code === E.PIPE) send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
     throw error;
   }
 }
@@ -157,6 +159,8 @@ const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : of
 function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
   const file = kernel.descriptors.get(fd);
   if (whence < 0 || whence > SEEK.HOLE) fail(E.INVAL);
+  // Nothing moves, whatever is asked (noop_llseek).
+  if (file.nameless === 'anonymous') return 0;
   const end = file.end();
   let position: number;
   if (whence === SEEK.SET) position = offset;
@@ -204,7 +208,7 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
       return 0;
     case F.SETPIPE_SZ:
     case F.GETPIPE_SZ:
-      return file.node === undefined || file.node.kind === 'fifo' ? 65536 : fail(E.BADF);
+      return isPipe(file) ? 65536 : fail(E.BADF);
     default:
       return fail(E.INVAL);
   }
@@ -223,6 +227,7 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       return 0;
     case IOCTL.FIONREAD:
       if (file instanceof PipeReader || file instanceof OpenFifo) guest.setU32(argument, file.pipe.count);
+      else if (file instanceof SocketEnd) guest.setU32(argument, file.waiting);
       else if (file instanceof RegularFile) guest.setU32(argument, Math.max(0, file.end() - file.position));
       else return fail(E.NOTTY);
       return 0;
@@ -283,32 +288,28 @@ function copyRange(
   return moved;
 }
 
-/** Nothing is ready: lets the time-out pass, unless a signal comes. */
-function waitForNothing(kernel: Kernel, timeout: bigint | undefined, what: string): number {
-  return wait(kernel, timeout, what) === undefined ? 0 : fail(E.INTR);
-}
-
 function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Addr, maskSize: number): number {
   const { guest } = kernel;
   if (count > Descriptors.LIMIT) fail(E.INVAL);
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
-  let ready = 0;
-  for (let index = 0; index < count; index++) {
-    const at = fds + 8 * index;
-    const fd = guest.i32(at);
-    let events = 0;
-    if (fd >= 0) {
-      const file = kernel.descriptors.find(fd);
-      const known = file && (file.flags & O.PATH) === 0;
-      events = known ? file.poll() & (guest.u16(at + 4) | POLL.ERR | POLL.HUP) : POLL.NVAL;
+  const look = (): number => {
+    let ready = 0;
+    for (let index = 0; index < count; index++) {
+      const at = fds + 8 * index;
+      const fd = guest.i32(at);
+      let events = 0;
+      if (fd >= 0) {
+        const file = kernel.descriptors.find(fd);
+        const known = file && (file.flags & O.PATH) === 0;
+        events = known ? file.poll() & (guest.u16(at + 4) | POLL.ERR | POLL.HUP) : POLL.NVAL;
+      }
+      guest.setU16(at + 6, events);
+      if (events !== 0) ready++;
     }
-    guest.setU16(at + 6, events);
-    if (events !== 0) ready++;
-  }
-  if (ready > 0) return ready;
-  return withMask(kernel, mask, maskSize, () =>
-    waitForNothing(kernel, limit, 'a poll of descriptors that never become ready'),
-  );
+    return ready;
+  };
+  const blocked = new Blocked('a poll of descriptors that never become ready', () => look() > 0);
+  return withMask(kernel, mask, maskSize, () => waitFor(kernel, limit, blocked, look));
 }
 
 function select(
@@ -324,26 +325,28 @@ function select(
   if (count < 0 || count > Descriptors.LIMIT) fail(E.INVAL);
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
   const sets = [readSet, writeSet, exceptSet];
-  const wanted = [POLL.IN | POLL.HUP, POLL.OUT | POLL.ERR, 0];
+  const wanted = [POLL.IN | POLL.HUP | POLL.ERR, POLL.OUT | POLL.ERR, 0];
   const bytes = Math.ceil(count / 64) * 8;
   const results = sets.map(() => new Uint8Array(bytes));
-  let ready = 0;
-  for (const [which, set] of sets.entries()) {
-    if (set === 0) continue;
-    for (let fd = 0; fd < count; fd++) {
-      if ((guest.u8(set + (fd >> 3)) & (1 << (fd & 7))) === 0) continue;
-      if (kernel.descriptors.get(fd).poll() & wanted[which]) {
-        results[which][fd >> 3] |= 1 << (fd & 7);
-        ready++;
+  const look = (): number => {
+    let ready = 0;
+    for (const [which, set] of sets.entries()) {
+      if (set === 0) continue;
+      for (let fd = 0; fd < count; fd++) {
+        if ((guest.u8(set + (fd >> 3)) & (1 << (fd & 7))) === 0) continue;
+        if (kernel.descriptors.get(fd).poll() & wanted[which]!) {
+          results[which]![fd >> 3]! |= 1 << (fd & 7);
+          ready++;
+        }
       }
     }
-  }
-  if (ready === 0) {
-    // The sixth argument points to the mask's address and its size.
-    const [set, size] = mask === 0 ? [0, 0] : [guest.word(mask), guest.word(mask + 8)];
-    withMask(kernel, set, size, () => waitForNothing(kernel, limit, 'a select of descriptors that never become ready'));
-  }
-  for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]);
+    return ready;
+  };
+  // The sixth argument points to the mask's address and its size.
+  const [set, size] = mask === 0 ? [0, 0] : [guest.word(mask), guest.word(mask + 8)];
+  const blocked = new Blocked('a select of descriptors that never become ready', () => look() > 0);
+  const ready = withMask(kernel, set, size, () => waitFor(kernel, limit, blocked, look));
+  for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]!);
   return ready;
 }
 

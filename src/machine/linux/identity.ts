@@ -67,13 +67,13 @@ function futex(kernel: Kernel, at: Addr, operation: number, value: number, timeo
     case FUTEX.WAIT:
     case FUTEX.WAIT_BITSET: {
       if (guest.i32(at) !== value) fail(E.AGAIN);
-      const what = 'a futex that no other thread can wake';
-      if (timeout === 0) throw new Blocked(what);
+      const nobody = new Blocked('a futex that no other thread can wake');
+      if (timeout === 0) throw nobody;
       // WAIT counts from now, WAIT_BITSET is a point in time (futex(2)), on CLOCK_REALTIME if bit 8 is set.
       const time = guest.timespec(timeout);
       const now = operation & 256 ? kernel.clock.realtime : kernel.clock.monotonic;
       const left = command === FUTEX.WAIT ? time : time - now;
-      return fail(wait(kernel, left > 0n ? left : 0n, what) === undefined ? E.TIMEDOUT : E.INTR);
+      return fail(wait(kernel, left > 0n ? left : 0n, nobody).kind === 'signal' ? E.INTR : E.TIMEDOUT);
     }
     case FUTEX.CMP_REQUEUE:
     case FUTEX.WAKE:

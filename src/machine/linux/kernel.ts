@@ -10,6 +10,7 @@ import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
 import type { DirectoryNode, FileNode, View } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
+import { type Timer, Timers } from './timers.ts';
 
 /** struct sigaction as riscv64 has it (no restorer). */
 export interface Action {
@@ -26,8 +27,30 @@ export interface Pending {
   readonly code: number;
   /** si_addr, for faults. */
   readonly address?: bigint;
-  /** si_value, for rt_sigqueueinfo. */
-  readonly value?: bigint;
+  /** The whole siginfo_t, for rt_sigqueueinfo: the sender says what is in it. */
+  readonly info?: Uint8Array;
+  /** For POSIX timers. */
+  readonly timer?: SignalTimer;
+}
+
+/** A POSIX timer, as its signal tells about it. */
+export interface SignalTimer extends Timer {
+  readonly id: number;
+  /** The clock that absolute times are of. */
+  readonly clock: number;
+  /** sigev_value. */
+  readonly value: bigint;
+  /** Its signal is on its way: as often as it expires meanwhile, it is only counted. */
+  pending: boolean;
+  overrun: bigint;
+  /** What the last signal said (timer_getoverrun). */
+  told: bigint;
+}
+
+/** A syscall that goes on when a handler has returned. */
+export interface Restart {
+  readonly number: number;
+  readonly args: readonly number[];
 }
 
 /** One thread. */
@@ -38,7 +61,10 @@ export interface Task {
   /** The mask to go back to after the handler that rt_sigsuspend waited for. */
   savedMask: bigint | undefined;
   altStack: { address: Addr; size: number; flags: number };
-  pending: Pending[];
+  /** Signals for this task; those for the process are the kernel's. */
+  readonly pending: Pending[];
+  /** By the address of the handler's frame: what it interrupted. */
+  readonly restarts: Map<Addr, Restart>;
   clearTid: Addr;
 }
 
@@ -118,8 +144,15 @@ export class Kernel {
   brk: Addr;
   /** By signal number; missing: default. */
   readonly actions = new Map<number, Action>();
-  /** ITIMER_REAL: when it fires next, in CLOCK_MONOTONIC nanoseconds, and its interval. */
-  alarm: { at: bigint; interval: bigint } | undefined;
+  /** Signals for the process: any task may take them. */
+  readonly pending: Pending[] = [];
+  /** How many signals have become pending so far. */
+  sent = 0;
+  readonly timers = new Timers();
+  /** ITIMER_REAL, once it has been set. */
+  alarm: Timer | undefined;
+  /** What timer_create has made, by its number. */
+  readonly signalTimers = new Map<number, SignalTimer>();
   ending: Ending | undefined;
   /** Who else has been able to look at the guest's memory, or to write to it, so far. */
   readonly others = new Set<Other>();
@@ -148,6 +181,7 @@ export class Kernel {
       savedMask: undefined,
       altStack: { address: 0, size: 0, flags: 2 },
       pending: [],
+      restarts: new Map(),
       clearTid: 0,
     };
     this.tasks = [this.task];

@@ -1,6 +1,6 @@
 /** Pipes and FIFOs. One process holds all ends: what would wait for another end waits for ever. */
 import { PIPE_BUF, PIPE_CAPACITY, Pipe } from './buffer.ts';
-import { O, OpenFile, POLL } from './descriptors.ts';
+import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { MeetingNode } from './nodes.ts';
 
@@ -24,10 +24,14 @@ export class PipeReader extends OpenFile {
     return fail(E.BADF);
   }
   override poll(): number {
-    return (this.pipe.count > 0 ? POLL.IN : 0) | (this.pipe.writers === 0 ? POLL.HUP : 0);
+    return (this.pipe.count > 0 ? READABLE : 0) | (this.pipe.writers === 0 ? POLL.HUP : 0);
+  }
+  override get arrivals(): number {
+    return this.pipe.puts;
   }
   override close(): void {
     this.pipe.readers--;
+    this.pipe.takes++;
   }
 }
 
@@ -51,10 +55,14 @@ export class PipeWriter extends OpenFile {
     return this.pipe.put(source);
   }
   override poll(): number {
-    return (PIPE_CAPACITY - this.pipe.count >= PIPE_BUF ? POLL.OUT : 0) | (this.pipe.readers === 0 ? POLL.ERR : 0);
+    return (PIPE_CAPACITY - this.pipe.count >= PIPE_BUF ? WRITABLE : 0) | (this.pipe.readers === 0 ? POLL.ERR : 0);
+  }
+  override get arrivals(): number {
+    return this.pipe.takes;
   }
   override close(): void {
     this.pipe.writers--;
+    this.pipe.puts++;
   }
 }
 
@@ -96,6 +104,9 @@ export class OpenFifo extends OpenFile {
   }
   override poll(): number {
     return (this.#reader?.poll() ?? 0) | (this.#writer?.poll() ?? 0);
+  }
+  override get arrivals(): number {
+    return (this.#reader?.arrivals ?? 0) + (this.#writer?.arrivals ?? 0);
   }
   override close(): void {
     this.#reader?.close();

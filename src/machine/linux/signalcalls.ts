@@ -1,9 +1,21 @@
 /** Syscalls about signals. */
 import type { Addr } from '../../base/units.ts';
 import { Blocked, E, fail } from './errno.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Task } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
-import { blockable, CODE, maskOf, returnFromHandler, SIG, SIGNAL_COUNT, send, setAlternateStack } from './signals.ts';
+import {
+  blockable,
+  CODE,
+  forgetIgnored,
+  pendingSet,
+  putInfo,
+  returnFromHandler,
+  SIG,
+  SIGNAL_COUNT,
+  send,
+  setAlternateStack,
+  take,
+} from './signals.ts';
 import { wait, withMask } from './wait.ts';
 
 const HOW = { BLOCK: 0, UNBLOCK: 1, SETMASK: 2 } as const;
@@ -23,7 +35,10 @@ function action(kernel: Kernel, signal: number, wanted: Addr, old: Addr, setSize
     guest.setU64(old + 8, known.flags);
     guest.setU64(old + 16, known.mask);
   }
-  if (next) kernel.actions.set(signal, next);
+  if (next) {
+    kernel.actions.set(signal, next);
+    forgetIgnored(kernel, signal);
+  }
   // 0 is SIG_DFL, 1 is SIG_IGN.
   if (next && next.handler > 1) kernel.others.add('signal handler');
   return 0;
@@ -44,48 +59,50 @@ function changeMask(kernel: Kernel, how: number, wanted: Addr, old: Addr, setSiz
   return 0;
 }
 
-function toTask(kernel: Kernel, tid: number, signal: number, code: number, value?: bigint): number {
-  if (signal < 0 || signal > SIGNAL_COUNT) fail(E.INVAL);
-  const task = kernel.tasks.find((t) => t.tid === tid) ?? fail(E.SRCH);
-  if (signal !== 0) send(kernel, task, { signal, code, value });
+const known = (signal: number): number => (signal < 0 || signal > SIGNAL_COUNT ? fail(E.INVAL) : signal);
+
+/** Sends to a task, or (undefined) to the process; 0 is no signal, but a question whether it could be sent. */
+function signalTo(kernel: Kernel, signal: number, code: number, task?: Task, info?: Uint8Array): number {
+  if (signal !== 0) send(kernel, { signal, code, info }, task);
   return 0;
 }
+
+const taskOf = (kernel: Kernel, tid: number): Task =>
+  tid <= 0 ? fail(E.INVAL) : (kernel.tasks.find((task) => task.tid === tid) ?? fail(E.SRCH));
 
 /** kill(2): the one process can be meant by its id, by 0 (its group), by -1 (all) or by its group's id. */
 function kill(kernel: Kernel, pid: number, signal: number): number {
   const meant = pid === kernel.pid || pid === 0 || pid === -1 || pid === -kernel.pid;
-  return meant ? toTask(kernel, kernel.task.tid, signal, CODE.USER) : fail(E.SRCH);
+  return meant ? signalTo(kernel, known(signal), CODE.USER) : fail(known(signal) >= 0 ? E.SRCH : E.INVAL);
 }
+
+/** siginfo_t as the sender wants it; what looks as if the kernel had sent it may be sent to oneself only. */
+function queue(kernel: Kernel, pid: number, signal: number, at: Addr, task?: Task): number {
+  const info = Uint8Array.from(kernel.guest.input(at, 128));
+  const code = kernel.guest.i32(at + 8);
+  if (pid !== kernel.pid) fail(code >= 0 || code === CODE.TKILL ? E.PERM : E.SRCH);
+  return signalTo(kernel, known(signal), code, task, info);
+}
+
+const NOBODY = new Blocked('a signal that nobody sends');
 
 function suspend(kernel: Kernel, set: Addr, setSize: number): number {
   return withMask(kernel, set, setSize, () => {
-    wait(kernel, undefined, 'a signal that nobody sends');
+    wait(kernel, undefined, NOBODY);
     return -E.INTR;
   });
 }
 
-function waitFor(kernel: Kernel, set: Addr, info: Addr, timeout: Addr, size: number): number {
+function waitForSignal(kernel: Kernel, set: Addr, info: Addr, timeout: Addr, size: number): number {
   if (size !== 8) fail(E.INVAL);
   const { guest, task } = kernel;
-  const wanted = guest.u64(set);
-  // The lowest number first; of one number, the first that came.
-  const lowest = Math.min(...task.pending.flatMap(({ signal }) => ((wanted & maskOf(signal)) !== 0n ? [signal] : [])));
-  const index = task.pending.findIndex(({ signal }) => signal === lowest);
-  if (index >= 0) {
-    const [pending] = task.pending.splice(index, 1);
-    if (info !== 0) {
-      guest.output(info, 128).fill(0);
-      guest.setU32(info, pending.signal);
-      guest.setU32(info + 8, pending.code);
-      guest.setU32(info + 16, kernel.pid);
-      guest.setU32(info + 20, kernel.uid);
-      if (pending.value !== undefined) guest.setU64(info + 24, pending.value);
-    }
-    return pending.signal;
-  }
-  if (timeout === 0 && !kernel.alarm) throw new Blocked('a signal that nobody sends');
-  const interrupted = wait(kernel, timeout === 0 ? undefined : guest.timespec(timeout), 'a signal that nobody sends');
-  return fail(interrupted === undefined ? E.AGAIN : E.INTR);
+  const wanted = blockable(guest.u64(set));
+  const limit = timeout === 0 ? undefined : guest.timespec(timeout);
+  const { kind } = wait(kernel, limit, new Blocked(NOBODY.what, () => (pendingSet(kernel, task) & wanted) !== 0n));
+  if (kind !== 'ready') return fail(kind === 'passed' ? E.AGAIN : E.INTR);
+  const pending = take(kernel, task, wanted)!;
+  if (info !== 0) putInfo(kernel, info, pending);
+  return pending.signal;
 }
 
 export const SIGNAL_ROWS: readonly SyscallRow[] = [
@@ -94,13 +111,17 @@ export const SIGNAL_ROWS: readonly SyscallRow[] = [
     number: 130,
     name: 'tkill',
     arguments: ['int', 'signal'],
-    run: (k, tid, signal) => toTask(k, tid, signal, CODE.TKILL),
+    run: (k, tid, signal) => signalTo(k, known(signal), CODE.TKILL, taskOf(k, tid)),
   },
   {
     number: 131,
     name: 'tgkill',
     arguments: ['int', 'int', 'signal'],
-    run: (k, pid, tid, signal) => (pid === k.pid ? toTask(k, tid, signal, CODE.TKILL) : fail(E.SRCH)),
+    run: (k, pid, tid, signal) => {
+      if (pid <= 0) return fail(E.INVAL);
+      const task = taskOf(k, tid);
+      return pid === k.pid ? signalTo(k, known(signal), CODE.TKILL, task) : fail(E.SRCH);
+    },
   },
   { number: 132, name: 'sigaltstack', arguments: ['address', 'address'], run: setAlternateStack },
   { number: 133, name: 'rt_sigsuspend', arguments: ['address', 'size'], run: suspend },
@@ -112,28 +133,22 @@ export const SIGNAL_ROWS: readonly SyscallRow[] = [
     arguments: ['address', 'size'],
     run: (k, at, size) => {
       if (size > 8) return fail(E.INVAL);
-      k.guest.setU64(
-        at,
-        k.task.pending.reduce((set, p) => set | maskOf(p.signal), 0n),
-      );
+      k.guest.setU64(at, pendingSet(k, k.task) & k.task.mask);
       return 0;
     },
   },
-  { number: 137, name: 'rt_sigtimedwait', arguments: ['address', 'address', 'address', 'size'], run: waitFor },
+  { number: 137, name: 'rt_sigtimedwait', arguments: ['address', 'address', 'address', 'size'], run: waitForSignal },
   {
     number: 138,
     name: 'rt_sigqueueinfo',
     arguments: ['int', 'signal', 'address'],
-    run: (k, pid, signal, info) =>
-      pid === k.pid ? toTask(k, k.task.tid, signal, k.guest.i32(info + 8), k.guest.u64(info + 24)) : fail(E.SRCH),
+    run: (k, pid, signal, at) => queue(k, pid, signal, at),
   },
+  { number: 139, name: 'rt_sigreturn', arguments: [], run: (k) => returnFromHandler(k, k.task) },
   {
-    number: 139,
-    name: 'rt_sigreturn',
-    arguments: [],
-    run: (k) => {
-      returnFromHandler(k, k.task);
-      return undefined;
-    },
+    number: 240,
+    name: 'rt_tgsigqueueinfo',
+    arguments: ['int', 'int', 'signal', 'address'],
+    run: (k, pid, tid, signal, at) => (pid <= 0 ? fail(E.INVAL) : queue(k, pid, signal, at, taskOf(k, tid))),
   },
 ];

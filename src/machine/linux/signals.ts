@@ -5,7 +5,7 @@
 import { A0, type Addr, F0, RA, SP } from '../../base/units.ts';
 import { GuestFault, PERMISSION } from '../memory.ts';
 import { E, fail } from './errno.ts';
-import type { Action, Kernel, Pending, Task } from './kernel.ts';
+import type { Action, Kernel, Pending, Restart, Task } from './kernel.ts';
 
 export const SIG = {
   HUP: 1,
@@ -50,6 +50,7 @@ export const signalName = (signal: number): string => NAMES.get(signal) ?? `SIGR
 export const CODE = {
   USER: 0,
   QUEUE: -1,
+  TIMER: -2,
   TKILL: -6,
   KERNEL: 128,
   ILL_ILLOPC: 1,
@@ -61,7 +62,13 @@ export const CODE = {
 
 const SIG_DFL = 0;
 const SIG_IGN = 1;
-const FLAG = { SIGINFO: 4n, ONSTACK: 0x08000000n, NODEFER: 0x40000000n, RESETHAND: 0x80000000n } as const;
+const FLAG = {
+  SIGINFO: 4n,
+  ONSTACK: 0x08000000n,
+  RESTART: 0x10000000n,
+  NODEFER: 0x40000000n,
+  RESETHAND: 0x80000000n,
+} as const;
 const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([SIG.CHLD, SIG.CONT, SIG.URG, SIG.WINCH]);
 const STOPS_BY_DEFAULT: ReadonlySet<number> = new Set([SIG.STOP, SIG.TSTP, SIG.TTIN, SIG.TTOU]);
 const DEFAULT: Action = { handler: SIG_DFL, flags: 0n, mask: 0n };
@@ -90,14 +97,71 @@ const FRAME = {
 const SS = { ONSTACK: 1, DISABLE: 2 } as const;
 const MIN_ALT_STACK = 2048;
 
-/** Makes a signal pending for a task. A standard signal that is pending already is merged with it. */
-export function send(kernel: Kernel, task: Task, pending: Pending): void {
+/** What a fault raises goes before all others (kernel/signal.c, SYNCHRONOUS_MASK). */
+const FAULTS = [SIG.SEGV, SIG.BUS, SIG.ILL, SIG.TRAP, SIG.FPE, SIG.SYS].reduce(
+  (set, signal) => set | maskOf(signal),
+  0n,
+);
+/** Of each kind, so many real-time signals can be queued (RLIMIT_SIGPENDING). */
+const MAX_QUEUED = 4096;
+
+const ignores = ({ handler }: Action, signal: number): boolean =>
+  handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(signal));
+
+/**
+ * Makes a signal pending, for one task or for the process. A standard signal that is pending there already is merged with it.
+ * Fails with EAGAIN where too many are queued.
+ */
+export function send(kernel: Kernel, pending: Pending, task?: Task): void {
   const { signal } = pending;
-  const { handler } = kernel.actions.get(signal) ?? DEFAULT;
-  const ignored = handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(signal));
-  if (ignored && (task.mask & maskOf(signal)) === 0n) return;
-  if (signal < 32 && task.pending.some((p) => p.signal === signal)) return;
-  task.pending.push(pending);
+  const blocked = ((task ?? kernel.task).mask & maskOf(signal)) !== 0n;
+  if (!blocked && ignores(kernel.actions.get(signal) ?? DEFAULT, signal)) return;
+  const queue = (task ?? kernel).pending;
+  if (signal < 32 && queue.some((p) => p.signal === signal)) return;
+  if (queue.length >= MAX_QUEUED) {
+    if (pending.info) fail(E.AGAIN);
+    if (queue.some((p) => p.signal === signal)) return;
+  }
+  if (pending.timer) pending.timer.pending = true;
+  kernel.sent++;
+  queue.push(pending);
+}
+
+/** What is ignored is no longer pending (sigaction(2), POSIX). */
+export function forgetIgnored(kernel: Kernel, signal: number): void {
+  if (!ignores(kernel.actions.get(signal) ?? DEFAULT, signal)) return;
+  for (const queue of [kernel.pending, ...kernel.tasks.map((task) => task.pending)])
+    for (let at = queue.length - 1; at >= 0; at--)
+      if (queue[at]!.signal === signal) {
+        if (queue[at]!.timer) queue[at]!.timer!.pending = false;
+        queue.splice(at, 1);
+      }
+}
+
+/** Signals that a task could take, as a mask. */
+export const pendingSet = (kernel: Kernel, task: Task): bigint =>
+  [...task.pending, ...kernel.pending].reduce((set, { signal }) => set | maskOf(signal), 0n);
+
+/**
+ * Takes the next of these signals (a mask), as Linux does (dequeue_signal): the task's own before the process's, a fault's before others, then the
+ * lowest number; of one number the first that came.
+ */
+export function take(kernel: Kernel, task: Task, wanted: bigint): Pending | undefined {
+  for (const queue of [task.pending, kernel.pending]) {
+    const of = (set: bigint) => queue.filter(({ signal }) => (set & maskOf(signal)) !== 0n);
+    const found = of(wanted & FAULTS);
+    const among = found.length > 0 ? found : of(wanted);
+    if (among.length === 0) continue;
+    const next = among.reduce((best, each) => (each.signal < best.signal ? each : best));
+    queue.splice(queue.indexOf(next), 1);
+    if (next.timer) {
+      next.timer.pending = false;
+      next.timer.told = next.timer.overrun;
+      next.timer.overrun = 0n;
+    }
+    return next;
+  }
+  return undefined;
 }
 
 /** A fault's signal: it cannot be blocked or ignored (force_sig_fault); if it is, it terminates. */
@@ -108,34 +172,43 @@ export function force(kernel: Kernel, task: Task, pending: Pending): void {
     kernel.actions.delete(signal);
     task.mask &= ~maskOf(signal);
   }
-  task.pending = task.pending.filter((p) => p.signal !== signal);
+  const before = task.pending.findIndex((p) => p.signal === signal);
+  if (before >= 0) task.pending.splice(before, 1);
   task.pending.unshift(pending);
 }
 
-/** Delivers what is pending and not blocked: may end the process, or set registers to enter handlers. @returns a handler was entered */
-export function deliver(kernel: Kernel, task: Task): boolean {
-  let entered = false;
-  while (task.pending.length > 0 && !kernel.ending) {
-    const index = task.pending.findIndex((p) => (blockable(task.mask) & maskOf(p.signal)) === 0n);
-    if (index < 0) break;
-    const [pending] = task.pending.splice(index, 1);
-    const { signal } = pending;
-    const action = kernel.actions.get(signal) ?? DEFAULT;
-    if (action.handler === SIG_IGN) continue;
-    if (action.handler === SIG_DFL) {
-      if (IGNORED_BY_DEFAULT.has(signal)) continue;
-      if (STOPS_BY_DEFAULT.has(signal))
-        kernel.ending = { kind: 'deadlock', what: `stopped by ${signalName(signal)}, nobody continues it` };
-      else kernel.ending = { kind: 'signal', signal, address: pending.address };
-      break;
-    }
-    if (!enterHandler(kernel, task, action, pending)) break;
-    entered = true;
-  }
-  return entered;
+/** A signal that has been delivered. */
+export interface Delivered {
+  readonly signal: number;
+  /** A handler has been entered with this frame; system calls that it interrupted may go on behind it. */
+  readonly handler?: { readonly frame: Addr; readonly restarts: boolean };
 }
 
-function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pending): boolean {
+/** Delivers what is pending and not blocked, in order: may end the process, or set registers to enter handlers. */
+export function deliver(kernel: Kernel, task: Task): Delivered[] {
+  const delivered: Delivered[] = [];
+  while (!kernel.ending) {
+    const pending = take(kernel, task, ~blockable(task.mask));
+    if (!pending) break;
+    const { signal } = pending;
+    const action = kernel.actions.get(signal) ?? DEFAULT;
+    if (ignores(action, signal)) continue;
+    if (action.handler !== SIG_DFL) {
+      const frame = enterHandler(kernel, task, action, pending);
+      const restarts = (action.flags & FLAG.RESTART) !== 0n;
+      delivered.push({ signal, ...(frame !== undefined && { handler: { frame, restarts } }) });
+      continue;
+    }
+    delivered.push({ signal });
+    if (STOPS_BY_DEFAULT.has(signal))
+      kernel.ending = { kind: 'deadlock', what: `stopped by ${signalName(signal)}, nobody continues it` };
+    else kernel.ending = { kind: 'signal', signal, address: pending.address };
+  }
+  return delivered;
+}
+
+/** @returns the frame's address; undefined: there was no room for it, which has ended the process */
+function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pending): Addr | undefined {
   const { hart } = task;
   const sp = Number(hart.get(SP));
   const onStack = sp > task.altStack.address && sp - task.altStack.address <= task.altStack.size;
@@ -145,8 +218,9 @@ function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pendi
   if (!kernel.memory.allows(frame, FRAME.SIZE, PERMISSION.WRITE)) {
     // No room for the frame: Linux kills with SIGSEGV (force_sigsegv).
     kernel.ending = { kind: 'signal', signal: SIG.SEGV, address: BigInt(frame) };
-    return false;
+    return undefined;
   }
+  task.restarts.delete(frame);
   writeFrame(kernel, task, frame, pending, onStack);
   kernel.diverted(hart.pc, action.handler);
   hart.set(RA, BigInt(kernel.trampoline));
@@ -160,21 +234,34 @@ function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pendi
   if ((action.flags & FLAG.NODEFER) === 0n) task.mask |= maskOf(pending.signal);
   task.mask = blockable(task.mask);
   if ((action.flags & FLAG.RESETHAND) !== 0n) kernel.actions.delete(pending.signal);
-  return true;
+  return frame;
+}
+
+/** siginfo_t, of which all 128 bytes are written. */
+export function putInfo(kernel: Kernel, at: Addr, { signal, code, address, info, timer }: Pending): void {
+  const { guest } = kernel;
+  const target = guest.output(at, FRAME.CONTEXT);
+  if (info) target.set(info);
+  else target.fill(0);
+  guest.setU32(at + FRAME.SIGNO, signal);
+  guest.setU32(at + FRAME.CODE, code);
+  if (info) return;
+  if (address !== undefined) guest.setU64(at + FRAME.ADDRESS, address);
+  else if (timer) {
+    guest.setU32(at + FRAME.PID, timer.id);
+    guest.setU32(at + FRAME.UID, Number(timer.told));
+    guest.setU64(at + FRAME.VALUE, timer.value);
+  } else if (code !== CODE.KERNEL) {
+    guest.setU32(at + FRAME.PID, kernel.pid);
+    guest.setU32(at + FRAME.UID, kernel.uid);
+  }
 }
 
 function writeFrame(kernel: Kernel, task: Task, frame: Addr, pending: Pending, onStack: boolean): void {
   const { guest, memory } = kernel;
   const { hart, altStack } = task;
   memory.bytes.fill(0, frame, frame + FRAME.SIZE);
-  guest.setU32(frame + FRAME.SIGNO, pending.signal);
-  guest.setU32(frame + FRAME.CODE, pending.code);
-  if (pending.address !== undefined) guest.setU64(frame + FRAME.ADDRESS, pending.address);
-  else if (pending.code !== CODE.KERNEL) {
-    guest.setU32(frame + FRAME.PID, kernel.pid);
-    guest.setU32(frame + FRAME.UID, kernel.uid);
-    if (pending.value !== undefined) guest.setU64(frame + FRAME.VALUE, pending.value);
-  }
+  putInfo(kernel, frame, pending);
   guest.setU64(frame + FRAME.STACK, altStack.address);
   guest.setU32(frame + FRAME.STACK + 8, altStack.flags | (onStack ? SS.ONSTACK : 0));
   guest.setU64(frame + FRAME.STACK + 16, altStack.size);
@@ -186,8 +273,11 @@ function writeFrame(kernel: Kernel, task: Task, frame: Addr, pending: Pending, o
   guest.setU32(frame + FRAME.FCSR, (hart.frm << 5) | hart.fflags);
 }
 
-/** rt_sigreturn: puts back what the frame at sp says. A bad frame kills with SIGSEGV, as Linux does. */
-export function returnFromHandler(kernel: Kernel, task: Task): void {
+/**
+ * rt_sigreturn: puts back what the frame at sp says. A bad frame kills with SIGSEGV, as Linux does.
+ * @returns what the handler interrupted and is to go on
+ */
+export function returnFromHandler(kernel: Kernel, task: Task): Restart | undefined {
   const { guest } = kernel;
   const { hart } = task;
   const frame = Number(hart.get(SP));
@@ -210,9 +300,13 @@ export function returnFromHandler(kernel: Kernel, task: Task): void {
       flags: flags & SS.DISABLE,
     };
     kernel.diverted(from, pc);
+    const restart = task.restarts.get(frame);
+    task.restarts.delete(frame);
+    return restart;
   } catch (error) {
     if (!(error instanceof GuestFault)) throw error;
     force(kernel, task, { signal: SIG.SEGV, code: CODE.SEGV_MAPERR, address: BigInt(error.address) });
+    return undefined;
   }
 }
 

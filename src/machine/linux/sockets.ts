@@ -1,32 +1,242 @@
-/** Sockets: there are none, and nothing that is open is one. */
+/** Sockets: pairs of them within the process. There is no network, and nobody else to meet. */
+import type { Addr } from '../../base/units.ts';
+import { O } from './descriptors.ts';
 import { E, fail } from './errno.ts';
+import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
+import { CODE, SIG, send } from './signals.ts';
+import { BUFFER, MSG, SOCK, SocketEnd, type SocketKind } from './socket.ts';
 
-const onNone = (number: number, name: string, ...more: readonly ArgumentKind[]): SyscallRow => ({
+const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
+const SOL_SOCKET = 1;
+const SO = { TYPE: 3, ERROR: 4, SNDBUF: 7, RCVBUF: 8, PEERCRED: 17, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39 } as const;
+/** Options that can be set, without effect here: reuse, broadcast, buffers, keepalive, priority, linger, low-water marks, time-outs, credentials. */
+const SETTABLE: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 20, 21, 29, 35]);
+
+/** A descriptor that is a socket; fails with EBADF or ENOTSOCK. */
+function socketOf(kernel: Kernel, fd: number): SocketEnd {
+  const file = kernel.descriptors.get(fd);
+  return file instanceof SocketEnd ? file : fail(E.NOTSOCK);
+}
+
+/** A call that no socket of a pair can make. */
+const never = (number: number, name: string, code: number, ...more: readonly ArgumentKind[]): SyscallRow => ({
   number,
   name,
   arguments: ['fd', ...more],
   run: (kernel, fd) => {
-    kernel.descriptors.get(fd);
-    return fail(E.NOTSOCK);
+    socketOf(kernel, fd);
+    return fail(code);
   },
 });
 
+function socketpair(kernel: Kernel, domain: number, type: number, protocol: number, at: Addr): number {
+  const flags = type & ~0xf;
+  const asked = type & 0xf;
+  if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
+  kernel.guest.output(at, 8);
+  if (domain === AF.INET || domain === AF.INET6) fail(E.OPNOTSUPP);
+  if (domain !== AF.UNIX) fail(E.AFNOSUPPORT);
+  if (protocol !== 0 && protocol !== AF.UNIX) fail(E.PROTONOSUPPORT);
+  // As unix(7) has it, raw sockets are of datagrams.
+  const kind = asked === SOCK.RAW ? SOCK.DGRAM : asked;
+  if (kind !== SOCK.STREAM && kind !== SOCK.DGRAM && kind !== SOCK.SEQPACKET) return fail(E.SOCKTNOSUPPORT);
+  for (const [index, end] of SocketEnd.pair(kind satisfies SocketKind, flags & O.NONBLOCK).entries())
+    kernel.guest.setU32(at + 4 * index, kernel.descriptors.add(end, (flags & O.CLOEXEC) !== 0));
+  return 0;
+}
+
+/** Sends; whoever writes to nobody gets SIGPIPE, too, unless it asks for none. */
+function put(kernel: Kernel, socket: SocketEnd, source: Uint8Array, flags: number): number {
+  try {
+    return socket.send(source, flags);
+  } catch (error) {
+    const broken = (error as { code?: unknown }).code === E.PIPE && socket.kind !== SOCK.DGRAM;
+    if (broken && (flags & MSG.NOSIGNAL) === 0) send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
+    throw error;
+  }
+}
+
+/** There is nobody of any name; whom a packet goes to is settled. */
+function checkName(socket: SocketEnd, name: Addr): void {
+  if (name !== 0 && socket.kind !== SOCK.SEQPACKET) fail(socket.kind === SOCK.STREAM ? E.ISCONN : E.CONNREFUSED);
+}
+
+function sendTo(kernel: Kernel, fd: number, buffer: Addr, size: number, flags: number, to: Addr): number {
+  const socket = socketOf(kernel, fd);
+  checkName(socket, to);
+  return put(kernel, socket, kernel.guest.input(buffer, size), flags);
+}
+
+function receiveFrom(
+  kernel: Kernel,
+  fd: number,
+  buffer: Addr,
+  size: number,
+  flags: number,
+  from: Addr,
+  fromSize: Addr,
+): number {
+  const socket = socketOf(kernel, fd);
+  const { count, length } = socket.receive(kernel.guest.output(buffer, size), flags);
+  // Its sender has no name.
+  if (from !== 0 && fromSize !== 0) kernel.guest.setU32(fromSize, 0);
+  return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;
+}
+
+/** struct msghdr: name, its size, parts, their number, control data, its size, flags. */
+function messageAt(kernel: Kernel, at: Addr) {
+  const { guest } = kernel;
+  const parts = guest.vectors(guest.word(at + 16), guest.word(at + 24));
+  return { name: guest.word(at), parts, control: guest.word(at + 40), size: parts.reduce((n, p) => n + p.length, 0) };
+}
+
+function sendMessage(kernel: Kernel, fd: number, at: Addr, flags: number): number {
+  const socket = socketOf(kernel, fd);
+  const { name, parts, control, size } = messageAt(kernel, at);
+  checkName(socket, name);
+  if (control !== 0) {
+    kernel.report('the guest sent control data over a socket, which is not supported: sendmsg fails with EINVAL');
+    fail(E.INVAL);
+  }
+  if (size > kernel.memory.size) fail(E.MSGSIZE);
+  const bytes = new Uint8Array(size);
+  let done = 0;
+  for (const { address, length } of parts) {
+    bytes.set(kernel.guest.input(address, length), done);
+    done += length;
+  }
+  return put(kernel, socket, bytes, flags);
+}
+
+function receiveMessage(kernel: Kernel, fd: number, at: Addr, flags: number): number {
+  const { guest } = kernel;
+  const socket = socketOf(kernel, fd);
+  const { parts, size } = messageAt(kernel, at);
+  const bytes = new Uint8Array(Math.min(size, BUFFER));
+  const { count, length } = socket.receive(bytes, flags);
+  let done = 0;
+  for (const part of parts) {
+    const piece = bytes.subarray(done, Math.min(count, done + part.length));
+    guest.output(part.address, piece.length).set(piece);
+    done += piece.length;
+  }
+  guest.setU32(at + 8, 0);
+  guest.setU64(at + 40, 0);
+  guest.setU32(at + 48, length > count ? MSG.TRUNC : 0);
+  return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;
+}
+
+/** The name of a socket that has none: its family. */
+function putName(kernel: Kernel, at: Addr, sizeAt: Addr): number {
+  const { guest } = kernel;
+  const room = guest.i32(sizeAt);
+  if (room < 0) fail(E.INVAL);
+  guest.output(at, Math.min(room, 2)).set([AF.UNIX, 0].slice(0, room));
+  guest.setU32(sizeAt, 2);
+  return 0;
+}
+
+function getOption(kernel: Kernel, fd: number, level: number, option: number, at: Addr, sizeAt: Addr): number {
+  const { guest } = kernel;
+  const socket = socketOf(kernel, fd);
+  const room = guest.i32(sizeAt);
+  if (level !== SOL_SOCKET) fail(E.OPNOTSUPP);
+  if (room < 0) fail(E.INVAL);
+  const put = (...words: readonly number[]): number => {
+    const bytes = new Uint8Array(Uint32Array.from(words).buffer).subarray(0, room);
+    guest.output(at, bytes.length).set(bytes);
+    guest.setU32(sizeAt, bytes.length);
+    return 0;
+  };
+  switch (option) {
+    case SO.TYPE:
+      return put(socket.kind);
+    case SO.ERROR:
+      return put(socket.error());
+    case SO.SNDBUF:
+    case SO.RCVBUF:
+      return put(BUFFER);
+    case SO.PEERCRED:
+      return put(kernel.pid, kernel.uid, kernel.uid);
+    case SO.DOMAIN:
+      return put(AF.UNIX);
+    case SO.ACCEPTCONN:
+    case SO.PROTOCOL:
+      return put(0);
+    default:
+      return SETTABLE.has(option) ? put(0) : fail(E.NOPROTOOPT);
+  }
+}
+
 export const SOCKET_ROWS: readonly SyscallRow[] = [
   { number: 198, name: 'socket', arguments: ['int', 'int', 'int'], run: () => fail(E.AFNOSUPPORT) },
-  { number: 199, name: 'socketpair', arguments: ['int', 'int', 'int', 'address'], run: () => fail(E.AFNOSUPPORT) },
-  onNone(200, 'bind', 'address', 'int'),
-  onNone(201, 'listen', 'int'),
-  onNone(202, 'accept', 'address', 'address'),
-  onNone(203, 'connect', 'address', 'int'),
-  onNone(204, 'getsockname', 'address', 'address'),
-  onNone(205, 'getpeername', 'address', 'address'),
-  onNone(206, 'sendto', 'address', 'size', 'flags', 'address', 'int'),
-  onNone(207, 'recvfrom', 'address', 'size', 'flags', 'address', 'address'),
-  onNone(208, 'setsockopt', 'int', 'int', 'address', 'int'),
-  onNone(209, 'getsockopt', 'int', 'int', 'address', 'address'),
-  onNone(210, 'shutdown', 'int'),
-  onNone(211, 'sendmsg', 'address', 'flags'),
-  onNone(212, 'recvmsg', 'address', 'flags'),
-  onNone(242, 'accept4', 'address', 'address', 'flags'),
+  { number: 199, name: 'socketpair', arguments: ['int', 'int', 'int', 'address'], run: socketpair },
+  never(200, 'bind', E.INVAL, 'address', 'int'),
+  {
+    number: 201,
+    name: 'listen',
+    arguments: ['fd', 'int'],
+    run: (k, fd) => fail(socketOf(k, fd).kind === SOCK.DGRAM ? E.OPNOTSUPP : E.INVAL),
+  },
+  never(202, 'accept', E.INVAL, 'address', 'address'),
+  never(203, 'connect', E.ISCONN, 'address', 'int'),
+  {
+    number: 204,
+    name: 'getsockname',
+    arguments: ['fd', 'address', 'address'],
+    run: (k, fd, at, size) => {
+      socketOf(k, fd);
+      return putName(k, at, size);
+    },
+  },
+  {
+    number: 205,
+    name: 'getpeername',
+    arguments: ['fd', 'address', 'address'],
+    run: (k, fd, at, size) => {
+      socketOf(k, fd);
+      return putName(k, at, size);
+    },
+  },
+  {
+    number: 206,
+    name: 'sendto',
+    arguments: ['fd', 'buffer', 'size', 'flags', 'address', 'int'],
+    run: sendTo,
+  },
+  {
+    number: 207,
+    name: 'recvfrom',
+    arguments: ['fd', 'buffer', 'size', 'flags', 'address', 'address'],
+    run: receiveFrom,
+  },
+  {
+    number: 208,
+    name: 'setsockopt',
+    arguments: ['fd', 'int', 'int', 'address', 'int'],
+    run: (k, fd, level, option, at, size) => {
+      socketOf(k, fd);
+      if (level !== SOL_SOCKET) return fail(E.OPNOTSUPP);
+      if (!SETTABLE.has(option)) return fail(E.NOPROTOOPT);
+      if (size < 4) return fail(E.INVAL);
+      k.guest.i32(at);
+      return 0;
+    },
+  },
+  { number: 209, name: 'getsockopt', arguments: ['fd', 'int', 'int', 'address', 'address'], run: getOption },
+  {
+    number: 210,
+    name: 'shutdown',
+    arguments: ['fd', 'int'],
+    run: (k, fd, how) => {
+      const socket = socketOf(k, fd);
+      if (how < 0 || how > 2) return fail(E.INVAL);
+      socket.shutdown(how);
+      return 0;
+    },
+  },
+  { number: 211, name: 'sendmsg', arguments: ['fd', 'address', 'flags'], run: sendMessage },
+  { number: 212, name: 'recvmsg', arguments: ['fd', 'address', 'flags'], run: receiveMessage },
+  never(242, 'accept4', E.INVAL, 'address', 'address', 'flags'),
 ];

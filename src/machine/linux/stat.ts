@@ -50,13 +50,14 @@ function statOf(node: Node): Stat {
   };
 }
 
-/** The standard streams and pipes look like fifos, as under a shell's pipeline. */
+const NAMELESS = { pipe: TYPE.fifo | 0o600, socket: TYPE.socket | 0o777, anonymous: 0o600 } as const;
+
 function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   if (file.node) return statOf(file.node);
   const start = kernel.clock.realtime - kernel.clock.elapsed;
   return {
     ino: 1,
-    mode: TYPE.fifo | 0o600,
+    mode: NAMELESS[file.nameless],
     links: 1,
     size: 0,
     rdev: 0,

@@ -2,20 +2,22 @@
 import { A0, type Reg } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import { GuestFault } from '../memory.ts';
-import { Blocked, E, Errno, errnoName } from './errno.ts';
+import { EPOLL_ROWS } from './epoll.ts';
+import { Blocked, Deadlock, E, Errno, errnoName } from './errno.ts';
+import { EVENT_ROWS } from './events.ts';
 import { FILE_ROWS } from './files.ts';
 import { IDENTITY_ROWS } from './identity.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Restart } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
 import { OTHER_NAMES } from './names.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
-import { deliver, signalName } from './signals.ts';
+import { type Delivered, deliver, signalName } from './signals.ts';
 import { SOCKET_ROWS } from './sockets.ts';
 import { STAT_ROWS } from './stat.ts';
 import { TIME_ROWS } from './time.ts';
 import { TREE_ROWS } from './tree.ts';
-import { fireAlarm } from './wait.ts';
+import { wait } from './wait.ts';
 
 export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
   [
@@ -27,6 +29,8 @@ export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
     ...TIME_ROWS,
     ...SIGNAL_ROWS,
     ...SOCKET_ROWS,
+    ...EVENT_ROWS,
+    ...EPOLL_ROWS,
   ].map((row) => [row.number, row]),
 );
 
@@ -57,35 +61,61 @@ export function runSyscall(kernel: Kernel, number: number, trace?: (line: string
   const { task, clock } = kernel;
   const { hart } = task;
   clock.tick(hart.retired);
-  const row = SYSCALLS.get(number);
+  const kinds = SYSCALLS.get(number)?.arguments ?? [];
   const args: number[] = [];
-  if (row)
-    for (let index = 0; index < row.arguments.length; index++)
-      args.push(argument(hart, A0 + index, row.arguments[index]));
-  const result = row ? attempt(kernel, row, args) : unknown(kernel, number);
-  if (result !== undefined) hart.setNumber(A0, result);
-  if (trace) trace(`${describe(kernel, row, number, args)} = ${describeResult(row, result)}`);
-  fireAlarm(kernel);
-  if (!kernel.ending && task.pending.length > 0) {
-    const before = task.pending.map((p) => p.signal);
-    deliver(kernel, task);
-    if (trace)
-      for (const signal of before)
-        if (!task.pending.some((p) => p.signal === signal)) trace(`--- ${signalName(signal)} ---`);
-  }
+  for (let index = 0; index < kinds.length; index++) args.push(argument(hart, A0 + index, kinds[index]!));
+  serve(kernel, { number, args }, trace);
 }
 
-function attempt(kernel: Kernel, row: SyscallRow, args: number[]): number | undefined {
-  try {
-    return row.run(kernel, ...args);
-  } catch (error) {
-    if (error instanceof Errno) return -error.code;
-    if (error instanceof GuestFault) return -E.FAULT;
-    if (error instanceof Blocked) {
-      kernel.ending = { kind: 'deadlock', what: error.what };
-      return undefined;
+/** Also serves a syscall that is made again behind a handler: the ecall has been counted, so control does not go back to it. */
+function serve(kernel: Kernel, call: Restart, trace: ((line: string) => void) | undefined): void {
+  const { task } = kernel;
+  const { number, args } = call;
+  const row = SYSCALLS.get(number);
+  const done: Done = row ? attempt(kernel, row, args) : { result: unknown(kernel, number) };
+  const { result, interrupted, again } = done;
+  let handler: Delivered['handler'];
+  if (result !== undefined) task.hart.setNumber(A0, result);
+  if (trace) trace(`${describe(kernel, row, number, args)} = ${describeResult(row, result)}`);
+  kernel.timers.fire(kernel.clock.monotonic);
+  if (!kernel.ending && (task.pending.length > 0 || kernel.pending.length > 0)) {
+    const delivered = deliver(kernel, task);
+    if (trace) for (const { signal } of delivered) trace(`--- ${signalName(signal)} ---`);
+    handler = delivered[0]?.handler;
+  }
+  // The first handler decides (arch/riscv/kernel/signal.c): those that are entered on top of it interrupt the handler.
+  const later = again ?? (interrupted && handler?.restarts ? call : undefined);
+  if (!later || kernel.ending) return;
+  if (handler) task.restarts.set(handler.frame, later);
+  else serve(kernel, later, trace);
+}
+
+interface Done {
+  /** Undefined: registers are as they shall be. */
+  readonly result: number | undefined;
+  /** It waited, and a signal came: it fails with EINTR unless the handler wants it to go on. */
+  readonly interrupted?: boolean;
+  /** What goes on now. */
+  readonly again?: Restart;
+}
+
+function attempt(kernel: Kernel, row: SyscallRow, args: readonly number[]): Done {
+  for (;;) {
+    try {
+      const result = row.run(kernel, ...args);
+      return typeof result === 'object' ? { result: undefined, again: result } : { result };
+    } catch (error) {
+      if (error instanceof Errno) return { result: -error.code };
+      if (error instanceof GuestFault) return { result: -E.FAULT };
+      try {
+        if (!(error instanceof Blocked)) throw error;
+        if (wait(kernel, undefined, error).kind === 'signal') return { result: -E.INTR, interrupted: true };
+      } catch (failure) {
+        if (!(failure instanceof Deadlock)) throw failure;
+        kernel.ending = { kind: 'deadlock', what: failure.what };
+        return { result: undefined };
+      }
     }
-    throw error;
   }
 }
 

@@ -1,17 +1,20 @@
 /** Syscalls about time. All of it comes from the deterministic clock; sleeping moves the clock on and returns at once. */
 import type { Addr } from '../../base/units.ts';
-import { E, fail } from './errno.ts';
-import type { Kernel } from './kernel.ts';
+import { Blocked, E, fail } from './errno.ts';
+import type { Kernel, SignalTimer } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
+import { CODE, SIG, SIGNAL_COUNT, send } from './signals.ts';
+import { remaining, type Timer } from './timers.ts';
 import { wait } from './wait.ts';
 
 const TIMER_ABSTIME = 1;
 const ITIMER_REAL = 0;
+const MAX_TIMERS = 1024;
 /** Clock ticks of times(2) a second: USER_HZ. */
 const TICK = 10_000_000n;
 
 /** CLOCK_ ids: realtime, monotonic, process and thread CPU time, raw, coarse ones, boottime, the alarms, TAI. */
-function readClock(kernel: Kernel, id: number): bigint {
+export function readClock(kernel: Kernel, id: number): bigint {
   const { clock } = kernel;
   if (id === 0 || id === 5 || id === 8 || id === 11) return clock.realtime;
   if (id === 1 || id === 4 || id === 6 || id === 7 || id === 9) return clock.monotonic;
@@ -22,13 +25,13 @@ function readClock(kernel: Kernel, id: number): bigint {
   return fail(E.INVAL);
 }
 
-function sleep(kernel: Kernel, id: number, flags: number, request: Addr, remaining: Addr): number {
+function sleep(kernel: Kernel, id: number, flags: number, request: Addr, rest: Addr): number {
   const wanted = kernel.guest.timespec(request);
   const now = readClock(kernel, id);
   const time = flags & TIMER_ABSTIME ? wanted - now : wanted;
-  const left = wait(kernel, time > 0n ? time : 0n, 'time');
-  if (left === undefined) return 0;
-  if (remaining !== 0 && (flags & TIMER_ABSTIME) === 0) kernel.guest.setTimespec(remaining, left);
+  const waited = wait(kernel, time > 0n ? time : 0n, new Blocked('time'));
+  if (waited.kind !== 'signal') return 0;
+  if (rest !== 0 && (flags & TIMER_ABSTIME) === 0) kernel.guest.setTimespec(rest, waited.left);
   return -E.INTR;
 }
 
@@ -41,8 +44,8 @@ function getTimer(kernel: Kernel, which: number, at: Addr): number {
   if (which < 0 || which > 2) fail(E.INVAL);
   const alarm = which === ITIMER_REAL ? kernel.alarm : undefined;
   kernel.guest.setTimeval(at, alarm?.interval ?? 0n);
-  const left = alarm ? alarm.at - kernel.clock.monotonic : 0n;
-  kernel.guest.setTimeval(at + 16, left > 0n ? left : alarm ? 1000n : 0n);
+  const left = remaining(alarm, kernel.clock.monotonic);
+  kernel.guest.setTimeval(at + 16, left > 0n && left < 1000n ? 1000n : left);
   return 0;
 }
 
@@ -55,8 +58,110 @@ function setTimer(kernel: Kernel, which: number, wanted: Addr, old: Addr): numbe
     return seconds * 1_000_000_000n + microseconds * 1000n;
   };
   const [interval, value] = [timeval(wanted), timeval(wanted + 16)];
-  if (which === ITIMER_REAL) kernel.alarm = value === 0n ? undefined : { at: kernel.clock.monotonic + value, interval };
-  else if (value !== 0n) kernel.report('the guest set a timer of CPU time, which never fires here');
+  if (which === ITIMER_REAL) {
+    kernel.alarm ??= makeAlarm(kernel);
+    kernel.alarm.at = value === 0n ? undefined : kernel.clock.monotonic + value;
+    kernel.alarm.interval = interval;
+  } else if (value !== 0n) kernel.report(NO_CPU_TIMERS);
+  return 0;
+}
+
+const NO_CPU_TIMERS = 'the guest set a timer of CPU time, which never fires here';
+
+function makeAlarm(kernel: Kernel): Timer {
+  const expired = () => send(kernel, { signal: SIG.ALRM, code: CODE.KERNEL });
+  const alarm: Timer = { at: undefined, interval: 0n, signals: true, expired };
+  kernel.timers.add(alarm);
+  return alarm;
+}
+
+const NOTIFY = { SIGNAL: 0, NONE: 1, THREAD: 2, THREAD_ID: 4 } as const;
+const OVERRUN_MAX = 2n ** 31n - 1n;
+
+/** Clocks that a timer can go by (kernel/time/posix-timers.c); those that wake a sleeping machine are for root. */
+function checkTimerClock(kernel: Kernel, id: number): void {
+  readClock(kernel, id);
+  if (id === 8 || id === 9) fail(E.PERM);
+  if (id === 4 || id === 5 || id === 6) fail(E.OPNOTSUPP);
+}
+
+function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): number {
+  const { guest, signalTimers, task } = kernel;
+  checkTimerClock(kernel, clock);
+  let id = 0;
+  while (signalTimers.has(id)) id++;
+  if (id >= MAX_TIMERS) fail(E.AGAIN);
+  const [value, signal, notify] =
+    event === 0
+      ? [BigInt(id), SIG.ALRM, NOTIFY.SIGNAL]
+      : [guest.u64(event), guest.i32(event + 8), guest.i32(event + 12)];
+  if (![NOTIFY.SIGNAL, NOTIFY.NONE, NOTIFY.THREAD, NOTIFY.THREAD_ID].includes(notify as 0)) fail(E.INVAL);
+  const one = notify === NOTIFY.THREAD_ID;
+  if (one && guest.i32(event + 16) !== task.tid) fail(E.INVAL);
+  if (notify !== NOTIFY.NONE && (signal < 1 || signal > SIGNAL_COUNT)) fail(E.INVAL);
+  const timer: SignalTimer = {
+    id,
+    clock,
+    value,
+    at: undefined,
+    interval: 0n,
+    pending: false,
+    overrun: 0n,
+    told: 0n,
+    signals: notify !== NOTIFY.NONE,
+    expired: (times) => {
+      if (!timer.signals) return;
+      // One signal at a time is on its way; the rest are told of by a number.
+      const more = timer.pending ? times : times - 1n;
+      timer.overrun = timer.overrun + more < OVERRUN_MAX ? timer.overrun + more : OVERRUN_MAX;
+      if (!timer.pending) send(kernel, { signal, code: CODE.TIMER, timer }, one ? task : undefined);
+    },
+  };
+  guest.setU32(at, id);
+  signalTimers.set(id, timer);
+  kernel.timers.add(timer);
+  return 0;
+}
+
+const timerOf = (kernel: Kernel, id: number): SignalTimer => kernel.signalTimers.get(id) ?? fail(E.INVAL);
+
+/** struct itimerspec: what a timer will do next. */
+export function putTimer(kernel: Kernel, at: Addr, timer: Timer): void {
+  kernel.guest.setTimespec(at, timer.interval);
+  kernel.guest.setTimespec(at + 16, remaining(timer, kernel.clock.monotonic));
+}
+
+/** Sets a timer by struct itimerspec. @param old where its state before goes, or 0 */
+export function setTimerAt(
+  kernel: Kernel,
+  timer: Timer,
+  clock: number,
+  absolute: boolean,
+  wanted: Addr,
+  old: Addr,
+): void {
+  const { guest } = kernel;
+  const [interval, value] = [guest.timespec(wanted), guest.timespec(wanted + 16)];
+  const { monotonic } = kernel.clock;
+  const before = { interval: timer.interval, left: remaining(timer, monotonic) };
+  const from = absolute ? value - readClock(kernel, clock) : value;
+  timer.at = value === 0n ? undefined : monotonic + from;
+  timer.interval = interval;
+  if (old === 0) return;
+  guest.setTimespec(old, before.interval);
+  guest.setTimespec(old + 16, before.left);
+}
+
+function setSignalTimer(kernel: Kernel, id: number, flags: number, wanted: Addr, old: Addr): number {
+  if (wanted === 0) fail(E.INVAL);
+  // Both times are looked at before the timer is.
+  for (const at of [wanted, wanted + 16]) kernel.guest.timespec(at);
+  const timer = timerOf(kernel, id);
+  setTimerAt(kernel, timer, timer.clock, (flags & TIMER_ABSTIME) !== 0, wanted, old);
+  if (timer.at !== undefined && (timer.clock < 0 || timer.clock === 2 || timer.clock === 3)) {
+    kernel.report(NO_CPU_TIMERS);
+    timer.at = undefined;
+  }
   return 0;
 }
 
@@ -69,6 +174,28 @@ export const TIME_ROWS: readonly SyscallRow[] = [
   },
   { number: 102, name: 'getitimer', arguments: ['int', 'address'], run: getTimer },
   { number: 103, name: 'setitimer', arguments: ['int', 'address', 'address'], run: setTimer },
+  { number: 107, name: 'timer_create', arguments: ['int', 'address', 'address'], run: createTimer },
+  {
+    number: 108,
+    name: 'timer_gettime',
+    arguments: ['int', 'address'],
+    run: (k, id, at) => {
+      putTimer(k, at, timerOf(k, id));
+      return 0;
+    },
+  },
+  { number: 109, name: 'timer_getoverrun', arguments: ['int'], run: (k, id) => Number(timerOf(k, id).told) },
+  { number: 110, name: 'timer_settime', arguments: ['int', 'int', 'address', 'address'], run: setSignalTimer },
+  {
+    number: 111,
+    name: 'timer_delete',
+    arguments: ['int'],
+    run: (k, id) => {
+      k.timers.delete(timerOf(k, id));
+      k.signalTimers.delete(id);
+      return 0;
+    },
+  },
   { number: 112, name: 'clock_settime', arguments: ['int', 'address'], run: () => -E.PERM },
   {
     number: 113,

@@ -1,6 +1,6 @@
 /** Syscalls that change the tree of files: make, remove, rename, link, and change modes, times and sizes. */
 import type { Addr } from '../../base/units.ts';
-import { OpenDirectory, RegularFile } from './descriptors.ts';
+import { isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { DirectoryNode, Node } from './nodes.ts';
@@ -189,7 +189,7 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   if (how === MODE.PUNCH_HOLE && mode === how) fail(E.OPNOTSUPP);
   if ((how === MODE.COLLAPSE || how === MODE.INSERT) && mode !== how) fail(E.INVAL);
   if (!file.writable) fail(E.BADF);
-  if (!file.node || file.node.kind === 'fifo') fail(E.SPIPE);
+  if (isPipe(file)) fail(E.SPIPE);
   if (!(file instanceof RegularFile)) return fail(E.NODEV);
   if (offset + length > Number.MAX_SAFE_INTEGER) fail(E.FBIG);
   if (how === MODE.COLLAPSE || how === MODE.INSERT) fail(E.OPNOTSUPP);
@@ -204,7 +204,7 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
 /** Nothing is done about it. */
 function advise(kernel: Kernel, fd: number, _offset: number, length: number, advice: number): number {
   const file = kernel.descriptors.get(fd);
-  if (!file.node || file.node.kind === 'fifo') fail(E.SPIPE);
+  if (isPipe(file)) fail(E.SPIPE);
   return length < 0 || advice < 0 || advice > 5 ? fail(E.INVAL) : 0;
 }
 
@@ -263,8 +263,8 @@ export const TREE_ROWS: readonly SyscallRow[] = [
     name: 'fchmod',
     arguments: ['fd', 'mode'],
     run: (k, fd, mode) => {
-      const { node } = k.descriptors.get(fd);
-      return node ? changeMode(k, node, mode) : 0;
+      const { node, nameless } = k.descriptors.get(fd);
+      return node ? changeMode(k, node, mode) : nameless === 'anonymous' ? fail(E.OPNOTSUPP) : 0;
     },
   },
   {

@@ -1,44 +1,48 @@
 /**
- * Waiting. Nothing happens in this machine but what the guest does itself and its alarm; so a wait either passes its time at once
- * on the deterministic clock, or is cut short by a signal, or would last for ever.
+ * Waiting. Nothing happens in this machine but what the guest does itself and its timers; so a wait either passes its time at once
+ * on the deterministic clock, or is cut short by what a timer brings, or would last for ever.
  */
 import type { Addr } from '../../base/units.ts';
-import { Blocked, E, fail } from './errno.ts';
+import { type Blocked, Deadlock, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { blockable, CODE, maskOf, SIG, send } from './signals.ts';
+import { blockable, pendingSet } from './signals.ts';
+import type { Timer } from './timers.ts';
 
-/** Raises SIGALRM if its time has come. */
-export function fireAlarm(kernel: Kernel): void {
-  const { alarm, clock, task } = kernel;
-  if (!alarm || clock.monotonic < alarm.at) return;
-  kernel.alarm = alarm.interval > 0n ? { at: clock.monotonic + alarm.interval, interval: alarm.interval } : undefined;
-  send(kernel, task, { signal: SIG.ALRM, code: CODE.KERNEL });
-}
+const arrived = (kernel: Kernel): boolean => (pendingSet(kernel, kernel.task) & ~blockable(kernel.task.mask)) !== 0n;
 
-const arrived = (kernel: Kernel): boolean =>
-  kernel.task.pending.some((p) => (blockable(kernel.task.mask) & maskOf(p.signal)) === 0n);
+/** How a wait has ended: what was waited for is there, its time has passed, or a signal came when so many nanoseconds were left. */
+export type Waited = { readonly kind: 'ready' | 'passed' } | { readonly kind: 'signal'; readonly left: bigint };
 
 /**
- * Lets time pass. @param time nanoseconds; undefined: until a signal comes
- * @param what it waits for, for the message when that can never come
- * @returns nanoseconds left when a signal cut it short, else undefined
+ * Lets time pass. @param time nanoseconds; undefined: as long as it takes
+ * @param what what it waits for: may be there already, or a timer may bring it. Throws Deadlock where nothing ever will.
  */
-export function wait(kernel: Kernel, time: bigint | undefined, what: string): bigint | undefined {
-  const { clock } = kernel;
-  if (arrived(kernel)) return time ?? 0n;
+export function wait(kernel: Kernel, time: bigint | undefined, { what, ready }: Blocked): Waited {
+  const { clock, timers } = kernel;
   let left = time;
-  const until = kernel.alarm ? kernel.alarm.at - clock.monotonic : undefined;
-  if (until !== undefined && (left === undefined || until <= left)) {
-    const passing = until > 0n ? until : 0n;
-    clock.sleep(passing);
-    if (left !== undefined) left -= passing;
-    fireAlarm(kernel);
-    if (arrived(kernel)) return left ?? 0n;
-    // Blocked or ignored: so will be the next ones of this wait.
+  // A timer that has expired once in this wait and ended it neither by a signal nor otherwise will not the next time.
+  const passed = new Set<Timer>();
+  for (;;) {
+    if (ready()) return { kind: 'ready' };
+    if (arrived(kernel)) return { kind: 'signal', left: left ?? 0n };
+    const timer = timers.next((each) => !passed.has(each));
+    const until = timer && timer.at > clock.monotonic ? timer.at - clock.monotonic : 0n;
+    if (timer === undefined || (left !== undefined && until > left)) break;
+    passed.add(timer);
+    clock.sleep(until);
+    if (left !== undefined) left -= until;
+    timers.fire(clock.monotonic);
   }
-  if (left === undefined) throw new Blocked(what);
+  if (left === undefined) throw new Deadlock(what);
   if (left > 0n) clock.sleep(left);
-  return undefined;
+  timers.fire(clock.monotonic);
+  return { kind: 'passed' };
+}
+
+/** The time-out of a call that waits: 0 when its time has passed. Fails with EINTR. */
+export function waitFor(kernel: Kernel, time: bigint | undefined, blocked: Blocked, result: () => number): number {
+  const { kind } = wait(kernel, time, blocked);
+  return kind === 'ready' ? result() : kind === 'passed' ? 0 : fail(E.INTR);
 }
 
 /**

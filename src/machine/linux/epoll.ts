@@ -1,0 +1,194 @@
+/**
+ * epoll(7). What is ready is found by asking each file, in the order in which they were added; those that stay ready take turns
+ * (fs/eventpoll.c, ep_send_events).
+ */
+import type { Addr } from '../../base/units.ts';
+import { isPipe, O, OpenFile, POLL, READABLE } from './descriptors.ts';
+import { Blocked, E, fail } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import type { SyscallRow } from './row.ts';
+import { waitFor, withMask } from './wait.ts';
+
+const OP = { ADD: 1, DEL: 2, MOD: 3 } as const;
+const EPOLL = { EXCLUSIVE: 2 ** 28, ONESHOT: 2 ** 30, ET: 2 ** 31 } as const;
+/** Flags of an entry, as opposed to what it waits for. */
+const FLAGS = 0xf000_0000;
+/** struct epoll_event, in bytes: events, a hole, data. */
+const EVENT_SIZE = 16;
+const MAX_EVENTS = Math.floor((2 ** 31 - 1) / EVENT_SIZE);
+/** Chains of descriptors that watch one another may be so long. */
+const MAX_DEPTH = 5;
+
+interface Entry {
+  readonly fd: number;
+  readonly file: OpenFile;
+  /** As given, unsigned; with ONESHOT only the flags are left once it has been told of. */
+  events: number;
+  data: bigint;
+  /** What had come when it was last told of (edge-triggered); undefined: never. */
+  told: number | undefined;
+}
+
+const has = ({ events }: Entry, flag: number): boolean => (events & flag) !== 0;
+
+export class Epoll extends OpenFile {
+  override readonly nameless = 'anonymous';
+  #entries: Entry[] = [];
+  /** Entries whose turn it is. */
+  #turns: Entry[] = [];
+
+  constructor(flags: number) {
+    super(flags | O.RDWR);
+  }
+  read(): number {
+    return fail(E.INVAL);
+  }
+  write(): number {
+    return fail(E.INVAL);
+  }
+  override poll(): number {
+    return this.any() ? READABLE : 0;
+  }
+  override get arrivals(): number {
+    return this.#open.reduce((sum, { file }) => sum + file.arrivals, 0);
+  }
+
+  /** Entries of files that are open. */
+  get #open(): readonly Entry[] {
+    if (this.#entries.some(({ file }) => file.references === 0))
+      this.#entries = this.#entries.filter(({ file }) => file.references > 0);
+    return this.#entries;
+  }
+
+  find(fd: number, file: OpenFile): Entry | undefined {
+    return this.#open.find((entry) => entry.fd === fd && entry.file === file);
+  }
+  add(fd: number, file: OpenFile, events: number, data: bigint): void {
+    this.#entries.push({ fd, file, events, data, told: undefined });
+  }
+  remove(entry: Entry): void {
+    this.#entries = this.#entries.filter((each) => each !== entry);
+  }
+
+  /** How many of those that watch one another stand in a row below this one; more than allowed if it watches `itself`. */
+  depth(itself: OpenFile, level = 0): number {
+    if (this === itself || level > MAX_DEPTH) return MAX_DEPTH + 1;
+    const below = this.#open.map(({ file }) => (file instanceof Epoll ? file.depth(itself, level + 1) : 0));
+    return 1 + Math.max(0, ...below);
+  }
+
+  /** What is to be told of an entry now. */
+  #news(entry: Entry): number {
+    if (has(entry, EPOLL.ET) && entry.told === entry.file.arrivals) return 0;
+    // Of an entry that has been told of once, only the flags are left: then not even errors count.
+    if ((entry.events & ~FLAGS) === 0) return 0;
+    return entry.file.poll() & (entry.events | POLL.ERR | POLL.HUP);
+  }
+  any(): boolean {
+    return this.#open.some((entry) => this.#news(entry) !== 0);
+  }
+
+  /** Up to so many of what is ready. */
+  take(most: number): { readonly events: number; readonly data: bigint }[] {
+    const open = this.#open;
+    const turns = this.#turns.filter((entry) => open.includes(entry));
+    turns.push(...open.filter((entry) => !turns.includes(entry)));
+    const told: { events: number; data: bigint }[] = [];
+    const again: Entry[] = [];
+    while (turns.length > 0 && told.length < most) {
+      const entry = turns.shift()!;
+      const events = this.#news(entry);
+      if (events === 0) continue;
+      told.push({ events, data: entry.data });
+      entry.told = entry.file.arrivals;
+      if (has(entry, EPOLL.ONESHOT)) entry.events = (entry.events & FLAGS) >>> 0;
+      else if (!has(entry, EPOLL.ET)) again.push(entry);
+    }
+    this.#turns = [...turns.filter((entry) => this.#news(entry) !== 0), ...again];
+    return told;
+  }
+}
+
+function epollOf(kernel: Kernel, fd: number): Epoll {
+  const file = kernel.descriptors.get(fd);
+  return file instanceof Epoll ? file : fail(E.INVAL);
+}
+
+/** Files and directories are always ready: epoll wants none of them, nor most devices (EPERM). */
+const canWait = (file: OpenFile): boolean => isPipe(file) || file.node === undefined;
+
+function control(kernel: Kernel, fd: number, operation: number, target: number, event: Addr): number {
+  const { guest, descriptors } = kernel;
+  const [events, data] = operation === OP.DEL ? [0, 0n] : [guest.u32(event), guest.u64(event + 8)];
+  const epoll = descriptors.get(fd);
+  const file = descriptors.get(target);
+  if (!canWait(file)) fail(E.PERM);
+  if (!(epoll instanceof Epoll) || file === epoll) return fail(E.INVAL);
+  if (events & EPOLL.EXCLUSIVE) {
+    const allowed = POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP | POLL.RDNORM | POLL.WRNORM | (1 << 29) | EPOLL.ET;
+    if (operation === OP.MOD || file instanceof Epoll || events & ~(allowed | EPOLL.EXCLUSIVE)) fail(E.INVAL);
+  }
+  if (operation === OP.ADD && file instanceof Epoll && file.depth(epoll) > MAX_DEPTH - 1) fail(E.LOOP);
+  const entry = epoll.find(target, file);
+  if (operation === OP.ADD) {
+    if (entry) fail(E.EXIST);
+    epoll.add(target, file, events, data);
+  } else if (operation === OP.DEL) epoll.remove(entry ?? fail(E.NOENT));
+  else if (operation === OP.MOD) {
+    if (!entry) return fail(E.NOENT);
+    if (has(entry, EPOLL.EXCLUSIVE)) fail(E.INVAL);
+    Object.assign(entry, { events, data, told: undefined });
+  } else fail(E.INVAL);
+  return 0;
+}
+
+/** @param timeout nanoseconds; undefined: as long as it takes */
+function pwait(
+  kernel: Kernel,
+  fd: number,
+  at: Addr,
+  most: number,
+  timeout: bigint | undefined,
+  mask: Addr,
+  size: number,
+): number {
+  const { guest } = kernel;
+  return withMask(kernel, mask, size, () => {
+    if (most <= 0 || most > MAX_EVENTS) fail(E.INVAL);
+    const epoll = epollOf(kernel, fd);
+    const blocked = new Blocked('an epoll of descriptors that never become ready', () => epoll.any());
+    return waitFor(kernel, timeout, blocked, () => {
+      guest.output(at, EVENT_SIZE);
+      const told = epoll.take(most);
+      for (const [index, { events, data }] of told.entries()) {
+        guest.setU32(at + EVENT_SIZE * index, events);
+        guest.setU64(at + EVENT_SIZE * index + 8, data);
+      }
+      return told.length;
+    });
+  });
+}
+
+export const EPOLL_ROWS: readonly SyscallRow[] = [
+  {
+    number: 20,
+    name: 'epoll_create1',
+    arguments: ['flags'],
+    run: (k, flags) => (flags & ~O.CLOEXEC ? fail(E.INVAL) : k.descriptors.add(new Epoll(0), flags !== 0)),
+  },
+  { number: 21, name: 'epoll_ctl', arguments: ['fd', 'int', 'fd', 'address'], run: control },
+  {
+    number: 22,
+    name: 'epoll_pwait',
+    arguments: ['fd', 'address', 'int', 'int', 'address', 'size'],
+    run: (k, fd, at, most, timeout, mask, size) =>
+      pwait(k, fd, at, most, timeout < 0 ? undefined : BigInt(timeout) * 1_000_000n, mask, size),
+  },
+  {
+    number: 441,
+    name: 'epoll_pwait2',
+    arguments: ['fd', 'address', 'int', 'address', 'address', 'size'],
+    run: (k, fd, at, most, timeout, mask, size) =>
+      pwait(k, fd, at, most, timeout === 0 ? undefined : k.guest.timespec(timeout), mask, size),
+  },
+];

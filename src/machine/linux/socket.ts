@@ -1,0 +1,180 @@
+/** The ends of a socket pair (unix(7)): two channels, of bytes or of messages, one each way. */
+import { Pipe } from './buffer.ts';
+import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
+import { Blocked, E, fail } from './errno.ts';
+
+export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, SEQPACKET: 5 } as const;
+export type SocketKind = typeof SOCK.STREAM | typeof SOCK.DGRAM | typeof SOCK.SEQPACKET;
+export const MSG = { PEEK: 2, TRUNC: 0x20, DONTWAIT: 0x40, WAITALL: 0x100, NOSIGNAL: 0x4000 } as const;
+
+/** Bytes of a socket's buffer (net.core.wmem_default). */
+export const BUFFER = 212_992;
+/** Messages that wait for a reader (net.unix.max_dgram_qlen, and one). */
+const MESSAGES = 11;
+
+/** What one end sends to the other. */
+class Channel {
+  readonly bytes = new Pipe(BUFFER);
+  readonly messages: Uint8Array[] = [];
+  /** Nothing more will come: the sender has shut it down, or the reader wants nothing. */
+  ended = false;
+  puts = 0;
+  takes = 0;
+  get empty(): boolean {
+    return this.bytes.count === 0 && this.messages.length === 0;
+  }
+}
+
+/** What has been received: bytes that were put into the target, and how long the message was. */
+export interface Received {
+  readonly count: number;
+  readonly length: number;
+}
+
+export class SocketEnd extends OpenFile {
+  override readonly nameless = 'socket';
+  readonly kind: SocketKind;
+  readonly #in: Channel;
+  readonly #out: Channel;
+  /** The other end is gone. */
+  #alone = false;
+  /** It went with bytes of this end that nobody has read; told once. */
+  #reset = false;
+  #peer: SocketEnd | undefined;
+
+  private constructor(kind: SocketKind, flags: number, input: Channel, output: Channel) {
+    super(flags | O.RDWR);
+    this.kind = kind;
+    this.#in = input;
+    this.#out = output;
+  }
+
+  static pair(kind: SocketKind, flags: number): [SocketEnd, SocketEnd] {
+    const [a, b] = [new Channel(), new Channel()];
+    const ends: [SocketEnd, SocketEnd] = [new SocketEnd(kind, flags, a, b), new SocketEnd(kind, flags, b, a)];
+    ends[0].#peer = ends[1];
+    ends[1].#peer = ends[0];
+    return ends;
+  }
+
+  /** Bytes that a read would get now, for FIONREAD. */
+  get waiting(): number {
+    const { bytes, messages } = this.#in;
+    const lengths = messages.map(({ length }) => length);
+    return this.kind === SOCK.DGRAM ? (lengths[0] ?? 0) : lengths.reduce((sum, length) => sum + length, bytes.count);
+  }
+  get connected(): boolean {
+    return !this.#alone;
+  }
+  /** SO_ERROR: what is to be told, which it is now. */
+  error(): number {
+    const error = this.#reset ? E.CONNRESET : 0;
+    this.#reset = false;
+    return error;
+  }
+
+  read(target: Uint8Array): number {
+    return this.receive(target, 0).count;
+  }
+  write(source: Uint8Array): number {
+    return this.send(source, 0);
+  }
+
+  receive(target: Uint8Array, flags: number): Received {
+    const input = this.#in;
+    const stream = this.kind === SOCK.STREAM;
+    if (stream && target.length === 0) return { count: 0, length: 0 };
+    if (input.empty) {
+      if (this.#reset) fail(this.error());
+      if (input.ended) return { count: 0, length: 0 };
+      this.#wait(flags, 'a read from a socket that it holds the other end of', () => !input.empty || input.ended);
+    }
+    if (stream) {
+      const whole =
+        flags & MSG.WAITALL && (flags & MSG.PEEK) === 0 && input.bytes.count < target.length && !input.ended;
+      if (whole && this.blocking && (flags & MSG.DONTWAIT) === 0)
+        throw new Blocked('a read from a socket of more than it has sent', () => input.bytes.count >= target.length);
+      const count = flags & MSG.PEEK ? input.bytes.peek(target) : input.bytes.take(target);
+      input.takes++;
+      return { count, length: count };
+    }
+    const message = input.messages[0]!;
+    const part = message.subarray(0, target.length);
+    target.set(part);
+    if ((flags & MSG.PEEK) === 0) {
+      input.messages.shift();
+      input.takes++;
+    }
+    return { count: part.length, length: message.length };
+  }
+
+  send(source: Uint8Array, flags: number): number {
+    const output = this.#out;
+    if (this.kind === SOCK.DGRAM && this.#alone) fail(E.CONNREFUSED);
+    if (output.ended) fail(E.PIPE);
+    if (this.kind === SOCK.STREAM) {
+      if (source.length === 0) return 0;
+      const room = BUFFER - output.bytes.count;
+      const writable = () => BUFFER - output.bytes.count >= Math.min(source.length, BUFFER);
+      if (room === 0 || (room < source.length && this.#waits(flags)))
+        this.#wait(flags, 'a write into a full socket that it holds the other end of', writable);
+      output.puts++;
+      return output.bytes.put(source);
+    }
+    if (source.length > BUFFER - 32) fail(E.MSGSIZE);
+    if (output.messages.length >= MESSAGES)
+      this.#wait(
+        flags,
+        'a write into a full socket that it holds the other end of',
+        () => output.messages.length < MESSAGES,
+      );
+    output.messages.push(Uint8Array.from(source));
+    output.puts++;
+    return source.length;
+  }
+
+  /** shutdown(2). @param how 0: reading, 1: writing, 2: both */
+  shutdown(how: number): void {
+    if (how !== 1) this.#end(this.#in);
+    if (how !== 0) this.#end(this.#out);
+  }
+
+  override poll(): number {
+    const [input, output] = [this.#in, this.#out];
+    const datagrams = this.kind === SOCK.DGRAM;
+    const full = this.kind === SOCK.STREAM ? output.bytes.count * 4 > BUFFER : output.messages.length >= MESSAGES;
+    const shut = input.ended && (output.ended || (datagrams && this.#alone));
+    return (
+      (!input.empty || input.ended ? READABLE : 0) |
+      (input.ended ? POLL.RDHUP : 0) |
+      (full ? 0 : WRITABLE | POLL.WRBAND) |
+      (shut ? POLL.HUP : 0) |
+      (this.#reset ? POLL.ERR : 0)
+    );
+  }
+  override get arrivals(): number {
+    return this.#in.puts + this.#out.takes;
+  }
+
+  override close(): void {
+    const peer = this.#peer!;
+    peer.#alone = true;
+    if (!this.#in.empty && this.kind !== SOCK.DGRAM) peer.#reset = true;
+    if (this.kind === SOCK.DGRAM) return;
+    this.#end(this.#in);
+    this.#end(this.#out);
+  }
+
+  #end(channel: Channel): void {
+    channel.ended = true;
+    channel.puts++;
+    channel.takes++;
+  }
+  #waits(flags: number): boolean {
+    return this.blocking && (flags & MSG.DONTWAIT) === 0;
+  }
+  #wait(flags: number, what: string, ready: () => boolean): never {
+    if (this.#waits(flags)) throw new Blocked(what, ready);
+    return fail(E.AGAIN);
+  }
+}
