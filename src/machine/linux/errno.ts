@@ -24,6 +24,7 @@ export const E = {
   INVAL: 22,
   MFILE: 24,
   NOTTY: 25,
+  TXTBSY: 26,
   FBIG: 27,
   NOSPC: 28,
   SPIPE: 29,

@@ -11,6 +11,7 @@ import {
   POLL,
   RegularFile,
 } from './descriptors.ts';
+import { Epoll } from './epoll.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { MAX_FILE_SIZE, type Node } from './nodes.ts';
@@ -68,6 +69,8 @@ function openNode(kernel: Kernel, node: Node, flags: number): OpenFile {
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
   if (node.kind === 'directory') return new OpenDirectory(node, flags);
   if (node.kind !== 'file') return fail(E.NXIO);
+  // What runs is not written to; only the guest's own executable does.
+  if (node.runs && access !== 0) fail(E.TXTBSY);
   if (flags & O.TRUNC && access !== 0) {
     node.contents.resize(0);
     kernel.overlay.modified(node);
@@ -154,6 +157,24 @@ function scatter(
   return total;
 }
 
+/** As scatter; of what is no stream of bytes the parts together are one message. */
+function scatterRead(kernel: Kernel, file: OpenFile, address: Addr, count: number): number {
+  const { guest } = kernel;
+  if (file.nameless === 'pipe') return scatter(kernel, address, count, (at, size) => file.read(guest.output(at, size)));
+  const parts = guest.vectors(address, count);
+  const bytes = new Uint8Array(guest.room(parts));
+  const got = file.read(bytes);
+  guest.spread(parts, bytes.subarray(0, got));
+  return got;
+}
+
+function scatterWrite(kernel: Kernel, file: OpenFile, address: Addr, count: number): number {
+  const { guest } = kernel;
+  return file.nameless === 'pipe'
+    ? scatter(kernel, address, count, (at, size) => file.write(guest.input(at, size)))
+    : file.write(guest.gather(guest.vectors(address, count)));
+}
+
 const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : offset);
 
 function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
@@ -233,7 +254,7 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       return 0;
     default:
       // No terminal anywhere, whatever the host's is: output must not depend on it.
-      return fail(E.NOTTY);
+      return fail(file instanceof Epoll ? E.INVAL : E.NOTTY);
   }
 }
 
@@ -443,19 +464,13 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 65,
     name: 'readv',
     arguments: ['fd', 'address', 'int'],
-    run: (k, fd, vector, count) => {
-      const file = reader(k, fd);
-      return scatter(k, vector, count, (address, length) => file.read(k.guest.output(address, length)));
-    },
+    run: (k, fd, vector, count) => scatterRead(k, reader(k, fd), vector, count),
   },
   {
     number: 66,
     name: 'writev',
     arguments: ['fd', 'address', 'int'],
-    run: (k, fd, vector, count) => {
-      const file = writer(k, fd);
-      return put(k, () => scatter(k, vector, count, (address, length) => file.write(k.guest.input(address, length))));
-    },
+    run: (k, fd, vector, count) => put(k, () => scatterWrite(k, writer(k, fd), vector, count)),
   },
   {
     number: 67,

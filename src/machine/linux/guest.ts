@@ -9,11 +9,24 @@ const MAX_VECTORS = 1024;
 /** User addresses end here (Sv39). */
 export const TOP: Addr = 2 ** 38;
 const NONE = new Uint8Array(0);
+/** No socket takes a longer message. */
+const MAX_MESSAGE: ByteCount = 2 ** 20;
+
+/** A part of a buffer in several places (struct iovec). */
+export interface Part {
+  readonly address: Addr;
+  readonly length: ByteCount;
+}
 
 export class Guest {
   readonly #memory: Memory;
   constructor(memory: Memory) {
     this.#memory = memory;
+  }
+
+  /** A range that can be the guest's at all (access_ok): what else is wrong with it is found when it is used. */
+  inside(address: Addr, length: ByteCount): void {
+    if (address + Math.min(length, MAX_TRANSFER) > TOP) throw new GuestFault('load', address);
   }
 
   /** Bytes to read from, live; of none it does not matter whether they are there. */
@@ -80,7 +93,7 @@ export class Guest {
   }
 
   /** struct iovec[count]. Fails with EINVAL as Linux does. */
-  vectors(address: Addr, count: number): { address: Addr; length: ByteCount }[] {
+  vectors(address: Addr, count: number): Part[] {
     if (count < 0 || count > MAX_VECTORS) fail(E.INVAL);
     const vectors = Array.from({ length: count }, (_, i) => ({
       address: this.word(address + 16 * i),
@@ -88,6 +101,34 @@ export class Guest {
     }));
     if (vectors.some((v) => v.length >= 2 ** 63)) fail(E.INVAL);
     return vectors;
+  }
+
+  /** How many bytes of parts are one message; what is beyond is left out. */
+  room(parts: readonly Part[]): ByteCount {
+    return Math.min(
+      parts.reduce((sum, { length }) => sum + length, 0),
+      MAX_MESSAGE,
+    );
+  }
+  /** The bytes of all parts, one behind the other. */
+  gather(parts: readonly Part[]): Uint8Array {
+    const bytes = new Uint8Array(this.room(parts));
+    let done = 0;
+    for (const { address, length } of parts) {
+      const piece = this.input(address, Math.min(length, bytes.length - done));
+      bytes.set(piece, done);
+      done += piece.length;
+    }
+    return bytes;
+  }
+  /** Puts bytes into parts, as far as they go. */
+  spread(parts: readonly Part[], bytes: Uint8Array): void {
+    let done = 0;
+    for (const { address, length } of parts) {
+      const piece = bytes.subarray(done, done + length);
+      this.output(address, piece.length).set(piece);
+      done += piece.length;
+    }
   }
 
   /** struct timespec, in nanoseconds; fails with EINVAL if it is not normalised. */

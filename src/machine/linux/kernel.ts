@@ -153,6 +153,8 @@ export class Kernel {
   alarm: Timer | undefined;
   /** What timer_create has made, by its number. */
   readonly signalTimers = new Map<number, SignalTimer>();
+  /** How many it has made so far: the next one's number. */
+  timersMade = 0;
   ending: Ending | undefined;
   /** Who else has been able to look at the guest's memory, or to write to it, so far. */
   readonly others = new Set<Other>();

@@ -68,6 +68,8 @@ export interface FileNode extends Common {
   readonly contents: Contents;
   /** Open file descriptions that refer to it. */
   opens: number;
+  /** The guest's own executable. */
+  readonly runs?: boolean;
 }
 
 export interface LinkNode extends Common {

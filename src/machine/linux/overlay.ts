@@ -89,7 +89,7 @@ export class Overlay {
   provideFile(path: string, bytes: Uint8Array): void {
     const host = hostStat(path);
     const common = this.#common(host === undefined ? 0o755 : Number(host.mode) & 0o7777, host && timesOf(host));
-    this.#provide(path, { kind: 'file', contents: Contents.from(this.#usage, bytes), opens: 0, ...common });
+    this.#provide(path, { kind: 'file', contents: Contents.from(this.#usage, bytes), opens: 0, runs: true, ...common });
   }
 
   #provide(path: string, node: Node): void {

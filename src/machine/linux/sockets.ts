@@ -35,7 +35,9 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   const asked = type & 0xf;
   if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
   kernel.guest.output(at, 8);
-  if (domain === AF.INET || domain === AF.INET6) fail(E.OPNOTSUPP);
+  const internet = domain === AF.INET || domain === AF.INET6;
+  if (internet && asked !== SOCK.STREAM && asked !== SOCK.DGRAM) fail(asked === SOCK.RAW ? E.PERM : E.SOCKTNOSUPPORT);
+  if (internet) fail(protocol !== 0 ? E.PROTONOSUPPORT : E.OPNOTSUPP);
   if (domain !== AF.UNIX) fail(E.AFNOSUPPORT);
   if (protocol !== 0 && protocol !== AF.UNIX) fail(E.PROTONOSUPPORT);
   // As unix(7) has it, raw sockets are of datagrams.
@@ -63,6 +65,7 @@ function checkName(socket: SocketEnd, name: Addr): void {
 }
 
 function sendTo(kernel: Kernel, fd: number, buffer: Addr, size: number, flags: number, to: Addr): number {
+  kernel.guest.inside(buffer, size);
   const socket = socketOf(kernel, fd);
   checkName(socket, to);
   return put(kernel, socket, kernel.guest.input(buffer, size), flags);
@@ -77,6 +80,7 @@ function receiveFrom(
   from: Addr,
   fromSize: Addr,
 ): number {
+  kernel.guest.inside(buffer, size);
   const socket = socketOf(kernel, fd);
   const { count, length } = socket.receive(kernel.guest.output(buffer, size), flags);
   // Its sender has no name.
@@ -88,39 +92,27 @@ function receiveFrom(
 function messageAt(kernel: Kernel, at: Addr) {
   const { guest } = kernel;
   const parts = guest.vectors(guest.word(at + 16), guest.word(at + 24));
-  return { name: guest.word(at), parts, control: guest.word(at + 40), size: parts.reduce((n, p) => n + p.length, 0) };
+  return { name: guest.word(at), parts, control: guest.word(at + 40) };
 }
 
 function sendMessage(kernel: Kernel, fd: number, at: Addr, flags: number): number {
   const socket = socketOf(kernel, fd);
-  const { name, parts, control, size } = messageAt(kernel, at);
+  const { name, parts, control } = messageAt(kernel, at);
   checkName(socket, name);
   if (control !== 0) {
     kernel.report('the guest sent control data over a socket, which is not supported: sendmsg fails with EINVAL');
     fail(E.INVAL);
   }
-  if (size > kernel.memory.size) fail(E.MSGSIZE);
-  const bytes = new Uint8Array(size);
-  let done = 0;
-  for (const { address, length } of parts) {
-    bytes.set(kernel.guest.input(address, length), done);
-    done += length;
-  }
-  return put(kernel, socket, bytes, flags);
+  return put(kernel, socket, kernel.guest.gather(parts), flags);
 }
 
 function receiveMessage(kernel: Kernel, fd: number, at: Addr, flags: number): number {
   const { guest } = kernel;
   const socket = socketOf(kernel, fd);
-  const { parts, size } = messageAt(kernel, at);
-  const bytes = new Uint8Array(Math.min(size, BUFFER));
+  const { parts } = messageAt(kernel, at);
+  const bytes = new Uint8Array(guest.room(parts));
   const { count, length } = socket.receive(bytes, flags);
-  let done = 0;
-  for (const part of parts) {
-    const piece = bytes.subarray(done, Math.min(count, done + part.length));
-    guest.output(part.address, piece.length).set(piece);
-    done += piece.length;
-  }
+  guest.spread(parts, bytes.subarray(0, count));
   guest.setU32(at + 8, 0);
   guest.setU64(at + 40, 0);
   guest.setU32(at + 48, length > count ? MSG.TRUNC : 0);

@@ -87,14 +87,14 @@ function checkTimerClock(kernel: Kernel, id: number): void {
 
 function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): number {
   const { guest, signalTimers, task } = kernel;
-  checkTimerClock(kernel, clock);
-  let id = 0;
-  while (signalTimers.has(id)) id++;
-  if (id >= MAX_TIMERS) fail(E.AGAIN);
-  const [value, signal, notify] =
+  const [given, signal, notify] =
     event === 0
-      ? [BigInt(id), SIG.ALRM, NOTIFY.SIGNAL]
+      ? [undefined, SIG.ALRM, NOTIFY.SIGNAL]
       : [guest.u64(event), guest.i32(event + 8), guest.i32(event + 12)];
+  checkTimerClock(kernel, clock);
+  if (signalTimers.size >= MAX_TIMERS) fail(E.AGAIN);
+  // A number is used up, whatever comes of it.
+  const id = kernel.timersMade++;
   if (![NOTIFY.SIGNAL, NOTIFY.NONE, NOTIFY.THREAD, NOTIFY.THREAD_ID].includes(notify as 0)) fail(E.INVAL);
   const one = notify === NOTIFY.THREAD_ID;
   if (one && guest.i32(event + 16) !== task.tid) fail(E.INVAL);
@@ -102,7 +102,7 @@ function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): numb
   const timer: SignalTimer = {
     id,
     clock,
-    value,
+    value: given ?? BigInt(id),
     at: undefined,
     interval: 0n,
     pending: false,

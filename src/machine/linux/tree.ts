@@ -107,7 +107,9 @@ function link(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Addr
   if (flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
   const empty = flags & AT.EMPTY_PATH && kernel.guest.u8(from) === 0;
   const node = empty
-    ? (kernel.descriptors.any(fromFd).node ?? fail(E.INVAL))
+    ? fromFd === AT.FDCWD
+      ? kernel.cwd
+      : (kernel.descriptors.any(fromFd).node ?? fail(E.INVAL))
     : nodeAt(kernel, fromFd, from, (flags & AT.SYMLINK_FOLLOW) !== 0);
   const { directory, name } = freeAt(kernel, toFd, to);
   if (node.kind === 'directory') fail(E.PERM);
@@ -174,6 +176,7 @@ function truncate(kernel: Kernel, path: Addr, size: number): number {
   if (size < 0) fail(E.INVAL);
   const node = nodeAt(kernel, AT.FDCWD, path, true);
   if (node.kind === 'directory') fail(E.ISDIR);
+  if (node.kind === 'file' && node.runs) fail(E.TXTBSY);
   return may(node, 2) ? resize(kernel, node, size) : fail(E.ACCES);
 }
 

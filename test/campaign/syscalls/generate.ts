@@ -172,6 +172,82 @@ const PIPES: readonly Make[] = [
   (s) => s.step(29, s.fd(), s.pick([0x5401, 0x5413, 0x5421, 0x5451, 0x12345]), '^256'),
 ];
 
+/** Of what is waited for: counters, timers, signals, epoll and socket pairs, none of which waits itself. */
+const EVENTS: readonly Make[] = [
+  (s) => s.opened.push(s.step(19, s.pick([0, 1, 5, -1]), s.mostly(s.pick([0o4000, 0o4001, 0o2004000]), [2, 0o4010]))),
+  (s) => s.opened.push(s.step(85, s.mostly(s.pick([0, 1, 7]), [2, 4, 99, -1]), s.mostly(0o4000, [1, 0o2004000]))),
+  (s) => {
+    s.step(-2, '@3500', s.pick([0x200, 0x800, 0xa00]));
+    const made = s.step(
+      74,
+      s.mostly<string | number>(-1, [s.fd(), 77, -2]),
+      s.mostly('@3500', ['0', '1']),
+      s.mostly(8, [4, 16]),
+      s.mostly(0o4000, [1]),
+    );
+    s.opened.push(made);
+  },
+  (s) => s.opened.push(s.step(20, s.mostly(0, [0o2000000, 1, 0o4000]))),
+  (s) => {
+    const type = s.mostly(s.pick([1, 2, 5, 3]), [0, 4, 7, 99]) | s.mostly(0o4000, [0o2004000, 0o4020]);
+    s.step(199, s.mostly(1, [2, 10, 99]), type, s.mostly(0, [1, 2]), s.mostly('^2080', ['0', '1']));
+    s.opened.push(s.step(23, s.pick([4, 5, 6, 7, 8])));
+  },
+  (s) => {
+    s.step(-2, '@2100', s.mostly(s.random(4), [-1, -2]));
+    s.step(64, s.fd(), '@2100', s.mostly(8, [0, 4, 16]));
+  },
+  (s) => s.step(63, s.fd(), '@2112', s.mostly(8, [0, 4, 128, 200])),
+  (s) => {
+    // Far away: it never comes.
+    for (const [at, value] of [
+      [2304, 0],
+      [2312, 0],
+      [2320, s.mostly(1_000_000, [0, -1])],
+      [2328, s.mostly(0, [5, 1_000_000_000])],
+    ] as const)
+      s.step(-2, `@${at}`, value);
+    s.step(86, s.fd(), s.mostly(0, [1, 2, 4]), s.mostly('@2304', ['0', '1']), s.mostly('^900', ['0', '1']));
+    s.step(87, s.fd(), s.mostly('^900', ['0', '1']));
+  },
+  (s) => {
+    const bits = s.pick([1, 4, 5, 0x2001, 0x41, 0]) + s.mostly(0, [2 ** 31, 2 ** 30, 2 ** 28]);
+    s.step(-2, '@2400', bits);
+    s.step(-2, '@2408', s.random(1000));
+    s.step(21, s.fd(), s.mostly(s.pick([1, 1, 2, 3]), [0, 9]), s.fd(), s.mostly('@2400', ['0', '1']));
+  },
+  // Of several that are ready, Linux tells in the order in which they became so.
+  (s) =>
+    s.step(
+      22,
+      s.fd(),
+      s.mostly('^1000', ['1']),
+      s.mostly(s.pick([4, 9]), [0, -1]),
+      0,
+      s.mostly('0', ['@3500', '1']),
+      8,
+    ),
+  (s) => {
+    s.step(-2, '@2200', 4 + s.random(5) + 2 ** 32 * s.pick([1, 4, 5, 0x41, 0x2005]));
+    s.step(-2, '@2256', 0);
+    s.step(-2, '@2264', 0);
+    s.step(73, '@2200', 1, '@2256', 0, 8);
+  },
+  (s) => s.step(206, s.fd(), s.source(), s.size(), s.mostly(0x4040, [0]), 0, 0),
+  (s) => s.step(207, s.fd(), s.buffer(), s.size(), s.mostly(0x40, [0x42, 0x60]), 0, 0),
+  (s) => s.step(210, s.fd(), s.mostly(s.random(3), [3, -1])),
+  (s) =>
+    s.step(
+      209,
+      s.fd(),
+      1,
+      s.mostly(s.pick([3, 4, 38, 39, 30]), [999]),
+      s.mostly('@2500', ['1']),
+      s.mostly('@2508', ['1']),
+    ),
+  (s) => s.step(57, s.fd()),
+];
+
 const PAGE = 4096;
 /** Pages of one mapping, in which all is done, so that what lies beside what is the same everywhere. */
 const PAGES = 16;
@@ -248,6 +324,23 @@ const TIMES: readonly Make[] = [
   },
   (s) => s.step(102, s.mostly(0, [1, 2, 3, -1]), s.mostly('@3400', ['0', '1'])),
   (s) => s.step('~153', s.mostly('^64', ['0'])),
+  (s) => {
+    // A timer of the guest's, of which nothing comes while the sequence runs.
+    s.step(-2, '@2600', 7);
+    s.step(-2, '@2608', s.mostly(12, [0, 65, 12 + 2 ** 32, 12 + 2 ** 33, 12 + 3 * 2 ** 32]));
+    s.step(107, s.mostly(s.pick([0, 1, 7]), [4, 5, 99, -1]), s.mostly('@2600', ['0', '1']), s.mostly('@2680', ['1']));
+    for (const [at, value] of [
+      [2688, 0],
+      [2696, s.mostly(0, [5])],
+      [2704, 1_000_000],
+      [2712, s.mostly(0, [1_000_000_000])],
+    ] as const)
+      s.step(-2, `@${at}`, value);
+    s.step(110, s.mostly(0, [1, 7]), s.mostly(0, [1]), s.mostly('@2688', ['0', '1']), s.mostly('^900', ['0', '1']));
+    s.step(108, s.mostly(0, [1, 7]), s.mostly('^900', ['0', '1']));
+    s.step(109, s.mostly(0, [1]));
+    s.step(111, s.mostly(0, [1, 7]));
+  },
 ];
 
 const SIGNALS: readonly Make[] = [
@@ -322,7 +415,7 @@ const OTHERS: readonly Make[] = [
   (s) => s.step('~123', 0, s.mostly(8, [0, 1, 128]), s.mostly('^0', ['0', '1'])),
 ];
 
-const FAMILIES = [FILES, FILES, FILES, PIPES, MEMORY, TIMES, SIGNALS, OTHERS];
+const FAMILIES = [FILES, FILES, FILES, PIPES, EVENTS, MEMORY, TIMES, SIGNALS, OTHERS];
 
 /** @returns the text that `guest.c` takes */
 export function generate(seed: number): string {
