@@ -4,7 +4,7 @@
  * two processes made alike behave alike.
  */
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { badOption } from '../base/errors.ts';
 import { A0, A7, type Addr, type ByteCount } from '../base/units.ts';
 import type { ElfSymbol, Image } from '../elf/image.ts';
@@ -15,6 +15,7 @@ import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
 import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
 import { Kernel } from './linux/kernel.ts';
 import { type Change, Overlay } from './linux/overlay.ts';
+import { provideProc } from './linux/proc.ts';
 import { unshare } from './linux/shared.ts';
 import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
 import { runSyscall, SYSCALLS } from './linux/table.ts';
@@ -139,8 +140,7 @@ export class Process {
       () => clock.realtime,
     );
     const executable = realPath(resolve(cwd, image.file));
-    overlay.provideFile(executable, image.bytes);
-    overlay.provideLink('/proc/self/exe', executable);
+    const { ino } = overlay.provideFile(executable, image.bytes);
     const seedBytes = new Uint8Array(16);
     random(seedBytes);
     const fileName = options.programName ?? image.file;
@@ -182,7 +182,11 @@ export class Process {
       if (this.kernel.shared.length > 0) unshare(this.kernel, address, length);
       release(this.kernel, address, length);
     };
-    this.kernel.backed.push(...backedBy(image, loaded.bias));
+    this.kernel.backed.push(...backedBy(image, loaded.bias, { path: executable, ino }));
+    const { stackLow: low, stackTop: top } = layout;
+    const args = [fileName, ...(options.args ?? [])];
+    this.kernel.traits.name = Buffer.from(basename(fileName)).subarray(0, 15);
+    provideProc({ kernel: this.kernel, executable, args, env: options.env ?? [], stack: { low, top } });
     bump(this.#starts, loaded.entry);
     const sink = options.sink ?? (() => {});
     const { descriptors } = this.kernel;

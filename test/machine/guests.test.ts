@@ -72,6 +72,16 @@ describe.runIf(needs('order of signals', 'gcc'))('Linux decides where qemu has i
   });
 });
 
+describe.runIf(needs('/proc', 'gcc'))('/proc tells the guest about itself', () => {
+  test('where things are, whose they are, what runs', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
+    const { stdout, exit } = runHere(compileFile('test/machine/guests/proc.c', STATIC), [], folder);
+    rmSync(folder, { recursive: true });
+    expect(stdout.split('\n').filter((line) => !line.endsWith(': yes'))).toEqual(['']);
+    expect(exit).toEqual({ kind: 'status', status: 0 });
+  });
+});
+
 describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under qemu', () => {
   test.each(runs)('%s %j', (name, args) => {
     const file = compileFile(`test/machine/guests/${name}.c`, name === 'pie' ? PIE : STATIC);

@@ -6,10 +6,10 @@ import { alignDown, alignUp } from '../../base/bits.ts';
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import { PAGE } from '../memory.ts';
-import type { Backed, Kernel } from './kernel.ts';
+import type { Backed, Kernel, MappedFile } from './kernel.ts';
 
 /** The executable's segments, as far as its file holds them. */
-export function backedBy(image: Image, bias: Addr): Backed[] {
+export function backedBy(image: Image, bias: Addr, file: MappedFile): Backed[] {
   return image.segments
     .filter(({ bytes }) => bytes.length > 0)
     .map((segment) => {
@@ -17,10 +17,9 @@ export function backedBy(image: Image, bias: Addr): Backed[] {
       const before = segment.address + bias - address;
       const length = alignUp(before + segment.bytes.length, PAGE);
       const read = (at: ByteCount, target: Uint8Array) => {
-        const from = Math.max(0, segment.offset - before + at);
-        target.fill(0).set(image.bytes.subarray(from, from + target.length));
+        target.fill(0).set(image.bytes.subarray(at, at + target.length));
       };
-      return { address, length, read };
+      return { address, length, file, offset: Math.max(0, segment.offset - before), read };
     });
 }
 
@@ -34,9 +33,8 @@ export function release(kernel: Kernel, address: Addr, length: ByteCount): void 
     if (part.address < Math.min(address, partEnd))
       backed.push({ ...part, length: Math.min(address, partEnd) - part.address });
     const from = Math.max(end, part.address);
-    const skipped = from - part.address;
-    if (from < partEnd)
-      backed.push({ address: from, length: partEnd - from, read: (at, target) => part.read(at + skipped, target) });
+    const offset = part.offset + from - part.address;
+    if (from < partEnd) backed.push({ ...part, address: from, length: partEnd - from, offset });
   }
 }
 
@@ -49,5 +47,5 @@ export function renew(kernel: Kernel, address: Addr): void {
   const part = backedAt(kernel, address);
   // The permissions stay, and with them what is known of the code there: it is looked at anew.
   kernel.space.clear(address);
-  part?.read(address - part.address, kernel.memory.bytes.subarray(address, address + PAGE));
+  part?.read(part.offset + address - part.address, kernel.memory.bytes.subarray(address, address + PAGE));
 }

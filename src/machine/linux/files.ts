@@ -14,7 +14,8 @@ import {
 import { Epoll } from './epoll.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { MAX_FILE_SIZE, type Node } from './nodes.ts';
+import { type DirectoryNode, MAX_FILE_SIZE, type Node } from './nodes.ts';
+import type { Place } from './overlay.ts';
 import { findAt, may } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
@@ -59,7 +60,7 @@ const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 /** Bytes that sendfile moves at a time. */
 const CHUNK = 65536;
 
-function openNode(kernel: Kernel, node: Node, flags: number): OpenFile {
+function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Node }, flags: number): OpenFile {
   if (flags & O.PATH) return node.kind === 'directory' ? new OpenDirectory(node, flags) : new OpenPath(node, flags);
   const access = flags & O.ACCMODE;
   if (node.kind === 'link') return fail(E.LOOP);
@@ -75,8 +76,14 @@ function openNode(kernel: Kernel, node: Node, flags: number): OpenFile {
     node.contents.resize(0);
     kernel.overlay.modified(node);
   }
-  return new RegularFile(node, flags, kernel.overlay);
+  // What the kernel writes is written when it is opened, and is a file of its own.
+  const file = node.made ? { ...node, contents: kernel.overlay.bytes(node.made()) } : node;
+  return new RegularFile(file, pathOf(kernel, directory, name), flags, kernel.overlay);
 }
+
+/** The path of a file, as /proc/self/maps shows it. */
+const pathOf = (kernel: Kernel, directory: DirectoryNode, name: string): string =>
+  `${kernel.overlay.pathOf(directory) ?? ''}/${name}`.replace(/^\/\//, '/');
 
 function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: number): number {
   // With O_PATH nothing else counts than these.
@@ -86,16 +93,18 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
   const cloexec = (flags & O.CLOEXEC) !== 0;
   // What F_GETFL shows of them.
   const kept = flags & ~(O.CREAT | O.EXCL | O.TRUNC | O.CLOEXEC);
-  const { directory, name, node, slash } = findAt(kernel, fd, path, follow);
+  const place = findAt(kernel, fd, path, follow);
+  const { directory, name, node, slash } = place;
   if ((flags & O.TMPFILE) === O.TMPFILE) {
     if (node?.kind !== 'directory') return fail(node ? E.NOTDIR : E.NOENT);
     const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
-    return kernel.descriptors.add(new RegularFile(file, kept, kernel.overlay), cloexec);
+    const path = `${pathOf(kernel, node.parent, node.name)}/#${file.ino} (deleted)`;
+    return kernel.descriptors.add(new RegularFile(file, path, kept, kernel.overlay), cloexec);
   }
   if (node) {
     if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) fail(E.EXIST);
     if (flags & O.DIRECTORY && node.kind !== 'directory') fail(E.NOTDIR);
-    const file = openNode(kernel, node, flags);
+    const file = openNode(kernel, { ...place, node }, flags);
     file.flags = kept;
     return kernel.descriptors.add(file, cloexec);
   }
@@ -105,7 +114,8 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
   if (!may(directory, 3)) fail(E.ACCES);
   const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
   kernel.overlay.place(directory, name, file);
-  return kernel.descriptors.add(new RegularFile(file, kept, kernel.overlay), cloexec);
+  const made = new RegularFile(file, pathOf(kernel, directory, name), kept, kernel.overlay);
+  return kernel.descriptors.add(made, cloexec);
 }
 
 const reader = (kernel: Kernel, fd: number): OpenFile => {
@@ -525,8 +535,9 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     name: 'memfd_create',
     arguments: ['path', 'flags'],
     run: (k, name, flags) => {
-      k.guest.string(name, 249);
-      return k.descriptors.add(new RegularFile(k.overlay.makeFile(0o777), O.RDWR, k.overlay), (flags & 1) !== 0);
+      const path = `/memfd:${k.guest.string(name, 249)} (deleted)`;
+      const file = new RegularFile(k.overlay.makeFile(0o777), path, O.RDWR, k.overlay);
+      return k.descriptors.add(file, (flags & 1) !== 0);
     },
   },
   {

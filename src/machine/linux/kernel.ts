@@ -76,10 +76,17 @@ export type Ending =
   /** Waits for ever. */
   | { readonly kind: 'deadlock'; readonly what: string };
 
+/** A file that pages come from, as /proc/self/maps tells of it. */
+export interface MappedFile {
+  readonly path: string;
+  readonly ino: number;
+}
+
 /** Guest pages that are a part of a file (see shared.ts). */
 export interface SharedMapping {
   readonly address: Addr;
   readonly length: ByteCount;
+  readonly file: MappedFile;
   readonly node: FileNode;
   readonly view: View;
 }
@@ -88,7 +95,10 @@ export interface SharedMapping {
 export interface Backed {
   readonly address: Addr;
   readonly length: ByteCount;
-  /** Puts there what the file holds so many bytes from the first on, zeros behind its end. */
+  readonly file: MappedFile;
+  /** Where the first of them begins in the file. */
+  readonly offset: ByteCount;
+  /** Puts there what the file holds at a place, zeros behind its end. */
   readonly read: (at: ByteCount, target: Uint8Array) => void;
 }
 

@@ -6,7 +6,7 @@ import { renew } from './backed.ts';
 import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { TOP } from './guest.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, MappedFile } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
 import { share, sharedAt, unshare } from './shared.ts';
 
@@ -43,6 +43,8 @@ function brk(kernel: Kernel, wanted: Addr): number {
   kernel.brk = wanted;
   return wanted;
 }
+
+const mapped = ({ path, node }: RegularFile): MappedFile => ({ path, ino: node.ino });
 
 function placeFor(kernel: Kernel, hint: Addr, length: number, flags: number): Addr {
   const { space } = kernel;
@@ -88,7 +90,7 @@ function mmap(
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
   if (shared) {
-    if (!share(kernel, file.node, { address: at, length, offset, writable: file.writable })) {
+    if (!share(kernel, file.node, { address: at, length, offset, writable: file.writable, file: mapped(file) })) {
       kernel.space.unmap(at, length);
       kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
       fail(E.NODEV);
@@ -96,10 +98,10 @@ function mmap(
   } else if (file instanceof RegularFile) {
     const { contents } = file.node;
     const read = (from: number, target: Uint8Array) => {
-      target.fill(0, contents.read(offset + from, target));
+      target.fill(0, contents.read(from, target));
     };
-    read(0, kernel.memory.bytes.subarray(at, at + length));
-    kernel.backed.push({ address: at, length, read });
+    read(offset, kernel.memory.bytes.subarray(at, at + length));
+    kernel.backed.push({ address: at, length, file: mapped(file), offset, read });
   }
   return at;
 }
@@ -140,7 +142,8 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     if (!file) return address;
     unshare(kernel, address, newLength);
     const { offset, writable } = file.view;
-    return share(kernel, file.node, { address, length: newLength, offset, writable }) ? address : fail(E.NODEV);
+    const part = { address, length: newLength, offset, writable, file: file.file };
+    return share(kernel, file.node, part) ? address : fail(E.NODEV);
   };
   const fixed = (flags & MREMAP.FIXED) !== 0;
   if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
@@ -163,15 +166,11 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   space.map(at, newLength, permissions);
   memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
   space.unmap(old, oldLength);
-  for (const { address, length, read } of moved) {
-    const from = Math.max(address, old);
-    const size = Math.min(address + length, old + Math.min(oldLength, newLength)) - from;
-    if (size > 0)
-      kernel.backed.push({
-        address: at + from - old,
-        length: size,
-        read: (k, target) => read(k + from - address, target),
-      });
+  for (const part of moved) {
+    const from = Math.max(part.address, old);
+    const length = Math.min(part.address + part.length, old + Math.min(oldLength, newLength)) - from;
+    if (length > 0)
+      kernel.backed.push({ ...part, address: at + from - old, length, offset: part.offset + from - part.address });
   }
   return shareAgain(at);
 }

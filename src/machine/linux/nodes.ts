@@ -70,6 +70,8 @@ export interface FileNode extends Common {
   opens: number;
   /** The guest's own executable. */
   readonly runs?: boolean;
+  /** What the kernel writes, when it is opened (/proc). */
+  readonly made?: () => Uint8Array;
 }
 
 export interface LinkNode extends Common {

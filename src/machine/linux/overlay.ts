@@ -85,11 +85,28 @@ export class Overlay {
     this.#provide(path, this.makeLink(toBinary(target)));
   }
 
+  /** A file of /proc: what is in it is written whenever it is opened. */
+  provideMade(path: string, made: () => Uint8Array): void {
+    this.#provide(path, {
+      kind: 'file',
+      contents: this.bytes(new Uint8Array(0)),
+      opens: 0,
+      made,
+      ...this.#common(0o444),
+    });
+  }
+  /** These bytes as a file's. */
+  bytes(bytes: Uint8Array): Contents {
+    return Contents.from(this.#usage, bytes);
+  }
+
   /** A file that is there from the start, whatever the host has of that name, and counts as no change: the guest's own executable. */
-  provideFile(path: string, bytes: Uint8Array): void {
+  provideFile(path: string, bytes: Uint8Array): FileNode {
     const host = hostStat(path);
     const common = this.#common(host === undefined ? 0o755 : Number(host.mode) & 0o7777, host && timesOf(host));
-    this.#provide(path, { kind: 'file', contents: Contents.from(this.#usage, bytes), opens: 0, runs: true, ...common });
+    const node: FileNode = { kind: 'file', contents: this.bytes(bytes), opens: 0, runs: true, ...common };
+    this.#provide(path, node);
+    return node;
   }
 
   #provide(path: string, node: Node): void {

@@ -3,21 +3,21 @@
  * Contents.attach), so that both are always the same. One part of a file can be mapped once: guest pages cannot be in two places.
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import type { Kernel, SharedMapping } from './kernel.ts';
+import type { Kernel, MappedFile, SharedMapping } from './kernel.ts';
 import type { FileNode } from './nodes.ts';
 
 /** Shares pages that have just been mapped with a file. False if some of that part of the file is mapped already. */
 export function share(
   kernel: Kernel,
   node: FileNode,
-  part: { address: Addr; length: ByteCount; offset: number; writable: boolean },
+  part: { address: Addr; length: ByteCount; offset: number; writable: boolean; file: MappedFile },
 ): boolean {
-  const { address, length, offset, writable } = part;
+  const { address, length, offset, writable, file } = part;
   const view = { offset, bytes: kernel.memory.bytes.subarray(address, address + length), writable };
   if (!node.contents.attach(view)) return false;
   node.opens++;
   if (writable) kernel.overlay.modified(node);
-  kernel.shared.push({ address, length, node, view });
+  kernel.shared.push({ address, length, file, node, view });
   return true;
 }
 
@@ -32,7 +32,7 @@ export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void 
     const mappingEnd = mapping.address + mapping.length;
     if (mapping.address >= end || mappingEnd <= address) continue;
     kernel.shared.splice(kernel.shared.indexOf(mapping), 1);
-    const { node, view } = mapping;
+    const { node, view, file } = mapping;
     node.contents.detach(view);
     for (const [from, to] of [
       [mapping.address, Math.min(address, mappingEnd)],
@@ -44,6 +44,7 @@ export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void 
           length: to - from,
           offset: view.offset + (from - mapping.address),
           writable: view.writable,
+          file,
         });
     node.opens--;
     kernel.overlay.release(node);

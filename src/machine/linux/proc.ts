@@ -1,0 +1,121 @@
+/** What the guest finds in /proc: about itself, and about the machine. Written when it is opened, as Linux does. */
+import { PAGE, PERMISSION } from '../memory.ts';
+import type { Kernel } from './kernel.ts';
+import { toBinary } from './nodes.ts';
+
+/** What a process was started with, and where. */
+export interface ProcParts {
+  readonly kernel: Kernel;
+  /** Where the executable is, a text. */
+  readonly executable: string;
+  /** argv and environment. */
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly stack: { readonly low: number; readonly top: number };
+}
+
+const text = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1');
+const strings = (items: readonly string[]): Uint8Array =>
+  Buffer.from(items.map((item) => `${item}\0`).join(''), 'utf8');
+const kilobytes = (bytes: number): string => `${Math.floor(bytes / 1024)} kB`.padStart(11);
+
+/** Puts them into the overlay; none of them counts as a change. */
+export function provideProc({ kernel, executable, args, env, stack }: ProcParts): void {
+  const { overlay, pid, uid } = kernel;
+  const own = `/proc/${pid}`;
+  overlay.provideLink(`${own}/exe`, executable);
+  const made: Readonly<Record<string, () => Uint8Array>> = {
+    [`${own}/maps`]: () => text(maps(kernel, stack)),
+    [`${own}/cmdline`]: () => strings(args),
+    [`${own}/environ`]: () => strings(env),
+    [`${own}/comm`]: () => text([Buffer.from(kernel.traits.name).toString('latin1')]),
+    [`${own}/status`]: () =>
+      text([
+        `Name:\t${Buffer.from(kernel.traits.name).toString('latin1')}`,
+        'State:\tR (running)',
+        ...[
+          ['Tgid', pid],
+          ['Pid', pid],
+          ['PPid', 1],
+          ['TracerPid', 0],
+        ].map(([name, value]) => `${name}:\t${value}`),
+        ...['Uid', 'Gid'].map((name) => `${name}:\t${[uid, uid, uid, uid].join('\t')}`),
+        `VmSize:\t${kilobytes(mapped(kernel))}`,
+        'Threads:\t1',
+      ]),
+    '/proc/cpuinfo': () =>
+      text(['processor\t: 0', 'hart\t\t: 0', 'isa\t\t: rv64imafdc_zicntr_zicsr_zifencei', 'mmu\t\t: sv39', '']),
+    '/proc/meminfo': () => {
+      const free = kernel.memory.size - mapped(kernel);
+      const rows = { MemTotal: kernel.memory.size, MemFree: free, MemAvailable: free, Buffers: 0, Cached: 0 };
+      const more = { SwapTotal: 0, SwapFree: 0 };
+      return text(
+        Object.entries({ ...rows, ...more }).map(([name, size]) => `${`${name}:`.padEnd(13)}${kilobytes(size)}`),
+      );
+    },
+  };
+  for (const [path, contents] of Object.entries(made)) overlay.provideMade(path, contents);
+  overlay.provideLink('/proc/self', `${pid}`);
+}
+
+/** Bytes of the guest's address space that are mapped. */
+function mapped({ memory: { permissions } }: Kernel): number {
+  let pages = 0;
+  for (let page = 0; page < permissions.length; page++) if (permissions[page] !== 0) pages++;
+  return pages * PAGE;
+}
+
+/** A mapping, as far as one page tells: those that go on from one another are one. */
+interface Area {
+  readonly start: number;
+  end: number;
+  readonly permissions: string;
+  /** Of what file, and where its first page is in it. */
+  readonly file: string;
+  readonly offset: number;
+  readonly name: string;
+}
+
+/** /proc/PID/maps (proc(5)). The permission table is the record of what is mapped; what of it comes from files is known beside it. */
+function maps(kernel: Kernel, stack: ProcParts['stack']): string[] {
+  const { memory } = kernel;
+  const files = [
+    ...kernel.backed.map((part) => ({ ...part, shared: false })),
+    ...kernel.shared.map((part) => ({ ...part, offset: part.view.offset, shared: true })),
+  ].sort((a, b) => a.address - b.address);
+  const areas: Area[] = [];
+  let next = 0;
+  for (let page = 0; page < memory.permissions.length; page++) {
+    const bits = memory.permissions[page]!;
+    if (bits === 0) continue;
+    const start = page * PAGE;
+    while (next < files.length && files[next]!.address + files[next]!.length <= start) next++;
+    const part = files[next] !== undefined && files[next]!.address <= start ? files[next]! : undefined;
+    const flag = (bit: number, letter: string) => (bits & bit ? letter : '-');
+    const area: Area = {
+      start,
+      end: start + PAGE,
+      permissions: `${flag(PERMISSION.READ, 'r')}${flag(PERMISSION.WRITE, 'w')}${flag(PERMISSION.EXECUTE, 'x')}${part?.shared ? 's' : 'p'}`,
+      file: part ? `08:01 ${part.file.ino}` : '00:00 0',
+      offset: part ? part.offset + start - part.address : 0,
+      name: part?.file.path ?? nameOf(kernel, stack, start),
+    };
+    const last = areas.at(-1);
+    const goes = last?.end === start && last.permissions === area.permissions && last.name === area.name;
+    const same = goes && last.file === area.file && (!part || last.offset + start - last.start === area.offset);
+    if (same) last.end = area.end;
+    else areas.push(area);
+  }
+  const hex = (value: number) => value.toString(16).padStart(8, '0');
+  return areas.map(({ start, end, permissions, file, offset, name }) => {
+    const line = `${hex(start)}-${hex(end)} ${permissions} ${hex(offset)} ${file}`;
+    // As wide as Linux makes it on 64-bit machines, where there is a name.
+    return name === '' ? `${line} ` : `${line.padEnd(72)} ${toBinary(name)}`;
+  });
+}
+
+function nameOf(kernel: Kernel, stack: ProcParts['stack'], at: number): string {
+  if (at >= kernel.heapStart && at < kernel.brk) return '[heap]';
+  if (at >= stack.low && at < stack.top) return '[stack]';
+  return at === kernel.trampoline ? '[vdso]' : '';
+}
