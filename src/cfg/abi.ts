@@ -3,13 +3,15 @@
  * Convention", "Procedure Calling Convention" (LP64D; the softer ABIs use fewer registers).
  */
 import { A0, GP, RA, type Reg, regByName, SP, TP } from '../base/units.ts';
-import { type RegSet, regSet } from './regset.ts';
+import { type RegSet, regSet, union } from './regset.ts';
 
 const named = (prefix: string, from: number, to: number): Reg[] =>
   Array.from({ length: to - from + 1 }, (_, i) => regByName(`${prefix}${from + i}`)!);
 
 /** May carry arguments. */
 export const ARGUMENTS: RegSet = regSet([...named('a', 0, 7), ...named('fa', 0, 7)]);
+/** What a callee may read: arguments, and t2, in which compilers pass an environment (GCC's STATIC_CHAIN_REGNUM, LLVM's `nest`). */
+export const PASSED: RegSet = union(ARGUMENTS, regSet([regByName('t2')!]));
 /** May carry results. */
 export const RESULTS: RegSet = regSet([...named('a', 0, 1), ...named('fa', 0, 1)]);
 /** Hold across calls: saved registers, stack, global and thread pointer. */

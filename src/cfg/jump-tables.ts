@@ -3,12 +3,13 @@
  * is such a load plus a constant. A table begins where the jump's load begins, and goes on as long as its entries lead to code and nothing
  * else in the image shows that something else lies there or that the table serves another purpose (`accesses.ts`): no other load or store at
  * or from an address in it, no address in it that code makes (but its first), keeps or hands to a function, none that stands in the data,
- * and no other object by the symbols. That its entries are for jumping alone is an assumption (A4), of which this can be decided.
+ * no other object by the symbols, and in an object that begins before it no address there. That its entries are for jumping alone is an assumption (A4), of which this can be decided.
  */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { firstUse, imageAccesses, type JumpRead, targetsOf } from './accesses.ts';
 import { imageCfg } from './build.ts';
+import { imageConstants } from './constants.ts';
 
 export interface ReadTable {
   /** Its first entry. */
@@ -52,6 +53,13 @@ function endOf(image: Image, read: JumpRead): Addr {
   if (at % width !== 0) return at;
   let end = at + width * targetsOf(imageCfg(image), read).length;
   const { uses } = imageAccesses(image);
+  // A table in an object of more: whoever has an address before it there may come to it.
+  const object = image.symbols.find((s) => s.kind === 'object' && s.address < at && at < s.address + s.size);
+  if (object !== undefined) {
+    if (imageConstants(image).nextAbove(object.address - 1) < at) return at;
+    for (let i = firstUse(uses, object.address); i < uses.length && uses[i]!.at < at; i++)
+      if (uses[i]!.by !== 'symbol' && uses[i]!.bytes === 0) return at;
+  }
   for (let i = firstUse(uses, at - 8); i < uses.length && uses[i]!.at < end; i++) {
     const { at: other, bytes, by } = uses[i]!;
     // A pointer leads to an entry; a symbol may name the table itself.

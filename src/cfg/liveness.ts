@@ -41,7 +41,7 @@ import { RA, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { isLink, SYSCALL_READS, T0 } from '../profile/flow.ts';
-import { ARGUMENTS, CLOBBERED, POINTERS, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
+import { ARGUMENTS, CLOBBERED, PASSED, POINTERS, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
 import { imageAccesses, targetsOf } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
@@ -70,7 +70,7 @@ export interface LivenessOptions {
 const KEEPABLE = without(CLOBBERED, RESULTS);
 const NO_ARGUMENTS = without(KEEPABLE, ARGUMENTS);
 const AT_RETURN = union(RESULTS, PRESERVED);
-const AT_UNKNOWN_CALL = union(ARGUMENTS, PRESERVED);
+const AT_UNKNOWN_CALL = union(PASSED, PRESERVED);
 const AT_TAIL_CALL = union(AT_UNKNOWN_CALL, RETURN_ADDRESS);
 
 /** How the set after a block is made up, beyond the union over `flow`. */

@@ -13,7 +13,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A1',
     name: 'calling convention',
-    text: 'Functions reached by calls the analysis cannot follow, or by jumps to an address that is loaded, passed or returned, keep to the psABI (of jumps: where they are called by name somewhere, or have no symbol): they read argument registers only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
+    text: 'Functions reached by calls the analysis cannot follow, or by jumps to an address that is loaded, passed or returned, keep to the psABI (of jumps: where they are called by name somewhere, or have no symbol): they read argument registers and t2 (a static chain) only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
     check:
       'Direct callees are analysed, not assumed: what they read, what they leave alone, and what their callers are seen to read behind them; the rerun compares the arguments of each syscall, memory and output.',
   },
@@ -34,9 +34,9 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A4',
     name: 'jump tables only jump',
-    text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code.',
+    text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code; nor is it read as a part of something larger that it lies in.',
     check:
-      'The code shows a jump that goes by what it loads from this very table, and nothing else that loads, stores, makes, hands on or keeps an address in it; up to a changed entry all lead to code; entries never seen as targets stay as they are.',
+      'The code shows a jump that goes by what it loads from this very table, and nothing else that loads, stores, makes, hands on or keeps an address in it, nor (where symbols tell) in the object that it is a part of; up to a changed entry all lead to code; entries never seen as targets stay as they are.',
   },
   {
     id: 'A5',
@@ -54,14 +54,14 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A7',
     name: 'return addresses are to return',
-    text: 'A return address that a call leaves in ra or t0 is only used to return to and to unwind: no code compares it, computes with it or shows it. (A call made from optimized code links to another address than the original call.)',
+    text: "A return address that a call leaves in ra or t0 is only used to return to and to unwind: no code compares it, computes with it or shows it. (A call made from optimized code links to another address than the original call.) Who unwinds goes by the tables that the file names (.eh_frame, PT_GNU_EH_FRAME) or, where it names none, by the one chain of descriptions that is in it; a personality routine reads language-specific data in GCC's form, and of it what holds for the call.",
     check:
       'Only ra, t0 and slots where the original saves a return address may have the optimized one; whatever the original is seen to do with one besides, it does with its own number, and so must the optimized code. Where something is seen to return behind a return point (`jr 4(ra)`) no call is made from optimized code. Return points and frame descriptions at optimized return addresses are proved to do what the original ones do; the rerun compares return addresses under the address map.',
   },
   {
     id: 'A8',
     name: 'nothing below the stack pointer',
-    text: 'What a function has stored in its frame is not looked at once the frame is given back, which is to raise the stack pointer above it: nothing reads there what it has not stored there since, neither below the stack pointer nor in a later frame. (A store left out for that cannot fault, but for a stack that overflows.)',
+    text: 'What a function has stored in its frame is not looked at once the frame is given back, which is to raise the stack pointer above it: nothing reads there what it has not stored there since, neither below the stack pointer nor in a later frame. To set the stack pointer to a place above, as for a stack within one of its own arrays, gives back all below that place. (A store left out for that cannot fault, but for a stack that overflows.)',
     check:
       'A proof that rests on it leaves out only stores to slots of the stack at the head: those below the stack pointer of the exit, and where registers were saved in a frame that the original has given back on that way, as far as nothing has been stored there since; the rerun compares all live memory.',
   },
@@ -75,7 +75,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A11',
     name: 'nobody else writes or looks',
-    text: 'Between two accesses of a superblock nobody else writes to memory that it accesses, or looks at it: no signal handler, no other task or hart, no other process through a shared mapping. So what was loaded may be used again, stores that are overwritten may go, and accesses that do not overlap may pass one another. Without it all accesses stay, in their order, with the syntactic dependencies that RVWMO orders them by.',
+    text: 'Between two accesses of a superblock nobody else writes to memory that it accesses, or looks at it: no signal handler, no other task or hart, no other process through a shared mapping; nor has the program the same memory at two addresses. So what was loaded may be used again, stores that are overwritten may go, and accesses that do not overlap may pass one another. Without it all accesses stay, in their order, with the syntactic dependencies that RVWMO orders them by.',
     check:
       'Made only where the profile saw no handler installed, no second task asked for in the same memory, and nothing mapped shared.',
   },

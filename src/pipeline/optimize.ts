@@ -3,6 +3,7 @@
  */
 import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
+import { unsupported } from '../base/errors.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageExtensions } from '../cfg/extensions.ts';
@@ -14,6 +15,7 @@ import type { AssumptionId } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
 import { type Evidence, gatherEvidence } from '../emit/evidence.ts';
 import { findTables, type JumpTable } from '../emit/tables.ts';
+import { unreadableTables } from '../emit/unwind/index.ts';
 import { type ExtensionSet, extensionSet } from '../isa/extensions.ts';
 import { extensionsOf } from '../isa/targets.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
@@ -102,6 +104,12 @@ export function prepare(
   maxGrowth: ByteCount = defaultGrowth(image.bytes.length),
   select: Partial<SelectOptions> = {},
 ): Prepared {
+  const unreadable = unreadableTables(image);
+  if (unreadable !== undefined)
+    throw unsupported(
+      `${image.file}: ${unreadable} cannot be read, so it is not known where exceptions go`,
+      'it can be run and profiled, but not optimized',
+    );
   const flow = makeFlow(blocksOf(profile, image), codeOf(image));
   const liveAt = allowed.has('A1') ? abiLiveness(image) : everythingLive;
   const chosen = (copyShare: number): SelectOptions => ({ ...DEFAULT_SELECT, copyShare, ...select });

@@ -12,7 +12,7 @@ import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
 import type { Image, Segment } from '../elf/image.ts';
 import { readNote, readOptimizedCode } from '../elf/write.ts';
 import { type AddressMap, decodeMap } from '../emit/map.ts';
-import { findFrames } from '../emit/unwind/index.ts';
+import { readFrames } from '../emit/unwind/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/engines.ts';
 import { attach } from '../engine/execute.ts';
@@ -102,7 +102,7 @@ function readAll(source: Source): Uint8Array {
 }
 
 function companionOf(original: Image, optimized: Image, added: Segment): Image {
-  const last = findFrames(original)?.last;
+  const last = readFrames(original)?.last;
   const { programHeaders, programHeaderOffset } = optimized;
   // The bytes of the file that emission changes beside code and jump tables: the headers, and the link to the new unwind tables.
   const changed = [{ offset: 0, size: programHeaderOffset + programHeaders.length * PROGRAM_HEADER_SIZE }];

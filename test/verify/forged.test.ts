@@ -13,7 +13,7 @@ import { parseImage, readImage } from '../../src/elf/read.ts';
 import { findNote, NOTE_SIZE, noteBytes } from '../../src/elf/segment.ts';
 import { addSegment, nextSegmentAddress } from '../../src/elf/write.ts';
 import { encodeMap } from '../../src/emit/map.ts';
-import { coveringFde, findFrames, tableAt } from '../../src/emit/unwind/index.ts';
+import { coveringFde, readFrames, tableAt } from '../../src/emit/unwind/index.ts';
 import { encodeBytes } from '../../src/isa/encode.ts';
 import { jumpInsn } from '../../src/isa/idioms.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
@@ -164,7 +164,7 @@ describe.runIf(needs('forged files', 'gcc', 'gxx'))('forged files', () => {
 
   test('frame descriptions of original code in the new table', () => {
     const { original, optimized: image } = throwing;
-    const { last, fdes } = findFrames(original)!;
+    const { last, fdes } = readFrames(original)!;
     const view = viewOf(image.bytes);
     const segment = image.segments.findLast(() => true)!;
     const offsetOf = (address: Addr) => new Forgery(original, image).offsetOf(address)!;

@@ -27,6 +27,15 @@ export interface Pointer {
   readonly indirect: boolean;
 }
 
+/** Seven bytes of LEB128 hold 49 bits. */
+const MAX_SCALE = 2 ** 42;
+
+/** Sums of such numbers are exact, and far from where addresses wrap. */
+function safe(value: number): number {
+  if (Math.abs(value) > 2 ** 48) throw new Malformed('a number is too large');
+  return value;
+}
+
 /** Reads from an address in the file's loaded bytes on. Running out of bytes is Malformed. */
 export class Cursor {
   readonly #image: Image;
@@ -76,30 +85,31 @@ export class Cursor {
     for (let c = this.u8(); c !== 0; c = this.u8()) text += String.fromCharCode(c);
     return text;
   }
-  /** Multiplication, not shifts: values above 2^31 are legal. */
+  /** Multiplication, not shifts: values above 2^31 are legal. Longer than any number needs none may be: unwinders differ in what they make of it. */
   uleb(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
+      if (scale > MAX_SCALE) throw new Malformed('a number is too long');
       const byte = this.u8();
       value += (byte & 127) * scale;
-      if (value > Number.MAX_SAFE_INTEGER) throw new Malformed('a number is too large');
-      if (byte < 128) return value;
+      if (byte < 128) return safe(value);
     }
   }
   sleb(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
+      if (scale > MAX_SCALE) throw new Malformed('a number is too long');
       const byte = this.u8();
       value += (byte & 127) * scale;
-      if (value > Number.MAX_SAFE_INTEGER) throw new Malformed('a number is too large');
-      if (byte < 128) return byte & 64 ? value - scale * 128 : value;
+      if (byte < 128) return safe(byte & 64 ? value - scale * 128 : value);
     }
   }
   /** The stored number of an encoding, whatever it is relative to. */
   stored(encoding: number): number {
     switch (encoding & 15) {
+      // Of 64 bits what an address or a size can be: a larger one would wrap.
       case 0:
-        return Number(this.#view.getBigUint64(this.#take(8), true));
+        return safe(Number(this.#view.getBigUint64(this.#take(8), true)));
       case 1:
         return this.uleb();
       case 2:
@@ -107,7 +117,7 @@ export class Cursor {
       case PE.UDATA4:
         return this.u32();
       case 4:
-        return Number(this.#view.getBigUint64(this.#take(8), true));
+        return safe(Number(this.#view.getBigUint64(this.#take(8), true)));
       case 9:
         return this.sleb();
       case 10:
@@ -115,7 +125,7 @@ export class Cursor {
       case PE.SDATA4:
         return this.#view.getInt32(this.#take(4), true);
       case 12:
-        return Number(this.#view.getBigInt64(this.#take(8), true));
+        return safe(Number(this.#view.getBigInt64(this.#take(8), true)));
       default:
         throw new Malformed(`pointer encoding ${encoding}`);
     }
@@ -123,7 +133,9 @@ export class Cursor {
   /** An encoded pointer; undefined if it is null (the stored number is 0, whatever it is relative to). */
   pointer(encoding: number, dataBase?: Addr): Pointer | undefined {
     const at = this.address;
-    const stored = this.stored(encoding);
+    // A distance may be negative, also where it is stored as an address.
+    const whole = (encoding & 15) === 0 || (encoding & 15) === 4;
+    const stored = this.stored(whole && (encoding & 0x70) !== 0 ? 12 : encoding);
     if (stored === 0) return undefined;
     const indirect = (encoding & PE.INDIRECT) !== 0;
     switch (encoding & 0x70) {

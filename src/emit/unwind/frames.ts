@@ -48,21 +48,48 @@ export interface Frames {
   readonly last: { readonly address: Addr; readonly fde: Fde | undefined; readonly end: Addr } | undefined;
 }
 
-/** The image's frame descriptions, by section, by PT_GNU_EH_FRAME, or by looking for them; undefined if there are none. */
-export function findFrames(image: Image): Frames | undefined {
-  const section = image.sections.find((s) => s.name === '.eh_frame' && (s.flags & 2) !== 0 && s.size > 0);
-  if (section) return attempt(() => parseFrames(image, section.address, section.address + section.size));
+/**
+ * The image's frame descriptions, by section, by PT_GNU_EH_FRAME, or by looking for them; undefined if there are none. `unreadable`: there are
+ * some, but not all is as it is known here, so nobody can say what unwinders make of them.
+ */
+export function findFrames(image: Image): Frames | 'unreadable' | undefined {
+  const section = image.sections.find((s) => s.name === '.eh_frame' && (s.flags & 2) !== 0 && s.size > 8);
+  if (section) return readable(() => parseFrames(image, section.address, section.address + section.size));
   const header = image.programHeaders.find((h) => h.type === PT_GNU_EH_FRAME);
-  if (header) {
-    const start = attempt(() => {
+  if (header)
+    return readable(() => {
       const cursor = new Cursor(image, header.vaddr);
       const [version, encoding] = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
-      return version === 1 ? cursor.pointer(encoding, header.vaddr)?.address : undefined;
+      const start = version === 1 ? cursor.pointer(encoding, header.vaddr)?.address : undefined;
+      if (start === undefined) throw new Malformed('a search table that does not say where descriptions are');
+      return attempt(() => parseFrames(image, start, image.end)) ?? searchedFrames(image, header.vaddr, start);
     });
-    if (start !== undefined) return attempt(() => parseFrames(image, start, image.end));
-  }
   return scan(image);
 }
+
+/** Those of an image where all can be read. */
+export function readFrames(image: Image): Frames | undefined {
+  const frames = findFrames(image);
+  return frames === 'unreadable' ? undefined : frames;
+}
+
+/** A chain without an end is walked by nobody; what the search table leads to is found by it alone. Only the usual encoding is known. */
+function searchedFrames(image: Image, header: Addr, start: Addr): Frames {
+  const cursor = new Cursor(image, header);
+  const form = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
+  if (form[1] !== 0x1b || form[2] !== PE.UDATA4 || form[3] !== (PE.DATAREL | PE.SDATA4))
+    throw new Malformed('a search table of another kind');
+  cursor.u32();
+  const count = cursor.u32();
+  const fdes: Fde[] = [];
+  for (let i = 0; i < count; i++) {
+    cursor.u32();
+    fdes.push(recordAt(image, header + (cursor.u32() | 0)));
+  }
+  return { start, fdes: sorted(fdes), last: undefined };
+}
+
+const readable = (work: () => Frames): Frames | 'unreadable' => attempt(work) ?? 'unreadable';
 
 /** The frame descriptions in a chain of records from `start` on; undefined if there is something that is not understood. */
 export const tableAt = (image: Image, start: Addr, limit: Addr): Frames | undefined =>
@@ -131,6 +158,8 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
   const version = cursor.u8();
   if (version !== 1 && version !== 3) throw new Malformed(`version ${version}`);
   const augmentation = cursor.text();
+  // In this order compilers and assemblers have them. Unwinders look for the one that they want and stop at what they do not know.
+  if (!/^(?:zP?L?RS?)?$/.test(augmentation)) throw new Malformed(`augmentation ${augmentation}`);
   const codeAlign = cursor.uleb();
   const dataAlign = cursor.sleb();
   const returnColumn = version === 1 ? cursor.u8() : cursor.uleb();
@@ -146,11 +175,10 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
       if (letter === 'R') pointerEncoding = fixedSize(cursor.u8());
       else if (letter === 'L') lsdaEncoding = cursor.u8();
       else if (letter === 'P') personality = cursor.pointer(cursor.u8());
-      else if (letter === 'S') signalFrame = true;
-      else throw new Malformed(`augmentation ${augmentation}`);
+      else signalFrame = true;
     }
     cursor.address = dataEnd;
-  } else if (augmentation !== '') throw new Malformed(`augmentation ${augmentation}`);
+  }
   if (cursor.address > end) throw new Malformed('a common entry does not fit');
   const instructions = { start: cursor.address, end };
   return {
@@ -201,26 +229,38 @@ function parseFde(cursor: Cursor, address: Addr, end: Addr, cie: Cie): Fde {
   };
 }
 
-/** Without section headers and PT_GNU_EH_FRAME: the longest chain of records in the loaded bytes that parses to its end. */
-function scan(image: Image): Frames | undefined {
-  let best: Frames | undefined;
+/**
+ * Without section headers and PT_GNU_EH_FRAME: the one chain of records in the loaded bytes. Crt files hand its start to the unwinder, which goes
+ * along it; so where there is anything else that looks like a common entry, another chain could be the one.
+ */
+function scan(image: Image): Frames | 'unreadable' | undefined {
+  let found: Frames | undefined;
   for (const { address, bytes, flags } of image.segments) {
     if (!flags.read) continue;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = (4 - (address % 4)) % 4; at + 12 <= bytes.length; at += 4) {
-      // A CIE: a plausible length, id 0, version 1 or 3, augmentation "zR", "zP..." or "zL...".
-      const length = view.getUint32(at, true);
-      if (length < 8 || length > 256 || view.getUint32(at + 4, true) !== 0) continue;
-      if ((bytes[at + 8] !== 1 && bytes[at + 8] !== 3) || bytes[at + 9] !== 0x7a) continue;
-      const found = attempt(() => parseFrames(image, address + at, address + bytes.length));
+    for (let at = commonEntry(bytes, 0); at >= 0; ) {
+      const table = attempt(() => parseFrames(image, address + at, address + bytes.length));
       const executable = (fde: Fde) =>
         image.segments.some((s) => s.flags.execute && fde.start >= s.address && fde.end <= s.address + s.size);
-      if (!found?.last || found.fdes.length === 0 || !found.fdes.every(executable)) continue;
-      if (!best || found.fdes.length > best.fdes.length) best = found;
-      at = found.last.end - address - 4;
+      if (!table?.last || found || !table.fdes.every(executable)) return 'unreadable';
+      found = table;
+      at = commonEntry(bytes, table.last.end - address);
     }
   }
-  return best;
+  return found;
+}
+
+/** Where bytes look like a common entry, from a place on: a plausible length, id 0, a version, "z" and letters. -1: nowhere. */
+function commonEntry(bytes: Uint8Array, from: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const VERSION = 8;
+  for (let z = buffer.indexOf('z', from + VERSION + 1); z >= 0; z = buffer.indexOf('z', z + 1)) {
+    const at = z - VERSION - 1;
+    const length = view.getUint32(at, true);
+    if (length < 8 || length > 4096 || view.getUint32(at + 4, true) !== 0) continue;
+    if (bytes[at + VERSION]! < 32 && /^z[A-Z]{1,6}\0/.test(buffer.toString('latin1', z, z + 8))) return at;
+  }
+  return -1;
 }
 
 /** The description that covers an address, or undefined. */

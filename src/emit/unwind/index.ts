@@ -1,6 +1,13 @@
 /** Unwind tables for optimized code: C++ exceptions pass through it as through the original. */
 export { Cursor, Malformed } from './bytes.ts';
-export { type Code, coveringFde, type Fde, type Frames, findFrames, recordAt, tableAt } from './frames.ts';
+export { type Code, coveringFde, type Fde, type Frames, findFrames, readFrames, recordAt, tableAt } from './frames.ts';
 export { handlingAt } from './lsda.ts';
 export { rowAt } from './rows.ts';
-export { type CallSite, landingPads, unwindTables } from './tables.ts';
+export {
+  type CallSite,
+  hasSignalFrames,
+  isAsWritten,
+  landingPads,
+  unreadableTables,
+  unwindTables,
+} from './tables.ts';

@@ -16,6 +16,8 @@ export type Handling =
   | { readonly kind: 'forbidden' }
   /** A record without a landing pad: the exception just goes on. */
   | { readonly kind: 'none' }
+  /** The function has no such data: the personality, if it has one, is told so. */
+  | { readonly kind: 'absent' }
   | {
       readonly kind: 'pad';
       /** What landing pads are relative to, and how far from it this one is (never 0, which means none). */
@@ -43,10 +45,7 @@ export function padsOf(image: Image, lsda: Addr, functionStart: Addr): Addr[] {
   const { base, siteEncoding, actions } = header(c, functionStart);
   const pads: Addr[] = [];
   while (c.address < actions) {
-    c.stored(siteEncoding);
-    c.stored(siteEncoding);
-    const pad = c.stored(siteEncoding);
-    c.uleb();
+    const { pad } = siteAt(c, siteEncoding);
     if (pad !== 0) pads.push(base + pad);
   }
   return pads;
@@ -59,6 +58,8 @@ function header(c: Cursor, functionStart: Addr) {
   if (start?.indirect) throw new Malformed('an indirect pointer to code');
   const base = baseEncoding === PE.OMIT ? functionStart : (start?.address ?? 0);
   const typeEncoding = c.u8();
+  // Unwinders want to know what types are relative to, whether there are any or not.
+  if (typeEncoding !== PE.OMIT && ![0, PE.PCREL].includes(typeEncoding & 0x70)) throw new Malformed('a base of types');
   const typeBase = typeEncoding === PE.OMIT ? undefined : (({ distance, at }) => at + distance)(distanceAt(c));
   const siteEncoding = c.u8();
   // Offsets, whatever they are stored as: relative to anything else they would be read in another way.
@@ -67,16 +68,20 @@ function header(c: Cursor, functionStart: Addr) {
   return { base, typeEncoding, typeBase, siteEncoding, actions: c.address + tableSize };
 }
 
+/** A record of the call-site table: a range, from the function's start on, its landing pad, and its actions. */
+function siteAt(c: Cursor, encoding: number) {
+  const [start, size, pad] = [c.stored(encoding), c.stored(encoding), c.stored(encoding)];
+  if (start < 0 || size < 0 || pad < 0) throw new Malformed('a call site before its function');
+  return { start, size, pad, action: c.uleb() };
+}
+
 /** What the LSDA of a function says for the call that returns to `returnAddress`. Throws Malformed. */
 export function handlingAt(image: Image, lsda: Addr, functionStart: Addr, returnAddress: Addr): Handling {
   const c = new Cursor(image, lsda);
   const { base, typeEncoding, typeBase, siteEncoding, actions } = header(c, functionStart);
   const offset = returnAddress - 1 - functionStart;
   while (c.address < actions) {
-    const start = c.stored(siteEncoding);
-    const size = c.stored(siteEncoding);
-    const pad = c.stored(siteEncoding);
-    const action = c.uleb();
+    const { start, size, pad, action } = siteAt(c, siteEncoding);
     if (offset < start) break;
     if (offset >= start + size) continue;
     if (pad === 0) return { kind: 'none' };
@@ -127,11 +132,16 @@ function chain(image: Image, first: Addr, encoding: number, typeBase: Addr | und
 const WHOLE_RANGE = 0x7fffffff;
 
 /** Appends an LSDA, 4-byte aligned. @returns its address */
-export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'none' }>): Addr {
+export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'absent' }>): Addr {
   out.align(4);
   const at = out.address;
   if (handling.kind === 'forbidden') {
     out.put(PE.OMIT, PE.OMIT, PE.ULEB).uleb(0);
+    return at;
+  }
+  if (handling.kind === 'none') {
+    const site = new Writer(0).uleb(0).uleb(WHOLE_RANGE).uleb(0).uleb(0);
+    out.put(PE.OMIT, PE.OMIT, PE.ULEB).uleb(site.address).append(site.bytes);
     return at;
   }
   const { filters, types, lists } = handling.actions ?? { filters: [], types: [], lists: [] };

@@ -10,11 +10,11 @@
  *   whose length reaches to the new tables; the frame description it held is repeated there.
  * - Where there is a PT_GNU_EH_FRAME, it gets a new search table over the old and the new descriptions.
  */
-import type { Addr, ByteCount } from '../../base/units.ts';
+import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import type { Patch, UnwindPart } from '../../elf/write.ts';
 import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
-import { type Cie, coveringFde, type Fde, type Frames, findFrames } from './frames.ts';
+import { type Cie, coveringFde, type Fde, type Frames, findFrames, readFrames } from './frames.ts';
 import { type Handling, handlingAt, padsOf, writeLsda } from './lsda.ts';
 import { encodeRow, initialInstructions, rowAt } from './rows.ts';
 
@@ -38,11 +38,9 @@ export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr)
   const nothing = { address: at, bytes: new Uint8Array(0), size: 0, patches: [], header: undefined, link: undefined };
   if (sites.length === 0) return { ...nothing, unserved: [] };
   const frames = findFrames(image);
-  if (!frames) {
-    // A table that is there but not understood serves the original; one that is not there serves nobody.
-    const hidden = image.sections.some((s) => s.name === '.eh_frame' && s.size > 8) || hasHeader(image);
-    return { ...nothing, unserved: hidden ? sites : [] };
-  }
+  // Where there are none nobody unwinds. Behind a signal frame the return address itself is looked up, which has no description here.
+  if (!frames) return { ...nothing, unserved: [] };
+  if (frames === 'unreadable' || hasSignalFrames(frames)) return { ...nothing, unserved: sites };
   const { ranges, unserved } = describe(image, frames, sites);
   if (ranges.length === 0) return { ...nothing, unserved };
   try {
@@ -55,18 +53,33 @@ export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr)
 
 /** Every landing pad of the image: the unwinder enters them, and no instruction shows it. */
 export function landingPads(image: Image): Addr[] {
-  const pads: Addr[] = [];
-  for (const fde of findFrames(image)?.fdes ?? []) {
-    if (fde.lsda === undefined) continue;
-    try {
-      pads.push(...padsOf(image, fde.lsda, fde.start));
-    } catch (error) {
-      // What cannot be read here the unwinder cannot read either.
-      if (!(error instanceof Malformed)) throw error;
-    }
-  }
-  return pads;
+  return readFrames(image)?.fdes.flatMap((fde) => padsOfFunction(image, fde) ?? []) ?? [];
 }
+
+/** undefined: its language-specific data cannot be read. */
+function padsOfFunction(image: Image, { lsda, start }: Fde): Addr[] | undefined {
+  try {
+    return lsda === undefined ? [] : padsOf(image, lsda, start);
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What of the image's tables cannot be read, in words; undefined: nothing. Unwinders may read it all the same, and enter the program where
+ * nobody knows, with registers that nobody takes for live: nothing can be said of such a program.
+ */
+export function unreadableTables(image: Image): string | undefined {
+  const frames = findFrames(image);
+  if (!frames) return undefined;
+  if (frames === 'unreadable') return 'its frame descriptions';
+  const bad = frames.fdes.find((fde) => padsOfFunction(image, fde) === undefined);
+  return bad && `the exception table of the function at ${hex(bad.start)}`;
+}
+
+/** Is any frame made by a signal? (Also code that is called can have such a frame.) */
+export const hasSignalFrames = ({ fdes }: Frames): boolean => fdes.some(({ cie }) => cie.signalFrame);
 
 const hasHeader = (image: Image) => image.programHeaders.some((h) => h.type === PT_GNU_EH_FRAME);
 
@@ -95,8 +108,8 @@ function describe(image: Image, frames: Frames, sites: readonly CallSite[]): { r
     try {
       const row = encodeRow(rowAt(image, fde, originalReturnAddress - 1), fde.cie.dataAlign);
       const handling: Handling =
-        fde.lsda === undefined ? { kind: 'none' } : handlingAt(image, fde.lsda, fde.start, originalReturnAddress);
-      const key = JSON.stringify([cieKey(fde.cie, handling), [...row], handling]);
+        fde.lsda === undefined ? { kind: 'absent' } : handlingAt(image, fde.lsda, fde.start, originalReturnAddress);
+      const key = JSON.stringify([partsOf(fde.cie, handling), [...row], handling]);
       if (previous?.key === key) {
         previous.end = returnAddress;
         continue;
@@ -112,12 +125,13 @@ function describe(image: Image, frames: Frames, sites: readonly CallSite[]): { r
   return { ranges, unserved };
 }
 
-/** What the CIE of a new description is made of. Without a handler the personality has nothing to do, and is left out. */
-const cieKey = (cie: Cie, handling: Handling) => ({
-  dataAlign: cie.dataAlign,
-  returnColumn: cie.returnColumn,
-  signalFrame: cie.signalFrame,
-  personality: handling.kind === 'none' ? undefined : cie.personality,
+/** What the CIE of a new description is made of. */
+const partsOf = ({ dataAlign, returnColumn, signalFrame, personality }: Cie, handling: Handling) => ({
+  dataAlign,
+  returnColumn,
+  signalFrame,
+  personality,
+  withLsda: handling.kind !== 'absent',
 });
 
 function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr): Omit<UnwindTables, 'unserved'> {
@@ -125,7 +139,7 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
   const lsdas = new Map<string, Addr>();
   for (const { handling } of ranges) {
     const key = JSON.stringify(handling);
-    if (handling.kind !== 'none' && !lsdas.has(key)) lsdas.set(key, writeLsda(out, handling));
+    if (handling.kind !== 'absent' && !lsdas.has(key)) lsdas.set(key, writeLsda(out, handling));
   }
   out.align(8);
   const records = out.address;
@@ -164,13 +178,13 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
     link = { address: last.address, size: last.end + 4 - last.address };
   } else if (!hasHeader(image)) throw new Malformed('no way to make the new tables known');
   for (const { start, end, fde, row, handling } of ranges) {
-    const parts = cieKey(fde.cie, handling);
-    const withLsda = handling.kind !== 'none';
-    const cie = cieFor(JSON.stringify([parts, withLsda]), () =>
-      writeCie(out, { ...parts, codeAlign: 1, withLsda, instructions: initialInstructions() }),
-    );
-    const lsda = withLsda ? lsdas.get(JSON.stringify(handling)) : undefined;
-    search.push({ start, fde: writeFde(out, cie, { start, end, withLsda, lsda, instructions: row }) });
+    const parts = partsOf(fde.cie, handling);
+    const cie = cieFor(JSON.stringify(parts), () => writeCie(out, newCie(parts)));
+    const lsda = lsdas.get(JSON.stringify(handling));
+    search.push({
+      start,
+      fde: writeFde(out, cie, { start, end, withLsda: parts.withLsda, lsda, instructions: row }),
+    });
   }
   out.u32(0);
 
@@ -197,6 +211,32 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
 
 const codeBytes = (image: Image, code: { readonly start: Addr; readonly end: Addr }) =>
   code.end === code.start ? new Uint8Array(0) : new Cursor(image, code.start).take(code.end - code.start);
+
+const newCie = (parts: ReturnType<typeof partsOf>) => ({ ...parts, codeAlign: 1, instructions: initialInstructions() });
+
+/**
+ * Is a new description, with all that it consists of, byte for byte as it is written here? A number can be written in many ways, and readers
+ * differ in the odd ones. Throws Malformed.
+ */
+export function isAsWritten(image: Image, fde: Fde): boolean {
+  const { cie, lsda, start, end } = fde;
+  const handling: Handling = lsda === undefined ? { kind: 'absent' } : handlingAt(image, lsda, start, end);
+  const parts = partsOf(cie, handling);
+  const instructions = encodeRow(rowAt(image, fde, end - 1), cie.dataAlign);
+  const same = (at: Addr, write: (out: Writer) => void): boolean => {
+    const out = new Writer(at);
+    write(out);
+    const { bytes } = out;
+    return new Cursor(image, at).take(bytes.length).every((byte, index) => byte === bytes[index]);
+  };
+  return (
+    same(cie.address, (out) => writeCie(out, newCie(parts))) &&
+    same(fde.address, (out) =>
+      writeFde(out, cie.address, { start, end, withLsda: parts.withLsda, lsda, instructions }),
+    ) &&
+    (handling.kind === 'absent' || (lsda! % 4 === 0 && same(lsda!, (out) => writeLsda(out, handling))))
+  );
+}
 
 /** Version 3, as GNU as writes for RISC-V, pointers RELATIVE. @returns the record's address */
 function writeCie(

@@ -14,10 +14,14 @@ import {
   type Frames,
   findFrames,
   handlingAt,
+  hasSignalFrames,
+  isAsWritten,
   Malformed,
+  readFrames,
   recordAt,
   rowAt,
   tableAt,
+  unreadableTables,
 } from '../../emit/unwind/index.ts';
 
 const PT_GNU_EH_FRAME = 0x6474e550;
@@ -47,7 +51,7 @@ export function checkUnwind(
 
 /** Is this the change that makes the chain of descriptions lead on: over its last record, which the table's end follows? */
 export function isUnwindLink(original: Image, optimized: Image, address: Addr, size: number): boolean {
-  return size === 8 && findFrames(original)?.last?.address === address && linkedTo(optimized, address) !== undefined;
+  return size === 8 && readFrames(original)?.last?.address === address && linkedTo(optimized, address) !== undefined;
 }
 
 /** Where the chain goes on behind its last record, which nothing may refer to any more (a common entry's mark); undefined if it does not. */
@@ -67,11 +71,14 @@ function check(
   const frames = findFrames(original);
   const header = searchHeader(optimized);
   const renewed = header !== searchHeader(original);
-  if (frames === undefined) {
-    const hidden = original.sections.some((s) => s.name === '.eh_frame' && s.size > 8) || header !== undefined;
-    const problem = renewed || (hidden && returns.length > 0);
-    return { checked: returns.length, problems: problem ? ['the original frame descriptions cannot be read'] : [] };
-  }
+  const unreadable = unreadableTables(original);
+  if (unreadable !== undefined || frames === 'unreadable')
+    return { checked: returns.length, problems: [`${unreadable} of the original cannot be read`] };
+  if (frames === undefined)
+    return { checked: returns.length, problems: renewed ? ['there is a search table, and was none'] : [] };
+  // Behind such a frame the return address itself is looked up.
+  if (returns.length > 0 && hasSignalFrames(frames))
+    return { checked: returns.length, problems: ['the original has frames of signals'] };
   const { last } = frames;
   const next = last && linkedTo(optimized, last.address);
   const search = renewed ? readSearch(optimized, header!) : undefined;
@@ -86,6 +93,9 @@ function check(
   const problems = [
     ...overlaps(ours),
     ...ours.flatMap((fde) => elsewhere(fde, code.end)),
+    ...ours.flatMap((fde) =>
+      isAsWritten(onlyNew, fde) ? [] : [`the frame description at ${hex(fde.address)} is in an odd form`],
+    ),
     ...copyProblems(original, optimized, next === undefined ? undefined : last, copies),
   ];
   if (search !== undefined)
@@ -178,10 +188,8 @@ export function frameDiffers(
     if (rowText(original, was, link - 1) !== rowText(optimized, is, at - 1)) return 'it finds other registers';
     const [before, after] = [handlingOf(original, was, link), handlingOf(optimized, is, at)];
     if (JSON.stringify(before) !== JSON.stringify(after)) return 'exceptions are handled in another way';
-    // Where nothing is handled the personality has nothing to do, and may go; another one would be called.
     const [needed, made] = [was.cie.personality, is.cie.personality];
-    const sound = JSON.stringify(needed) === JSON.stringify(made) || (made === undefined && after.kind === 'none');
-    return sound ? undefined : 'it has another personality';
+    return JSON.stringify(needed) === JSON.stringify(made) ? undefined : 'it has another personality';
   } catch (error) {
     if (error instanceof Malformed) return 'it cannot be read';
     throw error;
@@ -195,7 +203,7 @@ function rowText(image: Image, fde: Fde, pc: Addr): string {
 }
 
 const handlingOf = (image: Image, fde: Fde, link: Addr) =>
-  fde.lsda === undefined ? ({ kind: 'none' } as const) : handlingAt(image, fde.lsda, fde.start, link);
+  fde.lsda === undefined ? ({ kind: 'absent' } as const) : handlingAt(image, fde.lsda, fde.start, link);
 
 interface Search {
   /** Where the chain of descriptions begins. */

@@ -7,7 +7,7 @@ import { PT } from '../../../src/elf/constants.ts';
 import { viewOf } from '../../../src/elf/fields.ts';
 import { findNote } from '../../../src/elf/segment.ts';
 import type { MappedSuperblock } from '../../../src/emit/map.ts';
-import { findFrames, recordAt, tableAt } from '../../../src/emit/unwind/index.ts';
+import { readFrames, recordAt, tableAt } from '../../../src/emit/unwind/index.ts';
 import { encodeBytes, immediateEncodable } from '../../../src/isa/encode.ts';
 import { addImmediateInsn, jumpInsn, pcRelativeAddress, reachesJump } from '../../../src/isa/idioms.ts';
 import type { Insn } from '../../../src/isa/row.ts';
@@ -366,7 +366,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
     9,
     (bench) => {
       const { forged, random, original, optimized } = bench;
-      const last = findFrames(original)?.last;
+      const last = readFrames(original)?.last;
       if (last === undefined) return undefined;
       const linked = viewOf(forged.read(last.address, 8));
       const segment = optimized.segments.at(-1)!;
@@ -376,7 +376,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
       const fde = table && bench.pick(table.fdes);
       if (table?.last === undefined || fde === undefined) return undefined;
       const other = random.choose(table.fdes);
-      const of = bench.pick(findFrames(original)!.fdes)!;
+      const of = bench.pick(readFrames(original)!.fdes)!;
       switch (random.below(7)) {
         case 0:
           forged.number(fde.address + 8, 4, other.start - (fde.address + 8));
