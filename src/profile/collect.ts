@@ -22,7 +22,7 @@ export interface Collected {
 }
 
 /**
- * One run's profile. What happened outside all images (code the guest wrote itself) is left out; control that comes from there is
+ * One run's profile. What happened outside all images' code is left out (code that the guest wrote itself, be it into its own data); control that comes from there is
  * a start, control that goes there is a transfer to OUTSIDE.
  */
 export function collect(run: Collected): Profile {
@@ -30,14 +30,15 @@ export function collect(run: Collected): Profile {
     .map(({ image, bias }) => ({
       image,
       bias,
-      low: (image.segments[0]?.address ?? 0) + bias,
-      high: image.end + bias,
+      code: image.segments
+        .filter(({ flags }) => flags.execute)
+        .map(({ address, size }) => ({ low: address + bias, high: address + size + bias })),
       starts: [] as Counted[],
       stops: [] as Counted[],
       transfers: [] as TransferCount[],
     }))
-    .sort((a, b) => a.low - b.low);
-  const placeOf = (at: Addr) => places.find(({ low, high }) => at >= low && at < high);
+    .sort((a, b) => a.bias - b.bias);
+  const placeOf = (at: Addr) => places.find(({ code }) => code.some(({ low, high }) => at >= low && at < high));
   for (const { at, count } of run.starts) {
     const place = placeOf(at);
     place?.starts.push({ at: at - place.bias, count });

@@ -90,6 +90,8 @@ const corners: readonly Corner[] = [
   // What unwinders go by is more than where registers are.
   { file: 'odd-frames.cpp', flags: CXX, inputs: [['90'], ['300']] },
   { file: 'odd-frames.cpp', flags: [...CXX, '-DSIGNAL'], inputs: [['90'], ['300']] },
+  // Code that lies in the data is none of the image's.
+  { file: 'code-in-data.c', inputs: [[], ['anew']] },
   // A system call reads a0 to a7.
   { file: 'syscall-setup.S', flags: BARE, inputs: [[]] },
   // What was saved in a frame that is given back is no part of the next one.
