@@ -3,17 +3,7 @@
  * and that follows no link, and renamed over it. Whoever is killed meanwhile leaves such a file behind; the next one who writes there takes it away.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cannotWrite } from './errors.ts';
@@ -28,12 +18,14 @@ export const momentaryName = (folder: string): string =>
 
 /**
  * @param path a link is replaced, not what it leads to
- * @param mode as for open(2): what umask forbids is left out; `exact`: is not
+ * @param mode as for open(2): what umask forbids is left out
  * @throws cannot-write; then all is as it was
  */
-export function replaceFile(path: string, content: string | Uint8Array, mode = 0o644, exact = false): void {
+export function replaceFile(path: string, content: string | Uint8Array, mode = 0o644): void {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  replace(path, (temporary) => {
+  const folder = dirname(path);
+  const temporary = momentaryName(folder);
+  try {
     const fd = openSync(temporary, 'wx', 0o600);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
@@ -41,34 +33,22 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
     } finally {
       closeSync(fd);
     }
-    chmodSync(temporary, exact ? mode : mode & ~process.umask());
-  });
-}
-
-/** The same with a symbolic link. */
-export const replaceLink = (path: string, target: string): void =>
-  replace(path, (temporary) => symlinkSync(target, temporary));
-
-function replace(path: string, make: (temporary: string) => void): void {
-  const folder = dirname(path);
-  const temporary = momentaryName(folder);
-  try {
-    make(temporary);
+    chmodSync(temporary, mode & ~process.umask());
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw cannotWrite(path, error);
   }
-  takeAway(folder);
+  removeLeftovers(folder);
 }
 
-/** What processes of this machine have left that are no more. */
-function takeAway(folder: string): void {
+/** Takes away what processes of this machine have left that are no more. */
+export function removeLeftovers(folder: string): void {
   const own = `${PREFIX}${machine()}-`;
   try {
     for (const name of readdirSync(folder)) {
       const pid = name.startsWith(own) ? /^\d+(?=-[0-9a-f]{16}$)/.exec(name.slice(own.length))?.[0] : undefined;
-      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { force: true });
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
     }
   } catch {
     // A folder that cannot be listed, or a file that somebody else has left, stays as it is.

@@ -1,5 +1,6 @@
 /** Images, profiles and graphs as text, and a graph as Graphviz DOT. Deterministic; one item a line, so that dumps can be compared. */
 import { badOption } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { print } from '../isa/text.ts';
@@ -18,7 +19,7 @@ const flags = ({ read, write, execute }: Image['segments'][number]['flags']): st
 /** Header, segments, sections and the number of symbols. */
 export function dumpImage(image: Image): string {
   const lines = [
-    `image ${image.file}`,
+    `image ${printable(image.file)}`,
     `hash ${image.hash}`,
     `kind ${image.relocatable ? 'position independent' : 'fixed address'}, entry ${hex(image.entry)}, end ${hex(image.end)}`,
     ...image.segments.map(
@@ -29,7 +30,7 @@ export function dumpImage(image: Image): string {
       .filter(({ type }) => type !== 0)
       .map(
         ({ name, address, size, offset }) =>
-          `section ${name || '(unnamed)'} ${hex(address)} size ${hex(size)} file ${hex(offset)}`,
+          `section ${printable(name) || '(unnamed)'} ${hex(address)} size ${hex(size)} file ${hex(offset)}`,
       ),
     `symbols ${image.symbols.length}, functions ${image.symbols.filter(({ kind }) => kind === 'function').length}`,
   ];
@@ -40,7 +41,7 @@ export function dumpImage(image: Image): string {
 export function dumpProfile(profile: Profile, image?: Image): string {
   const lines = [`profile runs ${profile.runs} instructions ${profile.instructions}`];
   for (const part of profile.images) {
-    lines.push(`image ${part.name} hash ${part.hash}`);
+    lines.push(`image ${printable(part.name)} hash ${part.hash}`);
     for (const other of part.others) lines.push(`other ${other}`);
     for (const { at, count } of part.starts) lines.push(`start ${hex(at)} ${count}`);
     for (const { at, count } of part.stops) lines.push(`stop ${hex(at)} ${count}`);
@@ -94,7 +95,7 @@ export function dumpCfg(cfg: Cfg, { only, liveness }: CfgDumpOptions = {}): stri
   for (const func of only === undefined ? cfg.functions.values() : [only]) {
     const { loops, irreducible, depthOf } = loopsOf(cfg, func.entry);
     lines.push(
-      `function ${func.name} ${hex(func.entry)} blocks ${func.blocks.length}${irreducible ? ' irreducible' : ''}`,
+      `function ${printable(func.name)} ${hex(func.entry)} blocks ${func.blocks.length}${irreducible ? ' irreducible' : ''}`,
     );
     for (const { header, blocks, latches, parent, depth } of loops)
       lines.push(
@@ -112,7 +113,7 @@ export function dumpCfg(cfg: Cfg, { only, liveness }: CfgDumpOptions = {}): stri
   return `${lines.join('\n')}\n`;
 }
 
-const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
+const quoted = (text: string): string => `"${printable(text).replace(/["\\]/g, '\\$&')}"`;
 
 /** One function (or all) as DOT: dark blocks ran often, edges are as wide as their share. Calls are left out but for their counts. */
 export function dotCfg(cfg: Cfg, only?: CfgFunction): string {

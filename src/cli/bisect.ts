@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { guestRun, type InputFlags, withInputOptions } from './input.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { makeProgress } from './progress.ts';
+import { print } from './say.ts';
 
 interface BisectFlags extends InputFlags, OptimizeFlags {
   readonly profile: string;
@@ -57,11 +58,10 @@ async function bisectFile(file: string, args: readonly string[], flags: BisectFl
   progress.clear();
   process.exitCode = found.kind === 'equivalent' ? 0 : 1;
   if (found.kind === 'equivalent')
-    process.stdout.write(`equivalent with all ${found.rewrites} rewrites: nothing to find on this input\n`);
-  else if (found.kind === 'without-rewrites')
-    process.stdout.write('different without any rewrite: it is not a pass; try --strict\n');
+    print(`equivalent with all ${found.rewrites} rewrites: nothing to find on this input\n`);
+  else if (found.kind === 'without-rewrites') print('different without any rewrite: it is not a pass; try --strict\n');
   else
-    process.stdout.write(
+    print(
       `different from rewrite ${found.fuel} of ${found.rewrites} on: ${found.rewrite}\n\n# without it\n${superblockText(found.before)}\n# with it\n${superblockText(found.after)}`,
     );
 }

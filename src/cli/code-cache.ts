@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
   futimesSync,
   mkdirSync,
@@ -73,14 +74,16 @@ export function openCodeCache({ engine, codeCache }: CodeCacheFlags, image: Imag
 function read(path: string, identity: string): Kept | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    // Where a pipe is, opening must not wait for who writes to it.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;
   }
   try {
-    const { size, uid, mode } = fstatSync(descriptor);
+    const stat = fstatSync(descriptor);
+    const { size, uid, mode } = stat;
     const mine = process.getuid === undefined || uid === process.getuid();
-    if (!mine || (mode & 0o022) !== 0) return undefined;
+    if (!mine || (mode & 0o022) !== 0 || !stat.isFile()) return undefined;
     const bytes = new Uint8Array(size);
     let length = 0;
     for (let got = -1; got !== 0 && length < size; length += got)

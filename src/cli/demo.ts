@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { unsupported } from '../base/errors.ts';
 import { DEFAULT_ENGINE } from '../engine/names.ts';
+import { print } from './say.ts';
 
 const SAMPLE = 'bytecode';
 
@@ -35,7 +36,7 @@ async function demo({ report }: { readonly report: string }): Promise<void> {
   const about = (JSON.parse(readFileSync(join(folder, '../samples.json'), 'utf8')) as Sample[]).find(
     ({ name }) => name === SAMPLE,
   );
-  process.stdout.write(`isoform takes ${file} the whole way: ${about?.description}.\n\n`);
+  print(`isoform takes ${file} the whole way: ${about?.description}.\n\n`);
   await pgoFile(file, [], {
     dir: [],
     env: [],
@@ -45,7 +46,7 @@ async function demo({ report }: { readonly report: string }): Promise<void> {
     output: join(mkdtempSync(join(tmpdir(), 'isoform-demo-')), `${SAMPLE}.isoform`),
     report,
   });
-  process.stdout.write(`\nOpen this in a browser: ${report}\n`);
+  print(`\nOpen this in a browser: ${report}\n`);
 }
 
 interface Sample {

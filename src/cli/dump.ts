@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { registerSuperblock } from './dump-superblock.ts';
+import { print } from './say.ts';
 
 interface DumpFlags {
   readonly profile?: string;
@@ -28,7 +29,7 @@ export function register(program: Command): void {
 
 async function dump(what: string, file: string, flags: DumpFlags): Promise<void> {
   if (!Object.hasOwn(TEXTS, what)) throw badOption(`cannot dump ${what}`, `one of ${Object.keys(TEXTS).join(', ')}`);
-  process.stdout.write(await TEXTS[what as keyof typeof TEXTS](file, flags));
+  print(await TEXTS[what as keyof typeof TEXTS](file, flags));
 }
 
 const TEXTS = {

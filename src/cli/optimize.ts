@@ -7,6 +7,7 @@ import { reasonText } from '../verify/prove/reasons.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch } from './progress.ts';
+import { print, printJson } from './say.ts';
 import { optimizedText, othersText } from './words.ts';
 
 interface Flags extends OptimizeFlags {
@@ -75,10 +76,10 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
   progress.say(`${name}: ${optimizedText(made)}`);
   if (profile.others.length > 0) progress.say(othersText(profile.others));
   tellProofs(made, image, watch.milliseconds(), progress, flags.saveCounterexamples);
-  if (explain) process.stdout.write(explain.text());
+  if (explain) print(explain.text());
   if (flags.json) {
     const data = await summary(name, image, made, fuel, watch.milliseconds());
-    process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+    printJson(data);
   }
 }
 

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import type { ProcessOptions, Sink, Source } from '../machine/process.ts';
+import { say } from './say.ts';
 
 /** What `withGuestOptions` gives to a command's action. */
 export interface GuestFlags {
@@ -101,7 +102,7 @@ export const guestOptions = (flags: GuestFlags, image: Image, args: readonly str
   grants: [process.cwd(), ...flags.dir.map((dir) => resolve(dir))],
   memorySize: flags.memory,
   clock: clockOf(flags),
-  report: (message) => process.stderr.write(`isoform: ${message}\n`),
+  report: say,
 });
 
 const pause = new Int32Array(new SharedArrayBuffer(4));

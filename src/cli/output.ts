@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync, realpathSync, sta
 import { basename, dirname, resolve } from 'node:path';
 import { badOption, cannotWrite } from '../base/errors.ts';
 import { momentaryName, replaceFile } from '../base/files.ts';
+import { print } from './say.ts';
 
 /** The name a program's files get where none is given: `dir/prog.elf` -> `prog`. */
 export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.elf$/, '');
@@ -84,7 +85,7 @@ export const STDOUT = '-';
 /** As checkOutput and writeWhole for text, in one object; undefined where nothing is wanted. */
 export function textOutput(path: string | undefined, inputs: readonly string[]): ((text: string) => void) | undefined {
   if (path === undefined) return undefined;
-  if (path === STDOUT) return (text) => void process.stdout.write(text);
+  if (path === STDOUT) return print;
   const target = checkOutput(path, { inputs, parents: true });
   return (text) => writeWhole(target, text);
 }

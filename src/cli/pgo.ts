@@ -1,5 +1,6 @@
 /** `isoform pgo`: the whole way in one go. */
 import type { Command } from 'commander';
+import { printableJson } from '../base/printable.ts';
 import type { PgoObserver } from '../pipeline/pgo.ts';
 import type { ProvedForm } from '../pipeline/proved.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
@@ -86,7 +87,7 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
   const equivalent = model.verdict === 'equivalent';
   if (equivalent) writeExecutable(target, optimized.bytes);
   writePage?.(renderHtml(model));
-  writeJson?.(`${JSON.stringify(model, null, 2)}\n`);
+  writeJson?.(`${printableJson(model)}\n`);
   const written = [...(equivalent ? [name] : []), page, ...(writeJson && flags.json !== STDOUT ? [flags.json] : [])];
   progress.say(`wrote ${written.join(', ')}`);
   process.exitCode = equivalent ? 0 : 1;

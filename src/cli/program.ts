@@ -4,6 +4,8 @@
  */
 import { Command, CommanderError } from 'commander';
 import { IsoformError } from '../base/errors.ts';
+import { printableLines } from '../base/printable.ts';
+import { say } from './say.ts';
 
 export interface CommandFile {
   /** Adds the command to the program. */
@@ -22,7 +24,7 @@ function makeProgram(version: string): Command {
     .version(version)
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'isoform: ')) })
+    .configureOutput({ outputError: (text, write) => write(printableLines(text.replace(/^error: /, 'isoform: '))) })
     .showSuggestionAfterError(true);
 }
 
@@ -49,9 +51,10 @@ export async function execute(args: readonly string[], commands: Commands, versi
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILURE;
-  const internal = `internal error: ${(error as Error)?.message ?? error} (please report this)`;
+  const what = String((error as Error)?.message ?? error).replaceAll('\n', ' ');
+  const internal = `internal error: ${what} (please report this)`;
   const line = error instanceof IsoformError ? error.line() : internal;
-  process.stderr.write(`isoform: ${line.replaceAll('\n', ' ')}\n`);
+  say(line);
   if (process.env.ISOFORM_DEBUG) process.stderr.write(`${(error as Error)?.stack}\n`);
   return FAILURE;
 }

@@ -1,4 +1,7 @@
 /** What a command says on standard error while it works: a spinner on a terminal, plain lines otherwise, nothing if quiet. */
+import { printable } from '../base/printable.ts';
+import { say } from './say.ts';
+
 export interface Progress {
   /** A step begins. Only a terminal shows it, and only until the next word. */
   begin(step: string): void;
@@ -12,7 +15,6 @@ const SILENT: Progress = { begin: () => {}, say: () => {}, clear: () => {} };
 
 export async function makeProgress(quiet: boolean | undefined): Promise<Progress> {
   if (quiet) return SILENT;
-  const say = (line: string) => void process.stderr.write(`isoform: ${line}\n`);
   // On a terminal that does not tell its width ora would clear lines for ever.
   if (!process.stderr.isTTY || !(process.stderr.columns > 0)) return { ...SILENT, say };
   const { default: ora } = await import('ora');
@@ -21,7 +23,7 @@ export async function makeProgress(quiet: boolean | undefined): Promise<Progress
   const clear = () => void spinner.stop();
   return {
     clear,
-    begin: (step) => void spinner.start(step),
+    begin: (step) => void spinner.start(printable(step)),
     say(line) {
       clear();
       say(line);

@@ -8,6 +8,7 @@ import { reasonKind, reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { withSaveOption } from './optimize-options.ts';
 import { count, makeProgress, plural } from './progress.ts';
+import { print, printJson } from './say.ts';
 import { provedText } from './words.ts';
 
 interface ProveFlags {
@@ -68,16 +69,13 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   const milliseconds = Math.round(performance.now() - begun);
   progress.clear();
   const summary = summarise(proof);
-  if (flags.json)
-    process.stdout.write(
-      `${JSON.stringify({ ...summary, milliseconds, ...plain(proof, proofs.stateData), resting: restingOn(proof) }, null, 2)}\n`,
-    );
+  if (flags.json) printJson({ ...summary, milliseconds, ...plain(proof, proofs.stateData), resting: restingOn(proof) });
   else if (!flags.quiet) {
-    process.stdout.write(proofText(proof, summary, milliseconds, proofs.stateText));
+    print(proofText(proof, summary, milliseconds, proofs.stateText));
     for (const { id, superblocks, share } of restingOn(proof)) {
       const { name, text } = ASSUMPTIONS.find((assumption) => assumption.id === id)!;
       const rests = `${plural(superblocks, 'superblock')}, ${(share * 100).toFixed(2)} % by weight`;
-      process.stdout.write(`  ${id} (${name}; ${rests}): ${text}${beyond(id, proof)}\n`);
+      print(`  ${id} (${name}; ${rests}): ${text}${beyond(id, proof)}\n`);
     }
   }
   const saved = proofs.saveCounterexamples(flags.saveCounterexamples, original, proof.superblocks);

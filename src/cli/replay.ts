@@ -1,5 +1,6 @@
 /** `isoform replay`: a saved counterexample, run again. */
 import type { Command } from 'commander';
+import { print } from './say.ts';
 
 export function register(program: Command): void {
   program
@@ -16,6 +17,6 @@ async function replay(file: string): Promise<void> {
   const { readCase, replayCase } = await import('../verify/prove/case.ts');
   const data = readCase(file);
   const difference = replayCase(data);
-  process.stdout.write(`${data.head}: ${difference ?? 'both forms do the same'}\n`);
+  print(`${data.head}: ${difference ?? 'both forms do the same'}\n`);
   process.exitCode = difference === undefined ? 0 : 1;
 }

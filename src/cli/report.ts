@@ -1,5 +1,6 @@
 /** `isoform report`: two forms of a program side by side, as a page and as data. */
 import type { Command } from 'commander';
+import { printableJson } from '../base/printable.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
 import { repeatable } from './options.ts';
 import { STDOUT, stemOf, textOutput } from './output.ts';
@@ -102,7 +103,7 @@ async function report(original: string, optimized: string, args: readonly string
     commands: [command([...words, ...also, original, optimized, ...args])],
   });
   writePage?.(renderHtml(model));
-  writeJson?.(`${JSON.stringify(model, null, 2)}\n`);
+  writeJson?.(`${printableJson(model)}\n`);
   progress.say([page, ...(flags.json === undefined || flags.json === STDOUT ? [] : [flags.json])].join(', '));
   process.exitCode = model.verdict === 'equivalent' ? 0 : 1;
 }

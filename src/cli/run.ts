@@ -6,6 +6,7 @@ import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
 import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
 import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
+import { say, sayBare } from './say.ts';
 
 interface RunFlags extends GuestFlags, CodeCacheFlags {
   readonly engine: string;
@@ -42,7 +43,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
     ...guestOptions({ ...flags, dir: out === undefined ? flags.dir : [...flags.dir, out] }, image, args),
     stdin: hostInput,
     sink: hostOutput,
-    strace: flags.strace ? (line) => process.stderr.write(`${line}\n`) : undefined,
+    strace: flags.strace ? sayBare : undefined,
   });
   const counting = flags.stats === true;
   const cache = openCodeCache(flags, image, counting ? 'counted' : 'plain');
@@ -54,7 +55,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
   if (flags.stats) {
     const { takenBranches } = await import('../engine/statistics.ts');
     const stats = { instructions, takenBranches: takenBranches(engine.transfers(), guest.memory), engine: engine.name };
-    process.stderr.write(`${JSON.stringify({ ...stats, ...engine.statistics?.() })}\n`);
+    sayBare(JSON.stringify({ ...stats, ...engine.statistics?.() }));
   }
   if (out !== undefined) (await import('./writethrough.ts')).writeThrough(guest.changes(), out);
   cache.save(engine);
@@ -71,7 +72,7 @@ function statusOf(exit: Exit): number {
   if (!QUIET.has(exit.name)) {
     const symbol = exit.symbol === undefined ? '' : ` (${exit.symbol})`;
     const address = exit.address === undefined ? '' : `, address ${hex(exit.address)}`;
-    process.stderr.write(`isoform: the guest was killed by ${exit.name} at ${hex(exit.pc)}${symbol}${address}\n`);
+    say(`the guest was killed by ${exit.name} at ${hex(exit.pc)}${symbol}${address}`);
   }
   return 128 + exit.signal;
 }

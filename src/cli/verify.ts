@@ -1,7 +1,9 @@
 /** `isoform verify`: are two forms of a program equivalent on an input? */
 import type { Command } from 'commander';
+import { printable } from '../base/printable.ts';
 import { guestRun, type InputFlags, inputWords, withInputOptions } from './input.ts';
 import { makeProgress } from './progress.ts';
+import { print, printJson } from './say.ts';
 import { verifiedText } from './words.ts';
 
 interface VerifyFlags extends InputFlags {
@@ -62,10 +64,10 @@ async function verify(original: string, optimized: string, args: readonly string
       commands: [command(['isoform', 'verify', '--json', ...inputWords(flags), original, optimized, ...args])],
     });
     progress.clear();
-    process.stdout.write(`${JSON.stringify(model, null, 2)}\n`);
+    printJson(model);
   } else if (!flags.quiet) {
     progress.clear();
-    process.stdout.write(`${verifiedText(verified)}\n`);
+    print(`${printable(verifiedText(verified))}\n`);
   }
   process.exitCode = verified.input.verdict === 'equivalent' ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 /** The address map as text. */
+import { printable } from '../base/printable.ts';
 import { hex } from '../base/units.ts';
 import type { AddressMapData, MappedSuperblock } from './map.ts';
 
@@ -8,7 +9,7 @@ function superblockLines({ head, start, end, stubs, path, count, identity, rejec
   const form = rejected !== undefined ? ' rejected' : identity ? ' identity' : '';
   return [
     `superblock ${hex(head)} at ${range(start, end)} entered ${count}${form}`,
-    ...(rejected === undefined ? [] : [`  because ${rejected}`]),
+    ...(rejected === undefined ? [] : [`  because ${printable(rejected)}`]),
     `  path ${path.map(hex).join(' ')}`,
     ...(stubs.length === 0 ? [] : [`  stubs ${stubs.map(([from, to]) => range(from, to)).join(' ')}`]),
   ];
@@ -18,10 +19,10 @@ function superblockLines({ head, start, end, stubs, path, count, identity, rejec
 export function mapText(data: AddressMapData): string {
   const superblocks = [...data.superblocks].sort((a, b) => a.start - b.start || a.head - b.head);
   return `${[
-    `address map of the optimized form of ${data.original}`,
+    `address map of the optimized form of ${printable(data.original)}`,
     ...superblocks.flatMap(superblockLines),
     ...data.returns.map(([optimized, original]) => `return ${hex(optimized)} for ${hex(original)}`),
     ...data.patches.map(([address, size]) => `patch ${range(address, address + size)}`),
-    `assumptions ${data.assumptions.join(' ')}`,
+    `assumptions ${printable(data.assumptions.join(' '))}`,
   ].join('\n')}\n`;
 }

@@ -72,6 +72,9 @@ interface Region {
 const CHUNK = 2 ** 20;
 const GUARDS = 2;
 
+/** What the records of a part of the code take. */
+export const recordBytes = (start: Addr, end: Addr): ByteCount => ((end - start) / 2 + GUARDS) * RECORD.SIZE;
+
 export class Records {
   readonly #memory: Memory;
   readonly #regions: Region[] = [];
@@ -243,7 +246,7 @@ export class Records {
     while (last < high && code(last)) last++;
     const start = first * PAGE;
     const end = last * PAGE;
-    const length: ByteCount = ((end - start) / 2 + GUARDS) * RECORD.SIZE;
+    const length = recordBytes(start, end);
     let records = this.#memory.allocateHost(length);
     // A delta of 0 means no records, so this place will not do.
     if (((records - start * 16) | 0) === 0) records = this.#memory.allocateHost(length);

@@ -25,7 +25,7 @@ import { AddressSpace } from './space.ts';
 
 export type { ClockOptions } from './linux/clock.ts';
 export type { Sink, Source } from './linux/descriptors.ts';
-export type { Change } from './linux/overlay.ts';
+export type { Bytes, Change } from './linux/overlay.ts';
 
 export interface ProcessOptions {
   readonly image: Image;
@@ -296,8 +296,8 @@ export class Process {
     return sorted(stops);
   }
 
-  /** The files that differ from the host's now, in byte order of their paths. */
-  changes(): Change[] {
+  /** The files that differ from the host's now; their bytes are read when they are asked for. */
+  changes(): Iterable<Change> {
     return this.kernel.overlay.changes();
   }
 

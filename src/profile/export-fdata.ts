@@ -7,6 +7,7 @@
  * perf2bolt does for what lies between two samples. Returns and syscalls are left out: BOLT derives nothing from them.
  */
 import { badOption } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { blocksOf } from './blocks.ts';
@@ -56,7 +57,7 @@ export function exportFdata(profile: ImageProfile, image: Image): string {
     const found = functions[low - 1];
     if (found === undefined || at >= found.address + found.size) return undefined;
     // Blanks separate fields; BOLT's escape for them is a backslash.
-    return `1 ${found.name.replace(/[ \\]/g, '\\$&')} ${(at - found.address).toString(16)}`;
+    return `1 ${printable(found.name).replace(/[ \\]/g, '\\$&')} ${(at - found.address).toString(16)}`;
   };
   const lines: string[] = [];
   const add = (from: string | undefined, to: string | undefined, count: number) => {

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { type Addr, hex } from '../base/units.ts';
 import type { ProcessEvent } from '../engine/execute.ts';
+import { Errno, errnoName } from '../machine/linux/errno.ts';
+import { fromBinary } from '../machine/linux/nodes.ts';
 import { SYSCALLS } from '../machine/linux/table.ts';
-import type { Exit, Process } from '../machine/process.ts';
+import type { Bytes, Exit, Process } from '../machine/process.ts';
 import type { Comparison } from './compare.ts';
 import type { Side } from './setting.ts';
 
@@ -119,9 +121,31 @@ export function filesDifference(
 
 /** The files that a process has changed, a line each. */
 export const filesOf = (process: Process): readonly string[] =>
-  process.changes().map((change) =>
-    JSON.stringify(change, (_, value) => {
-      if (typeof value === 'bigint') return hex(value);
-      return value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value;
+  Array.from(process.changes(), (change) =>
+    JSON.stringify({
+      ...change,
+      path: fromBinary(change.path),
+      ...('contents' in change ? { contents: change.contents && digest(change.contents) } : {}),
     }),
   );
+
+const PAGE_OF_ZEROS = Buffer.alloc(4096);
+
+/** Size and bytes of a file in few words; holes and zeros are the same. */
+function digest(bytes: Bytes): string {
+  const hash = createHash('sha256');
+  const page = Buffer.alloc(PAGE_OF_ZEROS.length);
+  for (const { from, to } of bytes.data())
+    for (let at = from; at < to; at += page.length) {
+      let part: Buffer;
+      try {
+        part = page.subarray(0, bytes.read(at, page));
+      } catch (error) {
+        // It may lie in a host file that cannot be read.
+        if (error instanceof Errno) return errnoName(error.code);
+        throw error;
+      }
+      if (part.compare(PAGE_OF_ZEROS, 0, part.length) !== 0) hash.update(`${at}:`).update(part);
+    }
+  return `${bytes.size} bytes, ${hash.digest('hex')}`;
+}

@@ -10,8 +10,8 @@ import { badOption, unsupported } from '../base/errors.ts';
 import type { Addr, InsnCount, Reg } from '../base/units.ts';
 import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
 import type { Image, Segment } from '../elf/image.ts';
-import { readNote, readOptimizedCode } from '../elf/write.ts';
-import { type AddressMap, decodeMap } from '../emit/map.ts';
+import { readOptimizedCode } from '../elf/write.ts';
+import type { AddressMap } from '../emit/map.ts';
 import { readFrames } from '../emit/unwind/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/engines.ts';
@@ -21,6 +21,7 @@ import { takenBranches } from '../engine/statistics.ts';
 import { biasOf, heapStartOf } from '../machine/layout.ts';
 import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
 import type { NewSegment } from './compare.ts';
+import { mapOf } from './prove/prove.ts';
 
 export interface RerunOptions {
   readonly original: Image;
@@ -62,13 +63,8 @@ export interface Setting {
 
 export function prepare(options: RerunOptions): Setting {
   const { original, optimized } = options;
-  const note = readNote(optimized);
-  const code = readOptimizedCode(optimized);
-  if (!note || !code)
-    throw unsupported(`${optimized.file}: has no address map`, 'give a file that isoform has optimized');
-  const map = decodeMap(note, optimized.file);
-  if (map.data.original !== original.hash)
-    throw unsupported(`${optimized.file}: is the optimized form of another file than ${original.file}`);
+  const map = mapOf(original, optimized);
+  const code = readOptimizedCode(optimized)!;
   if (original.relocatable !== optimized.relocatable) throw unsupported(`${optimized.file}: is of another kind`);
   const own = optimized.segments.find((s) => code.address >= s.address && code.address < s.address + s.size)!;
   const bias = biasOf(original);

@@ -1,7 +1,11 @@
 /** Bad input of every kind, to every command that takes a file: one clear line, exit 2, no file left behind. */
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { decodeProfile, encodeProfile } from '../../src/profile/store.ts';
+import { parseImage } from '../../src/elf/read.ts';
+import { optimize } from '../../src/pipeline/optimize.ts';
+import { decodeProfile, encodeProfile, profileOf, readProfile } from '../../src/profile/store.ts';
+import { readCase } from '../../src/verify/prove/case.ts';
+import { Forgery } from '../support/forgery.ts';
 import { makeRandom } from '../support/random.ts';
 import { expectOneLine, sample, workplace } from './support.ts';
 
@@ -188,6 +192,78 @@ describe('profiles', () => {
       expect(expectOneLine(place.run(command))).toMatch(/^isoform: bad\.isoprof: not a usable profile/);
     expect(place.files()).toEqual(files);
   });
+});
+
+test('an address map that lists more bytes than there are', () => {
+  const image = parseImage(good, elf);
+  const { bytes } = optimize(image, profileOf(readProfile(place.path(PROFILE)), image));
+  for (const [at, change] of [
+    { patches: [[image.entry, 2 ** 40]] as [number, number][] },
+    {
+      superblocks: [
+        { head: image.entry, start: 0x20000, end: 2 ** 40, stubs: [], path: [], count: 1, identity: false },
+      ],
+    },
+  ].entries()) {
+    const name = `mapped${at}`;
+    writeFileSync(place.path(name), new Forgery(image, parseImage(bytes, name)).setMap(change).file());
+    for (const command of [
+      ['prove', elf, name],
+      ['verify', elf, name],
+      ['report', '-p', PROFILE, elf, name],
+    ])
+      expect(expectOneLine(place.run(command)), command.join(' ')).toMatch(/mapped.: .*its address map is damaged/);
+  }
+  expect(place.files()).not.toContain('reports');
+});
+
+test('a saved counterexample with a field that is not what it should be', () => {
+  const fine = {
+    version: 1,
+    original: '0123456789abcdef',
+    head: '0x1000',
+    start: '0x9000',
+    difference: 'a0 is 0x1, and was 0x0',
+    registers: { a0: '0x0' },
+    frm: 0,
+    memory: { '0x2000': '00ff' },
+    code: { original: { '0x1000': '13051500' }, optimized: { '0x9000': '13052500', '0x9004': '6ff0dfff' } },
+    returns: {},
+    exit: { '0x9004': '0x1004' },
+    counted: ['a0'],
+    deadFrames: false,
+  };
+  const wrong: Record<string, unknown[]> = {
+    version: [2, '1', null],
+    original: ['../elsewhere', 1],
+    head: ['0x', '1000', '0x80000000000000', 5],
+    registers: [{ a0: '0x10000000000000000' }, { q9: '0x0' }, { a0: 1 }, []],
+    frm: [8, -1, 1.5, '0', null],
+    memory: [{ '0x2000': '0' }, { '0xffffffffffffffff': '0000' }, { here: '00' }],
+    code: [
+      null,
+      { original: {} },
+      { original: { '0x1000': '00000000' }, optimized: {} },
+      { original: { '-1': '0100' }, optimized: {} },
+    ],
+    exit: [{ '0x9004': '0x' }, 'none'],
+    counted: [['a0', 'b0'], 'a0', [1]],
+    deadFrames: ['false', 0],
+  };
+  writeFileSync(place.path('case.json'), JSON.stringify(fine));
+  expect(place.run(['replay', 'case.json']).status).toBe(1);
+  for (const [field, values] of Object.entries(wrong))
+    for (const value of values) {
+      writeFileSync(place.path('wrong.json'), JSON.stringify({ ...fine, [field]: value }));
+      expect(() => readCase(place.path('wrong.json')), `${field} ${JSON.stringify(value)}`).toThrow(
+        `no counterexample of this version: '${field}' is not what it should be`,
+      );
+    }
+  expect(expectOneLine(place.run(['replay', 'wrong.json']))).toContain("'deadFrames' is not what it should be");
+  writeFileSync(place.path('wrong.json'), '{"version": 1,\n\u001b[31m');
+  expect(expectOneLine(place.run(['replay', 'wrong.json']))).toBe(
+    'isoform: wrong.json: cannot be read: it is no JSON\n',
+  );
 });
 
 test('an internal error is one line too, and its stack is for those who ask', () => {

@@ -5,12 +5,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { ROOT, run } from '../support/tools.ts';
 import { sample, workplace } from './support.ts';
@@ -93,6 +95,33 @@ test.each([
   expect(readFileSync(file).equals(whole)).toBe(false);
   expect(stats(what).kept).toBe(0);
   expect(stats(what).kept).toBeGreaterThan(0);
+});
+
+test.each([
+  ['a list longer than the file', (words: Uint32Array, at: number) => words.fill(0xffff_ffff, at + 4, at + 5)],
+  ['places outside of what was taken', (words: Uint32Array, at: number) => words.fill(0x7fff_fff8, at + 5, at + 40)],
+  ['code that is none', (words: Uint32Array) => words.fill(0, Buffer.from(words.buffer).indexOf('\0asm') >> 2)],
+])('a file with %s, and a checksum that fits, is not used, and made again', (what, change) => {
+  stats(what);
+  const [name] = readdirSync(place.path(what));
+  const file = join(place.path(what), name!);
+  const bytes = Uint8Array.from(readFileSync(file));
+  const words = new Uint32Array(bytes.buffer);
+  // Behind mark, length, checksum and identity: where the host area was free and used, what multiplies, how many modules, records.
+  change(words, 4 + Math.ceil(words[3]! / 4));
+  words[2] = crc32(bytes.subarray(12));
+  writeFileSync(file, bytes);
+  expect(stats(what).kept).toBe(0);
+  expect(stats(what).kept).toBeGreaterThan(0);
+});
+
+test('a pipe in the place of the file is not waited for', () => {
+  stats('pipe');
+  const [name] = readdirSync(place.path('pipe'));
+  const file = join(place.path('pipe'), name!);
+  rmSync(file);
+  expect(run('mkfifo', ['-m', '600', file]).status).toBe(0);
+  expect(stats('pipe').kept).toBe(0);
 });
 
 test("a file that others can write is not run; it is the user's own afterwards", () => {

@@ -6,14 +6,15 @@ import { describe, expect, test } from 'vitest';
 import { readImage } from '../../src/elf/read.ts';
 import { makeEngine } from '../../src/engine/engines.ts';
 import { execute } from '../../src/engine/execute.ts';
-import { createProcess, type Exit } from '../../src/machine/process.ts';
+import { type Bytes, createProcess, type Exit } from '../../src/machine/process.ts';
+import { filesOf } from '../../src/verify/events.ts';
 import { compileFile, needs, qemu } from '../support/tools.ts';
 
 const stdin = Buffer.from('some text\nof three lines\nwith an end\n');
 const statusOf = (exit: Exit): number =>
   exit.kind === 'status' ? exit.status : exit.kind === 'signal' ? 128 + exit.signal : -1;
 
-function runHere(file: string, args: readonly string[], cwd: string, engine = 'dispatch') {
+function runHere(file: string, args: readonly string[], cwd: string, engine = 'dispatch', more: string[] = []) {
   const out: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
   const guest = createProcess({
     image: readImage(file),
@@ -21,13 +22,21 @@ function runHere(file: string, args: readonly string[], cwd: string, engine = 'd
     env: [],
     stdin,
     cwd,
+    grants: [cwd, ...more],
     sink: (fd, bytes) => void out[fd].push(Buffer.from(bytes)),
   });
   const { exit } = execute(guest, makeEngine(engine, guest.memory), { limitInstructions: 1e9 });
   return { exit, guest, stdout: Buffer.concat(out[1]).toString(), stderr: Buffer.concat(out[2]).toString() };
 }
 
+const all = (contents: Bytes): Buffer => {
+  const bytes = Buffer.alloc(contents.size);
+  contents.read(0, bytes);
+  return bytes;
+};
+
 const guests = [
+  'sparse',
   'alarm',
   'nested',
   'shared',
@@ -103,18 +112,34 @@ describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under 
       expect(statusOf(actual.exit)).toBe(expected.status);
       // The host is untouched; what would be there is in the overlay, file for file.
       expect(readdirSync(ours)).toEqual([]);
-      const left = actual.guest
-        .changes()
-        .filter(({ kind }) => kind === 'file')
-        .map((change) => [
-          change.path.slice(ours.length + 1),
-          change.kind === 'file' && Buffer.from(change.bytes).toString(),
-        ]);
+      const left = [...actual.guest.changes()].flatMap((change) =>
+        change.kind === 'file' ? [[change.path.slice(ours.length + 1), all(change.contents!).toString()]] : [],
+      );
       const wanted = readdirSync(theirs, { withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map((entry) => [entry.name, readFileSync(join(theirs, entry.name), 'latin1')])
         .sort(([a], [b]) => (a < b ? -1 : 1));
       expect(left).toEqual(wanted);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe.runIf(needs('guests and what was granted', 'gcc'))('what was granted', () => {
+  test('stays in its place, as a mount point does, and so does what it is in', () => {
+    const file = compileFile('test/machine/guests/fixed.c', STATIC);
+    const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
+    try {
+      const above = join(folder, 'above');
+      const granted = join(above, 'granted');
+      mkdirSync(granted, { recursive: true });
+      const { stdout, guest } = runHere(file, [granted, above, join(folder, 'other')], folder, 'dispatch', [granted]);
+      // EBUSY is 16, ENOTEMPTY 39.
+      expect(stdout).toBe(
+        'rmdir: 16\nrmdir above: 16\nrename: 16\nrename above: 16\nonto it: 16\nexchange: 16\nexchange: 16\n',
+      );
+      expect([...guest.changes()].map(({ path }) => path)).toEqual([join(folder, 'other')]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -146,7 +171,8 @@ describe.runIf(needs('faults of guests', 'gcc'))('a fault is a result', () => {
       const [a, b] = [runHere(file, [], folder), runHere(file, [], folder)];
       expect(a.stdout).toBe(b.stdout);
       expect(a.guest.hart.retired).toBe(b.guest.hart.retired);
-      expect(a.guest.changes()).toEqual(b.guest.changes());
+      expect(filesOf(a.guest)).toEqual(filesOf(b.guest));
+      expect(filesOf(a.guest).length).toBeGreaterThan(1);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -12,6 +12,7 @@ want riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu
 want riscv64-linux-gnu-g++ g++-riscv64-linux-gnu
 command -v clang >/dev/null 2>&1 || want clang-19 clang-19
 want csmith csmith
+want strace strace
 [ -e /usr/include/csmith/csmith.h ] || want /usr/include/csmith/csmith.h libcsmith-dev
 want riscv64-linux-gnu-objdump binutils-riscv64-linux-gnu
 [ -e /usr/riscv64-linux-gnu/lib/libc.a ] || want /usr/riscv64-linux-gnu/lib/libc.a libc6-dev-riscv64-cross

@@ -45,6 +45,7 @@ const CANDIDATES = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
   clang: ['clang-19', 'clang'],
   csmith: ['csmith'],
+  strace: ['strace'],
   bolt: ['llvm-bolt-19', 'llvm-bolt'],
   apt: ['apt-get'],
   tar: ['tar'],

@@ -249,7 +249,6 @@ describe.runIf(needs('forged files', 'gcc', 'gxx'))('forged files', () => {
   });
 
   test.each([
-    ['a patch as long as memory', { patches: [[0x10000, 2 ** 52]] }],
     [
       'patches over one another',
       {
@@ -267,6 +266,16 @@ describe.runIf(needs('forged files', 'gcc', 'gxx'))('forged files', () => {
     const proof = prove(plain.original, image, mapOf(plain.original, image));
     expect(proof.file[0]!.problems.length).toBeGreaterThan(0);
     expect(proof.superblocks.every(({ ways }) => ways === 0)).toBe(true);
+  });
+
+  test('a map that lists more bytes than there are is none', () => {
+    const [first] = forge(plain).map.superblocks;
+    for (const change of [
+      { patches: [[0x10000, 2 ** 52] as const] },
+      { superblocks: [{ ...first!, end: 0 }] },
+      { superblocks: Array.from({ length: 9999 }, () => ({ ...first!, stubs: [[0, 4096] as const] })) },
+    ])
+      expect(doubtsOf(forge(plain).setMap(change)).join()).toMatch(/its address map is damaged/);
   });
 
   describe('program headers', () => {

@@ -11,6 +11,7 @@ import { type Kept, type KeptModule, type KeptRegion, numbersOf } from './kept.t
 import type { CompiledModule } from './modules.ts';
 import type { Ranges } from './ranges.ts';
 import type { Regions, Translated } from './regions.ts';
+import { isSound } from './sound.ts';
 
 /** What code is made for. */
 export interface Parts {
@@ -36,12 +37,13 @@ function codeAt({ bytes }: Memory, pc: number): number {
 /**
  * Puts everything but the regions where it was.
  *
- * @returns false, and nothing is done, if the translator does not begin where that run's did, if the host multiplies otherwise, or if it
- *   would take half of the host area: each run that makes something new takes more
+ * @returns false, and nothing is done, if the translator does not begin where that run's did, if the host multiplies otherwise, if it
+ *   would take half of the host area (each run that makes something new takes more), or if it cannot be what a run has left
  */
 export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
   if (kept.fused !== Number(hasFused())) return false;
   if (memory.hostNext !== kept.from || kept.to - kept.from > (memory.bytes.length - kept.from) / 2) return false;
+  if (!isSound(kept, memory)) return false;
   memory.reserveHost(kept.to);
   code.records.restore(kept.records);
   ranges.restore(kept.ranges);

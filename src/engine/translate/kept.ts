@@ -111,24 +111,50 @@ export function decodeKept(file: Uint8Array, identity: string): Kept | undefined
   const own = file.byteOffset % 4 === 0 ? file : Uint8Array.from(file);
   const words = new Uint32Array(own.buffer, own.byteOffset, own.length >>> 2);
   if (words[0] !== MAGIC || words[1] !== file.length || words[2] !== crc32(own.subarray(HEADER))) return undefined;
+  try {
+    return decode(own, words, identity);
+  } catch (error) {
+    if (error instanceof NoFile) return undefined;
+    throw error;
+  }
+}
+
+/** It has not the form that it should have. */
+class NoFile extends Error {}
+
+function decode(own: Uint8Array, words: Uint32Array, identity: string): Kept | undefined {
   let at = HEADER / 4;
-  const number = () => words[at++]!;
-  const numbers = () => words.subarray(at + 1, (at += 1 + words[at]!));
+  /** Goes on behind so many words. @returns where they begin */
+  const pass = (count: number): number => {
+    if (count > words.length - at) throw new NoFile();
+    at += count;
+    return at - count;
+  };
+  const number = () => words[pass(1)]!;
+  /** How many follow, of which each takes a word at least. */
+  const length = () => {
+    const count = number();
+    if (count > words.length - at) throw new NoFile();
+    return count;
+  };
+  const numbers = () => {
+    const start = pass(length());
+    return words.subarray(start, at);
+  };
   const bytes = () => {
-    const length = number();
-    const start = at * 4;
-    at += Math.ceil(length / 4);
-    return own.subarray(start, start + length);
+    const size = number();
+    const start = pass(Math.ceil(size / 4)) * 4;
+    return own.subarray(start, start + size);
   };
   if (new TextDecoder().decode(bytes()) !== identity) return undefined;
-  const [from, to, fused, count] = [number(), number(), number(), number()];
+  const [from, to, fused, count] = [number(), number(), number(), length()];
   const lists = <Name extends string>(names: readonly Name[]) =>
     Object.fromEntries(names.map((name) => [name, numbers()])) as Record<Name, Uint32Array>;
   const places = lists(PLACES);
   const modules = Array.from({ length: count }, (): KeptModule => {
     const wasm = bytes();
     const native = bytes();
-    const [tables, regions] = [number(), number()];
+    const [tables, regions] = [length(), length()];
     return {
       bytes: wasm,
       native: native.length === 0 ? undefined : native.slice().buffer,
@@ -136,5 +162,5 @@ export function decodeKept(file: Uint8Array, identity: string): Kept | undefined
       regions: Array.from({ length: regions }, () => ({ head: number(), ...lists(OF_REGION) })),
     };
   });
-  return { from, to, fused, ...places, modules };
+  return at === words.length && from <= to ? { from, to, fused, ...places, modules } : undefined;
 }

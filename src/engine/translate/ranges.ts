@@ -18,6 +18,8 @@ export interface Range {
 
 /** Sizes that have a limit: powers of two up to a page. */
 const SIZES = 13;
+/** What the limits of a range take. */
+export const LIMITS_SIZE: ByteCount = SIZES * 8;
 
 export class Ranges {
   readonly #memory: Memory;
@@ -45,7 +47,7 @@ export class Ranges {
     );
     if (known !== undefined) return known;
     while (has(page - 1)) page--;
-    return this.#add(page * PAGE, permission, this.#allocate(SIZES * 8));
+    return this.#add(page * PAGE, permission, this.#allocate(LIMITS_SIZE));
   }
   #add(low: Addr, permission: number, limits: number): Range {
     const range: Range = { low, permission, end: low, limits };

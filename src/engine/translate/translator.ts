@@ -26,7 +26,7 @@ import type { Kept, KeptModule } from './kept.ts';
 import { type CompiledModule, compileModule, type Table } from './modules.ts';
 import { Ranges } from './ranges.ts';
 import { formRegion, isLink, type Knowledge, MOST_INSNS, measureRegion, type Region } from './region.ts';
-import { type Outline, outlineOf, Regions, type Translated } from './regions.ts';
+import { nameOf, type Outline, outlineOf, Regions, type Translated } from './regions.ts';
 import { type Helpers, makeHelpers } from './support.ts';
 
 export interface TranslateOptions {
@@ -425,11 +425,26 @@ export class Translator implements Upper {
     this.#pending = this.#pending.filter((kept) => {
       if (!isThere(kept, this.#memory)) return true;
       if (this.#full || kept.regions.some(({ head }) => this.#regions.at(head) !== undefined)) return false;
-      const module = this.#compile(kept.bytes, kept.tables, kept.native);
+      const module = this.#compileKept(kept);
+      if (module === undefined) return false;
       this.#enter(kept.regions.map((region) => revived(region, module, this.#parts)));
       this.statistics.kept += kept.regions.length;
       return false;
     });
+  }
+  /** Undefined if it is no module of such regions, which nobody but a forger of files makes. */
+  #compileKept({ bytes, tables, native, regions }: KeptModule): CompiledModule | undefined {
+    let module: CompiledModule;
+    try {
+      module = this.#compile(bytes, tables, native);
+    } catch {
+      return undefined;
+    }
+    const there = (name: string) => typeof module.exports[name] === 'function';
+    const whole = regions.every(
+      ({ head, ways }) => there(nameOf(head)) && [...ways].every((pc) => there(nameOf(head, pc))),
+    );
+    return whole ? module : undefined;
   }
   /** What the next run of this program can begin with; undefined if that would hardly be more than this one began with. */
   keep(): Kept | undefined {

@@ -1,4 +1,5 @@
 /** Open files and the table of file descriptors. What a descriptor can do is a method of its open file; what it cannot fails as Linux does. */
+import { MAX_FILE_SIZE } from './contents.ts';
 import { E, fail } from './errno.ts';
 import type { DeviceNode, DirectoryNode, FileNode, Node } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
@@ -75,6 +76,18 @@ export abstract class OpenFile {
   end(): number {
     return fail(E.SPIPE);
   }
+  /** No position lies behind it. */
+  get limit(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+  /** The first byte at or behind a position before the end that is in no hole; undefined: there is none. */
+  nextData(position: number): number | undefined {
+    return position;
+  }
+  /** The first that is in one, or the end. */
+  nextHole(_position: number): number {
+    return this.end();
+  }
   /** POLL bits that are ready now. */
   poll(): number {
     return READABLE | WRITABLE;
@@ -125,10 +138,19 @@ export class RegularFile extends OpenFile {
   override end(): number {
     return this.node.contents.size;
   }
+  override get limit(): number {
+    return MAX_FILE_SIZE;
+  }
+  override nextData(position: number): number | undefined {
+    return this.node.contents.nextData(position);
+  }
+  override nextHole(position: number): number {
+    return this.node.contents.nextHole(position);
+  }
   #put(at: number, source: Uint8Array): number {
-    this.node.contents.write(at, source);
-    if (source.length > 0) this.#overlay.modified(this.node);
-    return source.length;
+    const count = this.node.contents.write(at, source);
+    if (count > 0) this.#overlay.modified(this.node);
+    return count;
   }
 }
 

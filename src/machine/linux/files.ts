@@ -13,8 +13,9 @@ import {
 } from './descriptors.ts';
 import { Epoll } from './epoll.ts';
 import { Blocked, E, fail } from './errno.ts';
+import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
-import { type DirectoryNode, MAX_FILE_SIZE, type Node } from './nodes.ts';
+import type { DirectoryNode, Node } from './nodes.ts';
 import type { Place } from './overlay.ts';
 import { findAt, may } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
@@ -199,9 +200,9 @@ function seek(kernel: Kernel, fd: number, offset: number, whence: number): numbe
   else if (whence === SEEK.END) position = end + offset;
   else if (whence === SEEK.DATA || whence === SEEK.HOLE) {
     if (offset < 0 || offset >= end) fail(E.NXIO);
-    position = whence === SEEK.DATA ? offset : end;
+    position = whence === SEEK.DATA ? (file.nextData(offset) ?? fail(E.NXIO)) : file.nextHole(offset);
   } else return fail(E.INVAL);
-  if (position < 0) fail(E.INVAL);
+  if (position < 0 || position > file.limit) fail(E.INVAL);
   if (position > Number.MAX_SAFE_INTEGER) fail(E.OVERFLOW);
   if (file instanceof OpenDirectory && position === 0) file.names = undefined;
   file.position = position;
@@ -289,7 +290,7 @@ function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, coun
   if (from !== undefined) source.end();
   const target = writer(kernel, out);
   if (target.flags & O.APPEND) fail(E.INVAL);
-  const moved = put(kernel, () => transfer(source, target, count, from));
+  const moved = put(kernel, () => transfer(source, target, Math.min(count, MAX_TRANSFER), from));
   if (from !== undefined) kernel.guest.setU64(offset, from + moved);
   return moved;
 }
@@ -311,7 +312,7 @@ function copyRange(
   const from = inAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(inAt)));
   const to = outAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(outAt)));
   const [begin, into] = [from ?? source.position, to ?? target.position];
-  const length = Math.max(0, Math.min(count, MAX_FILE_SIZE, source.end() - begin));
+  const length = Math.max(0, Math.min(count, MAX_TRANSFER, source.end() - begin));
   if (source.node === target.node && begin < into + length && into < begin + length) fail(E.INVAL);
   const moved = transfer(source, target, length, from, to);
   if (from !== undefined) kernel.guest.setU64(inAt, from + moved);

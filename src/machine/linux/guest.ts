@@ -4,7 +4,7 @@ import { GuestFault, type Memory, PAGE, PERMISSION } from '../memory.ts';
 import { E, fail } from './errno.ts';
 
 /** Linux moves at most this much in one call (MAX_RW_COUNT). */
-const MAX_TRANSFER: ByteCount = 0x7ffff000;
+export const MAX_TRANSFER: ByteCount = 0x7ffff000;
 const MAX_VECTORS = 1024;
 /** User addresses end here (Sv39). */
 export const TOP: Addr = 2 ** 38;

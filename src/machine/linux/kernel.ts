@@ -6,9 +6,10 @@ import type { Memory } from '../memory.ts';
 import type { Other } from '../others.ts';
 import type { AddressSpace } from '../space.ts';
 import type { Clock } from './clock.ts';
+import type { View } from './contents.ts';
 import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
-import type { DirectoryNode, FileNode, View } from './nodes.ts';
+import type { DirectoryNode, FileNode } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 import { type Timer, Timers } from './timers.ts';
 

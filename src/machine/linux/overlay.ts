@@ -5,30 +5,35 @@
  */
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { badOption } from '../../base/errors.ts';
+import { Reach } from '../../base/reach.ts';
+import { Contents } from './contents.ts';
 import { E, fail } from './errno.ts';
+import { HostFile } from './hostfile.ts';
 import {
-  Contents,
   type DeviceNode,
   type DirectoryNode,
   type FileNode,
-  fromBinary,
-  hostPath,
   type LinkNode,
   type MeetingNode,
   type Node,
   type Times,
   toBinary,
-  Usage,
 } from './nodes.ts';
+import { Usage } from './usage.ts';
 
 const MAX_LINKS = 40;
 const MAX_NAME = 255;
 const MAX_PATH = 4096;
 
-/** One path that differs from the host after the run. */
+/** The bytes of a changed file, to be read in pieces: they may lie in a host file, and be many. */
+export type Bytes = Pick<Contents, 'size' | 'read' | 'data'>;
+
+/** One path that differs from the host after the run. Paths and targets are binary strings. */
 export type Change =
-  | { readonly path: string; readonly kind: 'file'; readonly mode: number; readonly bytes: Uint8Array }
-  | { readonly path: string; readonly kind: 'directory'; readonly mode: number }
+  /** Without contents: those are as they are on the host. */
+  | { readonly path: string; readonly kind: 'file'; readonly mode: number; readonly contents: Bytes | undefined }
+  /** `made`: the host has none there. */
+  | { readonly path: string; readonly kind: 'directory'; readonly mode: number; readonly made: boolean }
   | { readonly path: string; readonly kind: 'link'; readonly target: string }
   | { readonly path: string; readonly kind: 'deleted' };
 
@@ -46,6 +51,7 @@ export class Overlay {
   readonly root: DirectoryNode;
   readonly #now: () => bigint;
   readonly #usage = new Usage();
+  readonly #reach = new Reach();
   #nextIno = 2;
 
   /**
@@ -170,9 +176,10 @@ export class Overlay {
   /** All names in a directory, in byte order, without `.` and `..`. */
   list(directory: DirectoryNode): string[] {
     const names = new Set<string>();
-    if (directory.host)
+    if (directory.host !== undefined)
       try {
-        for (const name of readdirSync(hostPath(directory.host), { encoding: 'latin1' })) names.add(name);
+        const found = this.#reach.at(`${directory.host}/`, (path) => readdirSync(path, { encoding: 'latin1' }));
+        for (const name of found) names.add(name);
       } catch {
         fail(E.ACCES);
       }
@@ -202,7 +209,7 @@ export class Overlay {
     const node = this.lookup(directory, name);
     if (!node) return;
     this.#unlinked(node);
-    if (directory.host && hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
+    if (directory.host !== undefined && this.#hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
     else directory.entries.delete(name);
     directory.placed.delete(name);
     this.#touch(directory);
@@ -269,29 +276,48 @@ export class Overlay {
     const parts: string[] = [];
     for (let at = directory; at !== this.root; at = at.parent) {
       if (at.gone) return undefined;
-      parts.unshift(at.name);
+      parts.push(at.name);
     }
-    return `/${parts.join('/')}`;
+    return `/${parts.reverse().join('/')}`;
   }
 
-  /** All that differs from the host, in byte order of paths. Two equal runs give equal lists. */
-  changes(): Change[] {
-    const changes: Change[] = [];
-    const visit = (directory: DirectoryNode, path: string, all: boolean): void => {
-      for (const [name, node] of all
-        ? this.list(directory).map((n) => [n, this.lookup(directory, n)] as const)
-        : directory.entries) {
-        const inside = fromBinary(`${path}/${name}`);
-        if (!node) changes.push({ path: inside, kind: 'deleted' });
-        else {
-          const whole = all || directory.placed.has(name);
-          if (whole || node.changed) changes.push(...asChange(node, inside));
-          if (node.kind === 'directory') visit(node, `${path}/${name}`, whole);
-        }
-      }
+  /**
+   * All that differs from the host: a directory, then what is in it, in byte order of names. Where something else has come to the place of a host's
+   * directory, that is deleted first. Two equal runs give equal lists.
+   */
+  *changes(): Generator<Change> {
+    // No recursion: a guest's directories may be deeper than our stack.
+    const pending: { directory: DirectoryNode; path: string; names: string[] }[] = [];
+    const enter = (directory: DirectoryNode, path: string) => {
+      const names = atHome(directory, path) ? [...directory.entries.keys()].sort() : this.list(directory);
+      pending.push({ directory, path, names: names.reverse() });
     };
-    visit(this.root, '', false);
-    return changes.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+    enter(this.root, '');
+    while (pending.length > 0) {
+      const { directory, path, names } = pending.at(-1)!;
+      const name = names.pop();
+      if (name === undefined) {
+        pending.pop();
+        continue;
+      }
+      const inside = `${path}/${name}`;
+      const home = atHome(directory, path);
+      const node = this.lookup(directory, name);
+      const there = home && directory.host !== undefined && directory.placed.has(name) && this.#hostHas(inside);
+      if (!node) yield { path: inside, kind: 'deleted' };
+      else if (node.kind === 'directory') {
+        const stays = home && (!directory.placed.has(name) || node.host === inside);
+        if (there && !stays) yield { path: inside, kind: 'deleted' };
+        if (!stays || node.changed) yield { path: inside, kind: 'directory', mode: node.mode, made: !stays };
+        enter(node, inside);
+      } else if (node.kind === 'file') {
+        const fresh = !home || directory.placed.has(name) || node.contents.changed;
+        const { mode, contents } = node;
+        if (fresh || node.changed) yield { path: inside, kind: 'file', mode, contents: fresh ? contents : undefined };
+      } else if (node.kind === 'link') {
+        if (!home || directory.placed.has(name)) yield { path: inside, kind: 'link', target: node.target };
+      } else if (there) yield { path: inside, kind: 'deleted' };
+    }
   }
 
   #touch(directory: DirectoryNode): void {
@@ -316,6 +342,7 @@ export class Overlay {
       placed: new Set<string>(),
       host,
       sealed: false,
+      fixed: false,
       name,
       gone: false,
       ...this.#common(0o755, times),
@@ -338,7 +365,7 @@ export class Overlay {
       .split('/')
       .filter((part) => part !== '');
     for (const [index, name] of names.entries()) {
-      let next = at.entries.get(name) ?? (at.host ? this.#fromHost(at, name) : undefined);
+      let next = at.entries.get(name) ?? (at.host === undefined ? undefined : this.#fromHost(at, name));
       if (next?.kind !== 'directory') {
         next = this.#directory(undefined, at, name);
         if (sealed || index < names.length - 1) seal(next);
@@ -362,26 +389,35 @@ export class Overlay {
       throw badOption(`${path}: cannot be granted: ${(error as NodeJS.ErrnoException).code}`, 'a grant is a directory');
     }
     const at = this.#ancestors(path);
+    for (let on = at; !on.fixed; on = on.parent) on.fixed = true;
     // Inside a directory granted before: it is there already.
     if (at.host !== undefined) return;
-    at.host = toBinary(path);
+    at.host = path === '/' ? '' : toBinary(path);
     at.sealed = false;
     at.mode = mode;
     Object.assign(at.times, times);
   }
 
+  #hostHas(path: string): boolean {
+    try {
+      this.#reach.at(path, (reached) => lstatSync(reached));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #fromHost(directory: DirectoryNode, name: string): Node | undefined {
     const host = `${directory.host}/${name}`;
-    const path = hostPath(host);
     let node: Node;
     try {
-      const stat = lstatSync(path, { bigint: true });
+      const stat = this.#reach.at(host, (path) => lstatSync(path, { bigint: true }));
       const mode = Number(stat.mode) & 0o7777;
       const times = timesOf(stat);
       if (stat.isFile()) {
         node = {
           kind: 'file',
-          contents: new Contents(this.#usage, host, Number(stat.size)),
+          contents: new Contents(this.#usage, new HostFile(this.#usage, this.#reach, host, Number(stat.size))),
           opens: 0,
           ...this.#common(mode, times),
         };
@@ -389,7 +425,7 @@ export class Overlay {
         node = this.#directory(host, directory, name, times);
         node.mode = mode;
       } else if (stat.isSymbolicLink()) {
-        const target = readlinkSync(path, { encoding: 'latin1' });
+        const target = this.#reach.at(host, (path) => readlinkSync(path, { encoding: 'latin1' }));
         node = { kind: 'link', target, ...this.#common(0o777, times) };
       } else {
         // Sockets, fifos and devices of the host would make a run depend on who is at their other end.
@@ -419,15 +455,6 @@ function hostStat(path: string) {
   }
 }
 
-function hostHas(path: string): boolean {
-  try {
-    lstatSync(hostPath(path));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** When somebody on the host last looked at a file is not the guest's business, and no two runs would be the same. */
 const timesOf = (stat: { mtimeNs: bigint; ctimeNs: bigint }): Times => ({
   accessed: stat.mtimeNs,
@@ -435,9 +462,6 @@ const timesOf = (stat: { mtimeNs: bigint; ctimeNs: bigint }): Times => ({
   changed: stat.ctimeNs,
 });
 
-function asChange(node: Node, path: string): Change[] {
-  if (node.kind === 'file') return [{ path, kind: 'file', mode: node.mode, bytes: node.contents.all() }];
-  if (node.kind === 'directory') return [{ path, kind: 'directory', mode: node.mode }];
-  if (node.kind === 'link') return [{ path, kind: 'link', target: fromBinary(node.target) }];
-  return [];
-}
+/** Does a directory stand where it is on the host, or where there never was one? Then its entries say what differs. */
+const atHome = (directory: DirectoryNode, path: string): boolean =>
+  directory.host === undefined || directory.host === path;

@@ -25,6 +25,8 @@ interface Stat {
   readonly mode: number;
   readonly links: number;
   readonly size: number;
+  /** Of 4096 bytes each, that it takes. */
+  readonly pages: number;
   readonly rdev: number;
   readonly accessed: bigint;
   readonly modified: bigint;
@@ -45,6 +47,7 @@ function statOf(node: Node): Stat {
           : node.kind === 'directory'
             ? BLOCK
             : 0,
+    pages: node.kind === 'file' ? node.contents.pages : node.kind === 'directory' ? 1 : 0,
     rdev: node.kind === 'device' ? { null: 0x103, zero: 0x105, full: 0x107, random: 0x109 }[node.device] : 0,
     ...node.times,
   };
@@ -60,6 +63,7 @@ function statOfFile(kernel: Kernel, file: OpenFile): Stat {
     mode: NAMELESS[file.nameless],
     links: 1,
     size: 0,
+    pages: 0,
     rdev: 0,
     accessed: start,
     modified: start,
@@ -67,11 +71,8 @@ function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   };
 }
 
-/** In units of 512 bytes; a directory takes one block. */
-const blocksOf = (stat: Stat): number => {
-  const kind = stat.mode & ~0o7777;
-  return kind === TYPE.file || kind === TYPE.directory ? Math.ceil(stat.size / BLOCK) * (BLOCK / 512) : 0;
-};
+/** In units of 512 bytes. */
+const blocksOf = (stat: Stat): number => stat.pages * (BLOCK / 512);
 
 /** struct stat (uapi/asm-generic/stat.h). */
 function putStat(kernel: Kernel, at: Addr, stat: Stat): number {

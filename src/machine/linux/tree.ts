@@ -1,5 +1,6 @@
 /** Syscalls that change the tree of files: make, remove, rename, link, and change modes, times and sizes. */
 import type { Addr } from '../../base/units.ts';
+import { MAX_FILE_SIZE } from './contents.ts';
 import { isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
@@ -48,6 +49,7 @@ function unlink(kernel: Kernel, fd: number, path: Addr, flags: number): number {
   if (!may(directory, 3)) fail(E.ACCES);
   if (flags & AT.REMOVEDIR) {
     if (node.kind !== 'directory') return fail(E.NOTDIR);
+    if (node.fixed) fail(E.BUSY);
     if (kernel.overlay.list(node).length > 0 || node.sealed) fail(E.NOTEMPTY);
     kernel.overlay.remove(directory, name);
     node.gone = true;
@@ -85,8 +87,7 @@ function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Ad
   if (old?.kind === 'directory' && isWithin(source.directory, old)) fail(exchange ? E.INVAL : E.NOTEMPTY);
   if (old === node) return 0;
   for (const { directory } of [source, target]) if (!may(directory, 3)) fail(E.ACCES);
-  if (node.kind === 'directory' && node.sealed) fail(E.BUSY);
-  if (old?.kind === 'directory' && old.sealed) fail(E.BUSY);
+  for (const moved of [node, old]) if (moved?.kind === 'directory' && (moved.fixed || moved.sealed)) fail(E.BUSY);
   if (target.directory.gone) fail(E.NOENT);
   if (flags & RENAME.WHITEOUT) fail(E.INVAL);
   if (exchange) {
@@ -180,8 +181,6 @@ function truncate(kernel: Kernel, path: Addr, size: number): number {
   return may(node, 2) ? resize(kernel, node, size) : fail(E.ACCES);
 }
 
-const ZEROS = new Uint8Array(65536);
-
 function allocate(kernel: Kernel, fd: number, mode: number, offset: number, length: number): number {
   const MODE = { KEEP_SIZE: 1, PUNCH_HOLE: 2, COLLAPSE: 8, ZERO: 16, INSERT: 32, UNSHARE: 64 } as const;
   const how = mode & ~MODE.KEEP_SIZE;
@@ -194,13 +193,15 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   if (!file.writable) fail(E.BADF);
   if (isPipe(file)) fail(E.SPIPE);
   if (!(file instanceof RegularFile)) return fail(E.NODEV);
-  if (offset + length > Number.MAX_SAFE_INTEGER) fail(E.FBIG);
-  if (how === MODE.COLLAPSE || how === MODE.INSERT) fail(E.OPNOTSUPP);
-  const end = file.end();
-  if (how === MODE.PUNCH_HOLE || how === MODE.ZERO)
-    for (let at = offset; at < Math.min(offset + length, end); at += ZEROS.length)
-      file.writeAt(at, ZEROS.subarray(0, Math.min(offset + length, end) - at));
-  if ((mode & MODE.KEEP_SIZE) === 0 && offset + length > end) return resize(kernel, file.node, offset + length);
+  if (offset + length > MAX_FILE_SIZE) fail(E.FBIG);
+  // ext4 shares no blocks between files.
+  if (how === MODE.COLLAPSE || how === MODE.INSERT || how === MODE.UNSHARE) fail(E.OPNOTSUPP);
+  const { node } = file;
+  const grows = (mode & MODE.KEEP_SIZE) === 0 && offset + length > file.end();
+  if (how !== 0) node.contents.punch(offset, offset + length);
+  if (how !== MODE.PUNCH_HOLE) node.contents.reserve(offset, offset + length);
+  if (grows) node.contents.resize(offset + length);
+  if (how !== 0 || grows) kernel.overlay.modified(node);
   return 0;
 }
 

@@ -40,6 +40,7 @@ export interface CounterexampleCase {
   readonly deadFrames: boolean;
 }
 
+const bytesOf = (text: string): number[] => (text.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
 const bytesText = (bytes: Iterable<number>): string =>
   [...bytes].map((byte) => (byte & 0xff).toString(16).padStart(2, '0')).join('');
 
@@ -93,30 +94,53 @@ export function saveCase(folder: string, data: CounterexampleCase): string {
   return file;
 }
 
+const isNumber = (text: unknown): text is string => typeof text === 'string' && /^0x[0-9a-f]{1,16}$/.test(text);
+const isAddress = (text: unknown): text is string => isNumber(text) && Number.isSafeInteger(Number(text));
+const isRegister = (text: unknown): text is string => typeof text === 'string' && regByName(text) !== undefined;
+const isText = (isKey: (key: string) => boolean, isValue: (value: string, key: string) => boolean) => (data: unknown) =>
+  typeof data === 'object' &&
+  data !== null &&
+  !Array.isArray(data) &&
+  Object.entries(data).every(([key, value]) => isKey(key) && typeof value === 'string' && isValue(value, key));
+const isRun = (bytes: string, at: string): boolean =>
+  /^(?:[0-9a-f]{2})+$/.test(bytes) && BigInt(at) + BigInt(bytes.length / 2) <= 1n << 64n;
+const isInsn = (bytes: string, at: string): boolean =>
+  isRun(bytes, at) && decodeAt(Uint8Array.from(bytesOf(bytes)), 0)?.size === bytes.length / 2;
+const isCode = isText(isAddress, isInsn);
+
+/** What each field must be. */
+const FIELDS: { readonly [Name in keyof CounterexampleCase]: (value: unknown) => boolean } = {
+  version: (value) => value === 1,
+  original: (value) => typeof value === 'string' && /^[0-9a-f]+$/.test(value),
+  head: isAddress,
+  start: isAddress,
+  difference: (value) => typeof value === 'string',
+  registers: isText(isRegister, isNumber),
+  frm: (value) => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 7,
+  memory: isText(isNumber, isRun),
+  code: (value) => {
+    const code = value as CounterexampleCase['code'] | null | undefined;
+    return isCode(code?.original) && isCode(code?.optimized);
+  },
+  returns: isText(isAddress, isAddress),
+  exit: isText(isAddress, isAddress),
+  counted: (value) => Array.isArray(value) && value.every(isRegister),
+  deadFrames: (value) => typeof value === 'boolean',
+};
+
 /** Reads a case back. Throws cannotRead, or unsupported where it is none. */
 export function readCase(file: string): CounterexampleCase {
-  let data: CounterexampleCase;
+  let data: CounterexampleCase | null;
   try {
-    data = JSON.parse(readFileSync(file, 'utf8')) as CounterexampleCase;
+    data = JSON.parse(readFileSync(file, 'utf8')) as CounterexampleCase | null;
   } catch (error) {
-    throw cannotRead(file, error);
+    throw cannotRead(file, error instanceof SyntaxError ? { code: 'it is no JSON' } : error);
   }
-  const texts = [data?.registers, data?.memory, data?.code?.original, data?.code?.optimized, data?.returns, data?.exit];
-  const isText = (text: unknown): boolean =>
-    typeof text === 'object' &&
-    text !== null &&
-    Object.values(text).every((value) => typeof value === 'string' && /^(?:0x)?[0-9a-f]*$/.test(value));
-  const fine =
-    data?.version === 1 &&
-    texts.every(isText) &&
-    [data.head, data.start].every((at) => typeof at === 'string' && /^0x[0-9a-f]+$/.test(at)) &&
-    Number.isInteger(data.frm) &&
-    Array.isArray(data.counted);
-  if (!fine) throw unsupported(`${file}: is no counterexample of this version`);
-  return data;
+  for (const [name, isRight] of Object.entries(FIELDS))
+    if (!isRight(data?.[name as keyof CounterexampleCase]))
+      throw unsupported(`${file}: is no counterexample of this version: '${name}' is not what it should be`);
+  return data!;
 }
-
-const bytesOf = (text: string): number[] => (text.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
 
 function codeIn(text: Text): ReadonlyMap<Addr, Insn> {
   const code = new Map<Addr, Insn>();

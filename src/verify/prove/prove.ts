@@ -3,7 +3,7 @@
  * original image, the optimized file's bytes and the address map in it, and from nothing else; the files of this folder, the rows, the
  * term domain, liveness and the map's format are all there is to believe.
  */
-import { unsupported } from '../../base/errors.ts';
+import { badElf, unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
 import { imageExtensions } from '../../cfg/extensions.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
@@ -62,7 +62,20 @@ export function mapOf(original: Image, optimized: Image): AddressMap {
   const map = decodeMap(note, optimized.file);
   if (map.data.original !== original.hash)
     throw unsupported(`${optimized.file}: is the optimized form of another file than ${original.file}`);
+  if (!isWithin(original, optimized, map)) throw badElf(optimized.file, 'its address map is damaged');
   return map;
+}
+
+/**
+ * Is what the map lists no more than there are bytes for? Who goes through it byte by byte comes to an end then. What else must be right is a
+ * matter of the proof.
+ */
+function isWithin(original: Image, optimized: Image, { data: { superblocks, patches } }: AddressMap): boolean {
+  const ranges = superblocks.flatMap(({ start, end, stubs }) => [[start, end] as const, ...stubs]);
+  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  const fits = ranges.every(([from, to]) => from <= to);
+  const emitted = sum(ranges.map(([from, to]) => to - from));
+  return fits && emitted <= optimized.bytes.length && sum(patches.map(([, size]) => size)) <= original.bytes.length;
 }
 
 export interface ProveOptions {

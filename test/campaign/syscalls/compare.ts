@@ -32,7 +32,8 @@ function tree(folder: string, at = ''): string[] {
       const full = join(folder, path);
       const { mode } = lstatSync(full);
       const kind = (mode & 0o170000) >> 12;
-      const text = `${path} ${kind.toString(8)} ${kind === 10 ? '' : (mode & 0o7777).toString(8)}`;
+      // Who may do more than its owner is not let out.
+      const text = `${path} ${kind.toString(8)} ${kind === 10 ? '' : (mode & 0o777).toString(8)}`;
       if (kind === 10) return [`${text} -> ${readlinkSync(full)}`];
       if (kind === 8) return [`${text}: ${readFileSync(full).toString('latin1')}`];
       // What is neither file nor directory is not written through.

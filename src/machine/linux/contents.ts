@@ -1,0 +1,362 @@
+/**
+ * The bytes of a file: what it had at the beginning, as far as that is still there, and chunks over it that are made when the guest
+ * first writes there. All else is zeros and takes no memory. Data is counted in pages, as ext4 does it: a page holds data, or it was
+ * allocated ahead and reads as zeros, or it is a hole.
+ */
+import { alignDown, alignUp } from '../../base/bits.ts';
+import { E, fail } from './errno.ts';
+import type { Base } from './hostfile.ts';
+import { type Range, Ranges } from './ranges.ts';
+import type { Usage } from './usage.ts';
+
+/** No file may grow beyond this: ext4's limit, of 2^32 - 1 blocks. */
+export const MAX_FILE_SIZE = (2 ** 32 - 1) * 4096;
+
+const PAGE = 4096;
+const CHUNK = 65536;
+/** Chunks begin small and grow: most files do not fill one. */
+const SMALLEST = 256;
+
+interface Chunk {
+  /** From the chunk's start; what it lacks up to the chunk's end is zeros, and so are pages that hold no data. */
+  bytes: Uint8Array;
+  /** A bit for each page that holds data. */
+  pages: number;
+}
+
+/** A shared mapping of a part of a file: guest memory, live. */
+export interface View {
+  /** Where the part begins in the file. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** The guest may have written to it. */
+  readonly writable: boolean;
+}
+
+const NONE = new Uint8Array(0);
+
+export class Contents {
+  readonly #usage: Usage;
+  readonly #base: Base | undefined;
+  /** What of the base is still there: never where a chunk is. */
+  readonly #kept = new Ranges();
+  readonly #chunks = new Map<number, Chunk>();
+  /** Pages of chunks that hold data. */
+  #pages = 0;
+  /** Whole pages that were allocated ahead and hold no data. */
+  readonly #reserved = new Ranges();
+  #size: number;
+  #changed = false;
+  /** Parts that are mapped into guest memory: there, not here, are their bytes. */
+  #views: readonly View[] = [];
+
+  constructor(usage: Usage, base?: Base) {
+    this.#usage = usage;
+    this.#base = base;
+    this.#size = base?.size ?? 0;
+    this.#kept.add(0, this.#size);
+  }
+
+  /** A file that has these bytes; they are not copied before the guest writes to it. */
+  static from(usage: Usage, bytes: Uint8Array): Contents {
+    const read = (at: number, target: Uint8Array) => target.set(bytes.subarray(at, at + target.length));
+    return new Contents(usage, { size: bytes.length, read, forget: () => {} });
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The bytes are others than at the beginning. */
+  get changed(): boolean {
+    this.#flush();
+    return this.#changed;
+  }
+
+  /** Pages that it takes, of 4096 bytes: those that hold data or were allocated ahead. */
+  get pages(): number {
+    let count = this.#pages;
+    for (const parts of [this.#kept, this.#reserved])
+      for (const { from, to } of parts) count += (alignUp(to, PAGE) - alignDown(from, PAGE)) / PAGE;
+    return count;
+  }
+
+  /** Reads at a position. @returns bytes read; 0 at the end */
+  read(position: number, target: Uint8Array): number {
+    const count = Math.min(target.length, this.#size - position);
+    if (count <= 0) return 0;
+    const wanted = target.subarray(0, count);
+    this.#stored(position, wanted);
+    for (const view of this.#views) copyOverlap(view.offset, view.bytes, position, wanted);
+    return count;
+  }
+
+  /** @returns bytes written: fewer where the largest size is reached, or memory is used up */
+  write(position: number, source: Uint8Array): number {
+    if (source.length === 0) return 0;
+    if (position >= MAX_FILE_SIZE) fail(E.FBIG);
+    const count = Math.min(source.length, MAX_FILE_SIZE - position);
+    let done = 0;
+    try {
+      while (done < count) {
+        const at = position + done;
+        const index = Math.floor(at / CHUNK);
+        const inside = at - index * CHUNK;
+        const part = source.subarray(done, Math.min(count, done + CHUNK - inside));
+        const chunk = this.#own(index, inside + part.length);
+        chunk.bytes.set(part, inside);
+        this.#mark(chunk, inside, inside + part.length);
+        done += part.length;
+      }
+    } catch (error) {
+      if (done === 0) throw error;
+    }
+    const end = position + done;
+    this.#reserved.remove(alignDown(position, PAGE), alignUp(end, PAGE));
+    this.#size = Math.max(this.#size, end);
+    this.#changed = true;
+    for (const view of this.#views) copyOverlap(position, source.subarray(0, done), view.offset, view.bytes);
+    return done;
+  }
+
+  resize(size: number): void {
+    if (size > MAX_FILE_SIZE) fail(E.FBIG);
+    if (size <= this.#size) {
+      // What is cut off must read as zeros if the file grows again.
+      const end = alignUp(size, PAGE);
+      this.#drop(end, Number.POSITIVE_INFINITY);
+      this.#kept.remove(size, end);
+      const index = Math.floor(size / CHUNK);
+      this.#chunks.get(index)?.bytes.fill(0, size - index * CHUNK, end - index * CHUNK);
+    }
+    for (const view of this.#views) view.bytes.fill(0, Math.max(0, Math.min(size, this.#size) - view.offset));
+    if (size !== this.#size) this.#changed = true;
+    this.#size = size;
+  }
+
+  /** A part is zeros from now on: pages that it covers are given back. */
+  punch(from: number, to: number): void {
+    // A hole goes to the end of the file's last page and no further.
+    const end = Math.min(to >= this.#size ? alignUp(this.#size, PAGE) : to, alignUp(this.#size, PAGE));
+    if (from >= end) return;
+    const [first, last] = [alignUp(from, PAGE), alignDown(end, PAGE)];
+    if (first > last) this.#clear(from, end);
+    else {
+      this.#clear(from, first);
+      this.#clear(last, end);
+      this.#drop(first, last);
+    }
+    this.#changed = true;
+    for (const view of this.#views) view.bytes.fill(0, Math.max(0, from - view.offset), Math.max(0, end - view.offset));
+  }
+
+  /** Allocates ahead, also behind the end. */
+  reserve(from: number, to: number): void {
+    const [first, last] = [alignDown(from, PAGE), alignUp(to, PAGE)];
+    this.#reserved.add(first, last);
+    for (const part of this.#kept.within(first, last))
+      this.#reserved.remove(alignDown(part.from, PAGE), alignUp(part.to, PAGE));
+    for (const index of this.#chunksIn(first, last))
+      for (let page = 0; page < CHUNK / PAGE; page++)
+        if (this.#chunks.get(index)!.pages & (1 << page))
+          this.#reserved.remove(index * CHUNK + page * PAGE, index * CHUNK + (page + 1) * PAGE);
+  }
+
+  /** The first byte at or behind a position that is in no hole. */
+  nextData(position: number): number | undefined {
+    this.#flush();
+    const start = alignDown(position, PAGE);
+    let found = this.#kept.within(start, this.#size).next().value?.from ?? this.#size;
+    for (const [index, { pages }] of this.#chunks) {
+      const from = index * CHUNK;
+      if (from + CHUNK <= start || from >= found) continue;
+      for (let at = Math.max(from, start); at < from + CHUNK; at += PAGE)
+        if (pages & (1 << ((at - from) / PAGE))) {
+          found = Math.min(found, at);
+          break;
+        }
+    }
+    const data = Math.max(found, position);
+    return data < this.#size ? data : undefined;
+  }
+
+  /** The first byte at or behind a position that is in a hole, or the end. */
+  nextHole(position: number): number {
+    this.#flush();
+    let at = position;
+    while (at < this.#size) {
+      const page = alignDown(at, PAGE);
+      if (!this.#holds(page)) return at;
+      at = page + PAGE;
+      if (!this.#chunks.has(Math.floor(page / CHUNK)))
+        at = alignUp(this.#kept.within(page, this.#size).next().value!.to, PAGE);
+    }
+    return this.#size;
+  }
+
+  /** All parts that are in no hole. */
+  *data(): Generator<Range> {
+    for (let from = this.nextData(0); from !== undefined; ) {
+      const to = this.nextHole(from);
+      yield { from, to };
+      from = this.nextData(to);
+    }
+  }
+
+  /** Begins to share a part with guest memory, which gets the file's bytes. False if another mapping shares some of it. */
+  attach(view: View): boolean {
+    const end = (v: View) => v.offset + v.bytes.length;
+    if (this.#views.some((v) => v.offset < end(view) && view.offset < end(v))) return false;
+    this.read(view.offset, view.bytes);
+    this.#views = [...this.#views, view];
+    return true;
+  }
+  /** Ends it: what was written there is now in the file. */
+  detach(view: View): void {
+    this.#flush(view);
+    this.#views = this.#views.filter((v) => v !== view);
+  }
+
+  /** Gives the memory back: nobody can reach the file any more. */
+  discard(): void {
+    this.resize(0);
+  }
+
+  /** What the guest has written through mappings is taken over, page by page: what it has not touched stays as it is. */
+  #flush(only?: View): void {
+    for (const view of only ? [only] : this.#views) {
+      if (!view.writable) continue;
+      const count = Math.min(view.bytes.length, this.#size - view.offset);
+      const old = Buffer.alloc(Math.min(CHUNK, Math.max(0, count)));
+      for (let at = 0; at < count; at += CHUNK) {
+        const now = view.bytes.subarray(at, Math.min(at + CHUNK, count));
+        this.#stored(view.offset + at, old.subarray(0, now.length));
+        for (let k = 0; k < now.length; k += PAGE) {
+          const page = now.subarray(k, k + PAGE);
+          if (old.compare(page, 0, page.length, k, k + page.length) !== 0) this.write(view.offset + at + k, page);
+        }
+      }
+    }
+  }
+
+  /** What is in the file, but for mappings. */
+  #stored(position: number, target: Uint8Array): void {
+    if (this.#chunks.size === 0) {
+      this.#readKept(position, target);
+      return;
+    }
+    for (let done = 0; done < target.length; ) {
+      const at = position + done;
+      const index = Math.floor(at / CHUNK);
+      const inside = at - index * CHUNK;
+      const part = target.subarray(done, done + CHUNK - inside);
+      const chunk = this.#chunks.get(index);
+      if (chunk) {
+        const known = chunk.bytes.subarray(inside, inside + part.length);
+        part.set(known);
+        part.fill(0, known.length);
+      } else this.#readKept(at, part);
+      done += part.length;
+    }
+  }
+
+  #readKept(position: number, target: Uint8Array): void {
+    let done = 0;
+    for (const { from, to } of this.#kept.within(position, position + target.length)) {
+      target.fill(0, done, from - position);
+      done = to - position;
+      this.#base!.read(from, target.subarray(from - position, done));
+    }
+    target.fill(0, done);
+  }
+
+  /** A chunk that can be changed, with room for so many bytes. */
+  #own(index: number, length: number): Chunk {
+    const start = index * CHUNK;
+    const known = this.#chunks.get(index);
+    if (known && known.bytes.length >= length) return known;
+    let kept = 0;
+    if (!known) for (const { to } of this.#kept.within(start, start + CHUNK)) kept = to - start;
+    const old = known?.bytes ?? NONE;
+    // Where the one before is full, somebody writes on and on.
+    const full = this.#chunks.get(index - 1)?.bytes.length === CHUNK;
+    const room = full ? CHUNK : Math.min(CHUNK, Math.max(length, kept, 2 * old.length, SMALLEST));
+    this.#usage.take(room - old.length);
+    const bytes = new Uint8Array(room);
+    if (known) {
+      bytes.set(old);
+      known.bytes = bytes;
+      return known;
+    }
+    this.#readKept(start, bytes.subarray(0, kept));
+    const chunk = { bytes, pages: 0 };
+    for (const { from, to } of this.#kept.within(start, start + CHUNK)) this.#mark(chunk, from - start, to - start);
+    this.#lose(start, start + CHUNK);
+    this.#chunks.set(index, chunk);
+    return chunk;
+  }
+
+  #mark(chunk: Chunk, from: number, to: number): void {
+    for (let page = Math.floor(from / PAGE); page * PAGE < to; page++) {
+      if (chunk.pages & (1 << page)) continue;
+      chunk.pages |= 1 << page;
+      this.#pages++;
+    }
+  }
+
+  /** Zeros in a part of a page, if it holds data. */
+  #clear(from: number, to: number): void {
+    if (from >= to || !this.#holds(alignDown(from, PAGE))) return;
+    const index = Math.floor(from / CHUNK);
+    this.#own(index, 0).bytes.fill(0, from - index * CHUNK, to - index * CHUNK);
+  }
+
+  /** Whole pages become a hole. */
+  #drop(from: number, to: number): void {
+    for (const index of this.#chunksIn(from, to)) {
+      const chunk = this.#chunks.get(index)!;
+      const start = index * CHUNK;
+      for (let at = Math.max(from, start); at < Math.min(to, start + CHUNK); at += PAGE) {
+        const bit = 1 << ((at - start) / PAGE);
+        if ((chunk.pages & bit) === 0) continue;
+        chunk.bytes.fill(0, at - start, at - start + PAGE);
+        chunk.pages &= ~bit;
+        this.#pages--;
+      }
+      if (chunk.pages !== 0) continue;
+      this.#usage.take(-chunk.bytes.length);
+      this.#chunks.delete(index);
+    }
+    this.#lose(from, to);
+    this.#reserved.remove(from, to);
+  }
+
+  /** What the base has there is not the file's any more. */
+  #lose(from: number, to: number): void {
+    if (this.#kept.empty) return;
+    this.#kept.remove(from, to);
+    if (this.#kept.empty) this.#base!.forget();
+  }
+
+  /** Does a page hold data? */
+  #holds(page: number): boolean {
+    const index = Math.floor(page / CHUNK);
+    const chunk = this.#chunks.get(index);
+    if (chunk) return (chunk.pages & (1 << ((page - index * CHUNK) / PAGE))) !== 0;
+    return this.#kept.within(page, page + PAGE).next().value !== undefined;
+  }
+
+  /** The chunks that have some of a part, by their numbers. */
+  #chunksIn(from: number, to: number): number[] {
+    const [first, last] = [Math.floor(from / CHUNK), Math.ceil(to / CHUNK)];
+    if (last - first > this.#chunks.size) return [...this.#chunks.keys()].filter((k) => k >= first && k < last);
+    return Array.from({ length: Math.max(0, last - first) }, (_, k) => first + k).filter((k) => this.#chunks.has(k));
+  }
+}
+
+/** Copies what two stretches of a file have in common. */
+function copyOverlap(from: number, source: Uint8Array, to: number, target: Uint8Array): void {
+  const start = Math.max(from, to);
+  const end = Math.min(from + source.length, to + target.length);
+  if (start < end) target.set(source.subarray(start - from, end - from), start - to);
+}
