@@ -137,7 +137,9 @@ export function run(file: string, args: readonly string[], options: CommandOptio
     killSignal: 'SIGKILL',
     maxBuffer: 1 << 28,
   });
-  if (done.error) throw new Error(`${basename(file)}: ${done.error.message}`);
+  // A command may end without reading what it is given.
+  const unread = (done.error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE' && done.status !== null;
+  if (done.error && !unread) throw new Error(`${basename(file)}: ${done.error.message}`);
   const status = done.status ?? 128 + (SIGNALS[done.signal ?? ''] ?? 0);
   return { status, stdout: done.stdout, stderr: done.stderr };
 }
