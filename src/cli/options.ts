@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import type { ProcessOptions, Sink, Source } from '../machine/process.ts';
+import { guestTime } from './guest-time.ts';
 import { say } from './say.ts';
 
 /** What `withGuestOptions` gives to a command's action. */
@@ -78,7 +79,7 @@ export function withMachineOptions(command: Command): Command {
     .option('--memory <size>', 'guest memory (default: 1G)', parseSize)
     .option(
       '--time <seconds>',
-      "what the guest's clock says at the start, in seconds since 1970 (default: SOURCE_DATE_EPOCH, else the first of January 2024)",
+      "what the guest's clock says at the start, in seconds since 1970 (default: SOURCE_DATE_EPOCH, else the day after its newest file's)",
       parseTime,
     );
 }
@@ -88,22 +89,24 @@ export const withGuestOptions = (command: Command): Command =>
   withMachineOptions(command).option('--limit-time <seconds>', 'stop the guest after so long', parseSeconds);
 
 /** reproducible-builds.org/specs/source-date-epoch */
-function clockOf({ time }: GuestFlags): ProcessOptions['clock'] {
+function timeOf({ time }: GuestFlags): number | undefined {
   const { SOURCE_DATE_EPOCH: epoch } = process.env;
-  const start = time ?? (epoch ? parseTime(epoch) : undefined);
-  return start === undefined ? undefined : { start: BigInt(start) * 1_000_000_000n };
+  return time ?? (epoch ? parseTime(epoch) : undefined);
 }
 
 /** The part of ProcessOptions that follows from the options. Standard streams are not in it. */
-export const guestOptions = (flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions => ({
-  image,
-  args,
-  env: flags.env,
-  grants: [process.cwd(), ...flags.dir.map((dir) => resolve(dir))],
-  memorySize: flags.memory,
-  clock: clockOf(flags),
-  report: say,
-});
+export function guestOptions(flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions {
+  const grants = [process.cwd(), ...flags.dir.map((dir) => resolve(dir))];
+  return {
+    image,
+    args,
+    env: flags.env,
+    grants,
+    memorySize: flags.memory,
+    clock: guestTime(timeOf(flags), image.file, grants),
+    report: say,
+  };
+}
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 /** The streams may be in non-blocking mode (a pipe or terminal shared with another process): wait a little, try again. */

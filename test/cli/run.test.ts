@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -145,22 +154,34 @@ describe.runIf(needs('the run command', 'gcc', 'qemu'))('run', () => {
     expect(time.status).toBe(2);
   });
 
-  test('the clock says what it is told to, else SOURCE_DATE_EPOCH, else the same as ever', () => {
+  test('the clock says what it is told to, else SOURCE_DATE_EPOCH, else the day after the newest file', () => {
     const clock = compile(
       '#include <stdio.h>\n#include <time.h>\nint main(void) { printf("%ld", time(0)); return 0; }\n',
     );
+    const epoch = { SOURCE_DATE_EPOCH: '1700000000' };
+    const folder = mkdtempSync(join(tmpdir(), 'isoform-clock-'));
     const says = (options: readonly string[], env: Record<string, string> = {}) => {
       const { status, stdout, stderr } = isoform(['run', ...options, clock], {
         env: { PATH: process.env.PATH!, ...env },
+        cwd: folder,
       });
       return status === 0 ? stdout.toString() : said(stderr);
     };
-    const epoch = { SOURCE_DATE_EPOCH: '1700000000' };
+    const at = (seconds: number) => {
+      writeFileSync(join(folder, 'file'), '');
+      for (const file of [join(folder, 'file'), folder, clock]) utimesSync(file, seconds, seconds);
+    };
+    at(1_000_000_000);
     expect(says([])).toBe('1704067200');
+    at(1_800_000_000);
+    expect(says([])).toBe(`${(Math.floor(1_800_000_000 / 86400) + 1) * 86400}`);
+    utimesSync(join(folder, 'file'), 4_000_000_000, 4_000_000_000);
+    expect(Number(says([]))).toBeGreaterThan(4_000_000_000);
     expect(says([], epoch)).toBe('1700000000');
     expect(says(['--time', '4000000000'], epoch)).toBe('4000000000');
     for (const wrong of ['', '-1', '1e9', '99999999999']) expect(says([`--time=${wrong}`])).toMatch(/: not a time \(/);
     expect(says([], { SOURCE_DATE_EPOCH: 'today' })).toMatch(/^isoform: today: not a time/);
+    rmSync(folder, { recursive: true });
   });
 
   test('a guest that waits for ever is stopped', () => {
