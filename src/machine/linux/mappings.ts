@@ -129,6 +129,8 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
 function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, flags: number, wanted: Addr): number {
   const { space, memory } = kernel;
   if (old % PAGE !== 0 || newSize === 0 || oldSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) fail(E.INVAL);
+  const fixed = (flags & MREMAP.FIXED) !== 0;
+  if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
   if (newSize > memory.size) fail(E.NOMEM);
   const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
   // To keep what is there, or less of it, its first page is enough.
@@ -145,8 +147,6 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     const part = { address, length: newLength, offset, writable, file: file.file };
     return share(kernel, file.node, part) ? address : fail(E.NODEV);
   };
-  const fixed = (flags & MREMAP.FIXED) !== 0;
-  if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
   if (!fixed) {
     if (newLength <= oldLength) {
       if (newLength < oldLength) space.unmap(old + newLength, oldLength - newLength);

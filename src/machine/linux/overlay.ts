@@ -141,8 +141,7 @@ export class Overlay {
         if (last) return { directory, name: '.', node: directory, slash };
         continue;
       }
-      if (name.length > MAX_NAME) fail(E.NAMETOOLONG);
-      const node = this.lookup(directory, name);
+      const node = this.entry(directory, name);
       if (node?.kind === 'link' && (!last || follow || slash)) {
         if (++links > MAX_LINKS) fail(E.LOOP);
         if (node.target.startsWith('/')) directory = this.root;
@@ -158,6 +157,11 @@ export class Overlay {
       directory = node;
     }
     return { directory, name: '.', node: directory, slash };
+  }
+
+  /** What a name in a path leads to. Fails with ENAMETOOLONG. */
+  entry(directory: DirectoryNode, name: string): Node | undefined {
+    return name.length > MAX_NAME ? fail(E.NAMETOOLONG) : this.lookup(directory, name);
   }
 
   /** As find, but something must be there. */

@@ -29,6 +29,27 @@ export function findAt(kernel: Kernel, fd: number, address: Addr, follow: boolea
   return kernel.overlay.find(baseOf(kernel, fd, path), path, follow);
 }
 
+/** A name in a directory that is there; whether anything has that name is another question (`.`: the path names the directory itself). */
+export interface Named {
+  readonly directory: DirectoryNode;
+  readonly name: string;
+  readonly slash: boolean;
+}
+
+/** The directory that the last name of a path is looked for in (fs/namei.c, filename_parentat). */
+export function parentAt(kernel: Kernel, fd: number, address: Addr): Named {
+  const path = kernel.guest.string(address);
+  if (path === '') fail(E.NOENT);
+  const base = baseOf(kernel, fd, path);
+  const bare = path.replace(/(?<=[^/])\/+$/, '');
+  const cut = bare.lastIndexOf('/') + 1;
+  const name = bare.slice(cut);
+  const slash = bare !== path;
+  if (['', '.', '..'].includes(name)) return kernel.overlay.find(base, path, true);
+  const directory = cut === 0 ? base : kernel.overlay.get(base, bare.slice(0, cut), true);
+  return directory.kind === 'directory' ? { directory, name, slash } : fail(E.NOTDIR);
+}
+
 /** As findAt; something must be there. */
 export const nodeAt = (kernel: Kernel, fd: number, address: Addr, follow: boolean): Node =>
   findAt(kernel, fd, address, follow).node ?? fail(E.NOENT);

@@ -36,7 +36,8 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
   kernel.guest.output(at, 8);
   const internet = domain === AF.INET || domain === AF.INET6;
-  if (internet && asked !== SOCK.STREAM && asked !== SOCK.DGRAM) fail(asked === SOCK.RAW ? E.PERM : E.SOCKTNOSUPPORT);
+  if (internet && asked !== SOCK.STREAM && asked !== SOCK.DGRAM)
+    fail(asked === SOCK.RAW ? E.PROTONOSUPPORT : E.SOCKTNOSUPPORT);
   if (internet) fail(protocol !== 0 ? E.PROTONOSUPPORT : E.OPNOTSUPP);
   if (domain !== AF.UNIX) fail(E.AFNOSUPPORT);
   if (protocol !== 0 && protocol !== AF.UNIX) fail(E.PROTONOSUPPORT);

@@ -5,7 +5,7 @@ import { isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { DirectoryNode, Node } from './nodes.ts';
-import { AT, findAt, freeAt, may, nodeAt } from './paths.ts';
+import { AT, findAt, freeAt, may, nodeAt, parentAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
 const RENAME = { NOREPLACE: 1, EXCHANGE: 2, WHITEOUT: 4 } as const;
@@ -73,12 +73,13 @@ function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Ad
   if (flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE | RENAME.WHITEOUT)) fail(E.INVAL);
   const exchange = (flags & RENAME.EXCHANGE) !== 0;
   if (exchange && flags & (RENAME.NOREPLACE | RENAME.WHITEOUT)) fail(E.INVAL);
-  const source = findAt(kernel, fromFd, from, false);
-  const target = findAt(kernel, toFd, to, false);
+  // Both directories first, then what is in them.
+  const source = parentAt(kernel, fromFd, from);
+  const target = parentAt(kernel, toFd, to);
   if (source.name === '.') fail(E.BUSY);
   if (target.name === '.') fail(flags & RENAME.NOREPLACE ? E.EXIST : E.BUSY);
-  const node = source.node ?? fail(E.NOENT);
-  const old = target.node;
+  const node = kernel.overlay.entry(source.directory, source.name) ?? fail(E.NOENT);
+  const old = kernel.overlay.entry(target.directory, target.name);
   if (old && flags & RENAME.NOREPLACE) fail(E.EXIST);
   if (exchange && !old) fail(E.NOENT);
   if (node.kind !== 'directory' && (source.slash || (!exchange && target.slash))) fail(E.NOTDIR);
