@@ -1,10 +1,9 @@
 /** Options that the commands share, and what they mean for a process. Commands that run a guest all take the same ones. */
-import { readSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
-import type { ProcessOptions, Sink, Source } from '../machine/process.ts';
+import type { ProcessOptions } from '../machine/process.ts';
 import { guestTime } from './guest-time.ts';
 import { say } from './say.ts';
 
@@ -107,48 +106,3 @@ export function guestOptions(flags: GuestFlags, image: Image, args: readonly str
     report: say,
   };
 }
-
-const pause = new Int32Array(new SharedArrayBuffer(4));
-/** The streams may be in non-blocking mode (a pipe or terminal shared with another process): wait a little, try again. */
-function retrying<T>(operation: () => T): T {
-  for (;;)
-    try {
-      return operation();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      Atomics.wait(pause, 0, 0, 2);
-    }
-}
-
-/** Requests below this are served from a buffer: a guest that reads byte by byte costs no host call a byte. */
-const BUFFERED = 4096;
-let ahead = new Uint8Array(0);
-
-/** The host's standard input, read when the guest asks for it (and up to 64 KiB ahead when it asks for little). */
-export const hostInput: Source = (target) => {
-  if (ahead.length === 0 && target.length >= BUFFERED) return readInput(target);
-  if (ahead.length === 0) {
-    const buffer = new Uint8Array(65536);
-    ahead = buffer.subarray(0, readInput(buffer));
-  }
-  const part = ahead.subarray(0, target.length);
-  target.set(part);
-  ahead = ahead.subarray(part.length);
-  return part.length;
-};
-
-function readInput(target: Uint8Array): number {
-  try {
-    return retrying(() => readSync(0, target, 0, target.length, null));
-  } catch (error) {
-    // Closed, or (as Windows says it) at the end; a directory as standard input has nothing to give either.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EOF' || code === 'EBADF' || code === 'EISDIR') return 0;
-    throw error;
-  }
-}
-
-/** The host's standard output and error, unbuffered: what the guest has written is out. */
-export const hostOutput: Sink = (fd, bytes) => {
-  for (let at = 0; at < bytes.length; ) at += retrying(() => writeSync(fd, bytes, at, bytes.length - at));
-};

@@ -1,13 +1,15 @@
 /** `isoform pgo`: the whole way in one go. */
 import type { Command } from 'commander';
 import { printableJson } from '../base/printable.ts';
+import type { Sink } from '../machine/process.ts';
 import type { PgoObserver } from '../pipeline/pgo.ts';
 import type { ProvedForm } from '../pipeline/proved.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
 import { type OptimizeFlags, optimizeOptions, optimizeWords, withOptimizeOptions } from './optimize-options.ts';
-import { hostOutput, repeatable } from './options.ts';
+import { repeatable } from './options.ts';
 import { checkOutput, STDOUT, stemOf, textOutput } from './output.ts';
 import { makeProgress, makeStopwatch, type Progress } from './progress.ts';
+import { hostStreams } from './streams.ts';
 import { optimizedText, profiledText, verifiedText } from './words.ts';
 
 interface PgoFlags extends InputFlags, OptimizeFlags {
@@ -109,8 +111,8 @@ function observer(progress: Progress, proved: (made: ProvedForm, milliseconds: n
 }
 
 const passOn =
-  (progress: Progress): typeof hostOutput =>
+  (progress: Progress): Sink =>
   (fd, bytes) => {
     progress.clear();
-    hostOutput(fd, bytes);
+    hostStreams(true).sink(fd, bytes);
   };

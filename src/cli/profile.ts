@@ -4,12 +4,13 @@ import type { Command } from 'commander';
 import { badOption, overLimit } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
-import type { Exit, Source } from '../machine/process.ts';
+import type { Exit } from '../machine/process.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
-import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
+import { type GuestFlags, guestOptions, withGuestOptions } from './options.ts';
 import { checkOutput, stemOf, writeWhole } from './output.ts';
 import { makeProgress } from './progress.ts';
+import { hostStreams } from './streams.ts';
 
 interface ProfileFlags extends GuestFlags, CodeCacheFlags {
   readonly output?: string;
@@ -59,42 +60,25 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const onSignal = (name: NodeJS.Signals) => {
     signal ??= name;
   };
-  const listen = () => {
-    for (const name of STOPPING) process.on(name, onSignal);
-  };
-  const ignore = () => {
-    for (const name of STOPPING) process.off(name, onSignal);
-  };
+  const { stdin, sink } = hostStreams(false);
   const request = {
     image,
-    input: { ...input, stdin: flags.stdin === undefined ? waiting(ignore, listen) : readInputFile(flags.stdin) },
+    input: { ...input, stdin: flags.stdin === undefined ? stdin : readInputFile(flags.stdin) },
     engine: flags.engine,
     code: openCodeCache(flags, image, 'counted'),
-    sink: hostOutput,
+    sink,
     report,
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
   };
-  listen();
+  for (const name of STOPPING) process.on(name, onSignal);
   const outcome = await profileInTurns(request, () => signal !== undefined);
-  ignore();
+  for (const name of STOPPING) process.off(name, onSignal);
   writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
   process.exitCode = signal === undefined ? statusOf(outcome.exit) : 128 + constants.signals[signal];
 }
-
-/** While the guest waits for input no signal would be heard: then they do what they do to anybody. */
-const waiting =
-  (before: () => void, behind: () => void): Source =>
-  (target) => {
-    before();
-    try {
-      return hostInput(target);
-    } finally {
-      behind();
-    }
-  };
 
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 

@@ -5,8 +5,9 @@ import { hex } from '../base/units.ts';
 import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
 import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
-import { type GuestFlags, guestOptions, hostInput, hostOutput, withGuestOptions } from './options.ts';
+import { type GuestFlags, guestOptions, withGuestOptions } from './options.ts';
 import { say, sayBare } from './say.ts';
+import { hostStreams } from './streams.ts';
 
 interface RunFlags extends GuestFlags, CodeCacheFlags {
   readonly engine: string;
@@ -41,8 +42,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
   const image = readImage(file);
   const guest = createProcess({
     ...guestOptions({ ...flags, dir: out === undefined ? flags.dir : [...flags.dir, out] }, image, args),
-    stdin: hostInput,
-    sink: hostOutput,
+    ...hostStreams(flags.limitTime === undefined),
     strace: flags.strace ? sayBare : undefined,
   });
   const counting = flags.stats === true;

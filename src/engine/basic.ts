@@ -27,6 +27,8 @@ class Trap {
 
 /** Instructions per tick of the `time` CSR. */
 const INSNS_PER_TICK = 100n;
+/** Instructions between two looks at the clock. */
+const LOOK = 1024;
 
 /** How the instruction at hand ends. A branch that is not taken is a transfer too. */
 type Ending = 'next' | 'transfer' | 'ecall' | 'fence.i';
@@ -219,7 +221,7 @@ class Basic implements Engine {
     this.#memory = memory;
   }
 
-  run(hart: Hart, budget: InsnCount): { stop: Stop; retired: InsnCount } {
+  run(hart: Hart, budget: InsnCount, until?: number): { stop: Stop; retired: InsnCount } {
     const step = new BasicStep(hart);
     // A guest may jump anywhere in 64 bits: what is no Addr of its address space is kept in `far`, until it faults.
     const { view, size } = this.#memory;
@@ -231,6 +233,10 @@ class Basic implements Engine {
     let stop: Stop = { kind: 'budget' };
     try {
       while (retired < budget) {
+        if (until !== undefined && retired % LOOK === LOOK - 1 && performance.now() >= until) {
+          stop = { kind: 'pause' };
+          break;
+        }
         if (far !== undefined) throw new Trap({ kind: 'fault', access: 'fetch', address: far });
         const insn = this.#fetch(pc);
         step.execute(insn, pc, retired);
@@ -290,6 +296,9 @@ class Basic implements Engine {
   }
 
   invalidate(): void {
+    this.#decoded.clear();
+  }
+  flush(): void {
     this.#decoded.clear();
   }
 }

@@ -2,11 +2,12 @@
  * Runs a process on an engine: from event to event, or to its end. Engines run in slices, so that limits are looked at now and
  * then; the number of instructions is limited exactly.
  */
+import { sleep } from '../base/sleep.ts';
 import type { InsnCount } from '../base/units.ts';
-import type { Exit, Fault, PendingSyscall, Process } from '../machine/process.ts';
+import type { Exit, Fault, Pause, PendingSyscall, Process } from '../machine/process.ts';
 import type { Engine } from './engine.ts';
 
-/** Instructions an engine runs before the wall clock is looked at: tenths of a second even on a slow engine. */
+/** Instructions an engine runs before an alarm is looked for. */
 const SLICE: InsnCount = 2 ** 22;
 
 /** Why a stretch of execution ended. */
@@ -30,10 +31,21 @@ class SyscallEvent {
 }
 
 /** Runs the current hart for at most `budget` instructions, up to the next syscall or fault. Counts what retired in the hart. */
-export function runToEvent(process: Process, engine: Engine, budget: InsnCount): ProcessEvent {
+export const runToEvent = (process: Process, engine: Engine, budget: InsnCount): ProcessEvent =>
+  // There is no time to stop at.
+  runUntil(process, engine, budget, undefined)!;
+
+/** @param until as of Engine.run @returns undefined if that has come: to be called with the rest of the budget */
+function runUntil(
+  process: Process,
+  engine: Engine,
+  budget: InsnCount,
+  until: number | undefined,
+): ProcessEvent | undefined {
   const { hart } = process;
-  const { stop, retired } = engine.run(hart, budget);
+  const { stop, retired } = engine.run(hart, budget, until);
   hart.retired += retired;
+  if (stop.kind === 'pause') return undefined;
   if (stop.kind === 'ecall') return new SyscallEvent(process);
   if (stop.kind === 'budget') return stop;
   return { kind: 'fault', fault: stop };
@@ -48,7 +60,7 @@ export function serve(process: Process, event: ProcessEvent): 'continue' | Exit 
 export interface ExecuteOptions {
   /** The guest is stopped when it has retired so many instructions. */
   readonly limitInstructions?: InsnCount;
-  /** Seconds on the host's clock, looked at between slices and syscalls. */
+  /** Seconds on the host's clock. What is under way then is left where it is. */
   readonly wallTime?: number;
   /** Called before each syscall runs. */
   readonly onSyscall?: (call: PendingSyscall) => void;
@@ -62,14 +74,17 @@ export interface Outcome {
 
 /** Runs a process to its end. Counts of control transfers are then in `engine.transfers()`. */
 export function execute(process: Process, engine: Engine, options: ExecuteOptions = {}): Outcome {
-  const turns = executing(process, engine, options);
+  const waits = new Waits();
+  const turns = executing(process, engine, options, options.wallTime !== undefined);
   for (;;) {
     const { done, value } = turns.next();
     if (done) return value;
+    const wait = waits.after(value);
+    if (wait > 0) sleep(wait);
   }
 }
 
-/** Milliseconds after which signals of the host are looked at. */
+/** Milliseconds after which the clock, and signals of the host, are looked at. */
 const TURN = 50;
 
 /** The same, and in between the host may run other things. @param interrupted asked then: stop here, as at a limit */
@@ -79,39 +94,70 @@ export async function executeInTurns(
   options: ExecuteOptions,
   interrupted: () => boolean,
 ): Promise<Outcome> {
-  const turns = executing(process, engine, options);
+  const waits = new Waits();
+  const turns = executing(process, engine, options, true);
   for (let last = performance.now(); ; ) {
     const { done, value } = turns.next(interrupted());
     if (done) return value;
-    if (performance.now() - last < TURN) continue;
-    await new Promise((resume) => setImmediate(resume));
+    const wait = waits.after(value);
+    if (wait === 0 && performance.now() - last < TURN) continue;
+    await new Promise((resume) => (wait > 0 ? setTimeout(resume, wait) : setImmediate(resume)));
     last = performance.now();
   }
 }
 
-/** Yields now and then; told `true` then, it stops. */
+/** How long to wait for the host's streams, in milliseconds: the longer, the longer it has been. */
+class Waits {
+  #next = SHORTEST;
+  after(pause: Pause): number {
+    const wait = pause === 'wait' ? this.#next : 0;
+    this.#next = wait === 0 ? SHORTEST : Math.min(LONGEST, wait * 2);
+    return wait;
+  }
+}
+const SHORTEST = 0.05;
+const LONGEST = 10;
+
+/** Yields now and then if it is timed; told `true` then, it stops. */
 function* executing(
   process: Process,
   engine: Engine,
   options: ExecuteOptions,
-): Generator<void, Outcome, boolean | undefined> {
+  timed: boolean,
+): Generator<Pause, Outcome, boolean | undefined> {
   const limit = options.limitInstructions ?? Number.POSITIVE_INFINITY;
-  const deadline = options.wallTime === undefined ? undefined : performance.now() + options.wallTime * 1000;
+  const deadline = performance.now() + (options.wallTime ?? Number.POSITIVE_INFINITY) * 1000;
   attach(process, engine);
   const retired = () => process.harts.reduce((sum, hart) => sum + hart.retired, 0);
-  for (let turn = 0; ; turn++) {
+  let next = timed ? Math.min(performance.now() + TURN, deadline) : undefined;
+  /** Of the slice at hand: alarms come at its end, whatever the host's clock says. */
+  let slice = SLICE;
+  for (;;) {
     const left = limit === Number.POSITIVE_INFINITY ? limit : limit - retired();
     if (left <= 0) return stopped('instructions', `the guest has run ${limit} instructions, the limit`);
-    const event = runToEvent(process, engine, Math.min(SLICE, left));
-    if (event.kind === 'syscall') options.onSyscall?.(event.call);
-    const result = serve(process, event);
+    const before = process.hart.retired;
+    const event = runUntil(process, engine, Math.min(slice, left), next);
+    slice = event === undefined ? slice - (process.hart.retired - before) : SLICE;
+    let result: 'continue' | Exit = 'continue';
+    if (event?.kind === 'syscall') {
+      options.onSyscall?.(event.call);
+      for (const pause of process.beginSyscall() ?? []) {
+        const end = late() ?? ((yield pause) ? stopped('interrupt', 'interrupted') : undefined);
+        if (end) return end;
+      }
+      result = process.outcome;
+    } else if (event) result = serve(process, event);
     if (result !== 'continue') return { exit: result, instructions: retired() };
-    if (event.kind !== 'budget' && turn % 1024 !== 0) continue;
-    if (deadline !== undefined && performance.now() > deadline)
-      return stopped('time', `the guest has run for ${options.wallTime} seconds, the limit`);
-    if (yield) return stopped('interrupt', 'interrupted');
+    if (next === undefined || performance.now() < next) continue;
+    const end = late() ?? ((yield 'look') ? stopped('interrupt', 'interrupted') : undefined);
+    if (end) return end;
+    next = Math.min(performance.now() + TURN, deadline);
   }
 
+  function late(): Outcome | undefined {
+    if (performance.now() < deadline) return undefined;
+    return stopped('time', `the guest has run for ${options.wallTime} seconds, the limit`);
+  }
   function stopped(which: 'instructions' | 'time' | 'interrupt', message: string): Outcome {
     return { exit: { kind: 'limit', limit: which, message, pc: process.hart.pc }, instructions: retired() };
   }
@@ -119,5 +165,8 @@ function* executing(
 
 /** Makes the engine forget code that the guest changes by syscalls. `execute` does it; users of `runToEvent` call it once. */
 export function attach(process: Process, engine: Engine): void {
-  process.onCodeChange((address, length) => engine.invalidate(address, length));
+  process.onCodeChange(
+    (address, length) => engine.invalidate(address, length),
+    () => engine.flush(),
+  );
 }

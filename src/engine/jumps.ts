@@ -28,7 +28,7 @@ export class JumpTable {
 
   /** Puts in a pair of site and target that is not there yet, with a count of 1. */
   insert(site: number, target: Addr): void {
-    if (this.#used.length >= ENTRIES / 2) this.#drain();
+    if (this.#used.length >= ENTRIES / 2) this.drain();
     let index = jumpHash(site, target);
     while (this.#entries[index * 2] !== 0n) index = (index + 1) % ENTRIES;
     this.#entries[index * 2] = (BigInt(site) << 32n) | BigInt(target);
@@ -49,11 +49,12 @@ export class JumpTable {
 
   /** Adds all counts so far. */
   collect(counts: TransferCounts): void {
-    this.#drain();
-    for (const { from, to, count } of this.#counts.list()) counts.add(from, to, count);
+    this.drain();
+    counts.addAll(this.#counts);
   }
 
-  #drain(): void {
+  /** Takes all counts out of the table. */
+  drain(): void {
     for (const index of this.#used) {
       const key = this.#entries[index * 2];
       const site = Number(key >> 32n);

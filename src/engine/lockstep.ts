@@ -56,7 +56,7 @@ class Lockstep implements Engine {
     this.name = `lockstep:${this.#first.name},${this.#second.name}`;
   }
 
-  run(hart: Hart, budget: InsnCount): End {
+  run(hart: Hart, budget: InsnCount, until?: number): End {
     let shadowHart = this.#harts.get(hart);
     if (shadowHart === undefined) {
       shadowHart = new Hart(this.#shadow);
@@ -70,7 +70,7 @@ class Lockstep implements Engine {
       for (;;) {
         // An engine's counters start from the hart's; the machine adds to it only when this call has returned.
         hart.retired = before + done;
-        const end = this.#slice(first, second, Math.min(SLICE, budget - done));
+        const end = this.#slice(first, second, Math.min(SLICE, budget - done), until);
         done += end.retired;
         if (end.stop.kind !== 'budget' || done >= budget) return { stop: end.stop, retired: done };
       }
@@ -79,7 +79,7 @@ class Lockstep implements Engine {
     }
   }
 
-  #slice(first: Side, second: Side, budget: InsnCount): End {
+  #slice(first: Side, second: Side, budget: InsnCount, until?: number): End {
     this.#mirror();
     const start = stateOf(first.hart);
     setState(second.hart, start);
@@ -89,14 +89,18 @@ class Lockstep implements Engine {
       const step = Math.min(STEP, budget - done);
       const end = first.engine.run(first.hart, step);
       const other = second.engine.run(second.hart, step);
-      const last = end.stop.kind !== 'budget' || done + end.retired >= budget;
+      const late = until !== undefined && performance.now() >= until;
+      const last = late || end.stop.kind !== 'budget' || done + end.retired >= budget;
       const seen = this.#differences(first, second, end, other, last);
       if (seen.length > 0) {
         const most = done + Math.min(step, Math.max(end.retired, other.retired) + 1);
         throw this.#report(first, second, start, most, seen);
       }
       done += end.retired;
-      if (last) return { stop: end.stop, retired: done };
+      if (last) {
+        const early = end.stop.kind === 'budget' && done < budget;
+        return { stop: early ? { kind: 'pause' } : end.stop, retired: done };
+      }
       for (const { hart } of [first, second]) hart.retired = before + done;
     }
   }
@@ -107,13 +111,19 @@ class Lockstep implements Engine {
     for (const [from, to] of this.#ranges()) {
       const pages = this.#memory.bytes;
       for (const copy of [this.#shadow.bytes, this.#saved])
-        for (const page of differingPages(pages, copy, from, to)) copy.set(pages.subarray(page, page + PAGE), page);
+        for (const page of differingPages(pages, copy, from, to)) {
+          if (copy === this.#shadow.bytes) this.#shadow.touch(page, PAGE);
+          copy.set(pages.subarray(page, page + PAGE), page);
+        }
     }
   }
 
   #restore(first: Side, second: Side, start: Uint8Array): void {
     for (const { memory, hart } of [first, second]) {
-      for (const [from, to] of this.#ranges()) memory.bytes.set(this.#saved.subarray(from, to), from);
+      for (const [from, to] of this.#ranges()) {
+        memory.touch(from, to - from);
+        memory.bytes.set(this.#saved.subarray(from, to), from);
+      }
       setState(hart, start);
     }
   }
@@ -200,6 +210,13 @@ class Lockstep implements Engine {
     this.#shadow.protectLike(this.#memory);
     this.#first.invalidate(address, length);
     this.#second.invalidate(address, length);
+  }
+
+  flush(): void {
+    // What the kernel has written is to be in the shadow before.
+    this.#mirror();
+    this.#first.flush();
+    this.#second.flush();
   }
 }
 

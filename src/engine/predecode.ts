@@ -4,7 +4,7 @@
  */
 import { alignDown, alignUp } from '../base/bits.ts';
 import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
-import { decodeAt, lengthOf } from '../isa/decode.ts';
+import { decode, decodeAt, lengthOf } from '../isa/decode.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { HART, slotOf } from '../machine/hart.ts';
 import { type Memory, PAGE, PERMISSION } from '../machine/memory.ts';
@@ -17,6 +17,11 @@ import { TransferCounts } from './transfers.ts';
 export type Undecodable = 'fetch' | 'illegal';
 
 const LONGEST = 4;
+/** Instructions that are decoded at a time: code may be a straight line of any length. */
+const LONGEST_RUN = 512;
+
+/** Bytes of the host area that what is decoded or translated between two looks at `full` takes at most. */
+const ROOM = 2 ** 25;
 
 export class Predecoder {
   readonly records: Records;
@@ -27,10 +32,16 @@ export class Predecoder {
   readonly #counts = new TransferCounts();
   /** Called with a range before its records are cleared. */
   onClear: ((from: Addr, to: Addr) => void) | undefined;
-  /** The instructions that are in records, by address, for who sets it to a map. */
-  insns: Map<Addr, Insn> | undefined;
+  /** Called before all records are taken away. */
+  onReset: (() => void) | undefined;
   /** First addresses of pages that records have been written in. */
   readonly #pages = new Set<Addr>();
+  /** Of these, those of which it is known when they are written to, and those that have been or may have been. */
+  readonly #watched = new Set<Addr>();
+  readonly #dirty = new Set<Addr>();
+  /** What was on dirty pages before, and instructions that have been decoded there since. */
+  readonly #before = new Map<Addr, Uint8Array>();
+  readonly #since = new Map<Addr, Insn>();
 
   constructor(memory: Memory) {
     this.#memory = memory;
@@ -41,13 +52,14 @@ export class Predecoder {
   /** Makes the record at an address executable. @returns why not, if it cannot be */
   decode(pc: Addr): Undecodable | undefined {
     const { records, routines } = this;
-    const insns: { readonly insn: Insn; readonly routine: number }[] = [];
+    const insns: Insn[] = [];
     const start = records.find(pc);
     if (start === undefined) return 'fetch';
     let at = pc;
     let record = start;
     /** The run of what stands behind the new instructions. */
     let run = 0;
+    let ended = false;
     for (;;) {
       if (records.isGuard(record, at)) break;
       const there = records.routine(record);
@@ -56,6 +68,7 @@ export class Predecoder {
         run = records.word(record, RECORD.RUN);
         break;
       }
+      if (insns.length === LONGEST_RUN) break;
       const insn = this.#fetch(at);
       if (typeof insn === 'string') {
         records.setRoutine(record, insn === 'illegal' ? ROUTINE.ILLEGAL : ROUTINE.PROBE);
@@ -63,16 +76,20 @@ export class Predecoder {
         if (insns.length === 0) return insn;
         break;
       }
-      const routine = routines.of(insn);
-      insns.push({ insn, routine });
-      if (routines.ending(routine) !== 'none') break;
+      insns.push(insn);
+      ended = routines.ending(routines.of(insn)) !== 'none';
+      if (ended) break;
       at += insn.size;
       record += (insn.size / 2) * RECORD.SIZE;
     }
+    // A run that would be too long ends in the middle of a straight line.
+    const cut = !ended && insns.length + run >= LONGEST_RUN;
+    if (cut) run = 0;
     at = pc;
     record = start;
-    for (const [i, { insn, routine }] of insns.entries()) {
-      this.#write(record, at, insn, routine, run + insns.length - i);
+    for (const [i, insn] of insns.entries()) {
+      const left = insns.length - i;
+      this.#write(record, at, insn, cut && left === 1 ? routines.cut(insn) : routines.of(insn), run + left);
       at += insn.size;
       record += (insn.size / 2) * RECORD.SIZE;
     }
@@ -102,12 +119,45 @@ export class Predecoder {
     }
     // Code from another run may be entered there already.
     records.settle(record, routine);
-    this.insns?.set(at, insn);
     this.use(at);
+    if (this.#dirty.size === 0) return;
+    const last = alignDown(at + insn.size - 1, PAGE);
+    if (this.#dirty.has(alignDown(at, PAGE)) || this.#dirty.has(last)) this.#since.set(at, insn);
   }
   /** Something is in the records of an address's page. */
   use(at: Addr): void {
-    this.#pages.add(alignDown(at, PAGE));
+    this.#watch(alignDown(at, PAGE));
+    // The last instruction of a page may reach into the next.
+    if (at % PAGE === PAGE - 2 && this.records.executable(at + 2)) this.#watch(at + 2);
+  }
+  #watch(page: Addr): void {
+    if (this.#watched.has(page)) return;
+    this.#watched.add(page);
+    this.#pages.add(page);
+    if (this.#memory.aliased(page)) this.#dirty.add(page);
+    else if ((this.#memory.permissions[page / PAGE] & PERMISSION.WRITE) !== 0) this.#memory.guard(page, this.#written);
+  }
+  readonly #written = (page: Addr): void => {
+    this.#dirty.add(page);
+    this.#before.set(page, this.#memory.bytes.slice(page, page + PAGE));
+  };
+
+  /** The instruction in the record at an address, if there is one, whatever has been written there since. */
+  insnAt(pc: Addr): Insn | undefined {
+    const { records, routines } = this;
+    if (!records.known(pc) || routines.ending(records.routine(records.find(pc)!)) === undefined) return undefined;
+    const { bytes } = this.#memory;
+    if (this.#dirty.size === 0) return decodeAt(bytes, pc);
+    const since = this.#since.get(pc);
+    if (since !== undefined) return since;
+    const half = (at: Addr): number => {
+      const before = this.#before.get(alignDown(at, PAGE));
+      return before === undefined
+        ? bytes[at] | (bytes[at + 1] << 8)
+        : before[at % PAGE] | (before[(at % PAGE) + 1] << 8);
+    };
+    const low = half(pc);
+    return decode(lengthOf(low) === 2 ? low : low | (half(pc + 2) << 16));
   }
 
   /**
@@ -131,18 +181,49 @@ export class Predecoder {
 
   /** Forgets the instructions that lie in a range, and those that flow into it. */
   invalidate(address: Addr, length: ByteCount): void {
+    this.#forget(address, length);
+    // Whole pages are looked at anew when code is decoded there: who may write to them may be another.
+    const end = address + length;
+    for (const page of within(this.#watched, alignUp(address, PAGE), end - PAGE + 1)) {
+      this.#watched.delete(page);
+      this.#clean(page);
+    }
+  }
+  #clean(page: Addr): void {
+    this.#dirty.delete(page);
+    this.#before.delete(page);
+  }
+  #forget(address: Addr, length: ByteCount): void {
     const end = address + length;
     const first = this.reaching(address);
     this.onClear?.(first, end);
-    for (const [from, to] of this.records.ranges(first, end))
-      for (let page = alignDown(from, PAGE); page < to; page += PAGE)
-        if (this.#pages.has(page)) this.#clear(Math.max(page, from), Math.min(page + PAGE, to));
+    for (const page of within(this.#pages, alignDown(first, PAGE), end))
+      this.#clear(Math.max(page, first), Math.min(page + PAGE, end));
   }
 
-  /** Forgets what guest stores can have changed: pages that are executable and writable (others change through system calls only). */
-  invalidateWritable(): void {
-    for (const page of [...this.#pages])
-      if ((this.#memory.permissions[page / PAGE] & PERMISSION.WRITE) !== 0) this.invalidate(page, PAGE);
+  /** Forgets what has been written to since it was decoded. */
+  flush(): void {
+    for (const page of [...this.#dirty]) {
+      this.#forget(page, PAGE);
+      if (this.#memory.aliased(page)) continue;
+      this.#watched.delete(page);
+      this.#clean(page);
+    }
+  }
+
+  /** Is there hardly room for more records? */
+  get full(): boolean {
+    const { all, free, atEnd } = this.#memory.hostRoom;
+    const room = Math.min(ROOM, all / 8);
+    return free < room && atEnd > room;
+  }
+  /** Forgets everything but counts, and takes all records away. Not while generated code runs, which knows them. */
+  reset(): void {
+    this.onReset?.();
+    this.jumps.drain();
+    this.#collectAll(this.#counts);
+    for (const pages of [this.#pages, this.#watched, this.#dirty, this.#before, this.#since]) pages.clear();
+    this.records.reset();
   }
 
   /** The lowest address of an instruction that flows or reaches into what begins at `address`. */
@@ -153,23 +234,22 @@ export class Predecoder {
       const record = this.#pages.has(alignDown(at, PAGE)) ? records.find(at) : undefined;
       if (record === undefined) continue;
       const routine = records.routine(record);
-      const ending = routines.ending(routine);
-      if (ending === undefined) continue;
+      if (routines.ending(routine) === undefined) continue;
       const behind = at + routines.size(routine);
-      if (behind > first || (behind === first && ending === 'none')) first = at;
+      if (behind > first || (behind === first && routines.flows(routine))) first = at;
     }
     return first;
   }
 
   #clear(from: Addr, to: Addr): void {
     const { records } = this;
-    const start = records.find(alignUp(from, 2));
-    if (start === undefined) return;
+    if (!records.known(from)) return;
+    const start = records.find(alignUp(from, 2))!;
     for (let record = start, at = alignUp(from, 2); at < to; at += 2, record += RECORD.SIZE) {
       if (records.routine(record) === ROUTINE.UNDECODED) continue;
       this.#collect(record, at, this.#counts);
       records.clear(record);
-      this.insns?.delete(at);
+      this.#since.delete(at);
     }
   }
 
@@ -207,12 +287,24 @@ export class Predecoder {
   counts(): TransferCounts {
     const all = this.#counts.copy();
     this.jumps.collect(all);
-    for (const page of this.#pages)
-      for (const [from, to] of this.records.ranges(page, page + PAGE)) {
-        const start = this.records.find(from);
-        if (start === undefined) continue;
-        for (let record = start, at = from; at < to; at += 2, record += RECORD.SIZE) this.#collect(record, at, all);
-      }
+    this.#collectAll(all);
     return all;
   }
+  #collectAll(counts: TransferCounts): void {
+    for (const page of this.#pages) {
+      if (!this.records.known(page)) continue;
+      let record = this.records.find(page)!;
+      for (let at = page; at < page + PAGE; at += 2, record += RECORD.SIZE)
+        if (this.records.raw(record) !== ROUTINE.UNDECODED) this.#collect(record, at, counts);
+    }
+  }
+}
+
+/** Members of a set of page addresses in a range: by the range or by the set, whichever is smaller. */
+function within(pages: ReadonlySet<Addr>, from: Addr, to: Addr): Addr[] {
+  const found: Addr[] = [];
+  if ((to - from) / PAGE > pages.size) {
+    for (const page of pages) if (page >= from && page < to) found.push(page);
+  } else for (let page = from; page < to; page += PAGE) if (pages.has(page)) found.push(page);
+  return found;
 }

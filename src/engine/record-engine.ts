@@ -59,6 +59,10 @@ export type Generate = (routines: Routines, places: Places, imports: Imports) =>
  * now and then; a stay of this length takes a few milliseconds.
  */
 const SLICE = 2 ** 20;
+/** The same where the time matters: as many as take some milliseconds. */
+const STAY = { LEAST: 2 ** 10, FIRST: 2 ** 16, MOST: 2 ** 22, LONG: 20 } as const;
+/** Bytes. */
+const LARGEST_STORE = 8;
 /** Instructions per tick of the `time` CSR, as in the basic engine. */
 const INSNS_PER_TICK = 100n;
 
@@ -82,6 +86,8 @@ export class RecordEngine implements Engine {
   readonly #code: Predecoder;
   readonly #cores = new Map<number, Core>();
   readonly #upper: Upper | undefined;
+  /** Instructions in a stay where the time matters. */
+  #pace: InsnCount = STAY.FIRST;
 
   constructor(name: string, memory: Memory, generate: Generate, makeUpper?: (code: Predecoder) => Upper) {
     this.name = name;
@@ -91,7 +97,7 @@ export class RecordEngine implements Engine {
     this.#upper = makeUpper?.(this.#code);
   }
 
-  run(hart: Hart, budget: InsnCount): { stop: Stop; retired: InsnCount } {
+  run(hart: Hart, budget: InsnCount, until?: number): { stop: Stop; retired: InsnCount } {
     const core = this.#coreOf(hart);
     const { view } = this.#memory;
     const { records, routines } = this.#code;
@@ -119,6 +125,12 @@ export class RecordEngine implements Engine {
       // Here `pc` is an address that has a record, `found`; nothing of it is charged.
       const entry: number = found;
       if (remaining === 0) return stopAt({ kind: 'budget' }, pc);
+      if (until !== undefined && remaining < budget && performance.now() >= until) return stopAt({ kind: 'pause' }, pc);
+      if (this.#code.full) {
+        this.#code.reset();
+        found = records.target(pc);
+        continue;
+      }
       const resolved = this.#code.resolve(pc, entry);
       if (resolved === 'fetch') return stopAt(fetchFault(BigInt(pc)), pc);
       if (resolved === 'illegal') return stopAt({ kind: 'illegal' }, pc);
@@ -126,7 +138,8 @@ export class RecordEngine implements Engine {
       if (remaining > 0 && this.#upper?.due) this.#upper.work();
 
       core.before = budget - remaining;
-      core.given = Math.min(remaining, this.#upper?.slice ?? SLICE);
+      core.given = Math.min(remaining, this.#upper?.slice ?? SLICE, until === undefined ? remaining : this.#pace);
+      const began = until === undefined ? 0 : performance.now();
       const exit = this.#stay(core, resolved, core.given);
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
@@ -135,6 +148,8 @@ export class RecordEngine implements Engine {
       const kept = retires ? left : left + records.word(at, RECORD.RUN);
       remaining -= core.given - kept;
       this.#upper?.ran(core.given - kept);
+      if (until !== undefined && (exit === EXIT.BUDGET || exit === EXIT.STOP))
+        this.#keepPace(performance.now() - began);
       pc = records.pcOf(at);
       found = at;
       const address = () => view.getBigUint64(hart.base + HART.STOP_ADDRESS, true);
@@ -149,6 +164,8 @@ export class RecordEngine implements Engine {
         case EXIT.LOAD:
           return stopAt({ kind: 'fault', access: 'load', address: address() }, pc);
         case EXIT.STORE:
+          // To a page whose code has been decoded: that is known now, and the store is made again.
+          if (this.#memory.touch(Number(address()), LARGEST_STORE)) break;
           return stopAt({ kind: 'fault', access: 'store', address: address() }, pc);
         case EXIT.MISALIGNED:
           return stopAt({ kind: 'misaligned', address: address() }, pc);
@@ -161,7 +178,7 @@ export class RecordEngine implements Engine {
           return stopAt({ kind: 'ecall' }, pc + routines.size(records.routine(at)));
         case EXIT.FENCE_I:
           pc += routines.size(records.routine(at));
-          this.#code.invalidateWritable();
+          this.#code.flush();
           found = records.target(pc);
           break;
         default: {
@@ -177,6 +194,12 @@ export class RecordEngine implements Engine {
         }
       }
     }
+  }
+
+  /** Where the time matters: instructions take as long as they like, those that the host does for the guest a thousand times as long as others. */
+  #keepPace(took: number): void {
+    if (took > STAY.LONG) this.#pace = Math.max(STAY.LEAST, Math.floor((this.#pace * STAY.LONG) / took));
+    else if (took < STAY.LONG / 4) this.#pace = Math.min(STAY.MOST, this.#pace * 2);
   }
 
   /** Runs at most so many instructions, at least one, from a record that holds an instruction. */
@@ -201,14 +224,14 @@ export class RecordEngine implements Engine {
   #coreOf(hart: Hart): Core {
     let core = this.#cores.get(hart.base);
     if (core === undefined) {
-      const { permissionsAt, size, view, linear } = this.#memory;
+      const { checkedAt, size, view, linear } = this.#memory;
       const { records, jumps } = this.#code;
       const made: Core = {
         hart,
         places: {
           hart: hart.base,
           memorySize: size,
-          permissions: permissionsAt,
+          permissions: checkedAt,
           deltas: records.deltasAt,
           jumps: jumps.at,
         },
@@ -260,5 +283,8 @@ export class RecordEngine implements Engine {
 
   invalidate(address: Addr, length: ByteCount): void {
     this.#code.invalidate(address, length);
+  }
+  flush(): void {
+    this.#code.flush();
   }
 }

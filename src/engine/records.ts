@@ -4,7 +4,8 @@
  *
  * Records are laid out by region: a run of executable pages within one aligned chunk. Within a region record = pc * 16 + delta, and
  * a table gives the delta of each page. Regions are permanent: a record's address never changes its meaning, so other records and
- * the table of indirect jumps may keep it; forgetting code only clears what is in the records.
+ * the table of indirect jumps may keep it; forgetting code only clears what is in the records. Only where there is no room for more
+ * all of them go at once, with all that knows them (`Predecoder.reset`).
  *
  * A record also says how many instructions there are from it to the end of its run (a run ends with an instruction that may go
  * elsewhere). Engines charge a whole run to the budget when they enter it, and the host gives back what was not executed.
@@ -69,7 +70,7 @@ interface Region {
 }
 
 /** Regions stay within aligned chunks of guest memory, so that one big mapping does not take the whole host area. */
-const CHUNK = 2 ** 20;
+const CHUNK = 2 ** 16;
 const GUARDS = 2;
 
 /** What the records of a part of the code take. */
@@ -77,6 +78,7 @@ export const recordBytes = (start: Addr, end: Addr): ByteCount => ((end - start)
 
 export class Records {
   readonly #memory: Memory;
+  /** By falling address of their records: these are taken from the end of the host area. */
   readonly #regions: Region[] = [];
   /** Stand-ins for the records of targets where no code can be (yet): record to address and back. */
   readonly #stubs = new Map<number, Addr>();
@@ -191,7 +193,7 @@ export class Records {
   target(pc: Addr): number {
     const record = this.find(pc) ?? this.#stubOf.get(pc);
     if (record !== undefined) return record;
-    const stub = this.#memory.allocateHost(RECORD.SIZE);
+    const stub = this.#memory.allocateAtEnd(RECORD.SIZE);
     this.#stubs.set(stub, pc);
     this.#stubOf.set(pc, stub);
     return stub;
@@ -201,22 +203,21 @@ export class Records {
   pcOf(record: number): Addr {
     const stub = this.#stubs.get(record);
     if (stub !== undefined) return stub;
-    for (const region of this.#regions) {
-      const pc = region.start + (record - region.records) / 16;
-      if (pc >= region.start && pc < region.end + GUARDS * 2) return pc;
+    let [low, high] = [0, this.#regions.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#regions[middle]!.records > record) low = middle + 1;
+      else high = middle;
     }
-    return Number.NaN;
+    const region = this.#regions[low];
+    if (region === undefined) return Number.NaN;
+    const pc = region.start + (record - region.records) / 16;
+    return pc < region.end + GUARDS * 2 ? pc : Number.NaN;
   }
 
   /** True if the address after a region's last record is the one behind it: a guard, which never holds an instruction. */
   isGuard(record: number, pc: Addr): boolean {
     return this.find(pc) !== record;
-  }
-
-  /** Pages that have records, as [first address, end) by region, clipped to a range. */
-  *ranges(from: Addr, to: Addr): Generator<readonly [Addr, Addr]> {
-    for (const { start, end } of this.#regions)
-      if (start < to && end > from) yield [Math.max(start, from), Math.min(end, to)];
   }
 
   /** Where records are, as numbers for another run of the same program: how many stand-ins, these, and regions. */
@@ -225,14 +226,32 @@ export class Records {
     for (const pair of this.#stubs) yield* pair;
     for (const { start, end, records } of this.#regions) yield* [start, end, records];
   }
-  /** Puts them there again, whether there is code yet or not. None of it has been made, and the places are taken. */
+  /** The lowest of these places. */
+  static lowest(numbers: Uint32Array): number {
+    const [stubs = 0] = numbers;
+    let lowest = 2 ** 32;
+    for (let i = 1; i <= stubs * 2; i += 2) lowest = Math.min(lowest, numbers[i]!);
+    for (let i = 1 + stubs * 2; i < numbers.length; i += 3) lowest = Math.min(lowest, numbers[i + 2]!);
+    return lowest;
+  }
+  /** Puts them there again, whether there is code yet or not. None of it has been made. */
   restore(numbers: Uint32Array): void {
+    this.#memory.reserveEnd(Math.min(Records.lowest(numbers), this.#memory.bytes.length));
     const [stubs = 0] = numbers;
     for (let i = 1; i <= stubs * 2; i += 2) {
       this.#stubs.set(numbers[i]!, numbers[i + 1]!);
       this.#stubOf.set(numbers[i + 1]!, numbers[i]!);
     }
     for (let i = 1 + stubs * 2; i < numbers.length; i += 3) this.#place(numbers[i]!, numbers[i + 1]!, numbers[i + 2]!);
+  }
+
+  /** Takes all records away. Nothing may know one any more. */
+  reset(): void {
+    this.#memory.freeEnd();
+    this.#deltas.fill(0);
+    this.#regions.length = 0;
+    this.#stubs.clear();
+    this.#stubOf.clear();
   }
 
   #addRegion(page: number): void {
@@ -247,9 +266,9 @@ export class Records {
     const start = first * PAGE;
     const end = last * PAGE;
     const length = recordBytes(start, end);
-    let records = this.#memory.allocateHost(length);
+    let records = this.#memory.allocateAtEnd(length);
     // A delta of 0 means no records, so this place will not do.
-    if (((records - start * 16) | 0) === 0) records = this.#memory.allocateHost(length);
+    if (((records - start * 16) | 0) === 0) records = this.#memory.allocateAtEnd(length);
     this.#place(start, end, records);
   }
   #place(start: Addr, end: Addr, records: number): void {

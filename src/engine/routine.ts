@@ -87,6 +87,8 @@ export interface Variant {
   /** CSR number; 0 where the row has none. */
   readonly csr: number;
   readonly writesCsr: boolean;
+  /** The run ends behind it, though control always goes on there. */
+  readonly cut: boolean;
 }
 
 export const LOADS: Readonly<Record<string, AccessName>> = {
@@ -145,11 +147,12 @@ export class RoutineStep implements Step<WasmValue> {
     this.domain = new WasmDomain(frame.code, frame.pool);
   }
 
-  /** Goes on with the record behind, in the same run. */
+  /** Goes on with the record behind, in the same run or the next. */
   advance(): void {
     const { code, record, next } = this.frame;
     code.get(record).i32(this.#behind).op('i32.add').set(record);
-    next();
+    if (this.variant.cut) emitEnterRun(this.frame);
+    else next();
   }
   get #behind(): number {
     return (this.variant.size / 2) * RECORD.SIZE;

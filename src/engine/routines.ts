@@ -32,7 +32,7 @@ const hasCompressed = new Set(COMPRESSED.map((alias) => alias.row));
 
 /** The variants of a row: those that compilers emit, or all. */
 function variantsOf(row: Row, all: boolean): Variant[] {
-  const one = { row, size: 4, rm: 0, csr: 0, writesCsr: false } as const;
+  const one = { row, size: 4, rm: 0, csr: 0, writesCsr: false, cut: false } as const;
   if (row.operands.includes('rm')) {
     // Conversions to integers are C casts, to zero; exact conversions are written with mode 0.
     const common = row.exact ? [NEAREST] : row.operands.includes('rd') ? [DYNAMIC, TO_ZERO] : [DYNAMIC];
@@ -54,10 +54,12 @@ const variantOf = (insn: Insn): Variant => {
     rm: row.operands.includes('rm') ? insn.rm : 0,
     csr: isCsr && CSRS.includes(insn.csr) ? insn.csr : NO_CSR,
     writesCsr: isCsr && (insn.rs1 !== 0 || insn.imm !== 0),
+    cut: false,
   };
 };
 
-const keyOf = ({ row, size, rm, csr, writesCsr }: Variant): string => `${row.name}/${size}/${rm}/${csr}/${writesCsr}`;
+const keyOf = ({ row, size, rm, csr, writesCsr, cut }: Variant): string =>
+  `${row.name}/${size}/${rm}/${csr}/${writesCsr}${cut ? '/cut' : ''}`;
 
 export class Routines {
   /** By routine index minus ROUTINE.FIRST. */
@@ -88,6 +90,10 @@ export class Routines {
     else this.#ofRow[insn.size]!.set(insn.row, routine);
     return routine;
   }
+  /** The same where a run is ended behind it. */
+  cut(insn: Insn): number {
+    return this.#add({ ...this.variants[this.of(insn) - ROUTINE.FIRST]!, cut: true });
+  }
   /** What the variants are, in order. */
   get keys(): string[] {
     return [...this.#index.keys()];
@@ -102,7 +108,12 @@ export class Routines {
   }
   /** How it ends; undefined for the routines that are no instruction. */
   ending(routine: number): Ending | undefined {
-    return this.#endings[routine - ROUTINE.FIRST];
+    return routine < ROUTINE.FIRST ? undefined : this.#endings[routine - ROUTINE.FIRST];
+  }
+
+  /** Does the run go on behind it? */
+  flows(routine: number): boolean {
+    return this.ending(routine) === 'none' && !this.variants[routine - ROUTINE.FIRST]!.cut;
   }
 
   #add(variant: Variant): number {

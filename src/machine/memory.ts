@@ -36,6 +36,8 @@ export class GuestFault extends Error {
  */
 const HOST_SIZE: ByteCount = 3 * 2 ** 28;
 
+const ZEROS = new Uint8Array(PAGE);
+
 export class Memory {
   /** Guest addresses are 0 .. size-1. */
   readonly size: ByteCount;
@@ -46,9 +48,18 @@ export class Memory {
   /** One byte a page, PERMISSION bits; offset `permissionsAt` in the linear memory. Page 0 is never mapped. */
   readonly permissions: Permissions;
   readonly permissionsAt: number;
+  /** The same as generated code goes by it: it may not write to guarded pages. */
+  readonly checked: Permissions;
+  readonly checkedAt: number;
   readonly #table: Uint8Array;
+  readonly #checked: Uint8Array;
+  /** By guarded page, who wants to know that it is going to be written to. */
+  readonly #guards = new Map<number, (page: Addr) => void>();
+  readonly #aliased = new Set<number>();
   readonly #watchers: ((from: Addr, to: Addr) => void)[] = [];
   #hostNext: number;
+  /** What is taken from the end of the host area begins here. */
+  #hostEnd: number;
 
   /**
    * @param size guest address space in bytes, a multiple of 64 KiB
@@ -65,18 +76,58 @@ export class Memory {
     this.bytes = new Uint8Array(this.linear.buffer);
     this.view = new DataView(this.linear.buffer);
     this.#hostNext = size;
+    this.#hostEnd = this.bytes.length;
     this.permissionsAt = this.allocateHost(size / PAGE);
     this.#table = new Uint8Array(this.linear.buffer, this.permissionsAt, size / PAGE);
     this.permissions = this.#table;
+    this.checkedAt = this.allocateHost(size / PAGE);
+    this.#checked = new Uint8Array(this.linear.buffer, this.checkedAt, size / PAGE);
+    this.checked = this.#checked;
   }
 
   /** Takes zeroed bytes from the host area, 64-byte aligned. @returns the offset in the linear memory */
   allocateHost(bytes: ByteCount): number {
     const at = this.#hostNext;
     this.#hostNext = alignUp(at + bytes, 64);
-    if (this.#hostNext > this.bytes.length)
-      throw overLimit('the host area of the linear memory is full', 'the program has too much code for this engine');
+    this.#checkHost();
     return at;
+  }
+  /** The same from its end: what may be given back, all at once. */
+  allocateAtEnd(bytes: ByteCount): number {
+    this.#hostEnd = alignDown(this.#hostEnd - bytes, 64);
+    this.#checkHost();
+    return this.#hostEnd;
+  }
+  #checkHost(): void {
+    if (this.#hostNext > this.#hostEnd)
+      throw overLimit('the host area of the linear memory is full', 'the program has too much code for this engine');
+  }
+  /** Gives back what was taken from the end, zeroed. */
+  freeEnd(): void {
+    this.clear(this.#hostEnd, this.bytes.length);
+    this.#hostEnd = this.bytes.length;
+  }
+  /** Takes all from there to the end. */
+  reserveEnd(from: number): void {
+    this.#hostEnd = from;
+    this.#checkHost();
+  }
+  /** Bytes of the host area: of all of it, of what is free, and of what is taken from the end. */
+  get hostRoom(): { readonly all: ByteCount; readonly free: ByteCount; readonly atEnd: ByteCount } {
+    const { length } = this.bytes;
+    return { all: length - this.size, free: this.#hostEnd - this.#hostNext, atEnd: length - this.#hostEnd };
+  }
+
+  /** Makes bytes of the linear memory zero. What is zero is not written to: pages that nobody has touched take no memory. */
+  clear(from: number, to: number): void {
+    for (let at = from; at < to; at += ZEROS.length) {
+      const end = Math.min(at + ZEROS.length, to);
+      const same = Buffer.compare(
+        this.bytes.subarray(at, end),
+        end - at === ZEROS.length ? ZEROS : ZEROS.subarray(0, end - at),
+      );
+      if (same !== 0) this.bytes.fill(0, at, end);
+    }
   }
 
   /** Where the next bytes of the host area will be taken. */
@@ -91,9 +142,51 @@ export class Memory {
   /** Sets the permissions of whole pages. Contents are not touched. */
   protect(address: Addr, length: ByteCount, permissions: number): void {
     const end = alignUp(address + length, PAGE);
-    this.#table.fill(permissions, Math.floor(address / PAGE), end / PAGE);
-    for (const watch of this.#watchers) watch(alignDown(address, PAGE), end);
+    const [first, last] = [Math.floor(address / PAGE), end / PAGE];
+    this.#table.fill(permissions, first, last);
+    this.#checked.fill(permissions, first, last);
+    if (this.#guards.size > 0)
+      for (const page of this.#guards.keys()) if (page >= first && page < last) this.#guards.delete(page);
+    this.#changed(first * PAGE, end);
   }
+  #changed(from: Addr, to: Addr): void {
+    for (const watch of this.#watchers) watch(from, to);
+  }
+
+  /**
+   * Calls back once when a page that may be written to is going to be: until then generated code may not. Ends when permissions are set.
+   * All others ask `allows` or `slice` before they write, or say `touch`.
+   */
+  guard(address: Addr, callback: (page: Addr) => void): void {
+    const page = Math.floor(address / PAGE);
+    this.#guards.set(page, callback);
+    this.#checked[page]! &= ~PERMISSION.WRITE;
+    this.#changed(page * PAGE, (page + 1) * PAGE);
+  }
+  /** Bytes of a range are going to be written to. @returns was any of its pages guarded? */
+  touch(address: Addr, length: ByteCount): boolean {
+    if (this.#guards.size === 0) return false;
+    let found = false;
+    const last = Math.floor((address + length - 1) / PAGE);
+    for (let page = Math.floor(address / PAGE); page <= last; page++) {
+      const callback = this.#guards.get(page);
+      if (callback === undefined) continue;
+      found = true;
+      this.#guards.delete(page);
+      this.#checked[page] = this.#table[page]!;
+      callback(page * PAGE);
+      this.#changed(page * PAGE, (page + 1) * PAGE);
+    }
+    return found;
+  }
+  /** The bytes of these pages are somebody else's too, who does not ask before writing. */
+  alias(address: Addr, length: ByteCount): void {
+    for (let page = Math.floor(address / PAGE); page < (address + length) / PAGE; page++) this.#aliased.add(page);
+  }
+  aliased(address: Addr): boolean {
+    return this.#aliased.has(Math.floor(address / PAGE));
+  }
+
   /** Makes the permissions of all pages those of another memory of this size. */
   protectLike({ permissions }: Memory): void {
     for (let first = 0; first < permissions.length; ) {
@@ -116,6 +209,8 @@ export class Memory {
     const last = Math.floor((address + length - 1) / PAGE);
     for (let page = Math.floor(address / PAGE); page <= last; page++)
       if ((this.permissions[page] & permission) === 0) return false;
+    // Who may write mostly does.
+    if (permission === PERMISSION.WRITE) this.touch(address, length);
     return true;
   }
 

@@ -6,11 +6,12 @@
 import { realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { badOption } from '../base/errors.ts';
+import { sleep } from '../base/sleep.ts';
 import { A0, A7, type Addr, type ByteCount } from '../base/units.ts';
 import type { ElfSymbol, Image } from '../elf/image.ts';
 import { Hart } from './hart.ts';
 import { layoutOf, STACK_SIZE } from './layout.ts';
-import { backedBy, release } from './linux/backed.ts';
+import { backedBy } from './linux/backed.ts';
 import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
 import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
 import { Kernel } from './linux/kernel.ts';
@@ -18,6 +19,7 @@ import { type Change, Overlay } from './linux/overlay.ts';
 import { provideProc } from './linux/proc.ts';
 import { unshare } from './linux/shared.ts';
 import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
+import type { Pause } from './linux/steps.ts';
 import { runSyscall, SYSCALLS } from './linux/table.ts';
 import { type Loaded, load } from './load.ts';
 import { Memory, PERMISSION } from './memory.ts';
@@ -26,6 +28,7 @@ import { AddressSpace } from './space.ts';
 export type { ClockOptions } from './linux/clock.ts';
 export type { Sink, Source } from './linux/descriptors.ts';
 export type { Bytes, Change } from './linux/overlay.ts';
+export type { Pause } from './linux/steps.ts';
 
 export interface ProcessOptions {
   readonly image: Image;
@@ -103,6 +106,8 @@ const DEFAULT_SIZE: ByteCount = 2 ** 30;
 /** Below this not even the stack fits. */
 const SMALLEST: ByteCount = 2 ** 24;
 const LARGEST: ByteCount = 3 * 2 ** 30;
+/** Milliseconds until the host's streams are asked again. */
+const WAIT = 2;
 const PID = 1000;
 const UID = 1000;
 
@@ -180,7 +185,7 @@ export class Process {
     });
     space.onRelease = (address, length) => {
       if (this.kernel.shared.length > 0) unshare(this.kernel, address, length);
-      release(this.kernel, address, length);
+      this.kernel.backed.release(address, length);
     };
     this.kernel.backed.push(...backedBy(image, loaded.bias, { path: executable, ino }));
     const { stackLow: low, stackTop: top } = layout;
@@ -212,9 +217,11 @@ export class Process {
     return this.kernel.trampoline;
   }
 
-  /** Tells an engine's `invalidate` when the guest changes its code by syscalls. */
-  onCodeChange(listener: (address: Addr, length: ByteCount) => void): void {
-    this.kernel.space.onCodeChange = listener;
+  /** Tells an engine's `invalidate` when the guest changes its code by syscalls, and its `flush` when it says that it has done so itself. */
+  onCodeChange(listener: (address: Addr, length: ByteCount) => void, flush: () => void): void {
+    const { space } = this.kernel;
+    space.onCodeChange = listener;
+    space.onFlush = flush;
   }
 
   /** The syscall that the current hart has asked for (its ecall has retired), before it is run. */
@@ -228,8 +235,13 @@ export class Process {
 
   /** Runs that syscall; its result is in a0 afterwards (unless it was rt_sigreturn, or a signal handler was entered). */
   syscall(): 'continue' | Exit {
-    runSyscall(this.kernel, this.hart.number(A7), this.#strace);
-    return this.#outcome();
+    const steps = runSyscall(this.kernel, this.hart.number(A7), this.#strace);
+    if (steps) for (const pause of steps) if (pause === 'wait') sleep(WAIT);
+    return this.outcome;
+  }
+  /** The same, but where it takes long. @returns the steps that are left then, to be taken before anything else; `outcome` has what came of it */
+  beginSyscall(): Generator<Pause, void> | undefined {
+    return runSyscall(this.kernel, this.hart.number(A7), this.#strace);
   }
 
   /** Instructions have retired without a syscall: an alarm may be due. */
@@ -255,7 +267,7 @@ export class Process {
     if (timer) clock.advance(timer.at);
     timers.fire(clock.monotonic);
     for (const { signal } of deliver(kernel, kernel.task)) this.#strace?.(`--- ${signalName(signal)} ---`);
-    return this.#outcome();
+    return this.outcome;
   }
 
   /** A fault of the current hart: enters the guest's handler if it has one, else ends the process. */
@@ -282,7 +294,7 @@ export class Process {
     const { signal } = kernel.task.pending[0]!;
     this.#strace?.(`--- ${signalName(signal)} at pc=0x${pc.toString(16)} ---`);
     deliver(kernel, kernel.task);
-    return this.#outcome();
+    return this.outcome;
   }
 
   /** Where control began from outside the code, by rising address: the entry point, signal handlers, returns from them. */
@@ -312,7 +324,8 @@ export class Process {
     return at === found.address ? found.name : `${found.name}+0x${(at - found.address).toString(16)}`;
   }
 
-  #outcome(): 'continue' | Exit {
+  /** What the last syscall, fault or alarm has come to. */
+  get outcome(): 'continue' | Exit {
     const { ending } = this.kernel;
     if (!ending) return 'continue';
     if (ending.kind === 'status') return ending;

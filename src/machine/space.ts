@@ -4,22 +4,25 @@
  */
 import { alignUp } from '../base/bits.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
+import { FreePages } from './free.ts';
 import { type Memory, PAGE, PERMISSION } from './memory.ts';
 
 export class AddressSpace {
   readonly memory: Memory;
   /** Called when code may have changed or gone, for engines to forget it. */
   onCodeChange: (address: Addr, length: ByteCount) => void = () => {};
+  /** Called when the guest says that it has written code. */
+  onFlush: () => void = () => {};
   /** Called before the mapping of whole pages goes away. */
   onRelease: (address: Addr, length: ByteCount) => void = () => {};
-  readonly #top: Addr;
+  readonly #free: FreePages;
   /** 1 for each page that may hold something else than zeros. */
   readonly #used: Uint8Array;
 
   /** @param top new mappings are placed below this */
   constructor(memory: Memory, top: Addr) {
     this.memory = memory;
-    this.#top = top;
+    this.#free = new FreePages(memory, top);
     this.#used = new Uint8Array(memory.size / PAGE);
   }
 
@@ -45,16 +48,18 @@ export class AddressSpace {
     this.onRelease(address, (last - first) * PAGE);
     this.#codeGoes(first, last);
     for (let page = first; page < last; page++) {
-      if (this.#used[page] === 1) this.memory.bytes.fill(0, page * PAGE, (page + 1) * PAGE);
-      this.#used[page] = 1;
+      const from = page;
+      while (page < last && this.#used[page] === 1) page++;
+      this.memory.clear(from * PAGE, page * PAGE);
     }
+    this.#used.fill(1, first, last);
     this.#set(first, last, permissions | PERMISSION.MAPPED);
   }
   /** A page that is mapped reads as zeros, and stays what it is. */
   clear(address: Addr): void {
     const page = address / PAGE;
     this.#codeGoes(page, page + 1);
-    this.memory.bytes.fill(0, address, address + PAGE);
+    this.memory.clear(address, address + PAGE);
   }
   unmap(address: Addr, length: ByteCount): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
@@ -70,14 +75,8 @@ export class AddressSpace {
 
   /** The highest free range of so many bytes (whole pages), or undefined. Linux places mappings so, too (arch_get_unmapped_area_topdown). */
   findFree(length: ByteCount): Addr | undefined {
-    const { permissions } = this.memory;
-    const wanted = alignUp(length, PAGE) / PAGE;
-    let end = this.#top / PAGE;
-    for (let page = end - 1; page > 0; page--) {
-      if (permissions[page] !== 0) end = page;
-      else if (end - page === wanted) return page * PAGE;
-    }
-    return undefined;
+    const page = this.#free.highest(alignUp(length, PAGE) / PAGE);
+    return page === undefined ? undefined : page * PAGE;
   }
 
   #set(first: number, last: number, permissions: number): void {

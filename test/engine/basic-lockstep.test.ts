@@ -52,6 +52,7 @@ const spoiled =
       },
       transfers: () => engine.transfers(),
       invalidate: (address, length) => engine.invalidate(address, length),
+      flush: () => engine.flush(),
     };
   };
 const small = () => new Memory(2 ** 20, 2 ** 26);

@@ -74,6 +74,51 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
     ]);
   });
 
+  it('sees after fence.i what was written by other stores, across pages, and by the host', () => {
+    const [one, two] = ['addi a0,a0,1', 'addi a0,a0,100'].map((line) => encode(parse(line)));
+    const far = CODE + PAGE - 2;
+    // An instruction that lies on two pages is changed by its second half alone, then by an atomic, then by who asks the memory.
+    const m = machine(
+      ['sh a5,0(a4)', 'fence.i', `jal ra,${far}`, 'amoswap.w zero,a6,(a3)', 'fence.i', 'jalr ra,0(a3)', 'ebreak'],
+      READ | WRITE | EXECUTE,
+    );
+    const spare = CODE + 256;
+    const half = (at: number, value: number) => m.memory.view.setUint16(at, value, true);
+    const write = (at: number, word: number) => {
+      half(at, word & 0xffff);
+      half(at + 2, word >>> 16);
+    };
+    const back = encode(parse('jalr zero,0(ra)'));
+    for (const at of [far, spare]) {
+      write(at, one!);
+      write(at + 4, back);
+    }
+    m.hart.pc = far;
+    m.hart.set(1, BigInt(CODE + 24));
+    expect([m.engine.run(m.hart, 100).stop.kind, m.hart.get(A0)]).toEqual(['ebreak', 1n]);
+    m.hart.pc = CODE;
+    for (const [reg, value] of [
+      [14, CODE + PAGE],
+      [15, two! >>> 16],
+      [13, spare],
+      [16, two!],
+    ] as const)
+      m.hart.set(reg, BigInt(value));
+    expect([m.engine.run(m.hart, 100).stop.kind, m.hart.get(A0)]).toEqual(['ebreak', 1n + 100n + 100n]);
+    m.memory.slice(spare, 4, 'store').set(words(one!));
+    m.engine.flush();
+    m.hart.pc = CODE + 20;
+    expect([m.engine.run(m.hart, 100).stop.kind, m.hart.get(A0)]).toEqual(['ebreak', 202n]);
+  });
+
+  it('still faults where stores may not go, beside pages that are watched', () => {
+    const m = machine(['sw a5,0(a4)', 'ebreak'], READ | WRITE | EXECUTE);
+    m.memory.protect(CODE + PAGE, PAGE, READ | EXECUTE | MAPPED);
+    m.hart.set(14, BigInt(CODE + PAGE - 2));
+    const fault = { kind: 'fault', access: 'store', address: BigInt(CODE + PAGE - 2) };
+    expect(m.engine.run(m.hart, 100)).toEqual({ stop: fault, retired: 0 });
+  });
+
   it('sees new code after invalidate, also in the middle of a run', () => {
     const m = machine(['addi a0,a0,1', 'addi a0,a0,1', 'addi a0,a0,1', `jal zero,${CODE}`]);
     expect(m.engine.run(m.hart, 9).retired).toBe(9);

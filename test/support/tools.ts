@@ -137,9 +137,10 @@ export function run(file: string, args: readonly string[], options: CommandOptio
     killSignal: 'SIGKILL',
     maxBuffer: 1 << 28,
   });
-  // A command may end without reading what it is given.
-  const unread = (done.error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE' && done.status !== null;
-  if (done.error && !unread) throw new Error(`${basename(file)}: ${done.error.message}`);
+  // Who ends without having read its input is no less done.
+  const error = done.error as NodeJS.ErrnoException | undefined;
+  if (error && !(error.code === 'EPIPE' && (done.status ?? done.signal) !== null))
+    throw new Error(`${basename(file)}: ${error.message}`);
   const status = done.status ?? 128 + (SIGNALS[done.signal ?? ''] ?? 0);
   return { status, stdout: done.stdout, stderr: done.stderr };
 }

@@ -82,12 +82,23 @@ export class Counters implements CountSource {
     if (this.#regions.delete(region)) region.collect(this.#past);
   }
   collect(counts: TransferCounts): void {
-    for (const { from, to, count } of this.#past.list()) counts.add(from, to, count);
+    counts.addAll(this.#past);
     for (const region of this.#regions) region.collect(counts);
+    this.#collectCells(counts);
+  }
+  #collectCells(counts: TransferCounts): void {
     for (const [cell, link] of this.#links)
       for (const other of CELL.OTHERS) {
         const count = this.read(cell + other + CELL.COUNT);
         if (count > 0) counts.add(this.#siteIn(cell + other), link, count);
       }
+  }
+  /** Records are about to go: cells begin anew. There are no regions. */
+  reset(): void {
+    this.#collectCells(this.#past);
+    for (const [cell, link] of this.#links) {
+      this.#memory.clear(cell, cell + CELL.SIZE);
+      this.#memory.view.setInt32(cell + CELL.LINK, link, true);
+    }
   }
 }

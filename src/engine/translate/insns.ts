@@ -2,6 +2,7 @@
  * Instructions as the records have them. The translator reads those, never the guest's memory: what it makes is then the same
  * program that `dispatch` interprets, also where the guest has written over its code and not yet said so (fence.i).
  */
+import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { facts } from '../../domain/record.ts';
 import { type Facts, type Insn, targetOf } from '../../isa/row.ts';
@@ -38,28 +39,33 @@ export interface CodeInsn extends Known {
   readonly target: Addr;
 }
 
+/** Addresses in a range that are keys: by the range or by the keys, whichever are fewer. @param step what all are multiples of */
+export function* keysWithin(map: ReadonlyMap<Addr, unknown>, from: Addr, to: Addr, step = 2): Generator<Addr> {
+  if ((to - from) / step > map.size) {
+    for (const at of map.keys()) if (at >= from && at < to) yield at;
+  } else for (let at = alignUp(from, step); at < to; at += step) if (map.has(at)) yield at;
+}
+
 /** Instructions by address, each made once. */
 export class CodeInsns {
   readonly #code: Predecoder;
-  readonly #insns = new Map<Addr, Insn>();
   readonly #known = new Map<Addr, CodeInsn>();
   /** Equal words have the same object (see decode). */
   readonly #anywhere = new Map<Insn, Known>();
 
   constructor(code: Predecoder) {
     this.#code = code;
-    code.insns = this.#insns;
   }
 
   /** The instruction at an address, if it has been decoded. */
   insnAt(pc: Addr): Insn | undefined {
-    return this.#insns.get(pc);
+    return this.#code.insnAt(pc);
   }
   /** With all that the translator wants to know of it. */
   at(pc: Addr): CodeInsn | undefined {
     let known = this.#known.get(pc);
     if (known === undefined) {
-      const insn = this.#insns.get(pc);
+      const insn = this.#code.insnAt(pc);
       if (insn === undefined) return undefined;
       known = this.#describe(pc, insn);
       this.#known.set(pc, known);
@@ -68,7 +74,11 @@ export class CodeInsns {
   }
   /** Records in the range are about to be cleared. */
   forget(from: Addr, to: Addr): void {
-    for (const pc of this.#known.keys()) if (pc >= from && pc < to) this.#known.delete(pc);
+    for (const pc of keysWithin(this.#known, from, to)) this.#known.delete(pc);
+  }
+
+  forgetAll(): void {
+    this.#known.clear();
   }
 
   #describe(pc: Addr, insn: Insn): CodeInsn {

@@ -4,7 +4,7 @@ import { hasFused } from '../../domain/wasm-fused.ts';
 import { lengthOf } from '../../isa/decode.ts';
 import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import type { Predecoder } from '../predecode.ts';
-import { RECORD } from '../records.ts';
+import { RECORD, Records } from '../records.ts';
 import type { Counters } from './counters.ts';
 import { EdgeCounts } from './counts.ts';
 import { type Kept, type KeptModule, type KeptRegion, numbersOf } from './kept.ts';
@@ -42,7 +42,9 @@ function codeAt({ bytes }: Memory, pc: number): number {
  */
 export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
   if (kept.fused !== Number(hasFused())) return false;
-  if (memory.hostNext !== kept.from || kept.to - kept.from > (memory.bytes.length - kept.from) / 2) return false;
+  const end = memory.bytes.length;
+  const taken = kept.to - kept.from + end - Math.min(Records.lowest(kept.records), end);
+  if (memory.hostNext !== kept.from || taken > (end - kept.from) / 2) return false;
   if (!isSound(kept, memory)) return false;
   memory.reserveHost(kept.to);
   code.records.restore(kept.records);

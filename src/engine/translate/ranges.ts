@@ -30,13 +30,13 @@ export class Ranges {
     this.#memory = memory;
     this.#allocate = allocate;
     memory.watch((from, to) => {
-      for (const range of this.#known) if (from <= range.end && to > range.low) this.#measure(range, from);
+      for (const range of this.#known) if (from <= range.end && to > range.low) this.#measure(range, from, to);
     });
   }
 
   /** The range around an address in which everything has these permissions; undefined if the address itself has not. */
   around(address: Addr, permissionAsked: number): Range | undefined {
-    const { permissions } = this.#memory;
+    const { checked: permissions } = this.#memory;
     // What may be written may be read.
     const permission = permissionAsked & PERMISSION.WRITE || permissionAsked;
     const has = (page: number) => page > 0 && (permissions[page]! & permission) === permission;
@@ -51,7 +51,7 @@ export class Ranges {
   }
   #add(low: Addr, permission: number, limits: number): Range {
     const range: Range = { low, permission, end: low, limits };
-    this.#measure(range, low);
+    this.#measure(range, low, low + PAGE);
     this.#known.push(range);
     return range;
   }
@@ -67,12 +67,16 @@ export class Ranges {
     return limits + Math.ceil(Math.log2(bytes)) * 8;
   }
 
-  /** @param from where permissions may have changed; before that nothing has */
-  #measure(range: Range, from: Addr): void {
-    const { permissions, view } = this.#memory;
+  /** @param from, to where permissions may have changed; elsewhere nothing has */
+  #measure(range: Range, from: Addr, to: Addr): void {
+    const { checked: permissions, view } = this.#memory;
+    const has = (page: number) => (permissions[page]! & range.permission) === range.permission;
     let page = Math.floor(Math.max(range.low, Math.min(from, range.end)) / PAGE);
-    while (page < permissions.length && (permissions[page]! & range.permission) === range.permission) page++;
-    range.end = page * PAGE;
+    while (page * PAGE < to && has(page)) page++;
+    if (page * PAGE < to || range.end < to) {
+      if (page * PAGE >= to) while (page < permissions.length && has(page)) page++;
+      range.end = page * PAGE;
+    }
     const length = range.end - range.low;
     for (let i = 0; i < SIZES; i++)
       view.setBigInt64(range.limits + i * 8, BigInt(Math.max(0, length - 2 ** i + 1)), true);

@@ -2,9 +2,12 @@
  * The regions that there are: what of the guest's code they have, where they are entered, and how they are left again. Each place where
  * translated code may begin has a slot in a table of functions; slot 0, and each that has no region, has the interpreter.
  */
+import { alignDown } from '../../base/bits.ts';
 import type { Addr, InsnCount } from '../../base/units.ts';
+import { PAGE } from '../../machine/memory.ts';
 import { type Records, ROUTINE } from '../records.ts';
 import type { EdgeCounts } from './counts.ts';
+import { keysWithin } from './insns.ts';
 import type { CompiledModule } from './modules.ts';
 import type { Region } from './region.ts';
 
@@ -53,6 +56,9 @@ export function outlineOf({ head, blocks }: Region): Outline {
 export const nameOf = (head: Addr, entry?: Addr): string =>
   `r${head.toString(16)}${entry === undefined ? '' : `r${entry.toString(16)}`}`;
 
+const pagesOf = ({ pcs, ends }: Outline): Set<Addr> =>
+  new Set([...pcs, ...ends.map((end) => end - 1)].map((at) => alignDown(at, PAGE)));
+
 /** Adds to a set in a map of sets. */
 function addTo(sets: Map<Addr, Set<Addr>>, key: Addr, value: Addr): void {
   const known = sets.get(key);
@@ -70,6 +76,8 @@ export class Regions {
   /** How many regions have an instruction, by address; and the sum of all. */
   readonly #held = new Map<Addr, number>();
   #insns = 0;
+  /** By the pages that their instructions are on: their heads. */
+  readonly #byPage = new Map<Addr, Set<Addr>>();
   /** Where regions lead, by address: their heads. */
   readonly #leading = new Map<Addr, Set<Addr>>();
   /** Heads of the regions that have a jump through a table, by its address. */
@@ -145,6 +153,7 @@ export class Regions {
     this.#regions.set(head, made);
     for (const pc of pcs) this.#held.set(pc, (this.#held.get(pc) ?? 0) + 1);
     this.#insns += pcs.length;
+    for (const page of pagesOf(outline)) addTo(this.#byPage, page, head);
     for (const to of leaves) addTo(this.#leading, to, head);
     for (const site of switches) addTo(this.#switching, site, head);
     this.#enterAt(head, module.exports[nameOf(head)], head);
@@ -171,6 +180,7 @@ export class Regions {
       else this.#held.delete(pc);
     }
     this.#insns -= outline.pcs.length;
+    for (const page of pagesOf(outline)) this.#byPage.get(page)?.delete(head);
     for (const to of outline.leaves) this.#leading.get(to)?.delete(head);
     for (const site of outline.switches) this.#switching.get(site)?.delete(head);
     const entered = [head, ...ways].filter((pc) => this.#owners.get(pc) === head);
@@ -192,8 +202,11 @@ export class Regions {
   }
   /** Heads of the regions with an instruction in a range. */
   within(from: Addr, to: Addr): Addr[] {
-    return [...this.#regions.values()]
-      .filter(({ outline: { pcs, ends } }) => pcs.some((at, i) => at < to && ends[i]! > from))
-      .map(({ outline }) => outline.head);
+    const pages = keysWithin(this.#byPage, alignDown(from, PAGE), to, PAGE);
+    const heads = new Set([...pages].flatMap((page) => [...this.#byPage.get(page)!]));
+    return [...heads].filter((head) => {
+      const { pcs, ends } = this.#regions.get(head)!.outline;
+      return pcs.some((at, i) => at < to && ends[i]! > from);
+    });
   }
 }

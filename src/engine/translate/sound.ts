@@ -3,7 +3,7 @@
  * lie where the host area was taken, none over another, and numbers must be of what there is. What is compiled is believed.
  */
 import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
-import { RECORD, recordBytes } from '../records.ts';
+import { RECORD, Records, recordBytes } from '../records.ts';
 import type { Kept, KeptRegion } from './kept.ts';
 import { LIMITS_SIZE } from './ranges.ts';
 import { CELL } from './support.ts';
@@ -41,16 +41,19 @@ const areDistinct = (numbers: Uint32Array): boolean => new Set(numbers).size ===
 export function isSound(kept: Kept, memory: Memory): boolean {
   const { records, ranges, returns, slots, targets, renewals, modules } = kept;
   const area = new Area(kept.from, kept.to);
+  // Records are taken from the end on.
+  const { length } = memory.bytes;
+  const end = new Area(Math.min(Records.lowest(records), length), length);
   const stubs = records[0] ?? 0;
   const isPage = (at: number) => at % PAGE === 0 && at <= memory.size;
   const cells = new Set([...tuples(returns, 3)].map(([, , cell]) => cell!));
   return (
     (records.length === 0 || (records.length - 1 - stubs * 2) % 3 === 0) &&
     records.length >= Math.sign(records.length) + stubs * 2 &&
-    [...tuples(records.subarray(0, 1 + stubs * 2), 2, 1)].every(([at]) => area.take(at!, RECORD.SIZE)) &&
+    [...tuples(records.subarray(0, 1 + stubs * 2), 2, 1)].every(([at]) => end.take(at!, RECORD.SIZE)) &&
     [...tuples(records, 3, 1 + stubs * 2)].every(
-      ([start, end, at]) =>
-        start! < end! && isPage(start!) && isPage(end!) && area.take(at!, recordBytes(start!, end!)),
+      ([first, behind, at]) =>
+        first! < behind! && isPage(first!) && isPage(behind!) && end.take(at!, recordBytes(first!, behind!)),
     ) &&
     ranges.length % 3 === 0 &&
     [...tuples(ranges, 3)].every(

@@ -19,7 +19,7 @@ import type { TransferCounts } from '../transfers.ts';
 import { Counters } from './counters.ts';
 import { emitModule } from './emit-module.ts';
 import { type Flow, flowOf } from './flow.ts';
-import { CodeInsns } from './insns.ts';
+import { CodeInsns, keysWithin } from './insns.ts';
 import { buildInterpreter } from './interpreter.ts';
 import { isThere, keep, type Parts, restorePlaces, revived } from './keep.ts';
 import type { Kept, KeptModule } from './kept.ts';
@@ -76,6 +76,8 @@ const STAY: InsnCount = 2 ** 25;
 const LARGE = 300;
 /** Regions made in a run, of those that it began with, for which it is worth while to keep them. */
 const WORTHWHILE = 1 / 20;
+/** Targets of an indirect jump that are remembered: what goes to so many goes to none of them often. */
+const MOST_TARGETS = 2048;
 /** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
 const HAD = 0;
 /**
@@ -144,6 +146,7 @@ export class Translator implements Upper {
     prepareV8();
     code.records.allowPlants();
     code.onClear = (from, to) => this.#forget(from, to);
+    code.onReset = () => this.#forgetAll();
     this.#from = memory.hostNext;
     if (kept === undefined || !restorePlaces(kept, this.#parts)) return;
     this.#pending = kept.modules;
@@ -183,23 +186,31 @@ export class Translator implements Upper {
     if (this.#walked.has(pc)) return;
     this.#walked.add(pc);
     if (this.#pending.length > 0 && this.#home !== undefined) this.#lookAgain(alignDown(pc, PAGE));
-    const { routines } = this.#code;
+    const { records, routines } = this.#code;
     const { threshold } = this.#options;
+    if (!records.known(pc)) return;
+    let record = records.find(pc)!;
     for (let at = pc; ; ) {
-      const insn = this.#insns.insnAt(at);
-      if (insn === undefined) return;
+      const routine = records.routine(record);
+      const ending = routines.ending(routine);
+      if (ending === undefined) return;
       const waiting = this.#candidates.get(at);
       if (waiting !== undefined) this.#plant(at, waiting);
-      const ending = routines.ending(routines.of(insn));
+      const behind = at + routines.size(routine);
+      if (routines.flows(routine)) {
+        record += ((behind - at) / 2) * RECORD.SIZE;
+        at = behind;
+        continue;
+      }
+      const insn = ending === 'none' ? undefined : this.#insns.insnAt(at);
+      if (insn === undefined) return;
       const target = targetOf(insn, at)!;
-      at += insn.size;
-      if (ending === 'none') continue;
       const calls = insn.rd !== 0 && (ending === 'goto' || ending === 'jump');
-      if (calls) this.#candidate(at, threshold * BEHIND_CALLS);
+      if (calls) this.#candidate(behind, threshold * BEHIND_CALLS);
       if (ending === 'goto' && calls) {
         this.#functions.add(target);
         this.#candidate(target, threshold);
-      } else if ((ending === 'goto' || ending === 'branch') && target < at) this.#candidate(target, threshold);
+      } else if ((ending === 'goto' || ending === 'branch') && target < behind) this.#candidate(target, threshold);
       return;
     }
   }
@@ -345,7 +356,7 @@ export class Translator implements Upper {
 
   #goes(site: Addr, target: Addr): void {
     const targets = this.#targets.get(site);
-    if (targets?.includes(target)) return;
+    if (targets !== undefined && (targets.length >= MOST_TARGETS || targets.includes(target))) return;
     if (targets === undefined) this.#targets.set(site, [target]);
     else targets.push(target);
     this.#sites.set(target, (this.#sites.get(target) ?? 0) + 1);
@@ -476,14 +487,24 @@ export class Translator implements Upper {
   /** Records in the range are about to be cleared. */
   #forget(from: Addr, to: Addr): void {
     const { records } = this.#code;
-    for (const pc of this.#regions.callersOf(this.#regions.within(from, to))) {
-      this.#drop(pc);
-      if (pc < from || pc >= to) this.#candidate(pc, this.#options.threshold);
-    }
-    for (const pc of this.#candidates.keys())
-      if (pc >= from && pc < to && records.known(pc)) records.unplant(records.find(pc)!);
-    for (const pc of this.#targets.keys()) if (pc >= from && pc < to) this.#targets.delete(pc);
+    const heads = this.#regions.within(from, to);
+    if (heads.length > 0)
+      for (const pc of this.#regions.callersOf(heads)) {
+        this.#drop(pc);
+        if (pc < from || pc >= to) this.#candidate(pc, this.#options.threshold);
+      }
+    for (const pc of keysWithin(this.#candidates, from, to)) if (records.known(pc)) records.unplant(records.find(pc)!);
+    for (const pc of keysWithin(this.#targets, from, to)) this.#targets.delete(pc);
     this.#walked.clear();
     this.#insns.forget(from, to);
+  }
+  /** All records are about to go, and with them what an earlier run has left. What is known of the program stays. */
+  #forgetAll(): void {
+    for (const { outline } of [...this.#regions.all()]) this.#drop(outline.head);
+    this.#counters.reset();
+    this.#pending = [];
+    this.#waiting.length = 0;
+    for (const known of [this.#candidates, this.#once, this.#walked, this.#pages]) known.clear();
+    this.#insns.forgetAll();
   }
 }

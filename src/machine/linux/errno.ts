@@ -93,3 +93,12 @@ export class Deadlock {
     this.what = what;
   }
 }
+
+/** The host cannot give or take anything now: try again later. Thrown by sources and sinks; caught where bytes are moved (steps.ts). */
+export class NotYet {
+  /** Bytes that it has taken all the same. */
+  readonly done: number;
+  constructor(done = 0) {
+    this.done = done;
+  }
+}

@@ -1,4 +1,4 @@
-/** Syscalls on open files and descriptors: open, read, write, seek, duplicate, pipes, poll. */
+/** Syscalls on open files and descriptors: open, seek, duplicate, pipes, poll. What moves bytes is in transfers.ts. */
 import type { Addr } from '../../base/units.ts';
 import {
   Descriptors,
@@ -13,14 +13,12 @@ import {
 } from './descriptors.ts';
 import { Epoll } from './epoll.ts';
 import { Blocked, E, fail } from './errno.ts';
-import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
 import type { DirectoryNode, Node } from './nodes.ts';
 import type { Place } from './overlay.ts';
 import { findAt, may } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
-import { CODE, SIG, send } from './signals.ts';
 import { SocketEnd } from './socket.ts';
 import { waitFor, withMask } from './wait.ts';
 
@@ -58,8 +56,6 @@ const ON_PATHS: ReadonlySet<number> = new Set([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD
 const F_UNLCK = 2;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
-/** Bytes that sendfile moves at a time. */
-const CHUNK = 65536;
 
 function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Node }, flags: number): OpenFile {
   if (flags & O.PATH) return node.kind === 'directory' ? new OpenDirectory(node, flags) : new OpenPath(node, flags);
@@ -118,75 +114,6 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
   const made = new RegularFile(file, pathOf(kernel, directory, name), kept, kernel.overlay);
   return kernel.descriptors.add(made, cloexec);
 }
-
-const reader = (kernel: Kernel, fd: number): OpenFile => {
-  const file = kernel.descriptors.get(fd);
-  return file.readable ? file : fail(E.BADF);
-};
-const writer = (kernel: Kernel, fd: number): OpenFile => {
-  const file = kernel.descriptors.get(fd);
-  return file.writable ? file : fail(E.BADF);
-};
-
-/** A file to read or write at a place of it: a negative one is no place, and what has none is a stream. */
-function placed(kernel: Kernel, fd: number, offset: number, by: typeof reader): OpenFile {
-  notNegative(offset);
-  kernel.descriptors.get(fd).end();
-  return by(kernel, fd);
-}
-
-/** Writes; a broken pipe also raises SIGPIPE. */
-function put(kernel: Kernel, write: () => number): number {
-  try {
-    return write();
-  } catch (error) {
-    if ((error as { code?: unknown }).code === E.PIPE) send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
-    throw error;
-  }
-}
-
-/** Runs a transfer over the parts of an iovec, up to the first that is not filled; an error counts only if nothing was moved. */
-function scatter(
-  kernel: Kernel,
-  address: Addr,
-  count: number,
-  move: (address: Addr, length: number, done: number) => number,
-): number {
-  let total = 0;
-  for (const part of kernel.guest.vectors(address, count)) {
-    if (part.length === 0) continue;
-    let moved: number;
-    try {
-      moved = move(part.address, part.length, total);
-    } catch (error) {
-      if (total > 0) return total;
-      throw error;
-    }
-    total += moved;
-    if (moved < part.length) break;
-  }
-  return total;
-}
-
-/** As scatter; of what is no stream of bytes the parts together are one message. */
-function scatterRead(kernel: Kernel, file: OpenFile, address: Addr, count: number): number {
-  const { guest } = kernel;
-  if (file.nameless === 'pipe') return scatter(kernel, address, count, (at, size) => file.read(guest.output(at, size)));
-  const parts = guest.vectors(address, count);
-  const bytes = new Uint8Array(guest.room(parts));
-  const got = file.read(bytes);
-  guest.spread(parts, bytes.subarray(0, got));
-  return got;
-}
-
-function scatterWrite(kernel: Kernel, file: OpenFile, address: Addr, count: number): number {
-  const { guest } = kernel;
-  return file.nameless === 'pipe'
-    ? scatter(kernel, address, count, (at, size) => file.write(guest.input(at, size)))
-    : file.write(guest.gather(guest.vectors(address, count)));
-}
-
-const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : offset);
 
 function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
   const file = kernel.descriptors.get(fd);
@@ -267,57 +194,6 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       // No terminal anywhere, whatever the host's is: output must not depend on it.
       return fail(file instanceof Epoll ? E.INVAL : E.NOTTY);
   }
-}
-
-/** Moves bytes from file to file. @param from, to where to read and write; undefined: at the files' positions */
-function transfer(source: OpenFile, target: OpenFile, count: number, from?: number, to?: number): number {
-  const buffer = new Uint8Array(Math.min(CHUNK, count));
-  let total = 0;
-  while (total < count) {
-    const part = buffer.subarray(0, Math.min(buffer.length, count - total));
-    const got = from === undefined ? source.read(part) : source.readAt(from + total, part);
-    if (got === 0) break;
-    const bytes = part.subarray(0, got);
-    total += to === undefined ? target.write(bytes) : target.writeAt(to + total, bytes);
-  }
-  return total;
-}
-
-function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, count: number): number {
-  const asked = offset === 0 ? undefined : Number(kernel.guest.i64(offset));
-  const source = reader(kernel, input);
-  const from = asked === undefined ? undefined : notNegative(asked);
-  if (from !== undefined) source.end();
-  const target = writer(kernel, out);
-  if (target.flags & O.APPEND) fail(E.INVAL);
-  const moved = put(kernel, () => transfer(source, target, Math.min(count, MAX_TRANSFER), from));
-  if (from !== undefined) kernel.guest.setU64(offset, from + moved);
-  return moved;
-}
-
-function copyRange(
-  kernel: Kernel,
-  input: number,
-  inAt: Addr,
-  out: number,
-  outAt: Addr,
-  count: number,
-  flags: number,
-): number {
-  const [source, target] = [kernel.descriptors.get(input), kernel.descriptors.get(out)];
-  if (flags !== 0) fail(E.INVAL);
-  for (const file of [source, target]) if (file instanceof OpenDirectory) fail(E.ISDIR);
-  for (const file of [source, target]) if (!(file instanceof RegularFile)) fail(E.INVAL);
-  if (!source.readable || !target.writable || target.flags & O.APPEND) fail(E.BADF);
-  const from = inAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(inAt)));
-  const to = outAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(outAt)));
-  const [begin, into] = [from ?? source.position, to ?? target.position];
-  const length = Math.max(0, Math.min(count, MAX_TRANSFER, source.end() - begin));
-  if (source.node === target.node && begin < into + length && into < begin + length) fail(E.INVAL);
-  const moved = transfer(source, target, length, from, to);
-  if (from !== undefined) kernel.guest.setU64(inAt, from + moved);
-  if (to !== undefined) kernel.guest.setU64(outAt, to + moved);
-  return moved;
 }
 
 function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Addr, maskSize: number): number {
@@ -460,64 +336,6 @@ export const FILE_ROWS: readonly SyscallRow[] = [
   { number: 59, name: 'pipe2', arguments: ['address', 'flags'], run: pipe },
   { number: 62, name: 'lseek', arguments: ['fd', 'offset', 'int'], run: seek },
   {
-    number: 63,
-    name: 'read',
-    arguments: ['fd', 'buffer', 'size'],
-    run: (k, fd, buffer, size) => reader(k, fd).read(k.guest.output(buffer, size)),
-  },
-  {
-    number: 64,
-    name: 'write',
-    arguments: ['fd', 'buffer', 'size'],
-    run: (k, fd, buffer, size) => put(k, () => writer(k, fd).write(k.guest.input(buffer, size))),
-  },
-  {
-    number: 65,
-    name: 'readv',
-    arguments: ['fd', 'address', 'int'],
-    run: (k, fd, vector, count) => scatterRead(k, reader(k, fd), vector, count),
-  },
-  {
-    number: 66,
-    name: 'writev',
-    arguments: ['fd', 'address', 'int'],
-    run: (k, fd, vector, count) => put(k, () => scatterWrite(k, writer(k, fd), vector, count)),
-  },
-  {
-    number: 67,
-    name: 'pread64',
-    arguments: ['fd', 'buffer', 'size', 'offset'],
-    run: (k, fd, buffer, size, offset) => placed(k, fd, offset, reader).readAt(offset, k.guest.output(buffer, size)),
-  },
-  {
-    number: 68,
-    name: 'pwrite64',
-    arguments: ['fd', 'buffer', 'size', 'offset'],
-    run: (k, fd, buffer, size, offset) =>
-      put(k, () => placed(k, fd, offset, writer).writeAt(offset, k.guest.input(buffer, size))),
-  },
-  {
-    number: 69,
-    name: 'preadv',
-    arguments: ['fd', 'address', 'int', 'offset'],
-    run: (k, fd, vector, count, offset) => {
-      const file = placed(k, fd, offset, reader);
-      return scatter(k, vector, count, (at, length, done) => file.readAt(offset + done, k.guest.output(at, length)));
-    },
-  },
-  {
-    number: 70,
-    name: 'pwritev',
-    arguments: ['fd', 'address', 'int', 'offset'],
-    run: (k, fd, vector, count, offset) => {
-      const file = placed(k, fd, offset, writer);
-      return put(k, () =>
-        scatter(k, vector, count, (at, length, done) => file.writeAt(offset + done, k.guest.input(at, length))),
-      );
-    },
-  },
-  { number: 71, name: 'sendfile', arguments: ['fd', 'fd', 'address', 'size'], run: sendFile },
-  {
     number: 72,
     name: 'pselect6',
     arguments: ['int', 'address', 'address', 'address', 'address', 'address'],
@@ -540,12 +358,6 @@ export const FILE_ROWS: readonly SyscallRow[] = [
       const file = new RegularFile(k.overlay.makeFile(0o777), path, O.RDWR, k.overlay);
       return k.descriptors.add(file, (flags & 1) !== 0);
     },
-  },
-  {
-    number: 285,
-    name: 'copy_file_range',
-    arguments: ['fd', 'address', 'fd', 'address', 'size', 'flags'],
-    run: copyRange,
   },
   { number: 436, name: 'close_range', arguments: ['size', 'size', 'flags'], run: closeRange },
   {

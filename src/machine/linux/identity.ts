@@ -5,6 +5,7 @@ import { Descriptors } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
+import { move, type Steps } from './steps.ts';
 import { wait } from './wait.ts';
 
 const INFINITY = 2n ** 64n - 1n;
@@ -150,11 +151,12 @@ function setAffinity(kernel: Kernel, _pid: number, size: number, at: Addr): numb
   return size > 0 && (kernel.guest.u8(at) & 1) !== 0 ? 0 : fail(E.INVAL);
 }
 
-function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): number {
+function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): number | Steps {
   if (flags & ~7) fail(E.INVAL);
-  const target = kernel.guest.output(at, Math.min(size, 2 ** 25 - 1));
-  kernel.random(target);
-  return target.length;
+  return move(kernel.guest.output(at, Math.min(size, 2 ** 25 - 1)), (part) => {
+    kernel.random(part);
+    return part.length;
+  });
 }
 
 function affinity(kernel: Kernel, size: number, at: Addr): number {

@@ -5,6 +5,7 @@ import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
 import type { Other } from '../others.ts';
 import type { AddressSpace } from '../space.ts';
+import { BackedPages, type MappedFile } from './backed.ts';
 import type { Clock } from './clock.ts';
 import type { View } from './contents.ts';
 import { Descriptors } from './descriptors.ts';
@@ -77,12 +78,6 @@ export type Ending =
   /** Waits for ever. */
   | { readonly kind: 'deadlock'; readonly what: string };
 
-/** A file that pages come from, as /proc/self/maps tells of it. */
-export interface MappedFile {
-  readonly path: string;
-  readonly ino: number;
-}
-
 /** Guest pages that are a part of a file (see shared.ts). */
 export interface SharedMapping {
   readonly address: Addr;
@@ -90,17 +85,6 @@ export interface SharedMapping {
   readonly file: MappedFile;
   readonly node: FileNode;
   readonly view: View;
-}
-
-/** Private guest pages that hold a part of a file (see backed.ts). */
-export interface Backed {
-  readonly address: Addr;
-  readonly length: ByteCount;
-  readonly file: MappedFile;
-  /** Where the first of them begins in the file. */
-  readonly offset: ByteCount;
-  /** Puts there what the file holds at a place, zeros behind its end. */
-  readonly read: (at: ByteCount, target: Uint8Array) => void;
 }
 
 export interface KernelParts {
@@ -139,7 +123,7 @@ export class Kernel {
   /** Shared mappings of files. */
   readonly shared: SharedMapping[] = [];
   /** Private pages of files. */
-  readonly backed: Backed[] = [];
+  readonly backed: BackedPages;
   readonly tasks: Task[];
   /** The task whose syscall or fault is being served. */
   task: Task;
@@ -176,6 +160,7 @@ export class Kernel {
   constructor(parts: KernelParts) {
     this.memory = parts.memory;
     this.guest = new Guest(parts.memory);
+    this.backed = new BackedPages(parts.memory.size);
     this.space = parts.space;
     this.overlay = parts.overlay;
     this.clock = parts.clock;

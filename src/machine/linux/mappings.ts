@@ -2,11 +2,11 @@
 import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
-import { renew } from './backed.ts';
+import type { MappedFile } from './backed.ts';
 import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { TOP } from './guest.ts';
-import type { Kernel, MappedFile } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
 import { share, sharedAt, unshare } from './shared.ts';
 
@@ -162,16 +162,11 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   if (fixed && wanted < old + oldLength && old < wanted + newLength) fail(E.INVAL);
   if (fixed && !space.contains(wanted, newLength)) fail(E.NOMEM);
   const at = fixed ? wanted : (space.findFree(newLength) ?? fail(E.NOMEM));
-  const moved = kernel.backed.filter((part) => part.address < old + oldLength && part.address + part.length > old);
+  const moved = kernel.backed.moved(old, Math.min(oldLength, newLength), at);
   space.map(at, newLength, permissions);
   memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
   space.unmap(old, oldLength);
-  for (const part of moved) {
-    const from = Math.max(part.address, old);
-    const length = Math.min(part.address + part.length, old + Math.min(oldLength, newLength)) - from;
-    if (length > 0)
-      kernel.backed.push({ ...part, address: at + from - old, length, offset: part.offset + from - part.address });
-  }
+  kernel.backed.push(...moved);
   return shareAgain(at);
 }
 
@@ -185,6 +180,14 @@ function pagesOf(kernel: Kernel, address: Addr, size: number, visit: (page: Addr
     if (kernel.space.mapped(at, PAGE)) visit(at);
     else whole = false;
   return whole && address + length <= kernel.memory.size ? 0 : fail(E.NOMEM);
+}
+
+/** A private page holds again what it held when it was new. */
+function renew(kernel: Kernel, address: Addr): void {
+  const part = kernel.backed.at(address);
+  // The permissions stay, and with them what is known of the code there: it is looked at anew.
+  kernel.space.clear(address);
+  part?.read(part.offset + address - part.address, kernel.memory.bytes.subarray(address, address + PAGE));
 }
 
 /** What Linux knows of advice to a mapping (uapi/asm-generic/mman-common.h); only these two, for which the pages have to be given up, do anything. */
@@ -249,8 +252,9 @@ export const MAPPING_ROWS: readonly SyscallRow[] = [
     number: 259,
     name: 'riscv_flush_icache',
     arguments: ['address', 'address', 'flags'],
-    run: (k, start, end) => {
-      k.space.onCodeChange(start, Math.max(0, end - start));
+    // All of it, as Linux does (arch/riscv/kernel/sys_riscv.c): the range is advice.
+    run: (k) => {
+      k.space.onFlush();
       return 0;
     },
   },

@@ -2,6 +2,7 @@
 import { PAGE, PERMISSION } from '../memory.ts';
 import type { Kernel } from './kernel.ts';
 import { toBinary } from './nodes.ts';
+import { sharedAt } from './shared.ts';
 
 /** What a process was started with, and where. */
 export interface ProcParts {
@@ -79,23 +80,18 @@ interface Area {
 /** /proc/PID/maps (proc(5)). The permission table is the record of what is mapped; what of it comes from files is known beside it. */
 function maps(kernel: Kernel, stack: ProcParts['stack']): string[] {
   const { memory } = kernel;
-  const files = [
-    ...kernel.backed.map((part) => ({ ...part, shared: false })),
-    ...kernel.shared.map((part) => ({ ...part, offset: part.view.offset, shared: true })),
-  ].sort((a, b) => a.address - b.address);
   const areas: Area[] = [];
-  let next = 0;
   for (let page = 0; page < memory.permissions.length; page++) {
     const bits = memory.permissions[page]!;
     if (bits === 0) continue;
     const start = page * PAGE;
-    while (next < files.length && files[next]!.address + files[next]!.length <= start) next++;
-    const part = files[next] !== undefined && files[next]!.address <= start ? files[next]! : undefined;
+    const shared = kernel.shared.length > 0 ? sharedAt(kernel, start) : undefined;
+    const part = shared ? { ...shared, offset: shared.view.offset } : kernel.backed.at(start);
     const flag = (bit: number, letter: string) => (bits & bit ? letter : '-');
     const area: Area = {
       start,
       end: start + PAGE,
-      permissions: `${flag(PERMISSION.READ, 'r')}${flag(PERMISSION.WRITE, 'w')}${flag(PERMISSION.EXECUTE, 'x')}${part?.shared ? 's' : 'p'}`,
+      permissions: `${flag(PERMISSION.READ, 'r')}${flag(PERMISSION.WRITE, 'w')}${flag(PERMISSION.EXECUTE, 'x')}${shared ? 's' : 'p'}`,
       file: part ? `08:01 ${part.file.ino}` : '00:00 0',
       offset: part ? part.offset + start - part.address : 0,
       name: part?.file.path ?? nameOf(kernel, stack, start),

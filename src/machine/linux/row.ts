@@ -1,5 +1,6 @@
 /** What a row of the syscall table is. One row a syscall: its number, its name, what its arguments are, and what it does. */
 import type { Kernel, Restart } from './kernel.ts';
+import type { Steps } from './steps.ts';
 
 /**
  * What an argument is: how its register becomes a number, and how --strace prints it. `fd`, `int` and `signal` are the low 32
@@ -28,7 +29,8 @@ export interface SyscallRow {
   readonly unused?: (...args: number[]) => readonly number[];
   /**
    * @returns the result (a negative error number fails), or undefined: the registers are already as they shall be, or the
-   * process has ended; or another call that goes on now. May throw Errno, GuestFault (EFAULT), Blocked, Deadlock.
+   * process has ended; or another call that goes on now. May throw Errno, GuestFault (EFAULT), Blocked, Deadlock. What can take long is
+   * done in steps.
    */
-  readonly run: (kernel: Kernel, ...args: number[]) => number | Restart | undefined;
+  readonly run: (kernel: Kernel, ...args: number[]) => number | Restart | Steps | undefined;
 }

@@ -3,7 +3,8 @@
  * Contents.attach), so that both are always the same. One part of a file can be mapped once: guest pages cannot be in two places.
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import type { Kernel, MappedFile, SharedMapping } from './kernel.ts';
+import type { MappedFile } from './backed.ts';
+import type { Kernel, SharedMapping } from './kernel.ts';
 import type { FileNode } from './nodes.ts';
 
 /** Shares pages that have just been mapped with a file. False if some of that part of the file is mapped already. */
@@ -18,6 +19,7 @@ export function share(
   node.opens++;
   if (writable) kernel.overlay.modified(node);
   kernel.shared.push({ address, length, file, node, view });
+  kernel.memory.alias(address, length);
   return true;
 }
 

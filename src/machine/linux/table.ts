@@ -15,13 +15,16 @@ import { SIGNAL_ROWS } from './signalcalls.ts';
 import { type Delivered, deliver, signalName } from './signals.ts';
 import { SOCKET_ROWS } from './sockets.ts';
 import { STAT_ROWS } from './stat.ts';
+import type { Pause, Steps } from './steps.ts';
 import { TIME_ROWS } from './time.ts';
+import { TRANSFER_ROWS } from './transfers.ts';
 import { TREE_ROWS } from './tree.ts';
 import { wait } from './wait.ts';
 
 export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
   [
     ...FILE_ROWS,
+    ...TRANSFER_ROWS,
     ...STAT_ROWS,
     ...TREE_ROWS,
     ...MAPPING_ROWS,
@@ -56,28 +59,63 @@ function argument(hart: Hart, reg: Reg, kind: ArgumentKind): number {
 /**
  * Runs the syscall that a task's hart has just asked for with an ecall (pc behind it), then delivers signals.
  * @param trace gets one line, as strace prints it
+ * @returns the rest of it, if it takes long: done when that is at its end
  */
-export function runSyscall(kernel: Kernel, number: number, trace?: (line: string) => void): void {
+export function runSyscall(kernel: Kernel, number: number, trace?: (line: string) => void): Rest | undefined {
   const { task, clock } = kernel;
   const { hart } = task;
   clock.tick(hart.retired);
   const kinds = SYSCALLS.get(number)?.arguments ?? [];
   const args: number[] = [];
   for (let index = 0; index < kinds.length; index++) args.push(argument(hart, A0 + index, kinds[index]!));
-  serve(kernel, { number, args }, trace);
+  return serve(kernel, { number, args }, trace);
 }
 
+type Rest = Generator<Pause, void>;
+type Trace = ((line: string) => void) | undefined;
+
 /** Also serves a syscall that is made again behind a handler: the ecall has been counted, so control does not go back to it. */
-function serve(kernel: Kernel, call: Restart, trace: ((line: string) => void) | undefined): void {
+function serve(kernel: Kernel, call: Restart, trace: Trace): Rest | undefined {
+  const row = SYSCALLS.get(call.number);
+  if (!row) return finish(kernel, call, trace, new Done(unknown(kernel, call.number)));
+  for (;;) {
+    const given = attempt(kernel, () => row.run(kernel, ...call.args));
+    if (given === AGAIN) continue;
+    if (given instanceof Done) return finish(kernel, call, trace, given);
+    if (typeof given !== 'object') return finish(kernel, call, trace, new Done(given));
+    return 'next' in given
+      ? inSteps(kernel, call, trace, given)
+      : finish(kernel, call, trace, new Done(undefined), given);
+  }
+}
+
+function* inSteps(kernel: Kernel, call: Restart, trace: Trace, steps: Steps): Rest {
+  for (;;) {
+    const step = attempt(kernel, () => steps.next());
+    if (step !== AGAIN && !(step instanceof Done) && !step.done) {
+      yield step.value;
+      continue;
+    }
+    const more =
+      step === AGAIN
+        ? serve(kernel, call, trace)
+        : finish(kernel, call, trace, step instanceof Done ? step : new Done(step.value as number | undefined));
+    if (more) yield* more;
+    return;
+  }
+}
+
+/** @param again what goes on now */
+function finish(kernel: Kernel, call: Restart, trace: Trace, done: Done, again?: Restart): Rest | undefined {
   const { task } = kernel;
-  const { number, args } = call;
-  const row = SYSCALLS.get(number);
-  const done: Done = row ? attempt(kernel, row, args) : { result: unknown(kernel, number) };
-  const { result, interrupted, again } = done;
-  let handler: Delivered['handler'];
+  const { result, interrupted } = done;
   if (result !== undefined) task.hart.setNumber(A0, result);
-  if (trace) trace(`${describe(kernel, row, number, args)} = ${describeResult(row, result)}`);
+  if (trace) {
+    const row = SYSCALLS.get(call.number);
+    trace(`${describe(kernel, row, call.number, call.args)} = ${describeResult(row, result)}`);
+  }
   kernel.timers.fire(kernel.clock.monotonic);
+  let handler: Delivered['handler'];
   if (!kernel.ending && (task.pending.length > 0 || kernel.pending.length > 0)) {
     const delivered = deliver(kernel, task);
     if (trace) for (const { signal } of delivered) trace(`--- ${signalName(signal)} ---`);
@@ -85,36 +123,41 @@ function serve(kernel: Kernel, call: Restart, trace: ((line: string) => void) | 
   }
   // The first handler decides (arch/riscv/kernel/signal.c): those that are entered on top of it interrupt the handler.
   const later = again ?? (interrupted && handler?.restarts ? call : undefined);
-  if (!later || kernel.ending) return;
-  if (handler) task.restarts.set(handler.frame, later);
-  else serve(kernel, later, trace);
+  if (!later || kernel.ending) return undefined;
+  if (!handler) return serve(kernel, later, trace);
+  task.restarts.set(handler.frame, later);
+  return undefined;
 }
 
-interface Done {
+/** What a syscall has come to. */
+class Done {
   /** Undefined: registers are as they shall be. */
   readonly result: number | undefined;
   /** It waited, and a signal came: it fails with EINTR unless the handler wants it to go on. */
-  readonly interrupted?: boolean;
-  /** What goes on now. */
-  readonly again?: Restart;
+  readonly interrupted: boolean;
+  constructor(result: number | undefined, interrupted = false) {
+    this.result = result;
+    this.interrupted = interrupted;
+  }
 }
 
-function attempt(kernel: Kernel, row: SyscallRow, args: readonly number[]): Done {
-  for (;;) {
+/** What it waited for has come: it is to be made once more. */
+const AGAIN = Symbol('again');
+
+/** What a row, or a step of it, gives, or what has come of it where it gives up. */
+function attempt<T>(kernel: Kernel, run: () => T): T | Done | typeof AGAIN {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Errno) return new Done(-error.code);
+    if (error instanceof GuestFault) return new Done(-E.FAULT);
     try {
-      const result = row.run(kernel, ...args);
-      return typeof result === 'object' ? { result: undefined, again: result } : { result };
-    } catch (error) {
-      if (error instanceof Errno) return { result: -error.code };
-      if (error instanceof GuestFault) return { result: -E.FAULT };
-      try {
-        if (!(error instanceof Blocked)) throw error;
-        if (wait(kernel, undefined, error).kind === 'signal') return { result: -E.INTR, interrupted: true };
-      } catch (failure) {
-        if (!(failure instanceof Deadlock)) throw failure;
-        kernel.ending = { kind: 'deadlock', what: failure.what };
-        return { result: undefined };
-      }
+      if (!(error instanceof Blocked)) throw error;
+      return wait(kernel, undefined, error).kind === 'signal' ? new Done(-E.INTR, true) : AGAIN;
+    } catch (failure) {
+      if (!(failure instanceof Deadlock)) throw failure;
+      kernel.ending = { kind: 'deadlock', what: failure.what };
+      return new Done(undefined);
     }
   }
 }

@@ -1,0 +1,81 @@
+/**
+ * Syscalls that can take long, a step at a time: between two steps whoever runs the guest may look at the clock, hear the host's
+ * signals, or end it there. How steps are cut shows nowhere else: the result is that of the whole.
+ */
+import { NotYet } from './errno.ts';
+
+/** Between two steps. `wait`: there is nothing to be done now, the host's streams are not ready. */
+export type Pause = 'look' | 'wait';
+/** Returns and throws what the whole syscall would. */
+export type Steps = Generator<Pause, number | undefined, void>;
+
+/** Bytes moved in a step: less than a tenth of a second, whatever makes or takes them. A multiple of 8: random bytes are made so many at a time. */
+export const PIECE = 2 ** 18;
+
+/** @param done bytes moved so far @returns bytes moved of the part; fewer than it has: there is no more. May throw NotYet */
+export type Move = (part: Uint8Array, done: number) => number;
+
+/**
+ * Moves bytes, as one if they are few.
+ * @param whole wait until the host takes all of them; else what has been moved when it is not ready is enough
+ */
+export function move(bytes: Uint8Array, transfer: Move, whole = false): number | Steps {
+  if (bytes.length > PIECE) return moveParts([bytes], transfer, whole);
+  try {
+    return transfer(bytes, 0);
+  } catch (error) {
+    if (!(error instanceof NotYet)) throw error;
+    return moveParts([bytes], transfer, whole, error);
+  }
+}
+
+/**
+ * Moves the bytes of several parts, up to the first that is not moved whole. An error counts only if nothing was moved.
+ * @param parts asked for one after the other; may throw
+ * @param late what has come of the first try
+ */
+export function* moveParts(
+  parts: Iterable<Uint8Array>,
+  transfer: Move,
+  whole: boolean,
+  late?: NotYet,
+): Generator<Pause, number> {
+  let total = late?.done ?? 0;
+  let since = 0;
+  if (late) yield 'wait';
+  try {
+    let skip = total;
+    for (const part of parts) {
+      for (let at = skip; at < part.length; ) {
+        const piece = part.subarray(at, at + PIECE);
+        const moved = attempt(transfer, piece, total);
+        total += moved instanceof NotYet ? moved.done : moved;
+        at += moved instanceof NotYet ? moved.done : moved;
+        if (moved instanceof NotYet) {
+          if (!whole && total > 0) return total;
+          yield 'wait';
+          continue;
+        }
+        if (moved < piece.length) return total;
+        since += moved;
+        if (since < PIECE) continue;
+        since = 0;
+        yield 'look';
+      }
+      skip = 0;
+    }
+  } catch (error) {
+    if (total > 0) return total;
+    throw error;
+  }
+  return total;
+}
+
+function attempt(transfer: Move, part: Uint8Array, done: number): number | NotYet {
+  try {
+    return transfer(part, done);
+  } catch (error) {
+    if (error instanceof NotYet) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,254 @@
+/** Syscalls that move bytes: read, write and what is like them, from file to file too. */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import { O, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
+import { E, fail } from './errno.ts';
+import { MAX_TRANSFER } from './guest.ts';
+import type { Kernel } from './kernel.ts';
+import type { SyscallRow } from './row.ts';
+import { CODE, SIG, send } from './signals.ts';
+import { type Move, move, moveParts, type Pause, PIECE, type Steps } from './steps.ts';
+
+/** Bytes that go from file to file at a time. */
+const CHUNK = 65536;
+
+const reader = (kernel: Kernel, fd: number): OpenFile => {
+  const file = kernel.descriptors.get(fd);
+  return file.readable ? file : fail(E.BADF);
+};
+const writer = (kernel: Kernel, fd: number): OpenFile => {
+  const file = kernel.descriptors.get(fd);
+  return file.writable ? file : fail(E.BADF);
+};
+
+/** A file to read or write at a place of it: a negative one is no place, and what has none is a stream. */
+function placed(kernel: Kernel, fd: number, offset: number, by: typeof reader): OpenFile {
+  notNegative(offset);
+  kernel.descriptors.get(fd).end();
+  return by(kernel, fd);
+}
+
+const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : offset);
+
+/** Writes; a broken pipe also raises SIGPIPE. */
+function put(kernel: Kernel, write: () => number | Steps): number | Steps {
+  const told = <T>(step: () => T): T => {
+    try {
+      return step();
+    } catch (error) {
+      if ((error as { code?: unknown }).code === E.PIPE)
+        send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
+      throw error;
+    }
+  };
+  const result = told(write);
+  return typeof result === 'number' ? result : rest(result);
+
+  function* rest(steps: Steps): Steps {
+    for (;;) {
+      const { done, value } = told(() => steps.next());
+      if (done) return value;
+      yield value;
+    }
+  }
+}
+
+/** The parts of an iovec that have any bytes, as far as one call moves them. */
+function* partsOf(
+  vectors: readonly { address: Addr; length: ByteCount }[],
+  view: (address: Addr, length: ByteCount) => Uint8Array,
+): Generator<Uint8Array> {
+  let left = MAX_TRANSFER;
+  for (const { address, length } of vectors) {
+    if (length === 0) continue;
+    if (left === 0) return;
+    const part = view(address, Math.min(length, left));
+    left -= part.length;
+    yield part;
+  }
+}
+
+/** Of what is no stream of bytes, the parts together are one message. */
+const isWhole = ({ nameless, node }: OpenFile): boolean => node === undefined && nameless !== 'pipe';
+
+function readMessage({ guest }: Kernel, vector: Addr, count: number, file: OpenFile): number {
+  const parts = guest.vectors(vector, count);
+  const bytes = new Uint8Array(guest.room(parts));
+  const got = file.read(bytes);
+  guest.spread(parts, bytes.subarray(0, got));
+  return got;
+}
+
+function readParts(kernel: Kernel, vector: Addr, count: number, transfer: Move): Steps {
+  const { guest } = kernel;
+  return moveParts(
+    partsOf(guest.vectors(vector, count), (at, length) => guest.output(at, length)),
+    transfer,
+    false,
+  );
+}
+function writeParts(kernel: Kernel, vector: Addr, count: number, transfer: Move): number | Steps {
+  const { guest } = kernel;
+  const parts = partsOf(guest.vectors(vector, count), (at, length) => guest.input(at, length));
+  return put(kernel, () => moveParts(parts, transfer, true));
+}
+
+/**
+ * Moves bytes from file to file, an error counts only if nothing was moved.
+ * @param from, to where to read and write; undefined: at the files' positions
+ */
+function* transfer(
+  source: OpenFile,
+  target: OpenFile,
+  asked: number,
+  from?: number,
+  to?: number,
+): Generator<Pause, number> {
+  const count = Math.min(asked, MAX_TRANSFER);
+  const buffer = new Uint8Array(Math.min(CHUNK, count));
+  let total = 0;
+  const read: Move = (bytes) => (from === undefined ? source.read(bytes) : source.readAt(from + total, bytes));
+  const write: Move = (bytes, done) =>
+    to === undefined ? target.write(bytes) : target.writeAt(to + total + done, bytes);
+  try {
+    for (let looked = 0; total < count; ) {
+      const got = yield* moveParts([buffer.subarray(0, count - total)], read, false);
+      if (got === 0) break;
+      const moved = yield* moveParts([buffer.subarray(0, got)], write, true);
+      total += moved;
+      if (moved < got) break;
+      if (total - looked < PIECE) continue;
+      looked = total;
+      yield 'look';
+    }
+  } catch (error) {
+    if (total === 0) throw error;
+  }
+  return total;
+}
+
+function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, count: number): Steps | number {
+  const asked = offset === 0 ? undefined : Number(kernel.guest.i64(offset));
+  const source = reader(kernel, input);
+  const from = asked === undefined ? undefined : notNegative(asked);
+  if (from !== undefined) source.end();
+  const target = writer(kernel, out);
+  if (target.flags & O.APPEND) fail(E.INVAL);
+  return put(kernel, function* () {
+    const moved = yield* transfer(source, target, count, from);
+    if (from !== undefined) kernel.guest.setU64(offset, from + moved);
+    return moved;
+  });
+}
+
+function* copyRange(
+  kernel: Kernel,
+  input: number,
+  inAt: Addr,
+  out: number,
+  outAt: Addr,
+  count: number,
+  flags: number,
+): Steps {
+  const [source, target] = [kernel.descriptors.get(input), kernel.descriptors.get(out)];
+  if (flags !== 0) fail(E.INVAL);
+  for (const file of [source, target]) if (file instanceof OpenDirectory) fail(E.ISDIR);
+  for (const file of [source, target]) if (!(file instanceof RegularFile)) fail(E.INVAL);
+  if (!source.readable || !target.writable || target.flags & O.APPEND) fail(E.BADF);
+  const from = inAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(inAt)));
+  const to = outAt === 0 ? undefined : notNegative(Number(kernel.guest.i64(outAt)));
+  const [begin, into] = [from ?? source.position, to ?? target.position];
+  const length = Math.max(0, Math.min(count, MAX_TRANSFER, source.end() - begin));
+  if (source.node === target.node && begin < into + length && into < begin + length) fail(E.INVAL);
+  const moved = yield* transfer(source, target, length, from, to);
+  if (from !== undefined) kernel.guest.setU64(inAt, from + moved);
+  if (to !== undefined) kernel.guest.setU64(outAt, to + moved);
+  return moved;
+}
+
+export const TRANSFER_ROWS: readonly SyscallRow[] = [
+  {
+    number: 63,
+    name: 'read',
+    arguments: ['fd', 'buffer', 'size'],
+    run: (k, fd, buffer, size) => {
+      const file = reader(k, fd);
+      return move(k.guest.output(buffer, size), (part) => file.read(part));
+    },
+  },
+  {
+    number: 64,
+    name: 'write',
+    arguments: ['fd', 'buffer', 'size'],
+    run: (k, fd, buffer, size) =>
+      put(k, () => {
+        const file = writer(k, fd);
+        return move(k.guest.input(buffer, size), (part) => file.write(part), true);
+      }),
+  },
+  {
+    number: 65,
+    name: 'readv',
+    arguments: ['fd', 'address', 'int'],
+    run: (k, fd, vector, count) => {
+      const file = reader(k, fd);
+      return isWhole(file)
+        ? readMessage(k, vector, count, file)
+        : readParts(k, vector, count, (part) => file.read(part));
+    },
+  },
+  {
+    number: 66,
+    name: 'writev',
+    arguments: ['fd', 'address', 'int'],
+    run: (k, fd, vector, count) => {
+      const file = writer(k, fd);
+      return isWhole(file)
+        ? put(k, () => file.write(k.guest.gather(k.guest.vectors(vector, count))))
+        : writeParts(k, vector, count, (part) => file.write(part));
+    },
+  },
+  {
+    number: 67,
+    name: 'pread64',
+    arguments: ['fd', 'buffer', 'size', 'offset'],
+    run: (k, fd, buffer, size, offset) => {
+      const file = placed(k, fd, offset, reader);
+      return move(k.guest.output(buffer, size), (part, done) => file.readAt(offset + done, part));
+    },
+  },
+  {
+    number: 68,
+    name: 'pwrite64',
+    arguments: ['fd', 'buffer', 'size', 'offset'],
+    run: (k, fd, buffer, size, offset) =>
+      put(k, () => {
+        const file = placed(k, fd, offset, writer);
+        return move(k.guest.input(buffer, size), (part, done) => file.writeAt(offset + done, part), true);
+      }),
+  },
+  {
+    number: 69,
+    name: 'preadv',
+    arguments: ['fd', 'address', 'int', 'offset'],
+    run: (k, fd, vector, count, offset) => {
+      const file = placed(k, fd, offset, reader);
+      return readParts(k, vector, count, (part, done) => file.readAt(offset + done, part));
+    },
+  },
+  {
+    number: 70,
+    name: 'pwritev',
+    arguments: ['fd', 'address', 'int', 'offset'],
+    run: (k, fd, vector, count, offset) => {
+      const file = placed(k, fd, offset, writer);
+      return writeParts(k, vector, count, (part, done) => file.writeAt(offset + done, part));
+    },
+  },
+  { number: 71, name: 'sendfile', arguments: ['fd', 'fd', 'address', 'size'], run: sendFile },
+  {
+    number: 285,
+    name: 'copy_file_range',
+    arguments: ['fd', 'address', 'fd', 'address', 'size', 'flags'],
+    run: copyRange,
+  },
+];
