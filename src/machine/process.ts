@@ -12,6 +12,7 @@ import type { ElfSymbol, Image } from '../elf/image.ts';
 import { Hart } from './hart.ts';
 import { layoutOf, STACK_SIZE } from './layout.ts';
 import { backedBy } from './linux/backed.ts';
+import { isBeyond } from './linux/beyond.ts';
 import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
 import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
 import { Kernel } from './linux/kernel.ts';
@@ -22,7 +23,7 @@ import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
 import type { Pause } from './linux/steps.ts';
 import { runSyscall, SYSCALLS } from './linux/table.ts';
 import { type Loaded, load } from './load.ts';
-import { Memory, PERMISSION } from './memory.ts';
+import { Memory, PAGE, PERMISSION } from './memory.ts';
 import { AddressSpace } from './space.ts';
 
 export type { ClockOptions } from './linux/clock.ts';
@@ -186,6 +187,8 @@ export class Process {
     space.onRelease = (address, length) => {
       if (this.kernel.shared.length > 0) unshare(this.kernel, address, length);
       this.kernel.backed.release(address, length);
+      if (this.kernel.beyond.size > 0)
+        for (let page = address; page < address + length; page += PAGE) this.kernel.beyond.delete(page);
     };
     this.kernel.backed.push(...backedBy(image, loaded.bias, { path: executable, ino }));
     const { stackLow: low, stackTop: top } = layout;
@@ -286,6 +289,10 @@ export class Process {
         force(kernel, kernel.task, { signal: SIG.BUS, code: CODE.BUS_ADRALN, address: fault.address });
         break;
       case 'fault': {
+        if (isBeyond(kernel, Number(fault.address), fault.access)) {
+          force(kernel, kernel.task, { signal: SIG.BUS, code: CODE.BUS_ADRERR, address: fault.address });
+          break;
+        }
         const mapped = this.memory.allows(Number(fault.address), 1, PERMISSION.MAPPED);
         const code = mapped ? CODE.SEGV_ACCERR : CODE.SEGV_MAPERR;
         force(kernel, kernel.task, { signal: SIG.SEGV, code, address: fault.address });

@@ -31,6 +31,7 @@ interface Line extends Comparison {
   readonly seed: number;
   readonly steps: number;
   readonly waits?: boolean;
+  readonly refused?: string;
 }
 
 /** How often each name comes, most often first. */
@@ -57,7 +58,7 @@ if (needs('campaign/syscalls', 'gcc', 'qemu')) {
       if (line === undefined) {
         const { script, outputs, ...found } = sequences.run(seed);
         if (values.print) console.log(`${script.replaceAll(';', ';\n')}\n${outputs.join('\n---\n')}`);
-        line = { seed, steps: found.waits ? 0 : script.split(';').length - 1, ...found };
+        line = { seed, steps: found.waits || found.refused ? 0 : script.split(';').length - 1, ...found };
         keep(values.state, line);
         if (line.difference !== undefined) console.log(`seed ${seed}: ${line.difference}`);
       }
@@ -68,7 +69,7 @@ if (needs('campaign/syscalls', 'gcc', 'qemu')) {
   }
   const wrong = lines.filter(({ difference }) => difference !== undefined);
   console.log(
-    `syscalls: ${lines.length} sequences (${lines.filter(({ waits }) => waits).length} would wait for ever), ${lines.reduce((sum, { steps }) => sum + steps, 0)} steps, ${wrong.length} with differences`,
+    `syscalls: ${lines.length} sequences (${lines.filter(({ waits }) => waits).length} would wait for ever, ${lines.filter(({ refused }) => refused).length} ask for what is not supported), ${lines.reduce((sum, { steps }) => sum + steps, 0)} steps, ${wrong.length} with differences`,
   );
   console.log(`qemu does otherwise than Linux: ${tally(lines.map(({ qemu: call }) => call)) || 'nowhere'}`);
   console.log(`this host does otherwise than qemu: ${tally(lines.map(({ host }) => host)) || 'nowhere'}`);

@@ -50,6 +50,7 @@ const guests = [
   'times',
   'sockets',
   'events',
+  'beyond',
 ];
 const endings = [
   'exit',

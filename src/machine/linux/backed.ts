@@ -6,11 +6,14 @@ import { alignDown, alignUp } from '../../base/bits.ts';
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import { PAGE } from '../memory.ts';
+import type { Contents } from './contents.ts';
 
 /** A file that pages come from, as /proc/self/maps tells of it. */
 export interface MappedFile {
   readonly path: string;
   readonly ino: number;
+  /** Undefined: the executable's own, which is as long as its segments. */
+  readonly contents?: Contents;
 }
 
 /** Private guest pages that hold a part of a file. */
@@ -57,6 +60,11 @@ export class BackedPages {
       if (number !== 0 && --this.#parts[number - 1]!.pages === 0) this.#free.push(number);
     }
     this.#numbers.fill(0, first, last);
+  }
+
+  /** All parts that are left, some of them perhaps in pieces. */
+  parts(): Backed[] {
+    return this.#parts.filter(({ pages }) => pages > 0).map(({ part }) => part);
   }
 
   /** The part that an address is in. */

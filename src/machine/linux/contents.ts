@@ -47,6 +47,8 @@ export class Contents {
   readonly #reserved = new Ranges();
   #size: number;
   #changed = false;
+  /** Hears of each change of the size, from and to. */
+  onSize: ((from: number, to: number) => void) | undefined;
   /** Parts that are mapped into guest memory: there, not here, are their bytes. */
   #views: readonly View[] = [];
 
@@ -113,9 +115,9 @@ export class Contents {
     }
     const end = position + done;
     this.#reserved.remove(alignDown(position, PAGE), alignUp(end, PAGE));
-    this.#size = Math.max(this.#size, end);
     this.#changed = true;
     for (const view of this.#views) copyOverlap(position, source.subarray(0, done), view.offset, view.bytes);
+    this.#resized(Math.max(this.#size, end));
     return done;
   }
 
@@ -131,7 +133,13 @@ export class Contents {
     }
     for (const view of this.#views) view.bytes.fill(0, Math.max(0, Math.min(size, this.#size) - view.offset));
     if (size !== this.#size) this.#changed = true;
+    this.#resized(size);
+  }
+
+  #resized(size: number): void {
+    const before = this.#size;
     this.#size = size;
+    if (size !== before) this.onSize?.(before, size);
   }
 
   /** A part is zeros from now on: pages that it covers are given back. */

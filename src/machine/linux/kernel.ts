@@ -120,6 +120,8 @@ export class Kernel {
   readonly heapStart: Addr;
   /** The heap may not grow beyond this. */
   readonly heapLimit: Addr;
+  /** Pages beyond the end of the file that is mapped there, and the permissions that they were given (see beyond.ts). */
+  readonly beyond = new Map<Addr, number>();
   /** Shared mappings of files. */
   readonly shared: SharedMapping[] = [];
   /** Private pages of files. */

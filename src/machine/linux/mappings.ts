@@ -3,6 +3,7 @@ import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
 import type { MappedFile } from './backed.ts';
+import { settle } from './beyond.ts';
 import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { TOP } from './guest.ts';
@@ -44,7 +45,7 @@ function brk(kernel: Kernel, wanted: Addr): number {
   return wanted;
 }
 
-const mapped = ({ path, node }: RegularFile): MappedFile => ({ path, ino: node.ino });
+const mapped = ({ path, node }: RegularFile): MappedFile => ({ path, ino: node.ino, contents: node.contents });
 
 function placeFor(kernel: Kernel, hint: Addr, length: number, flags: number): Addr {
   const { space } = kernel;
@@ -103,6 +104,7 @@ function mmap(
     read(offset, kernel.memory.bytes.subarray(at, at + length));
     kernel.backed.push({ address: at, length, file: mapped(file), offset, read });
   }
+  if (file) settle(kernel, at, length);
   return at;
 }
 
@@ -123,6 +125,7 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   const length = alignUp(size, PAGE);
   if (!kernel.space.contains(address, length) || !kernel.space.mapped(address, length)) fail(E.NOMEM);
   kernel.space.protect(address, length, permissions);
+  settle(kernel, address, length);
   return 0;
 }
 
@@ -136,7 +139,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   // To keep what is there, or less of it, its first page is enough.
   const kept = newLength <= oldLength && (flags & MREMAP.FIXED) === 0 ? PAGE : oldLength;
   if (!space.contains(old, kept) || !space.mapped(old, kept)) fail(E.FAULT);
-  const permissions = memory.permissions[old / PAGE];
+  const permissions = kernel.beyond.get(old) ?? memory.permissions[old / PAGE]!;
   const file = sharedAt(kernel, old);
   if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);
   /** Shares the pages at their new place and length with the file again. */
@@ -145,7 +148,9 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     unshare(kernel, address, newLength);
     const { offset, writable } = file.view;
     const part = { address, length: newLength, offset, writable, file: file.file };
-    return share(kernel, file.node, part) ? address : fail(E.NODEV);
+    if (!share(kernel, file.node, part)) fail(E.NODEV);
+    settle(kernel, address, newLength);
+    return address;
   };
   if (!fixed) {
     if (newLength <= oldLength) {
@@ -167,6 +172,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
   space.unmap(old, oldLength);
   kernel.backed.push(...moved);
+  if (moved.length > 0) settle(kernel, at, newLength);
   return shareAgain(at);
 }
 

@@ -82,9 +82,9 @@ function maps(kernel: Kernel, stack: ProcParts['stack']): string[] {
   const { memory } = kernel;
   const areas: Area[] = [];
   for (let page = 0; page < memory.permissions.length; page++) {
-    const bits = memory.permissions[page]!;
-    if (bits === 0) continue;
     const start = page * PAGE;
+    const bits = kernel.beyond.get(start) ?? memory.permissions[page]!;
+    if (bits === 0) continue;
     const shared = kernel.shared.length > 0 ? sharedAt(kernel, start) : undefined;
     const part = shared ? { ...shared, offset: shared.view.offset } : kernel.backed.at(start);
     const flag = (bit: number, letter: string) => (bits & bit ? letter : '-');

@@ -56,6 +56,7 @@ export const CODE = {
   ILL_ILLOPC: 1,
   TRAP_BRKPT: 1,
   BUS_ADRALN: 1,
+  BUS_ADRERR: 2,
   SEGV_MAPERR: 1,
   SEGV_ACCERR: 2,
 } as const;

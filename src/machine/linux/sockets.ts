@@ -35,10 +35,11 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   const asked = type & 0xf;
   if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
   kernel.guest.output(at, 8);
-  const internet = domain === AF.INET || domain === AF.INET6;
-  if (internet && asked !== SOCK.STREAM && asked !== SOCK.DGRAM)
-    fail(asked === SOCK.RAW ? E.PROTONOSUPPORT : E.SOCKTNOSUPPORT);
-  if (internet) fail(protocol !== 0 ? E.PROTONOSUPPORT : E.OPNOTSUPP);
+  if (domain === AF.INET || domain === AF.INET6) {
+    if (asked !== SOCK.STREAM && asked !== SOCK.DGRAM && asked !== SOCK.RAW) fail(E.SOCKTNOSUPPORT);
+    // Each kind has a protocol of its own but raw ones, which have any; none of them makes pairs.
+    fail((asked === SOCK.RAW) === (protocol !== 0) ? E.OPNOTSUPP : E.PROTONOSUPPORT);
+  }
   if (domain !== AF.UNIX) fail(E.AFNOSUPPORT);
   if (protocol !== 0 && protocol !== AF.UNIX) fail(E.PROTONOSUPPORT);
   // As unix(7) has it, raw sockets are of datagrams.

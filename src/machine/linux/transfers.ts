@@ -202,7 +202,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'address', 'int'],
     run: (k, fd, vector, count) => {
       const file = writer(k, fd);
-      return isWhole(file)
+      return file.nameless === 'socket'
         ? put(k, () => file.write(k.guest.gather(k.guest.vectors(vector, count))))
         : writeParts(k, vector, count, (part) => file.write(part));
     },

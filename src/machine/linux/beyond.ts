@@ -1,0 +1,59 @@
+/**
+ * Pages of a mapping that lie beyond the end of its file: whoever touches them gets SIGBUS (mmap(2)), until the file is longer. They keep
+ * no permission meanwhile but that they are mapped.
+ */
+import type { Addr, ByteCount } from '../../base/units.ts';
+import { PAGE, PERMISSION } from '../memory.ts';
+import type { Contents } from './contents.ts';
+import type { Kernel } from './kernel.ts';
+import { sharedAt } from './shared.ts';
+
+/** The contents that a page is of, and where the page begins in them. */
+function sourceOf(kernel: Kernel, page: Addr): { contents: Contents | undefined; offset: number } | undefined {
+  const shared = kernel.shared.length > 0 ? sharedAt(kernel, page) : undefined;
+  if (shared) return { contents: shared.node.contents, offset: shared.view.offset + page - shared.address };
+  const part = kernel.backed.at(page);
+  return part && { contents: part.file.contents, offset: part.offset + page - part.address };
+}
+
+/** Looks at pages whose mapping, protection or file has changed. */
+export function settle(kernel: Kernel, address: Addr, length: ByteCount): void {
+  const { beyond, memory } = kernel;
+  if (beyond.size === 0 && kernel.shared.length === 0 && kernel.backed.at(address) === undefined) return;
+  for (let page = address; page < address + length; page += PAGE) {
+    const source = sourceOf(kernel, page);
+    const { contents, offset } = source ?? { contents: undefined, offset: 0 };
+    const kept = beyond.get(page);
+    if (contents !== undefined && offset >= contents.size) {
+      const permissions = memory.permissions[page / PAGE]!;
+      if (kept === undefined || permissions !== PERMISSION.MAPPED) beyond.set(page, permissions);
+      if (permissions !== PERMISSION.MAPPED) kernel.space.protect(page, PAGE, 0);
+      contents.onSize ??= (from, to) => resized(kernel, contents, from, to);
+    } else if (kept !== undefined) {
+      beyond.delete(page);
+      kernel.space.protect(page, PAGE, kept & ~PERMISSION.MAPPED);
+    } else if (contents !== undefined) contents.onSize ??= (from, to) => resized(kernel, contents, from, to);
+  }
+}
+
+/** A file that is mapped has another size. Pages between the old end and the new one change sides; private ones get what it holds now. */
+function resized(kernel: Kernel, contents: Contents, from: ByteCount, to: ByteCount): void {
+  const [low, high] = [Math.min(from, to), Math.max(from, to)];
+  const touched = (offset: number, length: number) => offset < high && offset + length > low;
+  for (const { address, length, node, view } of [...kernel.shared])
+    if (node.contents === contents && touched(view.offset, length)) settle(kernel, address, length);
+  for (const part of kernel.backed.parts()) {
+    if (part.file.contents !== contents || !touched(part.offset, part.length)) continue;
+    for (let page = part.address; page < part.address + part.length; page += PAGE) {
+      if (kernel.backed.at(page) !== part || !kernel.beyond.has(page)) continue;
+      part.read(part.offset + page - part.address, kernel.memory.bytes.subarray(page, page + PAGE));
+    }
+    settle(kernel, part.address, part.length);
+  }
+}
+
+/** Would this access be allowed if the file were longer? */
+export function isBeyond({ beyond }: Kernel, address: Addr, access: 'load' | 'store' | 'fetch'): boolean {
+  const wanted = { load: PERMISSION.READ, store: PERMISSION.WRITE, fetch: PERMISSION.EXECUTE }[access];
+  return ((beyond.get(address - (address % PAGE)) ?? 0) & wanted) !== 0;
+}
