@@ -1,5 +1,5 @@
 /** Exact counts by address: what a run executed where, with the code to show for it. */
-import { internal } from '../base/errors.ts';
+import { unsupported } from '../base/errors.ts';
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
@@ -93,14 +93,15 @@ export function firstIndex(length: number, holds: (index: number) => boolean): n
 
 /**
  * The instructions in [start, end), decoded one behind the other.
- * @throws internal where there is no instruction: only code that was executed or emitted is reported on
+ * @throws unsupported where there is none: a file may have an address map that is not right
  */
 export function instructionsAt(image: Image, start: Addr, end: Addr): PlacedInsn[] {
   const code = codeOf(image);
   const found: PlacedInsn[] = [];
   for (let address = start; address < end; ) {
     const insn = code.insnAt(address);
-    if (insn === undefined) throw internal(`${image.file} has no instruction to report on`, address);
+    if (insn === undefined)
+      throw unsupported(`${image.file}: there is no instruction to report on`, undefined, address);
     found.push({ address, insn });
     address += insn.size;
   }

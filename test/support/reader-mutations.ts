@@ -184,20 +184,42 @@ export function makeReaders(): Readonly<Record<string, Reader>> {
     return engine;
   };
   const first = run().keep!()!;
-  const whole = encodeKept(first, 'identity');
+  /** Another list of numbers: one is another, or one is lost or more. */
+  const otherNumbers = (list: Uint32Array, random: Random): Uint32Array => {
+    const at = random.below(list.length);
+    if (random.oneIn(5)) return Uint32Array.of(...list, ...list.subarray(at, at + 1 + random.below(3)));
+    if (random.oneIn(5)) return list.filter((_, k) => k !== at);
+    return list.map((number, k) =>
+      k !== at ? number : random.oneIn(3) ? list[random.below(list.length)]! : otherNumber(number, random),
+    );
+  };
   const cache: Reader = (random) => {
-    const bytes = Uint8Array.from(whole);
-    const words = new Uint32Array(bytes.buffer);
-    // Not in what is compiled, which is believed: the numbers before it, and behind it.
-    const code = Buffer.from(bytes.buffer).indexOf('\0asm') >> 2;
-    const last = Buffer.from(bytes.buffer).lastIndexOf('\0asm') >> 2;
+    // Not in what is compiled, which is believed.
+    const edit = <T extends object>(data: T): T => {
+      const name = random.choose(Object.keys(data)) as keyof T;
+      const value = data[name];
+      if (value instanceof Uint32Array) return { ...data, [name]: otherNumbers(value, random) };
+      return typeof value === 'number' ? { ...data, [name]: otherNumber(value, random) } : data;
+    };
+    let forged = structuredClone(first);
     for (let edits = 1 + random.below(3); edits > 0; edits--) {
-      const at = random.oneIn(2)
-        ? 3 + random.below(code - 3)
-        : words.length - 1 - random.below(Math.min(20_000, words.length - last - 1));
-      words[at] = random.oneIn(3) ? words[random.below(words.length)]! : otherNumber(words[at]!, random);
+      if (random.oneIn(2)) forged = edit(forged);
+      else {
+        const modules = forged.modules.map((module) => ({
+          ...module,
+          regions: module.regions.map((region) => edit(region)),
+        }));
+        forged = { ...forged, modules };
+      }
     }
-    words[2] = crc32(bytes.subarray(12));
+    const bytes = Uint8Array.from(encodeKept(forged, 'identity'));
+    // The lists' lengths, too: what comes before the code.
+    const words = new Uint32Array(bytes.buffer);
+    if (random.oneIn(3)) {
+      const at = 3 + random.below((Buffer.from(bytes.buffer).indexOf('\0asm') >> 2) - 3);
+      words[at] = otherNumber(words[at]!, random);
+      words[2] = crc32(bytes.subarray(12));
+    }
     const kept = decodeKept(bytes, 'identity');
     if (kept === undefined) return 'refused';
     try {

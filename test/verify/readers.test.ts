@@ -11,3 +11,7 @@ test.each(Object.entries(ROUNDS))('%s, %i damaged forms', (name, rounds) => {
   for (let round = 0; round < rounds; round++) taken.add(readers[name]!(makeRandom(7_000_021 + round)));
   expect([...taken].sort()).toEqual(['read', 'refused']);
 });
+
+test('a map whose superblocks lie over what is no code is not reported on', () => {
+  expect(readers.map!(makeRandom(9 * 1_000_003 + 238))).toBe('refused');
+});
