@@ -69,7 +69,7 @@ export class Routines {
   /** These save making the key each time: by size, of rows whose variants differ in nothing else, */
   readonly #ofRow: Readonly<Record<number, Map<Row, number>>> = { 2: new Map(), 4: new Map() };
   /** and of others by instruction. Objects are shared between equal words (see decode). */
-  readonly #ofInsn = new Map<Insn, number>();
+  readonly #ofInsn = new WeakMap<Insn, number>();
   readonly #groups = new Set<string>();
 
   /** The routine of an instruction; a new one if need be, whose code is not yet generated. */

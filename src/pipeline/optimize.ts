@@ -40,6 +40,7 @@ import {
 } from '../superblock/select.ts';
 import { weightOf } from '../superblock/weight.ts';
 import { defaultGrowth, selectWithin, withinGrowth } from './budget.ts';
+import { attempt, type OnFailure, type Rejection } from './failures.ts';
 
 export interface OptimizeOptions {
   /** Comma-separated passes, or the passes themselves; default all. */
@@ -56,6 +57,8 @@ export interface OptimizeOptions {
   readonly maxGrowth?: ByteCount | undefined;
   /** Sees each superblock after each pass (`before === after` where it changed nothing). */
   readonly observe?: ((pass: Pass, before: Superblock, after: Superblock) => void) | undefined;
+  /** Gets what went wrong with single superblocks; without it that is thrown. */
+  readonly onFailure?: OnFailure | undefined;
 }
 
 export interface PassTotal {
@@ -103,6 +106,7 @@ export function prepare(
   allowed: ReadonlySet<AssumptionId>,
   maxGrowth: ByteCount = defaultGrowth(image.bytes.length),
   select: Partial<SelectOptions> = {},
+  onFailure?: OnFailure,
 ): Prepared {
   const unreadable = unreadableTables(image);
   if (unreadable !== undefined)
@@ -113,20 +117,36 @@ export function prepare(
   const flow = makeFlow(blocksOf(profile, image), codeOf(image));
   const liveAt = allowed.has('A1') ? abiLiveness(image) : everythingLive;
   const chosen = (copyShare: number): SelectOptions => ({ ...DEFAULT_SELECT, copyShare, ...select });
-  const { traces, entries } = selectWithin(maxGrowth, (copyShare) => selectTraces(flow, chosen(copyShare)));
+  const { traces, entries } = selectWithin(maxGrowth, (copyShare) =>
+    selectTraces(flow, chosen(copyShare), (head, grow) =>
+      attempt(onFailure, head, 'none', () => 'in trace selection', grow),
+    ),
+  );
   const context = {
     liveBefore: liveAt,
     watched: !allowed.has('A11'),
     saves: allowed.has('A3') && allowed.has('A8') ? imageSaves(image) : undefined,
   };
-  const build = (trace: Trace) => buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context);
-  const superblocks = traces.map(build);
+  const build = (trace: Trace): Superblock => {
+    const superblock = buildSuperblock(trace, flow, Math.round(entries.get(trace.head) ?? 0), context);
+    checkSuperblock(superblock, 'trace selection');
+    return superblock;
+  };
+  const superblocks = traces.flatMap(
+    (trace) =>
+      attempt(
+        onFailure,
+        trace.head,
+        'none',
+        () => 'in building it',
+        () => build(trace),
+      ) ?? [],
+  );
   const unguarded = (head: Addr): Superblock | undefined => {
     const options = { ...chosen(DEFAULT_SELECT.copyShare), guardShare: 2, guardShareInlined: 2 };
     const trace = growTrace(flow, head, new Set(entries.keys()), options);
     return trace && build(trace);
   };
-  for (const superblock of superblocks) checkSuperblock(superblock, 'trace selection');
   return { flow, superblocks, unguarded, liveAt, context };
 }
 
@@ -145,16 +165,11 @@ function abiLiveness(image: Image): (address: Addr) => RegSet {
   };
 }
 
-/** A superblock that may not ship as the passes made it. */
-export interface Rejection {
-  /** What ships instead; none: its code stays in the original text only. */
-  readonly form: 'identity' | 'none';
-  readonly reason: string;
-}
-
 /** All superblocks after all passes, to be emitted in one form or another. */
 export interface Formed {
   readonly passes: readonly Pass[];
+  /** Of all superblocks. */
+  readonly heads: readonly Addr[];
   /**
    * @param rejected by head; what is not named ships as the passes made it
    * @param untouched where the original may not be patched
@@ -202,7 +217,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const fuel = options.fuel ?? makeFuel();
   const allowed = assumable(profile, options.without);
   const maxGrowth = options.maxGrowth ?? defaultGrowth(image.bytes.length);
-  const prepared = prepare(image, profile, allowed, maxGrowth, options.select);
+  const prepared = prepare(image, profile, allowed, maxGrowth, options.select, options.onFailure);
   const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
 
   /** After fewer it is no more than the identity form. */
@@ -215,6 +230,26 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
   const make = (before: Superblock): Made => {
     const stages: Superblock[] = [];
+    const identity = once(() =>
+      attempt(
+        options.onFailure,
+        before.head,
+        'none',
+        () => 'in its identity form',
+        () => plainly(before),
+      ),
+    );
+    const where = () => {
+      const pass = passes[stages.length];
+      return pass === undefined ? 'in lowering' : `in the pass ${pass.name}`;
+    };
+    const formed = attempt(options.onFailure, before.head, 'identity', where, () => formOf(before, stages));
+    while (stages.length < passes.length) stages.push(before);
+    if (formed === undefined) identity();
+    return { before, stages, formed, identity };
+  };
+  /** @param stages gets what each pass makes of it */
+  const formOf = (before: Superblock, stages: Superblock[]): Made['formed'] => {
     runPasses(before, passes, { fuel, extensions, machine, deadFrames: allowed.has('A8') }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
@@ -228,13 +263,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       const form = emittable(stage);
       formed = form && { ...form, passed };
     }
-    let plain: { readonly form: Emittable | undefined } | undefined;
-    const identity = () => {
-      plain ??= { form: plainly(before) };
-      return plain.form;
-    };
-    if (formed === undefined) identity();
-    return { before, stages, formed, identity };
+    return formed;
   };
   const made = prepared.superblocks.map((superblock) => {
     const first = make(superblock);
@@ -246,8 +275,16 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const continuations = new Map<Addr, Emittable | undefined>();
   const continueAt = (address: Addr): Emittable | undefined => {
     if (!continuations.has(address)) {
-      const trace = traceUnrun(codeOf(image), address);
-      const form = trace && plainly(buildSuperblock(trace, prepared.flow, 0, prepared.context));
+      const form = attempt(
+        options.onFailure,
+        address,
+        'none',
+        () => 'in what goes on behind others',
+        () => {
+          const trace = traceUnrun(codeOf(image), address);
+          return trace && plainly(buildSuperblock(trace, prepared.flow, 0, prepared.context));
+        },
+      );
       continuations.set(address, form);
     }
     return continuations.get(address);
@@ -299,6 +336,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   };
   return {
     passes,
+    heads: made.map(({ before }) => before.head),
     emit: (rejected = new Map(), untouched = new Set()) =>
       withinGrowth(
         maxGrowth,
@@ -322,6 +360,15 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
         const form = emittable(number === 0 ? one.before : one.stages[number - 1]!);
         return form === undefined ? { form: one.identity() } : { form, passed: number };
       }, new Map()),
+  };
+}
+
+/** Works when it is first asked, and remembers. */
+function once<T>(work: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: work() };
+    return made.value;
   };
 }
 

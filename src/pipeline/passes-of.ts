@@ -4,7 +4,8 @@ import type { Image } from '../elf/image.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import type { PassReport } from '../report/model.ts';
 import { mapOf } from '../verify/prove/prove.ts';
-import { formSuperblocks, type Rejection } from './optimize.ts';
+import type { Rejection } from './failures.ts';
+import { formSuperblocks } from './optimize.ts';
 import { makeCountingFuel, passReports } from './rewrites.ts';
 
 /** Optimization is deterministic: with the same options the same bytes come out. Empty if the file was made with others. */
@@ -16,6 +17,6 @@ export function passesOf(original: Image, profile: ImageProfile, optimized: Imag
       reason === undefined ? [] : [[head, { form: 'identity', reason }]],
     ),
   );
-  const again = formSuperblocks(original, profile, { fuel }).emit(rejected);
+  const again = formSuperblocks(original, profile, { fuel, onFailure: () => {} }).emit(rejected);
   return Buffer.compare(again.bytes, optimized.bytes) === 0 ? passReports(again.passes, fuel) : [];
 }

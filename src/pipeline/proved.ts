@@ -11,7 +11,8 @@ import { mapOf, type Proof, prove, type SuperblockProof } from '../verify/prove/
 import { reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { makeSolver } from '../verify/prove/solver.ts';
-import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions, type Rejection } from './optimize.ts';
+import { emitWithout, type Failure, type Rejection } from './failures.ts';
+import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions } from './optimize.ts';
 
 export interface ProvedOptions extends OptimizeOptions {
   /** tested: a superblock that is neither proved nor refuted ships as well; it is for a rerun to test it. */
@@ -26,8 +27,8 @@ export interface ProvedOptions extends OptimizeOptions {
 
 export interface Rejected extends Rejection {
   readonly head: Addr;
-  /** Of what the passes made. */
-  readonly verdict: 'unproved' | 'refuted';
+  /** Of what the passes made; `failed`: nothing, by a fault of the optimizer's own, or of the prover's. */
+  readonly verdict: 'unproved' | 'refuted' | 'failed';
   readonly counterexample: Counterexample | undefined;
   /** With `proveEach`: the pass that broke it; undefined: it was not proved before any pass either. */
   readonly pass?: string | undefined;
@@ -55,14 +56,17 @@ export interface ProvedForm extends Optimized {
 
 /** @throws not-proved if the file as a whole cannot be proved (its headers, patches or return points) and `allow` is not given */
 export function optimizeProved(image: Image, profile: ImageProfile, options: ProvedOptions = {}): ProvedForm {
-  const formed = formSuperblocks(image, profile, options);
+  const rejected = new Map<Addr, Rejected>();
+  const onFailure = (failure: Failure): void => {
+    rejected.set(failure.head, { ...failure, verdict: 'failed', counterexample: undefined });
+  };
+  const formed = formSuperblocks(image, profile, { ...options, onFailure });
   const proofOf = prover(image, options);
   const stages = options.proveEach ? stageProofs(formed, proofOf) : undefined;
-  const rejected = new Map<Addr, Rejected>();
   const untouched = new Set<Addr>();
   // Each round at least one superblock goes to the next lower form, of which there are two, or one patch less is made: so this ends.
   for (;;) {
-    const made = formed.emit(rejected, untouched);
+    const made = emitWithout(formed, formed.heads, rejected, untouched, onFailure);
     const { form, proof } = proofOf(made);
     const outside = proof.outside;
     if (outside !== undefined && options.allow !== 'tested') throw notProved(form.file, outside);
@@ -96,7 +100,7 @@ function lower(superblock: SuperblockProof, before: Rejected | undefined, stages
     head,
     form: identity ? 'none' : 'identity',
     reason: reasonText(reason),
-    verdict: verdict === 'refuted' ? 'refuted' : 'unproved',
+    verdict: reason?.kind === 'failed' ? 'failed' : verdict === 'refuted' ? 'refuted' : 'unproved',
     counterexample,
     ...(stages !== undefined && { pass: stages.guilty(head) }),
   };

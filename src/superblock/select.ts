@@ -298,13 +298,18 @@ export interface Selection {
 }
 
 /** Selects all traces of a profile. */
-export function selectTraces(flow: Flow, options: SelectOptions = DEFAULT_SELECT): Selection {
+/** @param attempt grows one trace: undefined if there is none, or if that has failed */
+export function selectTraces(
+  flow: Flow,
+  options: SelectOptions = DEFAULT_SELECT,
+  attempt: (head: Addr, grow: () => Trace | undefined) => Trace | undefined = (_, grow) => grow(),
+): Selection {
   const heads = new Set<Addr>();
   const traces = new Map<Addr, Trace>();
   const covered = new Set<Addr>();
   const add = (head: Addr): boolean => {
     if (heads.has(head)) return false;
-    const trace = growTrace(flow, head, heads, options);
+    const trace = attempt(head, () => growTrace(flow, head, heads, options));
     if (trace === undefined) return false;
     heads.add(head);
     traces.set(head, trace);

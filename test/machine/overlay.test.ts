@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OpenDirectory, RegularFile } from '../../src/machine/linux/descriptors.ts';
 import { E, Errno } from '../../src/machine/linux/errno.ts';
 import type { DirectoryNode, FileNode, Node } from '../../src/machine/linux/nodes.ts';
 import { type Bytes, Overlay } from '../../src/machine/linux/overlay.ts';
@@ -168,5 +169,74 @@ describe('what the guest changes', () => {
     const changes = [...overlay.changes()];
     expect(changes.length).toBe(9000);
     expect(changes.at(-1)!.path).toBe(overlay.pathOf(directory));
+  });
+});
+
+describe('what the guest makes is counted', () => {
+  const home = (overlay: Overlay) => at(overlay, '/tmp') as DirectoryNode;
+  const makers: Readonly<Record<string, (overlay: Overlay, name: string) => Node>> = {
+    file: (overlay) => overlay.makeFile(0o600),
+    directory: (overlay, name) => overlay.makeDirectory(0o700, home(overlay), name),
+    link: (overlay) => overlay.makeLink('x'.repeat(4095)),
+    fifo: (overlay) => overlay.makeMeeting('fifo', 0o600),
+  };
+  test.each(Object.entries(makers))('a %s: all of it comes back when it is removed', (_, makeOne) => {
+    const overlay = make();
+    const before = overlay.used;
+    const costs: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const old = overlay.used;
+      overlay.place(home(overlay), `n${i}`, makeOne(overlay, `n${i}`));
+      costs.push(overlay.used - old);
+    }
+    expect(new Set(costs).size).toBe(1);
+    expect(costs[0]).toBeGreaterThan(500);
+    overlay.move(home(overlay), 'n0', home(overlay), 'with a longer name');
+    overlay.exchange(home(overlay), 'with a longer name', home(overlay), 'n1');
+    overlay.place(home(overlay), 'n2', makeOne(overlay, 'n2'));
+    for (const name of overlay.list(home(overlay))) overlay.remove(home(overlay), name);
+    expect(overlay.used).toBe(before);
+  });
+
+  test('more names of one file too, and a file that is open as long as it is', () => {
+    const overlay = make();
+    const before = overlay.used;
+    const file = overlay.makeFile(0o600);
+    overlay.place(home(overlay), 'one', file);
+    const one = overlay.used - before;
+    overlay.place(home(overlay), 'two', file);
+    expect(overlay.used - before).toBeGreaterThan(one + 100);
+    const open = new RegularFile(file, '/tmp/one', 0, overlay);
+    for (const name of ['one', 'two']) overlay.remove(home(overlay), name);
+    expect(overlay.used).toBeGreaterThan(before);
+    open.close();
+    expect(overlay.used).toBe(before);
+  });
+
+  test('names that are being read', () => {
+    const overlay = make();
+    const before = overlay.used;
+    const open = new OpenDirectory(at(overlay, granted) as DirectoryNode, 0, overlay);
+    expect(open.names).toEqual(['.', '..', 'escape', 'file', 'shortcut', 'sub']);
+    expect(overlay.used).toBeGreaterThan(before);
+    open.close();
+    expect(overlay.used).toBe(before);
+  });
+
+  test('the disk is full long before the host is, and what could not be made is not counted', () => {
+    const overlay = make();
+    const target = 'x'.repeat(4095);
+    let made = 0;
+    // The targets are one string here: nothing of this takes real memory but the names.
+    const code = codeOf(() => {
+      for (; made < 1e6; made++) overlay.place(home(overlay), `${made}`, overlay.makeLink(target));
+    });
+    expect(code).toBe(E.NOSPC);
+    expect(made).toBeLessThan(500_000);
+    const full = overlay.used;
+    expect(codeOf(() => overlay.place(home(overlay), 'y'.repeat(255), overlay.makeMeeting('fifo', 0)))).toBe(E.NOSPC);
+    overlay.remove(home(overlay), '0');
+    expect(overlay.used).toBeLessThan(full);
+    overlay.place(home(overlay), 'small', overlay.makeMeeting('fifo', 0));
   });
 });

@@ -51,7 +51,7 @@ export class CodeInsns {
   readonly #code: Predecoder;
   readonly #known = new Map<Addr, CodeInsn>();
   /** Equal words have the same object (see decode). */
-  readonly #anywhere = new Map<Insn, Known>();
+  readonly #anywhere = new WeakMap<Insn, Known>();
 
   constructor(code: Predecoder) {
     this.#code = code;

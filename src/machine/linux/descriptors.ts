@@ -156,11 +156,25 @@ export class RegularFile extends OpenFile {
 
 export class OpenDirectory extends OpenFile {
   override readonly node: DirectoryNode;
-  /** Names as they were when reading began; the position counts entries. */
-  names: readonly string[] | undefined;
-  constructor(node: DirectoryNode, flags: number) {
+  readonly #overlay: Overlay;
+  #names: readonly string[] | undefined;
+  constructor(node: DirectoryNode, flags: number, overlay: Overlay) {
     super(flags);
     this.node = node;
+    this.#overlay = overlay;
+  }
+  /** Names as they were when reading began; the position counts entries. Fails with ENOSPC. */
+  get names(): readonly string[] {
+    this.#names ??= this.#overlay.names(this.node);
+    return this.#names;
+  }
+  /** Reading begins anew. */
+  rewind(): void {
+    if (this.#names) this.#overlay.forget(this.#names);
+    this.#names = undefined;
+  }
+  override close(): void {
+    this.rewind();
   }
   read(): number {
     return fail(E.ISDIR);
@@ -289,11 +303,15 @@ export class Descriptors {
   any(fd: number): OpenFile {
     return this.#files.get(fd)?.file ?? fail(E.BADF);
   }
-  /** The lowest free descriptor, not below `from`; fails with EMFILE. */
-  add(file: OpenFile, cloexec: boolean, from = 0): number {
+  /** The lowest free descriptor, not below `from`; fails with EMFILE. Who is going to make what there is none for asks before, as Linux does. */
+  free(from = 0): number {
     let fd = from;
     while (this.#files.has(fd)) fd++;
-    if (fd >= Descriptors.LIMIT) fail(E.MFILE);
+    return fd < Descriptors.LIMIT ? fd : fail(E.MFILE);
+  }
+  /** Puts an open file there. */
+  add(file: OpenFile, cloexec: boolean, from = 0): number {
+    const fd = this.free(from);
     this.#put(fd, file, cloexec);
     return fd;
   }

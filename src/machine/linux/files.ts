@@ -58,14 +58,15 @@ const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
 function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Node }, flags: number): OpenFile {
-  if (flags & O.PATH) return node.kind === 'directory' ? new OpenDirectory(node, flags) : new OpenPath(node, flags);
+  if (flags & O.PATH)
+    return node.kind === 'directory' ? new OpenDirectory(node, flags, kernel.overlay) : new OpenPath(node, flags);
   const access = flags & O.ACCMODE;
   if (node.kind === 'link') return fail(E.LOOP);
   if (node.kind === 'directory' && (access !== 0 || flags & O.CREAT)) fail(E.ISDIR);
   if (!may(node, (access !== O.WRONLY ? 4 : 0) | (access !== 0 ? 2 : 0))) fail(E.ACCES);
   if (node.kind === 'fifo') return new OpenFifo(node, flags);
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
-  if (node.kind === 'directory') return new OpenDirectory(node, flags);
+  if (node.kind === 'directory') return new OpenDirectory(node, flags, kernel.overlay);
   if (node.kind !== 'file') return fail(E.NXIO);
   // What runs is not written to; only the guest's own executable does.
   if (node.runs && access !== 0) fail(E.TXTBSY);
@@ -90,6 +91,8 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
   const cloexec = (flags & O.CLOEXEC) !== 0;
   // What F_GETFL shows of them.
   const kept = flags & ~(O.CREAT | O.EXCL | O.TRUNC | O.CLOEXEC);
+  if (kernel.guest.string(path) === '') fail(E.NOENT);
+  kernel.descriptors.free();
   const place = findAt(kernel, fd, path, follow);
   const { directory, name, node, slash } = place;
   if ((flags & O.TMPFILE) === O.TMPFILE) {
@@ -131,7 +134,7 @@ function seek(kernel: Kernel, fd: number, offset: number, whence: number): numbe
   } else return fail(E.INVAL);
   if (position < 0 || position > file.limit) fail(E.INVAL);
   if (position > Number.MAX_SAFE_INTEGER) fail(E.OVERFLOW);
-  if (file instanceof OpenDirectory && position === 0) file.names = undefined;
+  if (file instanceof OpenDirectory && position === 0) file.rewind();
   file.position = position;
   return position;
 }
@@ -264,6 +267,7 @@ function pipe(kernel: Kernel, fds: Addr, flags: number): number {
   if (flags & ~(O.CLOEXEC | O.NONBLOCK)) fail(E.INVAL);
   kernel.guest.output(fds, 8);
   const cloexec = (flags & O.CLOEXEC) !== 0;
+  kernel.descriptors.free(kernel.descriptors.free() + 1);
   const [input, output] = makePipe(flags & O.NONBLOCK);
   const first = kernel.descriptors.add(input, cloexec);
   kernel.guest.setU32(fds, first);
@@ -355,6 +359,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     arguments: ['path', 'flags'],
     run: (k, name, flags) => {
       const path = `/memfd:${k.guest.string(name, 249)} (deleted)`;
+      k.descriptors.free();
       const file = new RegularFile(k.overlay.makeFile(0o777), path, O.RDWR, k.overlay);
       return k.descriptors.add(file, (flags & 1) !== 0);
     },

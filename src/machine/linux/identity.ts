@@ -3,14 +3,14 @@ import type { Addr } from '../../base/units.ts';
 import { STACK_SIZE } from '../layout.ts';
 import { Descriptors } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
-import type { Kernel } from './kernel.ts';
+import { type Kernel, SIGNALS_PENDING } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { move, type Steps } from './steps.ts';
 import { wait } from './wait.ts';
 
 const INFINITY = 2n ** 64n - 1n;
 const LIMIT_COUNT = 16;
-const RLIMIT = { DATA: 2, STACK: 3, CORE: 4, NOFILE: 7, AS: 9 } as const;
+const RLIMIT = { DATA: 2, STACK: 3, CORE: 4, NOFILE: 7, AS: 9, SIGPENDING: 11 } as const;
 const FUTEX = {
   WAIT: 0,
   WAKE: 1,
@@ -40,6 +40,7 @@ function limitOf(kernel: Kernel, resource: number): [bigint, bigint] {
   if (resource === RLIMIT.STACK) return [BigInt(STACK_SIZE), INFINITY];
   if (resource === RLIMIT.CORE) return [0n, INFINITY];
   if (resource === RLIMIT.NOFILE) return [BigInt(Descriptors.LIMIT), BigInt(Descriptors.LIMIT)];
+  if (resource === RLIMIT.SIGPENDING) return [BigInt(SIGNALS_PENDING), BigInt(SIGNALS_PENDING)];
   if (resource === RLIMIT.AS) return [BigInt(kernel.memory.size), INFINITY];
   return [INFINITY, INFINITY];
 }

@@ -70,6 +70,9 @@ export interface Task {
   clearTid: Addr;
 }
 
+/** RLIMIT_SIGPENDING. */
+export const SIGNALS_PENDING = 1024;
+
 /** How a process ended. */
 export type Ending =
   | { readonly kind: 'status'; readonly status: number }
@@ -105,6 +108,9 @@ export interface KernelParts {
   /** Tells the user once about something that is missing. */
   readonly report: (message: string) => void;
 }
+
+/** Whoever is told so much knows enough. */
+const MOST_REPORTS = 100;
 
 export class Kernel {
   readonly memory: Memory;
@@ -191,7 +197,7 @@ export class Kernel {
 
   /** Tells the user something, each message once. */
   report(message: string): void {
-    if (this.#reported.has(message)) return;
+    if (this.#reported.has(message) || this.#reported.size >= MOST_REPORTS) return;
     this.#reported.add(message);
     this.#report(message);
   }

@@ -10,6 +10,17 @@ import type { Contents } from './contents.ts';
 export const toBinary = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 export const fromBinary = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
 
+/** What things take of V8's heap, measured and rounded up: directories and files have tables, all have times. A name is two entries. */
+const COST = { directory: 1024, file: 1024, other: 512, name: 256, listed: 64 } as const;
+
+export const costOfNode = (node: Node): number =>
+  node.kind === 'directory' || node.kind === 'file'
+    ? COST[node.kind]
+    : COST.other + (node.kind === 'link' ? node.target.length : 0);
+export const costOfName = (name: string): number => COST.name + name.length;
+/** Of names that somebody reads. */
+export const costOfList = (names: readonly string[]): number => COST.listed * names.length;
+
 /** Nanoseconds since the epoch. */
 export interface Times {
   accessed: bigint;
@@ -25,6 +36,8 @@ interface Common {
   readonly times: Times;
   /** Contents, mode or times differ from the host's. */
   changed: boolean;
+  /** The guest made it: it is counted as long as it can be reached. */
+  counted?: boolean;
 }
 
 export interface DirectoryNode extends Common {

@@ -10,6 +10,9 @@ import { Contents } from './contents.ts';
 import { E, fail } from './errno.ts';
 import { HostFile } from './hostfile.ts';
 import {
+  costOfList,
+  costOfName,
+  costOfNode,
   type DeviceNode,
   type DirectoryNode,
   type FileNode,
@@ -193,9 +196,33 @@ export class Overlay {
     return [...names].filter((name) => this.lookup(directory, name)).sort();
   }
 
-  /** Puts a node under a name, in place of what may be there. */
+  /** Bytes that the guest's files and all that goes with them take. */
+  get used(): number {
+    return this.#usage.used;
+  }
+  /** The names to be read in a directory now; `forget` them when that is done. Fails with ENOSPC. */
+  names(directory: DirectoryNode): readonly string[] {
+    const names = ['.', '..', ...this.list(directory)];
+    this.#usage.take(costOfList(names));
+    return names;
+  }
+  forget(names: readonly string[]): void {
+    this.#usage.take(-costOfList(names));
+  }
+
+  /** Puts a node under a name, in place of what may be there. Fails with ENOSPC, and a node that is new is gone then. */
   place(directory: DirectoryNode, name: string, node: Node): void {
     if (directory.gone) fail(E.NOENT);
+    try {
+      if (!directory.placed.has(name)) this.#usage.take(costOfName(name));
+    } catch (error) {
+      this.release(node);
+      throw error;
+    }
+    this.#put(directory, name, node);
+  }
+  /** Its name is paid for. */
+  #put(directory: DirectoryNode, name: string, node: Node): void {
     const old = this.lookup(directory, name);
     if (old) this.#unlinked(old);
     node.links++;
@@ -215,7 +242,7 @@ export class Overlay {
     this.#unlinked(node);
     if (directory.host !== undefined && this.#hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
     else directory.entries.delete(name);
-    directory.placed.delete(name);
+    if (directory.placed.delete(name)) this.#usage.take(-costOfName(name));
     this.#touch(directory);
   }
 
@@ -226,7 +253,7 @@ export class Overlay {
     // Held meanwhile: a file without a name loses its contents.
     node.links++;
     this.remove(from, oldName);
-    this.place(to, newName, node);
+    this.#rename(to, newName, node);
     node.links--;
   }
 
@@ -237,9 +264,16 @@ export class Overlay {
     for (const held of [node, old]) held.links++;
     this.remove(one, oneName);
     this.remove(other, otherName);
-    this.place(one, oneName, old);
-    this.place(other, otherName, node);
+    this.#rename(one, oneName, old);
+    this.#rename(other, otherName, node);
     for (const held of [node, old]) held.links--;
+  }
+
+  /** It has had a name before: there is room for one. */
+  #rename(directory: DirectoryNode, name: string, node: Node): void {
+    if (directory.gone) fail(E.NOENT);
+    if (!directory.placed.has(name)) this.#usage.keep(costOfName(name));
+    this.#put(directory, name, node);
   }
 
   /** A name of the node has gone. */
@@ -247,26 +281,36 @@ export class Overlay {
     node.links--;
     this.release(node);
   }
-  /** Gives back the memory of a file that has no name and is not open. */
+  /** Gives back the memory of what has no name and, if it is a file, is not open. */
   release(node: Node): void {
-    if (node.kind === 'file' && node.links === 0 && node.opens === 0) node.contents.discard();
+    if (node.links > 0 || (node.kind === 'file' && node.opens > 0)) return;
+    if (node.kind === 'file') node.contents.discard();
+    if (node.counted) this.#usage.take(-costOfNode(node));
+    node.counted = false;
+  }
+  /** What the guest makes. Fails with ENOSPC. */
+  #made<T extends Node>(node: T): T {
+    this.#usage.take(costOfNode(node));
+    node.counted = true;
+    return node;
   }
 
   /** New nodes have no name yet; place gives them one. */
   makeFile(mode: number): FileNode {
-    return { kind: 'file', contents: new Contents(this.#usage), opens: 0, ...this.#common(mode), links: 0 };
+    const contents = new Contents(this.#usage);
+    return this.#made({ kind: 'file', contents, opens: 0, ...this.#common(mode), links: 0 });
   }
   makeDirectory(mode: number, parent: DirectoryNode, name: string): DirectoryNode {
     const node = this.#directory(undefined, parent, name);
     node.mode = mode;
     node.links = 0;
-    return node;
+    return this.#made(node);
   }
   makeMeeting(kind: MeetingNode['kind'], mode: number): MeetingNode {
-    return { kind, pipe: undefined, ...this.#common(mode), links: 0 };
+    return this.#made({ kind, pipe: undefined, ...this.#common(mode), links: 0 });
   }
   makeLink(target: string): LinkNode {
-    return { kind: 'link', target, ...this.#common(0o777), links: 0 };
+    return this.#made({ kind: 'link', target, ...this.#common(0o777), links: 0 });
   }
 
   /** Marks a node as changed by the guest, now. */

@@ -5,7 +5,7 @@
 import { A0, type Addr, F0, RA, SP } from '../../base/units.ts';
 import { GuestFault, PERMISSION } from '../memory.ts';
 import { E, fail } from './errno.ts';
-import type { Action, Kernel, Pending, Restart, Task } from './kernel.ts';
+import { type Action, type Kernel, type Pending, type Restart, SIGNALS_PENDING, type Task } from './kernel.ts';
 
 export const SIG = {
   HUP: 1,
@@ -103,8 +103,6 @@ const FAULTS = [SIG.SEGV, SIG.BUS, SIG.ILL, SIG.TRAP, SIG.FPE, SIG.SYS].reduce(
   (set, signal) => set | maskOf(signal),
   0n,
 );
-/** Of each kind, so many real-time signals can be queued (RLIMIT_SIGPENDING). */
-const MAX_QUEUED = 4096;
 
 const ignores = ({ handler }: Action, signal: number): boolean =>
   handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(signal));
@@ -119,8 +117,9 @@ export function send(kernel: Kernel, pending: Pending, task?: Task): void {
   if (!blocked && ignores(kernel.actions.get(signal) ?? DEFAULT, signal)) return;
   const queue = (task ?? kernel).pending;
   if (signal < 32 && queue.some((p) => p.signal === signal)) return;
-  if (queue.length >= MAX_QUEUED) {
-    if (pending.info) fail(E.AGAIN);
+  // Of what is queued, one that kill sends may be lost if another is there; others are told (kernel/signal.c, __send_signal_locked).
+  if (queue.length >= SIGNALS_PENDING && !pending.timer) {
+    if (pending.code !== CODE.USER && pending.code !== CODE.KERNEL) fail(E.AGAIN);
     if (queue.some((p) => p.signal === signal)) return;
   }
   if (pending.timer) pending.timer.pending = true;

@@ -157,10 +157,10 @@ function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): 
   if (size < 0) fail(E.INVAL);
   const { guest, overlay } = kernel;
   const directory = file.node;
-  if (!file.names) file.names = ['.', '..', ...overlay.list(directory)];
+  const { names } = file;
   let used = 0;
-  for (; file.position < file.names.length; file.position++) {
-    const name = file.names[file.position];
+  for (; file.position < names.length; file.position++) {
+    const name = names[file.position];
     const node = name === '.' ? directory : name === '..' ? directory.parent : overlay.lookup(directory, name);
     // Removed since reading began.
     if (!node) continue;

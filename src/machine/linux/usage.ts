@@ -1,4 +1,4 @@
-/** Memory that the files of one overlay take. */
+/** Memory that the files of one overlay take, and all else that it keeps for the guest. */
 import { E, fail } from './errno.ts';
 
 /** All that the guest writes may take so much of the host's memory; beyond, the disk is full. */
@@ -23,5 +23,9 @@ export class Usage {
   take(bytes: number): void {
     if (bytes <= 0) this.#used += bytes;
     else if (!this.tryTake(bytes)) fail(E.NOSPC);
+  }
+  /** The same where it cannot fail: what has been given back just now, or about as much. */
+  keep(bytes: number): void {
+    this.#used += bytes;
   }
 }

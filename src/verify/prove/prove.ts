@@ -118,7 +118,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
     : { searched: 0, asked: 0, budget: { left: MOST_TERMS } };
   const refused = (ids: readonly string[]) => ids.find((id) => options.without?.includes(id));
   const superblocks = listed.map((superblock) => {
-    const proof = proveSuperblock(sides, superblock, options.solver, doubts);
+    const proof = attempt(superblock, () => proveSuperblock(sides, superblock, options.solver, doubts));
     const id = refused(proof.assumptions);
     return id === undefined || proof.verdict !== 'proved'
       ? proof
@@ -204,6 +204,16 @@ const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): Superb
   ways: 0,
   solved: 0,
 });
+
+/** What cannot be proved because the prover fails is not proved; that costs no other superblock its proof. */
+function attempt(superblock: MappedSuperblock, work: () => SuperblockProof): SuperblockProof {
+  try {
+    return work();
+  } catch (error) {
+    const what = (error as Error)?.message ?? String(error);
+    return { ...notLookedAt(superblock), reason: { kind: 'failed', what } };
+  }
+}
 
 function proveSuperblock(
   sides: Sides,

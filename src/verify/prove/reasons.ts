@@ -12,6 +12,8 @@ export type Reason =
   | { readonly kind: 'assumption'; readonly id: string }
   /** Map, headers or bytes of the file are not what they say, so nothing was proved. */
   | { readonly kind: 'file' }
+  /** The prover itself has failed. */
+  | { readonly kind: 'failed'; readonly what: string }
   /** It is wrong: there is a state that shows it. */
   | { readonly kind: 'refuted'; readonly reason: Reason; readonly difference: string };
 
@@ -48,6 +50,8 @@ export function reasonText(reason: Reason | undefined): string {
       return reason.what;
     case 'assumption':
       return `it rests on assumption ${reason.id}, which is not accepted`;
+    case 'failed':
+      return `internal error in its proof: ${reason.what} (please report this)`;
     case 'file':
       return 'the file as a whole is not what it says';
     case 'refuted':

@@ -184,7 +184,7 @@ export function check(file: string, options: CheckOptions): Checked {
     }
     const { bytes, image: form, rejected } = made;
     // It would not have shipped: all the same it is a fault of what made it.
-    const refuted = rejected.find(({ verdict }) => verdict === 'refuted');
+    const refuted = rejected.find(({ verdict }) => verdict !== 'unproved');
     if (refuted !== undefined) return `refuted: the superblock ${hex(refuted.head)}: ${refuted.reason}`;
     if (first !== undefined) {
       superblocks += made.map.superblocks.length;

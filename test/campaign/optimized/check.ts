@@ -164,7 +164,7 @@ export function check(job: Job): Checked {
         unproved.push(...made.rejected.map(({ head, reason }) => `${form}: ${hex(head)}: ${reason}`));
       }
       // It would not have shipped: all the same it is a fault of what made it.
-      const refuted = made.rejected.find(({ verdict }) => verdict === 'refuted');
+      const refuted = made.rejected.find(({ verdict }) => verdict !== 'unproved');
       writeFileSync(target, made.bytes, { mode: 0o755 });
       const outcomes: { run: number; found: string }[] = [];
       for (const [run, args] of runs.entries()) {
