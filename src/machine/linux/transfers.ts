@@ -1,6 +1,6 @@
 /** Syscalls that move bytes: read, write and what is like them, from file to file too. */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import { O, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
+import { O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
@@ -133,6 +133,9 @@ function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, coun
   if (from !== undefined) source.end();
   const target = writer(kernel, out);
   if (target.flags & O.APPEND) fail(E.INVAL);
+  // Only of files, and of devices that give something (fs/splice.c, splice_direct_to_actor).
+  const gives = source instanceof RegularFile || (source instanceof OpenDevice && source.node.device !== 'null');
+  if (!gives) fail(E.INVAL);
   return put(kernel, function* () {
     const moved = yield* transfer(source, target, count, from);
     if (from !== undefined) kernel.guest.setU64(offset, from + moved);
