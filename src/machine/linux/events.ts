@@ -46,7 +46,7 @@ class EventCounter extends Anonymous {
     return 8;
   }
   override write(source: Uint8Array): number {
-    if (source.length < 8) fail(E.INVAL);
+    if (source.length !== 8) fail(E.INVAL);
     const value = new DataView(source.buffer, source.byteOffset).getBigUint64(0, true);
     if (value > COUNT_MAX) fail(E.INVAL);
     if (this.#count + value > COUNT_MAX)

@@ -265,7 +265,8 @@ const MEMORY: readonly Make[] = [
     s.step(
       '~222',
       s.mostly('0', ['1', '-4096']),
-      length(s),
+      // Where it goes is each one's own, but no hole in the region is large enough.
+      s.mostly(PAGE * (PAGES + s.random(4)), [0, -1, PAGE * (PAGES + 1) - 1]),
       s.mostly(3, [0, 1, 2, 5, 8]),
       s.mostly(0x22, [0x21, 2, 0x20, 0x23, 3]),
       -1,
