@@ -289,19 +289,30 @@ export class Process {
         force(kernel, kernel.task, { signal: SIG.BUS, code: CODE.BUS_ADRALN, address: fault.address });
         break;
       case 'fault': {
-        if (isBeyond(kernel, Number(fault.address), fault.access)) {
-          force(kernel, kernel.task, { signal: SIG.BUS, code: CODE.BUS_ADRERR, address: fault.address });
-          break;
-        }
-        const mapped = this.memory.allows(Number(fault.address), 1, PERMISSION.MAPPED);
-        const code = mapped ? CODE.SEGV_ACCERR : CODE.SEGV_MAPERR;
-        force(kernel, kernel.task, { signal: SIG.SEGV, code, address: fault.address });
+        const address = this.#failing(fault);
+        const at = Number(address);
+        const mapped = this.memory.allows(at, 1, PERMISSION.MAPPED);
+        if (isBeyond(kernel, at, fault.access))
+          force(kernel, kernel.task, { signal: SIG.BUS, code: CODE.BUS_ADRERR, address });
+        else
+          force(kernel, kernel.task, {
+            signal: SIG.SEGV,
+            code: mapped ? CODE.SEGV_ACCERR : CODE.SEGV_MAPERR,
+            address,
+          });
       }
     }
     const { signal } = kernel.task.pending[0]!;
     this.#strace?.(`--- ${signalName(signal)} at pc=0x${pc.toString(16)} ---`);
     deliver(kernel, kernel.task);
     return this.outcome;
+  }
+
+  /** Of an access over the end of a page it may be the next one that fails: its first address is told then (privileged manual, "stval"). */
+  #failing({ access, address }: Extract<Fault, { kind: 'fault' }>): bigint {
+    const permission = { load: PERMISSION.READ, store: PERMISSION.WRITE, fetch: PERMISSION.EXECUTE }[access];
+    const at = Number(address);
+    return this.memory.allows(at, 1, permission) ? BigInt(at - (at % PAGE) + PAGE) : address;
   }
 
   /** Where control began from outside the code, by rising address: the entry point, signal handlers, returns from them. */

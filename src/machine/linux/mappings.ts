@@ -131,14 +131,21 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
 
 function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, flags: number, wanted: Addr): number {
   const { space, memory } = kernel;
-  if (old % PAGE !== 0 || newSize === 0 || oldSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) fail(E.INVAL);
+  if (old % PAGE !== 0 || newSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) fail(E.INVAL);
   const fixed = (flags & MREMAP.FIXED) !== 0;
   if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
   if (newSize > memory.size) fail(E.NOMEM);
   const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
   // To keep what is there, or less of it, its first page is enough.
   const kept = newLength <= oldLength && (flags & MREMAP.FIXED) === 0 ? PAGE : oldLength;
-  if (!space.contains(old, kept) || !space.mapped(old, kept)) fail(E.FAULT);
+  if (!space.contains(old, kept || PAGE) || !space.mapped(old, kept || PAGE)) fail(E.FAULT);
+  if (oldSize === 0) {
+    if (sharedAt(kernel, old))
+      kernel.report(
+        'the guest wants a shared mapping in a second place, which is not supported: mremap fails with EINVAL',
+      );
+    fail(E.INVAL);
+  }
   const permissions = kernel.beyond.get(old) ?? memory.permissions[old / PAGE]!;
   const file = sharedAt(kernel, old);
   if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);

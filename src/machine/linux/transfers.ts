@@ -73,6 +73,7 @@ const isWhole = ({ nameless, node }: OpenFile): boolean => node === undefined &&
 function readMessage({ guest }: Kernel, vector: Addr, count: number, file: OpenFile): number {
   const parts = guest.vectors(vector, count);
   const bytes = new Uint8Array(guest.room(parts));
+  if (bytes.length === 0) return 0;
   const got = file.read(bytes);
   guest.spread(parts, bytes.subarray(0, got));
   return got;

@@ -104,7 +104,7 @@ function compare(script: string, ours: string, qemus: string, hosts: string | un
     const [is, other, right] = [mine![k], theirs![k], linux?.[k]];
     if (is === other && (linux === undefined || is === right)) continue;
     // Where a directory ends is the file system's affair.
-    if (/7FFFFFF|0?80000[0-9A-F]{3}\b/.test(`${is}${right}`)) return {};
+    if (/7FFFFFF|0?80000[0-9A-F]{3}\b/.test(`${is} ${right}`)) return {};
     const step = Number(/(?:^|\])(\d+):/.exec(is ?? '')?.[1] ?? Number.NaN);
     const what = Number.isNaN(step) ? 'files' : steps[step]!.replace('~', '').split(' ')[0]!;
     if (linux !== undefined && is === right) return { qemu: what };
