@@ -43,8 +43,11 @@ export class Predecoder {
   readonly #before = new Map<Addr, Uint8Array>();
   readonly #since = new Map<Addr, Insn>();
 
+  readonly #room: ByteCount;
+
   constructor(memory: Memory) {
     this.#memory = memory;
+    this.#room = Math.min(ROOM, (memory.bytes.length - memory.size) / 8);
     this.records = new Records(memory);
     this.jumps = new JumpTable(memory, this.records);
   }
@@ -213,9 +216,8 @@ export class Predecoder {
 
   /** Is there hardly room for more records? */
   get full(): boolean {
-    const { all, free, atEnd } = this.#memory.hostRoom;
-    const room = Math.min(ROOM, all / 8);
-    return free < room && atEnd > room;
+    const { hostFree, hostAtEnd } = this.#memory;
+    return hostFree < this.#room && hostAtEnd > this.#room;
   }
   /** Forgets everything but counts, and takes all records away. Not while generated code runs, which knows them. */
   reset(): void {

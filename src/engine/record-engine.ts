@@ -88,6 +88,9 @@ export class RecordEngine implements Engine {
   readonly #upper: Upper | undefined;
   /** Instructions in a stay where the time matters. */
   #pace: InsnCount = STAY.FIRST;
+  /** Instructions run since then. */
+  #ran: InsnCount = 0;
+  #since = performance.now();
 
   constructor(name: string, memory: Memory, generate: Generate, makeUpper?: (code: Predecoder) => Upper) {
     this.name = name;
@@ -139,7 +142,6 @@ export class RecordEngine implements Engine {
 
       core.before = budget - remaining;
       core.given = Math.min(remaining, this.#upper?.slice ?? SLICE, until === undefined ? remaining : this.#pace);
-      const began = until === undefined ? 0 : performance.now();
       const exit = this.#stay(core, resolved, core.given);
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
@@ -148,8 +150,8 @@ export class RecordEngine implements Engine {
       const kept = retires ? left : left + records.word(at, RECORD.RUN);
       remaining -= core.given - kept;
       this.#upper?.ran(core.given - kept);
-      if (until !== undefined && (exit === EXIT.BUDGET || exit === EXIT.STOP))
-        this.#keepPace(performance.now() - began);
+      this.#ran += core.given - kept;
+      if (until !== undefined && (exit === EXIT.BUDGET || exit === EXIT.STOP)) this.#keepPace(performance.now());
       pc = records.pcOf(at);
       found = at;
       const address = () => view.getBigUint64(hart.base + HART.STOP_ADDRESS, true);
@@ -197,7 +199,10 @@ export class RecordEngine implements Engine {
   }
 
   /** Where the time matters: instructions take as long as they like, those that the host does for the guest a thousand times as long as others. */
-  #keepPace(took: number): void {
+  #keepPace(now: number): void {
+    const took = ((now - this.#since) * this.#pace) / Math.max(1, this.#ran);
+    this.#since = now;
+    this.#ran = 0;
     if (took > STAY.LONG) this.#pace = Math.max(STAY.LEAST, Math.floor((this.#pace * STAY.LONG) / took));
     else if (took < STAY.LONG / 4) this.#pace = Math.min(STAY.MOST, this.#pace * 2);
   }

@@ -112,10 +112,12 @@ export class Memory {
     this.#hostEnd = from;
     this.#checkHost();
   }
-  /** Bytes of the host area: of all of it, of what is free, and of what is taken from the end. */
-  get hostRoom(): { readonly all: ByteCount; readonly free: ByteCount; readonly atEnd: ByteCount } {
-    const { length } = this.bytes;
-    return { all: length - this.size, free: this.#hostEnd - this.#hostNext, atEnd: length - this.#hostEnd };
+  /** Bytes of the host area that are free, and that are taken from its end. */
+  get hostFree(): ByteCount {
+    return this.#hostEnd - this.#hostNext;
+  }
+  get hostAtEnd(): ByteCount {
+    return this.bytes.length - this.#hostEnd;
   }
 
   /** Makes bytes of the linear memory zero. What is zero is not written to: pages that nobody has touched take no memory. */

@@ -35,6 +35,8 @@ const GUESTS: Readonly<Record<string, string>> = {
     for (int i = 0; i < 1024; i++) v[i] = (struct iovec){p, 1 << 20}; readv(n, v, 1024);`,
   'input that does not come': 'char b; read(0, &b, 1);',
   'output that nobody takes': 'write(1, "x", 1);',
+  'a hole in a large file': `int a = open("/tmp/a", O_RDWR | O_CREAT, 0600); ftruncate(a, 1 << 30); pwrite(a, "x", 1, (1 << 30) - 1);
+    fallocate(a, 3, 0, 1 << 30);`,
   'mappings that come and go': 'char *p = AREA(BIG, 3); munmap(p, BIG);',
   'fence.i with much code': `static char *p; if (!p) { p = AREA(16 << 20, 7); ${FLUSH} } asm volatile("fence.i");`,
   'flushing with much code': `static char *p; if (!p) { p = AREA(16 << 20, 7); ${FLUSH} } syscall(259, 0, -1, 0);`,

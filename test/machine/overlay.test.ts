@@ -206,7 +206,7 @@ describe('what the guest makes is counted', () => {
     const one = overlay.used - before;
     overlay.place(home(overlay), 'two', file);
     expect(overlay.used - before).toBeGreaterThan(one + 100);
-    const open = new RegularFile(file, '/tmp/one', 0, overlay);
+    const open = new RegularFile(file, () => '/tmp/one', 0, overlay);
     for (const name of ['one', 'two']) overlay.remove(home(overlay), name);
     expect(overlay.used).toBeGreaterThan(before);
     open.close();
@@ -239,4 +239,19 @@ describe('what the guest makes is counted', () => {
     expect(overlay.used).toBeLessThan(full);
     overlay.place(home(overlay), 'small', overlay.makeMeeting('fifo', 0));
   });
+});
+
+test('a directory has a path as long as any call could take it, however deep it is', () => {
+  const overlay = make();
+  let at: DirectoryNode = overlay.get(overlay.root, '/tmp', true) as DirectoryNode;
+  const codes: (number | undefined)[] = [];
+  for (let depth = 0; depth < 2100; depth++) {
+    const next = overlay.makeDirectory(0o700, at, 'd');
+    overlay.place(at, 'd', next);
+    at = next;
+    codes.push(codeOf(() => overlay.pathOf(at, 4096)));
+  }
+  // `/tmp` and the NUL at the end take five of 4,096 bytes.
+  expect(codes.filter((code) => code === undefined)).toHaveLength(Math.floor((4096 - 5) / 2));
+  expect(new Set(codes)).toEqual(new Set([undefined, E.NAMETOOLONG]));
 });

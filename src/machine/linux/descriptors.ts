@@ -103,15 +103,18 @@ export const isPipe = ({ node, nameless }: OpenFile): boolean => (node ? node.ki
 
 export class RegularFile extends OpenFile {
   override readonly node: FileNode;
-  /** Where it was when it was opened. */
-  readonly path: string;
+  readonly #path: () => string;
   readonly #overlay: Overlay;
-  constructor(node: FileNode, path: string, flags: number, overlay: Overlay) {
+  constructor(node: FileNode, path: () => string, flags: number, overlay: Overlay) {
     super(flags);
     this.node = node;
-    this.path = path;
+    this.#path = path;
     this.#overlay = overlay;
     node.opens++;
+  }
+  /** Where it is, as /proc/self/maps shows it. */
+  get path(): string {
+    return this.#path();
   }
   override close(): void {
     this.node.opens--;

@@ -79,8 +79,8 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
   return new RegularFile(file, pathOf(kernel, directory, name), flags, kernel.overlay);
 }
 
-/** The path of a file, as /proc/self/maps shows it. */
-const pathOf = (kernel: Kernel, directory: DirectoryNode, name: string): string =>
+/** The path of a file, when it is asked for. */
+const pathOf = (kernel: Kernel, directory: DirectoryNode, name: string) => (): string =>
   `${kernel.overlay.pathOf(directory) ?? ''}/${name}`.replace(/^\/\//, '/');
 
 function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: number): number {
@@ -98,7 +98,7 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
   if ((flags & O.TMPFILE) === O.TMPFILE) {
     if (node?.kind !== 'directory') return fail(node ? E.NOTDIR : E.NOENT);
     const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
-    const path = `${pathOf(kernel, node.parent, node.name)}/#${file.ino} (deleted)`;
+    const path = () => `${pathOf(kernel, node.parent, node.name)()}/#${file.ino} (deleted)`;
     return kernel.descriptors.add(new RegularFile(file, path, kept, kernel.overlay), cloexec);
   }
   if (node) {
@@ -325,6 +325,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 56,
     name: 'openat',
     arguments: ['fd', 'path', 'flags', 'mode'],
+    slow: true,
     unused: (_, __, flags) => (flags & O.CREAT || (flags & O.TMPFILE) === O.TMPFILE ? [] : [3]),
     run: open,
   },
@@ -360,7 +361,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     run: (k, name, flags) => {
       const path = `/memfd:${k.guest.string(name, 249)} (deleted)`;
       k.descriptors.free();
-      const file = new RegularFile(k.overlay.makeFile(0o777), path, O.RDWR, k.overlay);
+      const file = new RegularFile(k.overlay.makeFile(0o777), () => path, O.RDWR, k.overlay);
       return k.descriptors.add(file, (flags & 1) !== 0);
     },
   },

@@ -159,6 +159,8 @@ export class Kernel {
   /** How many it has made so far: the next one's number. */
   timersMade = 0;
   ending: Ending | undefined;
+  /** The last syscall may have taken milliseconds. */
+  slow = false;
   /** Who else has been able to look at the guest's memory, or to write to it, so far. */
   readonly others = new Set<Other>();
   readonly diverted: (from: Addr, to: Addr) => void;

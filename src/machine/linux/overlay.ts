@@ -26,7 +26,7 @@ import { Usage } from './usage.ts';
 
 const MAX_LINKS = 40;
 const MAX_NAME = 255;
-const MAX_PATH = 4096;
+export const MAX_PATH = 4096;
 
 /** The bytes of a changed file, to be read in pieces: they may lie in a host file, and be many. */
 export type Bytes = Pick<Contents, 'size' | 'read' | 'data'>;
@@ -319,12 +319,15 @@ export class Overlay {
     node.times.modified = node.times.changed = this.#now();
   }
 
-  /** The path of a directory, or undefined if it was removed. */
-  pathOf(directory: DirectoryNode): string | undefined {
+  /** The path of a directory, or undefined if it was removed. Fails with ENAMETOOLONG where it is as long as `limit`. */
+  pathOf(directory: DirectoryNode, limit = Number.POSITIVE_INFINITY): string | undefined {
     const parts: string[] = [];
+    let length = 0;
     for (let at = directory; at !== this.root; at = at.parent) {
       if (at.gone) return undefined;
       parts.push(at.name);
+      length += at.name.length + 1;
+      if (length >= limit) fail(E.NAMETOOLONG);
     }
     return `/${parts.reverse().join('/')}`;
   }

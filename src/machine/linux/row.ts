@@ -25,6 +25,8 @@ export interface SyscallRow {
   readonly number: number;
   readonly name: string;
   readonly arguments: readonly ArgumentKind[];
+  /** It may take milliseconds, though not long enough for steps: whoever looks at the clock looks behind each of them. */
+  readonly slow?: boolean;
   /** Places of arguments that play no part, where others decide that: libraries leave in them what was in the registers. */
   readonly unused?: (...args: number[]) => readonly number[];
   /**

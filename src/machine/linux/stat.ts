@@ -4,6 +4,7 @@ import { OpenDirectory, type OpenFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { Node } from './nodes.ts';
+import { MAX_PATH } from './overlay.ts';
 import { AT, may, nodeAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -191,7 +192,7 @@ function putStatfs(kernel: Kernel, at: Addr): number {
 }
 
 function getCwd(kernel: Kernel, buffer: Addr, size: number): number {
-  const path = kernel.overlay.pathOf(kernel.cwd) ?? fail(E.NOENT);
+  const path = kernel.overlay.pathOf(kernel.cwd, MAX_PATH) ?? fail(E.NOENT);
   const bytes = Buffer.from(`${path}\0`, 'latin1');
   if (bytes.length > size) fail(E.RANGE);
   kernel.guest.output(buffer, bytes.length).set(bytes);
@@ -224,7 +225,7 @@ export const STAT_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'path', 'mode'],
     run: (k, fd, path, mode) => access(k, fd, path, mode, 0),
   },
-  { number: 61, name: 'getdents64', arguments: ['fd', 'address', 'int'], run: readDirectory },
+  { number: 61, name: 'getdents64', arguments: ['fd', 'address', 'int'], slow: true, run: readDirectory },
   { number: 78, name: 'readlinkat', arguments: ['fd', 'path', 'address', 'int'], run: readLink },
   {
     number: 79,

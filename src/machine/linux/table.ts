@@ -65,7 +65,9 @@ export function runSyscall(kernel: Kernel, number: number, trace?: (line: string
   const { task, clock } = kernel;
   const { hart } = task;
   clock.tick(hart.retired);
-  const kinds = SYSCALLS.get(number)?.arguments ?? [];
+  const row = SYSCALLS.get(number);
+  kernel.slow = row?.slow === true;
+  const kinds = row?.arguments ?? [];
   const args: number[] = [];
   for (let index = 0; index < kinds.length; index++) args.push(argument(hart, A0 + index, kinds[index]!));
   return serve(kernel, { number, args }, trace);
@@ -161,7 +163,6 @@ function attempt<T>(kernel: Kernel, run: () => T): T | Done | typeof AGAIN {
     }
   }
 }
-
 function unknown(kernel: Kernel, number: number): number {
   const name = OTHER_NAMES.get(number);
   const what = name === undefined ? `syscall ${number}` : `the syscall ${name}`;

@@ -31,25 +31,23 @@ const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : of
 
 /** Writes; a broken pipe also raises SIGPIPE. */
 function put(kernel: Kernel, write: () => number | Steps): number | Steps {
-  const told = <T>(step: () => T): T => {
-    try {
-      return step();
-    } catch (error) {
-      if ((error as { code?: unknown }).code === E.PIPE)
-        send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
-      throw error;
-    }
-  };
-  const result = told(write);
-  return typeof result === 'number' ? result : rest(result);
-
-  function* rest(steps: Steps): Steps {
-    for (;;) {
-      const { done, value } = told(() => steps.next());
-      if (done) return value;
-      yield value;
-    }
+  try {
+    const result = write();
+    return typeof result === 'number' ? result : putRest(kernel, result);
+  } catch (error) {
+    return broken(kernel, error);
   }
+}
+function* putRest(kernel: Kernel, steps: Steps): Steps {
+  try {
+    return yield* steps;
+  } catch (error) {
+    return broken(kernel, error);
+  }
+}
+function broken(kernel: Kernel, error: unknown): never {
+  if ((error as { code?: unknown }).code === E.PIPE) send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
+  throw error;
 }
 
 /** The parts of an iovec that have any bytes, as far as one call moves them. */

@@ -229,7 +229,7 @@ const XATTR_ROWS: SyscallRow[] = ['set', 'get', 'list', 'remove'].flatMap((verb,
   })),
 );
 
-export const TREE_ROWS: readonly SyscallRow[] = [
+const ROWS: readonly SyscallRow[] = [
   ...XATTR_ROWS,
   { number: 33, name: 'mknodat', arguments: ['fd', 'path', 'mode', 'flags'], run: makeNode },
   { number: 34, name: 'mkdirat', arguments: ['fd', 'path', 'mode'], run: makeDirectory },
@@ -310,3 +310,6 @@ export const TREE_ROWS: readonly SyscallRow[] = [
   { number: 223, name: 'fadvise64', arguments: ['fd', 'offset', 'offset', 'int'], run: advise },
   { number: 276, name: 'renameat2', arguments: ['fd', 'path', 'fd', 'path', 'flags'], run: rename },
 ];
+
+/** Files and directories may be large. */
+export const TREE_ROWS: readonly SyscallRow[] = ROWS.map((row) => ({ ...row, slow: true }));
