@@ -64,8 +64,11 @@ export const errnoName = (code: number): string => NAMES.get(code) ?? `errno ${c
 /** The guest gets -code. No Error: it carries no stack, and guests fail often (searching paths). Caught where a row is run. */
 export class Errno {
   readonly code: number;
-  constructor(code: number) {
+  /** A broken pipe of which no signal tells. */
+  readonly quiet: boolean;
+  constructor(code: number, quiet = false) {
     this.code = code;
+    this.quiet = quiet;
   }
 }
 

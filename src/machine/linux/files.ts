@@ -16,7 +16,7 @@ import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { DirectoryNode, Node } from './nodes.ts';
 import type { Place } from './overlay.ts';
-import { findAt, may } from './paths.ts';
+import { findAt, may, parentAt } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { SocketEnd } from './socket.ts';
@@ -93,6 +93,11 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
   const kept = flags & ~(O.CREAT | O.EXCL | O.TRUNC | O.CLOEXEC);
   if (kernel.guest.string(path) === '') fail(E.NOENT);
   kernel.descriptors.free();
+  // What is to be made has no slash behind its name, whatever is there (fs/namei.c, open_last_lookups).
+  if (flags & O.CREAT) {
+    const wanted = parentAt(kernel, fd, path);
+    if (wanted.slash && wanted.name !== '.') fail(E.ISDIR);
+  }
   const place = findAt(kernel, fd, path, follow);
   const { directory, name, node, slash } = place;
   if ((flags & O.TMPFILE) === O.TMPFILE) {

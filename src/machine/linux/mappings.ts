@@ -147,6 +147,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     fail(E.INVAL);
   }
   const permissions = kernel.beyond.get(old) ?? memory.permissions[old / PAGE]!;
+  if (!fixed && newLength === oldLength) return old;
   const file = sharedAt(kernel, old);
   if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);
   /** Shares the pages at their new place and length with the file again. */

@@ -4,7 +4,7 @@
  */
 import { A0, type Addr, F0, RA, SP } from '../../base/units.ts';
 import { GuestFault, PERMISSION } from '../memory.ts';
-import { E, fail } from './errno.ts';
+import { E, Errno, fail } from './errno.ts';
 import { type Action, type Kernel, type Pending, type Restart, SIGNALS_PENDING, type Task } from './kernel.ts';
 
 export const SIG = {
@@ -125,6 +125,13 @@ export function send(kernel: Kernel, pending: Pending, task?: Task): void {
   if (pending.timer) pending.timer.pending = true;
   kernel.sent++;
   queue.push(pending);
+}
+
+/** A write has failed: of a broken pipe SIGPIPE tells as well. */
+export function broken(kernel: Kernel, error: unknown): never {
+  if (error instanceof Errno && error.code === E.PIPE && !error.quiet)
+    send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
+  throw error;
 }
 
 /** What is ignored is no longer pending (sigaction(2), POSIX). */

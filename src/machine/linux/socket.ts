@@ -1,7 +1,7 @@
 /** The ends of a socket pair (unix(7)): two channels, of bytes or of messages, one each way. */
 import { Pipe } from './buffer.ts';
 import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
-import { Blocked, E, fail } from './errno.ts';
+import { Blocked, E, Errno, fail } from './errno.ts';
 
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, SEQPACKET: 5 } as const;
 export type SocketKind = typeof SOCK.STREAM | typeof SOCK.DGRAM | typeof SOCK.SEQPACKET;
@@ -111,7 +111,8 @@ export class SocketEnd extends OpenFile {
   send(source: Uint8Array, flags: number): number {
     const output = this.#out;
     if (this.kind === SOCK.DGRAM && this.#alone) fail(E.CONNREFUSED);
-    if (output.ended) fail(E.PIPE);
+    // Only who writes to a stream gets SIGPIPE (net/unix/af_unix.c).
+    if (output.ended) throw new Errno(E.PIPE, this.kind !== SOCK.STREAM || (flags & MSG.NOSIGNAL) !== 0);
     if (this.kind === SOCK.STREAM) {
       if (source.length === 0) return 0;
       const room = BUFFER - output.bytes.count;

@@ -4,7 +4,7 @@ import { O } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
-import { CODE, SIG, send } from './signals.ts';
+import { broken } from './signals.ts';
 import { BUFFER, MSG, SOCK, SocketEnd, type SocketKind } from './socket.ts';
 
 const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
@@ -50,14 +50,12 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   return 0;
 }
 
-/** Sends; whoever writes to nobody gets SIGPIPE, too, unless it asks for none. */
+/** Sends; whoever writes to nobody may get SIGPIPE, too. */
 function put(kernel: Kernel, socket: SocketEnd, source: Uint8Array, flags: number): number {
   try {
     return socket.send(source, flags);
   } catch (error) {
-    const broken = (error as { code?: unknown }).code === E.PIPE && socket.kind !== SOCK.DGRAM;
-    if (broken && (flags & MSG.NOSIGNAL) === 0) send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
-    throw error;
+    return broken(kernel, error);
   }
 }
 

@@ -78,11 +78,10 @@ function makeAlarm(kernel: Kernel): Timer {
 const NOTIFY = { SIGNAL: 0, NONE: 1, THREAD: 2, THREAD_ID: 4 } as const;
 const OVERRUN_MAX = 2n ** 31n - 1n;
 
-/** Clocks that a timer can go by (kernel/time/posix-timers.c); those that wake a sleeping machine are for root. */
+/** Clocks that no timer goes by at all (kernel/time/posix-timers.c); others are asked when the timer has its number. */
 function checkTimerClock(kernel: Kernel, id: number): void {
-  readClock(kernel, id);
-  if (id === 8 || id === 9) fail(E.PERM);
-  if (id === 4 || id === 5 || id === 6) fail(E.OPNOTSUPP);
+  if (id === 4 || id === 5 || id === 6 || (id < 0 && (id & 7) === 3)) fail(E.OPNOTSUPP);
+  if (id >= 0) readClock(kernel, id);
 }
 
 function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): number {
@@ -95,6 +94,9 @@ function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): numb
   if (signalTimers.size >= MAX_TIMERS) fail(E.AGAIN);
   // A number is used up, whatever comes of it.
   const id = kernel.timersMade++;
+  readClock(kernel, clock);
+  // Those that wake a sleeping machine are for root.
+  if (clock === 8 || clock === 9) fail(E.PERM);
   if (![NOTIFY.SIGNAL, NOTIFY.NONE, NOTIFY.THREAD, NOTIFY.THREAD_ID].includes(notify as 0)) fail(E.INVAL);
   const one = notify === NOTIFY.THREAD_ID;
   if (one && guest.i32(event + 16) !== task.tid) fail(E.INVAL);

@@ -5,7 +5,7 @@ import { E, fail } from './errno.ts';
 import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
-import { CODE, SIG, send } from './signals.ts';
+import { broken } from './signals.ts';
 import { type Move, move, moveParts, type Pause, PIECE, type Steps } from './steps.ts';
 
 /** Bytes that go from file to file at a time. */
@@ -44,10 +44,6 @@ function* putRest(kernel: Kernel, steps: Steps): Steps {
   } catch (error) {
     return broken(kernel, error);
   }
-}
-function broken(kernel: Kernel, error: unknown): never {
-  if ((error as { code?: unknown }).code === E.PIPE) send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
-  throw error;
 }
 
 /** The parts of an iovec that have any bytes, as far as one call moves them. */
