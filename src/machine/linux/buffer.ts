@@ -12,6 +12,8 @@ export class Pipe {
   count = 0;
   readers = 0;
   writers = 0;
+  /** Permission bits; undefined: as it was made. */
+  rights: number | undefined;
   /** How often something has been put there, or taken from where it was full: those who wait are woken. */
   puts = 0;
   takes = 0;

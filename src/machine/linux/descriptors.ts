@@ -46,6 +46,13 @@ export abstract class OpenFile {
   constructor(flags: number) {
     this.flags = flags;
   }
+  /** Permission bits, of what is nowhere in the file system; undefined: as it is made. */
+  get rights(): number | undefined {
+    return this.#rights;
+  }
+  set rights(rights: number | undefined) {
+    this.#rights = rights;
+  }
   /** With both bits of the access mode neither (open(2), "The nonportable access mode 3"). */
   get readable(): boolean {
     const access = this.flags & O.ACCMODE;
@@ -62,6 +69,7 @@ export abstract class OpenFile {
   readonly node: Node | undefined = undefined;
   /** What it is if it is nowhere there. The standard streams look like pipes, as under a shell's pipeline. */
   readonly nameless: 'pipe' | 'socket' | 'anonymous' = 'pipe';
+  #rights: number | undefined;
   /** Reads at the position and moves it. @returns bytes read, 0 at the end */
   abstract read(target: Uint8Array): number;
   abstract write(source: Uint8Array): number;

@@ -62,15 +62,17 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
     return node.kind === 'directory' ? new OpenDirectory(node, flags, kernel.overlay) : new OpenPath(node, flags);
   const access = flags & O.ACCMODE;
   if (node.kind === 'link') return fail(E.LOOP);
-  if (node.kind === 'directory' && (access !== 0 || flags & O.CREAT)) fail(E.ISDIR);
-  if (!may(node, (access !== O.WRONLY ? 4 : 0) | (access !== 0 ? 2 : 0))) fail(E.ACCES);
+  // What is cut off is written to, whatever else it is opened for.
+  const writes = access !== 0 || (flags & O.TRUNC) !== 0;
+  if (node.kind === 'directory' && (writes || flags & O.CREAT)) fail(E.ISDIR);
+  if (!may(node, (access !== O.WRONLY ? 4 : 0) | (writes ? 2 : 0))) fail(E.ACCES);
   if (node.kind === 'fifo') return new OpenFifo(node, flags);
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
   if (node.kind === 'directory') return new OpenDirectory(node, flags, kernel.overlay);
   if (node.kind !== 'file') return fail(E.NXIO);
   // What runs is not written to; only the guest's own executable does.
-  if (node.runs && access !== 0) fail(E.TXTBSY);
-  if (flags & O.TRUNC && access !== 0) {
+  if (node.runs && writes) fail(E.TXTBSY);
+  if (flags & O.TRUNC) {
     node.contents.resize(0);
     kernel.overlay.modified(node);
   }

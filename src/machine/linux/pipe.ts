@@ -11,6 +11,12 @@ export class PipeReader extends OpenFile {
     this.pipe = pipe;
     pipe.readers++;
   }
+  override get rights(): number | undefined {
+    return this.pipe.rights;
+  }
+  override set rights(rights: number | undefined) {
+    this.pipe.rights = rights;
+  }
   read(target: Uint8Array): number {
     if (target.length === 0) return 0;
     if (this.pipe.count === 0) {
@@ -41,6 +47,12 @@ export class PipeWriter extends OpenFile {
     super(flags | O.WRONLY);
     this.pipe = pipe;
     pipe.writers++;
+  }
+  override get rights(): number | undefined {
+    return this.pipe.rights;
+  }
+  override set rights(rights: number | undefined) {
+    this.pipe.rights = rights;
   }
   read(): number {
     return fail(E.BADF);

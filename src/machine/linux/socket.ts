@@ -74,7 +74,8 @@ export class SocketEnd extends OpenFile {
   }
 
   read(target: Uint8Array): number {
-    return this.receive(target, 0).count;
+    // To read nothing is no way to take a message (net/socket.c, sock_read_iter).
+    return target.length === 0 ? 0 : this.receive(target, 0).count;
   }
   write(source: Uint8Array): number {
     return this.send(source, 0);

@@ -54,14 +54,19 @@ function statOf(node: Node): Stat {
   };
 }
 
-const NAMELESS = { pipe: TYPE.fifo | 0o600, socket: TYPE.socket | 0o777, anonymous: 0o600 } as const;
+const NAMELESS = {
+  pipe: { type: TYPE.fifo, rights: 0o600 },
+  socket: { type: TYPE.socket, rights: 0o777 },
+  anonymous: { type: 0, rights: 0o600 },
+} as const;
 
 function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   if (file.node) return statOf(file.node);
+  const { type, rights } = NAMELESS[file.nameless];
   const start = kernel.clock.realtime - kernel.clock.elapsed;
   return {
     ino: 1,
-    mode: NAMELESS[file.nameless],
+    mode: type | (file.rights ?? rights),
     links: 1,
     size: 0,
     pages: 0,

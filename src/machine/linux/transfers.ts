@@ -128,6 +128,7 @@ function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, coun
   if (from !== undefined) source.end();
   const target = writer(kernel, out);
   if (target.flags & O.APPEND) fail(E.INVAL);
+  if (count === 0) return 0;
   // Only of files, and of devices that give something (fs/splice.c, splice_direct_to_actor).
   const gives = source instanceof RegularFile || (source instanceof OpenDevice && source.node.device !== 'null');
   if (!gives) fail(E.INVAL);

@@ -268,8 +268,11 @@ const ROWS: readonly SyscallRow[] = [
     name: 'fchmod',
     arguments: ['fd', 'mode'],
     run: (k, fd, mode) => {
-      const { node, nameless } = k.descriptors.get(fd);
-      return node ? changeMode(k, node, mode) : nameless === 'anonymous' ? fail(E.OPNOTSUPP) : 0;
+      const file = k.descriptors.get(fd);
+      if (file.node) return changeMode(k, file.node, mode);
+      if (file.nameless === 'anonymous') return fail(E.OPNOTSUPP);
+      file.rights = mode & 0o7777;
+      return 0;
     },
   },
   {

@@ -115,7 +115,7 @@ const FILES: readonly Make[] = [
     ),
   (s) => s.step(35, s.dir(), s.name(), s.mostly(0, [0x200, 1, 0x400])),
   (s) => s.step(34, s.dir(), s.name(), s.pick([0o755, 0o700, 0o7777])),
-  (s) => s.step(276, s.dir(), s.name(), s.dir(), s.name(), s.mostly(0, [1, 2, 3, 4, 8])),
+  (s) => s.step(276, s.dir(), s.name(), s.dir(), s.name(), s.mostly(0, [1, 2, 3, 8])),
   (s) => s.step(37, s.dir(), s.name(), s.dir(), s.name(), s.mostly(0, [0x400, 0x1000, 1])),
   (s) => s.step(36, s.name(), s.dir(), s.name()),
   (s) => s.step(78, s.dir(), s.name(), s.buffer(), s.pick([0, 1, 3, 64, -1])),
@@ -190,7 +190,8 @@ const EVENTS: readonly Make[] = [
   (s) => s.opened.push(s.step(20, s.mostly(0, [0o2000000, 1, 0o4000]))),
   (s) => {
     const type = s.mostly(s.pick([1, 2, 5, 3]), [0, 4, 7, 99]) | s.mostly(0o4000, [0o2004000, 0o4020]);
-    s.step(199, s.mostly(1, [2, 10, 99]), type, s.mostly(0, [1, 2]), s.mostly('^2080', ['0', '1']));
+    const domain = s.mostly(1, [2, 10, 99]);
+    s.step(199, domain, type, domain === 1 ? s.mostly(0, [1, 2]) : 0, s.mostly('^2080', ['0', '1']));
     s.opened.push(s.step(23, s.pick([4, 5, 6, 7, 8])));
   },
   (s) => {
