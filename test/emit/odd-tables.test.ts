@@ -36,13 +36,22 @@ describe('language-specific data', () => {
 
 describe('frame descriptions', () => {
   const zero = [0, 0, 0, 0];
-  /** A common entry and one description of four bytes of code, and the end mark. */
-  const table = (letters: string, data: readonly number[], version = 1) => {
+  /** A common entry and descriptions of ranges of code (default: of four bytes), and the end mark. */
+  const table = (
+    letters: string,
+    data: readonly number[],
+    version = 1,
+    ranges: readonly (readonly [number, number])[] = [[0, 4]],
+  ) => {
     const text = [...letters].map((letter) => letter.charCodeAt(0));
     const cie = [...zero, version, ...text, 0, 1, 0x7c, 1, data.length, ...data];
     while (cie.length % 4 !== 0) cie.push(0);
-    const fde = [cie.length + 8, 0, 0, 0, ...long(BigInt(AT)), ...long(4n), 0, 0, 0, 0];
-    return [cie.length, 0, 0, 0, ...cie, fde.length, 0, 0, 0, ...fde, ...zero];
+    const all = [cie.length, 0, 0, 0, ...cie];
+    for (const [from, size] of ranges) {
+      const fde = [all.length + 4, 0, 0, 0, ...long(BigInt(AT + from)), ...long(BigInt(size)), 0, 0, 0, 0];
+      all.push(fde.length, 0, 0, 0, ...fde);
+    }
+    return [...all, ...zero];
   };
   const RECORD = (bytes: readonly number[]) => AT + 4 + bytes[0]!;
 
@@ -50,8 +59,34 @@ describe('frame descriptions', () => {
     const bytes = table('zR', [0]);
     expect(recordAt(imageOf(bytes), RECORD(bytes))).toMatchObject({ start: AT, end: AT + 4 });
     expect(unreadableTables(imageOf(bytes))).toBeUndefined();
+    // An empty function stands before the one that begins there.
+    expect(
+      unreadableTables(
+        imageOf(
+          table('zR', [0], 1, [
+            [0, 0],
+            [0, 4],
+            [4, 8],
+          ]),
+        ),
+      ),
+    ).toBeUndefined();
   });
   test.each([
+    [
+      'two over one another',
+      table('zR', [0], 1, [
+        [0, 8],
+        [4, 8],
+      ]),
+    ],
+    [
+      'an empty one behind the one that it stands in',
+      table('zR', [0], 1, [
+        [0, 8],
+        [0, 0],
+      ]),
+    ],
     ['an encoding that is told twice', table('zRR', [0, 0x1b])],
     ['what readers stop at before what they want', table('zSR', [0])],
     ['a version that no compiler writes', table('zR', [0], 2)],

@@ -108,6 +108,18 @@ describe('a description of one call', () => {
     // Of what it has no rule for there is none again, for all of them.
     expect(against(usual[0], [0x89, 3, 0xc9, ...usual[1]])).toBeUndefined();
   });
+  test('what the return address is asked for besides where to return to is another number', () => {
+    // CFA from ra; from an expression with ra; a register that is in ra.
+    for (const own of [
+      [0x0c, 1, 0],
+      [0x0f, 2, 0x71, 0],
+      [0x09, 8, 1],
+    ])
+      expect(frameDiffers(...described(usual[0], own), ...described(usual[0], own))).toBe(
+        'it reads the return address',
+      );
+    expect(frameDiffers(...described(usual[0], [0x09, 1, 5]), ...described(usual[0], [0x09, 1, 5]))).toBeUndefined();
+  });
   test('a personality that was not there is called, whether something is handled or not', () => {
     expect(against(...usual, 0x10040)).toBe('it has another personality');
     const handled = described(...usual, 0x10040);

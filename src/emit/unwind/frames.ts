@@ -152,7 +152,16 @@ function parseFrames(image: Image, start: Addr, limit: Addr): Frames {
   return { start, fdes: sorted(fdes), last: undefined };
 }
 
-const sorted = (fdes: Fde[]) => fdes.sort((a, b) => a.start - b.start || a.address - b.address);
+/**
+ * By start. Throws Malformed where one lies over another: searches by halves find the one or the other, and an empty one
+ * behind the one that it stands in hides it (libgcc, unwind-dw2-fde.c).
+ */
+function sorted(fdes: Fde[]): Fde[] {
+  fdes.sort((a, b) => a.start - b.start || a.address - b.address);
+  for (const [i, fde] of fdes.entries())
+    if (i > 0 && fde.start < fdes[i - 1]!.end) throw new Malformed('descriptions over one another');
+  return fdes;
+}
 
 function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
   const version = cursor.u8();
@@ -242,11 +251,20 @@ function scan(image: Image): Frames | 'unreadable' | undefined {
       const executable = (fde: Fde) =>
         image.segments.some((s) => s.flags.execute && fde.start >= s.address && fde.end <= s.address + s.size);
       if (!table?.last || found || !table.fdes.every(executable)) return 'unreadable';
+      if (goesInto(image, address, at, bytes.length)) return 'unreadable';
       found = table;
       at = commonEntry(bytes, table.last.end - address);
     }
   }
   return found;
+}
+
+/** How far before it a chain is looked for that runs into a table: its first records may be of a kind that is not searched for. */
+const BEFORE = 65536;
+function goesInto(image: Image, segment: Addr, at: number, length: number): boolean {
+  for (let from = at - 4; from >= Math.max(0, at - BEFORE); from -= 4)
+    if (attempt(() => parseFrames(image, segment + from, segment + length))?.last) return true;
+  return false;
 }
 
 /** Where bytes look like a common entry, from a place on: a plausible length, id 0, a version, "z" and letters. -1: nowhere. */

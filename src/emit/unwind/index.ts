@@ -2,7 +2,7 @@
 export { Cursor, Malformed } from './bytes.ts';
 export { type Code, coveringFde, type Fde, type Frames, findFrames, readFrames, recordAt, tableAt } from './frames.ts';
 export { handlingAt } from './lsda.ts';
-export { rowAt } from './rows.ts';
+export { readsLink, rowAt } from './rows.ts';
 export {
   type CallSite,
   hasSignalFrames,

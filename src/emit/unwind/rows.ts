@@ -172,6 +172,22 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
   return { cfa, rules, argumentSize };
 }
 
+/** DW_OP_reg0, DW_OP_breg0, DW_OP_regx, DW_OP_bregx. */
+const [REG0, BREG0, REGX, BREGX] = [0x50, 0x70, 0x90, 0x92];
+
+/**
+ * Does a row ask for what the return address's register holds, for more than where to return to? In optimized code that is another number. Of
+ * expressions bytes that look like it are enough.
+ */
+export function readsLink({ cfa, rules }: Row, column: number): boolean {
+  const byExpression = (bytes: Uint8Array) =>
+    bytes.some((op) => op === REG0 + column || op === BREG0 + column || op === REGX || op === BREGX);
+  if (cfa?.kind === 'register' ? cfa.register === column : cfa && byExpression(cfa.bytes)) return true;
+  return [...rules].some(([of, rule]) =>
+    'bytes' in rule ? byExpression(rule.bytes) : rule.kind === 'register' && rule.register === column && of !== column,
+  );
+}
+
 /** sp, by its number in call frame instructions. */
 const SP_COLUMN = 2;
 

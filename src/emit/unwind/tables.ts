@@ -16,7 +16,7 @@ import type { Patch, UnwindPart } from '../../elf/write.ts';
 import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
 import { type Cie, coveringFde, type Fde, type Frames, findFrames, readFrames } from './frames.ts';
 import { type Handling, handlingAt, padsOf, writeLsda } from './lsda.ts';
-import { encodeRow, initialInstructions, rowAt } from './rows.ts';
+import { encodeRow, initialInstructions, readsLink, rowAt } from './rows.ts';
 
 const PT_GNU_EH_FRAME = 0x6474e550;
 
@@ -106,7 +106,9 @@ function describe(image: Image, frames: Frames, sites: readonly CallSite[]): { r
       continue;
     }
     try {
-      const row = encodeRow(rowAt(image, fde, originalReturnAddress - 1), fde.cie.dataAlign);
+      const found = rowAt(image, fde, originalReturnAddress - 1);
+      if (readsLink(found, fde.cie.returnColumn)) throw new Malformed('a row that reads the return address');
+      const row = encodeRow(found, fde.cie.dataAlign);
       const handling: Handling =
         fde.lsda === undefined ? { kind: 'absent' } : handlingAt(image, fde.lsda, fde.start, originalReturnAddress);
       const key = JSON.stringify([partsOf(fde.cie, handling), [...row], handling]);

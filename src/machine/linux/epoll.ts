@@ -181,6 +181,7 @@ export const EPOLL_ROWS: readonly SyscallRow[] = [
     number: 22,
     name: 'epoll_pwait',
     arguments: ['fd', 'address', 'int', 'int', 'address', 'size'],
+    unused: (_, __, ___, ____, mask) => (mask === 0 ? [5] : []),
     run: (k, fd, at, most, timeout, mask, size) =>
       pwait(k, fd, at, most, timeout < 0 ? undefined : BigInt(timeout) * 1_000_000n, mask, size),
   },
@@ -188,6 +189,7 @@ export const EPOLL_ROWS: readonly SyscallRow[] = [
     number: 441,
     name: 'epoll_pwait2',
     arguments: ['fd', 'address', 'int', 'address', 'address', 'size'],
+    unused: (_, __, ___, ____, mask) => (mask === 0 ? [5] : []),
     run: (k, fd, at, most, timeout, mask, size) =>
       pwait(k, fd, at, most, timeout === 0 ? undefined : k.guest.timespec(timeout), mask, size),
   },

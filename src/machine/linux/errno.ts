@@ -82,9 +82,12 @@ export class Blocked {
   readonly what: string;
   /** Has it come? What only the guest itself could bring about never does: it waits. */
   readonly ready: () => boolean;
-  constructor(what: string, ready: () => boolean = () => false) {
+  /** It waits so many nanoseconds at most, and then fails with EAGAIN; undefined: as long as it takes. */
+  readonly time: bigint | undefined;
+  constructor(what: string, ready: () => boolean = () => false, time?: bigint) {
     this.what = what;
     this.ready = ready;
+    this.time = time;
   }
 }
 

@@ -41,7 +41,6 @@ class EventCounter extends Anonymous {
     if (this.#count === 0n) this.block('a read from an event counter that is 0', () => this.#count > 0n);
     const value = this.#semaphore ? 1n : this.#count;
     this.#count -= value;
-    this.#arrivals++;
     put64(target, value);
     return 8;
   }

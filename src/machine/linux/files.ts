@@ -353,7 +353,14 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     arguments: ['int', 'address', 'address', 'address', 'address', 'address'],
     run: select,
   },
-  { number: 73, name: 'ppoll', arguments: ['address', 'size', 'address', 'address', 'size'], run: poll },
+  {
+    number: 73,
+    name: 'ppoll',
+    arguments: ['address', 'size', 'address', 'address', 'size'],
+    // Without a mask its size is nobody's: glibc's pause leaves it as it is.
+    unused: (_, __, ___, mask) => (mask === 0 ? [4] : []),
+    run: poll,
+  },
   ...[82, 83].map((number) => ({
     number,
     name: number === 82 ? 'fsync' : 'fdatasync',

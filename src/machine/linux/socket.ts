@@ -12,6 +12,11 @@ export const BUFFER = 212_992;
 /** Messages that wait for a reader (net.unix.max_dgram_qlen, and one). */
 const MESSAGES = 11;
 
+const WAITS = {
+  receive: 'a read from a socket that it holds the other end of',
+  send: 'a write into a full socket that it holds the other end of',
+} as const;
+
 /** What one end sends to the other. */
 class Channel {
   readonly bytes = new Pipe(BUFFER);
@@ -41,6 +46,8 @@ export class SocketEnd extends OpenFile {
   /** It went with bytes of this end that nobody has read; told once. */
   #reset = false;
   #peer: SocketEnd | undefined;
+  /** SO_RCVTIMEO and SO_SNDTIMEO, nanoseconds; 0: none. */
+  readonly limits = { receive: 0n, send: 0n };
 
   private constructor(kind: SocketKind, flags: number, input: Channel, output: Channel) {
     super(flags | O.RDWR);
@@ -88,13 +95,17 @@ export class SocketEnd extends OpenFile {
     if (input.empty) {
       if (this.#reset) fail(this.error());
       if (input.ended) return { count: 0, length: 0 };
-      this.#wait(flags, 'a read from a socket that it holds the other end of', () => !input.empty || input.ended);
+      this.#wait(flags, 'receive', () => !input.empty || input.ended);
     }
     if (stream) {
       const whole =
         flags & MSG.WAITALL && (flags & MSG.PEEK) === 0 && input.bytes.count < target.length && !input.ended;
       if (whole && this.blocking && (flags & MSG.DONTWAIT) === 0)
-        throw new Blocked('a read from a socket of more than it has sent', () => input.bytes.count >= target.length);
+        throw new Blocked(
+          'a read from a socket of more than it has sent',
+          () => input.bytes.count >= target.length,
+          this.limits.receive || undefined,
+        );
       const count = flags & MSG.PEEK ? input.bytes.peek(target) : input.bytes.take(target);
       input.takes++;
       return { count, length: count };
@@ -118,18 +129,12 @@ export class SocketEnd extends OpenFile {
       if (source.length === 0) return 0;
       const room = BUFFER - output.bytes.count;
       const writable = () => BUFFER - output.bytes.count >= Math.min(source.length, BUFFER);
-      if (room === 0 || (room < source.length && this.#waits(flags)))
-        this.#wait(flags, 'a write into a full socket that it holds the other end of', writable);
+      if (room === 0 || (room < source.length && this.#waits(flags))) this.#wait(flags, 'send', writable);
       output.puts++;
       return output.bytes.put(source);
     }
     if (source.length > BUFFER - 32) fail(E.MSGSIZE);
-    if (output.messages.length >= MESSAGES)
-      this.#wait(
-        flags,
-        'a write into a full socket that it holds the other end of',
-        () => output.messages.length < MESSAGES,
-      );
+    if (output.messages.length >= MESSAGES) this.#wait(flags, 'send', () => output.messages.length < MESSAGES);
     output.messages.push(Uint8Array.from(source));
     output.puts++;
     return source.length;
@@ -175,8 +180,8 @@ export class SocketEnd extends OpenFile {
   #waits(flags: number): boolean {
     return this.blocking && (flags & MSG.DONTWAIT) === 0;
   }
-  #wait(flags: number, what: string, ready: () => boolean): never {
-    if (this.#waits(flags)) throw new Blocked(what, ready);
+  #wait(flags: number, what: 'receive' | 'send', ready: () => boolean): never {
+    if (this.#waits(flags)) throw new Blocked(WAITS[what], ready, this.limits[what] || undefined);
     return fail(E.AGAIN);
   }
 }

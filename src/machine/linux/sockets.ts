@@ -208,11 +208,16 @@ export const SOCKET_ROWS: readonly SyscallRow[] = [
     name: 'setsockopt',
     arguments: ['fd', 'int', 'int', 'address', 'int'],
     run: (k, fd, level, option, at, size) => {
-      socketOf(k, fd);
+      const socket = socketOf(k, fd);
       if (level !== SOL_SOCKET) return fail(E.OPNOTSUPP);
       if (!SETTABLE.has(option)) return fail(E.NOPROTOOPT);
-      if (size < 4) return fail(E.INVAL);
-      k.guest.i32(at);
+      const limit = ({ 20: 'receive', 21: 'send' } as const)[option];
+      if (size < (limit ? 16 : 4)) return fail(E.INVAL);
+      if (limit) {
+        const [seconds, microseconds] = [k.guest.i64(at), k.guest.i64(at + 8)];
+        if (microseconds < 0n || microseconds >= 1_000_000n) return fail(E.DOM);
+        socket.limits[limit] = seconds < 0n ? 0n : seconds * 1_000_000_000n + microseconds * 1000n;
+      } else k.guest.i32(at);
       return 0;
     },
   },

@@ -155,7 +155,10 @@ function attempt<T>(kernel: Kernel, run: () => T): T | Done | typeof AGAIN {
     if (error instanceof GuestFault) return new Done(-E.FAULT);
     try {
       if (!(error instanceof Blocked)) throw error;
-      return wait(kernel, undefined, error).kind === 'signal' ? new Done(-E.INTR, true) : AGAIN;
+      const { kind } = wait(kernel, error.time, error);
+      // Calls with a time-out of their own do not go on (signal(7)).
+      if (kind === 'signal') return new Done(-E.INTR, error.time === undefined);
+      return kind === 'passed' ? new Done(-E.AGAIN) : AGAIN;
     } catch (failure) {
       if (!(failure instanceof Deadlock)) throw failure;
       kernel.ending = { kind: 'deadlock', what: failure.what };

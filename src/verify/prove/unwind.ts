@@ -18,6 +18,7 @@ import {
   isAsWritten,
   Malformed,
   readFrames,
+  readsLink,
   recordAt,
   rowAt,
   tableAt,
@@ -186,6 +187,7 @@ export function frameDiffers(
 ): string | undefined {
   try {
     if (rowText(original, was, link - 1) !== rowText(optimized, is, at - 1)) return 'it finds other registers';
+    if (readsLink(rowAt(original, was, link - 1), was.cie.returnColumn)) return 'it reads the return address';
     const [before, after] = [handlingOf(original, was, link), handlingOf(optimized, is, at)];
     if (JSON.stringify(before) !== JSON.stringify(after)) return 'exceptions are handled in another way';
     const [needed, made] = [was.cie.personality, is.cie.personality];

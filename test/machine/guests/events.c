@@ -317,6 +317,13 @@ static void sockets(int type) {
     SHOW(poll(&ready, 1, 0));
     printf("%x\n", ready.revents);
   }
+  // Nobody sends, for so long.
+  struct timeval limit = {0, 20000};
+  fcntl(fd[1], F_SETFL, 0);
+  SHOW(setsockopt(fd[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
+  while (recv(fd[1], buffer, 100, MSG_DONTWAIT) > 0);
+  SHOW(read(fd[1], buffer, 0));
+  SHOW(read(fd[1], buffer, 100));
   // It is closed with something unread.
   write(fd[0], "unread", 6);
   SHOW(close(fd[1]));
