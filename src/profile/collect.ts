@@ -26,18 +26,16 @@ export interface Collected {
  * a start, control that goes there is a transfer to OUTSIDE.
  */
 export function collect(run: Collected): Profile {
-  const places = run.images
-    .map(({ image, bias }) => ({
-      image,
-      bias,
-      code: image.segments
-        .filter(({ flags }) => flags.execute)
-        .map(({ address, size }) => ({ low: address + bias, high: address + size + bias })),
-      starts: [] as Counted[],
-      stops: [] as Counted[],
-      transfers: [] as TransferCount[],
-    }))
-    .sort((a, b) => a.bias - b.bias);
+  const places = run.images.map(({ image, bias }) => ({
+    image,
+    bias,
+    code: image.segments
+      .filter(({ flags }) => flags.execute)
+      .map(({ address, size }) => ({ low: address + bias, high: address + size + bias })),
+    starts: [] as Counted[],
+    stops: [] as Counted[],
+    transfers: [] as TransferCount[],
+  }));
   const placeOf = (at: Addr) => places.find(({ code }) => code.some(({ low, high }) => at >= low && at < high));
   for (const { at, count } of run.starts) {
     const place = placeOf(at);

@@ -6,22 +6,14 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Reach } from '../../src/base/reach.ts';
 import { Contents, MAX_FILE_SIZE } from '../../src/machine/linux/contents.ts';
-import { E, Errno } from '../../src/machine/linux/errno.ts';
+import { E } from '../../src/machine/linux/errno.ts';
 import { HostFile } from '../../src/machine/linux/hostfile.ts';
 import { Usage } from '../../src/machine/linux/usage.ts';
+import { codeOf } from '../support/errno.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'isoform-contents-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const codeOf = (operation: () => unknown): number | undefined => {
-  try {
-    operation();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Errno) return error.code;
-    throw error;
-  }
-};
 const bytesAt = (contents: Contents, at: number, count: number): number[] => {
   const bytes = new Uint8Array(count).fill(255);
   return [...bytes.subarray(0, contents.read(at, bytes))];

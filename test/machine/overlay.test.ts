@@ -13,9 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OpenDirectory, RegularFile } from '../../src/machine/linux/descriptors.ts';
-import { E, Errno } from '../../src/machine/linux/errno.ts';
+import { E } from '../../src/machine/linux/errno.ts';
 import type { DirectoryNode, FileNode, Node } from '../../src/machine/linux/nodes.ts';
 import { type Bytes, Overlay } from '../../src/machine/linux/overlay.ts';
+import { codeOf } from '../support/errno.ts';
 
 let host: string;
 let granted: string;
@@ -37,15 +38,6 @@ const all = (contents: Bytes): Buffer => {
   return bytes;
 };
 const make = (...grants: string[]) => new Overlay(grants.length === 0 ? [granted] : grants, () => 5n);
-const codeOf = (operation: () => unknown): number | undefined => {
-  try {
-    operation();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Errno) return error.code;
-    throw error;
-  }
-};
 const text = (node: Node | undefined) => all((node as FileNode).contents).toString();
 const at = (overlay: Overlay, path: string) => overlay.get(overlay.root, path, true);
 function create(overlay: Overlay, path: string, content: string): FileNode {

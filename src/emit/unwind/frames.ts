@@ -55,14 +55,14 @@ export interface Frames {
 export function findFrames(image: Image): Frames | 'unreadable' | undefined {
   const section = image.sections.find((s) => s.name === '.eh_frame' && (s.flags & 2) !== 0 && s.size > 8);
   if (section) return readable(() => parseFrames(image, section.address, section.address + section.size));
-  const header = image.programHeaders.find((h) => h.type === PT_GNU_EH_FRAME);
-  if (header)
+  const header = searchHeader(image);
+  if (header !== undefined)
     return readable(() => {
-      const cursor = new Cursor(image, header.vaddr);
+      const cursor = new Cursor(image, header);
       const [version, encoding] = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
-      const start = version === 1 ? cursor.pointer(encoding, header.vaddr)?.address : undefined;
+      const start = version === 1 ? cursor.pointer(encoding, header)?.address : undefined;
       if (start === undefined) throw new Malformed('a search table that does not say where descriptions are');
-      return attempt(() => parseFrames(image, start, image.end)) ?? searchedFrames(image, header.vaddr, start);
+      return attempt(() => parseFrames(image, start, image.end)) ?? searchedFrames(image, header);
     });
   return scan(image);
 }
@@ -73,20 +73,35 @@ export function readFrames(image: Image): Frames | undefined {
   return frames === 'unreadable' ? undefined : frames;
 }
 
-/** A chain without an end is walked by nobody; what the search table leads to is found by it alone. Only the usual encoding is known. */
-function searchedFrames(image: Image, header: Addr, start: Addr): Frames {
+/** Where PT_GNU_EH_FRAME says that the search table is. */
+export const searchHeader = (image: Image): Addr | undefined =>
+  image.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME)?.vaddr;
+
+/** What unwinders look in by halves: pairs of a first address and a description. */
+export interface Search {
+  /** Where the chain of descriptions begins. */
+  readonly chain: Addr | undefined;
+  readonly entries: readonly { readonly start: Addr; readonly at: Addr }[];
+}
+/** What linkers write: version 1, a pointer to the chain, and pairs of distances from here. */
+const USUAL = '1,27,3,59';
+
+/** The search table there; undefined if its encoding is not the usual one. Throws Malformed. */
+export function searchAt(image: Image, header: Addr): Search | undefined {
   const cursor = new Cursor(image, header);
-  const form = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
-  if (form[1] !== 0x1b || form[2] !== PE.UDATA4 || form[3] !== (PE.DATAREL | PE.SDATA4))
-    throw new Malformed('a search table of another kind');
-  cursor.u32();
+  if ([cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()].join() !== USUAL) return undefined;
+  const chain = cursor.pointer(0x1b)?.address;
   const count = cursor.u32();
-  const fdes: Fde[] = [];
-  for (let i = 0; i < count; i++) {
-    cursor.u32();
-    fdes.push(recordAt(image, header + (cursor.u32() | 0)));
-  }
-  return { start, fdes: sorted(fdes), last: undefined };
+  const entries: { start: Addr; at: Addr }[] = [];
+  for (let i = 0; i < count; i++) entries.push({ start: header + (cursor.u32() | 0), at: header + (cursor.u32() | 0) });
+  return { chain, entries };
+}
+
+/** A chain without an end is walked by nobody; what the search table leads to is found by it alone. */
+function searchedFrames(image: Image, header: Addr): Frames {
+  const search = searchAt(image, header);
+  if (search?.chain === undefined) throw new Malformed('a search table of another kind');
+  return { start: search.chain, fdes: sorted(search.entries.map(({ at }) => recordAt(image, at))), last: undefined };
 }
 
 const readable = (work: () => Frames): Frames | 'unreadable' => attempt(work) ?? 'unreadable';

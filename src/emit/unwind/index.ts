@@ -1,8 +1,20 @@
 /** Unwind tables for optimized code: C++ exceptions pass through it as through the original. */
 export { Cursor, Malformed } from './bytes.ts';
-export { type Code, coveringFde, type Fde, type Frames, findFrames, readFrames, recordAt, tableAt } from './frames.ts';
+export {
+  type Code,
+  coveringFde,
+  type Fde,
+  type Frames,
+  findFrames,
+  readFrames,
+  recordAt,
+  type Search,
+  searchAt,
+  searchHeader,
+  tableAt,
+} from './frames.ts';
 export { handlingAt } from './lsda.ts';
-export { readsLink, rowAt } from './rows.ts';
+export { type Row, readsLink, rowAt } from './rows.ts';
 export {
   type CallSite,
   hasSignalFrames,

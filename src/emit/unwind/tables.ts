@@ -14,11 +14,9 @@ import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import type { Patch, UnwindPart } from '../../elf/write.ts';
 import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
-import { type Cie, coveringFde, type Fde, type Frames, findFrames, readFrames } from './frames.ts';
+import { type Cie, coveringFde, type Fde, type Frames, findFrames, readFrames, searchHeader } from './frames.ts';
 import { type Handling, handlingAt, padsOf, writeLsda } from './lsda.ts';
 import { encodeRow, initialInstructions, readsLink, rowAt } from './rows.ts';
-
-const PT_GNU_EH_FRAME = 0x6474e550;
 
 /** A call in optimized code: the address behind it, and the address behind the original call. */
 export interface CallSite {
@@ -81,7 +79,7 @@ export function unreadableTables(image: Image): string | undefined {
 /** Is any frame made by a signal? (Also code that is called can have such a frame.) */
 export const hasSignalFrames = ({ fdes }: Frames): boolean => fdes.some(({ cie }) => cie.signalFrame);
 
-const hasHeader = (image: Image) => image.programHeaders.some((h) => h.type === PT_GNU_EH_FRAME);
+const hasHeader = (image: Image) => searchHeader(image) !== undefined;
 
 /** Code with one row and one handling. */
 interface Range {

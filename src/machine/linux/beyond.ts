@@ -19,20 +19,20 @@ function sourceOf(kernel: Kernel, page: Addr): { contents: Contents | undefined;
 /** Looks at pages whose mapping, protection or file has changed. */
 export function settle(kernel: Kernel, address: Addr, length: ByteCount): void {
   const { beyond, memory } = kernel;
+  // What is mapped of a file has been looked at when it was mapped: then there is nothing new to find.
   if (beyond.size === 0 && kernel.shared.length === 0 && kernel.backed.at(address) === undefined) return;
   for (let page = address; page < address + length; page += PAGE) {
-    const source = sourceOf(kernel, page);
-    const { contents, offset } = source ?? { contents: undefined, offset: 0 };
+    const { contents, offset } = sourceOf(kernel, page) ?? { contents: undefined, offset: 0 };
+    if (contents !== undefined) contents.onSize ??= (from, to) => resized(kernel, contents, from, to);
     const kept = beyond.get(page);
+    const permissions = memory.permissions[page / PAGE]!;
     if (contents !== undefined && offset >= contents.size) {
-      const permissions = memory.permissions[page / PAGE]!;
       if (kept === undefined || permissions !== PERMISSION.MAPPED) beyond.set(page, permissions);
       if (permissions !== PERMISSION.MAPPED) kernel.space.protect(page, PAGE, 0);
-      contents.onSize ??= (from, to) => resized(kernel, contents, from, to);
     } else if (kept !== undefined) {
       beyond.delete(page);
       kernel.space.protect(page, PAGE, kept & ~PERMISSION.MAPPED);
-    } else if (contents !== undefined) contents.onSize ??= (from, to) => resized(kernel, contents, from, to);
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { Blocked, E, fail } from './errno.ts';
 import type { Kernel, Pending } from './kernel.ts';
 import type { SyscallRow } from './row.ts';
 import { blockable, pendingSet, take } from './signals.ts';
-import { putTimer, readClock, setTimerAt } from './time.ts';
+import { putTimer, readClock, setTimerTo, timerSpecAt } from './time.ts';
 import type { Timer } from './timers.ts';
 
 /** What is read like a file but is none. */
@@ -206,11 +206,11 @@ function timerFile(kernel: Kernel, fd: number): TimerFile {
 
 function setTimerFile(kernel: Kernel, fd: number, flags: number, wanted: Addr, old: Addr): number {
   const [ABSOLUTE, CANCEL_ON_SET] = [1, 2];
-  for (const at of [wanted, wanted + 16]) kernel.guest.timespec(at);
+  const spec = timerSpecAt(kernel, wanted);
   if (flags & ~(ABSOLUTE | CANCEL_ON_SET)) fail(E.INVAL);
   const file = timerFile(kernel, fd);
   file.forget();
-  setTimerAt(kernel, file.timer, file.clock, (flags & ABSOLUTE) !== 0, wanted, old);
+  setTimerTo(kernel, file.timer, file.clock, (flags & ABSOLUTE) !== 0, spec, old);
   return 0;
 }
 

@@ -4,18 +4,25 @@ import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { MeetingNode } from './nodes.ts';
 
-export class PipeReader extends OpenFile {
+/** One end: both are one file to stat and chmod. */
+abstract class PipeEnd extends OpenFile {
   readonly pipe: Pipe;
   constructor(pipe: Pipe, flags: number) {
     super(flags);
     this.pipe = pipe;
-    pipe.readers++;
   }
   override get rights(): number | undefined {
     return this.pipe.rights;
   }
   override set rights(rights: number | undefined) {
     this.pipe.rights = rights;
+  }
+}
+
+export class PipeReader extends PipeEnd {
+  constructor(pipe: Pipe, flags: number) {
+    super(pipe, flags);
+    pipe.readers++;
   }
   read(target: Uint8Array): number {
     if (target.length === 0) return 0;
@@ -41,18 +48,10 @@ export class PipeReader extends OpenFile {
   }
 }
 
-export class PipeWriter extends OpenFile {
-  readonly pipe: Pipe;
+export class PipeWriter extends PipeEnd {
   constructor(pipe: Pipe, flags: number) {
-    super(flags | O.WRONLY);
-    this.pipe = pipe;
+    super(pipe, flags | O.WRONLY);
     pipe.writers++;
-  }
-  override get rights(): number | undefined {
-    return this.pipe.rights;
-  }
-  override set rights(rights: number | undefined) {
-    this.pipe.rights = rights;
   }
   read(): number {
     return fail(E.BADF);

@@ -120,14 +120,22 @@ function receiveMessage(kernel: Kernel, fd: number, at: Addr, flags: number): nu
 }
 
 /** The name of a socket that has none: its family. */
-function putName(kernel: Kernel, at: Addr, sizeAt: Addr): number {
+function putName(kernel: Kernel, fd: number, at: Addr, sizeAt: Addr): number {
   const { guest } = kernel;
+  socketOf(kernel, fd);
   const room = guest.i32(sizeAt);
   if (room < 0) fail(E.INVAL);
   guest.output(at, Math.min(room, 2)).set([AF.UNIX, 0].slice(0, room));
   guest.setU32(sizeAt, 2);
   return 0;
 }
+
+const named = (number: number, name: string): SyscallRow => ({
+  number,
+  name,
+  arguments: ['fd', 'address', 'address'],
+  run: putName,
+});
 
 function getOption(kernel: Kernel, fd: number, level: number, option: number, at: Addr, sizeAt: Addr): number {
   const { guest } = kernel;
@@ -173,24 +181,8 @@ export const SOCKET_ROWS: readonly SyscallRow[] = [
   },
   never(202, 'accept', E.INVAL, 'address', 'address'),
   never(203, 'connect', E.ISCONN, 'address', 'int'),
-  {
-    number: 204,
-    name: 'getsockname',
-    arguments: ['fd', 'address', 'address'],
-    run: (k, fd, at, size) => {
-      socketOf(k, fd);
-      return putName(k, at, size);
-    },
-  },
-  {
-    number: 205,
-    name: 'getpeername',
-    arguments: ['fd', 'address', 'address'],
-    run: (k, fd, at, size) => {
-      socketOf(k, fd);
-      return putName(k, at, size);
-    },
-  },
+  named(204, 'getsockname'),
+  named(205, 'getpeername'),
   {
     number: 206,
     name: 'sendto',

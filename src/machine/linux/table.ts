@@ -116,7 +116,7 @@ function finish(kernel: Kernel, call: Restart, trace: Trace, done: Done, again?:
     const row = SYSCALLS.get(call.number);
     trace(`${describe(kernel, row, call.number, call.args)} = ${describeResult(row, result)}`);
   }
-  kernel.timers.fire(kernel.clock.monotonic);
+  if (!kernel.timers.none) kernel.timers.fire(kernel.clock.monotonic);
   let handler: Delivered['handler'];
   if (!kernel.ending && (task.pending.length > 0 || kernel.pending.length > 0)) {
     const delivered = deliver(kernel, task);

@@ -133,33 +133,40 @@ export function putTimer(kernel: Kernel, at: Addr, timer: Timer): void {
   kernel.guest.setTimespec(at + 16, remaining(timer, kernel.clock.monotonic));
 }
 
-/** Sets a timer by struct itimerspec. @param old where its state before goes, or 0 */
-export function setTimerAt(
+/** struct itimerspec, in nanoseconds. */
+export interface TimerSpec {
+  readonly interval: bigint;
+  readonly value: bigint;
+}
+/** Fails with EINVAL if it is not normalised. */
+export const timerSpecAt = ({ guest }: Kernel, at: Addr): TimerSpec => ({
+  interval: guest.timespec(at),
+  value: guest.timespec(at + 16),
+});
+
+/** @param old where its state before goes, or 0 */
+export function setTimerTo(
   kernel: Kernel,
   timer: Timer,
   clock: number,
   absolute: boolean,
-  wanted: Addr,
+  { interval, value }: TimerSpec,
   old: Addr,
 ): void {
-  const { guest } = kernel;
-  const [interval, value] = [guest.timespec(wanted), guest.timespec(wanted + 16)];
-  const { monotonic } = kernel.clock;
-  const before = { interval: timer.interval, left: remaining(timer, monotonic) };
-  const from = absolute ? value - readClock(kernel, clock) : value;
-  timer.at = value === 0n ? undefined : monotonic + from;
+  const before = { interval: timer.interval, left: remaining(timer, kernel.clock.monotonic) };
+  timer.at = value === 0n ? undefined : kernel.clock.monotonic + (absolute ? value - readClock(kernel, clock) : value);
   timer.interval = interval;
   if (old === 0) return;
-  guest.setTimespec(old, before.interval);
-  guest.setTimespec(old + 16, before.left);
+  kernel.guest.setTimespec(old, before.interval);
+  kernel.guest.setTimespec(old + 16, before.left);
 }
 
 function setSignalTimer(kernel: Kernel, id: number, flags: number, wanted: Addr, old: Addr): number {
   if (wanted === 0) fail(E.INVAL);
-  // Both times are looked at before the timer is.
-  for (const at of [wanted, wanted + 16]) kernel.guest.timespec(at);
+  // What is wanted is looked at before the timer is.
+  const spec = timerSpecAt(kernel, wanted);
   const timer = timerOf(kernel, id);
-  setTimerAt(kernel, timer, timer.clock, (flags & TIMER_ABSTIME) !== 0, wanted, old);
+  setTimerTo(kernel, timer, timer.clock, (flags & TIMER_ABSTIME) !== 0, spec, old);
   if (timer.at !== undefined && (timer.clock < 0 || timer.clock === 2 || timer.clock === 3)) {
     kernel.report(NO_CPU_TIMERS);
     timer.at = undefined;

@@ -21,6 +21,11 @@ export class Timers {
     this.#all.delete(timer);
   }
 
+  /** Each system call asks. */
+  get none(): boolean {
+    return this.#all.size === 0;
+  }
+
   /** The one that expires first, of those that count; of several at one time, the one that was made first. */
   next(counts: (timer: Timer) => boolean = () => true): (Timer & { at: bigint }) | undefined {
     let first: Timer | undefined;

@@ -17,15 +17,17 @@ import {
   hasSignalFrames,
   isAsWritten,
   Malformed,
+  type Row,
   readFrames,
   readsLink,
   recordAt,
   rowAt,
+  type Search,
+  searchAt,
+  searchHeader,
   tableAt,
   unreadableTables,
 } from '../../emit/unwind/index.ts';
-
-const PT_GNU_EH_FRAME = 0x6474e550;
 
 interface UnwindCheck {
   readonly checked: number;
@@ -82,10 +84,11 @@ function check(
     return { checked: returns.length, problems: ['the original has frames of signals'] };
   const { last } = frames;
   const next = last && linkedTo(optimized, last.address);
-  const search = renewed ? readSearch(optimized, header!) : undefined;
+  const search = renewed ? usualSearch(optimized, header!) : undefined;
+  const found = search?.entries.map(({ start, at }) => ({ start, fde: recordAt(optimized, at) })) ?? [];
   const chain = next === undefined ? undefined : endedTable(optimized, next);
   // Where the chain has no end to go on from there is only the search table.
-  const added = chain?.fdes ?? search?.entries.map(({ fde }) => fde).filter((fde) => fde.address >= code.end) ?? [];
+  const added = chain?.fdes ?? found.map(({ fde }) => fde).filter((fde) => fde.address >= code.end);
   const isOurs = ({ start, end }: Fde) => start >= code.start && end <= code.end;
   const ours = added.filter(isOurs);
   const copies = added.filter((fde) => !isOurs(fde));
@@ -121,9 +124,6 @@ function check(
   if (needed && header !== undefined && !renewed) problems.push('the search table does not lead to what is new');
   return { checked: returns.length, problems };
 }
-
-const searchHeader = (image: Image): Addr | undefined =>
-  image.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME)?.vaddr;
 
 /** A chain of records that comes to an end. */
 function endedTable(image: Image, start: Addr): Frames {
@@ -186,8 +186,9 @@ export function frameDiffers(
   at: Addr,
 ): string | undefined {
   try {
-    if (rowText(original, was, link - 1) !== rowText(optimized, is, at - 1)) return 'it finds other registers';
-    if (readsLink(rowAt(original, was, link - 1), was.cie.returnColumn)) return 'it reads the return address';
+    const row = rowAt(original, was, link - 1);
+    if (rowText(was, row) !== rowText(is, rowAt(optimized, is, at - 1))) return 'it finds other registers';
+    if (readsLink(row, was.cie.returnColumn)) return 'it reads the return address';
     const [before, after] = [handlingOf(original, was, link), handlingOf(optimized, is, at)];
     if (JSON.stringify(before) !== JSON.stringify(after)) return 'exceptions are handled in another way';
     const [needed, made] = [was.cie.personality, is.cie.personality];
@@ -198,42 +199,17 @@ export function frameDiffers(
   }
 }
 
-function rowText(image: Image, fde: Fde, pc: Addr): string {
-  const { cfa, rules, argumentSize } = rowAt(image, fde, pc);
-  const { returnColumn, signalFrame } = fde.cie;
+function rowText({ cie: { returnColumn, signalFrame } }: Fde, { cfa, rules, argumentSize }: Row): string {
   return JSON.stringify([cfa, [...rules].sort(([a], [b]) => a - b), argumentSize, returnColumn, signalFrame]);
 }
 
 const handlingOf = (image: Image, fde: Fde, link: Addr) =>
   fde.lsda === undefined ? ({ kind: 'absent' } as const) : handlingAt(image, fde.lsda, fde.start, link);
 
-interface Search {
-  /** Where the chain of descriptions begins. */
-  readonly chain: Addr | undefined;
-  readonly entries: readonly { readonly start: Addr; readonly fde: Fde }[];
-}
-
-/** What linkers write: version 1, a pointer to the chain, and pairs of distances from here. */
-const USUAL = '1,27,3,59';
-
-function searchForm(image: Image, header: Addr): { readonly cursor: Cursor; readonly usual: boolean } {
-  const cursor = new Cursor(image, header);
-  const form = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
-  return { cursor, usual: form.join() === USUAL };
-}
-
-/** The table that PT_GNU_EH_FRAME leads to: pairs of a first address and a description. Only the usual encoding is known. */
-function readSearch(image: Image, header: Addr): Search {
-  const { cursor, usual } = searchForm(image, header);
-  if (!usual) throw new Malformed('a search table of another kind');
-  const chain = cursor.pointer(0x1b)?.address;
-  const count = cursor.u32();
-  const entries: { start: Addr; fde: Fde }[] = [];
-  for (let i = 0; i < count; i++) {
-    const [start, at] = [header + (cursor.u32() | 0), header + (cursor.u32() | 0)];
-    entries.push({ start, fde: recordAt(image, at) });
-  }
-  return { chain, entries };
+function usualSearch(image: Image, header: Addr): Search {
+  const search = searchAt(image, header);
+  if (search === undefined) throw new Malformed('a search table of another kind');
+  return search;
 }
 
 /** All that was found by it is found as before, and all that is new; it is sorted, as those who look in it go by halves. */
@@ -247,7 +223,7 @@ function searchProblems(
 ): string[] {
   const problems: string[] = [];
   const key = (start: Addr, fde: Addr) => `${start},${fde}`;
-  const has = new Set(entries.map(({ start, fde }) => key(start, fde.address)));
+  const has = new Set(entries.map(({ start, at }) => key(start, at)));
   const gone = unlinked ? undefined : frames.last?.address;
   const stay = frames.fdes.filter((fde) => fde.address !== gone);
   const wanted = new Set([...stay, ...copies, ...ours].map((fde) => key(fde.start, fde.address)));
@@ -255,18 +231,11 @@ function searchProblems(
     problems.push('the search table is not sorted');
   if (entries.length !== wanted.size || [...wanted].some((each) => !has.has(each)))
     problems.push('the search table does not lead to all that it led to and all that is new, and to nothing else');
-  const header = searchHeader(original)!;
-  const { cursor, usual } = searchForm(original, header);
-  if (!usual) return problems;
-  if (chain !== cursor.pointer(0x1b)?.address)
-    problems.push('the search table says that the descriptions begin elsewhere');
+  const before = searchAt(original, searchHeader(original)!);
+  if (before === undefined) return problems;
+  if (chain !== before.chain) problems.push('the search table says that the descriptions begin elsewhere');
   const known = new Map(frames.fdes.map((fde) => [fde.address, fde.start]));
-  const count = cursor.u32();
-  for (let i = 0; i < count; i++) {
-    const [start, at] = [header + (cursor.u32() | 0), header + (cursor.u32() | 0)];
-    if (known.get(at) === start) continue;
+  if (before.entries.some(({ start, at }) => known.get(at) !== start))
     problems.push('the search table has lost what it led to');
-    break;
-  }
   return problems;
 }
