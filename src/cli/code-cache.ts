@@ -5,17 +5,21 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   futimesSync,
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
 } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { Command } from 'commander';
+import { momentaryName } from '../base/files.ts';
 import type { Image } from '../elf/image.ts';
 import type { Engine } from '../engine/engine.ts';
 import { decodeKept, encodeKept, type Kept } from '../engine/translate/kept.ts';
@@ -39,6 +43,9 @@ export function setBuild(id: string | undefined): void {
   build = id;
 }
 
+/** The standard folder may be written to: a run has used it. */
+let used = false;
+
 export const withCodeCache = (command: Command): Command =>
   command
     .option('--code-cache <dir>', 'where translated code is kept for the next run (default: ~/.cache/isoform)')
@@ -58,6 +65,7 @@ export function openCodeCache({ engine, codeCache }: CodeCacheFlags, image: Imag
   const standard = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
   const folder =
     codeCache === false ? undefined : codeCache ? resolve(codeCache) : standard && join(standard, 'isoform');
+  used = codeCache === undefined && !!folder;
   if (engine !== KEEPS || !folder || build === undefined) return NONE;
   const identity = [build, process.version, process.arch, process.execArgv.join(' '), form].join('\n');
   const path = join(folder, `${basename(image.file)}-${image.hash.slice(0, 16)}-${form}${SUFFIX}`);
@@ -107,6 +115,39 @@ function write(folder: string, path: string, bytes: Uint8Array): void {
   } catch {
     // There is no room or no permission: the next run does without.
   }
+}
+
+/** V8's compiled code of the bundle, to be made. */
+export interface Compiled {
+  /** Where it will be looked for. */
+  readonly file: string;
+  /** The program that makes it (compiled.cts). */
+  readonly by: string;
+}
+
+/** Has V8's compiled code made and keeps it, if this run keeps code where it will be looked for. What goes wrong is not tried again. */
+export function keepCompiled({ file, by }: Compiled): void {
+  if (!used) return;
+  // Loading it takes longer than a small guest.
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
+  const folder = momentaryName(dirname(file));
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    spawnSync(process.execPath, [by, folder], { stdio: 'ignore' });
+    const made = join(folder, 'compiled');
+    write(dirname(file), file, existsSync(made) ? sealed(readFileSync(made)) : new Uint8Array(0));
+  } catch {
+    // There is no room or no permission: runs begin a little later.
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** With its checksum behind it. */
+function sealed(bytes: Buffer): Buffer {
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(crc32(bytes));
+  return Buffer.concat([bytes, sum]);
 }
 
 function tidy(folder: string): void {

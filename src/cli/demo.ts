@@ -15,7 +15,7 @@ export function register(program: Command): void {
   program
     .command('demo')
     .description('take a sample program the whole way, and name the report to open; needs no toolchain, takes seconds')
-    .option('--report <file>', 'where the report goes', `reports/${SAMPLE}.html`)
+    .option('--report <file>', 'where the report goes (default: a new folder for temporary files)')
     .addHelpText('after', '\nExample:\n  isoform demo\n')
     .action(demo);
 }
@@ -29,8 +29,10 @@ function samplesFolder(): string {
   throw unsupported('the samples are not installed', 'run it in a checkout');
 }
 
-async function demo({ report }: { readonly report: string }): Promise<void> {
+async function demo({ report }: { readonly report?: string }): Promise<void> {
   const { pgoFile } = await import('./pgo.ts');
+  const made = mkdtempSync(join(tmpdir(), 'isoform-demo-'));
+  const page = report ?? join(made, `${SAMPLE}.html`);
   const folder = relative(process.cwd(), join(samplesFolder(), SAMPLE));
   const file = join(folder, `${SAMPLE}.elf`);
   const about = (JSON.parse(readFileSync(join(folder, '../samples.json'), 'utf8')) as Sample[]).find(
@@ -43,10 +45,10 @@ async function demo({ report }: { readonly report: string }): Promise<void> {
     engine: DEFAULT_ENGINE,
     stdin: join(folder, 'input'),
     also: [join(folder, 'input.other')],
-    output: join(mkdtempSync(join(tmpdir(), 'isoform-demo-')), `${SAMPLE}.isoform`),
-    report,
+    output: join(made, `${SAMPLE}.isoform`),
+    report: page,
   });
-  print(`\nOpen this in a browser: ${report}\n`);
+  print(`\nOpen this in a browser: ${page}\n`);
 }
 
 interface Sample {

@@ -41,17 +41,13 @@ export function register(program: Command): void {
 
 async function optimizeFile(file: string, flags: Flags): Promise<void> {
   const [
-    { readImage },
-    { nextSegmentAddress, writeExecutable },
-    { profileOf, readProfile },
-    { optimizeProved },
+    { optimize, profileOf, readImage, readProfile, writeExecutable },
+    { nextSegmentAddress },
     { makeCountingFuel },
     { tellProofs },
   ] = await Promise.all([
-    import('../elf/read.ts'),
+    import('../index.ts'),
     import('../elf/write.ts'),
-    import('../profile/store.ts'),
-    import('../pipeline/proved.ts'),
     import('../pipeline/rewrites.ts'),
     import('./proofs.ts'),
   ]);
@@ -71,7 +67,7 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
   const fuel = makeCountingFuel(flags.fuel);
   const watch = makeStopwatch(() => progress.begin('proving'));
   const observe = explain?.observe;
-  const made = optimizeProved(image, profile, { ...options, fuel, observe, output: name, proving: watch.around });
+  const made = optimize(image, profile, { ...options, fuel, observe, output: name, proving: watch.around });
   writeExecutable(target, made.bytes);
   progress.say(`${name}: ${optimizedText(made)}`);
   if (profile.others.length > 0) progress.say(othersText(profile.others));

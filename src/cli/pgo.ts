@@ -30,7 +30,7 @@ export function register(program: Command): void {
     .argument('<file>', 'a RISC-V executable')
     .argument('[args...]', "the guest's arguments")
     .option('-o, --output <file>', 'where the optimized executable goes (default: NAME.isoform)')
-    .option('--report <file>', 'where the report goes (default: reports/NAME.html)')
+    .option('--report <file>', 'where the report goes (default: NAME.html)')
     .option(
       '--json <file>',
       "write the report as JSON too; - is standard output, where the guest's output is left out then",
@@ -47,17 +47,14 @@ export function register(program: Command): void {
 
 /** What the command does. */
 export async function pgoFile(file: string, args: readonly string[], flags: PgoFlags): Promise<void> {
-  const [{ readImage }, { writeExecutable }, { pgo }, { renderHtml }, { command }, { tellProofs }] = await Promise.all([
-    import('../elf/read.ts'),
-    import('../elf/write.ts'),
-    import('../pipeline/pgo.ts'),
-    import('../report/html.ts'),
+  const [{ pgo, readImage, renderHtml, writeExecutable }, { command }, { tellProofs }] = await Promise.all([
+    import('../index.ts'),
     import('../report/shell.ts'),
     import('./proofs.ts'),
   ]);
   const image = readImage(file);
   const name = flags.output ?? `${stemOf(file)}.isoform`;
-  const page = flags.report ?? `reports/${stemOf(file)}.html`;
+  const page = flags.report ?? `${stemOf(file)}.html`;
   const inputs = [file, ...flags.also, ...(flags.stdin === undefined ? [] : [flags.stdin])];
   const target = checkOutput(name, { inputs, executable: true });
   const writePage = textOutput(page, inputs);

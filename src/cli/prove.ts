@@ -51,21 +51,17 @@ function parseIds(text: string): readonly string[] {
 const LISTED = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
-  const [{ readImage }, { restingOn, summarise }, { mapOf, prove }, { ASSUMPTIONS }, { makeSolver }, proofs] =
-    await Promise.all([
-      import('../elf/read.ts'),
-      import('../pipeline/verdicts.ts'),
-      import('../verify/prove/prove.ts'),
-      import('../emit/assumptions.ts'),
-      import('../verify/prove/solver.ts'),
-      import('./proofs.ts'),
-    ]);
+  const [{ ASSUMPTIONS, prove, readImage, restingOn, summarise }, { mapOf }, proofs] = await Promise.all([
+    import('../index.ts'),
+    import('../verify/prove/prove.ts'),
+    import('./proofs.ts'),
+  ]);
   const [original, optimized] = [readImage(originalFile), readImage(optimizedFile)];
-  const map = mapOf(original, optimized);
+  const { superblocks } = mapOf(original, optimized).data;
   const progress = await makeProgress(flags.quiet);
-  progress.begin(`proving ${plural(map.data.superblocks.length, 'superblock')}`);
+  progress.begin(`proving ${plural(superblocks.length, 'superblock')}`);
   const begun = performance.now();
-  const proof = prove(original, optimized, map, { solver: makeSolver(), without: flags.without });
+  const proof = prove(original, optimized, { without: flags.without });
   const milliseconds = Math.round(performance.now() - begun);
   progress.clear();
   const summary = summarise(proof);

@@ -26,82 +26,50 @@ export function register(program: Command): void {
     .argument('<optimized>', 'what isoform optimize made of it')
     .argument('[args...]', "the guest's arguments")
     .requiredOption('-p, --profile <file>', 'the profile that it was made from')
-    .option('-o, --output <file>', 'where the page goes (default: reports/NAME.html)')
+    .option('-o, --output <file>', 'where the page goes (default: NAME.html)')
     .option('--json <file>', 'write the report as JSON too; - is standard output');
   withInputOptions(command);
   repeatable(command, '--also <file>', 'verify on this standard input too')
     .option('-q, --quiet', 'say nothing on standard error but errors')
     .addHelpText(
       'after',
-      '\nExample:\n  isoform report -p prog.isoprof --stdin train.txt --json reports/prog.json ./prog ./prog.isoform --level 9\n',
+      '\nExample:\n  isoform report -p prog.isoprof --stdin train.txt --json prog.json ./prog ./prog.isoform --level 9\n',
     )
     .action(report);
 }
 
 async function report(original: string, optimized: string, args: readonly string[], flags: ReportFlags) {
-  const [
-    { readImage },
-    { countPair },
-    { passesOf },
-    { reportModel },
-    { verifyRun },
-    { mapOf, prove },
-    { makeSolver },
-    { profileOf, readProfile },
-    { covers },
-    { renderHtml },
-    { command },
-  ] = await Promise.all([
-    import('../elf/read.ts'),
-    import('../pipeline/count.ts'),
-    import('../pipeline/passes-of.ts'),
-    import('../pipeline/report-model.ts'),
-    import('../pipeline/verify-run.ts'),
-    import('../verify/prove/prove.ts'),
-    import('../verify/prove/solver.ts'),
-    import('../profile/store.ts'),
-    import('../pipeline/training.ts'),
-    import('../report/html.ts'),
+  const [{ profileOf, readImage, readProfile, renderHtml, report: makeReport }, { command }] = await Promise.all([
+    import('../index.ts'),
     import('../report/shell.ts'),
   ]);
   const images = { original: readImage(original), optimized: readImage(optimized) };
   const trained = readProfile(flags.profile);
-  const profile = profileOf(trained, images.original, flags.profile);
-  const page = flags.output ?? `reports/${stemOf(original)}.html`;
+  // Before anything else is asked for, as everywhere: is it the right one?
+  profileOf(trained, images.original, flags.profile);
+  const page = flags.output ?? `${stemOf(original)}.html`;
   const read = [original, optimized, flags.profile, ...flags.also, ...(flags.stdin === undefined ? [] : [flags.stdin])];
   const writePage = textOutput(page, read);
   const writeJson = textOutput(flags.json, read);
   const guest = guestRun(flags, images.original, args);
-  const others = flags.also.map((file) => otherRun(guest, file));
   const progress = await makeProgress(flags.quiet);
-  const limits = { engine: flags.engine, limitInstructions: flags.limitInstructions };
-
-  progress.begin('counting');
-  const counts = countPair({ ...images, ...limits, input: guest.input });
-  const verified = [guest, ...others].map((run, index) => {
-    progress.begin(`verifying on ${run.name}`);
-    const training = index === 0 && covers(trained, profile, counts.original);
-    const found = verifyRun({ ...images, ...limits, ...run, training });
-    progress.say(verifiedText(found));
-    return found;
-  });
-  progress.begin('proving');
-  const proof = prove(images.original, images.optimized, mapOf(images.original, images.optimized), {
-    solver: makeSolver(),
-  });
-  progress.begin('writing the report');
   const words = ['isoform', 'report', '-p', flags.profile, ...inputWords(flags)];
   const also = flags.also.flatMap((file) => ['--also', file]);
-  const model = reportModel({
-    original: { image: images.original, profile: counts.original },
-    optimized: { image: images.optimized, profile: counts.optimized },
-    arguments: args,
-    inputs: guest.inputs,
-    verified,
-    proof,
-    passes: passesOf(images.original, profile, images.optimized),
-    commands: [command([...words, ...also, original, optimized, ...args])],
-  });
+
+  const model = makeReport(
+    {
+      ...images,
+      profile: trained,
+      profileName: flags.profile,
+      input: guest,
+      others: flags.also.map((file) => otherRun(guest, file)),
+      engine: flags.engine,
+      limitInstructions: flags.limitInstructions,
+      inputs: guest.inputs,
+      commands: [command([...words, ...also, original, optimized, ...args])],
+    },
+    { begin: progress.begin, verified: (found) => progress.say(verifiedText(found)) },
+  );
   writePage?.(renderHtml(model));
   writeJson?.(`${printableJson(model)}\n`);
   progress.say([page, ...(flags.json === undefined || flags.json === STDOUT ? [] : [flags.json])].join(', '));

@@ -29,10 +29,7 @@ export function register(program: Command): void {
 }
 
 async function verify(original: string, optimized: string, args: readonly string[], flags: VerifyFlags) {
-  const [{ readImage }, { verifyRun }] = await Promise.all([
-    import('../elf/read.ts'),
-    import('../pipeline/verify-run.ts'),
-  ]);
+  const { readImage, verify: verifyRun } = await import('../index.ts');
   const images = { original: readImage(original), optimized: readImage(optimized) };
   const guest = guestRun(flags, images.original, args);
   const progress = await makeProgress(flags.quiet);
@@ -41,7 +38,6 @@ async function verify(original: string, optimized: string, args: readonly string
     ...images,
     input: guest.input,
     name: guest.name,
-    training: false,
     engine: flags.engine,
     limitInstructions: flags.limitInstructions,
   });

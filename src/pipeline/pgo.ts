@@ -20,10 +20,10 @@ export interface NamedInput {
 export interface PgoRequest {
   readonly original: Image;
   /** What the optimized file will be called, for messages. */
-  readonly output: string;
+  readonly output?: string | undefined;
   readonly training: NamedInput;
   /** Further inputs to verify on. */
-  readonly others: readonly NamedInput[];
+  readonly others?: readonly NamedInput[];
   readonly engine?: string | undefined;
   readonly limitInstructions?: number | undefined;
   readonly optimize?: Omit<ProvedOptions, 'fuel' | 'output' | 'proving'>;
@@ -32,8 +32,8 @@ export interface PgoRequest {
   readonly sink?: ProcessOptions['sink'];
   readonly report?: ProcessOptions['report'];
   /** For the report: names of what the program read, and the commands that make the report again. */
-  readonly inputs: readonly string[];
-  readonly commands: readonly string[];
+  readonly inputs?: readonly string[];
+  readonly commands?: readonly string[];
 }
 
 export interface PgoResult {
@@ -45,27 +45,31 @@ export interface PgoResult {
 
 /** What is about to be done, then what came of it. */
 export interface PgoObserver {
-  begin(step: string): void;
-  profiled(outcome: ProfileOutcome): void;
+  begin?(step: string): void;
+  profiled?(outcome: ProfileOutcome): void;
   /** Each proof is made within this. */
   readonly proving?: ProvedOptions['proving'];
-  optimized(optimized: ProvedForm): void;
-  verified(verified: Verified): void;
+  optimized?(optimized: ProvedForm): void;
+  verified?(verified: Verified): void;
 }
 
-export function pgo(request: PgoRequest, observer: PgoObserver): PgoResult {
-  const { original, training, engine, limitInstructions, report } = request;
+/**
+ * @throws unsupported if the original is of a kind that is not optimized; limit if it does not come to its end; not-proved; and what
+ * `verifyRun` throws
+ */
+export function pgo(request: PgoRequest, observer: PgoObserver = {}): PgoResult {
+  const { original, training, others = [], engine, limitInstructions, report } = request;
   const guest = { engine, limitInstructions, report };
   // What cannot be optimized is refused before any work is done.
   nextSegmentAddress(original);
 
-  observer.begin(`profiling ${original.file}`);
+  observer.begin?.(`profiling ${original.file}`);
   const first = profileRun({ ...guest, image: original, input: training.input, sink: request.sink });
   if (first.exit.kind === 'limit') throw overLimit(first.exit.message, 'the program must come to its end');
   const profile = profileOf(first.profile, original);
-  observer.profiled(first);
+  observer.profiled?.(first);
 
-  observer.begin('forming superblocks');
+  observer.begin?.('forming superblocks');
   const fuel = makeCountingFuel(request.fuel);
   const optimized = optimizeProved(original, profile, {
     ...request.optimize,
@@ -74,27 +78,27 @@ export function pgo(request: PgoRequest, observer: PgoObserver): PgoResult {
     proving: observer.proving,
   });
   const form = optimized.image;
-  observer.optimized(optimized);
+  observer.optimized?.(optimized);
 
-  const inputs = [{ ...training, training: true }, ...request.others.map((other) => ({ ...other, training: false }))];
+  const inputs = [{ ...training, training: true }, ...others.map((other) => ({ ...other, training: false }))];
   const verified = inputs.map((each) => {
-    observer.begin(`verifying on ${each.name}`);
+    observer.begin?.(`verifying on ${each.name}`);
     const found = verifyRun({ ...each, original, optimized: form, engine, limitInstructions });
-    observer.verified(found);
+    observer.verified?.(found);
     return found;
   });
 
-  observer.begin('counting the optimized program');
+  observer.begin?.('counting the optimized program');
   const again = countOptimized({ original, optimized: form, input: training.input, engine }, first.instructions);
   const model = reportModel({
     original: { image: original, profile },
     optimized: { image: form, profile: again },
     arguments: training.input.args ?? [],
-    inputs: request.inputs,
+    inputs: request.inputs ?? [],
     verified,
     proof: optimized.proof,
     passes: passReports(optimized.passes, fuel),
-    commands: request.commands,
+    commands: request.commands ?? [],
   });
   return { training: first, optimized, verified, model };
 }

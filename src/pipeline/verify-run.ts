@@ -5,10 +5,10 @@ import type { Difference, VerifiedInput } from '../report/model.ts';
 import { type RerunOptions, type RerunResult, rerun } from '../verify/rerun.ts';
 
 export interface VerifyRequest extends RerunOptions {
-  /** What the input is called in reports. */
-  readonly name: string;
-  /** The profile was taken on it. */
-  readonly training: boolean;
+  /** What the input is called in reports; default: input. */
+  readonly name?: string;
+  /** The profile was taken on it; default: no. */
+  readonly training?: boolean;
 }
 
 export interface Verified {
@@ -19,18 +19,19 @@ export interface Verified {
 
 /** Throws what `rerun` throws. */
 export function verifyRun(request: VerifyRequest): Verified {
+  const { name = 'input', training = false } = request;
   const result = rerun(request);
   return {
     input: {
-      name: request.name,
+      name,
       arguments: request.input.args ?? [],
-      training: request.training,
+      training,
       verdict: result.verdict,
       syscalls: result.original.syscalls,
       end: result.original.exit === undefined ? 'not reached' : exitText(result.original.exit),
     },
     differences: result.differences.map((difference) => ({
-      input: request.name,
+      input: name,
       what: difference.syscall > 0 ? `${difference.what} at syscall ${difference.syscall}` : difference.what,
       expected: difference.expected,
       found: difference.found,

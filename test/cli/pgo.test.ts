@@ -1,5 +1,5 @@
 /** The whole way through the built command: what it writes, what it says, how it ends. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
@@ -37,7 +37,7 @@ describe.each(['bytecode', 'queens'])('%s', (name) => {
       expect.stringMatching(/^isoform: (\d+) of \1 superblocks proved, 100\.00 % by weight, in [\d.]+ s$/),
       expect.stringMatching(/^isoform: equivalent on .*input: \d+ syscalls, exit status 0; .* instructions \(-/),
       expect.stringMatching(/^isoform: equivalent on .*input\.other: /),
-      `isoform: wrote ${name}.isoform, reports/${name}.html, ${name}.json`,
+      `isoform: wrote ${name}.isoform, ${name}.html, ${name}.json`,
       '',
     ]);
     expect(result.status).toBe(0);
@@ -77,7 +77,7 @@ describe.each(['bytecode', 'queens'])('%s', (name) => {
     expect(model.assumptions.find(({ id }) => id === 'A1')!.proofs).toBeGreaterThan(0);
     expect(model.passes.length).toBeGreaterThan(2);
     expect(model.passes.some(({ rewrites }) => rewrites > 0)).toBe(true);
-    const page = readFileSync(place.path(`reports/${name}.html`), 'utf8');
+    const page = readFileSync(place.path(`${name}.html`), 'utf8');
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).toContain('equivalent');
   });
@@ -153,10 +153,15 @@ describe('how pgo treats the guest', () => {
   });
 
   test('the demo works anywhere and names its report', () => {
+    const before = readdirSync(place.path('.'));
     const { status, stdout } = place.run(['demo'], { env: { PATH: '' } });
     expect(status).toBe(0);
-    expect(stdout.toString().trimEnd().split('\n').at(-1)).toBe('Open this in a browser: reports/bytecode.html');
-    expect(existsSync(place.path('reports/bytecode.html'))).toBe(true);
+    const last = stdout.toString().trimEnd().split('\n').at(-1);
+    const [, page] = /^Open this in a browser: (.+bytecode\.html)$/.exec(last!) ?? [];
+    expect(readFileSync(page!, 'utf8')).toContain('<!doctype html>');
+    expect(readdirSync(place.path('.'))).toEqual(before);
+    expect(place.run(['demo', '--report', 'named/page.html']).status).toBe(0);
+    expect(existsSync(place.path('named/page.html'))).toBe(true);
   });
 
   test('a program that dies is optimized and verified like any other', () => {

@@ -1,5 +1,14 @@
 /** The command as it is installed: the bundle does what the files do, and without it they do. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
@@ -32,9 +41,38 @@ describe('the installed command', () => {
     expect(run('bash', ['-c', piped])).toMatchObject({ status: 141 });
   });
 
-  test('its compiled code is what this Node takes', () => {
-    const script = new Script(readFileSync(BUNDLE, 'latin1'), { cachedData: readFileSync(`${BUNDLE}.cache`) });
-    expect(script.cachedDataRejected).toBe(false);
+  test('the first run makes compiled code that this Node takes, and it is made once', () => {
+    const { elf, input } = sample('words');
+    const stdin = readFileSync(input);
+    const folder = place.path('cache/isoform');
+    const kept = () => readdirSync(folder).filter((name) => name.startsWith('isoform-'));
+    expect(start(['run', '--no-code-cache', elf], stdin).status).toBe(0);
+    expect(existsSync(folder)).toBe(false);
+    expect(start(['run', elf], stdin).status).toBe(0);
+    const [file] = kept();
+    const sealed = readFileSync(join(folder, file!));
+    const cachedData = sealed.subarray(0, -4);
+    const script = new Script(readFileSync(BUNDLE, 'latin1'), { cachedData });
+    expect([cachedData.length > 100_000, script.cachedDataRejected]).toEqual([true, false]);
+    const { mtimeMs } = statSync(join(folder, file!));
+    expect(start(['run', elf], stdin).status).toBe(0);
+    expect(statSync(join(folder, file!)).mtimeMs).toBe(mtimeMs);
+    // A damaged one is made again; one that could not be made is not.
+    for (const damaged of [Buffer.from('x'), sealed.map((byte, at) => (at === sealed.length >> 1 ? ~byte : byte))]) {
+      writeFileSync(join(folder, file!), damaged);
+      expect(start(['run', elf], stdin).status).toBe(0);
+      expect(readFileSync(join(folder, file!)).length).toBeGreaterThan(100_000);
+      expect(readFileSync(join(folder, file!)).equals(damaged)).toBe(false);
+    }
+    writeFileSync(join(folder, file!), '');
+    expect(start(['run', elf], stdin).status).toBe(0);
+    expect(statSync(join(folder, file!)).size).toBe(0);
+    // What others could have written is not run.
+    writeFileSync(join(folder, file!), sealed);
+    chmodSync(join(folder, file!), 0o666);
+    expect(start(['run', elf], stdin).status).toBe(0);
+    expect(statSync(join(folder, file!)).mode & 0o777).toBe(0o600);
+    expect(kept()).toEqual([file]);
   });
 
   test('run and profile are the same as from their files', () => {

@@ -1,0 +1,30 @@
+/**
+ * Makes V8's compiled code of the bundle. The first run of the installed command starts this as a process of its own: V8 takes compiled
+ * code only where its flags are what they were, and a run that translates has changed some.
+ *
+ *     node dist/src/cli/compiled.cjs FOLDER     writes FOLDER/compiled, and what runs leave
+ */
+{
+  const { readFileSync, writeFileSync } = process.getBuiltinModule('node:fs');
+  const { constants, Script } = process.getBuiltinModule('node:vm');
+  const v8 = process.getBuiltinModule('node:v8');
+
+  const make = async (folder: string): Promise<void> => {
+    v8.setFlagsFromString = () => {};
+    const filename = `${__dirname}/../../guest.js`;
+    const script = new Script(readFileSync(filename, 'latin1'), {
+      filename,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
+    const { start } = script.runInThisContext()(require);
+    // A sample is run, so that the functions which a run needs are compiled: interpreted, then translated, then with what that has kept.
+    const sample = `${__dirname}/../../../samples/route`;
+    const program = ['--code-cache', folder, `${sample}/route.elf`];
+    const profile = ['profile', '--quiet', '-o', `${folder}/profile`, '--stdin', `${sample}/input`];
+    await start(['run', '--engine', 'dispatch', ...program], 'none', []);
+    for (let i = 0; i < 2; i++) await start([...profile, ...program], 'none', []);
+    if (process.exitCode === 0) writeFileSync(`${folder}/compiled`, script.createCachedData());
+  };
+
+  void make(process.argv[2]!);
+}
