@@ -27,7 +27,11 @@ export class IsoformError extends Error {
   /** What the user can do about it. */
   readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, what: string, options: { address?: number; hint?: string } = {}) {
+  constructor(
+    code: ErrorCode,
+    what: string,
+    options: { address?: number | undefined; hint?: string | undefined } = {},
+  ) {
     super(what);
     this.code = code;
     this.address = options.address;

@@ -187,7 +187,7 @@ function readBlock(
       const bytes = load?.bytes ?? fact.store?.bytes ?? 8;
       if (isData(constant)) {
         const fits = rest.length > 0 && opaque !== undefined && (load?.bytes === 4 || load?.bytes === 8);
-        if (fits) loads.set(opaque!, { at: constant, width: load!.bytes, signed: load!.signed, users: 0 });
+        if (fits) loads.set(opaque!, { at: constant, width: load.bytes, signed: load.signed, users: 0 });
         else uses.push({ at: constant, bytes: rest.length > 0 ? 0 : bytes, by: 'access' });
       }
       const stored = fact.store === undefined ? undefined : dataIn(read(insn.rs2));

@@ -84,9 +84,9 @@ function edgesOf(cfg: Cfg, block: CfgBlock): CfgEdge[] {
 
 export interface CfgDumpOptions {
   /** Only this function; default: all. */
-  readonly only?: CfgFunction;
+  readonly only?: CfgFunction | undefined;
   /** Prints live registers at block starts. */
-  readonly liveness?: Liveness;
+  readonly liveness?: Liveness | undefined;
 }
 
 /** Functions, loops, blocks with their instructions, and edges. */

@@ -111,7 +111,7 @@ function through(
   for (let pc = block.start; pc < block.end; ) {
     const insn = code.insnAt(pc)!;
     const { pure, writes, reads } = facts(insn);
-    uses ||= reads.some((reg) => made[reg] !== undefined && made[reg]! >= low && made[reg]! < high);
+    uses ||= reads.some((reg) => made[reg] !== undefined && made[reg] >= low && made[reg] < high);
     if (writes !== undefined && writes !== GP) {
       const ready = pure && reads.every((reg) => made[reg] !== undefined);
       made[writes] = ready

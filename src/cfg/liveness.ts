@@ -327,7 +327,7 @@ class Solver {
       regions[near]!.blocks.push(i);
       if (block.ending !== 'indirect' || block.target !== undefined) return;
       jump[i] = rules[i] === 'unknown-jump' ? group[i]! : near;
-      regions[jump[i]!]!.jumps.push(i);
+      regions[jump[i]]!.jumps.push(i);
     });
     const of = new Lists(blocks.length, (add) => {
       for (let i = 0; i < blocks.length; i++) {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { print } from './say.ts';
 
 interface Flags {
-  readonly profile?: string;
+  readonly profile?: string | undefined;
   readonly passes?: string;
 }
 

@@ -24,7 +24,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20,
 export function parseSize(text: string): number {
   const match = /^(\d+)([KMG]?)i?B?$/i.exec(text);
   if (!match) throw badOption(`${text}: not a size`, 'for example 512M or 1G');
-  return Number(match[1]) * UNITS[match[2].toUpperCase()];
+  return Number(match[1]) * UNITS[match[2]!.toUpperCase()]!;
 }
 
 /** A whole number above 0, also as 1e9 or 10_000. Throws bad-option. */

@@ -35,12 +35,12 @@ function makeProgram(version: string): Command {
  */
 export async function execute(args: readonly string[], commands: Commands, version: () => string): Promise<number> {
   const name = args.find((arg) => !arg.startsWith('-'));
-  const known = name !== undefined && Object.hasOwn(commands, name);
+  const named = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   const asked = args.includes('--version') || args.includes('-V');
   const program = makeProgram(asked ? version() : '');
   // Neither needs to know the commands but for what it is about.
-  const wanted = known ? [name] : asked && name === undefined ? [] : Object.keys(commands);
-  for (const command of wanted) (await commands[command]()).register(program);
+  const wanted = named ? [named] : asked && name === undefined ? [] : Object.values(commands);
+  for (const load of wanted) (await load()).register(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);

@@ -38,9 +38,9 @@ export const concrete: Domain<bigint> = {
 };
 
 export interface Operands {
-  readonly rs1?: bigint;
-  readonly rs2?: bigint;
-  readonly rs3?: bigint;
+  readonly rs1?: bigint | undefined;
+  readonly rs2?: bigint | undefined;
+  readonly rs3?: bigint | undefined;
   readonly pc?: bigint;
 }
 

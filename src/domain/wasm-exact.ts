@@ -55,13 +55,15 @@ export class ExactFunctions {
 }
 
 type Operation = 'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'fma';
+type Halves = { readonly high: number; readonly low: number };
+type NineLocals = [number, number, number, number, number, number, number, number, number];
 
 /** Names f64 locals and the algorithms over them. */
 abstract class Exact {
   readonly code = new Code(PARAMETERS);
   readonly #flagsAt: number;
   /** Operands as f64 (f32 ones widened, which is exact). */
-  readonly operands: readonly number[];
+  readonly operands: readonly [number, number, number];
 
   constructor(flagsAt: number) {
     this.#flagsAt = flagsAt;
@@ -97,7 +99,7 @@ abstract class Exact {
       code.get(value).get(high).op('f64.sub').set(low);
       return { high, low };
     });
-    const [a, b] = halves;
+    const [a, b] = halves as [Halves, Halves];
     code.get(a.high).get(b.high).op('f64.mul');
     code.get(x).get(y).op('f64.mul').tee(product).op('f64.sub');
     code.get(a.high).get(b.low).op('f64.mul', 'f64.add');
@@ -205,7 +207,9 @@ class Exact64 extends Exact {
   #fma(): void {
     const { code } = this;
     const [x, y, z] = this.operands;
-    const [product, e1, sum, e2, low, e3, result, e4, other] = Array.from({ length: 9 }, () => this.local());
+    const [product, e1, sum, e2, low, e3, result, e4, other] = Array.from({ length: 9 }, () =>
+      this.local(),
+    ) as NineLocals;
     code.get(x).get(y).op('f64.mul').get(z).op('f64.add').set(result);
     this.#zeroProduct(x, y, result);
     this.#ifTame(x, y, () => {

@@ -30,7 +30,7 @@ export class LocalPool {
     let pool = this.#free.get(type);
     if (pool === undefined) this.#free.set(type, (pool = { locals: [], next: 0 }));
     if (pool.next === pool.locals.length) pool.locals.push(this.#code.local(type));
-    return pool.locals[pool.next++];
+    return pool.locals[pool.next++]!;
   }
   reset(): void {
     for (const pool of this.#free.values()) pool.next = 0;

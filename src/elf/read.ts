@@ -92,7 +92,7 @@ export function parseImage(bytes: Uint8Array, file: string): Image {
   if (!segments.some((s) => s.flags.execute && entry >= s.address && entry + 2 <= s.address + s.bytes.length))
     throw badElf(file, 'the entry point is in no executable segment', entry);
   const sections = readSections(reader, header);
-  const last = segments[segments.length - 1];
+  const last = segments[segments.length - 1]!;
   // A run needs neither, and both take time: node:crypto takes as much to load as half of Node itself.
   const hash = once(() => process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex'));
   const symbols = once(() => readSymbols(reader, sections));
@@ -162,7 +162,7 @@ function checkHeader(r: Reader): Header {
   const [elfClass, order] = [bytes[4], bytes[5]];
   if (elfClass !== 1 && elfClass !== 2) throw badElf(file, `unknown ELF class ${elfClass}`);
   if (order !== 1 && order !== 2) throw badElf(file, `unknown byte order ${order}`);
-  const machine = order === 1 ? r.u16(18) : (bytes[18] << 8) | bytes[19];
+  const machine = order === 1 ? r.u16(18) : (bytes[18]! << 8) | bytes[19]!;
   if (machine !== EM_RISCV) throw wrongArchitecture(file, MACHINES[machine] ?? `machine number ${machine}`);
   if (elfClass === 1) throw wrongArchitecture(file, '32-bit RISC-V');
   if (order === 2) throw wrongArchitecture(file, 'big-endian RISC-V');
@@ -238,8 +238,8 @@ function makeSegments(r: Reader, headers: readonly ProgramHeader[]): Segment[] {
   if (segments.length === 0) throw badElf(file, 'it has nothing to load');
   segments.sort((a, b) => a.address - b.address);
   for (let i = 1; i < segments.length; i++)
-    if (segments[i - 1].address + segments[i - 1].size > segments[i].address)
-      throw badElf(file, 'two segments overlap', segments[i].address);
+    if (segments[i - 1]!.address + segments[i - 1]!.size > segments[i]!.address)
+      throw badElf(file, 'two segments overlap', segments[i]!.address);
   return segments;
 }
 
@@ -295,7 +295,7 @@ function readSymbols(r: Reader, sections: readonly SectionHeader[]): ElfSymbol[]
   const names = makeStrings(r.bytes, strings.offset, strings.size);
   const symbols: ElfSymbol[] = [];
   for (let at = table.offset; at + SYMBOL_SIZE <= table.offset + table.size; at += SYMBOL_SIZE) {
-    const info = r.bytes[at + 4];
+    const info = r.bytes[at + 4]!;
     const type = info & 15;
     const section = r.u16(at + 6);
     // The value of a TLS symbol is an offset in the TLS block, not an address.

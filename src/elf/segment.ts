@@ -46,7 +46,7 @@ export interface SegmentRequest {
   readonly patches: readonly Patch[];
   /** The address map; `readNote` gives it back. */
   readonly map: Uint8Array;
-  readonly unwind?: UnwindPart;
+  readonly unwind?: UnwindPart | undefined;
   /** Extensions that the new code needs beyond what the image says it needs; they go into its attributes, if it has any. */
   readonly extensions?: readonly string[];
   /** Names for places in the code; written when the image has a symbol table. */
@@ -145,7 +145,12 @@ export function findNote(image: Image) {
     if (!ascii(NOTE_NAME).every((byte, i) => bytes[12 + i] === byte)) continue;
     if (view.getUint32(20, true) !== NOTE_VERSION)
       throw unsupported(`${image.file}: was optimized by another version of isoform`);
-    const [mapOffset, mapSize, codeOffset, codeSize] = [24, 32, 40, 48].map((at) => getU64(view, at));
+    const [mapOffset, mapSize, codeOffset, codeSize] = [24, 32, 40, 48].map((at) => getU64(view, at)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     if (mapOffset + mapSize > bytes.length || codeOffset + codeSize > bytes.length)
       throw unsupported(`${image.file}: its isoform note is damaged`);
     return { address, bytes, mapOffset, mapSize, codeOffset, codeSize };

@@ -32,7 +32,7 @@ export interface Layout {
  * are written anew behind the segment.
  */
 export function layoutOf(image: Image): Layout {
-  const first = image.segments[0];
+  const first = image.segments[0]!;
   const loaded = [
     { offset: 0, size: ELF_HEADER_SIZE },
     { offset: image.programHeaderOffset, size: image.programHeaders.length * PROGRAM_HEADER_SIZE },
@@ -66,7 +66,7 @@ export function layoutOf(image: Image): Layout {
   const attributes = image.sections.findIndex(isAttributes);
   const again = [
     names,
-    ...(table < 0 ? [] : [table, image.sections[table].link]),
+    ...(table < 0 ? [] : [table, image.sections[table]!.link]),
     ...(attributes < 0 ? [] : [attributes]),
   ];
   const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...again]);
@@ -134,7 +134,7 @@ export function makeTail(
   const contents = new Map<number, Uint8Array>(
     layout.moving.map((index) => [
       index,
-      image.bytes.subarray(image.sections[index].offset).subarray(0, image.sections[index].size),
+      image.bytes.subarray(image.sections[index]!.offset).subarray(0, image.sections[index]!.size),
     ]),
   );
   const addName = (table: number, name: string): number => {
@@ -162,8 +162,8 @@ export function makeTail(
       (s) => (s.flags & SHF.ALLOC) !== 0 && s.address <= link.address && link.address < s.address + s.size,
     );
   if (link && frame !== undefined && frame >= 0) {
-    const section = image.sections[frame];
-    setU64(viewOf(headers[frame]), 32, link.address - section.address);
+    const section = image.sections[frame]!;
+    setU64(viewOf(headers[frame]!), 32, link.address - section.address);
     added.push({
       name: '.isoform.eh_link',
       type: SHT.PROGBITS,
@@ -185,7 +185,7 @@ export function makeTail(
     headers.push(header);
   }
   const table = image.sections.findIndex(isSymbolTable);
-  if (table >= 0 && contents.has(table) && contents.has(image.sections[table].link)) {
+  if (table >= 0 && contents.has(table) && contents.has(image.sections[table]!.link)) {
     const textIndex = image.sections.length + 1;
     // Behind all others and global, so that neither the indexes of old symbols nor the count of local ones change.
     const symbols = (request.symbols ?? []).map((symbol) => {
@@ -197,7 +197,7 @@ export function makeTail(
       setU64(view, 16, symbol.size);
       return { name: symbol.name, entry, view };
     });
-    const strings = contents.get(image.sections[table].link)!;
+    const strings = contents.get(image.sections[table]!.link)!;
     const places = new Map<string, number>();
     let at = strings.length;
     for (const { name, view } of symbols) {
@@ -207,7 +207,7 @@ export function makeTail(
       places.set(name, at);
       at += ascii(name).length + 1;
     }
-    contents.set(image.sections[table].link, concat(strings, ascii([...places.keys()].map((s) => `${s}\0`).join(''))));
+    contents.set(image.sections[table]!.link, concat(strings, ascii([...places.keys()].map((s) => `${s}\0`).join(''))));
     contents.set(table, concat(contents.get(table)!, ...symbols.map((s) => s.entry)));
   }
   const attributes = image.sections.findIndex(isAttributes);
@@ -216,9 +216,9 @@ export function makeTail(
   const places = new Map<number, FileOffset>();
   let at = segment.end;
   for (const index of layout.moving) {
-    at = alignUp(at, Math.max(1, Math.min(image.sections[index].align, PAGE)));
+    at = alignUp(at, Math.max(1, Math.min(image.sections[index]!.align, PAGE)));
     places.set(index, at);
-    const header = viewOf(headers[index]);
+    const header = viewOf(headers[index]!);
     setU64(header, 24, at);
     setU64(header, 32, contents.get(index)!.length);
     at += contents.get(index)!.length;
@@ -228,7 +228,7 @@ export function makeTail(
     size: headersAt + headers.length * SECTION_HEADER_SIZE,
     moved(offset) {
       for (const [index, place] of places) {
-        const section = image.sections[index];
+        const section = image.sections[index]!;
         if (offset >= section.offset && offset < section.offset + section.size)
           return place + (offset - section.offset);
       }
@@ -236,7 +236,7 @@ export function makeTail(
     },
     sizeOf(offset, size) {
       const same = ([index]: [number, FileOffset]) =>
-        image.sections[index].offset === offset && image.sections[index].size === size;
+        image.sections[index]!.offset === offset && image.sections[index]!.size === size;
       const found = [...places].find(same);
       return found === undefined ? size : contents.get(found[0])!.length;
     },

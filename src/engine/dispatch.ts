@@ -38,11 +38,11 @@ function build(routines: Routines, places: Places, imports: Imports): ModuleBuil
   const labels: Label[] = [];
   for (let i = 0; i < count; i++) labels.push(code.block());
   labels.reverse();
-  code.get(record).access('i32.load16_u', RECORD.ROUTINE).brTable(labels, labels[0]);
+  code.get(record).access('i32.load16_u', RECORD.ROUTINE).brTable(labels, labels[0]!);
   for (let routine = 0; routine < count; routine++) {
     code.end();
     if (routine < ROUTINE.FIRST) emitSpecial(frame, routine);
-    else emitRoutine(frame, layout, routines.variants[routine - ROUTINE.FIRST]);
+    else emitRoutine(frame, layout, routines.variants[routine - ROUTINE.FIRST]!);
   }
   code.op('unreachable').end().end();
   code.i32(places.hart).get(record).access('i32.store', EXIT_RECORD);

@@ -59,9 +59,9 @@ export function serve(process: Process, event: ProcessEvent): 'continue' | Exit 
 
 export interface ExecuteOptions {
   /** The guest is stopped when it has retired so many instructions. */
-  readonly limitInstructions?: InsnCount;
+  readonly limitInstructions?: InsnCount | undefined;
   /** Seconds on the host's clock. What is under way then is left where it is. */
-  readonly wallTime?: number;
+  readonly wallTime?: number | undefined;
   /** Called before each syscall runs. */
   readonly onSyscall?: (call: PendingSyscall) => void;
 }

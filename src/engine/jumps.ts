@@ -56,7 +56,7 @@ export class JumpTable {
   /** Takes all counts out of the table. */
   drain(): void {
     for (const index of this.#used) {
-      const key = this.#entries[index * 2];
+      const key = this.#entries[index * 2]!;
       const site = Number(key >> 32n);
       this.#counts.add(this.#records.pcOf(site), Number(key & 0xffffffffn), Number(this.#entries[index * 2 + 1]));
       this.#entries[index * 2] = 0n;

@@ -102,7 +102,7 @@ export class Predecoder {
   #fetch(at: Addr): Insn | Undecodable {
     const { records } = this;
     if (!records.executable(at)) return 'fetch';
-    const length = lengthOf(this.#memory.bytes[at]);
+    const length = lengthOf(this.#memory.bytes[at]!);
     if (!records.executable(at + length - 1)) return 'fetch';
     return decodeAt(this.#memory.bytes, at) ?? 'illegal';
   }
@@ -138,7 +138,7 @@ export class Predecoder {
     this.#watched.add(page);
     this.#pages.add(page);
     if (this.#memory.aliased(page)) this.#dirty.add(page);
-    else if ((this.#memory.permissions[page / PAGE] & PERMISSION.WRITE) !== 0) this.#memory.guard(page, this.#written);
+    else if ((this.#memory.permissions[page / PAGE]! & PERMISSION.WRITE) !== 0) this.#memory.guard(page, this.#written);
   }
   readonly #written = (page: Addr): void => {
     this.#dirty.add(page);
@@ -156,8 +156,8 @@ export class Predecoder {
     const half = (at: Addr): number => {
       const before = this.#before.get(alignDown(at, PAGE));
       return before === undefined
-        ? bytes[at] | (bytes[at + 1] << 8)
-        : before[at % PAGE] | (before[(at % PAGE) + 1] << 8);
+        ? bytes[at]! | (bytes[at + 1]! << 8)
+        : before[at % PAGE]! | (before[(at % PAGE) + 1]! << 8);
     };
     const low = half(pc);
     return decode(lengthOf(low) === 2 ? low : low | (half(pc + 2) << 16));

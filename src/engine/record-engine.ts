@@ -244,7 +244,7 @@ export class RecordEngine implements Engine {
           memory: linear,
           float: (op, rounding, a, b, c) => {
             const { value, flags } = softfloat(
-              FLOAT_OPS[op],
+              FLOAT_OPS[op]!,
               rounding,
               BigInt.asUintN(64, a),
               BigInt.asUintN(64, b),

@@ -109,11 +109,11 @@ export class Records {
   routine(record: number): number {
     const routine = this.raw(record);
     if (routine !== ROUTINE.COUNTED && routine !== ROUTINE.REGION) return routine;
-    return this.#i32[this.#plantOf(record)] & 0xffff;
+    return this.#i32[this.#plantOf(record)]! & 0xffff;
   }
   /** What generated code finds in the record. */
   raw(record: number): number {
-    return this.#u16[(record + RECORD.ROUTINE) >>> 1];
+    return this.#u16[(record + RECORD.ROUTINE) >>> 1]!;
   }
   setRoutine(record: number, routine: number): void {
     this.#u16[(record + RECORD.ROUTINE) >>> 1] = routine;
@@ -149,10 +149,10 @@ export class Records {
     this.#u16[(record + field) >>> 1] = value;
   }
   half(record: number, field: number): number {
-    return this.#u16[(record + field) >>> 1];
+    return this.#u16[(record + field) >>> 1]!;
   }
   word(record: number, field: number): number {
-    return this.#i32[(record + field) >>> 2];
+    return this.#i32[(record + field) >>> 2]!;
   }
   setWord(record: number, field: number, value: number): void {
     this.#i32[(record + field) >>> 2] = value;
@@ -161,7 +161,7 @@ export class Records {
     return Number(this.#i64[(record + field) >>> 3]);
   }
   addCount(record: number, field: number): void {
-    this.#i64[(record + field) >>> 3]++;
+    this.#i64[(record + field) >>> 3]!++;
   }
   clear(record: number): void {
     this.#u64.fill(0n, record >>> 3, (record + RECORD.SIZE) >>> 3);
@@ -169,7 +169,7 @@ export class Records {
 
   executable(pc: Addr): boolean {
     return (
-      pc >= 0 && pc < this.#memory.size && (this.#memory.permissions[Math.floor(pc / PAGE)] & PERMISSION.EXECUTE) !== 0
+      pc >= 0 && pc < this.#memory.size && (this.#memory.permissions[Math.floor(pc / PAGE)]! & PERMISSION.EXECUTE) !== 0
     );
   }
 
@@ -181,7 +181,7 @@ export class Records {
       if (!this.executable(pc)) return undefined;
       this.#addRegion(page);
     }
-    return (pc * 16 + this.#deltas[page]) >>> 0;
+    return (pc * 16 + this.#deltas[page]!) >>> 0;
   }
 
   /** Does the address have a record? */
@@ -256,7 +256,7 @@ export class Records {
 
   #addRegion(page: number): void {
     const { permissions, size } = this.#memory;
-    const code = (p: number) => (permissions[p] & PERMISSION.EXECUTE) !== 0 && this.#deltas[p] === 0;
+    const code = (p: number) => (permissions[p]! & PERMISSION.EXECUTE) !== 0 && this.#deltas[p] === 0;
     const low = alignDown(page, CHUNK / PAGE);
     const high = Math.min(low + CHUNK / PAGE, size / PAGE);
     let first = page;

@@ -218,12 +218,12 @@ export class RoutineStep implements Step<WasmValue> {
     this.code
       .get(address)
       .op('i32.wrap_i64')
-      .access(LOADS[bytes + (signed ? 's' : 'u')], 0);
+      .access(LOADS[bytes + (signed ? 's' : 'u')]!, 0);
     return this.domain.pop();
   }
   #put(address: number, bytes: number, value: WasmValue): void {
     this.code.get(address).op('i32.wrap_i64');
-    this.domain.push(value).access(STORES[bytes], 0);
+    this.domain.push(value).access(STORES[bytes]!, 0);
   }
 
   /**
@@ -233,7 +233,7 @@ export class RoutineStep implements Step<WasmValue> {
   protected check(address: number, bytes: number, permission: number, exit: number): void {
     const code = this.code;
     const { memorySize, permissions } = this.layout;
-    const shift = LOG2[bytes];
+    const shift = LOG2[bytes]!;
     const rotated = this.frame.pool.take(I64);
     const fine = code.block();
     const fault = code.block();

@@ -104,7 +104,7 @@ export class Routines {
   }
   /** Bytes of the instruction. */
   size(routine: number): number {
-    return routine < ROUTINE.FIRST ? 2 : this.variants[routine - ROUTINE.FIRST].size;
+    return routine < ROUTINE.FIRST ? 2 : this.variants[routine - ROUTINE.FIRST]!.size;
   }
   /** How it ends; undefined for the routines that are no instruction. */
   ending(routine: number): Ending | undefined {

@@ -43,7 +43,7 @@ function build(routines: Routines, places: Places, imports: Imports): ModuleBuil
   for (const [routine, func] of functions.entries()) {
     const frame = begin();
     if (routine < ROUTINE.FIRST) emitSpecial(frame, routine);
-    else emitRoutine(frame, layout, routines.variants[routine - ROUTINE.FIRST]);
+    else emitRoutine(frame, layout, routines.variants[routine - ROUTINE.FIRST]!);
     // Every path has left by now; this says so to the validator.
     frame.code.op('unreachable');
     module.define(func, frame.code);

@@ -18,9 +18,9 @@ export class TransferCounts {
     if (count === 0) return;
     let slot = this.#slot(from, to);
     for (; this.#index[slot] !== 0; slot = (slot + 1) & (this.#index.length - 1)) {
-      const entry = this.#index[slot] - 1;
+      const entry = this.#index[slot]! - 1;
       if (this.#from[entry] !== from || this.#to[entry] !== to) continue;
-      this.#count[entry] += count;
+      this.#count[entry]! += count;
       return;
     }
     this.#from[this.#size] = from;
@@ -42,7 +42,7 @@ export class TransferCounts {
     [this.#from, this.#to, this.#count] = [twice(this.#from), twice(this.#to), twice(this.#count)];
     this.#index = new Uint32Array(2 * this.#from.length);
     for (let entry = 0; entry < this.#size; entry++) {
-      let slot = this.#slot(this.#from[entry], this.#to[entry]);
+      let slot = this.#slot(this.#from[entry]!, this.#to[entry]!);
       while (this.#index[slot] !== 0) slot = (slot + 1) & (this.#index.length - 1);
       this.#index[slot] = entry + 1;
     }
@@ -55,13 +55,13 @@ export class TransferCounts {
   }
   addAll(others: TransferCounts): void {
     for (let entry = 0; entry < others.#size; entry++)
-      this.add(others.#from[entry], others.#to[entry], others.#count[entry]);
+      this.add(others.#from[entry]!, others.#to[entry]!, others.#count[entry]!);
   }
   /** Each (from, to) once, sorted by from, then to. */
   list(): Transfer[] {
     const [from, to] = [this.#from, this.#to];
     const order = new Uint32Array(this.#size).map((_, entry) => entry);
-    order.sort((a, b) => from[a] - from[b] || to[a] - to[b]);
-    return Array.from(order, (entry) => ({ from: from[entry], to: to[entry], count: this.#count[entry] }));
+    order.sort((a, b) => from[a]! - from[b]! || to[a]! - to[b]!);
+    return Array.from(order, (entry) => ({ from: from[entry]!, to: to[entry]!, count: this.#count[entry]! }));
   }
 }

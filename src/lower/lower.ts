@@ -115,7 +115,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
   const exit = exitOf(final.exit);
   const operand = final.op?.rs1;
   const jumps = final.op !== undefined && exit.target === undefined;
-  const extra = jumps && operand !== undefined ? { reg: final.op!.insn.rs1, value: exact(operand) } : undefined;
+  const extra = jumps && operand !== undefined ? { reg: final.op.insn.rs1, value: exact(operand) } : undefined;
   const moves = exitMoves(exit, homes.homeOf, holds, comesAlong, extra);
   if (moves === undefined) return undefined;
   const before = line.at(-1);

@@ -47,7 +47,7 @@ export interface LoadOptions {
   readonly image: Image;
   readonly layout: Layout;
   /** As ProcessOptions.heapStart. */
-  readonly heapStart?: Addr;
+  readonly heapStart?: Addr | undefined;
   /** argv, with argv[0]. */
   readonly args: readonly string[];
   /** `NAME=value`. */
@@ -79,7 +79,7 @@ export function load(space: AddressSpace, options: LoadOptions): Loaded {
 
 function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout): void {
   const { memory } = space;
-  const first = image.segments[0].address + bias;
+  const first = image.segments[0]!.address + bias;
   if (first < PAGE) throw unsupported(`${image.file}: a segment lies in page 0`, 'null pointers must fault', first);
   if (bias + image.end > layout.mappingTop)
     throw overLimit(`${image.file}: ends at ${hex(bias + image.end)}, beyond guest memory`, 'raise --memory');
@@ -94,7 +94,7 @@ function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout)
     let fresh = start;
     // A page shared with the segment before keeps its bytes and gets both segments' permissions.
     if (!space.free(start, PAGE)) {
-      permissions |= memory.permissions[start / PAGE];
+      permissions |= memory.permissions[start / PAGE]!;
       memory.protect(start, PAGE, permissions);
       fresh += PAGE;
     }
@@ -126,8 +126,8 @@ function buildStack(space: AddressSpace, options: LoadOptions, bias: Addr): Addr
   let at = layout.stackTop - 8;
   const addresses: Addr[] = [];
   for (let index = strings.length - 1; index >= 0; index--) {
-    at -= strings[index].length + 1;
-    bytes.set(strings[index], at);
+    at -= strings[index]!.length + 1;
+    bytes.set(strings[index]!, at);
     addresses[index] = at;
   }
   at = alignDown(at, 16) - 16;
@@ -148,7 +148,7 @@ function buildStack(space: AddressSpace, options: LoadOptions, bias: Addr): Addr
     [AT.EGID, uid],
     [AT.SECURE, 0],
     [AT.RANDOM, at],
-    [AT.EXECFN, addresses[strings.length - 1]],
+    [AT.EXECFN, addresses[strings.length - 1]!],
     [AT.NULL, 0],
   ];
   const argc = options.args.length;

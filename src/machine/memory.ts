@@ -210,7 +210,7 @@ export class Memory {
     if (length === 0) return true;
     const last = Math.floor((address + length - 1) / PAGE);
     for (let page = Math.floor(address / PAGE); page <= last; page++)
-      if ((this.permissions[page] & permission) === 0) return false;
+      if ((this.permissions[page]! & permission) === 0) return false;
     // Who may write mostly does.
     if (permission === PERMISSION.WRITE) this.touch(address, length);
     return true;

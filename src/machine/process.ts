@@ -38,26 +38,26 @@ export interface ProcessOptions {
   /** argv[0]; default: the image's path. Two forms of one program must get the same to be comparable. */
   readonly programName?: string;
   /** The whole environment, `NAME=value`; default: empty. */
-  readonly env?: readonly string[];
+  readonly env?: readonly string[] | undefined;
   /** Standard input: bytes, or a function that fills a target and returns how many it put there, 0 at the end. Default: empty. */
-  readonly stdin?: Uint8Array | Source;
+  readonly stdin?: Uint8Array | Source | undefined;
   /** Takes what goes to standard output (1) and error (2). The bytes are live: use or copy them at once. Default: nothing. */
-  readonly sink?: Sink;
+  readonly sink?: Sink | undefined;
   /** Host directories that the guest can read; default: the working directory. */
-  readonly grants?: readonly string[];
+  readonly grants?: readonly string[] | undefined;
   /** The guest's working directory; default: the host's. */
   readonly cwd?: string;
   /** Guest memory in bytes, a multiple of 64 KiB; default 1 GiB. */
-  readonly memorySize?: ByteCount;
+  readonly memorySize?: ByteCount | undefined;
   /** First address of the heap; default: behind the image. Give an optimized file that of its original (`Process.heapStart`). */
-  readonly heapStart?: Addr;
-  readonly clock?: ClockOptions;
+  readonly heapStart?: Addr | undefined;
+  readonly clock?: ClockOptions | undefined;
   /** Seed of getrandom, /dev/urandom and AT_RANDOM. */
   readonly seed?: bigint;
   /** Gets one line a syscall, as strace prints it. */
-  readonly strace?: (line: string) => void;
+  readonly strace?: ((line: string) => void) | undefined;
   /** Gets what the user should be told (once each): syscalls that are missing. */
-  readonly report?: (message: string) => void;
+  readonly report?: ((message: string) => void) | undefined;
 }
 
 /** How a guest ended. */

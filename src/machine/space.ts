@@ -85,7 +85,7 @@ export class AddressSpace {
   #codeGoes(first: number, last: number): void {
     const { permissions } = this.memory;
     for (let page = first; page < last; page++)
-      if (permissions[page] & PERMISSION.EXECUTE) {
+      if (permissions[page]! & PERMISSION.EXECUTE) {
         this.onCodeChange(first * PAGE, (last - first) * PAGE);
         return;
       }

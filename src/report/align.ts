@@ -32,10 +32,10 @@ export function align(path: readonly PathBlock[], line: readonly OptimizedLine[]
     // What has no partner here shares rows too: the pictures stay short.
     while (l < pair.left || r < pair.right)
       rows.push({
-        ...(l < pair.left ? { left: left[l++] } : {}),
-        ...(r < pair.right ? { right: line[r++] } : {}),
+        ...(l < pair.left ? { left: left[l++]! } : {}),
+        ...(r < pair.right ? { right: line[r++]! } : {}),
       });
-    if (l < left.length) rows.push({ left: left[l++], right: line[r++] });
+    if (l < left.length) rows.push({ left: left[l++]!, right: line[r++]! });
   }
   return rows;
 }
@@ -47,21 +47,21 @@ interface Pair {
 
 /** The longest subsequence of rising `left`; `right` rises already. */
 function longestIncreasing(pairs: readonly Pair[]): Pair[] {
-  /** Index of the pair that ends the best sequence of each length. */
-  const ends: number[] = [];
-  const before: (number | undefined)[] = [];
-  for (const [index, { left }] of pairs.entries()) {
+  /** The pair that ends the best sequence of each length. */
+  const ends: Pair[] = [];
+  const before = new Map<Pair, Pair | undefined>();
+  for (const pair of pairs) {
     let low = 0;
     let high = ends.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (pairs[ends[middle]].left < left) low = middle + 1;
+      if (ends[middle]!.left < pair.left) low = middle + 1;
       else high = middle;
     }
-    before[index] = low === 0 ? undefined : ends[low - 1];
-    ends[low] = index;
+    before.set(pair, ends[low - 1]);
+    ends[low] = pair;
   }
   const found: Pair[] = [];
-  for (let at = ends.at(-1); at !== undefined; at = before[at]) found.push(pairs[at]);
+  for (let at = ends.at(-1); at !== undefined; at = before.get(at)) found.push(at);
   return found.reverse();
 }

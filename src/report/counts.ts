@@ -66,7 +66,7 @@ export function makeCounts({ image, profile }: ProfiledRun): Counts {
     if (there) there.push(edge);
     else bySite.set(edge.site, [edge]);
   }
-  const indexOf = (address: Addr) => firstIndex(executed.length, (index) => executed[index].address >= address);
+  const indexOf = (address: Addr) => firstIndex(executed, (insn) => insn.address >= address);
   return {
     image,
     blocks,
@@ -74,18 +74,18 @@ export function makeCounts({ image, profile }: ProfiledRun): Counts {
     total: retired,
     executed,
     at: (address) => byAddress.get(address)?.count ?? 0,
-    within: (start, end) => sums[indexOf(end)] - sums[indexOf(start)],
+    within: (start, end) => sums[indexOf(end)]! - sums[indexOf(start)]!,
     leaving: (site) => bySite.get(site) ?? [],
   };
 }
 
-/** The first index below `length` for which a condition, false up to somewhere and true from there on, holds; else `length`. */
-export function firstIndex(length: number, holds: (index: number) => boolean): number {
+/** The index of the first item for which a condition, false up to somewhere and true from there on, holds; else the length. */
+export function firstIndex<T>(items: readonly T[], holds: (item: T) => boolean): number {
   let low = 0;
-  let high = length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (holds(middle)) high = middle;
+    if (holds(items[middle]!)) high = middle;
     else low = middle + 1;
   }
   return low;

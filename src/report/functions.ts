@@ -46,7 +46,7 @@ function originFinder(summaries: readonly SuperblockSummary[]): (address: Addr) 
     .flatMap((summary) => summary.ranges.map(({ start, end }) => ({ start, end, summary })))
     .sort((a, b) => a.start - b.start);
   return (address) => {
-    const range = ranges[firstIndex(ranges.length, (index) => ranges[index].end > address)];
+    const range = ranges[firstIndex(ranges, ({ end }) => end > address)];
     if (range === undefined || range.start > address) return undefined;
     // Instructions are 2 or 4 bytes: step back to the nearest one with an original.
     for (let at = address; at >= range.start; at -= 2) {

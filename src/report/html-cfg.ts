@@ -31,9 +31,9 @@ export function graphPicture(graph: HotGraph, id: string, title: string, hottest
   );
   const width = Math.ceil(placed.width + MARGIN * 2 + LOOP);
   const height = Math.ceil(placed.height + MARGIN * 2);
-  const where = new Map(graph.nodes.map((node, index) => [node.id, placed.nodes[index]]));
+  const where = new Map(graph.nodes.map((node, index) => [node.id, placed.nodes[index]!]));
   const edges = graph.edges
-    .map((edge, index) => ({ edge, points: placed.edges[index] }))
+    .map((edge, index) => ({ edge, points: placed.edges[index]! }))
     .sort((a, b) => a.edge.count - b.edge.count);
   const picture = html`<svg class="cfg" viewBox="${-MARGIN} ${-MARGIN} ${width} ${height}" width="${width}" height="${height}" style="--w:${width}px"
  role="img" aria-labelledby="${id}-title ${id}-text"><title id="${id}-title">${title}</title>
@@ -45,7 +45,7 @@ export function graphPicture(graph: HotGraph, id: string, title: string, hottest
  markerUnits="userSpaceOnUse" orient="auto"><path class="tip ${kind}" d="M0 0.5 8 4 0 7.5z"/></marker>`,
   )}</defs>
 ${edges.map(({ edge, points }) => edgePicture(edge, points, where.get(edge.from)!, id, mostTaken))}
-${graph.nodes.map((node, index) => nodePicture(node, placed.nodes[index], hottest))}</svg>`;
+${graph.nodes.map((node, index) => nodePicture(node, placed.nodes[index]!, hottest))}</svg>`;
   return { width, picture };
 }
 
@@ -61,7 +61,8 @@ const falls = (edge: GraphEdge): boolean => edge.kind === 'fall' || edge.kind ==
 
 function edgePicture(edge: GraphEdge, points: readonly Point[], source: Point, id: string, most: number): Html {
   const kind = falls(edge) ? 'fall' : 'taken';
-  const line = points.length === 0 ? selfLoop(source) : curve(points);
+  const [start, ...rest] = points;
+  const line = start === undefined ? selfLoop(source) : curve(start, rest);
   return html`<path class="edge ${kind}" d="${line}" stroke-width="${(1 + 4.5 * Math.sqrt(edge.count / most)).toFixed(1)}"
  marker-end="url(#${id}-${kind})"><title>${edge.kind}: ${count(edge.count)}</title></path>`;
 }
@@ -78,13 +79,13 @@ function nodePicture(node: GraphNode, { x, y }: Point, hottest: number): Html {
 const place = (value: number): string => String(Math.round(value * 10) / 10);
 
 /** A line through the points that is vertical at each of them. */
-function curve(points: readonly Point[]): string {
-  let line = `M${place(points[0].x)} ${place(points[0].y)}`;
-  for (let index = 1; index < points.length; index++) {
-    const a = points[index - 1];
-    const b = points[index];
+function curve(start: Point, rest: readonly Point[]): string {
+  let line = `M${place(start.x)} ${place(start.y)}`;
+  let a = start;
+  for (const b of rest) {
     const middle = (a.y + b.y) / 2;
     line += ` C${place(a.x)} ${place(middle)} ${place(b.x)} ${place(middle)} ${place(b.x)} ${place(b.y)}`;
+    a = b;
   }
   return line;
 }

@@ -12,23 +12,22 @@ export function superblocksSection(model: ReportModel): Html {
   const total = model.optimized.instructions;
   const detailed: Html[] = [];
   let left = ROOM;
-  let index = 0;
-  for (; index < model.superblocks.length; index++) {
-    const superblock = model.superblocks[index];
+  const heaviest = model.superblocks[0]?.weight ?? 0;
+  for (const [index, superblock] of model.superblocks.entries()) {
     if (superblock.original === undefined || superblock.optimized === undefined) break;
-    const part = details(superblock, index, total, model.superblocks[0].weight);
+    const part = details(superblock, index, total, heaviest);
     left -= part.markup.length;
     if (left < 0 && index > 0) break;
     detailed.push(part);
   }
-  const rest = model.superblocks.slice(index);
+  const rest = model.superblocks.slice(detailed.length);
   return html`<section id="superblocks" aria-labelledby="superblocks-title"><h2 id="superblocks-title">Hot superblocks</h2>
 <p>A superblock is the optimized form of a path through the original code: one entry, many exits. The hottest first; each shows the
 original path beside what replaced it.</p>
 ${curve(model)}
 <p class="legend"><span><b>–</b> removed</span><span><b>↓</b> sunk into an exit stub</span><span><b>~</b> changed</span><span><b>+</b> new</span><span>Counts: how often each instruction was executed; a path's blocks are counted wherever they were executed</span></p>
 <div id="superblock-list"><p class="list-head" aria-hidden="true"><span>Rank</span><span>Head</span><span>Share of execution</span><span>Instructions</span><span>Verdict</span></p>${detailed}</div>
-${rest.length === 0 ? undefined : restTable(rest, index, total)}</section>`;
+${rest.length === 0 ? undefined : restTable(rest, detailed.length, total)}</section>`;
 }
 
 function curve(model: ReportModel): Html {
@@ -151,7 +150,7 @@ function restTable(rest: readonly SuperblockReport[], first: number, total: numb
 <td class="number" data-v="${superblock.weight}">${percent(total === 0 ? 0 : superblock.weight / total)}</td><td class="number" data-v="${superblock.count}">${count(superblock.count)}</td>
 <td class="number ${tone(before, after)}" data-v="${after - before}">${change(before, after)}</td><td data-v="${superblock.bytes}">${count(superblock.bytes)}</td><td class="text">${chip(superblock.verdict)}</td></tr>`;
   };
-  return html`<details style="margin-top:1rem"><summary>${plural(rest.length, 'more superblock')}, each below ${percent(total === 0 ? 0 : rest[0].weight / total + 0.00005)} of execution</summary>
+  return html`<details style="margin-top:1rem"><summary>${plural(rest.length, 'more superblock')}, each below ${percent(total === 0 ? 0 : rest[0]!.weight / total + 0.00005)} of execution</summary>
 <div class="scroll" style="margin-top:.6rem" tabindex="0" role="region" aria-label="More superblocks"><table class="data sortable"><thead><tr><th scope="col">Rank</th><th scope="col" class="text">Head</th><th scope="col">Execution</th><th scope="col">Entered</th><th scope="col">Instructions</th><th scope="col">Bytes</th><th scope="col" class="text">Verdict</th></tr></thead>
 <tbody>${listed.map(row)}</tbody></table></div>${
     hidden.length === 0

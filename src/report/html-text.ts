@@ -14,7 +14,7 @@ export const html = (strings: TemplateStringsArray, ...parts: readonly Part[]): 
 /** Text that is known to be markup: our own styles and script. */
 export const raw = (markup: string): Html => ({ markup });
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 function markupOf(part: Part): string {

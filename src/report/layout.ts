@@ -99,7 +99,7 @@ interface Link {
 
 function connectedParts(size: number, links: readonly Link[]): number[][] {
   const parent = Array.from({ length: size }, (_, index) => index);
-  const find = (index: number): number => (parent[index] === index ? index : (parent[index] = find(parent[index])));
+  const find = (index: number): number => (parent[index] === index ? index : (parent[index] = find(parent[index]!)));
   for (const { from, to } of links) parent[find(from)] = find(to);
   const parts = new Map<number, number[]>();
   for (let index = 0; index < size; index++) {
@@ -109,7 +109,7 @@ function connectedParts(size: number, links: readonly Link[]): number[][] {
     else parts.set(root, [index]);
   }
   const weight = (part: number[]) => links.reduce((sum, link) => sum + (part.includes(link.from) ? link.weight : 0), 0);
-  return [...parts.values()].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]);
+  return [...parts.values()].sort((a, b) => weight(b) - weight(a) || a[0]! - b[0]!);
 }
 
 function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLinks: readonly Link[]) {
@@ -130,15 +130,19 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
     (layers[layer] ??= []).push(vertex);
     return vertex;
   };
-  for (const node of part) vertices.set(node, add(node, layerOf.get(node)!, nodes[node].width, nodes[node].height));
+  for (const node of part) {
+    const { width, height } = nodes[node]!;
+    vertices.set(node, add(node, layerOf.get(node)!, width, height));
+  }
   const chains = new Map<number, Vertex[]>();
   const bends = new Map<string, Vertex>();
   const trunkOf = trunks(forward, layerOf);
   for (const link of forward) {
+    const source = vertices.get(link.from)!;
     const target = vertices.get(link.to)!;
-    const chain = [vertices.get(link.from)!];
+    const chain = [source];
     const trunk = trunkOf(link);
-    for (let layer = chain[0].layer + 1; layer < target.layer; layer++) {
+    for (let layer = source.layer + 1; layer < target.layer; layer++) {
       const key = `${trunk} ${layer}`;
       const bend = bends.get(key) ?? add(-1, layer, BEND, 0);
       bends.set(key, bend);
@@ -146,8 +150,9 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
     }
     chain.push(target);
     for (let index = 1; index < chain.length; index++) {
-      join(chain[index - 1].below, chain[index], link);
-      join(chain[index].above, chain[index - 1], link);
+      const [upper, lower] = [chain[index - 1]!, chain[index]!];
+      join(upper.below, lower, link);
+      join(lower.above, upper, link);
     }
     chains.set(link.index, chain);
   }
@@ -256,9 +261,9 @@ function assignLayers(part: readonly number[], links: readonly Link[]): Map<numb
     const next = links.filter(({ from }) => from === node).map(({ to }) => layerOf.get(to)!);
     const wanted = Math.min(...next) - 1;
     const layer = layerOf.get(node)!;
-    if (next.length === 0 || wanted <= layer || filled[wanted] >= WIDEST || filled[layer] === 1) continue;
-    filled[layer]--;
-    filled[wanted]++;
+    if (next.length === 0 || wanted <= layer || filled[wanted]! >= WIDEST || filled[layer] === 1) continue;
+    filled[layer]!--;
+    filled[wanted]!++;
     layerOf.set(node, wanted);
   }
   return layerOf;
@@ -288,7 +293,7 @@ function orderLayers(layers: readonly Vertex[][]): void {
       best = layers.map((layer) => [...layer]);
     }
   }
-  for (const [index, layer] of best.entries()) layers[index].splice(0, layer.length, ...layer);
+  for (const [index, layer] of best.entries()) layers[index]!.splice(0, layer.length, ...layer);
   number();
 }
 
@@ -345,7 +350,8 @@ function settle(layer: readonly Vertex[], down: boolean): void {
   const offsets: number[] = [];
   let offset = 0;
   for (const [index, vertex] of layer.entries()) {
-    if (index > 0) offset += (layer[index - 1].width + vertex.width) / 2 + gap(layer[index - 1], vertex);
+    const before = layer[index - 1];
+    if (before !== undefined) offset += (before.width + vertex.width) / 2 + gap(before, vertex);
     offsets.push(offset);
     const neighbours = down ? vertex.above : vertex.below;
     const weight = neighbours.reduce((sum, neighbour) => sum + neighbour.weight, 0) || 0.001;
@@ -364,7 +370,7 @@ function settle(layer: readonly Vertex[], down: boolean): void {
   }
   let index = 0;
   for (const pool of pools)
-    for (let member = 0; member < pool.members; member++, index++) layer[index].x = mean(pool) + offsets[index];
+    for (let member = 0; member < pool.members; member++, index++) layer[index]!.x = mean(pool) + offsets[index]!;
 }
 const mean = (pool: { sum: number; weight: number }): number => pool.sum / pool.weight;
 
@@ -374,7 +380,7 @@ const gap = (a: Vertex, b: Vertex): number =>
 
 /** Edges leave and enter side by side, in the order of where they come from and go to. */
 function routeOf(chain: readonly Vertex[], link: number): Point[] {
-  const first = chain[0];
+  const first = chain[0]!;
   const last = chain.at(-1)!;
   const port = (vertex: Vertex, neighbours: readonly Neighbour[]): number => {
     const sorted = [...neighbours].sort(

@@ -49,15 +49,15 @@ export function matchInOrder(path: readonly Insn[], line: readonly Insn[]): numb
   const best = new Int32Array((line.length + 1) * width);
   for (let l = line.length - 1; l >= 0; l--)
     for (let p = path.length - 1; p >= 0; p--) {
-      const alike = likeness(path[p], line[l]);
-      const pair = alike === 0 ? 0 : alike + best[(l + 1) * width + p + 1];
-      best[l * width + p] = Math.max(pair, best[(l + 1) * width + p], best[l * width + p + 1]);
+      const alike = likeness(path[p]!, line[l]!);
+      const pair = alike === 0 ? 0 : alike + best[(l + 1) * width + p + 1]!;
+      best[l * width + p] = Math.max(pair, best[(l + 1) * width + p]!, best[l * width + p + 1]!);
     }
   const found: number[] = line.map(() => -1);
   for (let l = 0, p = 0; l < line.length && p < path.length; ) {
     const here = best[l * width + p];
-    const alike = likeness(path[p], line[l]);
-    if (alike > 0 && here === alike + best[(l + 1) * width + p + 1]) found[l++] = p++;
+    const alike = likeness(path[p]!, line[l]!);
+    if (alike > 0 && here === alike + best[(l + 1) * width + p + 1]!) found[l++] = p++;
     else if (here === best[l * width + p + 1]) p++;
     else l++;
   }
@@ -88,11 +88,12 @@ export function originsOf(
     line.map(({ insn }) => insn),
   );
   const origins = new Map<Addr, Addr>();
-  for (const [index, place] of matched.entries()) if (place >= 0) origins.set(line[index].address, path[place].address);
+  for (const [index, place] of matched.entries())
+    if (place >= 0) origins.set(line[index]!.address, path[place]!.address);
   const kept = new Set(matched);
   for (const { address, insn } of stubs) {
     const place = insns.findIndex((original, index) => !kept.has(index) && sameInsn(original, insn));
-    if (place >= 0 && facts(insn).control === 'none') origins.set(address, path[place].address);
+    if (place >= 0 && facts(insn).control === 'none') origins.set(address, path[place]!.address);
   }
   return origins;
 }

@@ -33,8 +33,7 @@ export function makeNames(counts: Counts): Names {
   const sorted = [...starts].sort((a, b) => a - b);
 
   const at = (address: Addr): Place => {
-    const behind = firstIndex(sorted.length, (index) => sorted[index] > address);
-    const start = behind === 0 ? address : sorted[behind - 1];
+    const start = sorted[firstIndex(sorted, (next) => next > address) - 1] ?? address;
     return { name: symbols.get(start)?.name ?? `fn_${start.toString(16)}`, start };
   };
   return {

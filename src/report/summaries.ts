@@ -169,10 +169,10 @@ const NAMES: Partial<Record<ReturnType<typeof endingOf>, string>> = {
 
 /** Where a jump or call leads, in one instruction or two; undefined: computed. */
 function jumpTarget(code: readonly PlacedInsn[], index: number): Addr | undefined {
-  const { address, insn } = code[index];
+  const { address, insn } = code[index]!;
   const near = targetOf(insn, address);
-  if (near !== undefined || index === 0) return near;
   const before = code[index - 1];
+  if (near !== undefined || before === undefined) return near;
   return farTarget(before.insn, before.address, insn);
 }
 

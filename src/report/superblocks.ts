@@ -74,7 +74,7 @@ export function reportSuperblocks(
           original: path.reduce((sum, block) => sum + block.length, 0),
           line: line.length,
           stubs: stubs.length,
-          before: summary.exits.reduce((sum, exit, index) => sum + exit.pathInstructions * exits[index].count, 0),
+          before: summary.exits.reduce((sum, exit, index) => sum + exit.pathInstructions * exits[index]!.count, 0),
           after: weight,
         },
         exits,
@@ -121,10 +121,10 @@ const weightOf = (summary: SuperblockSummary, optimized: Counts): InsnCount =>
   summary.ranges.reduce((sum, { start, end }) => sum + optimized.within(start, end), 0);
 
 function entries(summary: SuperblockSummary, optimized: Counts): InsnCount {
-  if (summary.ranges.length === 0) throw internal('a superblock without code is reported', summary.head);
+  const [line] = summary.ranges;
+  if (line === undefined) throw internal('a superblock without code is reported', summary.head);
   // An empty line (a lone jump that now falls through) has no instruction of its own to count.
-  const [{ start, end }] = summary.ranges;
-  return start === end ? 0 : optimized.at(start);
+  return line.start === line.end ? 0 : optimized.at(line.start);
 }
 
 const codeOf = (summary: SuperblockSummary, optimized: Counts, part: 'line' | 'stub'): PlacedInsn[] =>
@@ -192,7 +192,7 @@ function originalCode(
   }
   const inStubs = new Set(stubs.map(({ address }) => summary.addresses.get(address)));
   return path.map((block, index) => {
-    const { start } = summary.path[index];
+    const { start } = summary.path[index]!;
     return {
       address: hex(start),
       symbol: names.label(start),

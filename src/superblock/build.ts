@@ -188,14 +188,14 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
           if (fact.control === 'jump' && leaves) {
             const op = makeOp(insn, pc);
             ops.push(op);
-            regs[fact.writes!] = { kind: 'op', id: op.id };
+            regs[fact.writes] = { kind: 'op', id: op.id };
           }
           continue;
         }
         if (leaves) {
           const op = makeOp(jumpRegisterInsn(insn.rs1, insn.imm), pc);
-          regs[fact.writes!] = { kind: 'code', address: pc + insn.size };
-          const exit = exitTo(undefined, live() | (1n << BigInt(fact.writes!)), at);
+          regs[fact.writes] = { kind: 'code', address: pc + insn.size };
+          const exit = exitTo(undefined, live() | (1n << BigInt(fact.writes)), at);
           final = { kind: 'indirect', exit, op, link: undefined };
           continue;
         }

@@ -72,25 +72,25 @@ export interface Op {
   readonly insn: Insn;
   /** The original instruction's address. */
   readonly pc: Addr;
-  readonly rs1?: Value;
-  readonly rs2?: Value;
-  readonly rs3?: Value;
-  readonly exit?: Exit;
-  readonly leaves?: 'taken' | 'untaken';
-  readonly expect?: Addr;
+  readonly rs1?: Value | undefined;
+  readonly rs2?: Value | undefined;
+  readonly rs3?: Value | undefined;
+  readonly exit?: Exit | undefined;
+  readonly leaves?: 'taken' | 'untaken' | undefined;
+  readonly expect?: Addr | undefined;
   /** Of a load: the value it is known to give, a return address that the line itself saved there (assumption A3). */
-  readonly known?: Value;
+  readonly known?: Value | undefined;
   /**
    * Of a store that saves a register in its function's frame (assumption A3): the id from which on that frame is given back. Until then no
    * pointer but the stack pointer leads there; behind that nobody loads what was stored (assumption A8). Its own id where it is not known how
    * far that frame is from the stack pointer at the head: then nothing follows but that it saves.
    */
-  readonly saved?: number;
+  readonly saved?: number | undefined;
   /**
    * Others may look at this access, or write in between (A11 is not made): it stays, and keeps its order with all others. What moves the stack
    * pointer does too, for signals may write below it.
    */
-  readonly watched?: true;
+  readonly watched?: true | undefined;
 }
 
 /** Stays where it is, in order, whatever its result is good for. */

@@ -187,7 +187,7 @@ function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op;
     ...(saved !== undefined && { saved: Number(saved) }),
     ...(watched !== undefined && { watched: true as const }),
   };
-  return { op, rest: text.slice(whole!.length) };
+  return { op, rest: text.slice(whole.length) };
 }
 
 const EXIT = /-> (computed|0x[0-9a-f]+) x([\d.]+) live (\S+) \{(.*)\}$/;

@@ -15,7 +15,7 @@ export function superblocksRun({ map }: Setting, { engine, process }: Side): Set
   const entries = [...new Set(transfers.map(({ to }) => to - process.bias))].sort((a, b) => a - b);
   const spans = map.data.superblocks
     .flatMap(({ head, start, end, stubs }) =>
-      [[start, end], ...stubs].map(([from, to]) => ({ head, from: from!, to: to! })),
+      [[start, end], ...stubs].map(([from, to]) => ({ head, from: from, to: to })),
     )
     .sort((a, b) => a.from - b.from);
   const ran = new Set<Addr>();

@@ -29,14 +29,14 @@ export interface RerunOptions {
   /** What the program runs on: the same for both. */
   readonly input: Omit<ProcessOptions, 'image' | 'heapStart' | 'sink' | 'strace' | 'report'>;
   /** Default: DEFAULT_ENGINE. */
-  readonly engine?: string;
+  readonly engine?: string | undefined;
   /**
    * Registers that must be equal at a syscall, by the original address behind the ecall (as linked). Default: sp, gp, tp. A register
    * that no longer matters may differ; one that matters comes to light in what it changes.
    */
   readonly liveAt?: (address: Addr) => Iterable<Reg>;
   /** Of the original; what goes over it is a difference of neither. */
-  readonly limitInstructions?: InsnCount;
+  readonly limitInstructions?: InsnCount | undefined;
   /** Look for the superblock at fault; default true. */
   readonly localize?: boolean;
   /** Gets what the original writes to standard output and error. */

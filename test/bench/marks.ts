@@ -90,10 +90,11 @@ export function judge(lines: readonly Line[], failed: readonly string[]): Judgem
       bolted.flatMap((line) =>
         (['train', 'other'] as const).flatMap((input) =>
           (['instructions', 'takenBranches'] as const).flatMap((kind) => {
-            const [own, theirs] = ['isoform', 'BOLT'].map((name) => CONTENDERS[name]!(line, input, kind)!);
-            return own! < theirs!
+            const of = (name: string) => CONTENDERS[name]!(line, input, kind)!;
+            const [own, theirs] = [of('isoform'), of('BOLT')];
+            return own < theirs
               ? []
-              : [`${line.program} (${input}, ${WORDS[kind]}: ${own!.toFixed(3)}, BOLT ${theirs!.toFixed(3)})`];
+              : [`${line.program} (${input}, ${WORDS[kind]}: ${own.toFixed(3)}, BOLT ${theirs.toFixed(3)})`];
           }),
         ),
       ),

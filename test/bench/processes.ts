@@ -27,7 +27,10 @@ const TIMED = 'TIMEFORMAT="%3U %3S"; time "$@"';
 /** As under qemu in tests: the guest's stack is laid out alike every time. Node needs nothing of it. */
 const ENVIRONMENT = { LC_ALL: 'C', PATH: process.env.PATH };
 
-export function measure(command: readonly string[], options: { cwd?: string; stdin?: Uint8Array } = {}): Measured {
+export function measure(
+  command: readonly string[],
+  options: { cwd?: string; stdin?: Uint8Array | undefined } = {},
+): Measured {
   const done = spawnSync('bash', ['--norc', '-c', TIMED, 'measured', ...command], {
     cwd: options.cwd,
     input: options.stdin ?? new Uint8Array(),

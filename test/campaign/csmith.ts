@@ -74,7 +74,7 @@ function checkSeed(seed: number, folder: string): Line {
         const number = seed * levels.length + index;
         const result = check(file, {
           args: number % 3 === 0 ? ['1'] : [],
-          forms: forms(number),
+          forms: forms!(number),
           limit: Number(values.limit),
           seed: number,
           folder,

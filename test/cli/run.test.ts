@@ -207,7 +207,7 @@ describe.runIf(needs('the run command', 'gcc', 'qemu'))('run', () => {
         remove(name);
         return 0;
       }`);
-    const [inside, outside] = ['inside', 'outside'].map((name) => join(folder, name));
+    const [inside, outside] = [join(folder, 'inside'), join(folder, 'outside')];
     for (const dir of [inside, outside]) mkdirSync(dir);
     writeFileSync(join(inside, 'old'), 'old');
     const denied = isoform(['run', writer, outside], { cwd: inside });

@@ -52,7 +52,7 @@ describe('a good file', () => {
       [0x10000, 4, { read: true, write: false, execute: true }],
       [0x12000, 64, { read: true, write: true, execute: false }],
     ]);
-    expect([...image.segments[1].bytes]).toEqual(new Array(64).fill(7));
+    expect([...image.segments[1]!.bytes]).toEqual(new Array(64).fill(7));
     expect([image.sections, image.symbols]).toEqual([[], []]);
   });
 

@@ -30,12 +30,12 @@ const CSRS = [...Object.values(CSR), 0x7c0];
 
 /** An instruction of any row, mostly one that stays in the code. */
 function anyWord(r: Random): number {
-  const row = ROWS[r.below(ROWS.length)];
+  const row = ROWS[r.below(ROWS.length)]!;
   const word = ((r.next() & ~row.mask) | row.match) >>> 0;
   const insn = decode(word);
   if (insn === undefined) return anyWord(r);
   if (row.format === 'B' || row.format === 'J') return encode(makeInsn(row, { ...insn, imm: (r.below(128) - 64) * 2 }));
-  if (row.operands.includes('csr')) return encode(makeInsn(row, { ...insn, csr: CSRS[r.below(CSRS.length)] }));
+  if (row.operands.includes('csr')) return encode(makeInsn(row, { ...insn, csr: CSRS[r.below(CSRS.length)]! }));
   if (row.operands.includes('mem')) return encode(makeInsn(row, { ...insn, imm: r.below(256) - 128 }));
   return word;
 }
@@ -194,7 +194,7 @@ describe.each(others)('%s', (_, make) => {
           bits = whole;
           break;
         case 1: {
-          const number = numbers[r.below(numbers.length)] * (r.below(2) ? 1 : -1);
+          const number = numbers[r.below(numbers.length)]! * (r.below(2) ? 1 : -1);
           if (single) special.setFloat32(0, number);
           else special.setFloat64(0, number);
           bits = single ? BigInt(special.getUint32(0)) : special.getBigUint64(0);
@@ -218,7 +218,7 @@ describe.each(others)('%s', (_, make) => {
       const pc = CODE + 4 * index;
       const fflags = r.below(3) === 0 ? r.below(32) : r.below(2);
       const frm = r.below(4) === 0 ? r.below(8) : 0;
-      const x = [anyFloat(), anyFloat(), anyFloat()];
+      const x: [bigint, bigint, bigint] = [anyFloat(), anyFloat(), anyFloat()];
       // Sums that cancel to the last bits are what fused multiply-add is hard for.
       if (r.below(4) === 0) {
         special.setBigUint64(0, x[0]);
@@ -231,15 +231,15 @@ describe.each(others)('%s', (_, make) => {
         hart.pc = pc;
         hart.fflags = fflags;
         hart.frm = frm;
-        for (let i = 0; i < 3; i++) {
-          hart.set(33 + i, x[i]);
-          memory.view.setBigUint64(hart.base + slotOf(1 + i), r.below(2) === 0 ? x[i] : x[i] >> 31n, true);
+        for (const [i, value] of x.entries()) {
+          hart.set(33 + i, value);
+          memory.view.setBigUint64(hart.base + slotOf(1 + i), r.below(2) === 0 ? value : value >> 31n, true);
         }
       }
       // Integer operands must be the same on both.
       for (let i = 1; i < 4; i++) b.hart.set(i, a.hart.get(i));
       if (fflags & 1 && frm === 0) fast++;
-      const what = `seed ${SEED} trial ${trial}: ${list[index].row.name} rm ${list[index].rm} fcsr ${frm}:${fflags} ${x.map((v) => v.toString(16))}`;
+      const what = `seed ${SEED} trial ${trial}: ${list[index]!.row.name} rm ${list[index]!.rm} fcsr ${frm}:${fflags} ${x.map((v) => v.toString(16))}`;
       expect(b.engine.run(b.hart, 1), what).toEqual(a.engine.run(a.hart, 1));
       if (state(a) !== state(b)) expect(state(b), what).toBe(state(a));
     }

@@ -30,7 +30,7 @@ describe.runIf(needs('instructions against qemu', 'qemu'))('random instructions 
           name: 'broken',
           run(hart, budget) {
             const end = engine.run(hart, budget);
-            if (hart.fflags === 3) memory.bytes[Number(hart.get(11)) + 1024 + 40 * 8] ^= 1;
+            if (hart.fflags === 3) memory.bytes[Number(hart.get(11)) + 1024 + 40 * 8]! ^= 1;
             return end;
           },
           transfers: () => engine.transfers(),

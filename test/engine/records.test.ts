@@ -75,7 +75,7 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
   });
 
   it('sees after fence.i what was written by other stores, across pages, and by the host', () => {
-    const [one, two] = ['addi a0,a0,1', 'addi a0,a0,100'].map((line) => encode(parse(line)));
+    const [one, two] = [encode(parse('addi a0,a0,1')), encode(parse('addi a0,a0,100'))];
     const far = CODE + PAGE - 2;
     // An instruction that lies on two pages is changed by its second half alone, then by an atomic, then by who asks the memory.
     const m = machine(
@@ -90,7 +90,7 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
     };
     const back = encode(parse('jalr zero,0(ra)'));
     for (const at of [far, spare]) {
-      write(at, one!);
+      write(at, one);
       write(at + 4, back);
     }
     m.hart.pc = far;
@@ -99,13 +99,13 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
     m.hart.pc = CODE;
     for (const [reg, value] of [
       [14, CODE + PAGE],
-      [15, two! >>> 16],
+      [15, two >>> 16],
       [13, spare],
-      [16, two!],
+      [16, two],
     ] as const)
       m.hart.set(reg, BigInt(value));
     expect([m.engine.run(m.hart, 100).stop.kind, m.hart.get(A0)]).toEqual(['ebreak', 1n + 100n + 100n]);
-    m.memory.slice(spare, 4, 'store').set(words(one!));
+    m.memory.slice(spare, 4, 'store').set(words(one));
     m.engine.flush();
     m.hart.pc = CODE + 20;
     expect([m.engine.run(m.hart, 100).stop.kind, m.hart.get(A0)]).toEqual(['ebreak', 202n]);

@@ -36,7 +36,7 @@ test(`${ROUNDS} mutations of a sample (seed ${SEED})`, () => {
   for (let round = 0; round < ROUNDS; round++) {
     const bytes = new Uint8Array(sample);
     // The ELF header, the program headers, the first kilobyte, everything.
-    const reach = [64, 400, 1024, bytes.length][random.below(4)];
+    const reach = [64, 400, 1024, bytes.length][random.below(4)]!;
     for (let edits = 1 + random.below(6); edits > 0; edits--) bytes[random.below(reach)] = random.below(256);
     const kind = fate(random.below(20) === 0 ? bytes.subarray(0, random.below(bytes.length)) : bytes);
     seen.set(kind, (seen.get(kind) ?? 0) + 1);

@@ -97,7 +97,7 @@ describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under 
     const file = compileFile(`test/machine/guests/${name}.c`, name === 'pie' ? PIE : STATIC);
     const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
     try {
-      const [theirs, ours] = ['theirs', 'ours'].map((part) => join(folder, part));
+      const [theirs, ours] = [join(folder, 'theirs'), join(folder, 'ours')];
       for (const cwd of [theirs, ours]) mkdirSync(cwd);
       const expected = qemu(file, args, { stdin, cwd: theirs });
       const actual = runHere(file, args, ours);
@@ -118,7 +118,7 @@ describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under 
       );
       const wanted = readdirSync(theirs, { withFileTypes: true })
         .filter((entry) => entry.isFile())
-        .map((entry) => [entry.name, readFileSync(join(theirs, entry.name), 'latin1')])
+        .map((entry): [string, string] => [entry.name, readFileSync(join(theirs, entry.name), 'latin1')])
         .sort(([a], [b]) => (a < b ? -1 : 1));
       expect(left).toEqual(wanted);
     } finally {

@@ -151,7 +151,7 @@ describe('syscalls without an engine', () => {
         for (let index = 0; index < 6; index++)
           process.hart.set(
             10 + index,
-            BigInt.asUintN(64, nonsense[(turn = (turn * 31 + 17) % 10007) % nonsense.length]),
+            BigInt.asUintN(64, nonsense[(turn = (turn * 31 + 17) % 10007) % nonsense.length]!),
           );
         expect(() => process.syscall(), name).not.toThrow();
         process.kernel.ending = undefined;

@@ -199,7 +199,7 @@ export function exampleInput(functions: readonly ExampleFunction[] = FUNCTIONS, 
     { from: at('exit'), to: at('end'), count: 1 },
   ];
   functions.forEach(({ length, odd, zero }, index) => {
-    const id = ids[index];
+    const id = ids[index]!;
     const loops = rounds * length;
     const zeros = Math.floor(rounds * zero);
     const bodies = loops - zeros;
@@ -217,7 +217,8 @@ export function exampleInput(functions: readonly ExampleFunction[] = FUNCTIONS, 
       { from: at(`${id}.out`) - 4, to: at(`${id}.out`), count: bodies - again },
       { from: at(`${id}.out`) + 12, to: at(`back${index}`), count: rounds },
     );
-    const [a, b, c, d, stub] = ['A', 'B', 'C', 'D', 'stub'].map((part) => now(`${id}.${part}`));
+    const part = (label: string) => now(`${id}.${label}`);
+    const [a, b, c, d, stub] = [part('A'), part('B'), part('C'), part('D'), part('stub')];
     after.push(
       { from: at(id), to: a, count: rounds },
       { from: b + 8, to: c, count: zeros },
@@ -244,7 +245,7 @@ export function exampleInput(functions: readonly ExampleFunction[] = FUNCTIONS, 
   });
   const names: [string, Addr][] = [
     ['main', BASE],
-    ...functions.map(({ name }, index): [string, Addr] => [name, at(ids[index])]),
+    ...functions.map(({ name }, index): [string, Addr] => [name, at(ids[index]!)]),
   ];
   const padding = 61_440;
   return {

@@ -66,7 +66,7 @@ describe('the report model', () => {
   });
 
   it('shows what became of each instruction', () => {
-    const loop = model.superblocks[0];
+    const loop = model.superblocks[0]!;
     expect(loop.symbol).toBe('a+0x10');
     expect(loop.count).toBe(40);
     expect(loop.exits.map(({ kind, count }) => [kind, count])).toEqual([
@@ -91,15 +91,18 @@ describe('the report model', () => {
       'kept blt',
     ]);
     const out = model.superblocks.find(({ symbol }) => symbol === 'a+0x44');
-    expect(out?.original?.[0].lines.map(({ fate }) => fate)).toEqual(['changed', 'kept', 'kept', 'kept']);
+    expect(out?.original?.[0]?.lines.map(({ fate }) => fate)).toEqual(['changed', 'kept', 'kept', 'kept']);
     expect(out?.exits).toEqual([{ kind: 'return', site: expect.stringMatching(/^0x/), count: 10 }]);
   });
 
   it('is different when one input is, or when there is a difference', () => {
-    const [first, second] = small.verify.inputs;
+    const [first, ...others] = small.verify.inputs;
     const one = buildReport({
       ...small,
-      verify: { inputs: [first, { ...second, verdict: 'different' }], differences: [] },
+      verify: {
+        inputs: [first!, ...others.map((each) => ({ ...each, verdict: 'different' as const }))],
+        differences: [],
+      },
     });
     expect(one.verdict).toBe('different');
     const two = buildReport({

@@ -36,15 +36,13 @@ const different = (model: ReportModel): ReportModel => ({
 
 describe.runIf(needs('the report in a browser', 'chromium'))('the page in a browser', { timeout: 60_000 }, () => {
   let browser: Browser;
-  const files: Record<string, string> = {};
+  const fileOf = (name: string) => join(SCREENS, `${name}.html`);
 
   beforeAll(async () => {
     mkdirSync(SCREENS, { recursive: true });
     const model = buildReport(exampleInput());
-    for (const [name, data] of Object.entries({ example: model, different: different(model) })) {
-      files[name] = join(SCREENS, `${name}.html`);
-      writeFileSync(files[name], renderHtml(data));
-    }
+    for (const [name, data] of Object.entries({ example: model, different: different(model) }))
+      writeFileSync(fileOf(name), renderHtml(data));
     browser = await chromium.launch({
       executablePath: tool('chromium'),
       args: [
@@ -85,7 +83,7 @@ describe.runIf(needs('the report in a browser', 'chromium'))('the page in a brow
     });
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('request', (request) => requests.push(request.url()));
-    const url = pathToFileURL(files[view.file]).href;
+    const url = pathToFileURL(fileOf(view.file)).href;
     await page.goto(url);
     await page.screenshot({ path: join(SCREENS, `${view.name}-first.png`) });
     if (view.whole) await page.screenshot({ path: join(SCREENS, `${view.name}-whole.png`), fullPage: true });

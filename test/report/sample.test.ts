@@ -22,7 +22,7 @@ function profiled(image: Image, input: Uint8Array, heapStart?: number) {
   const { instructions } = execute(process, engine, { limitInstructions: 1e9 });
   const { starts, stops, bias } = process;
   const profile = collect({ transfers: engine.transfers(), starts, stops, images: [{ image, bias }], instructions });
-  return { run: { image, profile: profile.images[0] }, heapStart: process.heapStart, instructions };
+  return { run: { image, profile: profile.images[0]! }, heapStart: process.heapStart, instructions };
 }
 
 describe.each(['bytecode', 'queens', 'words'])('the report of sample %s', (name) => {

@@ -378,7 +378,7 @@ export function machineState(traces: readonly RandomTrace[], random: Random): Ma
   registers[S0] = BigInt(PLACES.heap + 0x800 + random.below(16) * 8);
   // What is stored through other pointers may hit the stack only where that is not assumed away.
   const trusting = traces.some(({ recipe: { savedReturns } }) => savedReturns);
-  registers[S1] = trusting || random.oneIn(2) ? registers[S0]! + BigInt(random.below(8) * 4) : registers[SP]! - 8n;
+  registers[S1] = trusting || random.oneIn(2) ? registers[S0] + BigInt(random.below(8) * 4) : registers[SP] - 8n;
   const from = random.below(NOISE.length / 2);
   const data = NOISE.slice(from, from + PLACES.dataEnd - PLACES.stack);
   const view = new DataView(data.buffer);

@@ -108,7 +108,7 @@ export interface Result {
 
 export interface CommandOptions {
   readonly cwd?: string;
-  readonly stdin?: Uint8Array;
+  readonly stdin?: Uint8Array | undefined;
   readonly env?: Record<string, string>;
   /** Milliseconds; default two minutes. */
   readonly timeout?: number;

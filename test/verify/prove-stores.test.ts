@@ -408,11 +408,10 @@ describe('what is left of a frame that was given back', () => {
     );
     // What stays of the save may lie on both sides.
     for (const store of ['sw a1,10(sp)', 'sb a1,10(sp)']) {
-      const [was, now] = [next(store), is.replace('sw a1,12(sp)', store)].map((text) =>
-        text.replace('lw a4,12', 'lbu a4,10'),
-      );
-      expect(verdict(was!, now!, all)).toBe('proved');
-      expect(verdict(was!, now!, { ...all, deadFrames: false })).toBe('unproved');
+      const narrow = (text: string) => text.replace('lw a4,12', 'lbu a4,10');
+      const [was, now] = [narrow(next(store)), narrow(is.replace('sw a1,12(sp)', store))];
+      expect(verdict(was, now, all)).toBe('proved');
+      expect(verdict(was, now, { ...all, deadFrames: false })).toBe('unproved');
     }
   });
 

@@ -139,7 +139,7 @@ describe.runIf(needs('verification by rerun', 'gcc', 'gxx', 'qemu'))('rerun', ()
     // The last two instructions of bump, `addiw a0,a0,1; ret`: make it add 2.
     const at = segment.offset + (bump.address - segment.address) + bump.size - 4;
     expect(bytes[at + 1]).toBe(0x25);
-    bytes[at] += 4;
+    bytes[at]! += 4;
     const result = rerun({ original, optimized: parseImage(bytes, 'wrong'), input: input() });
     expect(result.verdict).toBe('different');
     expect(result.differences[0]!.superblock).toBeUndefined();

@@ -68,7 +68,7 @@ export class Cursor {
     return at;
   }
   u8(): number {
-    return this.#bytes[this.#take(1)];
+    return this.#bytes[this.#take(1)]!;
   }
   u16(): number {
     return this.#view.getUint16(this.#take(2), true);

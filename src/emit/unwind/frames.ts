@@ -301,7 +301,7 @@ export function coveringFde(frames: Pick<Frames, 'fdes'>, pc: Addr): Fde | undef
   let [low, high] = [0, frames.fdes.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (frames.fdes[middle].start <= pc) low = middle + 1;
+    if (frames.fdes[middle]!.start <= pc) low = middle + 1;
     else high = middle;
   }
   const fde = frames.fdes[low - 1];

@@ -119,7 +119,7 @@ function analyse(original: Region, deepestAllowed: number): Flow {
     if (block === 0) continue;
     children[immediate[block]!]!.push(block);
     depth[block] = depth[immediate[block]!]! + 1;
-    deepest = Math.max(deepest, depth[block]!);
+    deepest = Math.max(deepest, depth[block]);
   }
   if (deepest > deepestAllowed)
     return analyse(

@@ -28,9 +28,9 @@ export interface Pending {
   readonly signal: number;
   readonly code: number;
   /** si_addr, for faults. */
-  readonly address?: bigint;
+  readonly address?: bigint | undefined;
   /** The whole siginfo_t, for rt_sigqueueinfo: the sender says what is in it. */
-  readonly info?: Uint8Array;
+  readonly info?: Uint8Array | undefined;
   /** For POSIX timers. */
   readonly timer?: SignalTimer;
 }
@@ -77,7 +77,7 @@ export const SIGNALS_PENDING = 1024;
 export type Ending =
   | { readonly kind: 'status'; readonly status: number }
   /** Terminated by a signal; `address` is what a fault was about. */
-  | { readonly kind: 'signal'; readonly signal: number; readonly address?: bigint }
+  | { readonly kind: 'signal'; readonly signal: number; readonly address?: bigint | undefined }
   /** Waits for ever. */
   | { readonly kind: 'deadlock'; readonly what: string };
 

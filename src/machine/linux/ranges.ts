@@ -20,7 +20,7 @@ export class Ranges {
     if (from >= to) return;
     // Those that touch it become one with it.
     const [first, last] = [this.#endingFrom(from), this.#endingFrom(to)];
-    const stop = last < this.#ranges.length && this.#ranges[last].from <= to ? last + 1 : last;
+    const stop = last < this.#ranges.length && this.#ranges[last]!.from <= to ? last + 1 : last;
     const touched = this.#ranges.slice(first, stop);
     const whole = { from: Math.min(from, touched[0]?.from ?? from), to: Math.max(to, touched.at(-1)?.to ?? to) };
     this.#ranges.splice(first, stop - first, whole);
@@ -31,8 +31,8 @@ export class Ranges {
     const first = this.#endingFrom(from + 1);
     let stop = first;
     const left: Range[] = [];
-    for (; stop < this.#ranges.length && this.#ranges[stop].from < to; stop++) {
-      const range = this.#ranges[stop];
+    for (; stop < this.#ranges.length && this.#ranges[stop]!.from < to; stop++) {
+      const range = this.#ranges[stop]!;
       if (range.from < from) left.push({ from: range.from, to: from });
       if (range.to > to) left.push({ from: to, to: range.to });
     }
@@ -41,8 +41,8 @@ export class Ranges {
 
   /** The parts of [from, to) that are in the set, by rising numbers. */
   *within(from: number, to: number): Generator<Range> {
-    for (let k = this.#endingFrom(from + 1); k < this.#ranges.length && this.#ranges[k].from < to; k++)
-      yield { from: Math.max(from, this.#ranges[k].from), to: Math.min(to, this.#ranges[k].to) };
+    for (let k = this.#endingFrom(from + 1); k < this.#ranges.length && this.#ranges[k]!.from < to; k++)
+      yield { from: Math.max(from, this.#ranges[k]!.from), to: Math.min(to, this.#ranges[k]!.to) };
   }
 
   /** The first range that ends at or behind a number, by its place in the list. */
@@ -50,7 +50,7 @@ export class Ranges {
     let [low, high] = [0, this.#ranges.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#ranges[middle].to < end) low = middle + 1;
+      if (this.#ranges[middle]!.to < end) low = middle + 1;
       else high = middle;
     }
     return low;

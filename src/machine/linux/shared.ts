@@ -39,7 +39,7 @@ export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void 
     for (const [from, to] of [
       [mapping.address, Math.min(address, mappingEnd)],
       [Math.max(end, mapping.address), mappingEnd],
-    ])
+    ] as const)
       if (from < to)
         share(kernel, node, {
           address: from,

@@ -166,7 +166,7 @@ function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): 
   const { names } = file;
   let used = 0;
   for (; file.position < names.length; file.position++) {
-    const name = names[file.position];
+    const name = names[file.position]!;
     const node = name === '.' ? directory : name === '..' ? directory.parent : overlay.lookup(directory, name);
     // Removed since reading began.
     if (!node) continue;

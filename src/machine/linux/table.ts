@@ -178,7 +178,7 @@ const SHOWN_BYTES = 32;
 function describe(kernel: Kernel, row: SyscallRow | undefined, number: number, args: readonly number[]): string {
   if (!row) return `${OTHER_NAMES.get(number) ?? `syscall_${number}`}(...)`;
   const shown = row.arguments.map((kind, index) => {
-    const value = args[index];
+    const value = args[index]!;
     switch (kind) {
       case 'path':
         return quoteAt(kernel, value, undefined);

@@ -81,7 +81,7 @@ export class Decisions {
     for (const position of found.sort((a, b) => b - a)) {
       const { args } = this.#cells[position]!.item.condition;
       for (const [from, to] of [args, [args[1]!, args[0]!]] as const) {
-        const value = this.#terms.addressOf(to!);
+        const value = this.#terms.addressOf(to);
         if (value === undefined || (from !== target && from !== operand)) continue;
         return { is: standsFor(value) ?? (from === target ? value : value - (value % 2)), needs: position + 1 };
       }

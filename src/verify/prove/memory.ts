@@ -580,11 +580,11 @@ export class Memories {
 
   /** Addresses and values of two settled memories in turn, if they are as many pieces of the same widths; else undefined. */
   pairs(a: Memory, b: Memory): (readonly [Term, Term])[] | undefined {
-    const [left, right] = [a, b].map(({ line }) => itemsOf(line).map(({ run }) => run));
-    if (a.origin !== b.origin || left!.length !== right!.length) return undefined;
+    const [left, right] = [a, b].map(({ line }) => itemsOf(line).map(({ run }) => run)) as [Run[], Run[]];
+    if (a.origin !== b.origin || left.length !== right.length) return undefined;
     const pairs: (readonly [Term, Term])[] = [];
-    for (const [index, run] of left!.entries()) {
-      const [pieces, others] = [itemsOf(run), itemsOf(right![index]!)];
+    for (const [index, run] of left.entries()) {
+      const [pieces, others] = [itemsOf(run), itemsOf(right[index]!)];
       if (pieces.length !== others.length) return undefined;
       for (const [at, piece] of pieces.entries()) {
         const other = others[at]!;

@@ -122,10 +122,9 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
       const other = site && codeOf(bench.optimized).insnAt(site.at + site.insn.size);
       if (site === undefined || other === undefined || site.at + site.insn.size >= site.superblock.end)
         return undefined;
-      const [first, second] = [site.insn, other].map(({ size }, i) =>
-        bench.forged.read(site.at + i * site.insn.size, size),
-      );
-      bench.forged.write(site.at, Uint8Array.from([...second!, ...first!]));
+      const first = bench.forged.read(site.at, site.insn.size);
+      const second = bench.forged.read(site.at + site.insn.size, other.size);
+      bench.forged.write(site.at, Uint8Array.from([...second, ...first]));
       return `${hex(site.at)}: ${print(site.insn)} and ${print(other)}`;
     },
   ],

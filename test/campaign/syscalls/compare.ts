@@ -99,9 +99,9 @@ export interface Comparison {
 /** Line by line, as long as all agree: behind the first line that differs they do not know the same any more. */
 function compare(script: string, ours: string, qemus: string, hosts: string | undefined): Comparison {
   const steps = script.split(';');
-  const [mine, theirs, linux] = [ours, qemus, hosts].map((text) => text?.split('\n'));
-  for (let k = 0; k < Math.max(mine!.length, theirs!.length); k++) {
-    const [is, other, right] = [mine![k], theirs![k], linux?.[k]];
+  const [mine, theirs, linux] = [ours.split('\n'), qemus.split('\n'), hosts?.split('\n')];
+  for (let k = 0; k < Math.max(mine.length, theirs.length); k++) {
+    const [is, other, right] = [mine[k], theirs[k], linux?.[k]];
     if (is === other && (linux === undefined || is === right)) continue;
     // Where a directory ends is the file system's affair.
     if (/7FFFFFF|0?80000[0-9A-F]{3}\b/.test(`${is} ${right}`)) return {};
@@ -149,7 +149,8 @@ export function makeSequences(folder: string, host: boolean): { run(seed: number
       try {
         const said: string[] = [];
         const ours = under(file, place('ours'), script, (what) => said.push(what));
-        if (said.length > 0) return { script, outputs: [ours], refused: said[0] };
+        const [refused] = said;
+        if (refused !== undefined) return { script, outputs: [ours], refused };
         if (ours.includes('deadlock')) return { script, outputs: [ours], waits: true };
         const theirs = elsewhere(file, place('qemu'), script, 'qemu');
         const linux = native && elsewhere(native, place('host'), script, 'host');
