@@ -73,9 +73,10 @@ const WAYS = ['s', 't', 'c', 'k', 'w', 'b'];
 const place = workplace('alarms');
 
 describe.runIf(needs('guests that wait for their alarm', 'gcc', 'qemu'))('a guest that waits for its alarm', () => {
-  const file = compile(GUEST);
+  let file: string;
 
   beforeAll(() => {
+    file = compile(GUEST);
     for (const how of WAYS) {
       const { status, stderr } = place.run([
         'profile',

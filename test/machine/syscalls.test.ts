@@ -1,6 +1,6 @@
 /** A few of the random sequences of system calls that `campaign/syscalls` runs by the thousand: each answer as qemu gives it, or the host's Linux. */
 import { rmSync } from 'node:fs';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OTHER_NAMES } from '../../src/machine/linux/names.ts';
 import { SYSCALLS } from '../../src/machine/linux/table.ts';
 import { makeSequences } from '../campaign/syscalls/compare.ts';
@@ -23,7 +23,10 @@ test('what a call does not look at is nothing that two forms of a program must a
 describe.runIf(needs('sequences of system calls', 'gcc', 'qemu'))('sequences of system calls', () => {
   const folder = temporary('syscalls');
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const sequences = makeSequences(folder, false);
+  let sequences: ReturnType<typeof makeSequences>;
+  beforeAll(() => {
+    sequences = makeSequences(folder, false);
+  });
 
   test.each(SEEDS)('seed %i', (seed) => {
     const { difference, waits } = sequences.run(seed);

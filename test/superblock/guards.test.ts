@@ -1,5 +1,5 @@
 /** Guards on indirect jumps: by default in calls that are inlined, everywhere if they are switched on. */
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
@@ -102,16 +102,22 @@ table:
 `;
 
 describe.runIf(needs('guards in inlined calls', 'gcc'))('in an inlined call', () => {
-  const file = compile(SWITCH, ['-static', '-nostdlib', '-no-pie'], 's');
-  const original = readImage(file);
-  const first = profileRun({ image: original, input: {} });
-  const made = optimize(original, profileOf(first.profile, original));
-  const form = parseImage(made.bytes, file);
+  let original: Image;
+  let first: ReturnType<typeof profileRun>;
+  let made: ReturnType<typeof optimize>;
+  let form: Image;
+  beforeAll(() => {
+    const file = compile(SWITCH, ['-static', '-nostdlib', '-no-pie'], 's');
+    original = readImage(file);
+    first = profileRun({ image: original, input: {} });
+    made = optimize(original, profileOf(first.profile, original));
+    form = parseImage(made.bytes, file);
+  });
   const statistics = (image: Image, profile: Profile) => dynamicStatistics(profileOf(profile, image), image);
-  const before = statistics(original, first.profile);
-  const after = statistics(form, profileRun({ image: form, formOf: original, input: {} }).profile);
 
   test('the jump is guarded, and the guard holds where the table leads to superblocks', () => {
+    const before = statistics(original, first.profile);
+    const after = statistics(form, profileRun({ image: form, formOf: original, input: {} }).profile);
     expect(made.map.assumptions).toContain('A4');
     expect(before.indirectJumps).toBe(4000);
     expect(after.indirectJumps).toBeLessThan(200);
