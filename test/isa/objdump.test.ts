@@ -7,7 +7,6 @@ import { encode } from '../../src/isa/encode.ts';
 import { ROWS } from '../../src/isa/table.ts';
 import { insnOf } from '../support/insns.ts';
 import { compareWithObjdump } from '../support/objdump.ts';
-import { has, PROGRAMS, program } from '../support/programs.ts';
 import { needs, runAsync, tool } from '../support/tools.ts';
 
 /** A static program brings the whole C library, with its floating-point, atomic and string code. */
@@ -90,20 +89,3 @@ describe.runIf(needs('decoding against objdump', 'gcc', 'objdump'))(
     });
   },
 );
-
-// Building them takes minutes the first time.
-const MINUTES = 20 * 60_000;
-
-describe.runIf(needs('decoding of the real programs against objdump', 'objdump'))('over the real programs', () => {
-  const seen = new Set<string>();
-  test.for(PROGRAMS)('%s', { timeout: MINUTES }, async (name, { skip }) => {
-    if (!(await has(name))) return skip();
-    const { file } = await program(name);
-    // Two programs may be one file with other arguments.
-    if (seen.has(file)) return;
-    seen.add(file);
-    const result = await compareWithObjdump(file);
-    expect(result.differences).toEqual([]);
-    expect(result.compared).toBeGreaterThan(50_000);
-  });
-});
