@@ -1,8 +1,14 @@
 #!/bin/sh
-# Installs what is missing of the tools that tests compare against, where that is possible without asking: on Debian and
-# Ubuntu, as root or with sudo that wants no password. Elsewhere says what is missing; those suites are left out.
-# ISOFORM_INSTALL=0 turns installing off. Never fails: a test run without the tools is still worth something.
+# Says in one line what is missing of the tools that tests compare against; suites that need them are left out. Installs it where
+# that is asked for, by ISOFORM_INSTALL=1 or a CI that is neither empty, 0 nor false, and possible: on Debian and Ubuntu, as root or
+# with a sudo that wants no password. ISOFORM_INSTALL=0 turns installing off in CI too.
+# The script never fails: a test run without the tools is still worth something.
 set -u
+
+case "${ISOFORM_INSTALL:-${CI:-}}" in
+'' | 0 | false) asked=no ;;
+*) asked=yes ;;
+esac
 
 missing=
 want() { # COMMAND PACKAGE
@@ -18,7 +24,15 @@ want riscv64-linux-gnu-objdump binutils-riscv64-linux-gnu
 [ -e /usr/riscv64-linux-gnu/lib/libc.a ] || want /usr/riscv64-linux-gnu/lib/libc.a libc6-dev-riscv64-cross
 command -v qemu-riscv64-static >/dev/null 2>&1 || want qemu-riscv64 qemu-user
 command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || want chromium chromium
-[ -z "$missing" ] && exit 0
+if [ -z "$missing" ]; then
+  [ "${1:-}" = setup ] && echo "isoform tests: all tools are here" >&2
+  exit 0
+fi
+
+if [ "$asked" = no ]; then
+  echo "isoform tests: missing, and suites that need them are left out:$missing; on Debian and Ubuntu 'npm run setup' installs them" >&2
+  exit 0
+fi
 
 cannot() {
   echo "isoform tests: missing:$missing" >&2
@@ -27,7 +41,6 @@ cannot() {
   exit 0
 }
 
-[ "${ISOFORM_INSTALL:-1}" = 0 ] && cannot 'not installing: ISOFORM_INSTALL=0'
 command -v apt-get >/dev/null 2>&1 || cannot 'not installing: this is not Debian or Ubuntu'
 if [ "$(id -u)" = 0 ]; then
   as_root=
