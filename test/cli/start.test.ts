@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { isoform } from '../support/cli.ts';
@@ -27,7 +27,10 @@ const start = (args: readonly string[], stdin?: Uint8Array) =>
     env: { ...process.env, XDG_CACHE_HOME: place.path('cache') },
   });
 
-const COMMANDS = 'run profile merge optimize verify prove report pgo dump bisect demo'.split(' ');
+/** Each file of src/cli that registers a command is named after it. */
+const COMMANDS = readdirSync(join(ROOT, 'src/cli'))
+  .filter((file) => /^export function register\(/m.test(readFileSync(join(ROOT, 'src/cli', file), 'utf8')))
+  .map((file) => basename(file, '.ts'));
 
 describe('the installed command', () => {
   test('package.json names it, and it is executable', () => {
@@ -109,6 +112,7 @@ describe('the installed command', () => {
 
   test('every command has its help, and the command all of them', () => {
     const all = start(['--help']).stdout.toString();
+    expect(COMMANDS.length).toBeGreaterThan(10);
     for (const name of COMMANDS) {
       expect(all).toMatch(new RegExp(`^  ${name} `, 'm'));
       const { status, stdout } = start([name, '--help']);

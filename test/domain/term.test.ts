@@ -2,36 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concrete, evaluate } from '../../src/domain/concrete.ts';
 import { facts } from '../../src/domain/record.ts';
-import { RULES } from '../../src/domain/rules.ts';
+import { type BinaryOp, RULES } from '../../src/domain/rules.ts';
 import { ROUND, softfloat } from '../../src/domain/softfloat.ts';
 import { type Rewrite, runTerms, type Term, Terms } from '../../src/domain/term.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
 import type { FloatOp } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
 import { insnOf } from '../support/insns.ts';
+import { BINARY } from '../support/operations.ts';
 import { INTEGER_EDGES } from '../support/random.ts';
 
-const BINARY = [
-  'add',
-  'sub',
-  'and',
-  'or',
-  'xor',
-  'shl',
-  'shr',
-  'sar',
-  'mul',
-  'mulhs',
-  'mulhu',
-  'mulhsu',
-  'divs',
-  'divu',
-  'rems',
-  'remu',
-  'eq',
-  'ltS',
-  'ltU',
-] as const;
 const EXTEND = ['sext', 'zext'] as const;
 const COUNT = ['clz', 'ctz', 'cpop'] as const;
 const WIDTHS = [8, 16, 32] as const;
@@ -78,12 +58,12 @@ const INPUTS = [
 type Tree =
   | { readonly kind: 'const'; readonly value: bigint }
   | { readonly kind: 'input'; readonly index: number }
-  | { readonly kind: 'binary'; readonly op: (typeof BINARY)[number]; readonly a: Tree; readonly b: Tree }
+  | { readonly kind: 'binary'; readonly op: BinaryOp; readonly a: Tree; readonly b: Tree }
   | { readonly kind: 'extend'; readonly op: 'sext' | 'zext'; readonly bits: 8 | 16 | 32; readonly a: Tree }
   | { readonly kind: 'count'; readonly op: (typeof COUNT)[number]; readonly a: Tree }
   | { readonly kind: 'select'; readonly c: Tree; readonly a: Tree; readonly b: Tree }
   /** The same tree on both sides: many rules ask for identical operands. */
-  | { readonly kind: 'twice'; readonly op: (typeof BINARY)[number]; readonly a: Tree };
+  | { readonly kind: 'twice'; readonly op: BinaryOp; readonly a: Tree };
 
 const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
   tree: fc.oneof(
@@ -103,7 +83,7 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
         .map(
           ([op, a, v]): Tree => ({
             kind: 'binary',
-            op: op as (typeof BINARY)[number],
+            op: op as BinaryOp,
             a,
             b: { kind: 'const', value: v },
           }),
@@ -215,7 +195,7 @@ function meaningOf(term: Term, input: (name: string) => bigint, known = new Map<
   else if (term.op === 'apply') result = softfloat(term.name as FloatOp, ROUND.RNE, args[0]!, args[1], args[2]).value;
   else if (term.op === 'select') result = concrete.select(args[0]!, args[1]!, args[2]!);
   else if (extension) result = concrete[extension[1] as 'sext' | 'zext'](args[0]!, Number(extension[2]) as 8 | 16 | 32);
-  else result = concrete[term.op as (typeof BINARY)[number]](args[0]!, args[1]!);
+  else result = concrete[term.op as BinaryOp](args[0]!, args[1]!);
   if (BigInt.asUintN(64, BigInt.asIntN(term.signed, result)) !== result)
     throw new Error(`${term.op} = 0x${result.toString(16)} is not ${term.signed} bits signed`);
   if (BigInt.asUintN(term.unsigned, result) !== result)
@@ -293,7 +273,7 @@ describe('terms', () => {
 });
 
 /** Trees on which each rule is to be met, by its name. */
-const bin = (op: (typeof BINARY)[number], a: fc.Arbitrary<Tree>, b: fc.Arbitrary<Tree>): fc.Arbitrary<Tree> =>
+const bin = (op: BinaryOp, a: fc.Arbitrary<Tree>, b: fc.Arbitrary<Tree>): fc.Arbitrary<Tree> =>
   fc.tuple(a, b).map(([x, y]): Tree => ({ kind: 'binary', op, a: x, b: y }));
 const ext = (op: 'sext' | 'zext', a: fc.Arbitrary<Tree>, ...bits: (8 | 16 | 32)[]): fc.Arbitrary<Tree> =>
   fc
@@ -305,7 +285,7 @@ const input = (...names: (typeof INPUTS)[number]['name'][]): fc.Arbitrary<Tree> 
   fc
     .constantFrom(...names)
     .map((name): Tree => ({ kind: 'input', index: INPUTS.findIndex((each) => each.name === name) }));
-const twice = (op: (typeof BINARY)[number]): fc.Arbitrary<Tree> => x.map((a): Tree => ({ kind: 'twice', op, a }));
+const twice = (op: BinaryOp): fc.Arbitrary<Tree> => x.map((a): Tree => ({ kind: 'twice', op, a }));
 const anyConst = value.map((v): Tree => ({ kind: 'const', value: v }));
 const x = fc.oneof(
   { arbitrary: input('a', 'b', 'word', 'byte', 'half', 'short'), weight: 2 },

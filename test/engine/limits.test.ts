@@ -83,8 +83,8 @@ describe.each([...ENGINES, 'lockstep'])('%s', (name) => {
   });
 });
 
-/** Forms of engines that have records. */
-const RECORDS = ['dispatch', 'threaded', 'translate', 'translate-soon'];
+/** Forms of engines that have records: all but the oracle. */
+const RECORDS = [...ENGINES.filter((name) => name !== 'basic'), 'translate-soon'];
 
 describe.each(RECORDS)('%s, with little room for records', (name) => {
   const BASE = 2 ** 20;

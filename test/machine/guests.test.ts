@@ -8,7 +8,7 @@ import { makeEngine } from '../../src/engine/engines.ts';
 import { execute } from '../../src/engine/execute.ts';
 import { type Bytes, createProcess, type Exit } from '../../src/machine/process.ts';
 import { filesOf } from '../../src/verify/events.ts';
-import { compileFile, needs, qemu } from '../support/tools.ts';
+import { compileFile, needs, qemu, ROOT } from '../support/tools.ts';
 
 const stdin = Buffer.from('some text\nof three lines\nwith an end\n');
 const statusOf = (exit: Exit): number =>
@@ -35,23 +35,11 @@ const all = (contents: Bytes): Buffer => {
   return bytes;
 };
 
-const guests = [
-  'sparse',
-  'alarm',
-  'nested',
-  'shared',
-  'environment',
-  'files',
-  'pipes',
-  'signals',
-  'memory',
-  'mappings',
-  'advice',
-  'times',
-  'sockets',
-  'events',
-  'beyond',
-];
+/** Those that have tests of their own, or are run with other arguments; all others that are in the folder are run alike. */
+const OTHERS = ['ends', 'fixed', 'pie', 'proc'];
+const guests = readdirSync(join(ROOT, 'test/machine/guests'))
+  .map((file) => file.replace(/\.c$/, ''))
+  .filter((name) => !OTHERS.includes(name));
 const endings = [
   'exit',
   'abort',

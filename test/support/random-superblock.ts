@@ -117,10 +117,8 @@ const everyFloating = ROWS.filter(
 /** Those that raise no flag are what passes work on: they come more often. */
 const pureFloating = everyFloating.filter((row) => facts(makeInsn(row, { rd: F0, rs1: 0 })).pure);
 const floating = [...everyFloating, ...pureFloating, ...pureFloating, ...pureFloating, ...pureFloating];
-const loads = ROWS.filter((row) =>
-  ['lb', 'lh', 'lw', 'ld', 'lbu', 'lhu', 'lwu', 'flw', 'fld', 'lw', 'ld'].includes(row.name),
-);
-const stores = ROWS.filter((row) => ['sb', 'sh', 'sw', 'sd', 'fsw', 'fsd'].includes(row.name));
+const loads = ROWS.filter((row) => row.format === 'I' && row.operands.includes('mem') && facts(makeInsn(row, {})).load);
+const stores = ROWS.filter((row) => row.format === 'S');
 const atomics = ROWS.filter((row) => row.name.startsWith('amo'));
 const branches = ROWS.filter((row) => row.format === 'B');
 const pick = (rows: readonly Row[], n: number): Row => rows[n % rows.length]!;
