@@ -1,4 +1,4 @@
-/** Bit work on machine integers (number) and on 64-bit values (bigint). Unsigned 64-bit is the form values are kept in. */
+/** Bit operations on machine integers (number) and on 64-bit values (bigint). 64-bit values are kept in their unsigned form. */
 
 export const MASK64 = (1n << 64n) - 1n;
 

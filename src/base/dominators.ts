@@ -1,6 +1,6 @@
 /**
- * Immediate dominators (Cooper, Harvey, Kennedy, "A simple, fast dominance algorithm", 2001). Our own, because graphology and its
- * companions have none.
+ * Immediate dominators (Cooper, Harvey, Kennedy, "A simple, fast dominance algorithm", 2001). Implemented here, because graphology
+ * and its companions have no dominators.
  */
 
 /** A flow graph on nodes 0..n-1; node 0 is the entry. */
@@ -9,7 +9,7 @@ export interface FlowGraph {
 }
 
 export interface Dominators {
-  /** The immediate dominator of each node; the entry's is itself; -1 where the entry does not reach. */
+  /** The immediate dominator of each node; the entry's is itself; -1 for a node that the entry does not reach. */
   readonly immediate: Int32Array;
   /** Reachable nodes in reverse postorder. */
   readonly order: readonly number[];
@@ -50,13 +50,13 @@ export function dominatorsOf(graph: FlowGraph): Dominators {
   const immediate = new Int32Array(size).fill(-1);
   if (size > 0) immediate[0] = 0;
   const meet = (a: number, b: number): number => {
-    let one = a;
-    let other = b;
-    while (one !== other) {
-      while (rank[one]! > rank[other]!) one = immediate[one]!;
-      while (rank[other]! > rank[one]!) other = immediate[other]!;
+    let left = a;
+    let right = b;
+    while (left !== right) {
+      while (rank[left]! > rank[right]!) left = immediate[left]!;
+      while (rank[right]! > rank[left]!) right = immediate[right]!;
     }
-    return one;
+    return left;
   };
   for (let changed = true; changed; ) {
     changed = false;
@@ -71,8 +71,8 @@ export function dominatorsOf(graph: FlowGraph): Dominators {
     }
   }
 
-  // Preorder intervals of the dominator tree answer `dominates` in constant time. A dominator comes before what it dominates in
-  // `order`, so sizes add up backward and positions forward.
+  // Preorder intervals of the dominator tree answer `dominates` in constant time. A dominator comes before the nodes that it
+  // dominates in `order`, so subtree sizes add up backward and positions forward.
   const sizes = new Int32Array(size);
   for (const node of [...order].reverse()) {
     sizes[node]!++;

@@ -1,6 +1,7 @@
 /**
- * The one way in which files are written: whole or not at all. What is new is made beside its place, under a name that nobody can guess
- * and that follows no link, and renamed over it. Whoever is killed meanwhile leaves such a file behind; the next one who writes there takes it away.
+ * Files are written whole or not at all. A new file is made beside its place, under a name that nobody can guess and without following
+ * a link, and renamed over the old file. A process that is killed meanwhile leaves such a file behind; the next process that writes to
+ * that folder removes the leftover.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
@@ -9,17 +10,17 @@ import { dirname, join } from 'node:path';
 import { cannotWrite } from './errors.ts';
 
 const PREFIX = '.isoform-';
-/** A folder may be that of many machines. */
+/** A hash of the host's name: several machines may share a folder. */
 const machine = (): string => createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
-/** A name of one's own in a folder: for what is there for a moment only. */
+/** A unique name in a folder, for a file or folder that exists for a moment only. */
 export const momentaryName = (folder: string): string =>
   join(folder, `${PREFIX}${machine()}-${process.pid}-${randomBytes(8).toString('hex')}`);
 
 /**
- * @param path a link is replaced, not what it leads to
- * @param mode as for open(2): what umask forbids is left out
- * @throws cannot-write; then all is as it was
+ * @param path a link is replaced, not its target
+ * @param mode as for open(2): the bits of the umask are cleared
+ * @throws cannot-write; the path then holds what it held before
  */
 export function replaceFile(path: string, content: string | Uint8Array, mode = 0o644): void {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -42,7 +43,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
   removeLeftovers(folder);
 }
 
-/** Takes away what processes of this machine have left that are no more. */
+/** Removes the files and folders that dead processes of this machine have left. */
 export function removeLeftovers(folder: string): void {
   const own = `${PREFIX}${machine()}-`;
   try {
@@ -51,7 +52,7 @@ export function removeLeftovers(folder: string): void {
       if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
     }
   } catch {
-    // A folder that cannot be listed, or a file that somebody else has left, stays as it is.
+    // A folder that cannot be listed stays as it is. A leftover that cannot be removed (another user's) stays, with all listed behind it.
   }
 }
 

@@ -1,7 +1,7 @@
-/** Waiting in which nothing else runs. */
+/** Sleep that blocks the thread: nothing else runs meanwhile. */
 
-const never = new Int32Array(new SharedArrayBuffer(4));
+const unnotifiedCell = new Int32Array(new SharedArrayBuffer(4));
 
 export function sleep(milliseconds: number): void {
-  Atomics.wait(never, 0, 0, milliseconds);
+  Atomics.wait(unnotifiedCell, 0, 0, milliseconds);
 }

@@ -15,7 +15,7 @@ export type InsnCount = number & { readonly [unit]?: 'InsnCount' };
 /** A register: 0..31 are x0..x31, 32..63 are f0..f31. */
 export type Reg = number & { readonly [unit]?: 'Reg' };
 
-/** Registers named where the psABI or the emitted code needs one by role (RISC-V ELF psABI, section 1). */
+/** Registers that the psABI or the emitted code needs by their role (RISC-V ELF psABI, section 1). */
 export const ZERO: Reg = 0;
 export const RA: Reg = 1;
 export const SP: Reg = 2;

@@ -1,12 +1,12 @@
 /**
- * V8's flags. Node's module for them brings all of its streams with it, a twentieth of the time that a run of nothing takes: it is loaded
- * when it is needed, and flags that only pay where code is translated wait for that.
+ * V8's flags. Node's module for them loads all of Node's streams, a twentieth of the time that an empty run takes. So the module is loaded
+ * when a flag is set, and flags that pay only where code is translated wait for the translation.
  */
 
-/** V8's first version number. */
+/** V8's major version. */
 export const V8_VERSION = Number.parseInt(process.versions.v8, 10);
 
-const waiting: string[] = [];
+const waitingFlags: string[] = [];
 
 export function setFlags(...flags: readonly string[]): void {
   if (flags.length === 0) return;
@@ -14,12 +14,12 @@ export function setFlags(...flags: readonly string[]): void {
   for (const flag of flags) setFlagsFromString(`--${flag}`);
 }
 
-/** Flags to be set when something is translated, if anything is. */
+/** Flags to be set when code is translated, if any is. */
 export function setFlagsLater(...flags: readonly string[]): void {
-  waiting.push(...flags);
+  waitingFlags.push(...flags);
 }
 
 /** Sets the flags that have waited. */
 export function setWaitingFlags(): void {
-  setFlags(...waiting.splice(0));
+  setFlags(...waitingFlags.splice(0));
 }

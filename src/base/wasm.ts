@@ -1,6 +1,6 @@
 /**
- * A small encoder of WebAssembly modules (WebAssembly core specification 2.0, chapter 5 "Binary Format", plus the tail-call
- * proposal): code of one function at a time, then a module around it. It knows bytes, not meanings; nothing is validated here.
+ * A small encoder of WebAssembly modules (WebAssembly core specification 2.0, chapter 5 "Binary Format", plus tail calls, relaxed SIMD
+ * and branch hints): code of one function at a time, then a module around it. The encoder knows bytes, not meanings, and validates nothing.
  */
 import { internal } from './errors.ts';
 
@@ -11,7 +11,7 @@ export const F32 = 0x7d;
 export const F64 = 0x7c;
 export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64;
 /** The type of a block that leaves nothing on the stack. */
-const NOTHING = 0x40;
+const EMPTY_BLOCK_TYPE = 0x40;
 
 /** Opcodes without an immediate, by their name in the specification. */
 export const OP = {
@@ -173,7 +173,7 @@ function signed32(out: number[], value: number): void {
 /** Appends a signed LEB128 number of up to 64 bits. */
 function signed64(out: number[], value: bigint): void {
   let rest = BigInt.asIntN(64, value);
-  // Nearly all are small, and numbers are far faster.
+  // Nearly all values are small, and numbers are far faster than bigints.
   if (rest >= -0x8000_0000n && rest <= 0x7fff_ffffn) {
     signed32(out, Number(rest));
     return;
@@ -185,7 +185,7 @@ function signed64(out: number[], value: bigint): void {
   out.push(Number(rest & 0x7fn));
 }
 
-/** A place one can break to. Valid until its block ends. */
+/** A target of branches. Valid until its block ends. */
 export interface Label {
   readonly depth: number;
 }
@@ -195,11 +195,11 @@ export class Code {
   readonly #bytes: number[] = [];
   readonly #locals: ValueType[] = [];
   readonly #parameters: number;
-  /** Branches that are hinted at: offset in `#bytes`, and whether the condition is expected to hold. */
+  /** Branches with a hint: offset in `#bytes`, and whether the condition is expected to hold. */
   readonly #hints: { readonly at: number; readonly likely: boolean }[] = [];
   #depth = 0;
 
-  /** @param parameters how many the function's type has */
+  /** @param parameters number of parameters of the function's type */
   constructor(parameters: number) {
     this.#parameters = parameters;
   }
@@ -212,12 +212,12 @@ export class Code {
     for (const name of names) this.#bytes.push(OP[name]);
     return this;
   }
-  /** Truncation to an integer that gives the nearest one where the value is out of range, and never traps. */
+  /** Truncation to an integer; a value out of range gives the nearest integer and never traps. */
   truncSat(name: 'i64.trunc_sat_f64_s' | 'i64.trunc_sat_f64_u'): this {
     this.#bytes.push(0xfc, name === 'i64.trunc_sat_f64_s' ? 6 : 7);
     return this;
   }
-  /** a * b + c in the first lane of vectors; rounded once or twice, as the host does it. The operands are pushed when asked for. */
+  /** a * b + c in the first lane of vectors, rounded once or twice as the host does. Each of `operands` pushes one operand when called. */
   fusedMadd(width: 'f32' | 'f64', operands: readonly (() => void)[]): this {
     for (const push of operands) {
       push();
@@ -310,7 +310,7 @@ export class Code {
     this.#bytes.push(0);
     return this;
   }
-  /** Leaves this function by a call (tail-call proposal). */
+  /** Leaves this function by a tail call (tail-call proposal). */
   returnCall(func: number): this {
     return this.#indexed(0x12, func);
   }
@@ -342,7 +342,7 @@ export class Code {
     return locals;
   }
 
-  /** The function's entry in the section of branch hints; undefined if it has none. */
+  /** The function's entry in the section of branch hints; undefined if the function has no hints. */
   hints(func: number): number[] | undefined {
     if (this.#hints.length === 0) return undefined;
     const before = this.#declarations().length;
@@ -364,13 +364,13 @@ export class Code {
     return this;
   }
   #open(opcode: number, result?: ValueType): Label {
-    this.#bytes.push(opcode, result ?? NOTHING);
+    this.#bytes.push(opcode, result ?? EMPTY_BLOCK_TYPE);
     this.#depth++;
     return { depth: this.#depth };
   }
 }
 
-const HINTS = 'metadata.code.branch_hint';
+const HINT_SECTION = 'metadata.code.branch_hint';
 
 /** A module: imports first (module name `m`), then functions; one imported memory; at most one imported table. */
 export class ModuleBuilder {
@@ -450,13 +450,13 @@ export class ModuleBuilder {
     section(3, this.#functionTypes.map(leb));
     section(7, this.#exports);
     section(9, this.#elements);
-    // Offsets are from the function's local declarations on (branch hinting proposal, section "Custom section").
+    // Offsets of hints count from the function's local declarations (branch hinting proposal, section "Custom section").
     const hints = this.#bodies.flatMap((code, i) => {
       const entry = code?.hints(this.#importedFunctions + i);
       return entry === undefined ? [] : [entry];
     });
     if (hints.length > 0) {
-      const content = concatenate([name(HINTS), leb(hints.length), ...hints]);
+      const content = concatenate([name(HINT_SECTION), leb(hints.length), ...hints]);
       parts.push([0], leb(content.length), content);
     }
     section(

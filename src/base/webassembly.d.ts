@@ -19,7 +19,7 @@ declare namespace WebAssembly {
   type Imports = Record<string, Record<string, unknown>>;
   class Instance {
     constructor(module: Module, imports?: Imports);
-    // biome-ignore lint/suspicious/noExplicitAny: what a module exports is known only to who generated it
+    // biome-ignore lint/suspicious/noExplicitAny: the exports of a module are known only to the code that generated it
     readonly exports: Record<string, any>;
   }
   class RuntimeError extends Error {}
