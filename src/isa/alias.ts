@@ -1,4 +1,4 @@
-/** Makes an alias with both directions out of its rule (see c.ts). */
+/** Makes an alias, for both directions, from its rule (see c.ts). */
 import { signExtend } from '../base/bits.ts';
 import { internal } from '../base/errors.ts';
 import type { AliasRule } from './c.ts';
@@ -8,7 +8,7 @@ import type { Insn, Row } from './row.ts';
 /** A compressed instruction: another, 16-bit encoding of some instances of a full row. */
 export interface Alias {
   readonly name: string;
-  /** The encoding's; what it stands for needs its row's as well. */
+  /** The extension of the encoding; the instruction needs its row's extension as well. */
   readonly extension: string;
   readonly row: Row;
   /** A halfword can be this alias only if (half & mask) === match. */
@@ -16,11 +16,11 @@ export interface Alias {
   readonly match: number;
   /** The full instruction (size 2), or undefined if the encoding is reserved or another alias's. */
   expand(half: number): Insn | undefined;
-  /** The halfword for an instruction of this row, or undefined if it cannot be expressed so. */
+  /** The halfword for an instruction of this row, or undefined if this alias cannot encode the instruction. */
   compress(insn: Insn): number | undefined;
 }
 
-/** Some bits of the halfword that are some bits of a number: `width` bits at `to` are the bits at `from` of it. */
+/** A piece of an immediate: `width` bits of the halfword at `to` are the immediate's bits at `from`. */
 interface Piece {
   readonly from: number;
   readonly to: number;
@@ -45,7 +45,7 @@ interface Parsed {
   readonly match: number;
   readonly registers: readonly RegisterPlace[];
   readonly pieces: readonly Piece[];
-  /** Bits of the immediate up to its highest; 0 if there is none. */
+  /** Width of the immediate, up to its highest bit; 0 for a layout without immediate. */
   readonly immediateBits: number;
   readonly signed: boolean;
 }
@@ -124,7 +124,7 @@ export function makeAlias(rule: AliasRule, row: Row): Alias {
         half |= bits << at;
       }
       for (const { from, to, width } of pieces) half |= ((insn.imm >> from) & (2 ** width - 1)) << to;
-      // One comparison stands for every range, alignment, fixed register and shared field: did it survive the way there and back?
+      // Expanding the halfword again checks all ranges, alignments, fixed registers and shared fields by one comparison.
       const back = alias.expand(half);
       const same =
         back !== undefined &&

@@ -1,8 +1,8 @@
-/** Small makers, so that a row is one line: a name, where it is in the opcode map, what it means. */
+/** Constructors that keep a row to one line: its name, its place in the opcode map, its semantics. */
 import type { Domain, Format, Operand, Row, Step } from './row.ts';
 
 export type Semantics = Row['semantics'];
-/** A value from two values: what a register form and its immediate form have in common. */
+/** The operation on two values that a register form and its immediate form have in common. */
 export type Binary = <V>(domain: Domain<V>, a: V, b: V) => V;
 
 /** Major opcodes (unprivileged manual, chapter "RV32/64G instruction set listings", table of the base opcode map). */
@@ -30,7 +30,7 @@ export const OPCODE = {
   SYSTEM: 0x73,
 } as const;
 
-/** Fixed bits by field; what is left out is an operand field or ignored. */
+/** Fixed bits by field; a field that is left out is an operand or ignored. */
 export interface Bits {
   readonly opcode: number;
   readonly funct3?: number;

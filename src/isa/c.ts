@@ -1,11 +1,11 @@
 /**
  * C (unprivileged manual, chapter "C", section "RVC Instruction Set Listings", the RV64 column): aliases of full rows. The layout
- * is written as in the manual, high bit first, and serves both directions. In it
+ * is written as in the manual, high bit first, and serves both directions. In a layout
  *   - digits are fixed bits,
  *   - rd rs1 rs2 are 5-bit register fields, with a quote 3-bit ones for x8..x15; rdrs1 is one field for both,
  *   - u[..] and s[..] hold bits of an immediate, zero- or sign-extended: `5:3|2` is bits 5, 4, 3, 2.
- * Operands that are not in the layout are 0 unless `fixed`. `nonzero` and `not` exclude reserved encodings and those that another
- * alias has. Hints (such as c.slli with amount 0) are their full instruction.
+ * Operands that are not in the layout are 0 unless `fixed`. `nonzero` and `notRd` exclude reserved encodings and the encodings of
+ * other aliases. Hints (such as c.slli with amount 0) expand to their full instruction.
  *
  * Where two aliases can stand for one instruction, the first is chosen.
  */
@@ -18,13 +18,13 @@ export interface AliasRule {
   /** The full row. */
   readonly row: string;
   readonly fixed?: { readonly rd?: number; readonly rs1?: number; readonly rs2?: number };
-  /** Fields that may not be 0: the encoding is reserved or another alias. */
+  /** Fields that may not be 0: with 0 the encoding is reserved or another alias's. */
   readonly nonzero?: readonly ('rd' | 'rs1' | 'rs2' | 'imm')[];
-  /** rd may not be this register: another alias has it. */
+  /** A register that rd may not be: the encoding is another alias's. */
   readonly notRd?: number;
 }
 
-/** Rules of one extension: it is given once for a file. */
+/** Rules of one extension: the extension is given once for a file. */
 export const rulesOf = (extension: string, rules: readonly Omit<AliasRule, 'extension'>[]): AliasRule[] =>
   rules.map((rule) => ({ ...rule, extension }));
 

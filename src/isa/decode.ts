@@ -4,7 +4,7 @@ import { fieldsOf, layoutOf } from './fields.ts';
 import type { Insn, Row } from './row.ts';
 import { COMPRESSED, ROWS } from './table.ts';
 
-/** Rows by the bits that nearly all of them fix: opcode bits 6..2 and funct3. Filled as they are met. */
+/** Rows by the bits that nearly all of them fix: opcode bits 6..2 and funct3. A bucket is filled when a word first falls into it. */
 const buckets: (readonly Row[] | undefined)[] = new Array(256).fill(undefined);
 
 function bucketOf(word: number): readonly Row[] {
@@ -18,14 +18,14 @@ function bucketOf(word: number): readonly Row[] {
   return bucket;
 }
 
-/** By what a halfword expands to, the alias that it is. */
+/** The alias of each instruction that a halfword was expanded to. */
 const aliases = new WeakMap<Insn, Alias>();
 
-/** The compressed encoding that an instruction was decoded from; of one that was not decoded, one that it could have. */
+/** The compressed encoding that an instruction was decoded from; for an instruction that was not decoded, the first that fits it. */
 export const aliasOf = (insn: Insn): Alias | undefined =>
   aliases.get(insn) ?? COMPRESSED.find((alias) => alias.compress(insn) !== undefined);
 
-/** Expansions of halfwords, filled as they are met; null: no instruction. */
+/** Expansions of halfwords, each filled when the halfword is first met; null: no instruction. */
 const expansions: (Insn | null | undefined)[] = new Array(0x10000).fill(undefined);
 
 function expand(half: number): Insn | undefined {
@@ -56,8 +56,8 @@ function decodeFull(word: number): Insn | undefined {
 }
 
 /**
- * Bytes of an instruction, also of one that nobody here knows, by its first halfword (unprivileged manual, "Expanded Instruction-Length Encoding").
- * 0: it is defined to be none (all zeros).
+ * Bytes of an instruction, with or without a row here, by its first halfword (unprivileged manual, "Expanded Instruction-Length
+ * Encoding"). 0 for all zeros, which are defined to be no instruction; 8 also for longer encodings.
  */
 export function encodedLength(half: number): 0 | 2 | 4 | 6 | 8 {
   if (half === 0) return 0;
@@ -68,13 +68,14 @@ export function encodedLength(half: number): 0 | 2 | 4 | 6 | 8 {
 /** Bytes of the instruction that begins with these bits (unprivileged manual, "Expanded Instruction-Length Encoding"). */
 export const lengthOf = (bits: number): 2 | 4 => ((bits & 3) === 3 ? 4 : 2);
 
-/** Decoded words. A word decodes to one object, so that facts can be kept with it. Bounded: fuzzed code has no end of words. */
+/** Decoded words. A word decodes to one object, so that maps can be keyed by it. Bounded: fuzzed code has no end of words. */
 const decoded = new Map<number, Insn | undefined>();
 const DECODED_LIMIT = 1 << 18;
 
 /**
- * The instruction in a 32-bit word (signed or unsigned), or undefined if it is none. If the low two bits are not 3, only the low 16
- * count and the result is the full instruction that they stand for, with size 2. Equal words give one and the same object, mostly.
+ * The instruction in a 32-bit word (signed or unsigned), or undefined if the word is none. If the low two bits are not 3, only the low
+ * 16 bits count and the result is the full instruction that they encode, with size 2. Equal words give the same object until `decoded`
+ * is cleared.
  */
 export function decode(word: number): Insn | undefined {
   if ((word & 3) !== 3) return expand(word & 0xffff);
@@ -87,7 +88,7 @@ export function decode(word: number): Insn | undefined {
   return insn;
 }
 
-/** Decodes at an offset; undefined too where the bytes run out. Two bytes are enough for a compressed instruction. */
+/** Decodes at an offset; undefined also where the bytes end too early. Two bytes are enough for a compressed instruction. */
 export function decodeAt(bytes: Uint8Array, offset: number): Insn | undefined {
   if (offset < 0 || offset + 2 > bytes.length) return undefined;
   const low = bytes[offset]! | (bytes[offset + 1]! << 8);

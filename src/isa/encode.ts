@@ -21,13 +21,13 @@ const PLACE: readonly (readonly [RegisterField, number])[] = [
 /** Can this immediate be encoded in an instruction of this row? */
 export const immediateEncodable = (row: Row, imm: number): boolean => immediateFits(row, imm);
 
-/** The first register field whose number the row cannot have: one of the other file, or one where there is no field; undefined if all can be. */
+/** The first field whose register the row cannot encode: a register of the other file, or other than 0 where the row has no such field. */
 export function misfit({ row, ...insn }: Insn): RegisterField | undefined {
   const layout = layoutOf(row);
   for (const [name] of PLACE) {
     const floor = layout[name];
     const number = insn[name] - Math.max(floor, 0);
-    // A field that the row does not have must be left at 0, or the caller thinks of another row.
+    // A field that the row does not have must be 0; with another number the caller means another row.
     if (number < 0 || number > (floor < 0 ? 0 : 31)) return name;
   }
   return undefined;
@@ -70,7 +70,7 @@ for (const alias of COMPRESSED) {
 
 /**
  * The 16-bit form that decodes to exactly this instruction, if there is one.
- * @param machine what may be used
+ * @param machine the extensions that may be used
  */
 export function compress(insn: Insn, machine: ExtensionSet = EVERY_EXTENSION): number | undefined {
   const aliases = ALIASES_OF.get(insn.row);
@@ -84,7 +84,7 @@ export function compress(insn: Insn, machine: ExtensionSet = EVERY_EXTENSION): n
 
 /**
  * Little-endian bytes: 2 or 4.
- * @throws internal() if it is to be compressed and cannot be
+ * @throws internal() if `compressed` is asked for and the instruction has no compressed form
  */
 export function encodeBytes(insn: Insn, compressed: boolean, machine?: ExtensionSet): Uint8Array {
   if (!compressed) {

@@ -16,7 +16,7 @@ const IMMEDIATES: Record<Format, ImmediateField> = {
   R: none,
   R4: none,
   I,
-  // The row's mask says whether it has five bits or six; see immediateFits.
+  // The row's mask says whether the amount has five bits or six; see immediateFits.
   shift: { get: (w) => field(w, 25, 20), put: (i) => i << 20, fits: (i) => i >= 0 && i < 64 },
   S: {
     get: (w) => ((w >> 25) << 5) | field(w, 11, 7),
@@ -73,7 +73,7 @@ export const REGISTER_OPERANDS: Partial<Record<Operand, { readonly field: Regist
   fs3: { field: 'rs3', float: true },
 };
 
-/** What a row's operands say about its fields, worked out once. `floor` is the first register of the file (0 or 32), -1 no such field. */
+/** The fields of a row, worked out once from its operands. A register field has its file's first register (0 or 32), or -1 for no field. */
 export interface Layout {
   readonly rd: number;
   readonly rs1: number;
@@ -105,7 +105,7 @@ export function layoutOf(row: Row): Layout {
   return layout;
 }
 
-/** The fields of a 32-bit word that is known to be of this row. Does not look at rounding modes. */
+/** The fields of a 32-bit word that is known to be of this row. Reserved rounding modes are not excluded. */
 export function fieldsOf(row: Row, word: number): Insn {
   const layout = layoutOf(row);
   return {

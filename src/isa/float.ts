@@ -1,16 +1,16 @@
 /**
- * F and D from one description (unprivileged manual, chapters "F" and "D"). Registers are 64 bits wide: a single is NaN-boxed,
- * and one that is not correctly boxed reads as the canonical NaN, except in moves and stores, which take the low bits.
+ * F and D from one description (unprivileged manual, chapters "F" and "D"). Registers are 64 bits wide: a single is NaN-boxed, and a
+ * single that is not correctly boxed reads as the canonical NaN, except in moves and stores, which take the low bits.
  */
 import { address, OPCODE, rowsOf } from './build.ts';
 import type { Domain, FloatOp, Row, Step } from './row.ts';
 
-/** What differs between the widths. */
+/** The differences between the widths. */
 interface Width {
   readonly extension: 'F' | 'D';
   readonly bits: 32 | 64;
   readonly suffix: 's' | 'd';
-  /** The suffix of moves and of loads and stores: by size, not by type. */
+  /** The suffixes of loads and stores, and of moves: by size, not by type. */
   readonly memory: 'w' | 'd';
   readonly move: 'w' | 'd';
   readonly bytes: 4 | 8;
@@ -69,7 +69,7 @@ function classify<V>(d: Domain<V>, { bits, fraction }: Width, value: V): V {
   return d.select(special, d.select(noFraction, number, nan), number);
 }
 
-/** All rows of one width. Conversions between the widths are the D rows' (see d.ts). */
+/** All rows of one width. Conversions between the widths belong to the D rows (see d.ts). */
 export function floatRows(bits: 32 | 64): Row[] {
   const width = widthOf(bits);
   const { extension, suffix, memory, move, bytes, funct3, format } = width;

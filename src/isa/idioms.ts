@@ -1,6 +1,6 @@
 /**
- * Instructions that the optimizer itself needs to make: moves, constants, jumps, the inverse of a branch. They are kept beside
- * the rows because they are the only place outside a row where an instruction is named for its meaning.
+ * Instructions that the optimizer itself needs to make: moves, constants, jumps, the inverse of a branch. These functions are kept
+ * beside the rows because no other code outside a row names an instruction for its meaning.
  */
 import { fitsSigned, toSigned } from '../base/bits.ts';
 import { internal } from '../base/errors.ts';
@@ -16,10 +16,10 @@ export const moveInsn = (rd: Reg, rs: Reg): Insn =>
 /** rd := rs with an integer register on one side and a floating-point one on the other (fmv.d.x, fmv.x.d). */
 export const crossMoveInsn = (rd: Reg, rs: Reg): Insn => makeInsn(rd >= F0 ? 'fmv.d.x' : 'fmv.x.d', { rd, rs1: rs });
 
-/** rd ^= rs: three of them exchange two integer registers. */
+/** rd ^= rs: three such instructions exchange two integer registers. */
 export const xorInsn = (rd: Reg, rs: Reg): Insn => makeInsn('xor', { rd, rs1: rd, rs2: rs });
 
-/** A shortest-effort sequence that puts a constant into an integer register (unprivileged manual, "RV64I", LUI/ADDIW/SLLI). */
+/** A short sequence, not always the shortest, that puts a constant into an integer register ("RV64I", LUI/ADDIW/SLLI). */
 export function constantInsns(rd: Reg, value: bigint): Insn[] {
   const signed = toSigned(value);
   if (signed >= -2048n && signed < 2048n) return [makeInsn('addi', { rd, rs1: ZERO, imm: Number(signed) })];
@@ -53,7 +53,7 @@ export const addImmediateInsn = (rd: Reg, rs1: Reg, imm: number): Insn => makeIn
 export const jumpInsn = (distance: number, link: Reg = ZERO): Insn => makeInsn('jal', { rd: link, imm: distance });
 export const jumpRegisterInsn = (rs1: Reg, imm: number, link: Reg = ZERO): Insn =>
   makeInsn('jalr', { rd: link, rs1, imm });
-/** Stops in a debugger; it has a compressed form. */
+/** An instruction that stops in a debugger and has a compressed form. */
 export const breakInsn = (): Insn => makeInsn('ebreak', {});
 export const unequalInsn = (rs1: Reg, rs2: Reg): Insn => makeInsn('bne', { rs1, rs2 });
 
@@ -68,13 +68,13 @@ const BRANCH_INVERSE = new Map(
   ]),
 );
 
-/** The branch that is taken when this one is not: bit 0 of funct3 says which (unprivileged manual, table of opcodes). */
+/** The branch with the opposite condition: bit 0 of funct3 inverts a condition (unprivileged manual, table of opcodes). */
 export function invertBranch(insn: Insn): Insn {
   const row = BRANCH_INVERSE.get(insn.row.name);
   if (row === undefined) throw internal(`${insn.row.name} has no inverse`);
   return { ...insn, row, size: 4 };
 }
 
-/** A pc-relative address computed into a register: auipc. The address it gives when it stands at pc. */
+/** The address that an auipc at pc computes; undefined for any other instruction. */
 export const pcRelativeAddress = (insn: Insn, pc: Addr): Addr | undefined =>
   insn.row.format === 'U' && insn.row.name === 'auipc' ? pc + insn.imm : undefined;

@@ -7,7 +7,7 @@ const full = (name: string, funct3: number, f: Binary): Row =>
   row(name, 'R', 'rd rs1 rs2', { opcode: OPCODE.OP, funct3, funct7: 1 }, fromRegisters(f));
 const word = (name: string, funct3: number, f: Binary): Row =>
   row(name, 'R', 'rd rs1 rs2', { opcode: OPCODE.OP_32, funct3, funct7: 1 }, fromRegisters(f));
-/** On the low 32 bits, extended to what the 64-bit operation needs; the result always sign-extended, the unsigned ones' too. */
+/** Word forms: the low 32 bits are extended as the 64-bit operation needs; results are sign-extended, unsigned ones too. */
 const signed =
   (f: Binary): Binary =>
   (d, a, b) =>

@@ -1,10 +1,10 @@
 /**
- * What a row of the instruction set is. One row an instruction; everything else about an instruction is derived from it
+ * Rows of the instruction set, one for each instruction. Everything else about an instruction is derived from its row
  * (decoder, encoder, text, interpreters, translator, facts, constant folding, proof).
  *
- * The meaning of a row is a function of a `Step` (the operands and effects of this one instruction) and a `Domain` (what a 64-bit
- * value is: a bigint, wasm code, a term ...). It may not branch in TypeScript on a value, only through `domain.select` and
- * `step.branch`, so that it can be run where values are not known.
+ * The semantics of a row is a function of a `Step` (the operands and effects of this one instruction) and a `Domain` (the form of a
+ * 64-bit value: a bigint, wasm code, a term ...). The function may not branch in TypeScript on a value, only through `domain.select`
+ * and `step.branch`, so that the function can run where values are not known.
  */
 import type { Addr, Reg } from '../base/units.ts';
 
@@ -43,13 +43,13 @@ export interface Domain<V> {
   /** The low `bits` (8, 16 or 32) bits, sign-extended or zero-extended to 64. */
   sext(a: V, bits: 8 | 16 | 32): V;
   zext(a: V, bits: 8 | 16 | 32): V;
-  /** Zeros above the highest one, zeros below the lowest one (64 each if there is none), ones. */
+  /** Number of zero bits above the highest one bit, of zero bits below the lowest one bit (both 64 for 0), and of one bits. */
   clz(a: V): V;
   ctz(a: V): V;
   cpop(a: V): V;
 }
 
-/** Floating-point operations that depend on rounding or raise flags. Everything else (sign injection, moves, class) rows do in integers. */
+/** Floating-point operations that depend on rounding or raise flags. Rows do all others (sign injection, moves, class) in integers. */
 export type FloatOp =
   | `f${32 | 64}.${'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'fma' | 'min' | 'max' | 'eq' | 'lt' | 'le'}`
   | `f${32 | 64}.to.${'i32' | 'u32' | 'i64' | 'u64'}`
@@ -70,7 +70,7 @@ export interface Step<V> {
   fd(value: V): void;
   /** The immediate, sign-extended (U format: already shifted left by 12; shift: the amount; csri: the zero-extended 5 bits). */
   imm(): V;
-  /** The address of this instruction, and of the one behind it. */
+  /** The addresses of this instruction and of the next instruction. */
   pc(): V;
   link(): V;
   /** Loads give the value sign- or zero-extended to 64 bits; stores take the low bytes. Any alignment works. */
@@ -88,7 +88,7 @@ export interface Step<V> {
    * comparisons give 1 or 0. NaN results are canonical.
    */
   float(op: FloatOp, a: V, b?: V, c?: V): V;
-  /** Reads a CSR (before the write, which may be absent), as csrrw/s/c do. `write` gets the old value. */
+  /** Reads a CSR (before the write, which may be absent), as csrrw/s/c do. `write` makes the new value from the old one. */
   csr(write: ((old: V) => V) | undefined): V;
   /**
    * A decoded field, not a value: is the source field of this CSR instruction (rs1 or the 5 bits) other than 0? With 0, csrrs/c(i)
@@ -99,7 +99,7 @@ export interface Step<V> {
   loadReserved(address: V, bytes: 4 | 8): V;
   /** Stores if the reservation still holds; gives 0 on success, 1 otherwise; the reservation is gone in both cases. */
   storeConditional(address: V, bytes: 4 | 8, value: V): V;
-  /** An atomic read-modify-write: gives the old value (sign-extended). Misaligned faults. */
+  /** An atomic read-modify-write: gives the old value (sign-extended). A misaligned address faults. */
   atomic(address: V, bytes: 4 | 8, update: (old: V) => V): V;
   ecall(): void;
   ebreak(): void;
@@ -121,7 +121,7 @@ export interface Row {
   /** A conversion that never rounds: it has an rm field, and assemblers put 0 (rne) there instead of 7 (dynamic). */
   readonly exact?: true;
   readonly semantics: <V>(step: Step<V>, domain: Domain<V>) => void;
-  /** What is known of its instructions, by their fields: domain/record.ts keeps it here, which is where it is found soonest. */
+  /** Facts about the row's instructions, by their fields. domain/record.ts keeps them in the row, because look-up is fastest there. */
   readonly facts: Map<number, Facts>;
 }
 
@@ -152,13 +152,13 @@ export interface Insn {
   readonly rs1: Reg;
   readonly rs2: Reg;
   readonly rs3: Reg;
-  /** As Step.imm has it; always a signed 32-bit number. For fence: the 12 bits fm|pred|succ. */
+  /** The immediate as in Step.imm, always a signed 32-bit number. For fence: the 12 bits fm|pred|succ. */
   readonly imm: number;
   /** The rounding mode field (0..4, 7 = dynamic) or 0. For AMO: aq<<1 | rl. */
   readonly rm: number;
   /** The CSR number or 0. */
   readonly csr: number;
-  /** Bytes it was decoded from: 2 or 4. */
+  /** Bytes of the encoding: 2 or 4. */
   readonly size: 2 | 4;
 }
 
@@ -166,7 +166,7 @@ export interface Insn {
 export type Control = 'none' | 'branch' | 'jump' | 'indirect' | 'syscall' | 'trap';
 
 /**
- * What kind of work makes the result, for models of time: integer operations of one step; a product; a quotient or remainder; a rounded
+ * The kind of work that makes the result, for models of time: simple integer operations; a product; a quotient or remainder; a rounded
  * floating-point sum or product; a floating-point quotient or root; any other floating-point operation (comparison, conversion).
  */
 export type Work = 'simple' | 'multiply' | 'divide' | 'float' | 'float-divide' | 'float-simple';
@@ -180,9 +180,9 @@ export interface Facts {
   readonly load: { readonly bytes: 1 | 2 | 4 | 8; readonly signed: boolean } | undefined;
   readonly store: { readonly bytes: 1 | 2 | 4 | 8 } | undefined;
   readonly control: Control;
-  /** The instruction raises floating-point flags, or is illegal where the dynamic rounding mode is none. */
+  /** The instruction may raise floating-point flags, or is illegal where the dynamic rounding mode is invalid. */
   readonly accrues: boolean;
-  /** The result depends on frm, or whether there is one does. */
+  /** The result, or whether the instruction is legal, depends on frm. */
   readonly readsRounding: boolean;
   /** Must stay in place and in order: AMO, LR/SC, fence, fence.i, CSR access, ecall, ebreak. */
   readonly ordered: boolean;
@@ -191,10 +191,10 @@ export interface Facts {
   /** The result depends on pc (auipc, jal, jalr). */
   readonly readsPc: boolean;
   readonly work: Work;
-  /** Of that work: does it take operands of 32 bits, or whole ones? */
+  /** Operand bits of that work: 32, or the whole 64. */
   readonly width: 32 | 64;
 }
 
-/** Where a pc-relative instruction leads. Undefined for the others. */
+/** The target of a pc-relative branch or jump; undefined for any other instruction. */
 export const targetOf = (insn: Insn, pc: Addr): Addr | undefined =>
   insn.row.format === 'B' || insn.row.format === 'J' ? pc + insn.imm : undefined;

@@ -25,7 +25,7 @@ const system = (name: string, match: number, semantics: Semantics): Row => ({
   match,
 });
 
-const five = <V>(d: Domain<V>, amount: V): V => d.and(amount, d.const(31n));
+const lowFiveBits = <V>(d: Domain<V>, amount: V): V => d.and(amount, d.const(31n));
 
 // Shift amounts of the 64-bit forms need no mask here: the domain takes them modulo 64.
 const add: Binary = (d, a, b) => d.add(a, b);
@@ -40,9 +40,9 @@ const slt: Binary = (d, a, b) => d.ltS(a, b);
 const sltu: Binary = (d, a, b) => d.ltU(a, b);
 const addw: Binary = (d, a, b) => d.sext(d.add(a, b), 32);
 const subw: Binary = (d, a, b) => d.sext(d.sub(a, b), 32);
-const sllw: Binary = (d, a, b) => d.sext(d.shl(a, five(d, b)), 32);
-const srlw: Binary = (d, a, b) => d.sext(d.shr(d.zext(a, 32), five(d, b)), 32);
-const sraw: Binary = (d, a, b) => d.sar(d.sext(a, 32), five(d, b));
+const sllw: Binary = (d, a, b) => d.sext(d.shl(a, lowFiveBits(d, b)), 32);
+const srlw: Binary = (d, a, b) => d.sext(d.shr(d.zext(a, 32), lowFiveBits(d, b)), 32);
+const sraw: Binary = (d, a, b) => d.sar(d.sext(a, 32), lowFiveBits(d, b));
 
 export const RV64I: readonly Row[] = [
   row('lui', 'U', 'rd imm', { opcode: LUI }, (s) => s.rd(s.imm())),

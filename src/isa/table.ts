@@ -51,7 +51,7 @@ const OPCODE_BITS = 0x7f;
  * @throws internal() naming the pair
  */
 function checkUnambiguous(rows: readonly Row[]): void {
-  /** Rows before this one, by the seven bits of the opcode, which every row fixes. */
+  /** Rows checked so far, by the seven bits of the opcode, which every row fixes. */
   const before = new Map<number, Row[]>();
   for (const a of rows) {
     if ((a.match & ~a.mask) >>> 0 !== 0) throw internal(`${a.name}: match has bits outside its mask`);

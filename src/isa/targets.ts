@@ -1,7 +1,7 @@
-/** What an output may be made for beyond what its input needs. */
+/** Targets: the extensions that an output may use beyond those that its input needs. */
 import { badOption } from '../base/errors.ts';
 
-/** RISC-V profiles (RVA22U64, RVA23U64): of their mandatory extensions those that have rows here beyond RV64GC. */
+/** RISC-V profiles (RVA22U64, RVA23U64): their mandatory extensions beyond RV64GC, as far as these have rows here. */
 const TARGETS: Readonly<Record<string, readonly string[]>> = {
   rva22u64: ['Zba', 'Zbb', 'Zbs'],
   rva23u64: ['Zba', 'Zbb', 'Zbs', 'Zicond'],

@@ -1,7 +1,7 @@
 /**
- * Assembler text, canonical: full instructions only, no pseudo-instructions, ABI register names, no blanks behind commas. It is what
- * `objdump -M no-aliases` prints, but that targets are `0x...` (or `.+8` where no pc is known) and compressed instructions are printed
- * as what they stand for.
+ * Assembler text, canonical: full instructions only, no pseudo-instructions, ABI register names, no blanks behind commas. The text is
+ * that of `objdump -M no-aliases`, except that targets are `0x...` (or `.+8` where no pc is known) and a compressed instruction is
+ * printed as its full instruction.
  */
 import { badText } from '../base/errors.ts';
 import { type Addr, hex, type Reg, regByName, regName } from '../base/units.ts';
@@ -11,12 +11,12 @@ import type { Insn, Operand, Row } from './row.ts';
 import { findRow } from './table.ts';
 import { csrByName, csrName } from './zicsr.ts';
 
-/** By number; 5 and 6 are reserved. */
+/** Rounding modes by number; 5 and 6 are reserved. */
 const ROUNDING = ['rne', 'rtz', 'rdn', 'rup', 'rmm', undefined, undefined, 'dyn'];
-/** By aq<<1 | rl. */
+/** Suffixes for the ordering bits, by aq<<1 | rl. */
 const ORDERING = ['', '.rl', '.aq', '.aqrl'];
 
-/** The mode that is meant where none is written. */
+/** The rounding mode that the text leaves out. */
 const usualRounding = (row: Row): number => (row.exact ? 0 : 7);
 
 /** pred or succ of a fence: the letters of its set bits, `0` for none. */
@@ -55,12 +55,12 @@ function operandText(insn: Insn, operand: Operand, pc: Addr | undefined): string
   }
 }
 
-/** Addresses wrap at 64 bits; a negative one is only met at the lowest addresses of random code. */
+/** Addresses wrap at 64 bits; a negative target is only met at the lowest addresses of random code. */
 const targetText = (target: number): string => (target < 0 ? `-${hex(-target)}` : hex(target));
 
 /**
  * The instruction as text: `addi a0,a1,5`, `lw a0,8(sp)`, `beq a0,a1,0x10440`, `amoadd.w.aq a0,a1,(a2)`.
- * @param pc where it is; without it branch targets are relative: `jal ra,.+16`
+ * @param pc the instruction's address; without pc branch targets are relative: `jal ra,.+16`
  */
 export function print(insn: Insn, pc?: Addr): string {
   const { row } = insn;
@@ -156,7 +156,7 @@ function parseOperand(row: Row, operand: Operand, rest: string[], fields: Fields
   }
 }
 
-/** The row of a mnemonic, and the ordering bits that are written as part of it. */
+/** The row of a mnemonic, and the ordering bits that the mnemonic's suffix gives. */
 function parseName(name: string): { row: Row; rm: number } {
   const exact = findRow(name);
   if (exact) return { row: exact, rm: 0 };

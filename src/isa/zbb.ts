@@ -9,7 +9,7 @@ type Unary = <V>(domain: Domain<V>, a: V) => V;
 
 const register = (name: string, funct3: number, funct7: number, f: Binary, opcode: number = OP): Row =>
   row(name, 'R', 'rd rs1 rs2', { opcode, funct3, funct7 }, fromRegisters(f));
-/** One operand; what is the rs2 field elsewhere tells these apart. */
+/** Rows of one operand; the bits of the rs2 field tell them apart. */
 const unary = (name: string, funct3: number, funct7: number, rs2: number, f: Unary, opcode: number = OP_IMM): Row =>
   row(name, 'R', 'rd rs1', { opcode, funct3, funct7, rs2 }, (s, d) => s.rd(f(d, s.rs1())));
 
@@ -21,10 +21,10 @@ const choose =
 const ltS: Binary = (d, a, b) => d.ltS(a, b);
 const ltU: Binary = (d, a, b) => d.ltU(a, b);
 
-/** The domain takes shift amounts modulo 64, so the other half of a rotation is a shift by the negated amount; by 0 both give the value. */
+/** The domain takes shift amounts modulo 64, so a rotation's other half is a shift by the negated amount; for 0 both give the value. */
 const ror: Binary = (d, a, b) => d.or(d.shr(a, b), d.shl(a, d.sub(d.const(0n), b)));
 const rol: Binary = (d, a, b) => d.or(d.shl(a, b), d.shr(a, d.sub(d.const(0n), b)));
-/** As compilers write it without Zbb. */
+/** The rotation of words as compilers write it without Zbb. */
 const rorWord: Binary = (d, a, b) => {
   const down = d.shr(d.zext(a, 32), d.and(b, d.const(31n)));
   const up = d.shl(a, d.and(d.sub(d.const(0n), b), d.const(31n)));
@@ -40,7 +40,7 @@ const reverseBytes: Unary = (d, a) => {
   const words = swap(d, pairs, 16n, 0x0000ffff0000ffffn);
   return d.or(d.shr(words, d.const(32n)), d.shl(words, d.const(32n)));
 };
-/** The top bit of each byte that is not 0, without carries between bytes, then spread over the byte. */
+/** Sets the top bit of each byte that is not 0, without carries between bytes, then spreads that bit over the byte. */
 const orBytes: Unary = (d, a) => {
   const low = d.const(0x7f7f7f7f7f7f7f7fn);
   const top = d.or(d.add(d.and(a, low), low), a);
@@ -57,7 +57,7 @@ export const ZBB: readonly Row[] = [
   unary('ctz', 1, 0x30, 1, (d, a) => d.ctz(a)),
   unary('cpop', 1, 0x30, 2, (d, a) => d.cpop(a)),
   unary('clzw', 1, 0x30, 0, (d, a) => d.sub(d.clz(d.zext(a, 32)), d.const(32n)), OP_IMM_32),
-  // A bit above the word: a word of zeros counts 32.
+  // The bit set above the word makes a word of zeros count 32.
   unary('ctzw', 1, 0x30, 1, (d, a) => d.ctz(d.or(a, d.const(1n << 32n))), OP_IMM_32),
   unary('cpopw', 1, 0x30, 2, (d, a) => d.cpop(d.zext(a, 32)), OP_IMM_32),
   unary('sext.b', 1, 0x30, 4, (d, a) => d.sext(a, 8)),

@@ -6,7 +6,7 @@ import type { Row } from './row.ts';
 
 const row = rowsOf('Zicsr');
 
-/** @param always csrrw writes whatever its source is; the others only if the source field is not 0 */
+/** @param always for csrrw, which always writes; csrrs and csrrc write only if the source field is not 0 */
 const pair = (name: string, funct3: number, always: boolean, f: Binary): Row[] => [
   row(name, 'csr', 'rd csr rs1', { opcode: OPCODE.SYSTEM, funct3 }, (s, d) => {
     const operand = s.rs1();
@@ -29,7 +29,7 @@ export const CSR = { fflags: 0x001, frm: 0x002, fcsr: 0x003, cycle: 0xc00, time:
 
 const CSR_NAMES = new Map<number, string>(Object.entries(CSR).map(([name, number]) => [number, name]));
 
-/** `fcsr`, or the number in hex where it has no name here. */
+/** The name of a CSR, such as `fcsr`, or the number in hex for a CSR without a name here. */
 export const csrName = (number: number): string => CSR_NAMES.get(number) ?? `0x${number.toString(16)}`;
 /** The number of a CSR by name, or undefined. */
 export const csrByName = (name: string): number | undefined =>
