@@ -44,11 +44,11 @@ export interface Operands {
   readonly pc?: bigint;
 }
 
-/** Ends the evaluation of an instruction that turns out not to be pure, or lacks an operand. Never leaves this file. */
-const notPure = new Error('not pure');
+/** The exception that ends the evaluation of an instruction that is not pure or lacks an operand. Caught in this file. */
+const notPureError = new Error('not pure');
 
 const refuse = (): never => {
-  throw notPure;
+  throw notPureError;
 };
 
 class PureStep implements Step<bigint> {
@@ -78,7 +78,7 @@ class PureStep implements Step<bigint> {
   branch = refuse;
   goto = refuse;
   jump = refuse;
-  /** Only what can neither round nor raise a flag, nor be illegal where the dynamic mode is none. */
+  /** Evaluates only operations that neither round nor raise a flag, in a static mode: an invalid dynamic mode makes them illegal. */
   float = (op: FloatOp, a: bigint): bigint =>
     this.#insn.rm !== 7 && (op === 'f64.from.i32' || op === 'f64.from.u32')
       ? softfloat(op, ROUND.RNE, a).value
@@ -96,7 +96,7 @@ class PureStep implements Step<bigint> {
 
 /**
  * The value that a pure instruction writes.
- * @param operands unsigned 64-bit register contents by role (floating-point operands too: rs1 is fs1); an x0 operand needs none
+ * @param operands unsigned 64-bit register contents by role (floating-point operands too: rs1 is fs1); x0 needs no entry
  * @returns undefined if the instruction is not pure (memory, flags, control, order), writes nothing, or an operand it reads is missing
  */
 export const evaluate = (insn: Insn, operands: Operands): bigint | undefined => {
@@ -104,7 +104,7 @@ export const evaluate = (insn: Insn, operands: Operands): bigint | undefined => 
   try {
     insn.row.semantics(step, concrete);
   } catch (error) {
-    if (error === notPure) return undefined;
+    if (error === notPureError) return undefined;
     throw error;
   }
   return step.result;

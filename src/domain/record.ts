@@ -1,6 +1,6 @@
 /**
- * The recording domain: runs a row for its definitions, uses and effects, values being nothing at all. A row may not branch on a
- * value, so one run sees everything that it can do.
+ * The recording domain: runs a row for its definitions, uses and effects, with values that carry nothing. A row may not branch on a
+ * value, so one run sees everything that the row can do.
  */
 import type { Reg } from '../base/units.ts';
 import type { Control, Domain, Facts, FloatOp, Insn, Step, Work } from '../isa/row.ts';
@@ -8,37 +8,37 @@ import type { Control, Domain, Facts, FloatOp, Insn, Step, Work } from '../isa/r
 /** A value is only a token here. */
 type Token = null;
 
-const unary = (): Token => null;
+const makeToken = (): Token => null;
 const token: Domain<Token> = {
-  const: unary,
-  add: unary,
-  sub: unary,
-  and: unary,
-  or: unary,
-  xor: unary,
-  shl: unary,
-  shr: unary,
-  sar: unary,
-  mul: unary,
-  mulhs: unary,
-  mulhu: unary,
-  mulhsu: unary,
-  divs: unary,
-  divu: unary,
-  rems: unary,
-  remu: unary,
-  eq: unary,
-  ltS: unary,
-  ltU: unary,
-  select: unary,
-  sext: unary,
-  zext: unary,
-  clz: unary,
-  ctz: unary,
-  cpop: unary,
+  const: makeToken,
+  add: makeToken,
+  sub: makeToken,
+  and: makeToken,
+  or: makeToken,
+  xor: makeToken,
+  shl: makeToken,
+  shr: makeToken,
+  sar: makeToken,
+  mul: makeToken,
+  mulhs: makeToken,
+  mulhu: makeToken,
+  mulhsu: makeToken,
+  divs: makeToken,
+  divu: makeToken,
+  rems: makeToken,
+  remu: makeToken,
+  eq: makeToken,
+  ltS: makeToken,
+  ltU: makeToken,
+  select: makeToken,
+  sext: makeToken,
+  zext: makeToken,
+  clz: makeToken,
+  ctz: makeToken,
+  cpop: makeToken,
 };
 
-/** Notes products and quotients, and whether what goes into them is cut to 32 bits. */
+/** A domain that notes products and quotients, and whether their operands or results are cut to 32 bits. */
 function noting(recorder: Recorder): Domain<Token> {
   const note = (work: Work) => (): Token => {
     recorder.work = work;
@@ -60,7 +60,7 @@ function noting(recorder: Recorder): Domain<Token> {
     divu: divide,
     rems: divide,
     remu: divide,
-    // LLVM review D149497: counting ones is done where products are made.
+    // LLVM review D149497: cpop runs in the unit that multiplies.
     cpop: multiply,
     sext: cut,
     zext: cut,
@@ -68,10 +68,10 @@ function noting(recorder: Recorder): Domain<Token> {
 }
 
 /** Integers of 32 bits always fit in a double: no flag, no rounding. */
-const FLAGLESS: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
-const DYNAMIC = 7;
+const FLAGLESS_OPS: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
+const DYNAMIC_MODE = 7;
 const ROUNDED_WORK = /\.(?:add|sub|mul|fma)$/;
-const QUOTIENT = /\.(?:div|sqrt)$/;
+const QUOTIENT_WORK = /\.(?:div|sqrt)$/;
 
 class Recorder implements Step<Token> {
   readonly insn: Insn;
@@ -135,11 +135,11 @@ class Recorder implements Step<Token> {
     this.control = 'indirect';
   }
   float(op: FloatOp): Token {
-    const dynamic = this.insn.rm === DYNAMIC;
-    if (!FLAGLESS.has(op) || dynamic) this.accrues = true;
-    this.work = ROUNDED_WORK.test(op) ? 'float' : QUOTIENT.test(op) ? 'float-divide' : 'float-simple';
+    const dynamic = this.insn.rm === DYNAMIC_MODE;
+    if (!FLAGLESS_OPS.has(op) || dynamic) this.accrues = true;
+    this.work = ROUNDED_WORK.test(op) ? 'float' : QUOTIENT_WORK.test(op) ? 'float-divide' : 'float-simple';
     this.floatWidth = op.startsWith('f32') ? 32 : 64;
-    // A dynamic mode also counts for an operation that never rounds: an invalid frm makes it illegal.
+    // A dynamic mode also counts for an operation that never rounds: an invalid frm makes the instruction illegal.
     if (dynamic) this.readsRounding = true;
     return null;
   }
@@ -202,19 +202,19 @@ function record(insn: Insn): Facts {
     pure: !loads && !stores && control === 'none' && !accrues && !readsRounding && !ordered,
     readsPc,
     work,
-    // A floating-point result is boxed or unboxed behind the operation, which says its width itself.
+    // Boxing and unboxing cut to 32 bits, too: a floating-point operation has its width in its name.
     width: work === 'simple' ? 64 : (r.floatWidth ?? r.width),
   };
 }
 
 /**
- * Definitions, uses and effects. Worked out once for all instructions of a row that have the same registers. Nothing is kept with the
- * instruction itself: objects that get another property later are of another shape, and code that reads both gets slow.
+ * Definitions, uses and effects, worked out once for all instructions of a row with the same key. Nothing is kept with the instruction
+ * itself: an object that gets a property later has another shape, and code that reads objects of both shapes gets slow.
  * An access of an atomic instruction is in `load` and `store` as well as in `ordered`.
  */
 export function facts(insn: Insn): Facts {
   const { row, rd, rs1, rs2, rs3, imm, rm } = insn;
-  // All that a row's meaning can look at: registers, rounding mode, and whether there is an immediate (Step.writesCsr).
+  // The key has all that a row's semantics can look at: registers, rounding mode, and whether the immediate is 0 (Step.writesCsr).
   const key = rd | (rs1 << 6) | (rs2 << 12) | (rs3 << 18) | (rm << 24) | (imm === 0 ? 0 : 1 << 27);
   let known = row.facts.get(key);
   if (known === undefined) {

@@ -1,8 +1,8 @@
 /**
- * The rules by which terms are simplified as they are built: each has a name, holds for all values, and makes what is nearer to one
- * form for all that is equal. test/domain runs each against the concrete domain; one that it does not meet fails there.
+ * The rules by which terms are simplified as they are built. Each rule has a name, holds for all values, and brings a term nearer to a
+ * canonical form. test/domain runs each rule against the concrete domain; a rule that no term there meets fails the test.
  *
- * In the names x and y are any terms, c and d constants, n and m amounts of a shift; `low bits` are those that an extension looks at.
+ * In the names, x and y are any terms, c and d constants, n and m amounts of a shift; `low bits` are the bits that an extension keeps.
  */
 import { MASK64, toSigned } from '../base/bits.ts';
 import type { Domain } from '../isa/row.ts';
@@ -13,9 +13,9 @@ export interface Term {
   readonly id: number;
   readonly op: TermOp;
   readonly args: readonly Term[];
-  /** Of a constant, unsigned 64 bits. */
+  /** The value of a constant, unsigned 64 bits. */
   readonly value: bigint | undefined;
-  /** Of an input or an uninterpreted function: its name. */
+  /** The name of an input or an uninterpreted function. */
   readonly name: string | undefined;
   /** The value is the sign extension of its low `signed` bits (1..64). */
   readonly signed: number;
@@ -32,16 +32,16 @@ export type Bits = 8 | 16 | 32;
 type Extension = `${'sext' | 'zext'}${Bits}`;
 export type TermOp = 'const' | 'input' | BinaryOp | Extension | Count | 'select' | 'apply';
 
-/** What makes terms, and so applies the rules again. */
+/** The maker of terms, which applies the rules again to each term that a rule makes. */
 interface Maker extends Domain<Term> {
-  /** A term with the same low bits, and perhaps others above them. */
+  /** A term with the same low bits; the bits above may differ. */
   low(a: Term, bits: Bits): Term;
 }
 
 export interface BinaryRule {
   readonly name: string;
   readonly on: BinaryOp;
-  /** The simpler term, or undefined where the rule does not apply. Of a commutative operation's operands a constant is the right one. */
+  /** The simpler term, or undefined where the rule does not apply. A constant is the right operand of a commutative operation. */
   apply(make: Maker, a: Term, b: Term): Term | undefined;
 }
 interface SelectRule {
@@ -57,21 +57,21 @@ export interface ExtendRule {
 /** The fewest bits whose zero extension is this constant. */
 export const unsignedWidth = (value: bigint): number =>
   value < 1n << 32n ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(Number(value >> 32n));
-/** Widths that there are extensions of. */
+/** Is there an extension of this width? */
 const isExtended = (bits: number): bits is Bits => bits === 8 || bits === 16 || bits === 32;
 const ones = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
 
-/** A shift's amount, where that is a constant other than 0. */
+/** The amount of a shift, where the amount is a constant in 1..63. */
 function amount(b: Term): number | undefined {
   const by = b.value === undefined || b.value > 63n ? 0 : Number(b.value);
   return by === 0 ? undefined : by;
 }
-/** A value shifted left by a constant: which, and by how much. */
+/** The source and the amount of a left shift by a constant; undefined for any other term. */
 function shifted({ op, args }: Term): { readonly source: Term; readonly by: number } | undefined {
   const by = op === 'shl' ? amount(args[1]!) : undefined;
   return by === undefined ? undefined : { source: args[0]!, by };
 }
-/** A sum with a constant: of what, and which. */
+/** A term as a base plus a constant offset; the offset is undefined if the term is no sum with a constant. */
 function distance(a: Term): { readonly base: Term; readonly offset: bigint | undefined } {
   const offset = a.op === 'add' ? a.args[1]!.value : undefined;
   return { base: offset === undefined ? a : a.args[0]!, offset };
@@ -93,7 +93,7 @@ export const BINARY_RULES: readonly BinaryRule[] = [
     const inner = a.op === 'add' ? a.args[1]!.value : undefined;
     return b.value !== undefined && inner !== undefined ? make.add(a.args[0]!, make.const(inner + b.value)) : undefined;
   }),
-  // Constants go outwards, so that addresses at distances from one another are seen to be.
+  // Constants move outwards, so that addresses at a constant distance have the same base.
   binary('add', 'x + (y + c) = (x + y) + c', (make, a, b) => {
     if (b.value !== undefined) return undefined;
     const [x, y] = [distance(a), distance(b)];
@@ -137,15 +137,15 @@ export const BINARY_RULES: readonly BinaryRule[] = [
   }),
   binary('or', 'x | x = x', (_, a, b) => (a === b ? a : undefined)),
   binary('or', 'x | 0 = x', (_, a, b) => (b.value === 0n ? a : undefined)),
-  // How sign injection copies a floating-point register.
+  // A copy of a floating-point register by sign injection has this form.
   binary('or', '(x & c) | (x & d) = x & (c | d)', (make, a, b) => {
     if (a.op !== 'and' || b.op !== 'and' || a.args[0] !== b.args[0]) return undefined;
-    const [one, other] = [a.args[1]!.value, b.args[1]!.value];
-    return one === undefined || other === undefined ? undefined : make.and(a.args[0]!, make.const(one | other));
+    const [left, right] = [a.args[1]!.value, b.args[1]!.value];
+    return left === undefined || right === undefined ? undefined : make.and(a.args[0]!, make.const(left | right));
   }),
   binary('xor', 'x ^ x = 0', (make, a, b) => (a === b ? make.const(0n) : undefined)),
   binary('xor', 'x ^ 0 = x', (_, a, b) => (b.value === 0n ? a : undefined)),
-  // Three of them exchange two values.
+  // Three xors exchange two values.
   binary('xor', '(x ^ y) ^ y = x', (_, a, b) => {
     for (const [x, y] of [
       [a, b],
@@ -159,7 +159,7 @@ export const BINARY_RULES: readonly BinaryRule[] = [
   ),
 
   ...SHIFTS,
-  // Zero extensions as compilers write them without Zba; what is extended may be scaled, too.
+  // Zero extensions as compilers write them without Zba; the extended value may be scaled, too.
   binary('shr', '(x << n) >> m = (x zero-extended) << (n - m)', (make, a, b) => {
     const [up, by] = [shifted(a), amount(b)];
     if (up === undefined || by === undefined || up.by < by) return undefined;
@@ -223,8 +223,8 @@ export const SELECT_RULES: readonly SelectRule[] = [
 
 const extend = (on: ExtendRule['on'], name: string, apply: ExtendRule['apply']): ExtendRule => ({ on, name, apply });
 
-/** Carries and products only go up. */
-const UPWARD: ReadonlySet<TermOp> = new Set(['add', 'sub', 'mul', 'and', 'or', 'xor']);
+/** Operations whose low result bits depend on the low bits of the operands only: carries and products only go up. */
+const UPWARD_OPS: ReadonlySet<TermOp> = new Set(['add', 'sub', 'mul', 'and', 'or', 'xor']);
 
 export const EXTEND_RULES: readonly ExtendRule[] = [
   extend('sext', 'sext x = x, where x is no wider', (_, a, bits) => (a.signed <= bits ? a : undefined)),
@@ -251,7 +251,7 @@ export const EXTEND_RULES: readonly ExtendRule[] = [
     return mask !== undefined && toSigned(concrete.sext(mask, bits)) === -1n ? make.low(a.args[0]!, bits) : undefined;
   }),
   extend('low', 'low bits of x op y = of low bits of both', (make, a, bits) => {
-    if (!UPWARD.has(a.op)) return undefined;
+    if (!UPWARD_OPS.has(a.op)) return undefined;
     const [x, y] = a.args as [Term, Term];
     const [left, right] = [make.low(x, bits), make.low(y, bits)];
     return left === x && right === y ? undefined : make[a.op as 'add'](left, right);
@@ -267,5 +267,5 @@ export const EXTEND_RULES: readonly ExtendRule[] = [
   }),
 ];
 
-/** Every rule there is. */
+/** All rules. */
 export const RULES: readonly { readonly name: string }[] = [...BINARY_RULES, ...SELECT_RULES, ...EXTEND_RULES];

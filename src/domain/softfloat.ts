@@ -2,7 +2,7 @@
  * Exact IEEE 754 arithmetic of binary32 and binary64 in bigint, as the F and D extensions define it (unprivileged manual, chapters
  * "F" 2.2 and "D" 2.2): five rounding modes, five flags, tininess detected after rounding, canonical NaN results.
  *
- * Every operation works on exact numbers `sig * 2^exp` and rounds once, in `round`. What is inexact before (quotients, roots) keeps
+ * Every operation works on exact numbers `sig * 2^exp` and rounds once, in `round`. Quotients and roots, which are inexact before, keep
  * at least two bits more than the format and a sticky lowest bit, which rounding cannot tell from the exact value.
  */
 import { internal } from '../base/errors.ts';
@@ -14,7 +14,7 @@ export const FLAG = { NX: 1, UF: 2, OF: 4, DZ: 8, NV: 16 } as const;
 export const ROUND = { RNE: 0, RTZ: 1, RDN: 2, RUP: 3, RMM: 4, DYNAMIC: 7 } as const;
 
 export interface FloatResult {
-  /** The pattern (f32: zero-extended), the integer (unsigned 64-bit form, sign-extended from its width), or 0/1. */
+  /** The result: a pattern (f32: zero-extended), an integer (unsigned 64-bit form, sign-extended from its width), or 0/1. */
   readonly value: bigint;
   readonly flags: number;
 }
@@ -138,7 +138,7 @@ const infinite = (f: Format, negative: boolean, flags = 0): FloatResult => ({
 });
 const notANumber = (f: Format, invalid: boolean): FloatResult => ({ value: f.nan, flags: invalid ? FLAG.NV : 0 });
 
-/** The one place where numbers are rounded to a format and packed. sig > 0. */
+/** Rounds a number to a format and packs the result; no other code does. sig > 0. */
 const round = (f: Format, rounding: number, negative: boolean, sig: bigint, exp: number): FloatResult => {
   const length = bitLength(sig);
   const exponent = exp + length - 1;
@@ -146,7 +146,7 @@ const round = (f: Format, rounding: number, negative: boolean, sig: bigint, exp:
   const drop = Math.max(length - f.precision, lowest - exp);
   const { value, inexact } = roundShift(sig, drop, rounding, negative);
   // Adding the significand with its implicit bit to the biased exponent less one lets a carry out of rounding raise the exponent,
-  // and makes subnormals (no implicit bit, quantum `lowest`) fall out without a case of their own.
+  // and covers subnormals (no implicit bit, quantum `lowest`) without a separate case.
   const magnitude = (BigInt(exp + drop - lowest) << f.fractionBits) + value;
   if (magnitude >= f.infinity) {
     const toInfinity =
@@ -157,7 +157,7 @@ const round = (f: Format, rounding: number, negative: boolean, sig: bigint, exp:
     return { value: signed(f, negative, toInfinity ? f.infinity : f.infinity - 1n), flags: FLAG.OF | FLAG.NX };
   }
   if (!inexact) return { value: signed(f, negative, magnitude), flags: 0 };
-  // Tiny after rounding: as if the exponent had no lower bound, the result would still be below the least normal number.
+  // Tiny after rounding: rounded as if the exponent had no lower bound, the number is still below the smallest normal number.
   const tiny =
     exponent < f.minExponent - 1 ||
     (exponent === f.minExponent - 1 &&
@@ -174,7 +174,7 @@ const sumFinite = (f: Format, rounding: number, a: Parts, b: Parts): FloatResult
   let [high, low] = a.exp >= b.exp ? [a, b] : [b, a];
   if (high.sig === 0n) [high, low] = [low, high];
   let { sig: lowSig, exp: lowExp } = low;
-  // Bounds the shift below: a number so far under the other's lowest bit acts as a sticky bit, whatever its value.
+  // Bounds the shift below: a low operand this far under the high operand's lowest bit acts as a sticky bit, whatever its value.
   const sticky = high.exp - f.precision - 4;
   if (lowSig !== 0n && lowExp + bitLength(lowSig) <= sticky) {
     lowSig = 1n;
@@ -270,9 +270,9 @@ const squareRoot = (f: Format, rounding: number, a: Parts): FloatResult => {
   return round(f, rounding, false, root | sticky, (a.exp - shift) / 2);
 };
 
-/** -1, 0, 1; neither is a NaN. */
+/** The order of two patterns, neither a NaN: -1, 0 or 1. */
 const order = (f: Format, a: bigint, b: bigint): number => {
-  // Patterns of one sign are ordered as integers; mapping negative ones below zero makes -0 equal to +0.
+  // Patterns of one sign are ordered as integers; mapping negative patterns below zero makes -0 equal to +0.
   const key = (raw: bigint) => {
     const pattern = BigInt.asUintN(f.width, raw);
     return pattern & f.signBit ? -(pattern ^ f.signBit) : pattern;
@@ -301,7 +301,7 @@ const extreme = (f: Format, a: bigint, b: bigint, sign: 1 | -1): FloatResult => 
   return { value: BigInt.asUintN(f.width, ordered * sign <= 0 ? a : b), flags };
 };
 
-/** Out of range saturates and is invalid, never inexact; a NaN counts as the largest (chapter "F", 2.2.7, table of limits). */
+/** A value out of range saturates and is invalid, never inexact; a NaN gives the largest integer (chapter "F", 2.2.7, table of limits). */
 const toInteger = (rounding: number, a: Parts, bits: 32 | 64, isSigned: boolean): FloatResult => {
   const least = isSigned ? -(1n << BigInt(bits - 1)) : 0n;
   const most = isSigned ? (1n << BigInt(bits - 1)) - 1n : (1n << BigInt(bits)) - 1n;
@@ -365,12 +365,12 @@ const OPERATIONS = new Map<string, Operation>([
   ['f64.from.f32', (rounding, a) => convert(F64, rounding, unpack(F32, a))],
 ]);
 
-/** All operations there are, in a fixed order. */
+/** All operations, in a fixed order. */
 export const FLOAT_OPS = [...OPERATIONS.keys()] as readonly FloatOp[];
 
 /**
  * Performs one operation.
- * @param rounding 0..4, already resolved (never 7); operations that cannot round do not look at it
+ * @param rounding 0..4, already resolved (never 7); ignored by operations that cannot round
  * @param a operands as in Step.float: f32 as the 32-bit pattern (higher bits are ignored), integers as 64-bit register contents
  * @returns the result and the flags it raises (FLAG bits, as in fflags)
  */

@@ -1,7 +1,7 @@
 /**
  * The symbolic domain: values are terms, equal terms are the same object (hash-consed), and every operation simplifies as it
  * builds. Running a row over terms tells what an instruction computes; two values with the same term are equal for all inputs.
- * Each term also knows how wide it is, as far as that follows from its making, which is what makes redundant extensions vanish.
+ * Each term also has a width, as far as its operation and operands tell one; widths make redundant extensions vanish.
  *
  * The rules are in rules.ts, by name; test/domain checks each against the concrete domain on random values.
  */
@@ -32,7 +32,7 @@ function signedWidth(value: bigint): number {
   return unsignedWidth(signed < 0n ? ~signed : signed) + 1;
 }
 
-/** What is known of an operation's width from its operands' widths. A shift by a constant is `by`. */
+/** The width of an operation, as far as its operands' widths tell. `by` is the amount of a shift by a constant. */
 function widthOf(op: BinaryOp, a: Term, b: Term): { readonly signed?: number; readonly unsigned?: number } {
   const by = b.value === undefined ? undefined : Number(b.value & 63n);
   const [signed, unsigned] = [Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned)];
@@ -77,13 +77,13 @@ const rulesOf = <R extends { readonly on: string }>(rules: readonly R[]): Readon
   for (const rule of rules) by.set(rule.on, [...(by.get(rule.on) ?? []), rule]);
   return by;
 };
-const BINARY = rulesOf<BinaryRule>(BINARY_RULES);
-const EXTEND = rulesOf<ExtendRule>(EXTEND_RULES);
-const NONE: readonly never[] = [];
-/** Two ids below this make a key of 30 bits. */
-const SMALL = 2 ** 15;
+const BINARY_BY_OP = rulesOf<BinaryRule>(BINARY_RULES);
+const EXTEND_BY_OP = rulesOf<ExtendRule>(EXTEND_RULES);
+const EMPTY_LIST: readonly never[] = [];
+/** Two ids below this limit make a key of 30 bits. */
+const SMALL_ID_LIMIT = 2 ** 15;
 
-/** A rule has been applied: to which operation (`low` looks at so many bits only), and what has come of it. */
+/** An application of a rule: the operation and its operands (`bits` is the width of an extension or of `low`), and the resulting term. */
 export interface Rewrite {
   readonly rule: string;
   readonly op: BinaryOp | 'select' | 'sext' | 'zext' | 'low';
@@ -95,14 +95,14 @@ export interface Rewrite {
 export class Terms implements Domain<Term> {
   readonly #constants = new Map<bigint, Term>();
   readonly #inputs = new Map<string, Term>();
-  /** What has one operand or two, by operation and the operands' ids as one number. */
+  /** Terms of one or two operands, by operation and the operands' ids as one number. */
   readonly #plain = new Map<TermOp, Map<number, Term>>();
-  /** Everything else, by operation, name and the operands' ids. */
+  /** All other terms but constants and inputs, by operation, name and the operands' ids. */
   readonly #others = new Map<string, Term>();
   readonly #observe: ((rewrite: Rewrite) => void) | undefined;
   #next = 0;
 
-  /** @param observe is told of each rule that is applied */
+  /** @param observe called for each rule that is applied */
   constructor(observe?: (rewrite: Rewrite) => void) {
     this.#observe = observe;
   }
@@ -117,16 +117,16 @@ export class Terms implements Domain<Term> {
     const bits = toUnsigned(value);
     let term = this.#constants.get(bits);
     if (term === undefined) {
-      term = this.#new('const', NONE, signedWidth(bits), unsignedWidth(bits), bits);
+      term = this.#new('const', EMPTY_LIST, signedWidth(bits), unsignedWidth(bits), bits);
       this.#constants.set(bits, term);
     }
     return term;
   }
-  /** An unknown, by name; equal names are the same term. Widths are what is known of it. */
+  /** An unknown value, by name; equal names are the same term. The widths are all that is known of the value; the first call's count. */
   input(name: string, widths: { signed?: number; unsigned?: number } = {}): Term {
     let term = this.#inputs.get(name);
     if (term === undefined) {
-      term = this.#new('input', NONE, widths.signed, widths.unsigned, undefined, name);
+      term = this.#new('input', EMPTY_LIST, widths.signed, widths.unsigned, undefined, name);
       this.#inputs.set(name, term);
     }
     return term;
@@ -159,8 +159,8 @@ export class Terms implements Domain<Term> {
   }
 
   /**
-   * An uninterpreted function of its arguments: equal for equal arguments, and nothing else is known of it but its widths. What an
-   * operation reads besides values (memory, a rounding mode) must be among the arguments.
+   * An uninterpreted function of its arguments: equal for equal arguments; nothing else is known of the function but its widths. Any
+   * state that an operation reads besides values (memory, a rounding mode) must be among the arguments.
    */
   apply(name: string, args: readonly Term[], widths: { signed?: number; unsigned?: number } = {}): Term {
     return this.#other('apply', args, widths.signed, widths.unsigned, name);
@@ -170,15 +170,18 @@ export class Terms implements Domain<Term> {
     if (a.value !== undefined && b.value !== undefined) return this.const(concrete[op](a.value, b.value));
     // Constants to the right, otherwise the older term first.
     if (COMMUTATIVE.has(op) && (a.value !== undefined || (b.value === undefined && b.id < a.id))) [a, b] = [b, a];
-    for (const rule of BINARY.get(op) ?? NONE) {
+    for (const rule of BINARY_BY_OP.get(op) ?? EMPTY_LIST) {
       const result = rule.apply(this, a, b);
       if (result === undefined) continue;
       this.#observe?.({ rule: rule.name, op, args: [a, b], bits: undefined, result });
       return result;
     }
     const known = this.#tableOf(op);
-    // Small numbers, as nearly all of these are, are found sooner.
-    const key = a.id < SMALL && b.id < SMALL ? a.id * SMALL + b.id : SMALL * SMALL + a.id * 2 ** 26 + b.id;
+    // A map finds small numbers sooner, and nearly all of these keys are small.
+    const key =
+      a.id < SMALL_ID_LIMIT && b.id < SMALL_ID_LIMIT
+        ? a.id * SMALL_ID_LIMIT + b.id
+        : SMALL_ID_LIMIT * SMALL_ID_LIMIT + a.id * 2 ** 26 + b.id;
     let term = known.get(key);
     if (term === undefined) {
       const { signed, unsigned } = widthOf(op, a, b);
@@ -279,7 +282,7 @@ export class Terms implements Domain<Term> {
     return low;
   }
   #extended(op: ExtendRule['on'], a: Term, bits: Bits): Term | undefined {
-    for (const rule of EXTEND.get(op) ?? NONE) {
+    for (const rule of EXTEND_BY_OP.get(op) ?? EMPTY_LIST) {
       const result = rule.apply(this, a, bits);
       if (result === undefined) continue;
       this.#observe?.({ rule: rule.name, op, args: [a], bits, result });
@@ -297,13 +300,13 @@ export class Terms implements Domain<Term> {
   cpop(a: Term): Term {
     return this.#count('cpop', a);
   }
-  /** 0 to 64. */
+  /** A count of bits: 0 to 64. */
   #count(op: Count, a: Term): Term {
     return a.value !== undefined ? this.const(concrete[op](a.value)) : this.#unary(op, a, 8, 7);
   }
 }
 
-/** What an instruction did, as terms. A load's or a rounded operation's result is what `opaque` makes of it. */
+/** The effects of an instruction, as terms. `opaque` makes the result of a load or a rounded operation. */
 export interface TermEffects {
   /** The value written to rd or fd, if any. */
   readonly result: Term | undefined;
@@ -313,7 +316,7 @@ export interface TermEffects {
   readonly address: Term | undefined;
 }
 
-/** Terms of rs1, rs2, rs3 (also of floating-point registers), and of the instruction's address. */
+/** Terms of rs1, rs2, rs3 (also of floating-point registers; 0 if undefined), and of the instruction's address. */
 interface TermOperands {
   readonly rs1?: Term | undefined;
   readonly rs2?: Term | undefined;
@@ -322,8 +325,8 @@ interface TermOperands {
 }
 type Widths = { signed?: number; unsigned?: number };
 
-/** The rounding mode field of an instruction that goes by frm. */
-const DYNAMIC = 7;
+/** The rounding mode field of an instruction that takes its mode from frm. */
+const DYNAMIC_MODE = 7;
 
 class TermStep implements Step<Term>, TermEffects {
   result: Term | undefined = undefined;
@@ -383,10 +386,10 @@ class TermStep implements Step<Term>, TermEffects {
   }
   goto(): void {}
   jump(): void {}
-  /** What neither rounds nor raises a flag is pure, unless a dynamic mode may make it illegal: a function of its operand, and of nothing else. */
+  /** An operation that neither rounds nor raises a flag is a function of its operand alone, unless a dynamic mode may make it illegal. */
   float(op: FloatOp, a: Term): Term {
     const exact = op === 'f64.from.i32' || op === 'f64.from.u32';
-    if (exact && this.#insn.rm !== DYNAMIC) return this.#terms.apply(op, [a]);
+    if (exact && this.#insn.rm !== DYNAMIC_MODE) return this.#terms.apply(op, [a]);
     return this.#opaque(op.startsWith('f64') ? {} : { unsigned: 64 });
   }
   csr(): Term {

@@ -1,20 +1,20 @@
 /**
  * The second step of floating point in emitted code, behind wasm-float's conditions: functions that show by error-free transformations
- * that a result is exact, or for fused multiply-add that it is rounded right, and call softfloat only if they cannot.
+ * that a result is exact, or that a fused multiply-add is rounded right, and call softfloat only if they can show neither.
  *
  * TwoSum is Knuth's ("The Art of Computer Programming" 2, 4.2.2), TwoProduct Dekker's with Veltkamp's splitting ("A floating-point
  * technique for extending the available precision", 1971). TwoSum is exact unless it overflows; TwoProduct needs exponents that
- * keep the product's last bit representable and the splitting from overflowing, which `#pushTame` tests.
+ * keep the product's last bit representable and the splitting from overflowing, which `pushTame` tests.
  */
 import { Code, F32, F64, I32, I64, type ModuleBuilder } from '../base/wasm.ts';
 import type { FloatOp } from '../isa/row.ts';
 
-/** Parameters of such a function and of softfloat's import: FLOAT_OPS index, rounding mode, operands as patterns. */
-const ROUNDING = 1;
-const A = 2;
-const PARAMETERS = 5;
+/** Parameters of these functions and of softfloat's import: FLOAT_OPS index, rounding mode, three operands as patterns. */
+const ROUNDING_PARAMETER = 1;
+const FIRST_OPERAND = 2;
+const PARAMETER_COUNT = 5;
 
-/** Makes the functions that are asked for, once each. */
+/** The functions of a module, each made when first asked for. */
 export class ExactFunctions {
   readonly #module: ModuleBuilder;
   readonly #softfloat: number;
@@ -22,7 +22,7 @@ export class ExactFunctions {
   readonly #made = new Map<FloatOp, number>();
 
   /**
-   * @param softfloat imported function of the same type
+   * @param softfloat index of the imported function of the same type
    * @param flagsAt address of the i32 with the accrued flags
    */
   constructor(module: ModuleBuilder, softfloat: number, flagsAt: number) {
@@ -31,7 +31,7 @@ export class ExactFunctions {
     this.#flagsAt = flagsAt;
   }
 
-  /** The function for an operation; softfloat's own where there is nothing to gain. */
+  /** The function for an operation; softfloat's import for operations without a transformation here. */
   of(op: FloatOp): number {
     const [width, what] = op.split('.') as ['f32' | 'f64', string];
     if (!['add', 'sub', 'mul', 'div', 'sqrt', 'fma'].includes(what)) return this.#softfloat;
@@ -40,12 +40,12 @@ export class ExactFunctions {
       made = this.#module.declare(this.#module.type([I32, I32, I64, I64, I64], [I64]));
       const emitter = width === 'f64' ? new Exact64(this.#flagsAt) : new Exact32(this.#flagsAt);
       const { code } = emitter;
-      // Only rounding to nearest even is wasm's.
-      code.get(ROUNDING).op('i32.eqz');
+      // Wasm rounds to nearest even only.
+      code.get(ROUNDING_PARAMETER).op('i32.eqz');
       code.if();
       emitter.emit(what as Operation);
       code.end();
-      for (let i = 0; i < PARAMETERS; i++) code.get(i);
+      for (let i = 0; i < PARAMETER_COUNT; i++) code.get(i);
       code.call(this.#softfloat);
       this.#module.define(made, code);
       this.#made.set(op, made);
@@ -58,9 +58,9 @@ type Operation = 'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'fma';
 type Halves = { readonly high: number; readonly low: number };
 type NineLocals = [number, number, number, number, number, number, number, number, number];
 
-/** Names f64 locals and the algorithms over them. */
+/** The code of one function, and the algorithms over its f64 locals. */
 abstract class Exact {
-  readonly code = new Code(PARAMETERS);
+  readonly code = new Code(PARAMETER_COUNT);
   readonly #flagsAt: number;
   /** Operands as f64 (f32 ones widened, which is exact). */
   readonly operands: readonly [number, number, number];
@@ -82,14 +82,14 @@ abstract class Exact {
   pushFinite(x: number): Code {
     return this.code.get(x).op('f64.abs').f64(Number.POSITIVE_INFINITY).op('f64.lt');
   }
-  /** sum := x + y, error := what is missing. */
+  /** sum := x + y rounded, error := (x + y) - sum exactly. */
   twoSum(x: number, y: number, sum: number, error: number): void {
     const part = this.local();
     this.code.get(x).get(y).op('f64.add').tee(sum).get(x).op('f64.sub').set(part);
     this.code.get(x).get(sum).get(part).op('f64.sub', 'f64.sub');
     this.code.get(y).get(part).op('f64.sub', 'f64.add').set(error);
   }
-  /** product := x * y, error := what is missing. x and y must be tame. */
+  /** product := x * y rounded, error := (x * y) - product exactly. x and y must be tame (pushTame). */
   twoProduct(x: number, y: number, product: number, error: number): void {
     const { code } = this;
     const halves = [x, y].map((value) => {
@@ -129,7 +129,7 @@ class Exact64 extends Exact {
     const { code } = this;
     for (const [i, operand] of this.operands.entries())
       code
-        .get(A + i)
+        .get(FIRST_OPERAND + i)
         .op('f64.reinterpret_i64')
         .set(operand);
     const [x, y] = this.operands;
@@ -182,7 +182,7 @@ class Exact64 extends Exact {
     emit();
     this.code.end();
   }
-  /** A product with a zero (or a sum with such a product) is exact, unless it is a NaN. */
+  /** Returns the result if x or y is zero: the product, or a sum with the product, is then exact unless it is a NaN. */
   #zeroProduct(x: number, y: number, result: number): void {
     this.pushZero(x);
     this.pushZero(y).op('i32.or');
@@ -202,7 +202,7 @@ class Exact64 extends Exact {
 
   /**
    * x * y + z = sum + (e1 + e2) exactly, and low is e1 + e2 rounded. If low is exact, sum + low is rounded once. Else the true value
-   * lies between sum + low * (1 - 2^-51) and sum + low * (1 + 2^-51), and rounding is monotonic: if both give one result, it is right.
+   * lies between sum + low * (1 - 2^-51) and sum + low * (1 + 2^-51), and rounding is monotonic: a result that both bounds give is right.
    */
   #fma(): void {
     const { code } = this;
@@ -213,7 +213,7 @@ class Exact64 extends Exact {
     code.get(x).get(y).op('f64.mul').get(z).op('f64.add').set(result);
     this.#zeroProduct(x, y, result);
     this.#ifTame(x, y, () => {
-      // Far from overflow, whatever the sum.
+      // With this bound on z every sum is far from overflow.
       code
         .get(z)
         .op('f64.abs')
@@ -225,7 +225,7 @@ class Exact64 extends Exact {
       this.twoSum(e2, e1, low, e3);
       this.pushZero(e3);
       code.if();
-      // A subnormal sum is exact, so this can be inexact only with a result of normal size.
+      // A subnormal sum is exact, so an inexact sum has a result of normal size.
       this.twoSum(sum, low, result, e4);
       this.pushZero(e4);
       this.pushInexact().op('i32.or');
@@ -247,13 +247,13 @@ class Exact64 extends Exact {
   }
 }
 
-/** Singles: their products are exact as doubles, and their sums nearly. */
+/** Singles, computed as doubles: products are exact, and sums nearly so. */
 class Exact32 extends Exact {
   emit(what: Operation): void {
     const { code } = this;
     for (const [i, operand] of this.operands.entries())
       code
-        .get(A + i)
+        .get(FIRST_OPERAND + i)
         .op('i32.wrap_i64', 'f32.reinterpret_i32', 'f64.promote_f32')
         .set(operand);
     const [x, y, z] = this.operands;
@@ -276,7 +276,7 @@ class Exact32 extends Exact {
         code.get(wide).get(value).op('f64.eq');
         break;
       case 'div':
-        // A quotient that is a single multiplies back exactly; rounding twice does not matter to one that is not.
+        // A quotient that is a single multiplies back exactly; any other quotient fails the test, even rounded twice.
         code.get(x).get(y).op('f64.div').set(value);
         this.#narrow(value, result, wide);
         code.get(wide).get(y).op('f64.mul').get(x).op('f64.eq');

@@ -1,10 +1,10 @@
 /**
  * Floating point in emitted code. Wasm rounds to nearest even only and has no flags, so each operation has a condition under which
- * wasm's result is the right one *and* no flag can be raised that is not raised already; otherwise the exact softfloat is called.
+ * wasm's result is right *and* no flag can be raised that is not raised already; otherwise a slow function, which is exact, is called.
  *
- * The condition rests on inexact (NX) being sticky: once the guest has it set, which any real computation does soon, a finite
- * result of normal size can raise nothing else. Underflow and NX together need a result below twice the smallest normal number
- * (twice, because tininess is judged after rounding); overflow, invalid and division by zero need one that is not finite.
+ * The condition rests on inexact (NX) being sticky: once NX is set, which any real computation does soon, a finite result of normal
+ * size can raise no other flag. Underflow and NX together need a result below twice the smallest normal number (twice, because
+ * tininess is judged after rounding); overflow, invalid and division by zero need a result that is not finite.
  */
 import type { OpName } from '../base/wasm.ts';
 import { F64, I64 } from '../base/wasm.ts';
@@ -23,17 +23,17 @@ export interface FloatSite {
   readonly roundingAt: number;
   /** Function (FLOAT_OPS index, rounding mode, a, b, c) -> value that is always right and accrues the flags. */
   slow(op: FloatOp): number;
-  /** Emits leaving because the dynamic rounding mode is none. */
+  /** Emits the exit that is taken because the dynamic rounding mode is invalid. */
   illegal(): void;
 }
 
-/** The index of an operation as the slow function gets it. */
+/** The index by which the slow function knows an operation. */
 export const floatIndex = (op: FloatOp): number => FLOAT_OPS.indexOf(op);
 
-const NEAREST = 0;
-const DYNAMIC = 7;
-/** Operation with the guest's rounding mode, for conversions to integers: by rounding mode field. */
-const TO_INTEGRAL: readonly (OpName | undefined)[] = ['f64.nearest', 'f64.trunc', 'f64.floor', 'f64.ceil', undefined];
+const NEAREST_MODE = 0;
+const DYNAMIC_MODE = 7;
+/** Wasm's operation that rounds to an integral number, by rounding mode field; undefined if there is none. */
+const INTEGRAL_OPS: readonly (OpName | undefined)[] = ['f64.nearest', 'f64.trunc', 'f64.floor', 'f64.ceil', undefined];
 
 const RANGES = {
   i32: { low: -(2 ** 31), high: 2 ** 31, trunc: 'i64.trunc_sat_f64_s', back: 'f64.convert_i64_s' },
@@ -52,7 +52,7 @@ class FloatEmitter {
   readonly #op: FloatOp;
   readonly #operands: readonly (WasmValue | undefined)[];
   readonly #domain: WasmDomain;
-  /** The fast result goes here. */
+  /** The local that gets the result. */
   readonly #result: number;
 
   constructor(site: FloatSite, op: FloatOp, operands: readonly (WasmValue | undefined)[]) {
@@ -67,7 +67,7 @@ class FloatEmitter {
     const [width, what, type] = this.#op.split('.') as ['f32' | 'f64', string, string | undefined];
     const { code } = this.#domain;
     if (what === 'fma' && !hasFused()) {
-      // What the host can do instead is too long to be emitted at each place: the slow function has it.
+      // The replacement for a host without fused multiply-add is too long to be emitted at each site: the slow function has it.
       this.#slow();
     } else {
       this.#fast(width, what, type);
@@ -130,7 +130,7 @@ class FloatEmitter {
     code.op('i32.and');
   }
 
-  /** min, max and comparisons: right, and without flags, unless there is a NaN. */
+  /** min, max and comparisons: wasm's results are right, and raise no flag, unless an operand is a NaN. */
   #ordered(width: 'f32' | 'f64', what: 'min' | 'max' | 'eq' | 'lt' | 'le'): void {
     const { code } = this.#domain;
     this.#push(width, 0);
@@ -150,7 +150,7 @@ class FloatEmitter {
     const { code, pool } = this.#domain;
     const { rounding } = this.#site;
     const { low, high, trunc } = RANGES[type];
-    const toIntegral = TO_INTEGRAL[rounding === DYNAMIC ? NEAREST : (rounding ?? NEAREST)];
+    const toIntegral = INTEGRAL_OPS[rounding === DYNAMIC_MODE ? NEAREST_MODE : (rounding ?? NEAREST_MODE)];
     if (toIntegral === undefined) {
       code.i32(0);
       return;
@@ -168,7 +168,7 @@ class FloatEmitter {
     code.get(integral).get(value).op('f64.eq');
     this.#pushFlag();
     code.op('i32.or', 'i32.and');
-    if (rounding === DYNAMIC) {
+    if (rounding === DYNAMIC_MODE) {
       this.#pushNearest();
       code.op('i32.and');
     }
@@ -183,7 +183,7 @@ class FloatEmitter {
     const bits = width === 'f64' ? 53n : 24n;
     this.#pushNearest();
     if (width === 'f64' && (type === 'i32' || type === 'u32')) return;
-    // Exact if it has no more bits than the fraction.
+    // Integers up to 2^bits in magnitude, all that the significand holds, are converted exactly.
     this.#pushInteger();
     if (unsigned) code.i64((1n << bits) + 1n).op('i64.lt_u');
     else
@@ -204,7 +204,7 @@ class FloatEmitter {
     this.#pushSticky();
     this.#pushSized('f32', true);
     code.op('i32.and');
-    // Exact: right in every mode, but a rounding mode that is none must still be noticed.
+    // An exact result is right in every mode; the test for nearest even makes the slow function notice an invalid mode.
     code.get(this.#result).op('i32.wrap_i64', 'f32.reinterpret_i32', 'f64.promote_f32');
     this.#push('f64', 0);
     code.op('f64.eq');
@@ -227,15 +227,15 @@ class FloatEmitter {
   #slow(): void {
     const { code } = this.#domain;
     const { rounding, roundingAt, slow } = this.#site;
-    if (rounding === DYNAMIC) {
+    if (rounding === DYNAMIC_MODE) {
       code.i32(roundingAt).access('i32.load', 0).i32(4).op('i32.gt_u');
       code.if();
       this.#site.illegal();
       code.end();
     }
     code.i32(floatIndex(this.#op));
-    if (rounding === DYNAMIC) code.i32(roundingAt).access('i32.load', 0);
-    else code.i32(rounding ?? NEAREST);
+    if (rounding === DYNAMIC_MODE) code.i32(roundingAt).access('i32.load', 0);
+    else code.i32(rounding ?? NEAREST_MODE);
     for (const operand of this.#operands) {
       if (operand === undefined) code.i64(0n);
       else this.#domain.push(operand);
@@ -252,7 +252,7 @@ class FloatEmitter {
     if (width === 'f64') code.op('f64.reinterpret_i64');
     else code.op('i32.wrap_i64', 'f32.reinterpret_i32');
   }
-  /** Takes the number on the stack as the result. */
+  /** Makes the number on the stack the result. */
   #keep(width: 'f32' | 'f64'): void {
     const { code } = this.#domain;
     if (width === 'f64') code.op('i64.reinterpret_f64');
@@ -263,9 +263,9 @@ class FloatEmitter {
   #pushSticky(): void {
     const { code } = this.#domain;
     const { rounding, flagsAt } = this.#site;
-    if (rounding === DYNAMIC)
+    if (rounding === DYNAMIC_MODE)
       code.i32(flagsAt).access('i64.load', 0).i64(0x7_0000_0001n).op('i64.and').i64(1n).op('i64.eq');
-    else if (rounding === NEAREST) this.#pushFlag();
+    else if (rounding === NEAREST_MODE) this.#pushFlag();
     else code.i32(0);
   }
   /** Pushes: is NX set? (1 or 0) */
@@ -276,15 +276,15 @@ class FloatEmitter {
   #pushNearest(): void {
     const { code } = this.#domain;
     const { rounding, roundingAt } = this.#site;
-    if (rounding === DYNAMIC) code.i32(roundingAt).access('i32.load', 0).op('i32.eqz');
-    else code.i32(rounding === NEAREST ? 1 : 0);
+    if (rounding === DYNAMIC_MODE) code.i32(roundingAt).access('i32.load', 0).op('i32.eqz');
+    else code.i32(rounding === NEAREST_MODE ? 1 : 0);
   }
-  /** Pushes: is the result finite, and if asked at least twice the smallest normal number? */
+  /** Pushes: is the result finite and, if `normal`, at least twice the smallest normal number? */
   #pushSized(width: 'f32' | 'f64', normal: boolean): void {
     const { code } = this.#domain;
     const [fraction, top] = width === 'f64' ? [53n, 0x7ffn] : [24n, 0xffn];
     code.get(this.#result).i64(1n).op('i64.shl');
-    // The sign of a single's pattern is at bit 32 now.
+    // The shift has moved the sign of a single's pattern to bit 32.
     if (width === 'f32') code.i64(0xffff_ffffn).op('i64.and');
     if (normal) code.i64(2n << fraction).op('i64.sub');
     code.i64((top - (normal ? 2n : 0n)) << fraction).op('i64.lt_u');

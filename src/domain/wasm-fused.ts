@@ -1,20 +1,20 @@
 /**
- * Fused multiply-add of the host. Wasm has it only in its relaxed form, which may or may not round in between ("Relaxed SIMD", a part of
- * WebAssembly 3.0); where the processor has such an instruction V8 uses it. So it is asked, once, whether it does here.
+ * Fused multiply-add of the host. Wasm has only a relaxed form, which may or may not round the product ("Relaxed SIMD", a part of
+ * WebAssembly 3.0); V8 uses the processor's fused instruction if there is one. So a probe tests once whether the form is fused here.
  */
 import { setFlags, V8_VERSION } from '../base/v8.ts';
 import { Code, F32, F64, ModuleBuilder } from '../base/wasm.ts';
 
 let fused: boolean | undefined;
 
-/** Are `fusedMadd` of both widths rounded once? To be asked before a module with them is compiled. */
+/** Does `fusedMadd` round once in both widths? To be called before a module with `fusedMadd` is compiled. */
 export function hasFused(): boolean {
   fused ??= probe();
   return fused;
 }
 
 function probe(): boolean {
-  // Before that V8 does not know them unless it is told to.
+  // V8 before version 12 may know these instructions only with this flag.
   if (V8_VERSION < 12) setFlags('experimental-wasm-relaxed-simd');
   const module = new ModuleBuilder();
   for (const [name, type] of [
@@ -31,7 +31,7 @@ function probe(): boolean {
   const bytes = module.bytes();
   if (!WebAssembly.validate(bytes)) return false;
   const { f32, f64 } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
-  // (1 + e)(1 + e) - (1 + 2e) is e * e, of which a product that is rounded has nothing.
+  // (1 + e)(1 + e) - (1 + 2e) is e * e, which rounding the product would lose.
   const [single, double] = [2 ** -23, 2 ** -52];
   return (
     f32(1 + single, 1 + single, -(1 + 2 * single)) === single ** 2 &&

@@ -1,6 +1,6 @@
 /**
- * The wasm domain: running a row's meaning over it emits code. Each operation is emitted at once and its result kept in a local,
- * so that effects stay in the row's order and a value can be used any number of times; constants stay constants until used.
+ * The wasm domain: running a row's semantics over this domain emits code. Each operation is emitted at once and its result kept in a
+ * local, so that effects stay in the row's order and a value can be used any number of times; constants stay constants until used.
  */
 
 import { MASK64 } from '../base/bits.ts';
@@ -9,7 +9,7 @@ import { I32, I64 } from '../base/wasm.ts';
 import type { Domain } from '../isa/row.ts';
 
 /**
- * A 64-bit value in emitted code: known now, in an i64 local, such a local plus a constant (added where it is used), or a truth value
+ * A 64-bit value in emitted code: a known constant, an i64 local, an i64 local plus a constant (added at each use), or a truth value
  * (1 or 0) in an i32 local.
  */
 export type WasmValue =
@@ -70,7 +70,7 @@ export class WasmDomain implements Domain<WasmValue> {
     this.code.set(local);
     return { kind: 'bool', local };
   }
-  /** The value in an i64 local of its own. */
+  /** An i64 local with the value: the value's own, or a new one for a value of another kind. */
   local(value: WasmValue): number {
     if (value.kind === 'i64') return value.local;
     this.push(value);
@@ -136,7 +136,7 @@ export class WasmDomain implements Domain<WasmValue> {
   mulhsu(a: WasmValue, b: WasmValue): WasmValue {
     return this.sub(this.mulhu(a, b), this.and(this.sar(a, this.const(63n)), b));
   }
-  // i64.div_s and friends trap on 0 and on overflow, so those divisors never reach them.
+  // Wasm's divisions trap on 0, and i64.div_s on overflow: the emitted tests keep such divisors away from them.
   divs(a: WasmValue, b: WasmValue): WasmValue {
     return this.#divide('i64.div_s', a, b, () => this.push(this.const(-1n)), true);
   }
@@ -194,7 +194,7 @@ export class WasmDomain implements Domain<WasmValue> {
     return this.pop();
   }
   #compare(op: OpName, a: WasmValue, b: WasmValue): WasmValue {
-    // A truth value compared with 0 is its negation: common where a row turns a condition round.
+    // Comparing a truth value with 0 negates the value: common where a row inverts a condition.
     if (op === 'i64.eq' && a.kind === 'bool' && b.kind === 'const' && b.value === 0n)
       this.code.get(a.local).op('i32.eqz');
     else {
@@ -209,7 +209,7 @@ export class WasmDomain implements Domain<WasmValue> {
     byZero();
     this.code.else();
     if (overflows) {
-      // Dividing by -1 is negating, and the one case that overflows wraps as it should.
+      // Division by -1 is negation, in which the only case that overflows wraps as the M extension defines.
       this.push(b).i64(-1n).op('i64.eq');
       this.code.if(I64);
       this.code.i64(0n);

@@ -19,7 +19,7 @@ export const crossMoveInsn = (rd: Reg, rs: Reg): Insn => makeInsn(rd >= F0 ? 'fm
 /** rd ^= rs: three such instructions exchange two integer registers. */
 export const xorInsn = (rd: Reg, rs: Reg): Insn => makeInsn('xor', { rd, rs1: rd, rs2: rs });
 
-/** A short sequence, not always the shortest, that puts a constant into an integer register ("RV64I", LUI/ADDIW/SLLI). */
+/** A short, not always shortest sequence that puts a constant into an integer register (unprivileged manual, "RV64I", LUI/ADDIW/SLLI). */
 export function constantInsns(rd: Reg, value: bigint): Insn[] {
   const signed = toSigned(value);
   if (signed >= -2048n && signed < 2048n) return [makeInsn('addi', { rd, rs1: ZERO, imm: Number(signed) })];
