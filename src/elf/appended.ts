@@ -1,6 +1,6 @@
 /**
- * What was appended to an executable: an archive, a script, a program's own data. The program finds it by the file's end, by where the section
- * headers end, or by an offset that was noted when it was appended.
+ * Data appended to an executable: an archive, a script, a program's own data. The program finds the data by the end of the file, by the
+ * end of the section headers, or by an offset that was noted when the data was appended.
  */
 import type { FileOffset } from '../base/units.ts';
 import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from './constants.ts';
@@ -8,7 +8,7 @@ import { getU64, viewOf } from './fields.ts';
 import type { Image } from './image.ts';
 import { inFile } from './tail.ts';
 
-/** The bytes behind all that the file's own headers know of, live; mostly none. */
+/** The bytes behind everything that the file's own headers describe, as a view of the image's bytes; mostly empty. */
 export function appended(image: Image): Uint8Array {
   const { bytes, programHeaders, programHeaderOffset, sections } = image;
   const known: FileOffset[] = [

@@ -1,6 +1,6 @@
 /**
- * RISC-V build attributes (RISC-V ELF psABI, chapter "Attributes"): 'A', then per vendor a length, its name, and subsections; in the
- * one for the whole file a tag with the architecture as a string. Emulators, debuggers and disassemblers go by it.
+ * RISC-V build attributes (RISC-V ELF psABI, chapter "Attributes"): 'A', then per vendor a length, its name, and subsections; the
+ * subsection for the whole file has a tag with the architecture as a string, which emulators, debuggers and disassemblers go by.
  */
 import { ascii, concat } from './fields.ts';
 
@@ -9,14 +9,14 @@ const VENDOR = 'riscv\0';
 const TAG_FILE = 1;
 /** Odd tags are strings, even ones are numbers. */
 const TAG_ARCH = 5;
-/** Versions as ratified. */
+/** The version of each added extension, as ratified. */
 const VERSION = '1p0';
-/** The order of names by their second letter (ISA manual, "ISA extension naming conventions"), of supervisor's and vendors' last. */
-const ORDER = 'imafdqlcbkjtpvnh';
+/** The order of Z names by second letter (ISA manual, "ISA extension naming conventions"); supervisor and vendor names come last. */
+const SECOND_LETTERS = 'imafdqlcbkjtpvnh';
 
 function rank(name: string): number {
   if (name.length === 0 || name.startsWith('rv')) return -1;
-  const at = name.startsWith('z') ? ORDER.indexOf(name[1]!) : -1;
+  const at = name.startsWith('z') ? SECOND_LETTERS.indexOf(name[1]!) : -1;
   if (at >= 0) return 100 + at;
   return name.startsWith('s') ? 200 : name.startsWith('x') ? 300 : 0;
 }
@@ -44,7 +44,7 @@ function leb(bytes: Uint8Array, at: number): { readonly value: number; readonly 
   }
 }
 
-/** The contents of a section of attributes with more extensions in its architecture; as they are if that is not found in them. */
+/** The contents of a section of attributes with more extensions in its architecture; unchanged if no architecture is found. */
 export function withExtensions(section: Uint8Array, extensions: readonly string[]): Uint8Array {
   const view = new DataView(section.buffer, section.byteOffset, section.byteLength);
   const file = 5 + VENDOR.length;

@@ -28,7 +28,7 @@ export const SHT = {
   DYNSYM: 11,
   RISCV_ATTRIBUTES: 0x70000003,
 } as const;
-/** e_flags of RISC-V: the E base instruction set, and the field of the floating-point ABI with its value for 128-bit floats. */
+/** e_flags of RISC-V: C, the E base instruction set, and the field of the floating-point ABI with its value for 128-bit floats. */
 export const EF_RISCV = { RVC: 1, RVE: 8, FLOAT_ABI: 6, FLOAT_ABI_QUAD: 6 } as const;
 export const SHN = { UNDEF: 0 } as const;
 export const STT = { NOTYPE: 0, OBJECT: 1, FUNC: 2, SECTION: 3, FILE: 4, TLS: 6 } as const;

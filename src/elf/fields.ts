@@ -2,7 +2,7 @@
 
 export const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 export const setU64 = (view: DataView, at: number, value: number) => view.setBigUint64(at, BigInt(value), true);
-/** Consecutive 64-bit fields. */
+/** Writes consecutive 64-bit fields. */
 export function setFields(view: DataView, at: number, values: readonly number[]): void {
   for (const [index, value] of values.entries()) setU64(view, at + 8 * index, value);
 }

@@ -1,6 +1,6 @@
 /**
- * Program headers of the optimized file. The table cannot grow in place in general, since something lies right behind it. In order
- * of preference: replace a header that loading does not need; grow into unused bytes; move the table into the new segment.
+ * Program headers of the optimized file. The table cannot grow in place in general, since other bytes lie right behind the table. In
+ * order of preference: replace a header that loading does not need; grow into unused bytes; move the table into the new segment.
  */
 import { internal } from '../base/errors.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
@@ -20,26 +20,26 @@ export interface HeaderPlan {
 }
 
 /**
- * Headers that loading does not need, the least useful first (a kernel may read PT_GNU_PROPERTY: that stays). Binutils
- * (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever they copy a file that has the section, and `strip` then fails for want of room:
- * where the section is, the header goes last.
+ * Types of headers that loading does not need, the least useful first (PT_GNU_PROPERTY stays, because a kernel may read it). Binutils
+ * (bfd/elfnn-riscv.c) put PT_RISCV_ATTRIBUTES back whenever they copy a file that has the section, and `strip` then fails for want of
+ * room: in a file with the section, that header is the last to be replaced.
  */
-const SPARE = [PT_NULL, PT.NOTE, PT.RISCV_ATTRIBUTES];
-const SPARE_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT.NOTE];
+const SPARE_TYPES = [PT_NULL, PT.NOTE, PT.RISCV_ATTRIBUTES];
+const SPARE_TYPES_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT.NOTE];
 
 export function planHeaders(image: Image, layout: Layout, request: SegmentRequest): HeaderPlan {
   const headers = image.programHeaders;
   if (request.unwind?.header !== undefined && !headers.some((h) => h.type === PT_GNU_EH_FRAME))
     throw internal('a table for a PT_GNU_EH_FRAME that the image has not');
   const attributes = image.sections.some((s) => s.name === '.riscv.attributes');
-  const spare = (attributes ? SPARE : SPARE_WITHOUT_ATTRIBUTES)
+  const spare = (attributes ? SPARE_TYPES : SPARE_TYPES_WITHOUT_ATTRIBUTES)
     .map((type) => headers.findIndex((h) => h.type === type))
     .find((index) => index >= 0);
   const size = headers.length * PROGRAM_HEADER_SIZE;
   if (spare !== undefined) return { kept: headers.filter((_, index) => index !== spare), where: 'place', size };
   const end = image.programHeaderOffset + size;
-  const more = size + PROGRAM_HEADER_SIZE;
-  // The headers must be in memory: the new entry may neither leave the segment they are in nor lie over anything else.
+  const grownSize = size + PROGRAM_HEADER_SIZE;
+  // The headers must be in memory: the new entry may neither leave the segment of the headers nor lie over other contents.
   const room =
     image.segments.some((s) => end >= s.offset && end + PROGRAM_HEADER_SIZE <= s.offset + s.bytes.length) &&
     image.sections.length > 0 &&
@@ -47,7 +47,7 @@ export function planHeaders(image: Image, layout: Layout, request: SegmentReques
     end + PROGRAM_HEADER_SIZE <= layout.stay &&
     image.entry - layout.difference >= end + PROGRAM_HEADER_SIZE &&
     image.bytes.subarray(end, end + PROGRAM_HEADER_SIZE).every((byte) => byte === 0);
-  return { kept: headers, where: room ? 'place' : 'segment', size: more };
+  return { kept: headers, where: room ? 'place' : 'segment', size: grownSize };
 }
 
 export function encodeHeaders(
@@ -59,7 +59,7 @@ export function encodeHeaders(
   unwind: UnwindPart | undefined,
 ): Uint8Array {
   const { kept } = plan;
-  // PT_LOAD entries must rise by address (gABI); the new one is the highest.
+  // PT_LOAD entries must rise by address (gABI); the new entry's address is the highest.
   const last = kept.reduce((found, header, index) => (header.type === PT.LOAD ? index : found), -1);
   const list = [...kept.slice(0, last + 1), load, ...kept.slice(last + 1)].map((header) => {
     if (header.type === PT.PHDR) {

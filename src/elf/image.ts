@@ -1,9 +1,9 @@
-/** A parsed ELF executable. Immutable. All addresses are as linked (p_vaddr): a PIE's start near 0 and get a bias when loaded. */
+/** A parsed ELF executable. Immutable. All addresses are as linked (p_vaddr): a PIE's addresses start near 0 and get a bias when loaded. */
 import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
 
 export interface Segment {
   readonly address: Addr;
-  /** Size in memory; what lies beyond `bytes` is zero. */
+  /** Size in memory; memory beyond `bytes` is zero. */
   readonly size: ByteCount;
   readonly bytes: Uint8Array;
   readonly offset: FileOffset;
@@ -44,7 +44,7 @@ export interface ElfSymbol {
 }
 
 export interface Image {
-  /** The path it was read from, for messages. */
+  /** The path of the file, for messages. */
   readonly file: string;
   /** The whole file. Never written to. */
   readonly bytes: Uint8Array;

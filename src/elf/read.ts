@@ -1,8 +1,8 @@
 /**
- * Reads an ELF executable and checks all that loading relies on. Whatever the bytes, the result is an Image or one IsoformError:
- * every offset is checked against the file before it is used, and nothing is allocated by a size that the file merely claims.
+ * Reads an ELF executable and checks everything that loading relies on. Whatever the bytes, the result is an Image or one IsoformError:
+ * every offset is checked against the file before it is used, and no memory is allocated by a size that the file merely claims.
  *
- * Sections and symbols are not needed for loading; if they are broken they are left out (empty), as a kernel would.
+ * Sections and symbols are not needed for loading; broken sections or symbols are left out (empty), since a kernel ignores them, too.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { badElf, cannotRead, needsInterpreter, unsupported, wrongArchitecture } from '../base/errors.ts';
@@ -24,10 +24,10 @@ import {
 import type { ElfSymbol, Image, ProgramHeader, SectionHeader, Segment } from './image.ts';
 
 /** A file larger than this is refused before it is read. */
-const MAX_FILE: ByteCount = 2 ** 30;
+const MAX_FILE_SIZE: ByteCount = 2 ** 30;
 /** Linux refuses a program header table of more than 64 KiB (fs/binfmt_elf.c, load_elf_phdrs). */
 const MAX_PROGRAM_HEADERS = Math.floor(65536 / PROGRAM_HEADER_SIZE);
-/** Sv48 user space ends here; what lies above can never be mapped. */
+/** The end of Sv48 user space; addresses above can never be mapped. */
 const ADDRESS_LIMIT: Addr = 2 ** 47;
 const PAGE = 4096;
 
@@ -64,7 +64,7 @@ function readWhole(file: string): Uint8Array {
     const stat = fstatSync(fd);
     // A fifo or a terminal would block for ever, a directory cannot be read.
     if (!stat.isFile()) throw badElf(file, 'it is not a regular file');
-    if (stat.size > MAX_FILE) throw badElf(file, `it has ${stat.size} bytes; ${MAX_FILE} are the most`);
+    if (stat.size > MAX_FILE_SIZE) throw badElf(file, `it has ${stat.size} bytes; ${MAX_FILE_SIZE} are the most`);
     const bytes = new Uint8Array(stat.size);
     let at = 0;
     while (at < bytes.length) {
@@ -93,7 +93,7 @@ export function parseImage(bytes: Uint8Array, file: string): Image {
     throw badElf(file, 'the entry point is in no executable segment', entry);
   const sections = readSections(reader, header);
   const last = segments[segments.length - 1]!;
-  // A run needs neither, and both take time: node:crypto takes as much to load as half of Node itself.
+  // A run needs neither hash nor symbols, and both take time: loading node:crypto takes half as long as loading Node itself.
   const hash = once(() => process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex'));
   const symbols = once(() => readSymbols(reader, sections));
   return {
@@ -115,7 +115,7 @@ export function parseImage(bytes: Uint8Array, file: string): Image {
   };
 }
 
-/** Made when it is first asked for. */
+/** A value that is made when first asked for. */
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => {
@@ -129,7 +129,7 @@ interface Reader {
   readonly file: string;
   u16(at: number): number;
   u32(at: number): number;
-  /** A 64-bit field as a number; beyond 2^53 rounded, which is still too large for any check it meets. */
+  /** A 64-bit field as a number; a value beyond 2^53 is rounded, and still too large for any check it meets. */
   u64(at: number): number;
 }
 
@@ -249,7 +249,7 @@ function interpreterName(bytes: Uint8Array, offset: number, size: number): strin
   const raw = bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + Math.min(size, 256), bytes.length));
   const end = raw.indexOf(0);
   const name = utf8.decode(end < 0 ? raw : raw.subarray(0, end));
-  // The name goes into a one-line message: nothing that would break the line or the terminal.
+  // The name goes into a one-line message: a name that would break the line or the terminal is left out.
   const printable = [...name].every((c) => c >= ' ' && c !== '\x7f');
   return name !== '' && printable ? name : 'a program interpreter';
 }
@@ -281,8 +281,8 @@ function readSections(r: Reader, header: Header): SectionHeader[] {
       align: r.u64(at + 48),
       entrySize: r.u64(at + 56),
     };
-    const inFile = section.type === SHT.NOBITS || section.type === SHT.NULL;
-    if (!inFile && section.offset + section.size > bytes.length) return [];
+    const bytesless = section.type === SHT.NOBITS || section.type === SHT.NULL;
+    if (!bytesless && section.offset + section.size > bytes.length) return [];
     sections.push(section);
   }
   return sections;
@@ -317,7 +317,7 @@ function readSymbols(r: Reader, sections: readonly SectionHeader[]): ElfSymbol[]
 
 /**
  * Names in a string table by offset; undefined if the table is broken. Names may share their ends, so a hostile table could make
- * the names' total length quadratic in the file's: past a fixed multiple of it the table counts as broken.
+ * the names' total length quadratic in the file's: past a fixed multiple of the table's size, the table counts as broken.
  */
 function makeStrings(bytes: Uint8Array, offset: number, size: number): (at: number) => string | undefined {
   if (offset + size > bytes.length) return () => undefined;

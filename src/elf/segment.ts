@@ -1,7 +1,7 @@
 /**
- * The new segment: what it is made of, and how it is found again. It begins with an ELF note that says where the other parts
+ * The new segment: its parts, and how they are found again. The segment begins with an ELF note that says where the other parts
  * are, so that the address map is found by address alone and survives `strip`. All parts are in sections of their own, because
- * objcopy drops what is in none.
+ * objcopy drops bytes that are in no section.
  */
 import { alignUp } from '../base/bits.ts';
 import { internal, unsupported } from '../base/errors.ts';
@@ -12,7 +12,10 @@ import type { Image } from './image.ts';
 
 export const SHF = { ALLOC: 2, EXECUTE: 4 } as const;
 
-/** Elf64_Nhdr, the name `isoform\0`, and the description: version, and offset and size of map and code, from the segment's start. */
+/**
+ * Elf64_Nhdr, the name `isoform\0`, and the description: version, offset and size of map and code, from the segment's start, and 8 bytes
+ * of zeros.
+ */
 const NOTE_NAME = 'isoform\0';
 const NOTE_TYPE = 1;
 const NOTE_VERSION = 2;
@@ -27,14 +30,14 @@ export interface Patch {
 
 /** Unwind tables for the new code, as emit/unwind makes them. */
 export interface UnwindPart {
-  /** Where `bytes` belong: behind the code. */
+  /** The address of `bytes`, behind the code. */
   readonly address: Addr;
   readonly bytes: Uint8Array;
-  /** What must change in the original tables, so that unwinders find the new ones. */
+  /** Changes in the original tables, by which unwinders find the new tables. */
   readonly patches: readonly Patch[];
-  /** The new table that PT_GNU_EH_FRAME is to point to; only for an image that has that header. It ends with `bytes`. */
+  /** The address of the new table for PT_GNU_EH_FRAME, only for an image with that header. The table ends where `bytes` end. */
   readonly header: Addr | undefined;
-  /** The part of the original .eh_frame that no longer reads as part of it. */
+  /** The end of the original .eh_frame, which no longer reads as part of that section and gets a section of its own. */
   readonly link: { readonly address: Addr; readonly size: ByteCount } | undefined;
 }
 
@@ -42,12 +45,12 @@ export interface SegmentRequest {
   /** Must be `nextSegmentAddress(image)`. */
   readonly address: Addr;
   readonly code: Uint8Array;
-  /** Over loaded file bytes of the original. They may not overlap. */
+  /** Changes of loaded file bytes of the original. Patches may not overlap. */
   readonly patches: readonly Patch[];
   /** The address map; `readNote` gives it back. */
   readonly map: Uint8Array;
   readonly unwind?: UnwindPart | undefined;
-  /** Extensions that the new code needs beyond what the image says it needs; they go into its attributes, if it has any. */
+  /** Extensions that the new code needs beyond the image's own; they are added to the image's attributes, if there are any. */
   readonly extensions?: readonly string[];
   /** Names for places in the code; written when the image has a symbol table. */
   readonly symbols?: readonly { readonly name: string; readonly address: Addr; readonly size: ByteCount }[];
@@ -97,7 +100,7 @@ export function segmentParts(request: SegmentRequest, base: Addr): Parts {
   return { list, end: mapAt + map.length };
 }
 
-/** Where map and code are, from the segment's start. */
+/** Offsets and sizes of map and code, from the segment's start. */
 interface NoteParts {
   readonly mapOffset: ByteCount;
   readonly mapSize: ByteCount;
@@ -105,7 +108,7 @@ interface NoteParts {
   readonly codeSize: ByteCount;
 }
 
-/** The note that says so. */
+/** The bytes of the note. */
 export function noteBytes({ mapOffset, mapSize, codeOffset, codeSize }: NoteParts): Uint8Array {
   const note = new Uint8Array(NOTE_SIZE);
   const view = viewOf(note);
@@ -118,7 +121,7 @@ export function noteBytes({ mapOffset, mapSize, codeOffset, codeSize }: NotePart
   return note;
 }
 
-/** The address map of an optimized image, or undefined if the image is not one. The sections' names play no part. */
+/** The address map of an optimized image, or undefined for any other image. Section names play no part. */
 export function readNote(image: Image): Uint8Array | undefined {
   const note = findNote(image);
   return note?.bytes.subarray(note.mapOffset, note.mapOffset + note.mapSize);
@@ -135,7 +138,7 @@ export function readOptimizedCode(image: Image): { readonly address: Addr; reado
   );
 }
 
-/** Where the parts of an optimized image are; undefined for any other image. Throws unsupported for a damaged or foreign note. */
+/** The parts of an optimized image; undefined for any other image. Throws unsupported for a damaged note, or one of another version. */
 export function findNote(image: Image) {
   for (const segment of image.segments) {
     const { bytes, address } = segment;

@@ -1,7 +1,7 @@
 /**
- * What loading never reads: symbols, strings, debugging sections, section headers. It moves behind the new segment. That keeps file
- * offsets below addresses: qemu's loader takes the smallest `p_vaddr - p_offset` of all segments as the load address
- * (linux-user/elfload.c), so a segment far down in a file with much debugging data would break AT_PHDR, through which static
+ * The tail, which loading never reads: symbols, strings, debugging sections, section headers. The tail moves behind the new segment,
+ * so that file offsets stay below addresses: qemu's loader takes the smallest `p_vaddr - p_offset` of all segments as the load
+ * address (linux-user/elfload.c), so a segment far down in a file with much debugging data would break AT_PHDR, through which static
  * glibc finds TLS.
  */
 import { alignUp } from '../base/bits.ts';
@@ -18,18 +18,18 @@ const STB_GLOBAL = 1;
 const STT_FUNC = 2;
 
 export interface Layout {
-  /** The file up to here stays as it is. */
+  /** The end of the part of the file that stays in place. */
   readonly stay: FileOffset;
-  /** Indexes of sections that move behind the new segment, in file order. */
+  /** Indexes of the sections that are written behind the new segment, in the order in which they are written. */
   readonly moving: readonly number[];
   /** p_vaddr - p_offset of the first segment. */
   readonly difference: number;
 }
 
 /**
- * What moves is all that lies behind the last loaded byte, if every byte of it belongs to a section that is not loaded or to the
- * section headers, or is zero. Else (data appended to the executable) the whole file stays and only the symbols and headers
- * are written anew behind the segment.
+ * All bytes behind the last loaded byte move, if every one of them belongs to a section that is not loaded or to the section headers,
+ * or is zero. Else (data appended to the executable) the whole file stays, and only symbols, names, attributes and headers are written
+ * anew behind the segment.
  */
 export function layoutOf(image: Image): Layout {
   const first = image.segments[0]!;
@@ -40,7 +40,7 @@ export function layoutOf(image: Image): Layout {
     ...image.sections.filter((s) => inFile(s) && (s.flags & SHF.ALLOC) !== 0),
   ];
   const end = loaded.reduce((most, part) => Math.max(most, part.offset + part.size), 0);
-  // Whole pages are mapped: what lies behind a segment in its last page is in memory, but where bss begins there.
+  // Whole pages are mapped: bytes behind a segment in its last page are in memory, unless bss begins there.
   const mapped = image.segments
     .filter((s) => s.bytes.length > 0 && !(s.flags.write && s.size > s.bytes.length))
     .reduce((most, s) => Math.max(most, alignUp(s.offset + s.bytes.length, PAGE)), end);
@@ -60,16 +60,16 @@ export function layoutOf(image: Image): Layout {
     at = Math.max(at, to);
   }
   const difference = first.address - first.offset;
-  // These are changed, so they are written anew wherever they were.
+  // The tables of section names, symbols and symbol names and the attributes change, so they are written anew wherever they were.
   const names = sectionNamesIndex(image);
   const table = image.sections.findIndex(isSymbolTable);
   const attributes = image.sections.findIndex(isAttributes);
-  const again = [
+  const rewrittenSections = [
     names,
     ...(table < 0 ? [] : [table, image.sections[table]!.link]),
     ...(attributes < 0 ? [] : [attributes]),
   ];
-  const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...again]);
+  const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...rewrittenSections]);
   return {
     stay: foreign ? image.bytes.length : Math.min(mapped, image.bytes.length),
     moving: [...indexes].filter((index) => index > 0 && index < image.sections.length),
@@ -87,7 +87,7 @@ const sectionNamesIndex = (image: Image): number => {
   return index === 0xffff ? (image.sections[0]?.link ?? 0) : index;
 };
 
-/** Section headers that are not all in what stays would be looked for in what is new: then there are none. */
+/** Removes the reference to section headers that are not all in the part that stays: readers would look for them in new bytes. */
 function forgetSections(out: Uint8Array, stay: FileOffset): void {
   const view = viewOf(out);
   if (getU64(view, 40) + view.getUint16(60, true) * SECTION_HEADER_SIZE <= stay) return;
@@ -106,16 +106,16 @@ interface AddedSection {
 }
 
 export interface Tail {
-  /** Of the whole file. */
+  /** Size of the whole file, but for appended data. */
   readonly size: ByteCount;
-  /** Where a byte of the original file is now. */
+  /** The new offset of a byte of the original file. */
   moved(offset: FileOffset): FileOffset;
-  /** How many bytes a part of the original file has now. */
+  /** The new size of a part of the original file. */
   sizeOf(offset: FileOffset, size: ByteCount): ByteCount;
   write(out: Uint8Array): void;
 }
 
-/** What comes behind the segment: moved sections (symbols and names grown) and the section headers. */
+/** The part of the file behind the segment: moved sections (symbols and names grown) and the section headers. */
 export function makeTail(
   image: Image,
   layout: Layout,
@@ -139,7 +139,7 @@ export function makeTail(
   );
   const addName = (table: number, name: string): number => {
     const old = contents.get(table);
-    // A file may have no table of section names; then there are none.
+    // A file may have no table of section names; new sections then have no names.
     if (!old) return 0;
     contents.set(table, concat(old, ascii(`${name}\0`)));
     return old.length;
@@ -187,7 +187,7 @@ export function makeTail(
   const table = image.sections.findIndex(isSymbolTable);
   if (table >= 0 && contents.has(table) && contents.has(image.sections[table]!.link)) {
     const textIndex = image.sections.length + 1;
-    // Behind all others and global, so that neither the indexes of old symbols nor the count of local ones change.
+    // New symbols are global and behind all old symbols, so that neither old indexes nor the count of local symbols change.
     const symbols = (request.symbols ?? []).map((symbol) => {
       const entry = new Uint8Array(SYMBOL_SIZE);
       const view = viewOf(entry);

@@ -1,7 +1,7 @@
 /**
  * Writes an optimized executable: the original's loaded bytes where they were, but for patches, and one new segment behind bss
- * that holds a note, the optimized code, unwind tables and the address map. The file is laid out as: everything that is loaded,
- * unchanged; the new segment (segment.ts); then what loading never reads (tail.ts); last what was appended to the original (appended.ts).
+ * that holds a note, the optimized code, unwind tables and the address map. The file is laid out as: the loaded bytes; the new segment
+ * (segment.ts); then the tail, which loading never reads (tail.ts); last the data that was appended to the original (appended.ts).
  */
 import { alignUp } from '../base/bits.ts';
 import { internal, unsupported } from '../base/errors.ts';
@@ -18,13 +18,13 @@ import { type Layout, layoutOf, makeTail } from './tail.ts';
 export { type Patch, readNote, readOptimizedCode, type SegmentRequest, type UnwindPart } from './segment.ts';
 
 const PAGE = 4096;
-/** More than this much zero padding in the file is refused; it can only come from a huge bss and a full header table. */
+/** Most bytes of zero padding in the file; more padding, which can only come from a huge bss and a full header table, is refused. */
 const MAX_PADDING = 2 ** 28;
 
-/** What auipc and jalr reach, with room for the new segment itself. */
+/** The reach of auipc and jalr, less room for the new segment itself. */
 const REACH: ByteCount = 2 ** 31 - 2 ** 26;
 
-/** Where the new segment's code begins. Throws unsupported for an image that is already optimized, or that is too large. */
+/** The address of the new segment's code. Throws unsupported for an image that is already optimized or too large. */
 export function nextSegmentAddress(image: Image): Addr {
   if (findNote(image))
     throw unsupported(`${image.file}: is already optimized by isoform`, 'optimize the original executable instead');
@@ -50,20 +50,20 @@ export function addSegment(image: Image, request: SegmentRequest): Uint8Array {
 
   let offset: FileOffset = layout.stay + ((((base - layout.stay) % PAGE) + PAGE) % PAGE);
   if (tableAt !== undefined) {
-    // The kernel before 5.18 and qemu compute AT_PHDR as load address + e_phoff: one difference for all of the file.
+    // The kernel before 5.18 and qemu compute AT_PHDR as load address + e_phoff: address - offset must be the same for the whole file.
     offset = base - layout.difference;
     if (offset < layout.stay || offset - layout.stay > MAX_PADDING)
       throw unsupported(`${image.file}: has no room for another program header`);
   }
-  const shift = makeTail(image, layout, request, parts, { base, offset, end: offset + size });
-  const after = appended(image);
-  const out = new Uint8Array(shift.size + after.length);
+  const tail = makeTail(image, layout, request, parts, { base, offset, end: offset + size });
+  const appendedData = appended(image);
+  const out = new Uint8Array(tail.size + appendedData.length);
   out.set(image.bytes.subarray(0, layout.stay));
   for (const patch of [...request.patches, ...(request.unwind?.patches ?? [])]) applyPatch(out, image, patch);
   const segment = out.subarray(offset, offset + size);
   for (const part of parts.list) segment.set(part.bytes, part.address - base);
-  shift.write(out);
-  out.set(after, shift.size);
+  tail.write(out);
+  out.set(appendedData, tail.size);
 
   const table = encodeHeaders(
     image,
@@ -79,7 +79,7 @@ export function addSegment(image: Image, request: SegmentRequest): Uint8Array {
       align: PAGE,
     },
     tableAt,
-    shift,
+    tail,
     request.unwind,
   );
   const view = new DataView(out.buffer);
@@ -90,10 +90,10 @@ export function addSegment(image: Image, request: SegmentRequest): Uint8Array {
   return out;
 }
 
-/** Writes an executable so that the path holds either what it held before or all of the new file. Throws cannotWrite. */
+/** Writes an executable so that the path holds either its old contents or all of the new file. Throws cannotWrite. */
 export const writeExecutable = (path: string, bytes: Uint8Array): void => replaceFile(path, bytes, 0o777);
 
-/** The first page behind bss; higher where the file part that stays is so long that offsets would overtake addresses. */
+/** The first page behind bss, or a higher page where the file part that stays is so long that offsets would overtake addresses. */
 function segmentBase(image: Image, layout: Layout): Addr {
   const least = Math.max(image.end, layout.stay + layout.difference);
   return alignUp(least, PAGE);
