@@ -38,7 +38,7 @@ export class IsoformError extends Error {
     this.hint = options.hint;
   }
 
-  /** The one line that is printed. */
+  /** The error as the line that is printed. */
   line(): string {
     const where = this.address === undefined ? '' : ` at ${hex(this.address)}`;
     const hint = this.hint === undefined ? '' : ` (${this.hint})`;

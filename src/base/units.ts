@@ -1,10 +1,10 @@
 /**
  * Units in types: an address in a guest's address space is not an offset in a file, and neither is a count.
- * They are plain numbers at run time; the brand exists only for the type checker.
+ * Units are plain numbers at run time; the brand exists only for the type checker.
  */
 declare const unit: unique symbol;
 
-/** A guest address, in bytes. Where an image is concerned: as linked (ELF p_vaddr), before any load bias. */
+/** A guest address, in bytes. Addresses of an image are as linked (ELF p_vaddr), before any load bias. */
 export type Addr = number & { readonly [unit]?: 'Addr' };
 /** An offset in a file, in bytes. */
 export type FileOffset = number & { readonly [unit]?: 'FileOffset' };

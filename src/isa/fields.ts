@@ -1,4 +1,4 @@
-/** Where the operand fields of each format are in a 32-bit word, both ways. */
+/** Places of the operand fields of each format in a 32-bit word, for decoding and encoding. */
 import { field, fitsSigned, signExtend } from '../base/bits.ts';
 import type { Format, Insn, Operand, Row } from './row.ts';
 
