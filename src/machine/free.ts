@@ -1,6 +1,6 @@
 /**
- * Free ranges of pages, found in time that does not grow with the number of mappings. A tree over blocks of pages says of each part of
- * the address space how long its longest free run is, and those at its ends; only in a block are pages looked at.
+ * Free ranges of pages, found in time that does not grow with the number of mappings. A binary tree over blocks of pages holds for each
+ * node the lengths of its longest free run and of the free runs at both its ends; single pages are looked at in one block only.
  */
 import type { Addr } from '../base/units.ts';
 import { type Memory, PAGE } from './memory.ts';
@@ -10,14 +10,14 @@ const BLOCK = 64;
 
 export class FreePages {
   readonly #memory: Memory;
-  /** Pages from here on are not given. */
+  /** First page that is never given. */
   readonly #top: number;
-  /** Blocks: a power of two. Node 1 is the root, 2n and 2n + 1 are the halves of node n. */
+  /** Number of blocks, a power of two. Node 1 is the root, 2n and 2n + 1 are the halves of node n. */
   readonly #blocks: number;
   readonly #longest: Uint32Array;
   readonly #first: Uint32Array;
   readonly #last: Uint32Array;
-  /** Blocks that have changed: nothing is counted before it is asked for. */
+  /** Blocks that have changed; the tree is updated only before a search. */
   #from = 0;
   #to: number;
 
@@ -38,12 +38,12 @@ export class FreePages {
     });
   }
 
-  /** The first page of the highest free range of so many. */
+  /** The first page of the highest free range of `wanted` pages. */
   highest(wanted: number): number | undefined {
     this.#count();
     if (this.#longest[1]! < wanted) return undefined;
     let node = 1;
-    /** Blocks of the node, and the first of them. */
+    /** Number of the node's blocks, and the first of them. */
     let size = this.#blocks;
     let at = 0;
     while (size > 1) {

@@ -29,7 +29,7 @@ export const HART = {
   BUDGET: 560,
   /** i64: instructions retired since the start, for the instret and cycle CSRs. The machine adds what each run retired. */
   RETIRED: 568,
-  /** Free for engines up to here. */
+  /** Bytes of the block; engines may use the rest of it. */
   SIZE: 1024,
 } as const;
 
@@ -54,7 +54,7 @@ export class Hart {
   set(reg: Reg, value: bigint): void {
     if (reg !== 0) this.#view.setBigUint64(slotOf(reg), BigInt.asUintN(64, value), true);
   }
-  /** The register's value as a number, unsigned; beyond 2^53 rounded. For syscalls, which are too many for bigints. */
+  /** The register's value as a number, unsigned; beyond 2^53 rounded. For syscalls, which are too frequent for bigints. */
   number(reg: Reg): number {
     return this.#word(slotOf(reg));
   }

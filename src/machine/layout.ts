@@ -1,6 +1,6 @@
 /**
- * Where things lie in a guest's address space. Everything but the image and the heap is placed from the top down, so that it does
- * not depend on the file: the signal trampoline, the stack, then mappings.
+ * The layout of a guest's address space. The signal trampoline, the stack and then mappings are placed from the top down, so that their
+ * addresses do not depend on the file; only image and heap are at the bottom.
  */
 import { alignUp } from '../base/bits.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
@@ -8,11 +8,11 @@ import { PT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import { PAGE } from './memory.ts';
 
-/** Where an ET_DYN image's address 0 goes, or the next multiple of its alignment. Not 0, so that null pointers fault. */
+/** Run-time address of an ET_DYN image's address 0, before rounding up to its alignment. Not 0, so that null pointers fault. */
 const PIE_BIAS: Addr = 0x10000;
 const MAX_ALIGNMENT: ByteCount = 2 ** 26;
 
-/** What is added to an image's addresses when it is loaded: the same in every run. */
+/** The load bias, which is added to an image's addresses: the same in every run. */
 export function biasOf(image: Image): Addr {
   if (!image.relocatable) return 0;
   const alignments = image.programHeaders.filter((h) => h.type === PT.LOAD).map((h) => h.align);
@@ -20,11 +20,11 @@ export function biasOf(image: Image): Addr {
   return alignUp(PIE_BIAS, Math.max(PAGE, ...sensible));
 }
 
-/** RLIMIT_STACK: all of it is mapped at the start (pages nobody touches cost nothing). */
+/** RLIMIT_STACK. The whole stack is mapped at the start (untouched pages cost nothing). */
 export const STACK_SIZE: ByteCount = 2 ** 23;
 /** Unmapped bytes below the stack, for runaway recursion to fault in. */
 const STACK_GUARD: ByteCount = 2 ** 20;
-/** From the end of the image, rounded up to HEAP_ROUND, to the first address of the heap: room for what an optimizer adds. */
+/** From the end of the image, rounded up to HEAP_ROUND, to the first address of the heap: room for an optimizer's additions. */
 const HEAP_GAP: ByteCount = 2 ** 24;
 const HEAP_ROUND: ByteCount = 2 ** 20;
 
@@ -36,12 +36,12 @@ export const heapStartOf = (image: Image, form: Image = image): Addr =>
   Math.max(alignUp(biasOf(image) + image.end, HEAP_ROUND) + HEAP_GAP, alignUp(biasOf(image) + form.end, HEAP_ROUND));
 
 export interface Layout {
-  /** One page, `li a7,139; ecall`: where signal handlers return to. */
+  /** One page, `li a7,139; ecall`: the return address of signal handlers. */
   readonly trampoline: Addr;
   /** First address behind the stack. */
   readonly stackTop: Addr;
   readonly stackLow: Addr;
-  /** Mappings are placed below this. */
+  /** Mappings are placed below this address. */
   readonly mappingTop: Addr;
 }
 

@@ -31,11 +31,11 @@ const AT = {
 
 /** One bit for each single-letter extension, A = bit 0 (riscv uapi/asm/hwcap.h). */
 const HWCAP = [...'IMAFDC'].reduce((bits, letter) => bits | (1 << (letter.charCodeAt(0) - 65)), 0);
-/** `addi a7,x0,139; ecall`: rt_sigreturn, what Linux has in its vDSO (__vdso_rt_sigreturn). */
+/** `addi a7,x0,139; ecall`: rt_sigreturn, as in the vDSO of Linux (__vdso_rt_sigreturn). */
 const TRAMPOLINE = [0x08b00893, 0x00000073];
 
 export interface Loaded {
-  /** What was added to the image's addresses. */
+  /** Load bias: what was added to the image's addresses. */
   readonly bias: Addr;
   readonly entry: Addr;
   /** The first address of the heap (the initial program break). */
@@ -92,7 +92,7 @@ function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout)
       (segment.flags.write ? PERMISSION.WRITE | PERMISSION.READ : 0) |
       (segment.flags.execute ? PERMISSION.EXECUTE : 0);
     let fresh = start;
-    // A page shared with the segment before keeps its bytes and gets both segments' permissions.
+    // A page shared with the previous segment keeps its bytes and gets both segments' permissions.
     if (!space.free(start, PAGE)) {
       permissions |= memory.permissions[start / PAGE]!;
       memory.protect(start, PAGE, permissions);
@@ -104,8 +104,8 @@ function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout)
 }
 
 /**
- * AT_PHDR is the address of the table in the segment whose file part covers its offset (load_elf_binary). The table may lie in no
- * segment: then it is the bias alone.
+ * AT_PHDR is the address of the table in the segment whose file part covers its offset (load_elf_binary). For a table
+ * in no segment AT_PHDR is the bias alone.
  */
 function programHeaderAddress(image: Image, bias: Addr): Addr {
   const at = image.programHeaderOffset;

@@ -2,7 +2,7 @@
  * The guest's memory: one wasm linear memory. Guest address = linear offset, for addresses below `size`; behind it lies the host
  * area, which the guest can never reach (its pages have no permissions): harts, the permission table, engines' records.
  *
- * The linear memory is reserved whole at the start: pages nobody touches cost nothing, and it never grows, so views stay valid.
+ * The linear memory is reserved whole at the start: untouched pages cost nothing, and the memory never grows, so views stay valid.
  */
 import { alignDown, alignUp } from '../base/bits.ts';
 import { overLimit } from '../base/errors.ts';
@@ -13,13 +13,13 @@ export const PAGE_BITS = 12;
 /** Bits of a page's permission byte. MAPPED alone is PROT_NONE. */
 export const PERMISSION = { READ: 1, WRITE: 2, EXECUTE: 4, MAPPED: 8 } as const;
 
-/** Only `protect` changes them: there are those who watch. */
+/** Permission bytes, read-only: only Memory changes them, because watchers have to hear of it. */
 export interface Permissions {
   readonly length: number;
   readonly [page: number]: number;
 }
 
-/** Thrown by the accessors below and caught at the syscall layer (EFAULT) and in the basic engine (a fault). Never leaves them. */
+/** Thrown by `slice` and by Guest; caught where a row is run (EFAULT) and in rt_sigreturn (SIGSEGV). */
 export class GuestFault extends Error {
   readonly access: 'load' | 'store' | 'fetch';
   readonly address: number;
@@ -31,8 +31,8 @@ export class GuestFault extends Error {
 }
 
 /**
- * Default bytes for the host area. With the guest's default it stays below 2 GiB: what is more makes V8 collect garbage at once, which
- * costs a third of Node's start-up.
+ * Default size of the host area. With the guest's default size the sum stays below 2 GiB: a larger memory makes V8 collect garbage at
+ * once, which costs a third of Node's start-up.
  */
 const HOST_SIZE: ByteCount = 3 * 2 ** 28;
 
@@ -48,17 +48,17 @@ export class Memory {
   /** One byte a page, PERMISSION bits; offset `permissionsAt` in the linear memory. Page 0 is never mapped. */
   readonly permissions: Permissions;
   readonly permissionsAt: number;
-  /** The same as generated code goes by it: it may not write to guarded pages. */
+  /** The permissions that generated code checks: those above, but without WRITE for guarded pages. */
   readonly checked: Permissions;
   readonly checkedAt: number;
   readonly #table: Uint8Array;
   readonly #checked: Uint8Array;
-  /** By guarded page, who wants to know that it is going to be written to. */
+  /** By guarded page: the callback for the next write to the page. */
   readonly #guards = new Map<number, (page: Addr) => void>();
   readonly #aliased = new Set<number>();
   readonly #watchers: ((from: Addr, to: Addr) => void)[] = [];
   #hostNext: number;
-  /** What is taken from the end of the host area begins here. */
+  /** Start of the bytes that are taken from the end of the host area. */
   #hostEnd: number;
 
   /**
@@ -92,7 +92,7 @@ export class Memory {
     this.#checkHost();
     return at;
   }
-  /** The same from its end: what may be given back, all at once. */
+  /** Takes such bytes from the end of the host area; `freeEnd` gives all of them back at once. */
   allocateAtEnd(bytes: ByteCount): number {
     this.#hostEnd = alignDown(this.#hostEnd - bytes, 64);
     this.#checkHost();
@@ -102,41 +102,42 @@ export class Memory {
     if (this.#hostNext > this.#hostEnd)
       throw overLimit('the host area of the linear memory is full', 'the program has too much code for this engine');
   }
-  /** Gives back what was taken from the end, zeroed. */
+  /** Zeroes and gives back all bytes that were taken from the end. */
   freeEnd(): void {
     this.clear(this.#hostEnd, this.bytes.length);
     this.#hostEnd = this.bytes.length;
   }
-  /** Takes all from there to the end. */
+  /** Takes all bytes from an offset to the end. */
   reserveEnd(from: number): void {
     this.#hostEnd = from;
     this.#checkHost();
   }
-  /** Bytes of the host area that are free, and that are taken from its end. */
+  /** Free bytes of the host area. */
   get hostFree(): ByteCount {
     return this.#hostEnd - this.#hostNext;
   }
+  /** Bytes that are taken from the end of the host area. */
   get hostAtEnd(): ByteCount {
     return this.bytes.length - this.#hostEnd;
   }
 
-  /** Makes bytes of the linear memory zero. What is zero is not written to: pages that nobody has touched take no memory. */
+  /** Zeroes bytes of the linear memory. Bytes that are zero already are not written: untouched pages take no memory. */
   clear(from: number, to: number): void {
     for (let at = from; at < to; at += ZEROS.length) {
       const end = Math.min(at + ZEROS.length, to);
-      const same = Buffer.compare(
+      const order = Buffer.compare(
         this.bytes.subarray(at, end),
         end - at === ZEROS.length ? ZEROS : ZEROS.subarray(0, end - at),
       );
-      if (same !== 0) this.bytes.fill(0, at, end);
+      if (order !== 0) this.bytes.fill(0, at, end);
     }
   }
 
-  /** Where the next bytes of the host area will be taken. */
+  /** Offset of the next bytes that `allocateHost` takes. */
   get hostNext(): number {
     return this.#hostNext;
   }
-  /** Takes all up to there. */
+  /** Takes all bytes of the host area up to an offset. */
   reserveHost(to: number): void {
     this.allocateHost(to - this.#hostNext);
   }
@@ -156,8 +157,8 @@ export class Memory {
   }
 
   /**
-   * Calls back once when a page that may be written to is going to be: until then generated code may not. Ends when permissions are set.
-   * All others ask `allows` or `slice` before they write, or say `touch`.
+   * Calls back once, before the next write to a writable page; until then generated code may not write to the page. Setting the page's
+   * permissions ends the guard. All other writers call `allows`, `slice` or `touch` before they write.
    */
   guard(address: Addr, callback: (page: Addr) => void): void {
     const page = Math.floor(address / PAGE);
@@ -165,7 +166,7 @@ export class Memory {
     this.#checked[page]! &= ~PERMISSION.WRITE;
     this.#changed(page * PAGE, (page + 1) * PAGE);
   }
-  /** Bytes of a range are going to be written to. @returns was any of its pages guarded? */
+  /** Announces a write to a range. @returns was any of its pages guarded? */
   touch(address: Addr, length: ByteCount): boolean {
     if (this.#guards.size === 0) return false;
     let found = false;
@@ -181,7 +182,7 @@ export class Memory {
     }
     return found;
   }
-  /** The bytes of these pages are somebody else's too, who does not ask before writing. */
+  /** Marks pages that a writer shares which does not announce its writes. */
   alias(address: Addr, length: ByteCount): void {
     for (let page = Math.floor(address / PAGE); page < (address + length) / PAGE; page++) this.#aliased.add(page);
   }
@@ -189,7 +190,7 @@ export class Memory {
     return this.#aliased.has(Math.floor(address / PAGE));
   }
 
-  /** Makes the permissions of all pages those of another memory of this size. */
+  /** Copies the permissions of all pages from another memory of this size. */
   protectLike({ permissions }: Memory): void {
     for (let first = 0; first < permissions.length; ) {
       const wanted = permissions[first]!;
@@ -204,19 +205,19 @@ export class Memory {
     this.#watchers.push(callback);
   }
 
-  /** True if all of the range may be accessed so. */
+  /** Does every page of the range have a permission? Asking for WRITE announces a write (see `touch`). */
   allows(address: Addr, length: ByteCount, permission: number): boolean {
     if (!(address >= 0 && address + length <= this.size)) return false;
     if (length === 0) return true;
     const last = Math.floor((address + length - 1) / PAGE);
     for (let page = Math.floor(address / PAGE); page <= last; page++)
       if ((this.permissions[page]! & permission) === 0) return false;
-    // Who may write mostly does.
+    // Callers that ask for WRITE alone write next, mostly.
     if (permission === PERMISSION.WRITE) this.touch(address, length);
     return true;
   }
 
-  /** The bytes of a range, live. Throws GuestFault if they may not be accessed so. */
+  /** The bytes of a range, live. Throws GuestFault if the range does not allow the access. */
   slice(address: Addr, length: ByteCount, access: 'load' | 'store' | 'fetch'): Uint8Array {
     const permission = access === 'load' ? PERMISSION.READ : access === 'store' ? PERMISSION.WRITE : PERMISSION.EXECUTE;
     if (!this.allows(address, length, permission)) throw new GuestFault(access, address);

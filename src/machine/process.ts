@@ -1,7 +1,7 @@
 /**
- * A guest process: its memory, its harts and its kernel. An engine runs a hart until it wants the machine; then `syscall` or
- * `fault` does what Linux would and says whether the guest goes on. Everything that comes from outside is in ProcessOptions, so
- * two processes made alike behave alike.
+ * A guest process: its memory, its harts and its kernel. An engine runs a hart up to a syscall or a fault; then `syscall` or
+ * `fault` does what Linux would do and tells whether the guest continues. All inputs from outside are in ProcessOptions, so two
+ * processes with equal options behave alike.
  */
 import { realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
@@ -41,7 +41,7 @@ export interface ProcessOptions {
   readonly env?: readonly string[] | undefined;
   /** Standard input: bytes, or a function that fills a target and returns how many it put there, 0 at the end. Default: empty. */
   readonly stdin?: Uint8Array | Source | undefined;
-  /** Takes what goes to standard output (1) and error (2). The bytes are live: use or copy them at once. Default: nothing. */
+  /** Receives the bytes of standard output (1) and error (2), live: use or copy them at once. Default: the bytes are dropped. */
   readonly sink?: Sink | undefined;
   /** Host directories that the guest can read; default: the working directory. */
   readonly grants?: readonly string[] | undefined;
@@ -49,14 +49,14 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** Guest memory in bytes, a multiple of 64 KiB; default 1 GiB. */
   readonly memorySize?: ByteCount | undefined;
-  /** First address of the heap; default: behind the image. Give an optimized file that of its original (`Process.heapStart`). */
+  /** First address of the heap; default: behind the image. An optimized file needs that of its original (`Process.heapStart`). */
   readonly heapStart?: Addr | undefined;
   readonly clock?: ClockOptions | undefined;
   /** Seed of getrandom, /dev/urandom and AT_RANDOM. */
   readonly seed?: bigint;
   /** Gets one line a syscall, as strace prints it. */
   readonly strace?: ((line: string) => void) | undefined;
-  /** Gets what the user should be told (once each): syscalls that are missing. */
+  /** Gets messages for the user, each once: requests of the guest that are not supported. */
   readonly report?: ((message: string) => void) | undefined;
 }
 
@@ -69,7 +69,7 @@ export type Exit =
       /** `SIGSEGV`. */
       readonly name: string;
       readonly pc: Addr;
-      /** The address that a fault was about. */
+      /** The faulting address, if a fault raised the signal. */
       readonly address: bigint | undefined;
       /** `main+0x12`. */
       readonly symbol: string | undefined;
@@ -81,7 +81,7 @@ export type Exit =
       readonly pc: Addr;
     };
 
-/** Something a hart cannot go on from by itself. The stops of engine/engine.ts that are faults have this form. */
+/** An exception that a hart cannot handle by itself. The stops of engine/engine.ts that are faults have this form. */
 export type Fault =
   | { readonly kind: 'ebreak' }
   | { readonly kind: 'illegal' }
@@ -91,28 +91,28 @@ export type Fault =
 /** A syscall that a hart has asked for. */
 export interface PendingSyscall {
   readonly number: number;
-  /** Undefined: unknown. */
+  /** Undefined for an unknown syscall. */
   readonly name: string | undefined;
   /** a0..a5 as far as the syscall has arguments (unknown: all six). */
   readonly args: readonly bigint[];
 }
 
-/** An address and how often, for profiles (run-time addresses). */
+/** A run-time address and its count, for profiles. */
 export interface AddressCount {
   readonly at: Addr;
   readonly count: number;
 }
 
 const DEFAULT_SIZE: ByteCount = 2 ** 30;
-/** Below this not even the stack fits. */
-const SMALLEST: ByteCount = 2 ** 24;
-const LARGEST: ByteCount = 3 * 2 ** 30;
-/** Milliseconds until the host's streams are asked again. */
-const WAIT = 2;
+/** In a smaller memory not even the stack fits. */
+const SMALLEST_MEMORY: ByteCount = 2 ** 24;
+const LARGEST_MEMORY: ByteCount = 3 * 2 ** 30;
+/** Milliseconds between two tries of a host stream that is not ready. */
+const STREAM_RETRY_MS = 2;
 const PID = 1000;
 const UID = 1000;
 
-/** Loads the image and sets up everything up to the first instruction. Throws IsoformError if it does not fit, or a grant is bad. */
+/** Loads the image and sets up everything up to the first instruction. Throws IsoformError if the image does not fit, or a grant is bad. */
 export function createProcess(options: ProcessOptions): Process {
   return new Process(options);
 }
@@ -121,7 +121,7 @@ export class Process {
   readonly image: Image;
   readonly memory: Memory;
   readonly kernel: Kernel;
-  /** What is added to the image's addresses at run time. */
+  /** Load bias: what is added to the image's addresses at run time. */
   readonly bias: Addr;
   readonly heapStart: Addr;
   readonly #strace: ((line: string) => void) | undefined;
@@ -131,7 +131,7 @@ export class Process {
   constructor(options: ProcessOptions) {
     const { image } = options;
     const size = options.memorySize ?? DEFAULT_SIZE;
-    if (size < SMALLEST || size > LARGEST || size % 65536 !== 0)
+    if (size < SMALLEST_MEMORY || size > LARGEST_MEMORY || size % 65536 !== 0)
       throw badOption(`guest memory of ${size} bytes`, '16 MiB to 3 GiB, a multiple of 64 KiB');
     this.image = image;
     this.memory = new Memory(size);
@@ -215,12 +215,12 @@ export class Process {
   get stack(): { readonly address: Addr; readonly size: ByteCount } {
     return { address: layoutOf(this.memory.size).stackLow, size: STACK_SIZE };
   }
-  /** Where signal handlers return to: code that is in no image. */
+  /** The return address of signal handlers: code that is in no image. */
   get trampoline(): Addr {
     return this.kernel.trampoline;
   }
 
-  /** Tells an engine's `invalidate` when the guest changes its code by syscalls, and its `flush` when it says that it has done so itself. */
+  /** Connects an engine: `listener` hears of code that syscalls change, `flush` of the guest's own notices that it has written code. */
   onCodeChange(listener: (address: Addr, length: ByteCount) => void, flush: () => void): void {
     const { space } = this.kernel;
     space.onCodeChange = listener;
@@ -236,23 +236,23 @@ export class Process {
     return { number, name: row?.name, args: Array.from({ length: count }, (_, index) => hart.get(A0 + index)) };
   }
 
-  /** Runs that syscall; its result is in a0 afterwards (unless it was rt_sigreturn, or a signal handler was entered). */
+  /** Runs the pending syscall; its result is in a0 afterwards (unless it was rt_sigreturn, or a signal handler was entered). */
   syscall(): 'continue' | Exit {
     const steps = runSyscall(this.kernel, this.hart.number(A7), this.#strace);
-    if (steps) for (const pause of steps) if (pause === 'wait') sleep(WAIT);
+    if (steps) for (const pause of steps) if (pause === 'wait') sleep(STREAM_RETRY_MS);
     return this.outcome;
   }
-  /** The same, but where it takes long. @returns the steps that are left then, to be taken before anything else; `outcome` has what came of it */
+  /** Begins the pending syscall. @returns the remaining steps of a long one, to be run before anything else; then see `outcome` */
   beginSyscall(): Generator<Pause, void> | undefined {
     return runSyscall(this.kernel, this.hart.number(A7), this.#strace);
   }
 
-  /** Instructions have retired without a syscall: an alarm may be due. */
+  /** Lets an alarm expire that retired instructions have made due. */
   timePassed(): 'continue' | Exit {
     return this.alarmDue() ? this.alarm() : 'continue';
   }
 
-  /** Would a timer's signal have come by the instructions that have retired? */
+  /** Have the retired instructions made a timer's signal due? */
   alarmDue(): boolean {
     const { timers, clock } = this.kernel;
     const timer = timers.next(({ signals }) => signals);
@@ -261,7 +261,7 @@ export class Process {
     return clock.reached(timer.at);
   }
 
-  /** The next timer that sends a signal expires now; if there is none, nothing does. */
+  /** Lets the next timer that sends a signal expire now, if there is one. */
   alarm(): 'continue' | Exit {
     const { kernel } = this;
     const { clock, timers } = kernel;
@@ -308,25 +308,25 @@ export class Process {
     return this.outcome;
   }
 
-  /** Of an access over the end of a page it may be the next one that fails: its first address is told then (privileged manual, "stval"). */
+  /** The faulting address: of an access across two pages, the second page's start if the first allows it (privileged manual, "stval"). */
   #failing({ access, address }: Extract<Fault, { kind: 'fault' }>): bigint {
     const permission = { load: PERMISSION.READ, store: PERMISSION.WRITE, fetch: PERMISSION.EXECUTE }[access];
     const at = Number(address);
     return this.memory.allows(at, 1, permission) ? BigInt(at - (at % PAGE) + PAGE) : address;
   }
 
-  /** Where control began from outside the code, by rising address: the entry point, signal handlers, returns from them. */
+  /** Addresses where control entered from outside the code, ascending: the entry point, signal handlers, returns from handlers. */
   get starts(): AddressCount[] {
     return sorted(this.#starts);
   }
-  /** Where control left or ended: diversions, and where each hart is now (its next instruction, which has not run). */
+  /** Addresses where control left or ended, ascending: diversions, and each hart's pc (its next instruction, which has not run). */
   get stops(): AddressCount[] {
     const stops = new Map(this.#stops);
     for (const hart of this.harts) bump(stops, hart.pc);
     return sorted(stops);
   }
 
-  /** The files that differ from the host's now; their bytes are read when they are asked for. */
+  /** The paths that differ from the host's now; the bytes of files are read on demand. */
   changes(): Iterable<Change> {
     return this.kernel.overlay.changes();
   }
@@ -342,7 +342,7 @@ export class Process {
     return at === found.address ? found.name : `${found.name}+0x${(at - found.address).toString(16)}`;
   }
 
-  /** What the last syscall, fault or alarm has come to. */
+  /** The outcome of the last syscall, fault or alarm. */
   get outcome(): 'continue' | Exit {
     const { ending } = this.kernel;
     if (!ending) return 'continue';
@@ -361,7 +361,7 @@ const bump = (counts: Map<Addr, number>, at: Addr): void => {
 const sorted = (counts: ReadonlyMap<Addr, number>): AddressCount[] =>
   [...counts].map(([at, count]) => ({ at, count })).sort((a, b) => a.at - b.at);
 
-/** Where a path leads on the host; itself if there is nothing. */
+/** The real path on the host; the path itself if nothing is there. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

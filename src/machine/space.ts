@@ -1,5 +1,5 @@
 /**
- * The guest's mappings. The permission table is the only record of what is mapped: one mapping more or less costs nothing, and
+ * The guest's mappings. The permission table is the only record of what is mapped: a mapping has no cost of its own, and
  * engines see every change at once. New pages read as zero.
  */
 import { alignUp } from '../base/bits.ts';
@@ -9,17 +9,17 @@ import { type Memory, PAGE, PERMISSION } from './memory.ts';
 
 export class AddressSpace {
   readonly memory: Memory;
-  /** Called when code may have changed or gone, for engines to forget it. */
+  /** Called when code may have changed or gone, so that engines forget that code. */
   onCodeChange: (address: Addr, length: ByteCount) => void = () => {};
-  /** Called when the guest says that it has written code. */
+  /** Called when the guest flushes the instruction cache: code may have changed anywhere. */
   onFlush: () => void = () => {};
   /** Called before the mapping of whole pages goes away. */
   onRelease: (address: Addr, length: ByteCount) => void = () => {};
   readonly #free: FreePages;
-  /** 1 for each page that may hold something else than zeros. */
+  /** 1 for each page that may hold bytes other than zeros. */
   readonly #used: Uint8Array;
 
-  /** @param top new mappings are placed below this */
+  /** @param top new mappings are placed below this address */
   constructor(memory: Memory, top: Addr) {
     this.memory = memory;
     this.#free = new FreePages(memory, top);
@@ -37,12 +37,12 @@ export class AddressSpace {
       if (permissions[page] !== 0) return false;
     return true;
   }
-  /** Pages 1 up to the end: page 0 always faults. */
+  /** Is the range within pages 1 up to the end? Page 0 always faults. */
   contains(address: Addr, length: ByteCount): boolean {
     return address >= PAGE && address + length <= this.memory.size;
   }
 
-  /** Maps whole pages that read as zero, in place of what was there. The range must be inside the address space. */
+  /** Maps whole pages that read as zero, in place of earlier mappings. The range must be inside the address space. */
   map(address: Addr, length: ByteCount, permissions: number): void {
     const [first, last] = [address / PAGE, alignUp(address + length, PAGE) / PAGE];
     this.onRelease(address, (last - first) * PAGE);
@@ -55,7 +55,7 @@ export class AddressSpace {
     this.#used.fill(1, first, last);
     this.#set(first, last, permissions | PERMISSION.MAPPED);
   }
-  /** A page that is mapped reads as zeros, and stays what it is. */
+  /** Zeroes a mapped page, which keeps its permissions. */
   clear(address: Addr): void {
     const page = address / PAGE;
     this.#codeGoes(page, page + 1);
@@ -73,7 +73,7 @@ export class AddressSpace {
     this.#set(first, last, permissions | PERMISSION.MAPPED);
   }
 
-  /** The highest free range of so many bytes (whole pages), or undefined. Linux places mappings so, too (arch_get_unmapped_area_topdown). */
+  /** The highest free range of so many bytes (whole pages), or undefined: where Linux maps (arch_get_unmapped_area_topdown). */
   findFree(length: ByteCount): Addr | undefined {
     const page = this.#free.highest(alignUp(length, PAGE) / PAGE);
     return page === undefined ? undefined : page * PAGE;

@@ -1,6 +1,6 @@
 /**
- * Private pages of files, the executable's own among them. The guest has a copy of its own, made when it was mapped; when it gives the
- * copy up (MADV_DONTNEED) the page holds what the file holds then. Every other private page is zeros again.
+ * Private pages of files, the executable's segments among them. Such a page is a copy, made when it was mapped; when the guest gives
+ * the copy up (MADV_DONTNEED), the page is read from the file as it is then. All other private pages become zeros.
  */
 import { alignDown, alignUp } from '../../base/bits.ts';
 import type { Addr, ByteCount } from '../../base/units.ts';
@@ -8,11 +8,11 @@ import type { Image } from '../../elf/image.ts';
 import { PAGE } from '../memory.ts';
 import type { Contents } from './contents.ts';
 
-/** A file that pages come from, as /proc/self/maps tells of it. */
+/** A mapped file, as /proc/self/maps shows it. */
 export interface MappedFile {
   readonly path: string;
   readonly ino: number;
-  /** Undefined: the executable's own, which is as long as its segments. */
+  /** Undefined for the executable, which is as long as its segments. */
   readonly contents?: Contents;
 }
 
@@ -21,18 +21,18 @@ export interface Backed {
   readonly address: Addr;
   readonly length: ByteCount;
   readonly file: MappedFile;
-  /** Where the first of them begins in the file. */
+  /** File offset of the first page. */
   readonly offset: ByteCount;
-  /** Puts there what the file holds at a place, zeros behind its end. */
+  /** Fills the target with the file's bytes at an offset, zeros behind the end of the file. */
   readonly read: (at: ByteCount, target: Uint8Array) => void;
 }
 
-/** What pages hold of which file: a number a page, so that it does not matter how many mappings there are. */
+/** The part of a file that each page holds, as one number a page: look-ups do not depend on the number of mappings. */
 export class BackedPages {
   readonly #pages: number;
-  /** By page: the number of the part that it is in, 0 for none. Made when there is any. */
+  /** By page: the number of its part, 0 for none. Made with the first part. */
   #numbers: Uint32Array | undefined;
-  /** By number, with how many pages are left of it; the numbers that are free. */
+  /** Part n at index n - 1, with its number of pages left; and the free numbers. */
   readonly #parts: { readonly part: Backed; pages: number }[] = [];
   readonly #free: number[] = [];
 
@@ -51,7 +51,7 @@ export class BackedPages {
     }
   }
 
-  /** What lies in a range of pages is no file's any more. */
+  /** Detaches a range of pages from files. */
   release(address: Addr, length: ByteCount): void {
     if (this.#numbers === undefined || this.#parts.length === this.#free.length) return;
     const [first, last] = [address / PAGE, (address + length) / PAGE];
@@ -62,7 +62,7 @@ export class BackedPages {
     this.#numbers.fill(0, first, last);
   }
 
-  /** All parts that are left, some of them perhaps in pieces. */
+  /** All parts with pages left, some of them perhaps in pieces. */
   parts(): Backed[] {
     return this.#parts.filter(({ pages }) => pages > 0).map(({ part }) => part);
   }
@@ -73,7 +73,7 @@ export class BackedPages {
     return number === 0 ? undefined : this.#parts[number - 1]!.part;
   }
 
-  /** The parts in a range of pages, each as far as it lies there, as they would be elsewhere. */
+  /** The parts in a range of pages, clipped to the range and shifted to another address. */
   moved(address: Addr, length: ByteCount, to: Addr): Backed[] {
     const parts: Backed[] = [];
     for (let from = address; from < address + length; ) {

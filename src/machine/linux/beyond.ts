@@ -1,6 +1,6 @@
 /**
- * Pages of a mapping that lie beyond the end of its file: whoever touches them gets SIGBUS (mmap(2)), until the file is longer. They keep
- * no permission meanwhile but that they are mapped.
+ * Pages of a mapping that lie beyond the end of its file: an access raises SIGBUS (mmap(2)), until the file is longer. Meanwhile such a
+ * page has no permission but MAPPED.
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
@@ -8,7 +8,7 @@ import type { Contents } from './contents.ts';
 import type { Kernel } from './kernel.ts';
 import { sharedAt } from './shared.ts';
 
-/** The contents that a page is of, and where the page begins in them. */
+/** The file contents behind a page, and the page's offset in them. */
 function sourceOf(kernel: Kernel, page: Addr): { contents: Contents | undefined; offset: number } | undefined {
   const shared = kernel.shared.length > 0 ? sharedAt(kernel, page) : undefined;
   if (shared) return { contents: shared.node.contents, offset: shared.view.offset + page - shared.address };
@@ -16,10 +16,10 @@ function sourceOf(kernel: Kernel, page: Addr): { contents: Contents | undefined;
   return part && { contents: part.file.contents, offset: part.offset + page - part.address };
 }
 
-/** Looks at pages whose mapping, protection or file has changed. */
+/** Brings `kernel.beyond` up to date for pages whose mapping, protection or file has changed. */
 export function settle(kernel: Kernel, address: Addr, length: ByteCount): void {
   const { beyond, memory } = kernel;
-  // What is mapped of a file has been looked at when it was mapped: then there is nothing new to find.
+  // Pages of files were settled when they were mapped: if no page is beyond and no file begins here, nothing changes.
   if (beyond.size === 0 && kernel.shared.length === 0 && kernel.backed.at(address) === undefined) return;
   for (let page = address; page < address + length; page += PAGE) {
     const { contents, offset } = sourceOf(kernel, page) ?? { contents: undefined, offset: 0 };
@@ -36,7 +36,7 @@ export function settle(kernel: Kernel, address: Addr, length: ByteCount): void {
   }
 }
 
-/** A file that is mapped has another size. Pages between the old end and the new one change sides; private ones get what it holds now. */
+/** The size of a mapped file has changed. Pages between old and new end change sides; private pages are read from the file again. */
 function resized(kernel: Kernel, contents: Contents, from: ByteCount, to: ByteCount): void {
   const [low, high] = [Math.min(from, to), Math.max(from, to)];
   const touched = (offset: number, length: number) => offset < high && offset + length > low;

@@ -1,4 +1,4 @@
-/** What is between the ends of a pipe. */
+/** The buffer between the ends of a pipe. */
 
 export const PIPE_CAPACITY = 65536;
 /** Writes of up to so many bytes go into a pipe whole or not at all. */
@@ -12,9 +12,9 @@ export class Pipe {
   count = 0;
   readers = 0;
   writers = 0;
-  /** Permission bits; undefined: as it was made. */
+  /** Permission bits that fchmod gave the pipe; undefined: those of a new pipe. */
   rights: number | undefined;
-  /** How often something has been put there, or taken from where it was full: those who wait are woken. */
+  /** Counts of events that wake waiters: bytes put into the pipe, bytes taken from a full pipe, ends closed. */
   puts = 0;
   takes = 0;
   constructor(capacity = PIPE_CAPACITY) {

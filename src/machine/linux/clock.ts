@@ -1,8 +1,8 @@
 /**
  * Deterministic time and randomness. Time passes with every syscall, with retired instructions, and when the guest sleeps; never
- * with the host's clock. Two forms of one binary retire different numbers of instructions: to compare them, let the clock be
- * `steady`. Then instructions take no time that can be read. They only bring an alarm nearer: a guest that does nothing but wait for one
- * gets it, and the clock says the very time that it was set to, in both forms.
+ * with the host's clock. Two forms of one binary retire different numbers of instructions: comparing them takes a
+ * `steady` clock. Its instructions take no readable time and only bring an alarm nearer: a guest that spins until its alarm gets the
+ * alarm, and the clock then shows exactly the time that the alarm was set to, in both forms.
  */
 
 /** All in nanoseconds. */
@@ -16,7 +16,7 @@ export interface ClockOptions {
 
 /** 2024-01-01T00:00:00Z. */
 const START = 1_704_067_200n * 1_000_000_000n;
-/** How long the machine has been up when the guest starts. */
+/** Uptime of the machine at the start of the guest. */
 const UPTIME = 1000n * 1_000_000_000n;
 
 export class Clock {
@@ -27,7 +27,7 @@ export class Clock {
   /** Time passed in syscalls and sleep. */
   #passed = 0n;
   #instructions = 0;
-  /** Steady: instructions at the last event. */
+  /** Steady clock: instructions retired at the last syscall, fault or alarm. */
   #since = 0;
 
   constructor(options: ClockOptions = {}) {
@@ -37,21 +37,21 @@ export class Clock {
     this.#steady = options.steady ?? false;
   }
 
-  /** A syscall has begun, with so many instructions retired since the start. */
+  /** Counts a syscall or fault, with so many instructions retired since the start. */
   tick(retired: number): void {
     this.#passed += this.#perCall;
     this.#since = retired;
     this.passed(retired);
   }
-  /** So many instructions have retired since the start. */
+  /** Sets the number of instructions retired since the start. */
   passed(retired: number): void {
     this.#instructions = retired;
   }
-  /** Is it so late, or would it be if instructions took time? Of CLOCK_MONOTONIC, in nanoseconds. */
+  /** Has a time of CLOCK_MONOTONIC (nanoseconds) come? A steady clock, too, counts instructions since the last event here. */
   reached(time: bigint): boolean {
     return this.monotonic + (this.#steady ? this.#taken(this.#instructions - this.#since) : 0n) >= time;
   }
-  /** It has been reached. */
+  /** Moves the clock to a time that has been reached. */
   advance(time: bigint): void {
     this.#since = this.#instructions;
     if (this.monotonic < time) this.sleep(time - this.monotonic);

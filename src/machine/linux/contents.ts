@@ -1,7 +1,7 @@
 /**
- * The bytes of a file: what it had at the beginning, as far as that is still there, and chunks over it that are made when the guest
- * first writes there. All else is zeros and takes no memory. Data is counted in pages, as ext4 does it: a page holds data, or it was
- * allocated ahead and reads as zeros, or it is a hole.
+ * The bytes of a file: the parts of its initial bytes (its base) that are still valid, and chunks over the base, each made when the
+ * guest first writes there. All other bytes are zeros and take no memory. Data is counted in pages, as in ext4: a page holds data, or
+ * was allocated ahead and reads as zeros, or is a hole.
  */
 import { alignDown, alignUp } from '../../base/bits.ts';
 import { E, fail } from './errno.ts';
@@ -14,11 +14,11 @@ export const MAX_FILE_SIZE = (2 ** 32 - 1) * 4096;
 
 const PAGE = 4096;
 const CHUNK = 65536;
-/** Chunks begin small and grow: most files do not fill one. */
-const SMALLEST = 256;
+/** Initial size of a chunk. Chunks grow, because most files do not fill one. */
+const SMALLEST_CHUNK = 256;
 
 interface Chunk {
-  /** From the chunk's start; what it lacks up to the chunk's end is zeros, and so are pages that hold no data. */
+  /** From the chunk's start; missing bytes up to the chunk's end are zeros, and so are pages that hold no data. */
   bytes: Uint8Array;
   /** A bit for each page that holds data. */
   pages: number;
@@ -26,30 +26,30 @@ interface Chunk {
 
 /** A shared mapping of a part of a file: guest memory, live. */
 export interface View {
-  /** Where the part begins in the file. */
+  /** File offset of the part. */
   readonly offset: number;
   readonly bytes: Uint8Array;
   /** The guest may have written to it. */
   readonly writable: boolean;
 }
 
-const NONE = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 export class Contents {
   readonly #usage: Usage;
   readonly #base: Base | undefined;
-  /** What of the base is still there: never where a chunk is. */
+  /** The valid parts of the base, which never overlap a chunk. */
   readonly #kept = new Ranges();
   readonly #chunks = new Map<number, Chunk>();
-  /** Pages of chunks that hold data. */
+  /** Number of pages in chunks that hold data. */
   #pages = 0;
   /** Whole pages that were allocated ahead and hold no data. */
   readonly #reserved = new Ranges();
   #size: number;
   #changed = false;
-  /** Hears of each change of the size, from and to. */
+  /** Called at each change of the size. */
   onSize: ((from: number, to: number) => void) | undefined;
-  /** Parts that are mapped into guest memory: there, not here, are their bytes. */
+  /** Parts that are mapped into guest memory: their bytes are there, not here. */
   #views: readonly View[] = [];
 
   constructor(usage: Usage, base?: Base) {
@@ -69,13 +69,13 @@ export class Contents {
     return this.#size;
   }
 
-  /** The bytes are others than at the beginning. */
+  /** The guest has written to the file or changed its size. */
   get changed(): boolean {
     this.#flush();
     return this.#changed;
   }
 
-  /** Pages that it takes, of 4096 bytes: those that hold data or were allocated ahead. */
+  /** Number of pages, of 4096 bytes, that hold data or were allocated ahead. */
   get pages(): number {
     let count = this.#pages;
     for (const parts of [this.#kept, this.#reserved])
@@ -124,7 +124,7 @@ export class Contents {
   resize(size: number): void {
     if (size > MAX_FILE_SIZE) fail(E.FBIG);
     if (size <= this.#size) {
-      // What is cut off must read as zeros if the file grows again.
+      // Bytes that are cut off must read as zeros if the file grows again.
       const end = alignUp(size, PAGE);
       this.#drop(end, Number.POSITIVE_INFINITY);
       this.#kept.remove(size, end);
@@ -142,7 +142,7 @@ export class Contents {
     if (size !== before) this.onSize?.(before, size);
   }
 
-  /** A part is zeros from now on: pages that it covers are given back. */
+  /** Makes a part read as zeros; whole pages of it are given back. */
   punch(from: number, to: number): void {
     // A hole goes to the end of the file's last page and no further.
     const end = Math.min(to >= this.#size ? alignUp(this.#size, PAGE) : to, alignUp(this.#size, PAGE));
@@ -158,7 +158,7 @@ export class Contents {
     for (const view of this.#views) view.bytes.fill(0, Math.max(0, from - view.offset), Math.max(0, end - view.offset));
   }
 
-  /** Allocates ahead, also behind the end. */
+  /** Allocates pages ahead, also behind the end. */
   reserve(from: number, to: number): void {
     const [first, last] = [alignDown(from, PAGE), alignUp(to, PAGE)];
     this.#reserved.add(first, last);
@@ -219,18 +219,18 @@ export class Contents {
     this.#views = [...this.#views, view];
     return true;
   }
-  /** Ends it: what was written there is now in the file. */
+  /** Ends the sharing; the file keeps the bytes that were written through the mapping. */
   detach(view: View): void {
     this.#flush(view);
     this.#views = this.#views.filter((v) => v !== view);
   }
 
-  /** Gives the memory back: nobody can reach the file any more. */
+  /** Gives the memory back of a file that cannot be reached any more. */
   discard(): void {
     this.resize(0);
   }
 
-  /** What the guest has written through mappings is taken over, page by page: what it has not touched stays as it is. */
+  /** Takes over the bytes that the guest has written through mappings; pages without a change stay as they are. */
   #flush(only?: View): void {
     for (const view of only ? [only] : this.#views) {
       if (!view.writable) continue;
@@ -247,7 +247,7 @@ export class Contents {
     }
   }
 
-  /** What is in the file, but for mappings. */
+  /** The file's bytes without those of mappings. */
   #stored(position: number, target: Uint8Array): void {
     if (this.#chunks.size === 0) {
       this.#readKept(position, target);
@@ -285,10 +285,10 @@ export class Contents {
     if (known && known.bytes.length >= length) return known;
     let kept = 0;
     if (!known) for (const { to } of this.#kept.within(start, start + CHUNK)) kept = to - start;
-    const old = known?.bytes ?? NONE;
-    // Where the one before is full, somebody writes on and on.
+    const old = known?.bytes ?? NO_BYTES;
+    // A full chunk before this one suggests sequential writing: this chunk is made full-sized at once.
     const full = this.#chunks.get(index - 1)?.bytes.length === CHUNK;
-    const room = full ? CHUNK : Math.min(CHUNK, Math.max(length, kept, 2 * old.length, SMALLEST));
+    const room = full ? CHUNK : Math.min(CHUNK, Math.max(length, kept, 2 * old.length, SMALLEST_CHUNK));
     this.#usage.take(room - old.length);
     const bytes = new Uint8Array(room);
     if (known) {
@@ -312,14 +312,14 @@ export class Contents {
     }
   }
 
-  /** Zeros in a part of a page, if it holds data. */
+  /** Zeroes a part of a page, if the page holds data. */
   #clear(from: number, to: number): void {
     if (from >= to || !this.#holds(alignDown(from, PAGE))) return;
     const index = Math.floor(from / CHUNK);
     this.#own(index, 0).bytes.fill(0, from - index * CHUNK, to - index * CHUNK);
   }
 
-  /** Whole pages become a hole. */
+  /** Makes whole pages a hole. */
   #drop(from: number, to: number): void {
     for (const index of this.#chunksIn(from, to)) {
       const chunk = this.#chunks.get(index)!;
@@ -339,7 +339,7 @@ export class Contents {
     this.#reserved.remove(from, to);
   }
 
-  /** What the base has there is not the file's any more. */
+  /** Makes a part of the base invalid. */
   #lose(from: number, to: number): void {
     if (this.#kept.empty) return;
     this.#kept.remove(from, to);
@@ -354,7 +354,7 @@ export class Contents {
     return this.#kept.within(page, page + PAGE).next().value !== undefined;
   }
 
-  /** The chunks that have some of a part, by their numbers. */
+  /** Numbers of the chunks that overlap a part. */
   #chunksIn(from: number, to: number): number[] {
     const [first, last] = [Math.floor(from / CHUNK), Math.ceil(to / CHUNK)];
     if (last - first > this.#chunks.size) return [...this.#chunks.keys()].filter((k) => k >= first && k < last);
@@ -362,7 +362,7 @@ export class Contents {
   }
 }
 
-/** Copies what two stretches of a file have in common. */
+/** Copies the overlap of two parts of a file. */
 function copyOverlap(from: number, source: Uint8Array, to: number, target: Uint8Array): void {
   const start = Math.max(from, to);
   const end = Math.min(from + source.length, to + target.length);

@@ -1,4 +1,7 @@
-/** Open files and the table of file descriptors. What a descriptor can do is a method of its open file; what it cannot fails as Linux does. */
+/**
+ * Open files and the table of file descriptors. The operations of a descriptor are methods of its open file; operations that a kind of
+ * file lacks fail as in Linux.
+ */
 import { MAX_FILE_SIZE } from './contents.ts';
 import { E, fail } from './errno.ts';
 import type { DeviceNode, DirectoryNode, FileNode, Node } from './nodes.ts';
@@ -33,7 +36,7 @@ export const POLL = {
   WRBAND: 512,
   RDHUP: 8192,
 } as const;
-/** What most kinds of files say when they can be read or written: normal data. */
+/** POLL bits of most kinds of files that can be read or written: normal data. */
 export const READABLE = POLL.IN | POLL.RDNORM;
 export const WRITABLE = POLL.OUT | POLL.WRNORM;
 
@@ -41,19 +44,19 @@ export const WRITABLE = POLL.OUT | POLL.WRNORM;
 export abstract class OpenFile {
   flags: number;
   position = 0;
-  /** Descriptors that refer to it. */
+  /** Number of descriptors that refer to this file. */
   references = 0;
   constructor(flags: number) {
     this.flags = flags;
   }
-  /** Permission bits, of what is nowhere in the file system; undefined: as it is made. */
+  /** Permission bits that fchmod gave a file without a node; undefined: those of its kind. */
   get rights(): number | undefined {
     return this.#rights;
   }
   set rights(rights: number | undefined) {
     this.#rights = rights;
   }
-  /** With both bits of the access mode neither (open(2), "The nonportable access mode 3"). */
+  /** With both bits of the access mode set, a file is neither readable nor writable (open(2), "The nonportable access mode 3"). */
   get readable(): boolean {
     const access = this.flags & O.ACCMODE;
     return (access === 0 || access === O.RDWR) && (this.flags & O.PATH) === 0;
@@ -65,15 +68,15 @@ export abstract class OpenFile {
   get blocking(): boolean {
     return (this.flags & O.NONBLOCK) === 0;
   }
-  /** What stat tells about; undefined: it is nowhere in the file system. */
+  /** The node that stat describes; undefined if the file is nowhere in the file system. */
   readonly node: Node | undefined = undefined;
-  /** What it is if it is nowhere there. The standard streams look like pipes, as under a shell's pipeline. */
+  /** Kind of a file without a node. The standard streams look like pipes, as in a shell's pipeline. */
   readonly nameless: 'pipe' | 'socket' | 'anonymous' = 'pipe';
   #rights: number | undefined;
   /** Reads at the position and moves it. @returns bytes read, 0 at the end */
   abstract read(target: Uint8Array): number;
   abstract write(source: Uint8Array): number;
-  /** At a place, without moving the position. */
+  /** Reads at an offset, without moving the position. */
   readAt(_at: number, _target: Uint8Array): number {
     return fail(E.SPIPE);
   }
@@ -84,15 +87,15 @@ export abstract class OpenFile {
   end(): number {
     return fail(E.SPIPE);
   }
-  /** No position lies behind it. */
+  /** The greatest position. */
   get limit(): number {
     return Number.POSITIVE_INFINITY;
   }
-  /** The first byte at or behind a position before the end that is in no hole; undefined: there is none. */
+  /** The first byte in no hole, at or behind a position before the end; undefined if there is none. */
   nextData(position: number): number | undefined {
     return position;
   }
-  /** The first that is in one, or the end. */
+  /** The first byte in a hole, at or behind a position before the end; else the end. */
   nextHole(_position: number): number {
     return this.end();
   }
@@ -100,7 +103,7 @@ export abstract class OpenFile {
   poll(): number {
     return READABLE | WRITABLE;
   }
-  /** Grows whenever something has come that those who wait are woken for (edge-triggered epoll). */
+  /** A counter that grows with each event that wakes waiters (edge-triggered epoll). */
   get arrivals(): number {
     return 0;
   }
@@ -120,7 +123,7 @@ export class RegularFile extends OpenFile {
     this.#overlay = overlay;
     node.opens++;
   }
-  /** Where it is, as /proc/self/maps shows it. */
+  /** The path that /proc/self/maps shows. */
   get path(): string {
     return this.#path();
   }
@@ -179,7 +182,7 @@ export class OpenDirectory extends OpenFile {
     this.#names ??= this.#overlay.names(this.node);
     return this.#names;
   }
-  /** Reading begins anew. */
+  /** Makes the next read begin anew. */
   rewind(): void {
     if (this.#names) this.#overlay.forget(this.#names);
     this.#names = undefined;
@@ -230,7 +233,7 @@ export class OpenDevice extends OpenFile {
   }
 }
 
-/** A path opened with O_PATH that is neither file nor directory: good for stat only. */
+/** A path, not of a directory, that was opened with O_PATH: only its node can be used. */
 export class OpenPath extends OpenFile {
   override readonly node: Node;
   constructor(node: Node, flags: number) {
@@ -245,9 +248,9 @@ export class OpenPath extends OpenFile {
   }
 }
 
-/** Fills the target as far as it can; 0 means the end. */
+/** Fills the target as far as possible. @returns bytes put there, 0 at the end */
 export type Source = (target: Uint8Array) => number;
-/** Takes bytes that are live in guest memory: it must use or copy them before it returns. */
+/** Takes bytes that are live in guest memory: a sink must use or copy them before it returns. */
 export type Sink = (fd: 1 | 2, bytes: Uint8Array) => void;
 
 export class InputStream extends OpenFile {
@@ -305,31 +308,31 @@ export class Descriptors {
     return this.#files.get(fd)?.file;
   }
 
-  /** The open file of a descriptor; fails with EBADF. What was opened as a path only (O_PATH) is no file to most calls. */
+  /** The open file of a descriptor; fails with EBADF. Most calls refuse descriptors opened with O_PATH in this way. */
   get(fd: number): OpenFile {
     const file = this.any(fd);
     return file.flags & O.PATH ? fail(E.BADF) : file;
   }
-  /** Also what was opened as a path only. */
+  /** The same, but descriptors opened with O_PATH are allowed. */
   any(fd: number): OpenFile {
     return this.#files.get(fd)?.file ?? fail(E.BADF);
   }
-  /** The lowest free descriptor, not below `from`; fails with EMFILE. Who is going to make what there is none for asks before, as Linux does. */
+  /** The lowest free descriptor, not below `from`; fails with EMFILE. Calls that make a file ask first, as in Linux. */
   free(from = 0): number {
     let fd = from;
     while (this.#files.has(fd)) fd++;
     return fd < Descriptors.LIMIT ? fd : fail(E.MFILE);
   }
-  /** Puts an open file there. */
+  /** Gives an open file the lowest free descriptor. */
   add(file: OpenFile, cloexec: boolean, from = 0): number {
     const fd = this.free(from);
     this.#put(fd, file, cloexec);
     return fd;
   }
-  /** Puts an open file at a descriptor, closing what was there. */
+  /** Puts an open file at a descriptor and closes the file that was there. */
   replace(fd: number, file: OpenFile, cloexec: boolean): void {
     if (fd < 0 || fd >= Descriptors.LIMIT) fail(E.BADF);
-    // First the new reference: `file` may be what is closed.
+    // The new reference comes first: `file` may be the one that is closed.
     file.references++;
     if (this.#files.has(fd)) this.close(fd);
     file.references--;

@@ -1,5 +1,5 @@
 /**
- * epoll(7). What is ready is found by asking each file, in the order in which they were added; those that stay ready take turns
+ * epoll(7). Ready files are found by polling each file, in the order in which they were added; files that stay ready take turns
  * (fs/eventpoll.c, ep_send_events).
  */
 import type { Addr } from '../../base/units.ts';
@@ -11,21 +11,21 @@ import { waitFor, withMask } from './wait.ts';
 
 const OP = { ADD: 1, DEL: 2, MOD: 3 } as const;
 const EPOLL = { EXCLUSIVE: 2 ** 28, ONESHOT: 2 ** 30, ET: 2 ** 31 } as const;
-/** Flags of an entry, as opposed to what it waits for. */
-const FLAGS = 0xf000_0000;
+/** Bits of `events` that are flags of an entry, as opposed to awaited POLL bits. */
+const ENTRY_FLAGS = 0xf000_0000;
 /** struct epoll_event, in bytes: events, a hole, data. */
 const EVENT_SIZE = 16;
 const MAX_EVENTS = Math.floor((2 ** 31 - 1) / EVENT_SIZE);
-/** Chains of descriptors that watch one another may be so long. */
+/** Longest chain of epoll descriptors that watch one another. */
 const MAX_DEPTH = 5;
 
 interface Entry {
   readonly fd: number;
   readonly file: OpenFile;
-  /** As given, unsigned; with ONESHOT only the flags are left once it has been told of. */
+  /** As given, unsigned; with ONESHOT only the flags are left once the entry has been reported. */
   events: number;
   data: bigint;
-  /** What had come when it was last told of (edge-triggered); undefined: never. */
+  /** `arrivals` of the file at the last report of the entry (edge-triggered); undefined: never reported. */
   told: number | undefined;
 }
 
@@ -34,7 +34,7 @@ const has = ({ events }: Entry, flag: number): boolean => (events & flag) !== 0;
 export class Epoll extends OpenFile {
   override readonly nameless = 'anonymous';
   #entries: Entry[] = [];
-  /** Entries whose turn it is. */
+  /** Entries that are polled first, in order. */
   #turns: Entry[] = [];
 
   constructor(flags: number) {
@@ -70,25 +70,25 @@ export class Epoll extends OpenFile {
     this.#entries = this.#entries.filter((each) => each !== entry);
   }
 
-  /** How many of those that watch one another stand in a row below this one; more than allowed if it watches `itself`. */
+  /** Length of the longest chain of epoll descriptors from this one down; more than allowed if the chain reaches `itself`. */
   depth(itself: OpenFile, level = 0): number {
     if (this === itself || level > MAX_DEPTH) return MAX_DEPTH + 1;
     const below = this.#open.map(({ file }) => (file instanceof Epoll ? file.depth(itself, level + 1) : 0));
     return 1 + Math.max(0, ...below);
   }
 
-  /** What is to be told of an entry now. */
+  /** The events of an entry to report now. */
   #news(entry: Entry): number {
     if (has(entry, EPOLL.ET) && entry.told === entry.file.arrivals) return 0;
-    // Of an entry that has been told of once, only the flags are left: then not even errors count.
-    if ((entry.events & ~FLAGS) === 0) return 0;
+    // A ONESHOT entry that has been reported has only flags left: then not even errors count.
+    if ((entry.events & ~ENTRY_FLAGS) === 0) return 0;
     return entry.file.poll() & (entry.events | POLL.ERR | POLL.HUP);
   }
   any(): boolean {
     return this.#open.some((entry) => this.#news(entry) !== 0);
   }
 
-  /** Up to so many of what is ready. */
+  /** Takes up to so many events of ready entries. */
   take(most: number): { readonly events: number; readonly data: bigint }[] {
     const open = this.#open;
     const turns = this.#turns.filter((entry) => open.includes(entry));
@@ -101,7 +101,7 @@ export class Epoll extends OpenFile {
       if (events === 0) continue;
       told.push({ events, data: entry.data });
       entry.told = entry.file.arrivals;
-      if (has(entry, EPOLL.ONESHOT)) entry.events = (entry.events & FLAGS) >>> 0;
+      if (has(entry, EPOLL.ONESHOT)) entry.events = (entry.events & ENTRY_FLAGS) >>> 0;
       else if (!has(entry, EPOLL.ET)) again.push(entry);
     }
     this.#turns = [...turns.filter((entry) => this.#news(entry) !== 0), ...again];
@@ -114,7 +114,7 @@ function epollOf(kernel: Kernel, fd: number): Epoll {
   return file instanceof Epoll ? file : fail(E.INVAL);
 }
 
-/** Files and directories are always ready: epoll wants none of them, nor most devices (EPERM). */
+/** Can a file be watched? Files and directories, which are always ready, and devices cannot (EPERM). */
 const canWait = (file: OpenFile): boolean => isPipe(file) || file.node === undefined;
 
 function control(kernel: Kernel, fd: number, operation: number, target: number, event: Addr): number {

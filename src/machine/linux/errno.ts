@@ -1,4 +1,4 @@
-/** Linux error numbers (asm-generic/errno-base.h, errno.h), and the exceptions by which the parts of a syscall give up. */
+/** Linux error numbers (asm-generic/errno-base.h, errno.h), and the exceptions that end a syscall early. */
 
 export const E = {
   PERM: 1,
@@ -61,10 +61,10 @@ NAMES.set(E.TOOBIG, 'E2BIG');
 /** `ENOENT` for 2. */
 export const errnoName = (code: number): string => NAMES.get(code) ?? `errno ${code}`;
 
-/** The guest gets -code. No Error: it carries no stack, and guests fail often (searching paths). Caught where a row is run. */
+/** Makes a syscall give -code. No Error: a stack trace is costly, and guests fail often (searching paths). Caught where a row is run. */
 export class Errno {
   readonly code: number;
-  /** A broken pipe of which no signal tells. */
+  /** A broken pipe that raises no SIGPIPE. */
   readonly quiet: boolean;
   constructor(code: number, quiet = false) {
     this.code = code;
@@ -76,13 +76,13 @@ export const fail = (code: number): never => {
   throw new Errno(code);
 };
 
-/** The syscall has to wait, and may then be made again. Caught where a row is run. */
+/** Thrown by a syscall that has to wait and is then made again. Caught where a row is run. */
 export class Blocked {
-  /** What it waits for: `a read from an empty pipe`. */
+  /** The awaited event: `a read from an empty pipe`. */
   readonly what: string;
-  /** Has it come? What only the guest itself could bring about never does: it waits. */
+  /** Has the event come? Default: never, as only the waiting guest itself could cause it. */
   readonly ready: () => boolean;
-  /** It waits so many nanoseconds at most, and then fails with EAGAIN; undefined: as long as it takes. */
+  /** Limit of the wait in nanoseconds, after which the call fails with EAGAIN; undefined: no limit. */
   readonly time: bigint | undefined;
   constructor(what: string, ready: () => boolean = () => false, time?: bigint) {
     this.what = what;
@@ -93,16 +93,16 @@ export class Blocked {
 
 /** Nothing in this machine can ever end this wait. Caught where a row is run. */
 export class Deadlock {
-  /** What is waited for. */
+  /** The awaited event. */
   readonly what: string;
   constructor(what: string) {
     this.what = what;
   }
 }
 
-/** The host cannot give or take anything now: try again later. Thrown by sources and sinks; caught where bytes are moved (steps.ts). */
+/** The host cannot give or take bytes now: try again later. Thrown by sources and sinks; caught where bytes are moved (steps.ts). */
 export class NotYet {
-  /** Bytes that it has taken all the same. */
+  /** Bytes that the host has taken nevertheless. */
   readonly done: number;
   constructor(done = 0) {
     this.done = done;

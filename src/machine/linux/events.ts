@@ -1,4 +1,4 @@
-/** Descriptors that stand for something to wait for: a counter, a timer, signals. What they say is read like a file. */
+/** Descriptors of event counters, timers and signals (eventfd, timerfd, signalfd). Their state is read like a file. */
 import type { Addr } from '../../base/units.ts';
 import { O, OpenFile, POLL } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
@@ -8,7 +8,7 @@ import { blockable, pendingSet, take } from './signals.ts';
 import { putTimer, readClock, setTimerTo, timerSpecAt } from './time.ts';
 import type { Timer } from './timers.ts';
 
-/** What is read like a file but is none. */
+/** An open file without a node, whose state is read. */
 abstract class Anonymous extends OpenFile {
   override readonly nameless = 'anonymous';
   constructor(flags: number) {
@@ -17,7 +17,7 @@ abstract class Anonymous extends OpenFile {
   write(_source: Uint8Array): number {
     return fail(E.INVAL);
   }
-  /** Throws Blocked, or EAGAIN where it shall not wait. */
+  /** Throws Blocked, or fails with EAGAIN if the file is non-blocking. */
   protected block(what: string, ready: () => boolean): never {
     if (this.blocking) throw new Blocked(what, ready);
     return fail(E.AGAIN);
@@ -84,7 +84,7 @@ class TimerFile extends Anonymous {
     kernel.timers.add(this.timer);
     this.#close = () => kernel.timers.delete(this.timer);
   }
-  /** It has been set anew. */
+  /** Discards expiries, because the timer is set anew. */
   forget(): void {
     this.#expired = 0n;
   }
@@ -109,7 +109,7 @@ class TimerFile extends Anonymous {
 /** struct signalfd_siginfo, in bytes. */
 const INFO_SIZE = 128;
 
-/** signalfd(2): signals of a set, taken by whoever reads. */
+/** signalfd(2): a read takes the pending signals of a set. */
 class SignalFile extends Anonymous {
   set: bigint;
   readonly #kernel: Kernel;
@@ -193,7 +193,7 @@ function signalfd(kernel: Kernel, fd: number, set: Addr, size: number, flags: nu
 
 function timerfd(kernel: Kernel, clock: number, flags: number): number {
   if (flags & ~OPEN_FLAGS || ![0, 1, 7, 8, 9].includes(clock)) fail(E.INVAL);
-  // Those that wake a sleeping machine are for root.
+  // The alarm clocks, which wake a sleeping machine, are for root.
   if (clock === 8 || clock === 9) fail(E.PERM);
   readClock(kernel, clock);
   return opened(kernel, new TimerFile(kernel, clock, flags & O.NONBLOCK), flags);

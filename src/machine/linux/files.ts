@@ -1,4 +1,4 @@
-/** Syscalls on open files and descriptors: open, seek, duplicate, pipes, poll. What moves bytes is in transfers.ts. */
+/** Syscalls on open files and descriptors: open, seek, duplicate, pipes, poll. Calls that move bytes are in transfers.ts. */
 import type { Addr } from '../../base/units.ts';
 import {
   Descriptors,
@@ -42,7 +42,7 @@ const F = {
   GETPIPE_SZ: 1032,
   GET_SEALS: 1034,
 } as const;
-const WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
+const COMMANDS_WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
   F.GETFD,
   F.GETFL,
   F.GETOWN,
@@ -51,8 +51,8 @@ const WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
   F.GETPIPE_SZ,
   F.GET_SEALS,
 ]);
-/** What may be asked of what was opened as a path only. */
-const ON_PATHS: ReadonlySet<number> = new Set([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL]);
+/** fcntl commands that descriptors opened with O_PATH allow. */
+const O_PATH_COMMANDS: ReadonlySet<number> = new Set([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL]);
 const F_UNLCK = 2;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
@@ -62,7 +62,7 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
     return node.kind === 'directory' ? new OpenDirectory(node, flags, kernel.overlay) : new OpenPath(node, flags);
   const access = flags & O.ACCMODE;
   if (node.kind === 'link') return fail(E.LOOP);
-  // What is cut off is written to, whatever else it is opened for.
+  // O_TRUNC writes to the file in every access mode.
   const writes = access !== 0 || (flags & O.TRUNC) !== 0;
   if (node.kind === 'directory' && (writes || flags & O.CREAT)) fail(E.ISDIR);
   if (!may(node, (access !== O.WRONLY ? 4 : 0) | (writes ? 2 : 0))) fail(E.ACCES);
@@ -70,32 +70,32 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
   if (node.kind === 'directory') return new OpenDirectory(node, flags, kernel.overlay);
   if (node.kind !== 'file') return fail(E.NXIO);
-  // What runs is not written to; only the guest's own executable does.
+  // A running executable cannot be written to; here only the guest's own runs.
   if (node.runs && writes) fail(E.TXTBSY);
   if (flags & O.TRUNC) {
     node.contents.resize(0);
     kernel.overlay.modified(node);
   }
-  // What the kernel writes is written when it is opened, and is a file of its own.
+  // A file of /proc is generated at each open, and each time a file of its own.
   const file = node.made ? { ...node, contents: kernel.overlay.bytes(node.made()) } : node;
   return new RegularFile(file, pathOf(kernel, directory, name), flags, kernel.overlay);
 }
 
-/** The path of a file, when it is asked for. */
+/** The path of a file, on demand. */
 const pathOf = (kernel: Kernel, directory: DirectoryNode, name: string) => (): string =>
   `${kernel.overlay.pathOf(directory) ?? ''}/${name}`.replace(/^\/\//, '/');
 
 function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: number): number {
-  // With O_PATH nothing else counts than these.
+  // With O_PATH all flags but these are ignored.
   const flags = asked & O.PATH ? asked & (O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC) : asked;
   if ((flags & (O.CREAT | O.DIRECTORY)) === (O.CREAT | O.DIRECTORY)) fail(E.INVAL);
   const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL);
   const cloexec = (flags & O.CLOEXEC) !== 0;
-  // What F_GETFL shows of them.
+  // The flags that F_GETFL shows.
   const kept = flags & ~(O.CREAT | O.EXCL | O.TRUNC | O.CLOEXEC);
   if (kernel.guest.string(path) === '') fail(E.NOENT);
   kernel.descriptors.free();
-  // What is to be made has no slash behind its name, whatever is there (fs/namei.c, open_last_lookups).
+  // O_CREAT refuses a slash behind the name, even of an existing directory (fs/namei.c, open_last_lookups).
   if (flags & O.CREAT) {
     const wanted = parentAt(kernel, fd, path);
     if (wanted.slash && wanted.name !== '.') fail(E.ISDIR);
@@ -128,7 +128,7 @@ function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: numbe
 function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
   const file = kernel.descriptors.get(fd);
   if (whence < 0 || whence > SEEK.HOLE) fail(E.INVAL);
-  // Nothing moves, whatever is asked (noop_llseek).
+  // The position never moves, whatever the arguments (noop_llseek).
   if (file.nameless === 'anonymous') return 0;
   const end = file.end();
   let position: number;
@@ -149,7 +149,7 @@ function seek(kernel: Kernel, fd: number, offset: number, whence: number): numbe
 function control(kernel: Kernel, fd: number, command: number, argument: number): number {
   const { descriptors, guest } = kernel;
   const file = descriptors.any(fd);
-  if (file.flags & O.PATH && !ON_PATHS.has(command)) fail(E.BADF);
+  if (file.flags & O.PATH && !O_PATH_COMMANDS.has(command)) fail(E.BADF);
   switch (command) {
     case F.DUPFD:
     case F.DUPFD_CLOEXEC:
@@ -201,7 +201,7 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       else return fail(E.NOTTY);
       return 0;
     default:
-      // No terminal anywhere, whatever the host's is: output must not depend on it.
+      // No file is a terminal, whatever the host's streams are: output must not depend on them.
       return fail(file instanceof Epoll ? E.INVAL : E.NOTTY);
   }
 }
@@ -306,7 +306,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 25,
     name: 'fcntl',
     arguments: ['fd', 'int', 'address'],
-    unused: (_, command) => (WITHOUT_ARGUMENT.has(command) ? [2] : []),
+    unused: (_, command) => (COMMANDS_WITHOUT_ARGUMENT.has(command) ? [2] : []),
     run: control,
   },
   {
@@ -357,7 +357,7 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     number: 73,
     name: 'ppoll',
     arguments: ['address', 'size', 'address', 'address', 'size'],
-    // Without a mask its size is nobody's: glibc's pause leaves it as it is.
+    // Without a mask its size is ignored: glibc's pause leaves the old register contents there.
     unused: (_, __, ___, mask) => (mask === 0 ? [4] : []),
     run: poll,
   },

@@ -1,4 +1,4 @@
-/** Typed access to the guest's memory for syscalls. Everything throws GuestFault on a bad pointer, which becomes EFAULT. */
+/** Typed access to the guest's memory for syscalls. All accesses throw GuestFault on a bad pointer, which becomes EFAULT. */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { GuestFault, type Memory, PAGE, PERMISSION } from '../memory.ts';
 import { E, fail } from './errno.ts';
@@ -8,7 +8,7 @@ export const MAX_TRANSFER: ByteCount = 0x7ffff000;
 const MAX_VECTORS = 1024;
 /** User addresses end here (Sv39). */
 export const TOP: Addr = 2 ** 38;
-const NONE = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 /** No socket takes a longer message. */
 const MAX_MESSAGE: ByteCount = 2 ** 20;
 
@@ -24,19 +24,19 @@ export class Guest {
     this.#memory = memory;
   }
 
-  /** A range that can be the guest's at all (access_ok): what else is wrong with it is found when it is used. */
+  /** Checks that a range lies in user addresses (access_ok); other errors are found when the range is used. */
   inside(address: Addr, length: ByteCount): void {
     if (address + Math.min(length, MAX_TRANSFER) > TOP) throw new GuestFault('load', address);
   }
 
-  /** Bytes to read from, live; of none it does not matter whether they are there. */
+  /** Bytes to read from, live; an empty range need not be mapped. */
   input(address: Addr, length: ByteCount): Uint8Array {
-    if (length === 0 && address < TOP) return NONE;
+    if (length === 0 && address < TOP) return NO_BYTES;
     return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'load');
   }
   /** Bytes to write to, live. */
   output(address: Addr, length: ByteCount): Uint8Array {
-    if (length === 0 && address < TOP) return NONE;
+    if (length === 0 && address < TOP) return NO_BYTES;
     return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'store');
   }
 
@@ -78,7 +78,7 @@ export class Guest {
   /** A string of bytes up to its NUL, one character a byte. */
   string(address: Addr, limit: ByteCount = PAGE): string {
     const { bytes, size } = this.#memory;
-    // Page by page: what follows the NUL may be unmapped.
+    // Page by page: the page behind the NUL may be unmapped.
     let text = '';
     for (let at = address; text.length <= limit; ) {
       if (!this.#memory.allows(at, 1, PERMISSION.READ)) throw new GuestFault('load', at);
@@ -103,7 +103,7 @@ export class Guest {
     return vectors;
   }
 
-  /** How many bytes of parts are one message; what is beyond is left out. */
+  /** Size of the message in some parts; bytes beyond MAX_MESSAGE are left out. */
   room(parts: readonly Part[]): ByteCount {
     return Math.min(
       parts.reduce((sum, { length }) => sum + length, 0),
@@ -121,7 +121,7 @@ export class Guest {
     }
     return bytes;
   }
-  /** Puts bytes into parts, as far as they go. */
+  /** Spreads bytes over parts, in order. */
   spread(parts: readonly Part[], bytes: Uint8Array): void {
     let done = 0;
     for (const { address, length } of parts) {
@@ -131,7 +131,7 @@ export class Guest {
     }
   }
 
-  /** struct timespec, in nanoseconds; fails with EINVAL if it is not normalised. */
+  /** struct timespec, in nanoseconds; fails with EINVAL if the value is not normalised. */
   timespec(address: Addr): bigint {
     const seconds = this.i64(address);
     const nanoseconds = this.i64(address + 8);

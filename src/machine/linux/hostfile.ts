@@ -1,21 +1,22 @@
-/** The bytes of a file of the host, read when they are asked for; the host's file is never written. */
+/** The bytes of a file of the host, read on demand; the host's file is never written. */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import type { Reach } from '../../base/reach.ts';
 import { E, fail } from './errno.ts';
 import type { Usage } from './usage.ts';
 
-/** What a file had at the beginning: bytes that stay as they are. */
+/** The initial bytes of a file, which never change. */
 export interface Base {
   readonly size: number;
   /** @param target lies within the size */
   read(position: number, target: Uint8Array): void;
-  /** Nobody will read it any more. */
+  /** Gives the memory back: no more reads follow. */
   forget(): void;
 }
 
-/** Files up to this size are read whole at first use, so that the guest sees one state of them; larger ones by a window of WINDOW bytes. */
-const WHOLE = 2 ** 24;
-const WINDOW = 2 ** 20;
+/** Files of up to so many bytes are read whole at first use if there is memory left: the guest sees one state of them. */
+const WHOLE_READ_LIMIT = 2 ** 24;
+/** Other files are read through a window of so many bytes. */
+const WINDOW_SIZE = 2 ** 20;
 
 export class HostFile implements Base {
   readonly size: number;
@@ -23,7 +24,7 @@ export class HostFile implements Base {
   readonly #reach: Reach;
   readonly #path: string;
   #window: { readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
-  /** What of it is counted as used. */
+  /** Bytes that are counted as used. */
   #taken = 0;
 
   /** @param path as a binary string */
@@ -54,12 +55,12 @@ export class HostFile implements Base {
   }
 
   #load(position: number) {
-    const whole = this.size <= WHOLE && (this.#taken > 0 || this.#usage.tryTake(this.size));
+    const whole = this.size <= WHOLE_READ_LIMIT && (this.#taken > 0 || this.#usage.tryTake(this.size));
     if (whole) this.#taken = this.size;
-    const start = whole ? 0 : position - (position % WINDOW);
-    const length = whole ? this.size : Math.min(WINDOW, this.size - start);
-    // The old one's memory is taken again: new memory costs as much as what is read into it.
-    const room = whole ? new ArrayBuffer(length) : (this.#window?.bytes.buffer ?? new ArrayBuffer(WINDOW));
+    const start = whole ? 0 : position - (position % WINDOW_SIZE);
+    const length = whole ? this.size : Math.min(WINDOW_SIZE, this.size - start);
+    // The memory of the old window is used again: new memory costs as much as reading into it.
+    const room = whole ? new ArrayBuffer(length) : (this.#window?.bytes.buffer ?? new ArrayBuffer(WINDOW_SIZE));
     this.#window = undefined;
     const bytes = new Uint8Array(room, 0, length);
     // A host file that shrank meanwhile reads as zeros behind its end; the guest sees one size throughout.
@@ -72,7 +73,7 @@ export class HostFile implements Base {
   #fromHost(position: number, target: Uint8Array): number {
     let fd: number;
     try {
-      // Where a pipe is now, opening must not wait.
+      // A pipe may have taken the place of the file: opening must not wait.
       fd = this.#reach.at(this.#path, (path) => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
     } catch (error) {
       return fail((error as NodeJS.ErrnoException).code === 'EMFILE' ? E.MFILE : E.ACCES);

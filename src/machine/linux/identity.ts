@@ -52,7 +52,7 @@ function putLimit(kernel: Kernel, resource: number, at: Addr): void {
   kernel.guest.setU64(at + 8, hard);
 }
 
-/** Limits can be read; setting them succeeds and changes nothing (but those that could be passed are checked first). */
+/** Setting a limit changes nothing, but is checked against the hard limit first. */
 function setLimit(kernel: Kernel, resource: number, at: Addr): number {
   const [, hard] = limitOf(kernel, resource);
   const [soft, wantedHard] = [kernel.guest.u64(at), kernel.guest.u64(at + 8)];
@@ -69,13 +69,13 @@ function futex(kernel: Kernel, at: Addr, operation: number, value: number, timeo
     case FUTEX.WAIT:
     case FUTEX.WAIT_BITSET: {
       if (guest.i32(at) !== value) fail(E.AGAIN);
-      const nobody = new Blocked('a futex that no other thread can wake');
-      if (timeout === 0) throw nobody;
-      // WAIT counts from now, WAIT_BITSET is a point in time (futex(2)), on CLOCK_REALTIME if bit 8 is set.
+      const wakeEvent = new Blocked('a futex that no other thread can wake');
+      if (timeout === 0) throw wakeEvent;
+      // The time-out of WAIT is relative, that of WAIT_BITSET absolute (futex(2)), on CLOCK_REALTIME if bit 8 is set.
       const time = guest.timespec(timeout);
       const now = operation & 256 ? kernel.clock.realtime : kernel.clock.monotonic;
       const left = command === FUTEX.WAIT ? time : time - now;
-      return fail(wait(kernel, left > 0n ? left : 0n, nobody).kind === 'signal' ? E.INTR : E.TIMEDOUT);
+      return fail(wait(kernel, left > 0n ? left : 0n, wakeEvent).kind === 'signal' ? E.INTR : E.TIMEDOUT);
     }
     case FUTEX.CMP_REQUEUE:
     case FUTEX.WAKE:
@@ -111,7 +111,7 @@ function systemInfo(kernel: Kernel, at: Addr): number {
 
 function processControl(kernel: Kernel, option: number, argument: Addr, ...rest: readonly number[]): number {
   const { guest, traits } = kernel;
-  const none = rest.every((more) => more === 0);
+  const noFurtherArguments = rest.every((more) => more === 0);
   switch (option) {
     case PR.SET_NAME:
       traits.name = Buffer.from(nameAt(kernel, argument), 'latin1');
@@ -126,17 +126,17 @@ function processControl(kernel: Kernel, option: number, argument: Addr, ...rest:
       traits.dumpable = argument;
       return 0;
     case PR.SET_NO_NEW_PRIVS:
-      if (argument !== 1 || !none) fail(E.INVAL);
+      if (argument !== 1 || !noFurtherArguments) fail(E.INVAL);
       traits.noNewPrivileges = 1;
       return 0;
     case PR.GET_NO_NEW_PRIVS:
-      return argument === 0 && none ? traits.noNewPrivileges : fail(E.INVAL);
+      return argument === 0 && noFurtherArguments ? traits.noNewPrivileges : fail(E.INVAL);
     default:
       return fail(E.INVAL);
   }
 }
 
-/** Up to 15 bytes, or up to a NUL. */
+/** A thread's name: up to 15 bytes, or up to a NUL. */
 function nameAt({ guest }: Kernel, address: Addr): string {
   let name = '';
   for (let at = address; name.length < 15; at++) {
@@ -147,7 +147,7 @@ function nameAt({ guest }: Kernel, address: Addr): string {
   return name;
 }
 
-/** One processor: it has to be among those that are asked for. */
+/** The machine has one processor, which the set must contain. */
 function setAffinity(kernel: Kernel, _pid: number, size: number, at: Addr): number {
   return size > 0 && (kernel.guest.u8(at) & 1) !== 0 ? 0 : fail(E.INVAL);
 }
@@ -166,8 +166,8 @@ function affinity(kernel: Kernel, size: number, at: Addr): number {
   return 8;
 }
 
-/** A syscall that always gives the same. */
-const always = (
+/** A syscall whose result depends on no argument. */
+const constantRow = (
   number: number,
   name: string,
   kinds: readonly ArgumentKind[],
@@ -178,27 +178,27 @@ const always = (
   arguments: kinds,
   run: (kernel) => value(kernel),
 });
-const zero = (number: number, name: string, kinds: readonly ArgumentKind[] = []) =>
-  always(number, name, kinds, () => 0);
+const zeroRow = (number: number, name: string, kinds: readonly ArgumentKind[] = []) =>
+  constantRow(number, name, kinds, () => 0);
 
-/** Known, and not there: programs fall back on something else. `why` is told to the user once. */
-const missing = (number: number, name: string, kinds: readonly ArgumentKind[], why?: string): SyscallRow =>
-  always(number, name, kinds, (kernel) => notThere(kernel, name, why));
+/** A syscall that fails with ENOSYS: programs fall back on other means. `why` is told to the user once. */
+const missingRow = (number: number, name: string, kinds: readonly ArgumentKind[], why?: string): SyscallRow =>
+  constantRow(number, name, kinds, (kernel) => notThere(kernel, name, why));
 
 function notThere(kernel: Kernel, name: string, why?: string): number {
   if (why) kernel.report(`the guest called ${name}: ${why}; it gets ENOSYS`);
   return -E.NOSYS;
 }
 
-/** Who asks for a task in its own memory would have one elsewhere. (Behind vfork it waits for the other.) */
+/** A clone with CLONE_VM fails here, but on other systems makes a task in the same memory. (With CLONE_VFORK the parent waits.) */
 function newTask(kernel: Kernel, name: string, flags: number): number {
   if ((flags & CLONE.VM) !== 0 && (flags & CLONE.VFORK) === 0) kernel.others.add('task');
-  return notThere(kernel, name, threads);
+  return notThere(kernel, name, NO_THREADS);
 }
 
-/** Memory that others have as well is asked for. */
-const sharing = (number: number, name: string, kinds: readonly ArgumentKind[], why: string): SyscallRow =>
-  always(number, name, kinds, (kernel) => {
+/** A request for memory that is shared with other processes, which fails with ENOSYS. */
+const sharedMemoryRow = (number: number, name: string, kinds: readonly ArgumentKind[], why: string): SyscallRow =>
+  constantRow(number, name, kinds, (kernel) => {
     kernel.others.add('shared mapping');
     return notThere(kernel, name, why);
   });
@@ -214,13 +214,13 @@ const CLONE = {
   CHILD_SETTID: 0x1000000,
   PIDFD: 0x1000,
 } as const;
-/** How many arguments an operation has (futex(2)); others: all six. */
+/** Number of arguments by operation (futex(2)); other operations: all six. */
 const FUTEX_ARGUMENTS: Readonly<Record<number, number>> = { 0: 4, 1: 3, 3: 5, 4: 6, 5: 6, 6: 4, 7: 1, 8: 1, 10: 6 };
-const threads = 'a second thread or process is not supported';
+const NO_THREADS = 'a second thread or process is not supported';
 
 export const IDENTITY_ROWS: readonly SyscallRow[] = [
-  zero(90, 'capget', ['address', 'address']),
-  zero(92, 'personality', ['flags']),
+  zeroRow(90, 'capget', ['address', 'address']),
+  zeroRow(92, 'personality', ['flags']),
   { number: 93, name: 'exit', arguments: ['int'], run: exit },
   { number: 94, name: 'exit_group', arguments: ['int'], run: exit },
   {
@@ -239,11 +239,11 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
     unused: (_, operation) => [0, 1, 2, 3, 4, 5].slice(FUTEX_ARGUMENTS[operation & 127] ?? 6),
     run: futex,
   },
-  zero(99, 'set_robust_list', ['address', 'size']),
-  missing(100, 'get_robust_list', ['int', 'address', 'address']),
-  zero(118, 'sched_setparam', ['int', 'address']),
-  zero(119, 'sched_setscheduler', ['int', 'int', 'address']),
-  zero(120, 'sched_getscheduler', ['int']),
+  zeroRow(99, 'set_robust_list', ['address', 'size']),
+  missingRow(100, 'get_robust_list', ['int', 'address', 'address']),
+  zeroRow(118, 'sched_setparam', ['int', 'address']),
+  zeroRow(119, 'sched_setscheduler', ['int', 'int', 'address']),
+  zeroRow(120, 'sched_getscheduler', ['int']),
   {
     number: 121,
     name: 'sched_getparam',
@@ -260,14 +260,14 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
     arguments: ['int', 'size', 'address'],
     run: (k, _pid, size, at) => affinity(k, size, at),
   },
-  zero(124, 'sched_yield'),
-  always(125, 'sched_get_priority_max', ['int'], () => 0),
-  always(126, 'sched_get_priority_min', ['int'], () => 0),
-  zero(140, 'setpriority', ['int', 'int', 'int']),
+  zeroRow(124, 'sched_yield'),
+  constantRow(125, 'sched_get_priority_max', ['int'], () => 0),
+  constantRow(126, 'sched_get_priority_min', ['int'], () => 0),
+  zeroRow(140, 'setpriority', ['int', 'int', 'int']),
   // The kernel's getpriority gives 20 - nice.
-  always(141, 'getpriority', ['int', 'int'], () => 20),
-  zero(144, 'setgid', ['int']),
-  zero(146, 'setuid', ['int']),
+  constantRow(141, 'getpriority', ['int', 'int'], () => 20),
+  zeroRow(144, 'setgid', ['int']),
+  zeroRow(146, 'setuid', ['int']),
   ...[148, 150].map((number) => ({
     number,
     name: number === 148 ? 'getresuid' : 'getresgid',
@@ -277,16 +277,16 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       return 0;
     },
   })),
-  zero(154, 'setpgid', ['int', 'int']),
+  zeroRow(154, 'setpgid', ['int', 'int']),
   {
     number: 155,
     name: 'getpgid',
     arguments: ['int'],
     run: (k, pid) => (pid === 0 || pid === k.pid ? k.pid : fail(E.SRCH)),
   },
-  always(156, 'getsid', ['int'], (k) => k.pid),
-  always(157, 'setsid', [], (k) => k.pid),
-  zero(158, 'getgroups', ['int', 'address']),
+  constantRow(156, 'getsid', ['int'], (k) => k.pid),
+  constantRow(157, 'setsid', [], (k) => k.pid),
+  zeroRow(158, 'getgroups', ['int', 'address']),
   { number: 160, name: 'uname', arguments: ['address'], run: systemName },
   {
     number: 163,
@@ -309,13 +309,13 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       return 0;
     },
   },
-  always(172, 'getpid', [], (k) => k.pid),
-  always(173, 'getppid', [], (k) => k.pid - 1),
-  always(174, 'getuid', [], uid),
-  always(175, 'geteuid', [], uid),
-  always(176, 'getgid', [], uid),
-  always(177, 'getegid', [], uid),
-  always(178, 'gettid', [], (k) => k.task.tid),
+  constantRow(172, 'getpid', [], (k) => k.pid),
+  constantRow(173, 'getppid', [], (k) => k.pid - 1),
+  constantRow(174, 'getuid', [], uid),
+  constantRow(175, 'geteuid', [], uid),
+  constantRow(176, 'getgid', [], uid),
+  constantRow(177, 'getegid', [], uid),
+  constantRow(178, 'gettid', [], (k) => k.task.tid),
   { number: 179, name: 'sysinfo', arguments: ['address'], run: systemInfo },
   {
     number: 220,
@@ -328,9 +328,9 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
     ],
     run: (k, flags) => newTask(k, 'clone', flags),
   },
-  missing(221, 'execve', ['path', 'address', 'address'], 'other programs are not run'),
-  missing(258, 'riscv_hwprobe', ['address', 'size', 'size', 'address', 'flags']),
-  always(260, 'wait4', ['int', 'address', 'int', 'address'], () => -E.CHILD),
+  missingRow(221, 'execve', ['path', 'address', 'address'], 'other programs are not run'),
+  missingRow(258, 'riscv_hwprobe', ['address', 'size', 'size', 'address', 'flags']),
+  constantRow(260, 'wait4', ['int', 'address', 'int', 'address'], () => -E.CHILD),
   {
     number: 261,
     name: 'prlimit64',
@@ -342,10 +342,10 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
     },
   },
   { number: 278, name: 'getrandom', arguments: ['address', 'size', 'flags'], run: randomBytes },
-  always(283, 'membarrier', ['int', 'flags', 'int'], () => 0),
-  missing(293, 'rseq', ['address', 'size', 'flags', 'flags']),
-  sharing(196, 'shmat', ['int', 'address', 'flags'], 'shared memory of System V is not supported'),
-  sharing(425, 'io_uring_setup', ['int', 'address'], 'it is not supported'),
+  constantRow(283, 'membarrier', ['int', 'flags', 'int'], () => 0),
+  missingRow(293, 'rseq', ['address', 'size', 'flags', 'flags']),
+  sharedMemoryRow(196, 'shmat', ['int', 'address', 'flags'], 'shared memory of System V is not supported'),
+  sharedMemoryRow(425, 'io_uring_setup', ['int', 'address'], 'it is not supported'),
   {
     number: 435,
     name: 'clone3',

@@ -1,4 +1,4 @@
-/** The state that Linux keeps for a process, and its threads (tasks). What syscalls do with it is in the rows. */
+/** The state that Linux keeps for a process and its threads (tasks). The rows of the syscall table act on this state. */
 
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
@@ -23,33 +23,33 @@ export interface Action {
   readonly mask: bigint;
 }
 
-/** A signal on its way: what siginfo_t will say. */
+/** A pending signal: the contents of its siginfo_t. */
 export interface Pending {
   readonly signal: number;
   readonly code: number;
   /** si_addr, for faults. */
   readonly address?: bigint | undefined;
-  /** The whole siginfo_t, for rt_sigqueueinfo: the sender says what is in it. */
+  /** The whole siginfo_t, for rt_sigqueueinfo: the sender provides it. */
   readonly info?: Uint8Array | undefined;
-  /** For POSIX timers. */
+  /** The POSIX timer that sent the signal. */
   readonly timer?: SignalTimer;
 }
 
-/** A POSIX timer, as its signal tells about it. */
+/** A POSIX timer (timer_create). */
 export interface SignalTimer extends Timer {
   readonly id: number;
-  /** The clock that absolute times are of. */
+  /** Id of the clock of absolute times. */
   readonly clock: number;
   /** sigev_value. */
   readonly value: bigint;
-  /** Its signal is on its way: as often as it expires meanwhile, it is only counted. */
+  /** The signal of the timer is pending: further expiries are only counted, in `overrun`. */
   pending: boolean;
   overrun: bigint;
-  /** What the last signal said (timer_getoverrun). */
+  /** Overrun count of the last signal that was taken (timer_getoverrun). */
   told: bigint;
 }
 
-/** A syscall that goes on when a handler has returned. */
+/** An interrupted syscall that is restarted when a handler has returned. */
 export interface Restart {
   readonly number: number;
   readonly args: readonly number[];
@@ -60,12 +60,12 @@ export interface Task {
   readonly hart: Hart;
   readonly tid: number;
   mask: bigint;
-  /** The mask to go back to after the handler that rt_sigsuspend waited for. */
+  /** The mask to restore after the handler that ended a wait with a mask of its own (rt_sigsuspend, ppoll). */
   savedMask: bigint | undefined;
   altStack: { address: Addr; size: number; flags: number };
-  /** Signals for this task; those for the process are the kernel's. */
+  /** Signals for this task; signals for the process are in Kernel. */
   readonly pending: Pending[];
-  /** By the address of the handler's frame: what it interrupted. */
+  /** Interrupted syscalls, by the address of the handler's frame. */
   readonly restarts: Map<Addr, Restart>;
   clearTid: Addr;
 }
@@ -76,12 +76,12 @@ export const SIGNALS_PENDING = 1024;
 /** How a process ended. */
 export type Ending =
   | { readonly kind: 'status'; readonly status: number }
-  /** Terminated by a signal; `address` is what a fault was about. */
+  /** Terminated by a signal; `address` is the faulting address. */
   | { readonly kind: 'signal'; readonly signal: number; readonly address?: bigint | undefined }
   /** Waits for ever. */
   | { readonly kind: 'deadlock'; readonly what: string };
 
-/** Guest pages that are a part of a file (see shared.ts). */
+/** Guest pages that share a part of a file (see shared.ts). */
 export interface SharedMapping {
   readonly address: Addr;
   readonly length: ByteCount;
@@ -105,12 +105,12 @@ export interface KernelParts {
   readonly hart: Hart;
   /** Called when the kernel, not the guest's code, moves control. */
   readonly diverted: (from: Addr, to: Addr) => void;
-  /** Tells the user once about something that is missing. */
+  /** Tells the user about a request that is not supported. */
   readonly report: (message: string) => void;
 }
 
-/** Whoever is told so much knows enough. */
-const MOST_REPORTS = 100;
+/** Number of different messages to the user; the rest is dropped. */
+const MAX_REPORTS = 100;
 
 export class Kernel {
   readonly memory: Memory;
@@ -126,7 +126,7 @@ export class Kernel {
   readonly heapStart: Addr;
   /** The heap may not grow beyond this. */
   readonly heapLimit: Addr;
-  /** Pages beyond the end of the file that is mapped there, and the permissions that they were given (see beyond.ts). */
+  /** Pages beyond the end of their mapped file, and the permissions that the guest gave them (see beyond.ts). */
   readonly beyond = new Map<Addr, number>();
   /** Shared mappings of files. */
   readonly shared: SharedMapping[] = [];
@@ -137,7 +137,7 @@ export class Kernel {
   task: Task;
   cwd: DirectoryNode;
   umask = 0o022;
-  /** What prctl keeps of a process. */
+  /** Attributes of the process that prctl sets. */
   readonly traits: { name: Uint8Array; dumpable: number; noNewPrivileges: number } = {
     name: Buffer.from('guest'),
     dumpable: 1,
@@ -149,19 +149,19 @@ export class Kernel {
   readonly actions = new Map<number, Action>();
   /** Signals for the process: any task may take them. */
   readonly pending: Pending[] = [];
-  /** How many signals have become pending so far. */
+  /** Number of signals that have become pending so far. */
   sent = 0;
   readonly timers = new Timers();
   /** ITIMER_REAL, once it has been set. */
   alarm: Timer | undefined;
-  /** What timer_create has made, by its number. */
+  /** POSIX timers by id. */
   readonly signalTimers = new Map<number, SignalTimer>();
-  /** How many it has made so far: the next one's number. */
+  /** Number of ids that timer_create has used so far: the next timer's id. */
   timersMade = 0;
   ending: Ending | undefined;
   /** The last syscall may have taken milliseconds. */
   slow = false;
-  /** Who else has been able to look at the guest's memory, or to write to it, so far. */
+  /** Parties that have been able to read or write the guest's memory so far (see others.ts). */
   readonly others = new Set<Other>();
   readonly diverted: (from: Addr, to: Addr) => void;
   readonly #report: (message: string) => void;
@@ -197,9 +197,9 @@ export class Kernel {
     this.#report = parts.report;
   }
 
-  /** Tells the user something, each message once. */
+  /** Tells the user a message, each only once. */
   report(message: string): void {
-    if (this.#reported.has(message) || this.#reported.size >= MOST_REPORTS) return;
+    if (this.#reported.has(message) || this.#reported.size >= MAX_REPORTS) return;
     this.#reported.add(message);
     this.#report(message);
   }

@@ -1,4 +1,4 @@
-/** Syscalls on the address space: brk, mmap and what goes with them. Private mappings of files are copies made when mapped. */
+/** Syscalls on the address space: brk, mmap and related calls. Private mappings of files are copies made when mapped. */
 import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
@@ -23,7 +23,7 @@ const MAP = {
 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
 
-/** Page permissions of PROT_ bits: what can be written can be read (there is no other page in RISC-V). */
+/** Page permissions of PROT_ bits. A writable page is readable, too (RISC-V has no write-only pages). */
 function permissionsOf(protection: number): number {
   if (protection & ~(PROT.READ | PROT.WRITE | PROT.EXEC)) fail(E.INVAL);
   return (
@@ -45,7 +45,7 @@ function brk(kernel: Kernel, wanted: Addr): number {
   return wanted;
 }
 
-const mapped = ({ path, node }: RegularFile): MappedFile => ({ path, ino: node.ino, contents: node.contents });
+const mappedFileOf = ({ path, node }: RegularFile): MappedFile => ({ path, ino: node.ino, contents: node.contents });
 
 function placeFor(kernel: Kernel, hint: Addr, length: number, flags: number): Addr {
   const { space } = kernel;
@@ -74,9 +74,9 @@ function mmap(
   const file = flags & MAP.ANONYMOUS ? undefined : kernel.descriptors.get(fd);
   if (size === 0) fail(E.INVAL);
   if (size > kernel.memory.size) fail(E.NOMEM);
-  // Which flags there are is asked of files only.
+  // MAP_SHARED_VALIDATE is for files only.
   if (type < MAP.SHARED || type > MAP.SHARED_VALIDATE || (type === MAP.SHARED_VALIDATE && !file)) fail(E.INVAL);
-  // Other bits of the protection are nobody's.
+  // Unknown bits of the protection are ignored.
   const permissions = permissionsOf(protection & (PROT.READ | PROT.WRITE | PROT.EXEC));
   const length = alignUp(size, PAGE);
   if (flags & MAP.FIXED && hint % PAGE !== 0) fail(E.INVAL);
@@ -86,12 +86,12 @@ function mmap(
   if (file && !(file instanceof RegularFile || (file instanceof OpenDevice && file.node.device === 'zero')))
     fail(E.NODEV);
   const shared = file instanceof RegularFile && type !== MAP.PRIVATE;
-  // Also one that is only read here: somebody else may write to it, or it may be made writable.
+  // A read-only mapping counts, too: another process may write to the file, or mprotect may add PROT_WRITE.
   if (type !== MAP.PRIVATE) kernel.others.add('shared mapping');
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
   if (shared) {
-    if (!share(kernel, file.node, { address: at, length, offset, writable: file.writable, file: mapped(file) })) {
+    if (!share(kernel, file.node, { address: at, length, offset, writable: file.writable, file: mappedFileOf(file) })) {
       kernel.space.unmap(at, length);
       kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
       fail(E.NODEV);
@@ -102,7 +102,7 @@ function mmap(
       target.fill(0, contents.read(from, target));
     };
     read(offset, kernel.memory.bytes.subarray(at, at + length));
-    kernel.backed.push({ address: at, length, file: mapped(file), offset, read });
+    kernel.backed.push({ address: at, length, file: mappedFileOf(file), offset, read });
   }
   if (file) settle(kernel, at, length);
   return at;
@@ -136,7 +136,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
   if (newSize > memory.size) fail(E.NOMEM);
   const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
-  // To keep what is there, or less of it, its first page is enough.
+  // For a mapping that stays in place and does not grow, only the first page has to be mapped.
   const kept = newLength <= oldLength && (flags & MREMAP.FIXED) === 0 ? PAGE : oldLength;
   if (!space.contains(old, kept || PAGE) || !space.mapped(old, kept || PAGE)) fail(E.FAULT);
   if (oldSize === 0) {
@@ -184,7 +184,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   return shareAgain(at);
 }
 
-/** Pages of a range, for calls that do what they can and then say that a part of it is not mapped. */
+/** Visits the mapped pages of a range, and then fails with ENOMEM if a part of the range is not mapped. */
 function pagesOf(kernel: Kernel, address: Addr, size: number, visit: (page: Addr) => void): number {
   if (address % PAGE !== 0) fail(E.INVAL);
   const length = alignUp(size, PAGE);
@@ -196,15 +196,15 @@ function pagesOf(kernel: Kernel, address: Addr, size: number, visit: (page: Addr
   return whole && address + length <= kernel.memory.size ? 0 : fail(E.NOMEM);
 }
 
-/** A private page holds again what it held when it was new. */
+/** Gives a private page its initial contents: its file's bytes as they are now, or zeros. */
 function renew(kernel: Kernel, address: Addr): void {
   const part = kernel.backed.at(address);
-  // The permissions stay, and with them what is known of the code there: it is looked at anew.
+  // No permission changes, so `clear` tells engines to forget code of the page.
   kernel.space.clear(address);
   part?.read(part.offset + address - part.address, kernel.memory.bytes.subarray(address, address + PAGE));
 }
 
-/** What Linux knows of advice to a mapping (uapi/asm-generic/mman-common.h); only these two, for which the pages have to be given up, do anything. */
+/** Values of advice for madvise (uapi/asm-generic/mman-common.h). Only DONTNEED, which gives private pages up, has an effect here. */
 const ADVICE = { DONTNEED: 4, FREE: 8, REMOVE: 9, LAST: 25, POPULATE_READ: 22, POPULATE_WRITE: 23 } as const;
 
 function madvise(kernel: Kernel, address: Addr, size: number, advice: number): number {
@@ -220,23 +220,23 @@ const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
 function msync(kernel: Kernel, address: Addr, size: number, flags: number): number {
   if (flags & ~(MS.ASYNC | MS.INVALIDATE | MS.SYNC) || (flags & MS.ASYNC && flags & MS.SYNC)) fail(E.INVAL);
   if (address % PAGE !== 0) fail(E.INVAL);
-  // So large that as whole pages it is nothing.
+  // Rounded up to whole pages, such a size wraps around to 0.
   if (size > 2 ** 64 - PAGE) return 0;
   return pagesOf(kernel, address, size, () => {});
 }
 
-/** All that is mapped is in memory. */
+/** Every mapped page is resident. */
 function mincore(kernel: Kernel, address: Addr, size: number, vector: Addr): number {
   if (address % PAGE !== 0) fail(E.INVAL);
   if (address + size > TOP) fail(E.NOMEM);
   const pages = Math.ceil(size / PAGE);
-  const there = kernel.guest.output(vector, pages);
+  const residency = kernel.guest.output(vector, pages);
   pagesOf(kernel, address, size, () => {});
-  there.fill(1);
+  residency.fill(1);
   return 0;
 }
 
-const lock = (number: number, name: string): SyscallRow => ({
+const lockRow = (number: number, name: string): SyscallRow => ({
   number,
   name,
   arguments: ['address', 'size'],
@@ -256,8 +256,8 @@ const ROWS: readonly SyscallRow[] = [
   { number: 222, name: 'mmap', arguments: ['address', 'size', 'flags', 'flags', 'fd', 'offset'], run: mmap },
   { number: 226, name: 'mprotect', arguments: ['address', 'size', 'flags'], run: mprotect },
   { number: 227, name: 'msync', arguments: ['address', 'size', 'flags'], run: msync },
-  lock(228, 'mlock'),
-  lock(229, 'munlock'),
+  lockRow(228, 'mlock'),
+  lockRow(229, 'munlock'),
   { number: 230, name: 'mlockall', arguments: ['flags'], run: () => 0 },
   { number: 231, name: 'munlockall', arguments: [], run: () => 0 },
   { number: 232, name: 'mincore', arguments: ['address', 'size', 'address'], run: mincore },
@@ -266,7 +266,7 @@ const ROWS: readonly SyscallRow[] = [
     number: 259,
     name: 'riscv_flush_icache',
     arguments: ['address', 'address', 'flags'],
-    // All of it, as Linux does (arch/riscv/kernel/sys_riscv.c): the range is advice.
+    // The whole cache is flushed, as in Linux (arch/riscv/kernel/sys_riscv.c): the range is advice.
     run: (k) => {
       k.space.onFlush();
       return 0;
@@ -274,5 +274,5 @@ const ROWS: readonly SyscallRow[] = [
   },
 ];
 
-/** All of them may have to do with all of the memory. */
+/** Each of these calls may touch all of the memory. */
 export const MAPPING_ROWS: readonly SyscallRow[] = ROWS.map((row) => ({ ...row, slow: true }));

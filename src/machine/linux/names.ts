@@ -1,4 +1,4 @@
-/** Names of system calls that there is no row for (asm-generic/unistd.h): a guest that makes one is told so by name. */
+/** Names of syscalls without a row (asm-generic/unistd.h), for the message to the user and for --strace. */
 export const OTHER_NAMES: ReadonlyMap<number, string> = new Map([
   [0, 'io_setup'],
   [1, 'io_destroy'],

@@ -1,6 +1,6 @@
 /**
- * What the overlay file system is made of: directories, files, symbolic links, devices, all in memory. A node that stands for
- * something on the host reads it when first asked and never writes it. Names and link targets are strings of bytes ("binary"
+ * Nodes of the overlay file system: directories, files, symbolic links, devices, all in memory. A node that stands for an entry of
+ * the host reads that entry on demand and never writes to the host. Names and link targets are strings of bytes ("binary"
  * strings, one character a byte): a Linux name is bytes, and need not be UTF-8.
  */
 import type { Pipe } from './buffer.ts';
@@ -10,7 +10,7 @@ import type { Contents } from './contents.ts';
 export const toBinary = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 export const fromBinary = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
 
-/** What things take of V8's heap, measured and rounded up: directories and files have tables, all have times. A name is two entries. */
+/** Bytes of V8's heap, measured and rounded up: directories and files have tables, all nodes have times, a name has two entries. */
 const COST = { directory: 1024, file: 1024, other: 512, name: 256, listed: 64 } as const;
 
 export const costOfNode = (node: Node): number =>
@@ -18,7 +18,7 @@ export const costOfNode = (node: Node): number =>
     ? COST[node.kind]
     : COST.other + (node.kind === 'link' ? node.target.length : 0);
 export const costOfName = (name: string): number => COST.name + name.length;
-/** Of names that somebody reads. */
+/** Of the names of a directory while they are being read. */
 export const costOfList = (names: readonly string[]): number => COST.listed * names.length;
 
 /** Nanoseconds since the epoch. */
@@ -36,7 +36,7 @@ interface Common {
   readonly times: Times;
   /** Contents, mode or times differ from the host's. */
   changed: boolean;
-  /** The guest made it: it is counted as long as it can be reached. */
+  /** Made by the guest: the memory of the node is counted as long as the node can be reached. */
   counted?: boolean;
 }
 
@@ -46,11 +46,11 @@ export interface DirectoryNode extends Common {
   readonly entries: Map<string, Node | null>;
   /** Names that the guest put there (created, renamed, linked), as opposed to those found on the host. */
   readonly placed: Set<string>;
-  /** Where it is on the host, if it is there: without a slash at the end. */
+  /** The path on the host, if the directory is there, without a trailing slash. */
   host: string | undefined;
-  /** Only the entries that are known can be seen: above a granted directory. */
+  /** Only the known entries can be seen, as in an ancestor of a granted directory. */
   sealed: boolean;
-  /** It was granted, or is on the way to what was: it stays in its place, as a mount point does. */
+  /** Granted, or an ancestor of a granted directory: such a directory stays in its place, as a mount point does. */
   fixed: boolean;
   parent: DirectoryNode;
   name: string;
@@ -61,11 +61,11 @@ export interface DirectoryNode extends Common {
 export interface FileNode extends Common {
   readonly kind: 'file';
   readonly contents: Contents;
-  /** Open file descriptions that refer to it. */
+  /** Number of open file descriptions and shared mappings of the file. */
   opens: number;
   /** The guest's own executable. */
   readonly runs?: boolean;
-  /** What the kernel writes, when it is opened (/proc). */
+  /** Generates the contents at each open (/proc). */
   readonly made?: () => Uint8Array;
 }
 
@@ -79,10 +79,10 @@ export interface DeviceNode extends Common {
   readonly device: 'null' | 'zero' | 'full' | 'random';
 }
 
-/** What only has a name in the file system: processes meet there. */
+/** A FIFO or socket, of which only the name is in the file system. */
 export interface MeetingNode extends Common {
   readonly kind: 'fifo' | 'socket';
-  /** What is in a FIFO that is open. */
+  /** The pipe of a FIFO that is open. */
   pipe: Pipe | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The overlay file system. The guest sees the host's granted directories at their own paths; whatever it creates, writes, renames
- * or removes happens in memory only. Ancestors of granted directories exist and list nothing else; every other path is refused
+ * The overlay file system. The guest sees the host's granted directories at their own paths; all that the guest creates, writes,
+ * renames or removes stays in memory. Ancestors of granted directories exist and list only the way there; every other path is refused
  * with ENOENT without a look at the host, so that a run depends on nothing outside the grant.
  */
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
@@ -28,19 +28,19 @@ const MAX_LINKS = 40;
 const MAX_NAME = 255;
 export const MAX_PATH = 4096;
 
-/** The bytes of a changed file, to be read in pieces: they may lie in a host file, and be many. */
+/** The bytes of a changed file, to be read in pieces: many bytes are possible, and some may lie in a host file. */
 export type Bytes = Pick<Contents, 'size' | 'read' | 'data'>;
 
 /** One path that differs from the host after the run. Paths and targets are binary strings. */
 export type Change =
-  /** Without contents: those are as they are on the host. */
+  /** Without `contents`, the bytes are those of the host. */
   | { readonly path: string; readonly kind: 'file'; readonly mode: number; readonly contents: Bytes | undefined }
-  /** `made`: the host has none there. */
+  /** `made`: the host has no such directory there. */
   | { readonly path: string; readonly kind: 'directory'; readonly mode: number; readonly made: boolean }
   | { readonly path: string; readonly kind: 'link'; readonly target: string }
   | { readonly path: string; readonly kind: 'deleted' };
 
-/** Where a path leads: its last directory, its last name, and what is there (if anything). */
+/** Where a path leads: its last directory, its last name, and the node there (if any). */
 export interface Place {
   readonly directory: DirectoryNode;
   /** `.` if the path names the directory itself. */
@@ -68,7 +68,7 @@ export class Overlay {
     // Shorter paths first: a grant inside another one is found there.
     const ordered = [...grants].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
     for (const grant of ordered) this.#grant(grant);
-    // A place to write to, even where it is only on the way to a granted directory.
+    // /tmp is writable, even if it is only an ancestor of a granted directory.
     const tmp = this.#ancestors('/tmp');
     tmp.mode = 0o1777;
     tmp.sealed = false;
@@ -78,23 +78,23 @@ export class Overlay {
         devices.entries.set(device, this.#device(device === 'urandom' ? 'random' : device));
   }
 
-  /** Makes sure that a directory is there (empty if it is not granted): for the working directory. */
+  /** Makes the working directory exist, empty if it is not granted. */
   ensureDirectory(path: string): DirectoryNode {
     try {
       const { node } = this.find(this.root, toBinary(path), true);
       if (node?.kind === 'directory') return node;
     } catch {
-      // Outside the grants: made below.
+      // The path is outside the grants: the directory is made below.
     }
     return this.#ancestors(path);
   }
 
-  /** A symbolic link that is there from the start and counts as no change: /proc/self/exe. */
+  /** Provides a symbolic link from the start, which counts as no change (/proc/self). */
   provideLink(path: string, target: string): void {
     this.#provide(path, this.makeLink(toBinary(target)));
   }
 
-  /** A file of /proc: what is in it is written whenever it is opened. */
+  /** Provides a file of /proc, whose contents are generated at each open. */
   provideMade(path: string, made: () => Uint8Array): void {
     this.#provide(path, {
       kind: 'file',
@@ -104,12 +104,12 @@ export class Overlay {
       ...this.#common(0o444),
     });
   }
-  /** These bytes as a file's. */
+  /** File contents with these bytes. */
   bytes(bytes: Uint8Array): Contents {
     return Contents.from(this.#usage, bytes);
   }
 
-  /** A file that is there from the start, whatever the host has of that name, and counts as no change: the guest's own executable. */
+  /** Provides a file from the start, whatever the host has there, which counts as no change: the guest's own executable. */
   provideFile(path: string, bytes: Uint8Array): FileNode {
     const host = hostStat(path);
     const common = this.#common(host === undefined ? 0o755 : Number(host.mode) & 0o7777, host && timesOf(host));
@@ -127,7 +127,7 @@ export class Overlay {
    * Walks a path as Linux does (fs/namei.c). Throws Errno when a directory on the way is missing or not granted; the last
    * component may be missing (node undefined).
    * @param base where a relative path starts
-   * @param follow follow a symbolic link in the last component (one with a trailing slash always is)
+   * @param follow follow a symbolic link in the last component (with a trailing slash, a link is always followed)
    */
   find(base: DirectoryNode, path: string, follow: boolean): Place {
     if (path === '') fail(E.NOENT);
@@ -162,7 +162,7 @@ export class Overlay {
     return { directory, name: '.', node: directory, slash };
   }
 
-  /** What a name in a path leads to. Fails with ENAMETOOLONG. */
+  /** The node that a name in a path leads to. Fails with ENAMETOOLONG. */
   entry(directory: DirectoryNode, name: string): Node | undefined {
     return name.length > MAX_NAME ? fail(E.NAMETOOLONG) : this.lookup(directory, name);
   }
@@ -172,7 +172,7 @@ export class Overlay {
     return this.find(base, path, follow).node ?? fail(E.NOENT);
   }
 
-  /** One entry of a directory. What was not granted is not there: programs take that for an answer, but not that it may not be looked at. */
+  /** One entry of a directory. Ungranted entries do not exist (ENOENT): programs handle missing entries, but not forbidden ones. */
   lookup(directory: DirectoryNode, name: string): Node | undefined {
     const known = directory.entries.get(name);
     if (known !== undefined) return known ?? undefined;
@@ -196,11 +196,11 @@ export class Overlay {
     return [...names].filter((name) => this.lookup(directory, name)).sort();
   }
 
-  /** Bytes that the guest's files and all that goes with them take. */
+  /** Bytes of memory that the guest's files, names and nodes take. */
   get used(): number {
     return this.#usage.used;
   }
-  /** The names to be read in a directory now; `forget` them when that is done. Fails with ENOSPC. */
+  /** The names in a directory now, to be read; a call of `forget` has to follow. Fails with ENOSPC. */
   names(directory: DirectoryNode): readonly string[] {
     const names = ['.', '..', ...this.list(directory)];
     this.#usage.take(costOfList(names));
@@ -210,7 +210,7 @@ export class Overlay {
     this.#usage.take(-costOfList(names));
   }
 
-  /** Puts a node under a name, in place of what may be there. Fails with ENOSPC, and a node that is new is gone then. */
+  /** Puts a node under a name, replacing an existing node. Fails with ENOSPC, and then releases a new node. */
   place(directory: DirectoryNode, name: string, node: Node): void {
     if (directory.gone) fail(E.NOENT);
     try {
@@ -221,7 +221,7 @@ export class Overlay {
     }
     this.#put(directory, name, node);
   }
-  /** Its name is paid for. */
+  /** The same for a name whose memory has been counted. */
   #put(directory: DirectoryNode, name: string, node: Node): void {
     const old = this.lookup(directory, name);
     if (old) this.#unlinked(old);
@@ -235,7 +235,7 @@ export class Overlay {
     this.#touch(directory);
   }
 
-  /** Takes a name away. The node lives on while it is open or linked elsewhere. */
+  /** Removes a name. The node lives on while it is open or linked elsewhere. */
   remove(directory: DirectoryNode, name: string): void {
     const node = this.lookup(directory, name);
     if (!node) return;
@@ -246,49 +246,49 @@ export class Overlay {
     this.#touch(directory);
   }
 
-  /** Gives a node another name, in place of what may be there. */
+  /** Gives a node another name, replacing an existing node. */
   move(from: DirectoryNode, oldName: string, to: DirectoryNode, newName: string): void {
     const node = this.lookup(from, oldName);
     if (!node) return;
-    // Held meanwhile: a file without a name loses its contents.
+    // The link holds the node meanwhile: a file without a name loses its contents.
     node.links++;
     this.remove(from, oldName);
     this.#rename(to, newName, node);
     node.links--;
   }
 
-  /** Each gets the other's name. */
-  exchange(one: DirectoryNode, oneName: string, other: DirectoryNode, otherName: string): void {
-    const [node, old] = [this.lookup(one, oneName), this.lookup(other, otherName)];
+  /** Exchanges the names of two nodes. */
+  exchange(first: DirectoryNode, firstName: string, second: DirectoryNode, secondName: string): void {
+    const [node, old] = [this.lookup(first, firstName), this.lookup(second, secondName)];
     if (!node || !old) return;
     for (const held of [node, old]) held.links++;
-    this.remove(one, oneName);
-    this.remove(other, otherName);
-    this.#rename(one, oneName, old);
-    this.#rename(other, otherName, node);
+    this.remove(first, firstName);
+    this.remove(second, secondName);
+    this.#rename(first, firstName, old);
+    this.#rename(second, secondName, node);
     for (const held of [node, old]) held.links--;
   }
 
-  /** It has had a name before: there is room for one. */
+  /** Names a node whose old name has just been removed: memory for a name is free. */
   #rename(directory: DirectoryNode, name: string, node: Node): void {
     if (directory.gone) fail(E.NOENT);
     if (!directory.placed.has(name)) this.#usage.keep(costOfName(name));
     this.#put(directory, name, node);
   }
 
-  /** A name of the node has gone. */
+  /** Counts the removal of a name of a node. */
   #unlinked(node: Node): void {
     node.links--;
     this.release(node);
   }
-  /** Gives back the memory of what has no name and, if it is a file, is not open. */
+  /** Gives back the memory of a node without a name, unless the node is an open file. */
   release(node: Node): void {
     if (node.links > 0 || (node.kind === 'file' && node.opens > 0)) return;
     if (node.kind === 'file') node.contents.discard();
     if (node.counted) this.#usage.take(-costOfNode(node));
     node.counted = false;
   }
-  /** What the guest makes. Fails with ENOSPC. */
+  /** Counts the memory of a node that the guest makes. Fails with ENOSPC. */
   #made<T extends Node>(node: T): T {
     this.#usage.take(costOfNode(node));
     node.counted = true;
@@ -319,7 +319,7 @@ export class Overlay {
     node.times.modified = node.times.changed = this.#now();
   }
 
-  /** The path of a directory, or undefined if it was removed. Fails with ENAMETOOLONG where it is as long as `limit`. */
+  /** The path of a directory, or undefined if it was removed. Fails with ENAMETOOLONG for a path of `limit` bytes or more. */
   pathOf(directory: DirectoryNode, limit = Number.POSITIVE_INFINITY): string | undefined {
     const parts: string[] = [];
     let length = 0;
@@ -333,14 +333,14 @@ export class Overlay {
   }
 
   /**
-   * All that differs from the host: a directory, then what is in it, in byte order of names. Where something else has come to the place of a host's
-   * directory, that is deleted first. Two equal runs give equal lists.
+   * All paths that differ from the host: a directory before its entries, in byte order of names. A host entry whose place a directory
+   * has taken is deleted first; a FIFO or socket in the place of a host entry is only a deletion. Two equal runs give equal lists.
    */
   *changes(): Generator<Change> {
     // No recursion: a guest's directories may be deeper than our stack.
     const pending: { directory: DirectoryNode; path: string; names: string[] }[] = [];
     const enter = (directory: DirectoryNode, path: string) => {
-      const names = atHome(directory, path) ? [...directory.entries.keys()].sort() : this.list(directory);
+      const names = isAtHostPath(directory, path) ? [...directory.entries.keys()].sort() : this.list(directory);
       pending.push({ directory, path, names: names.reverse() });
     };
     enter(this.root, '');
@@ -352,22 +352,22 @@ export class Overlay {
         continue;
       }
       const inside = `${path}/${name}`;
-      const home = atHome(directory, path);
+      const unmoved = isAtHostPath(directory, path);
       const node = this.lookup(directory, name);
-      const there = home && directory.host !== undefined && directory.placed.has(name) && this.#hostHas(inside);
+      const onHost = unmoved && directory.host !== undefined && directory.placed.has(name) && this.#hostHas(inside);
       if (!node) yield { path: inside, kind: 'deleted' };
       else if (node.kind === 'directory') {
-        const stays = home && (!directory.placed.has(name) || node.host === inside);
-        if (there && !stays) yield { path: inside, kind: 'deleted' };
+        const stays = unmoved && (!directory.placed.has(name) || node.host === inside);
+        if (onHost && !stays) yield { path: inside, kind: 'deleted' };
         if (!stays || node.changed) yield { path: inside, kind: 'directory', mode: node.mode, made: !stays };
         enter(node, inside);
       } else if (node.kind === 'file') {
-        const fresh = !home || directory.placed.has(name) || node.contents.changed;
+        const fresh = !unmoved || directory.placed.has(name) || node.contents.changed;
         const { mode, contents } = node;
         if (fresh || node.changed) yield { path: inside, kind: 'file', mode, contents: fresh ? contents : undefined };
       } else if (node.kind === 'link') {
-        if (!home || directory.placed.has(name)) yield { path: inside, kind: 'link', target: node.target };
-      } else if (there) yield { path: inside, kind: 'deleted' };
+        if (!unmoved || directory.placed.has(name)) yield { path: inside, kind: 'link', target: node.target };
+      } else if (onHost) yield { path: inside, kind: 'deleted' };
     }
   }
 
@@ -407,8 +407,8 @@ export class Overlay {
   }
 
   /**
-   * A directory that is there whatever the host has; directories that are made on the way to it show nothing but the way.
-   * @param sealed so does the last one, if it is made
+   * A directory that exists whatever the host has; directories that are made on the way are sealed.
+   * @param sealed seal the last directory, too, if it is made
    */
   #ancestors(path: string, sealed = false): DirectoryNode {
     let at = this.root;
@@ -441,7 +441,7 @@ export class Overlay {
     }
     const at = this.#ancestors(path);
     for (let on = at; !on.fixed; on = on.parent) on.fixed = true;
-    // Inside a directory granted before: it is there already.
+    // A directory inside one that was granted before has its host path already.
     if (at.host !== undefined) return;
     at.host = path === '/' ? '' : toBinary(path);
     at.sealed = false;
@@ -479,7 +479,7 @@ export class Overlay {
         const target = this.#reach.at(host, (path) => readlinkSync(path, { encoding: 'latin1' }));
         node = { kind: 'link', target, ...this.#common(0o777, times) };
       } else {
-        // Sockets, fifos and devices of the host would make a run depend on who is at their other end.
+        // Sockets, fifos and devices of the host would make a run depend on other processes.
         return undefined;
       }
     } catch (error) {
@@ -491,7 +491,7 @@ export class Overlay {
   }
 }
 
-/** Nothing can be made in it, and only what is known can be seen. */
+/** Seals a directory: no entry can be made in it, and only its known entries can be seen. */
 function seal(directory: DirectoryNode): void {
   directory.sealed = true;
   directory.mode = 0o555;
@@ -506,13 +506,13 @@ function hostStat(path: string) {
   }
 }
 
-/** When somebody on the host last looked at a file is not the guest's business, and no two runs would be the same. */
+/** The host's access times stay hidden: reads on the host change them, so that no two runs would be the same. */
 const timesOf = (stat: { mtimeNs: bigint; ctimeNs: bigint }): Times => ({
   accessed: stat.mtimeNs,
   modified: stat.mtimeNs,
   changed: stat.ctimeNs,
 });
 
-/** Does a directory stand where it is on the host, or where there never was one? Then its entries say what differs. */
-const atHome = (directory: DirectoryNode, path: string): boolean =>
+/** Is a directory at its path on the host, or without one? Then its entries alone tell the differences. */
+const isAtHostPath = (directory: DirectoryNode, path: string): boolean =>
   directory.host === undefined || directory.host === path;

@@ -1,4 +1,4 @@
-/** What syscalls on paths share: where a path starts, who may do what, and taking part in the overlay's tree. */
+/** Common parts of syscalls on paths: the base of a path, permissions, and look-ups in the overlay's tree. */
 import type { Addr } from '../../base/units.ts';
 import { OpenDirectory } from './descriptors.ts';
 import { E, fail } from './errno.ts';
@@ -29,7 +29,7 @@ export function findAt(kernel: Kernel, fd: number, address: Addr, follow: boolea
   return kernel.overlay.find(baseOf(kernel, fd, path), path, follow);
 }
 
-/** A name in a directory that is there; whether anything has that name is another question (`.`: the path names the directory itself). */
+/** A name in an existing directory, whether or not a node has that name (`.`: the path names the directory itself). */
 export interface Named {
   readonly directory: DirectoryNode;
   readonly name: string;
@@ -50,18 +50,18 @@ export function parentAt(kernel: Kernel, fd: number, address: Addr): Named {
   return directory.kind === 'directory' ? { directory, name, slash } : fail(E.NOTDIR);
 }
 
-/** As findAt; something must be there. */
+/** As findAt, but fails with ENOENT if no node is there. */
 export const nodeAt = (kernel: Kernel, fd: number, address: Addr, follow: boolean): Node =>
   findAt(kernel, fd, address, follow).node ?? fail(E.NOENT);
 
-/** The guest is everybody's owner: only the owner's permission bits count. @param wanted 4 read, 2 write, 1 execute */
+/** Does a node grant permissions? The guest owns all nodes: only the owner's bits count. @param wanted 4 read, 2 write, 1 execute */
 export const may = (node: Node, wanted: number): boolean => ((node.mode >> 6) & wanted) === wanted;
 
-/** A place where something can be made: nothing there yet, and its directory can be written. */
+/** A place for a new node: the name is free, and its directory is writable. */
 export function freeAt(kernel: Kernel, fd: number, address: Addr, forDirectory = false): Place {
   const path = kernel.guest.string(address);
   if (path === '') fail(E.NOENT);
-  // What is there already is there, whatever stands behind its name.
+  // An existing node gives EEXIST, whatever stands behind its name.
   const name = path.replace(/(?<=[^/])\/+$/, '');
   const place = kernel.overlay.find(baseOf(kernel, fd, path), name, false);
   if (place.node) fail(E.EXIST);

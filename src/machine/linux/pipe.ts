@@ -1,10 +1,10 @@
-/** Pipes and FIFOs. One process holds all ends: what would wait for another end waits for ever. */
+/** Pipes and FIFOs. One process holds all ends: a wait for another end lasts for ever. */
 import { PIPE_BUF, PIPE_CAPACITY, Pipe } from './buffer.ts';
 import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { MeetingNode } from './nodes.ts';
 
-/** One end: both are one file to stat and chmod. */
+/** One end of a pipe: fstat and fchmod see both ends as one file. */
 abstract class PipeEnd extends OpenFile {
   readonly pipe: Pipe;
   constructor(pipe: Pipe, flags: number) {

@@ -1,13 +1,13 @@
-/** What the guest finds in /proc: about itself, and about the machine. Written when it is opened, as Linux does. */
+/** Files of /proc about the guest and about the machine, generated when they are opened, as in Linux. */
 import { PAGE, PERMISSION } from '../memory.ts';
 import type { Kernel } from './kernel.ts';
 import { toBinary } from './nodes.ts';
 import { sharedAt } from './shared.ts';
 
-/** What a process was started with, and where. */
+/** The parameters of the start of a process. */
 export interface ProcParts {
   readonly kernel: Kernel;
-  /** Where the executable is, a text. */
+  /** Path of the executable, as text. */
   readonly executable: string;
   /** argv and environment. */
   readonly args: readonly string[];
@@ -20,7 +20,7 @@ const strings = (items: readonly string[]): Uint8Array =>
   Buffer.from(items.map((item) => `${item}\0`).join(''), 'utf8');
 const kilobytes = (bytes: number): string => `${Math.floor(bytes / 1024)} kB`.padStart(11);
 
-/** Puts them into the overlay; none of them counts as a change. */
+/** Puts the files of /proc into the overlay; none of them counts as a change. */
 export function provideProc({ kernel, executable, args, env, stack }: ProcParts): void {
   const { overlay, pid, uid } = kernel;
   const own = `/proc/${pid}`;
@@ -66,18 +66,18 @@ function mapped({ memory: { permissions } }: Kernel): number {
   return pages * PAGE;
 }
 
-/** A mapping, as far as one page tells: those that go on from one another are one. */
+/** A line of /proc/PID/maps: adjacent pages with equal attributes are one area. */
 interface Area {
   readonly start: number;
   end: number;
   readonly permissions: string;
-  /** Of what file, and where its first page is in it. */
+  /** Device and inode of the file, and the offset of the first page in the file. */
   readonly file: string;
   readonly offset: number;
   readonly name: string;
 }
 
-/** /proc/PID/maps (proc(5)). The permission table is the record of what is mapped; what of it comes from files is known beside it. */
+/** /proc/PID/maps (proc(5)). The permission table is the record of mapped pages; `shared` and `backed` record their files. */
 function maps(kernel: Kernel, stack: ProcParts['stack']): string[] {
   const { memory } = kernel;
   const areas: Area[] = [];
@@ -97,15 +97,16 @@ function maps(kernel: Kernel, stack: ProcParts['stack']): string[] {
       name: part?.file.path ?? nameOf(kernel, stack, start),
     };
     const last = areas.at(-1);
-    const goes = last?.end === start && last.permissions === area.permissions && last.name === area.name;
-    const same = goes && last.file === area.file && (!part || last.offset + start - last.start === area.offset);
-    if (same) last.end = area.end;
+    const adjacent = last?.end === start && last.permissions === area.permissions && last.name === area.name;
+    const continued =
+      adjacent && last.file === area.file && (!part || last.offset + start - last.start === area.offset);
+    if (continued) last.end = area.end;
     else areas.push(area);
   }
   const hex = (value: number) => value.toString(16).padStart(8, '0');
   return areas.map(({ start, end, permissions, file, offset, name }) => {
     const line = `${hex(start)}-${hex(end)} ${permissions} ${hex(offset)} ${file}`;
-    // As wide as Linux makes it on 64-bit machines, where there is a name.
+    // Lines with a name are as wide as on 64-bit Linux.
     return name === '' ? `${line} ` : `${line.padEnd(72)} ${toBinary(name)}`;
   });
 }

@@ -6,7 +6,7 @@ export interface Range {
 }
 
 export class Ranges {
-  /** By rising numbers; none touches the next. */
+  /** Ascending; no range touches the next. */
   readonly #ranges: Range[] = [];
 
   get empty(): boolean {
@@ -18,7 +18,7 @@ export class Ranges {
 
   add(from: number, to: number): void {
     if (from >= to) return;
-    // Those that touch it become one with it.
+    // Ranges that touch the new one are merged with it.
     const [first, last] = [this.#endingFrom(from), this.#endingFrom(to)];
     const stop = last < this.#ranges.length && this.#ranges[last]!.from <= to ? last + 1 : last;
     const touched = this.#ranges.slice(first, stop);
@@ -39,13 +39,13 @@ export class Ranges {
     if (stop > first) this.#ranges.splice(first, stop - first, ...left);
   }
 
-  /** The parts of [from, to) that are in the set, by rising numbers. */
+  /** The parts of [from, to) that are in the set, ascending. */
   *within(from: number, to: number): Generator<Range> {
     for (let k = this.#endingFrom(from + 1); k < this.#ranges.length && this.#ranges[k]!.from < to; k++)
       yield { from: Math.max(from, this.#ranges[k]!.from), to: Math.min(to, this.#ranges[k]!.to) };
   }
 
-  /** The first range that ends at or behind a number, by its place in the list. */
+  /** Index of the first range that ends at or behind a number. */
   #endingFrom(end: number): number {
     let [low, high] = [0, this.#ranges.length];
     while (low < high) {

@@ -1,9 +1,9 @@
-/** What a row of the syscall table is. One row a syscall: its number, its name, what its arguments are, and what it does. */
+/** Rows of the syscall table. A row has the number, the name, the kinds of arguments and the handler of one syscall. */
 import type { Kernel, Restart } from './kernel.ts';
 import type { Steps } from './steps.ts';
 
 /**
- * What an argument is: how its register becomes a number, and how --strace prints it. `fd`, `int` and `signal` are the low 32
+ * Kind of an argument: how its register becomes a number, and how --strace prints it. `fd`, `int` and `signal` are the low 32
  * bits, signed; `flags` and `mode` the low 32 bits, unsigned; `size` and `address` unsigned 64 bits and `offset` signed 64 bits
  * (beyond 2^53 rounded, which no check lets through). `path` is the address of a string, `buffer` the address of bytes whose
  * length is the next argument.
@@ -25,14 +25,13 @@ export interface SyscallRow {
   readonly number: number;
   readonly name: string;
   readonly arguments: readonly ArgumentKind[];
-  /** It may take milliseconds, though not long enough for steps: whoever looks at the clock looks behind each of them. */
+  /** The syscall may take milliseconds, but not long enough for steps: time limits are checked behind each slow syscall. */
   readonly slow?: boolean;
-  /** Places of arguments that play no part, where others decide that: libraries leave in them what was in the registers. */
+  /** Indexes of arguments that the other arguments make meaningless: libraries leave old register contents in them. */
   readonly unused?: (...args: number[]) => readonly number[];
   /**
-   * @returns the result (a negative error number fails), or undefined: the registers are already as they shall be, or the
-   * process has ended; or another call that goes on now. May throw Errno, GuestFault (EFAULT), Blocked, Deadlock. What can take long is
-   * done in steps.
+   * @returns the result (a negative error number fails); or undefined: the registers are final already, or the process has
+   * ended; or an interrupted call to restart now; or the steps of a long call. May throw Errno, GuestFault (EFAULT), Blocked, Deadlock.
    */
   readonly run: (kernel: Kernel, ...args: number[]) => number | Restart | Steps | undefined;
 }

@@ -1,13 +1,13 @@
 /**
- * Shared mappings of files. Guest memory holds the bytes of the mapped part, and the file's reads and writes go there (see
- * Contents.attach), so that both are always the same. One part of a file can be mapped once: guest pages cannot be in two places.
+ * Shared mappings of files. Guest memory holds the bytes of the mapped part, and reads and writes of the file go to guest memory (see
+ * Contents.attach), so that both always agree. A part of a file can be mapped only once: guest pages cannot be in two places.
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import type { MappedFile } from './backed.ts';
 import type { Kernel, SharedMapping } from './kernel.ts';
 import type { FileNode } from './nodes.ts';
 
-/** Shares pages that have just been mapped with a file. False if some of that part of the file is mapped already. */
+/** Shares pages that have just been mapped with a file. False if a mapping shares some of that part already. */
 export function share(
   kernel: Kernel,
   node: FileNode,
@@ -27,7 +27,7 @@ export function share(
 export const sharedAt = (kernel: Kernel, address: Addr): SharedMapping | undefined =>
   kernel.shared.find((m) => address >= m.address && address < m.address + m.length);
 
-/** Ends sharing in a range of pages; what is left of a mapping before and behind it goes on. */
+/** Ends sharing in a range of pages; the parts of a mapping before and behind the range stay shared. */
 export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void {
   const end = address + length;
   for (const mapping of [...kernel.shared]) {

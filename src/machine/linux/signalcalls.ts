@@ -18,7 +18,7 @@ import {
 } from './signals.ts';
 import { wait, withMask } from './wait.ts';
 
-const HOW = { BLOCK: 0, UNBLOCK: 1, SETMASK: 2 } as const;
+const MASK_CHANGE = { BLOCK: 0, UNBLOCK: 1, SETMASK: 2 } as const;
 const SET_SIZE = 8;
 
 function action(kernel: Kernel, signal: number, wanted: Addr, old: Addr, setSize: number): number {
@@ -50,18 +50,18 @@ function changeMask(kernel: Kernel, how: number, wanted: Addr, old: Addr, setSiz
   const set = wanted === 0 ? undefined : guest.u64(wanted);
   const before = task.mask;
   if (set !== undefined) {
-    if (how === HOW.BLOCK) task.mask = blockable(before | set);
-    else if (how === HOW.UNBLOCK) task.mask &= ~set;
-    else if (how === HOW.SETMASK) task.mask = blockable(set);
+    if (how === MASK_CHANGE.BLOCK) task.mask = blockable(before | set);
+    else if (how === MASK_CHANGE.UNBLOCK) task.mask &= ~set;
+    else if (how === MASK_CHANGE.SETMASK) task.mask = blockable(set);
     else fail(E.INVAL);
   }
   if (old !== 0) guest.setU64(old, before);
   return 0;
 }
 
-const known = (signal: number): number => (signal < 0 || signal > SIGNAL_COUNT ? fail(E.INVAL) : signal);
+const checkedSignal = (signal: number): number => (signal < 0 || signal > SIGNAL_COUNT ? fail(E.INVAL) : signal);
 
-/** Sends to a task, or (undefined) to the process; 0 is no signal, but a question whether it could be sent. */
+/** Sends a signal to a task, or (undefined) to the process; signal 0 only asks whether sending is possible. */
 function signalTo(kernel: Kernel, signal: number, code: number, task?: Task, info?: Uint8Array): number {
   if (signal !== 0) send(kernel, { signal, code, info }, task);
   return 0;
@@ -70,25 +70,27 @@ function signalTo(kernel: Kernel, signal: number, code: number, task?: Task, inf
 const taskOf = (kernel: Kernel, tid: number): Task =>
   tid <= 0 ? fail(E.INVAL) : (kernel.tasks.find((task) => task.tid === tid) ?? fail(E.SRCH));
 
-/** kill(2): the one process can be meant by its id, by 0 (its group), by -1 (all) or by its group's id. */
+/** kill(2). Its own id, 0 (its group), -1 (all processes) and its group's id all mean the only process. */
 function kill(kernel: Kernel, pid: number, signal: number): number {
   const meant = pid === kernel.pid || pid === 0 || pid === -1 || pid === -kernel.pid;
-  return meant ? signalTo(kernel, known(signal), CODE.USER) : fail(known(signal) >= 0 ? E.SRCH : E.INVAL);
+  return meant
+    ? signalTo(kernel, checkedSignal(signal), CODE.USER)
+    : fail(checkedSignal(signal) >= 0 ? E.SRCH : E.INVAL);
 }
 
-/** siginfo_t as the sender wants it; what looks as if the kernel had sent it may be sent to oneself only. */
+/** Sends a signal with a siginfo_t of the sender; a siginfo_t like those of the kernel or of tkill may go to the own process only. */
 function queue(kernel: Kernel, pid: number, signal: number, at: Addr, task?: Task): number {
   const info = Uint8Array.from(kernel.guest.input(at, 128));
   const code = kernel.guest.i32(at + 8);
   if (pid !== kernel.pid) fail(code >= 0 || code === CODE.TKILL ? E.PERM : E.SRCH);
-  return signalTo(kernel, known(signal), code, task, info);
+  return signalTo(kernel, checkedSignal(signal), code, task, info);
 }
 
-const NOBODY = new Blocked('a signal that nobody sends');
+const UNSENT_SIGNAL = new Blocked('a signal that nobody sends');
 
 function suspend(kernel: Kernel, set: Addr, setSize: number): number {
   return withMask(kernel, set, setSize, () => {
-    wait(kernel, undefined, NOBODY);
+    wait(kernel, undefined, UNSENT_SIGNAL);
     return -E.INTR;
   });
 }
@@ -98,7 +100,11 @@ function waitForSignal(kernel: Kernel, set: Addr, info: Addr, timeout: Addr, siz
   const { guest, task } = kernel;
   const wanted = blockable(guest.u64(set));
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
-  const { kind } = wait(kernel, limit, new Blocked(NOBODY.what, () => (pendingSet(kernel, task) & wanted) !== 0n));
+  const { kind } = wait(
+    kernel,
+    limit,
+    new Blocked(UNSENT_SIGNAL.what, () => (pendingSet(kernel, task) & wanted) !== 0n),
+  );
   if (kind !== 'ready') return fail(kind === 'passed' ? E.AGAIN : E.INTR);
   const pending = take(kernel, task, wanted)!;
   if (info !== 0) putInfo(kernel, info, pending);
@@ -111,7 +117,7 @@ export const SIGNAL_ROWS: readonly SyscallRow[] = [
     number: 130,
     name: 'tkill',
     arguments: ['int', 'signal'],
-    run: (k, tid, signal) => signalTo(k, known(signal), CODE.TKILL, taskOf(k, tid)),
+    run: (k, tid, signal) => signalTo(k, checkedSignal(signal), CODE.TKILL, taskOf(k, tid)),
   },
   {
     number: 131,
@@ -120,7 +126,7 @@ export const SIGNAL_ROWS: readonly SyscallRow[] = [
     run: (k, pid, tid, signal) => {
       if (pid <= 0) return fail(E.INVAL);
       const task = taskOf(k, tid);
-      return pid === k.pid ? signalTo(k, known(signal), CODE.TKILL, task) : fail(E.SRCH);
+      return pid === k.pid ? signalTo(k, checkedSignal(signal), CODE.TKILL, task) : fail(E.SRCH);
     },
   },
   { number: 132, name: 'sigaltstack', arguments: ['address', 'address'], run: setAlternateStack },

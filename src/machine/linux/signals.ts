@@ -1,5 +1,5 @@
 /**
- * Signals: who gets them, what happens by default, and the frame that Linux puts on the guest's stack for a handler
+ * Signals: delivery, default actions, and the frame that Linux puts on the guest's stack for a handler
  * (arch/riscv/kernel/signal.c, uapi/asm/{ucontext,sigcontext,ptrace}.h).
  */
 import { A0, type Addr, F0, RA, SP } from '../../base/units.ts';
@@ -70,9 +70,9 @@ const FLAG = {
   NODEFER: 0x40000000n,
   RESETHAND: 0x80000000n,
 } as const;
-const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([SIG.CHLD, SIG.CONT, SIG.URG, SIG.WINCH]);
-const STOPS_BY_DEFAULT: ReadonlySet<number> = new Set([SIG.STOP, SIG.TSTP, SIG.TTIN, SIG.TTOU]);
-const DEFAULT: Action = { handler: SIG_DFL, flags: 0n, mask: 0n };
+const SIGNALS_IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([SIG.CHLD, SIG.CONT, SIG.URG, SIG.WINCH]);
+const SIGNALS_STOPPING_BY_DEFAULT: ReadonlySet<number> = new Set([SIG.STOP, SIG.TSTP, SIG.TTIN, SIG.TTOU]);
+const DEFAULT_ACTION: Action = { handler: SIG_DFL, flags: 0n, mask: 0n };
 
 export const maskOf = (signal: number): bigint => 1n << BigInt(signal - 1);
 /** SIGKILL and SIGSTOP cannot be blocked. */
@@ -98,14 +98,14 @@ const FRAME = {
 const SS = { ONSTACK: 1, DISABLE: 2 } as const;
 const MIN_ALT_STACK = 2048;
 
-/** What a fault raises goes before all others (kernel/signal.c, SYNCHRONOUS_MASK). */
-const FAULTS = [SIG.SEGV, SIG.BUS, SIG.ILL, SIG.TRAP, SIG.FPE, SIG.SYS].reduce(
+/** Signals of faults, which are delivered before all others (kernel/signal.c, SYNCHRONOUS_MASK). */
+const FAULT_SIGNALS = [SIG.SEGV, SIG.BUS, SIG.ILL, SIG.TRAP, SIG.FPE, SIG.SYS].reduce(
   (set, signal) => set | maskOf(signal),
   0n,
 );
 
 const ignores = ({ handler }: Action, signal: number): boolean =>
-  handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(signal));
+  handler === SIG_IGN || (handler === SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT.has(signal));
 
 /**
  * Makes a signal pending, for one task or for the process. A standard signal that is pending there already is merged with it.
@@ -114,10 +114,11 @@ const ignores = ({ handler }: Action, signal: number): boolean =>
 export function send(kernel: Kernel, pending: Pending, task?: Task): void {
   const { signal } = pending;
   const blocked = ((task ?? kernel.task).mask & maskOf(signal)) !== 0n;
-  if (!blocked && ignores(kernel.actions.get(signal) ?? DEFAULT, signal)) return;
+  if (!blocked && ignores(kernel.actions.get(signal) ?? DEFAULT_ACTION, signal)) return;
   const queue = (task ?? kernel).pending;
   if (signal < 32 && queue.some((p) => p.signal === signal)) return;
-  // Of what is queued, one that kill sends may be lost if another is there; others are told (kernel/signal.c, __send_signal_locked).
+  // With a full queue, a signal of kill or the kernel is dropped if the same signal is pending; other senders get EAGAIN
+  // (kernel/signal.c, __send_signal_locked).
   if (queue.length >= SIGNALS_PENDING && !pending.timer) {
     if (pending.code !== CODE.USER && pending.code !== CODE.KERNEL) fail(E.AGAIN);
     if (queue.some((p) => p.signal === signal)) return;
@@ -127,16 +128,16 @@ export function send(kernel: Kernel, pending: Pending, task?: Task): void {
   queue.push(pending);
 }
 
-/** A write has failed: of a broken pipe SIGPIPE tells as well. */
+/** Rethrows the error of a write; a broken pipe also raises SIGPIPE. */
 export function broken(kernel: Kernel, error: unknown): never {
   if (error instanceof Errno && error.code === E.PIPE && !error.quiet)
     send(kernel, { signal: SIG.PIPE, code: CODE.USER }, kernel.task);
   throw error;
 }
 
-/** What is ignored is no longer pending (sigaction(2), POSIX). */
+/** Drops pending instances of a signal that is now ignored (sigaction(2), POSIX). */
 export function forgetIgnored(kernel: Kernel, signal: number): void {
-  if (!ignores(kernel.actions.get(signal) ?? DEFAULT, signal)) return;
+  if (!ignores(kernel.actions.get(signal) ?? DEFAULT_ACTION, signal)) return;
   for (const queue of [kernel.pending, ...kernel.tasks.map((task) => task.pending)])
     for (let at = queue.length - 1; at >= 0; at--)
       if (queue[at]!.signal === signal) {
@@ -150,13 +151,13 @@ export const pendingSet = (kernel: Kernel, task: Task): bigint =>
   [...task.pending, ...kernel.pending].reduce((set, { signal }) => set | maskOf(signal), 0n);
 
 /**
- * Takes the next of these signals (a mask), as Linux does (dequeue_signal): the task's own before the process's, a fault's before others, then the
- * lowest number; of one number the first that came.
+ * Takes the next pending signal of a mask in the order of Linux (dequeue_signal): the task's queue before the process's, in each the
+ * signals of faults before others, then the lowest number, and within a number the oldest.
  */
 export function take(kernel: Kernel, task: Task, wanted: bigint): Pending | undefined {
   for (const queue of [task.pending, kernel.pending]) {
     const of = (set: bigint) => queue.filter(({ signal }) => (set & maskOf(signal)) !== 0n);
-    const found = of(wanted & FAULTS);
+    const found = of(wanted & FAULT_SIGNALS);
     const among = found.length > 0 ? found : of(wanted);
     if (among.length === 0) continue;
     const next = among.reduce((best, each) => (each.signal < best.signal ? each : best));
@@ -171,10 +172,10 @@ export function take(kernel: Kernel, task: Task, wanted: bigint): Pending | unde
   return undefined;
 }
 
-/** A fault's signal: it cannot be blocked or ignored (force_sig_fault); if it is, it terminates. */
+/** Makes a fault's signal pending (force_sig_fault). A blocked or ignored signal is reset to the default action, termination. */
 export function force(kernel: Kernel, task: Task, pending: Pending): void {
   const { signal } = pending;
-  const action = kernel.actions.get(signal) ?? DEFAULT;
+  const action = kernel.actions.get(signal) ?? DEFAULT_ACTION;
   if ((task.mask & maskOf(signal)) !== 0n || action.handler === SIG_IGN) {
     kernel.actions.delete(signal);
     task.mask &= ~maskOf(signal);
@@ -187,18 +188,18 @@ export function force(kernel: Kernel, task: Task, pending: Pending): void {
 /** A signal that has been delivered. */
 export interface Delivered {
   readonly signal: number;
-  /** A handler has been entered with this frame; system calls that it interrupted may go on behind it. */
+  /** The frame of the entered handler, and whether an interrupted syscall restarts behind the handler (SA_RESTART). */
   readonly handler?: { readonly frame: Addr; readonly restarts: boolean };
 }
 
-/** Delivers what is pending and not blocked, in order: may end the process, or set registers to enter handlers. */
+/** Delivers the pending signals that are not blocked, in order: may end the process, or set registers to enter handlers. */
 export function deliver(kernel: Kernel, task: Task): Delivered[] {
   const delivered: Delivered[] = [];
   while (!kernel.ending) {
     const pending = take(kernel, task, ~blockable(task.mask));
     if (!pending) break;
     const { signal } = pending;
-    const action = kernel.actions.get(signal) ?? DEFAULT;
+    const action = kernel.actions.get(signal) ?? DEFAULT_ACTION;
     if (ignores(action, signal)) continue;
     if (action.handler !== SIG_DFL) {
       const frame = enterHandler(kernel, task, action, pending);
@@ -207,14 +208,14 @@ export function deliver(kernel: Kernel, task: Task): Delivered[] {
       continue;
     }
     delivered.push({ signal });
-    if (STOPS_BY_DEFAULT.has(signal))
+    if (SIGNALS_STOPPING_BY_DEFAULT.has(signal))
       kernel.ending = { kind: 'deadlock', what: `stopped by ${signalName(signal)}, nobody continues it` };
     else kernel.ending = { kind: 'signal', signal, address: pending.address };
   }
   return delivered;
 }
 
-/** @returns the frame's address; undefined: there was no room for it, which has ended the process */
+/** @returns the frame's address; undefined if the stack had no room for the frame, which has ended the process */
 function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pending): Addr | undefined {
   const { hart } = task;
   const sp = Number(hart.get(SP));
@@ -244,7 +245,7 @@ function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pendi
   return frame;
 }
 
-/** siginfo_t, of which all 128 bytes are written. */
+/** Writes a siginfo_t, all 128 bytes of it. */
 export function putInfo(kernel: Kernel, at: Addr, { signal, code, address, info, timer }: Pending): void {
   const { guest } = kernel;
   const target = guest.output(at, FRAME.CONTEXT);
@@ -281,8 +282,8 @@ function writeFrame(kernel: Kernel, task: Task, frame: Addr, pending: Pending, o
 }
 
 /**
- * rt_sigreturn: puts back what the frame at sp says. A bad frame kills with SIGSEGV, as Linux does.
- * @returns what the handler interrupted and is to go on
+ * rt_sigreturn: restores registers, mask and alternate stack from the frame at sp. A bad frame kills with SIGSEGV, as Linux does.
+ * @returns the interrupted syscall that is to be restarted
  */
 export function returnFromHandler(kernel: Kernel, task: Task): Restart | undefined {
   const { guest } = kernel;

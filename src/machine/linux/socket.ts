@@ -9,19 +9,19 @@ export const MSG = { PEEK: 2, TRUNC: 0x20, DONTWAIT: 0x40, WAITALL: 0x100, NOSIG
 
 /** Bytes of a socket's buffer (net.core.wmem_default). */
 export const BUFFER = 212_992;
-/** Messages that wait for a reader (net.unix.max_dgram_qlen, and one). */
-const MESSAGES = 11;
+/** Messages that may wait for a reader (net.unix.max_dgram_qlen, plus one). */
+const MAX_MESSAGES = 11;
 
-const WAITS = {
+const AWAITED_EVENTS = {
   receive: 'a read from a socket that it holds the other end of',
   send: 'a write into a full socket that it holds the other end of',
 } as const;
 
-/** What one end sends to the other. */
+/** One direction of a socket pair. */
 class Channel {
   readonly bytes = new Pipe(BUFFER);
   readonly messages: Uint8Array[] = [];
-  /** Nothing more will come: the sender has shut it down, or the reader wants nothing. */
+  /** No more data will come: the sender or the reader has shut the channel down. */
   ended = false;
   puts = 0;
   takes = 0;
@@ -30,7 +30,7 @@ class Channel {
   }
 }
 
-/** What has been received: bytes that were put into the target, and how long the message was. */
+/** The result of a receive: bytes put into the target, and the length of the whole message. */
 export interface Received {
   readonly count: number;
   readonly length: number;
@@ -43,7 +43,7 @@ export class SocketEnd extends OpenFile {
   readonly #out: Channel;
   /** The other end is gone. */
   #alone = false;
-  /** It went with bytes of this end that nobody has read; told once. */
+  /** The other end was closed with unread bytes from this end; reported once. */
   #reset = false;
   #peer: SocketEnd | undefined;
   /** SO_RCVTIMEO and SO_SNDTIMEO, nanoseconds; 0: none. */
@@ -73,7 +73,7 @@ export class SocketEnd extends OpenFile {
   get connected(): boolean {
     return !this.#alone;
   }
-  /** SO_ERROR: what is to be told, which it is now. */
+  /** SO_ERROR: gives the pending error and clears it. */
   error(): number {
     const error = this.#reset ? E.CONNRESET : 0;
     this.#reset = false;
@@ -81,7 +81,7 @@ export class SocketEnd extends OpenFile {
   }
 
   read(target: Uint8Array): number {
-    // To read nothing is no way to take a message (net/socket.c, sock_read_iter).
+    // A read of 0 bytes takes no message (net/socket.c, sock_read_iter).
     return target.length === 0 ? 0 : this.receive(target, 0).count;
   }
   write(source: Uint8Array): number {
@@ -123,7 +123,7 @@ export class SocketEnd extends OpenFile {
   send(source: Uint8Array, flags: number): number {
     const output = this.#out;
     if (this.kind === SOCK.DGRAM && this.#alone) fail(E.CONNREFUSED);
-    // Only who writes to a stream gets SIGPIPE (net/unix/af_unix.c).
+    // Only writes to a stream raise SIGPIPE (net/unix/af_unix.c).
     if (output.ended) throw new Errno(E.PIPE, this.kind !== SOCK.STREAM || (flags & MSG.NOSIGNAL) !== 0);
     if (this.kind === SOCK.STREAM) {
       if (source.length === 0) return 0;
@@ -134,7 +134,7 @@ export class SocketEnd extends OpenFile {
       return output.bytes.put(source);
     }
     if (source.length > BUFFER - 32) fail(E.MSGSIZE);
-    if (output.messages.length >= MESSAGES) this.#wait(flags, 'send', () => output.messages.length < MESSAGES);
+    if (output.messages.length >= MAX_MESSAGES) this.#wait(flags, 'send', () => output.messages.length < MAX_MESSAGES);
     output.messages.push(Uint8Array.from(source));
     output.puts++;
     return source.length;
@@ -149,7 +149,7 @@ export class SocketEnd extends OpenFile {
   override poll(): number {
     const [input, output] = [this.#in, this.#out];
     const datagrams = this.kind === SOCK.DGRAM;
-    const full = this.kind === SOCK.STREAM ? output.bytes.count * 4 > BUFFER : output.messages.length >= MESSAGES;
+    const full = this.kind === SOCK.STREAM ? output.bytes.count * 4 > BUFFER : output.messages.length >= MAX_MESSAGES;
     const shut = input.ended && (output.ended || (datagrams && this.#alone));
     return (
       (!input.empty || input.ended ? READABLE : 0) |
@@ -181,7 +181,7 @@ export class SocketEnd extends OpenFile {
     return this.blocking && (flags & MSG.DONTWAIT) === 0;
   }
   #wait(flags: number, what: 'receive' | 'send', ready: () => boolean): never {
-    if (this.#waits(flags)) throw new Blocked(WAITS[what], ready, this.limits[what] || undefined);
+    if (this.#waits(flags)) throw new Blocked(AWAITED_EVENTS[what], ready, this.limits[what] || undefined);
     return fail(E.AGAIN);
   }
 }

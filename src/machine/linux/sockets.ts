@@ -1,4 +1,4 @@
-/** Sockets: pairs of them within the process. There is no network, and nobody else to meet. */
+/** Syscalls on sockets. All sockets are pairs within the process: there is no network and no other process. */
 import type { Addr } from '../../base/units.ts';
 import { O } from './descriptors.ts';
 import { E, fail } from './errno.ts';
@@ -10,8 +10,13 @@ import { BUFFER, MSG, SOCK, SocketEnd, type SocketKind } from './socket.ts';
 const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
 const SOL_SOCKET = 1;
 const SO = { TYPE: 3, ERROR: 4, SNDBUF: 7, RCVBUF: 8, PEERCRED: 17, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39 } as const;
-/** Options that can be set, without effect here: reuse, broadcast, buffers, keepalive, priority, linger, low-water marks, time-outs, credentials. */
-const SETTABLE: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 20, 21, 29, 35]);
+/**
+ * Options that can be set: reuse, broadcast, buffers, keepalive, priority, linger, low-water marks, time-outs, credentials. Only the
+ * time-outs (20, 21) have an effect here.
+ */
+const SETTABLE_OPTIONS: ReadonlySet<number> = new Set([
+  1, 2, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 20, 21, 29, 35,
+]);
 
 /** A descriptor that is a socket; fails with EBADF or ENOTSOCK. */
 function socketOf(kernel: Kernel, fd: number): SocketEnd {
@@ -19,8 +24,8 @@ function socketOf(kernel: Kernel, fd: number): SocketEnd {
   return file instanceof SocketEnd ? file : fail(E.NOTSOCK);
 }
 
-/** A call that no socket of a pair can make. */
-const never = (number: number, name: string, code: number, ...more: readonly ArgumentKind[]): SyscallRow => ({
+/** A call that fails for all sockets of pairs. */
+const failingRow = (number: number, name: string, code: number, ...more: readonly ArgumentKind[]): SyscallRow => ({
   number,
   name,
   arguments: ['fd', ...more],
@@ -37,12 +42,12 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   kernel.guest.output(at, 8);
   if (domain === AF.INET || domain === AF.INET6) {
     if (asked !== SOCK.STREAM && asked !== SOCK.DGRAM && asked !== SOCK.RAW) fail(E.SOCKTNOSUPPORT);
-    // Each kind has a protocol of its own but raw ones, which have any; none of them makes pairs.
+    // Raw sockets need a protocol, other kinds have their own (0); none of them makes pairs.
     fail((asked === SOCK.RAW) === (protocol !== 0) ? E.OPNOTSUPP : E.PROTONOSUPPORT);
   }
   if (domain !== AF.UNIX) fail(E.AFNOSUPPORT);
   if (protocol !== 0 && protocol !== AF.UNIX) fail(E.PROTONOSUPPORT);
-  // As unix(7) has it, raw sockets are of datagrams.
+  // A raw Unix socket is a datagram socket (unix(7)).
   const kind = asked === SOCK.RAW ? SOCK.DGRAM : asked;
   if (kind !== SOCK.STREAM && kind !== SOCK.DGRAM && kind !== SOCK.SEQPACKET) return fail(E.SOCKTNOSUPPORT);
   for (const [index, end] of SocketEnd.pair(kind satisfies SocketKind, flags & O.NONBLOCK).entries())
@@ -50,7 +55,7 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   return 0;
 }
 
-/** Sends; whoever writes to nobody may get SIGPIPE, too. */
+/** Sends; a broken pipe may also raise SIGPIPE. */
 function put(kernel: Kernel, socket: SocketEnd, source: Uint8Array, flags: number): number {
   try {
     return socket.send(source, flags);
@@ -59,7 +64,7 @@ function put(kernel: Kernel, socket: SocketEnd, source: Uint8Array, flags: numbe
   }
 }
 
-/** There is nobody of any name; whom a packet goes to is settled. */
+/** Refuses a destination: no socket has an address, and SEQPACKET sockets ignore the destination. */
 function checkName(socket: SocketEnd, name: Addr): void {
   if (name !== 0 && socket.kind !== SOCK.SEQPACKET) fail(socket.kind === SOCK.STREAM ? E.ISCONN : E.CONNREFUSED);
 }
@@ -83,7 +88,7 @@ function receiveFrom(
   kernel.guest.inside(buffer, size);
   const socket = socketOf(kernel, fd);
   const { count, length } = socket.receive(kernel.guest.output(buffer, size), flags);
-  // Its sender has no name.
+  // The sender has no address.
   if (from !== 0 && fromSize !== 0) kernel.guest.setU32(fromSize, 0);
   return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;
 }
@@ -119,7 +124,7 @@ function receiveMessage(kernel: Kernel, fd: number, at: Addr, flags: number): nu
   return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;
 }
 
-/** The name of a socket that has none: its family. */
+/** Writes the address of a socket without a name: its family alone. */
 function putName(kernel: Kernel, fd: number, at: Addr, sizeAt: Addr): number {
   const { guest } = kernel;
   socketOf(kernel, fd);
@@ -130,7 +135,7 @@ function putName(kernel: Kernel, fd: number, at: Addr, sizeAt: Addr): number {
   return 0;
 }
 
-const named = (number: number, name: string): SyscallRow => ({
+const nameRow = (number: number, name: string): SyscallRow => ({
   number,
   name,
   arguments: ['fd', 'address', 'address'],
@@ -165,24 +170,24 @@ function getOption(kernel: Kernel, fd: number, level: number, option: number, at
     case SO.PROTOCOL:
       return put(0);
     default:
-      return SETTABLE.has(option) ? put(0) : fail(E.NOPROTOOPT);
+      return SETTABLE_OPTIONS.has(option) ? put(0) : fail(E.NOPROTOOPT);
   }
 }
 
 export const SOCKET_ROWS: readonly SyscallRow[] = [
   { number: 198, name: 'socket', arguments: ['int', 'int', 'int'], run: () => fail(E.AFNOSUPPORT) },
   { number: 199, name: 'socketpair', arguments: ['int', 'int', 'int', 'address'], run: socketpair },
-  never(200, 'bind', E.INVAL, 'address', 'int'),
+  failingRow(200, 'bind', E.INVAL, 'address', 'int'),
   {
     number: 201,
     name: 'listen',
     arguments: ['fd', 'int'],
     run: (k, fd) => fail(socketOf(k, fd).kind === SOCK.DGRAM ? E.OPNOTSUPP : E.INVAL),
   },
-  never(202, 'accept', E.INVAL, 'address', 'address'),
-  never(203, 'connect', E.ISCONN, 'address', 'int'),
-  named(204, 'getsockname'),
-  named(205, 'getpeername'),
+  failingRow(202, 'accept', E.INVAL, 'address', 'address'),
+  failingRow(203, 'connect', E.ISCONN, 'address', 'int'),
+  nameRow(204, 'getsockname'),
+  nameRow(205, 'getpeername'),
   {
     number: 206,
     name: 'sendto',
@@ -202,7 +207,7 @@ export const SOCKET_ROWS: readonly SyscallRow[] = [
     run: (k, fd, level, option, at, size) => {
       const socket = socketOf(k, fd);
       if (level !== SOL_SOCKET) return fail(E.OPNOTSUPP);
-      if (!SETTABLE.has(option)) return fail(E.NOPROTOOPT);
+      if (!SETTABLE_OPTIONS.has(option)) return fail(E.NOPROTOOPT);
       const limit = ({ 20: 'receive', 21: 'send' } as const)[option];
       if (size < (limit ? 16 : 4)) return fail(E.INVAL);
       if (limit) {
@@ -227,5 +232,5 @@ export const SOCKET_ROWS: readonly SyscallRow[] = [
   },
   { number: 211, name: 'sendmsg', arguments: ['fd', 'address', 'flags'], run: sendMessage },
   { number: 212, name: 'recvmsg', arguments: ['fd', 'address', 'flags'], run: receiveMessage },
-  never(242, 'accept4', E.INVAL, 'address', 'address', 'flags'),
+  failingRow(242, 'accept4', E.INVAL, 'address', 'address', 'flags'),
 ];

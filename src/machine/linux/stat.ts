@@ -1,4 +1,4 @@
-/** Syscalls that tell about files: stat, statx, access, statfs, and reading of directories and links. */
+/** Syscalls that describe files: stat, statx, access, statfs, and reading of directories and links. */
 import type { Addr } from '../../base/units.ts';
 import { OpenDirectory, type OpenFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
@@ -26,7 +26,7 @@ interface Stat {
   readonly mode: number;
   readonly links: number;
   readonly size: number;
-  /** Of 4096 bytes each, that it takes. */
+  /** Number of pages, of 4096 bytes, that the file takes. */
   readonly pages: number;
   readonly rdev: number;
   readonly accessed: bigint;
@@ -35,7 +35,7 @@ interface Stat {
 }
 
 function statOf(node: Node): Stat {
-  // Links of a directory: 1, as file systems do that do not count subdirectories (tree walkers know).
+  // A directory has 1 link, as in file systems that do not count subdirectories (tree walkers know).
   return {
     ino: node.ino,
     mode: TYPE[node.kind] | node.mode,
@@ -54,7 +54,7 @@ function statOf(node: Node): Stat {
   };
 }
 
-const NAMELESS = {
+const NAMELESS_MODES = {
   pipe: { type: TYPE.fifo, rights: 0o600 },
   socket: { type: TYPE.socket, rights: 0o777 },
   anonymous: { type: 0, rights: 0o600 },
@@ -62,7 +62,7 @@ const NAMELESS = {
 
 function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   if (file.node) return statOf(file.node);
-  const { type, rights } = NAMELESS[file.nameless];
+  const { type, rights } = NAMELESS_MODES[file.nameless];
   const start = kernel.clock.realtime - kernel.clock.elapsed;
   return {
     ino: 1,
@@ -77,7 +77,7 @@ function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   };
 }
 
-/** In units of 512 bytes. */
+/** Allocated blocks of 512 bytes. */
 const blocksOf = (stat: Stat): number => stat.pages * (BLOCK / 512);
 
 /** struct stat (uapi/asm-generic/stat.h). */
@@ -146,7 +146,7 @@ function access(kernel: Kernel, fd: number, path: Addr, mode: number, flags: num
 
 function readLink(kernel: Kernel, fd: number, path: Addr, buffer: Addr, size: number): number {
   if (size <= 0) fail(E.INVAL);
-  // Of a link that was opened as a path.
+  // An empty path means a link that was opened with O_PATH.
   const empty = kernel.guest.u8(path) === 0;
   const opened = empty && fd !== AT.FDCWD ? kernel.descriptors.any(fd).node : undefined;
   const node = empty ? (opened ?? fail(E.NOENT)) : nodeAt(kernel, fd, path, false);
@@ -168,7 +168,7 @@ function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): 
   for (; file.position < names.length; file.position++) {
     const name = names[file.position]!;
     const node = name === '.' ? directory : name === '..' ? directory.parent : overlay.lookup(directory, name);
-    // Removed since reading began.
+    // The entry was removed since reading began.
     if (!node) continue;
     const length = Math.ceil((19 + name.length + 1) / 8) * 8;
     if (used + length > size) {

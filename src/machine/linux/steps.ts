@@ -1,23 +1,23 @@
 /**
- * Syscalls that can take long, a step at a time: between two steps whoever runs the guest may look at the clock, hear the host's
- * signals, or end it there. How steps are cut shows nowhere else: the result is that of the whole.
+ * Long syscalls, in steps: between two steps the caller may look at the clock, hear the host's signals, or end the guest. Where the
+ * steps are cut shows nowhere else: the result is that of the whole syscall.
  */
 import { NotYet } from './errno.ts';
 
-/** Between two steps. `wait`: there is nothing to be done now, the host's streams are not ready. */
+/** The pause between two steps. `wait`: nothing can be done now, because the host's streams are not ready. */
 export type Pause = 'look' | 'wait';
 /** Returns and throws what the whole syscall would. */
 export type Steps = Generator<Pause, number | undefined, void>;
 
-/** Bytes moved in a step: less than a tenth of a second, whatever makes or takes them. A multiple of 8: random bytes are made so many at a time. */
+/** Bytes moved in a step: less than a tenth of a second for any source or sink. A multiple of 8, as makeRandom fills 8 bytes at a time. */
 export const PIECE = 2 ** 18;
 
-/** @param done bytes moved so far @returns bytes moved of the part; fewer than it has: there is no more. May throw NotYet */
+/** @param done bytes moved so far @returns bytes moved of the part; fewer than its length: there are no more. May throw NotYet */
 export type Move = (part: Uint8Array, done: number) => number;
 
 /**
- * Moves bytes, as one if they are few.
- * @param whole wait until the host takes all of them; else what has been moved when it is not ready is enough
+ * Moves bytes, at most PIECE of them at once.
+ * @param whole wait until the host has taken all bytes; else a host that is not ready ends the move once bytes have been moved
  */
 export function move(bytes: Uint8Array, transfer: Move, whole = false): number | Steps {
   if (bytes.length > PIECE) return moveParts([bytes], transfer, whole);
@@ -32,7 +32,7 @@ export function move(bytes: Uint8Array, transfer: Move, whole = false): number |
 /**
  * Moves the bytes of several parts, up to the first that is not moved whole. An error counts only if nothing was moved.
  * @param parts asked for one after the other; may throw
- * @param late what has come of the first try
+ * @param late the result of a first try, for which the host was not ready
  */
 export function* moveParts(
   parts: Iterable<Uint8Array>,

@@ -1,4 +1,4 @@
-/** All syscalls by number, and running one: arguments by kind, errors as results, time, signals, and a line for --strace. */
+/** All syscalls by number, and how a syscall is run: arguments by kind, errors as results, time, signals, and a line for --strace. */
 import { A0, type Reg } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import { GuestFault } from '../memory.ts';
@@ -37,7 +37,7 @@ export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
   ].map((row) => [row.number, row]),
 );
 
-/** An argument register as its kind says (see ArgumentKind). */
+/** The value of an argument register, by the kind of the argument (see ArgumentKind). */
 function argument(hart: Hart, reg: Reg, kind: ArgumentKind): number {
   switch (kind) {
     case 'fd':
@@ -45,7 +45,7 @@ function argument(hart: Hart, reg: Reg, kind: ArgumentKind): number {
     case 'signal':
     case 'flags':
     case 'mode':
-      // Flags too as a signed machine integer: `&` and `|` on it stay exact.
+      // Flags are signed machine integers, too: `&` and `|` on them stay exact.
       return hart.int32(reg);
     case 'offset': {
       const value = hart.number(reg);
@@ -59,7 +59,7 @@ function argument(hart: Hart, reg: Reg, kind: ArgumentKind): number {
 /**
  * Runs the syscall that a task's hart has just asked for with an ecall (pc behind it), then delivers signals.
  * @param trace gets one line, as strace prints it
- * @returns the rest of it, if it takes long: done when that is at its end
+ * @returns the remaining steps of a long syscall: the syscall is done at their end
  */
 export function runSyscall(kernel: Kernel, number: number, trace?: (line: string) => void): Rest | undefined {
   const { task, clock } = kernel;
@@ -76,41 +76,41 @@ export function runSyscall(kernel: Kernel, number: number, trace?: (line: string
 type Rest = Generator<Pause, void>;
 type Trace = ((line: string) => void) | undefined;
 
-/** Also serves a syscall that is made again behind a handler: the ecall has been counted, so control does not go back to it. */
+/** Runs a syscall, also one that is restarted behind a handler: its ecall has been counted, so control does not go back to the ecall. */
 function serve(kernel: Kernel, call: Restart, trace: Trace): Rest | undefined {
   const row = SYSCALLS.get(call.number);
-  if (!row) return finish(kernel, call, trace, new Done(unknown(kernel, call.number)));
+  if (!row) return finish(kernel, call, trace, new Outcome(reportUnknown(kernel, call.number)));
   for (;;) {
     const given = attempt(kernel, () => row.run(kernel, ...call.args));
-    if (given === AGAIN) continue;
-    if (given instanceof Done) return finish(kernel, call, trace, given);
-    if (typeof given !== 'object') return finish(kernel, call, trace, new Done(given));
+    if (given === RETRY) continue;
+    if (given instanceof Outcome) return finish(kernel, call, trace, given);
+    if (typeof given !== 'object') return finish(kernel, call, trace, new Outcome(given));
     return 'next' in given
       ? inSteps(kernel, call, trace, given)
-      : finish(kernel, call, trace, new Done(undefined), given);
+      : finish(kernel, call, trace, new Outcome(undefined), given);
   }
 }
 
 function* inSteps(kernel: Kernel, call: Restart, trace: Trace, steps: Steps): Rest {
   for (;;) {
     const step = attempt(kernel, () => steps.next());
-    if (step !== AGAIN && !(step instanceof Done) && !step.done) {
+    if (step !== RETRY && !(step instanceof Outcome) && !step.done) {
       yield step.value;
       continue;
     }
     const more =
-      step === AGAIN
+      step === RETRY
         ? serve(kernel, call, trace)
-        : finish(kernel, call, trace, step instanceof Done ? step : new Done(step.value as number | undefined));
+        : finish(kernel, call, trace, step instanceof Outcome ? step : new Outcome(step.value as number | undefined));
     if (more) yield* more;
     return;
   }
 }
 
-/** @param again what goes on now */
-function finish(kernel: Kernel, call: Restart, trace: Trace, done: Done, again?: Restart): Rest | undefined {
+/** @param again an interrupted call to restart now */
+function finish(kernel: Kernel, call: Restart, trace: Trace, outcome: Outcome, again?: Restart): Rest | undefined {
   const { task } = kernel;
-  const { result, interrupted } = done;
+  const { result, interrupted } = outcome;
   if (result !== undefined) task.hart.setNumber(A0, result);
   if (trace) {
     const row = SYSCALLS.get(call.number);
@@ -123,7 +123,7 @@ function finish(kernel: Kernel, call: Restart, trace: Trace, done: Done, again?:
     if (trace) for (const { signal } of delivered) trace(`--- ${signalName(signal)} ---`);
     handler = delivered[0]?.handler;
   }
-  // The first handler decides (arch/riscv/kernel/signal.c): those that are entered on top of it interrupt the handler.
+  // The first handler decides (arch/riscv/kernel/signal.c): handlers entered on top of the first interrupt that handler.
   const later = again ?? (interrupted && handler?.restarts ? call : undefined);
   if (!later || kernel.ending) return undefined;
   if (!handler) return serve(kernel, later, trace);
@@ -131,11 +131,11 @@ function finish(kernel: Kernel, call: Restart, trace: Trace, done: Done, again?:
   return undefined;
 }
 
-/** What a syscall has come to. */
-class Done {
-  /** Undefined: registers are as they shall be. */
+/** The outcome of a syscall. */
+class Outcome {
+  /** Undefined: the registers are final already. */
   readonly result: number | undefined;
-  /** It waited, and a signal came: it fails with EINTR unless the handler wants it to go on. */
+  /** A signal has ended its wait: the syscall fails with EINTR unless the handler has SA_RESTART. */
   readonly interrupted: boolean;
   constructor(result: number | undefined, interrupted = false) {
     this.result = result;
@@ -143,30 +143,30 @@ class Done {
   }
 }
 
-/** What it waited for has come: it is to be made once more. */
-const AGAIN = Symbol('again');
+/** The awaited event has come: the syscall is to be made once more. */
+const RETRY = Symbol('again');
 
-/** What a row, or a step of it, gives, or what has come of it where it gives up. */
-function attempt<T>(kernel: Kernel, run: () => T): T | Done | typeof AGAIN {
+/** The result of a row or of a step; an exception that ends the row early becomes an Outcome or RETRY. */
+function attempt<T>(kernel: Kernel, run: () => T): T | Outcome | typeof RETRY {
   try {
     return run();
   } catch (error) {
-    if (error instanceof Errno) return new Done(-error.code);
-    if (error instanceof GuestFault) return new Done(-E.FAULT);
+    if (error instanceof Errno) return new Outcome(-error.code);
+    if (error instanceof GuestFault) return new Outcome(-E.FAULT);
     try {
       if (!(error instanceof Blocked)) throw error;
       const { kind } = wait(kernel, error.time, error);
-      // Calls with a time-out of their own do not go on (signal(7)).
-      if (kind === 'signal') return new Done(-E.INTR, error.time === undefined);
-      return kind === 'passed' ? new Done(-E.AGAIN) : AGAIN;
+      // Calls with a time-out of their own are not restarted (signal(7)).
+      if (kind === 'signal') return new Outcome(-E.INTR, error.time === undefined);
+      return kind === 'passed' ? new Outcome(-E.AGAIN) : RETRY;
     } catch (failure) {
       if (!(failure instanceof Deadlock)) throw failure;
       kernel.ending = { kind: 'deadlock', what: failure.what };
-      return new Done(undefined);
+      return new Outcome(undefined);
     }
   }
 }
-function unknown(kernel: Kernel, number: number): number {
+function reportUnknown(kernel: Kernel, number: number): number {
   const name = OTHER_NAMES.get(number);
   const what = name === undefined ? `syscall ${number}` : `the syscall ${name}`;
   kernel.report(`the guest made ${what}, which is not supported; it gets ENOSYS`);

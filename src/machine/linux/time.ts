@@ -1,4 +1,4 @@
-/** Syscalls about time. All of it comes from the deterministic clock; sleeping moves the clock on and returns at once. */
+/** Syscalls about time. All times come from the deterministic clock; sleeping moves the clock on and returns at once. */
 import type { Addr } from '../../base/units.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel, SignalTimer } from './kernel.ts';
@@ -13,13 +13,12 @@ const MAX_TIMERS = 1024;
 /** Clock ticks of times(2) a second: USER_HZ. */
 const TICK = 10_000_000n;
 
-/** CLOCK_ ids: realtime, monotonic, process and thread CPU time, raw, coarse ones, boottime, the alarms, TAI. */
+/** Reads a clock by its CLOCK_ id: realtime, monotonic, process and thread CPU time, raw, coarse ones, boottime, the alarms, TAI. */
 export function readClock(kernel: Kernel, id: number): bigint {
   const { clock } = kernel;
   if (id === 0 || id === 5 || id === 8 || id === 11) return clock.realtime;
   if (id === 1 || id === 4 || id === 6 || id === 7 || id === 9) return clock.monotonic;
-  // Also the clocks of one process (clock_getcpuclockid): negative ids.
-  // Negative ones are the processor clocks of a process or a thread, by its number; 0 is the caller's (posix-timers.h).
+  // Negative ids are CPU clocks of a process or a thread (clock_getcpuclockid), by its number; 0 is the caller (posix-timers.h).
   const own = id < 0 && [0, kernel.pid].includes(~(id >> 3)) && (id & 3) !== 3;
   if (id === 2 || id === 3 || own) return clock.elapsed;
   return fail(E.INVAL);
@@ -78,7 +77,7 @@ function makeAlarm(kernel: Kernel): Timer {
 const NOTIFY = { SIGNAL: 0, NONE: 1, THREAD: 2, THREAD_ID: 4 } as const;
 const OVERRUN_MAX = 2n ** 31n - 1n;
 
-/** Clocks that no timer goes by at all (kernel/time/posix-timers.c); others are asked when the timer has its number. */
+/** Rejects clocks without timers (kernel/time/posix-timers.c); CPU clocks by number are checked when the timer has its id. */
 function checkTimerClock(kernel: Kernel, id: number): void {
   if (id === 4 || id === 5 || id === 6 || (id < 0 && (id & 7) === 3)) fail(E.OPNOTSUPP);
   if (id >= 0) readClock(kernel, id);
@@ -92,14 +91,14 @@ function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): numb
       : [guest.u64(event), guest.i32(event + 8), guest.i32(event + 12)];
   checkTimerClock(kernel, clock);
   if (signalTimers.size >= MAX_TIMERS) fail(E.AGAIN);
-  // A number is used up, whatever comes of it.
+  // The id is used up even if the call fails below.
   const id = kernel.timersMade++;
   readClock(kernel, clock);
-  // Those that wake a sleeping machine are for root.
+  // The alarm clocks, which wake a sleeping machine, are for root.
   if (clock === 8 || clock === 9) fail(E.PERM);
   if (![NOTIFY.SIGNAL, NOTIFY.NONE, NOTIFY.THREAD, NOTIFY.THREAD_ID].includes(notify as 0)) fail(E.INVAL);
-  const one = notify === NOTIFY.THREAD_ID;
-  if (one && guest.i32(event + 16) !== task.tid) fail(E.INVAL);
+  const toThread = notify === NOTIFY.THREAD_ID;
+  if (toThread && guest.i32(event + 16) !== task.tid) fail(E.INVAL);
   if (notify !== NOTIFY.NONE && (signal < 1 || signal > SIGNAL_COUNT)) fail(E.INVAL);
   const timer: SignalTimer = {
     id,
@@ -113,10 +112,10 @@ function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): numb
     signals: notify !== NOTIFY.NONE,
     expired: (times) => {
       if (!timer.signals) return;
-      // One signal at a time is on its way; the rest are told of by a number.
+      // One signal at a time is pending; further expiries are counted as overruns.
       const more = timer.pending ? times : times - 1n;
       timer.overrun = timer.overrun + more < OVERRUN_MAX ? timer.overrun + more : OVERRUN_MAX;
-      if (!timer.pending) send(kernel, { signal, code: CODE.TIMER, timer }, one ? task : undefined);
+      if (!timer.pending) send(kernel, { signal, code: CODE.TIMER, timer }, toThread ? task : undefined);
     },
   };
   guest.setU32(at, id);
@@ -127,7 +126,7 @@ function createTimer(kernel: Kernel, clock: number, event: Addr, at: Addr): numb
 
 const timerOf = (kernel: Kernel, id: number): SignalTimer => kernel.signalTimers.get(id) ?? fail(E.INVAL);
 
-/** struct itimerspec: what a timer will do next. */
+/** Writes a timer's state as a struct itimerspec. */
 export function putTimer(kernel: Kernel, at: Addr, timer: Timer): void {
   kernel.guest.setTimespec(at, timer.interval);
   kernel.guest.setTimespec(at + 16, remaining(timer, kernel.clock.monotonic));
@@ -138,13 +137,13 @@ export interface TimerSpec {
   readonly interval: bigint;
   readonly value: bigint;
 }
-/** Fails with EINVAL if it is not normalised. */
+/** Fails with EINVAL if a time is not normalised. */
 export const timerSpecAt = ({ guest }: Kernel, at: Addr): TimerSpec => ({
   interval: guest.timespec(at),
   value: guest.timespec(at + 16),
 });
 
-/** @param old where its state before goes, or 0 */
+/** @param old address for the previous state of the timer, or 0 */
 export function setTimerTo(
   kernel: Kernel,
   timer: Timer,
@@ -163,7 +162,7 @@ export function setTimerTo(
 
 function setSignalTimer(kernel: Kernel, id: number, flags: number, wanted: Addr, old: Addr): number {
   if (wanted === 0) fail(E.INVAL);
-  // What is wanted is looked at before the timer is.
+  // The new state is checked before the id.
   const spec = timerSpecAt(kernel, wanted);
   const timer = timerOf(kernel, id);
   setTimerTo(kernel, timer, timer.clock, (flags & TIMER_ABSTIME) !== 0, spec, old);

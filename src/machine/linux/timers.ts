@@ -1,13 +1,13 @@
-/** What comes at a time of its own: the interval timer, the guest's POSIX timers, and descriptors that tell the time. */
+/** Timers: the interval timer, the guest's POSIX timers, and those of timerfd descriptors. */
 
 export interface Timer {
-  /** When it expires next, in CLOCK_MONOTONIC nanoseconds; undefined: it is not set. */
+  /** Time of the next expiry, in CLOCK_MONOTONIC nanoseconds; undefined: the timer is not set. */
   at: bigint | undefined;
-  /** Nanoseconds from one time to the next; 0: once only. */
+  /** Nanoseconds from one expiry to the next; 0: only one expiry. */
   interval: bigint;
-  /** A signal comes of it, so it reaches the guest while it runs; else it is seen only when it is asked for. */
+  /** The timer sends a signal, which reaches the running guest; other timers are seen by syscalls only. */
   readonly signals: boolean;
-  /** It has expired, so many times at once. */
+  /** Called at an expiry, with the number of expiries at once. */
   readonly expired: (times: bigint) => void;
 }
 
@@ -21,12 +21,12 @@ export class Timers {
     this.#all.delete(timer);
   }
 
-  /** Each system call asks. */
+  /** A cheap test for each syscall. */
   get none(): boolean {
     return this.#all.size === 0;
   }
 
-  /** The one that expires first, of those that count; of several at one time, the one that was made first. */
+  /** The timer that expires first, of those for which `counts` holds; of several at one time, the oldest. */
   next(counts: (timer: Timer) => boolean = () => true): (Timer & { at: bigint }) | undefined {
     let first: Timer | undefined;
     for (const timer of this.#all)
@@ -34,7 +34,7 @@ export class Timers {
     return first as (Timer & { at: bigint }) | undefined;
   }
 
-  /** Lets all expire whose time has come. Those that repeat go on at their next time, missed ones counted. */
+  /** Lets all due timers expire. Repeating timers are set to their next expiry, missed expiries counted. */
   fire(now: bigint): void {
     for (let timer = this.next(); timer && timer.at <= now; timer = this.next()) {
       const times = timer.interval > 0n ? 1n + (now - timer.at) / timer.interval : 1n;
@@ -44,6 +44,6 @@ export class Timers {
   }
 }
 
-/** Nanoseconds until it expires; 0 where it is not set. One whose time has come but that nobody has let expire is just about to. */
+/** Nanoseconds until a timer expires; 0 if the timer is not set, 1 if the timer is due but `fire` has not run yet. */
 export const remaining = (timer: Timer | undefined, now: bigint): bigint =>
   timer?.at === undefined ? 0n : timer.at > now ? timer.at - now : 1n;

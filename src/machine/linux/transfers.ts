@@ -1,4 +1,4 @@
-/** Syscalls that move bytes: read, write and what is like them, from file to file too. */
+/** Syscalls that move bytes: read, write and their variants, also from file to file. */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
@@ -8,7 +8,7 @@ import type { SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
 import { type Move, move, moveParts, type Pause, PIECE, type Steps } from './steps.ts';
 
-/** Bytes that go from file to file at a time. */
+/** Bytes that are moved from file to file at a time. */
 const CHUNK = 65536;
 
 const reader = (kernel: Kernel, fd: number): OpenFile => {
@@ -20,8 +20,8 @@ const writer = (kernel: Kernel, fd: number): OpenFile => {
   return file.writable ? file : fail(E.BADF);
 };
 
-/** A file to read or write at a place of it: a negative one is no place, and what has none is a stream. */
-function placed(kernel: Kernel, fd: number, offset: number, by: typeof reader): OpenFile {
+/** The file of a read or write at an offset. Fails with EINVAL for a negative offset, with ESPIPE for a stream. */
+function placedFile(kernel: Kernel, fd: number, offset: number, by: typeof reader): OpenFile {
   notNegative(offset);
   kernel.descriptors.get(fd).end();
   return by(kernel, fd);
@@ -46,7 +46,7 @@ function* putRest(kernel: Kernel, steps: Steps): Steps {
   }
 }
 
-/** The parts of an iovec that have any bytes, as far as one call moves them. */
+/** The parts of an iovec that are not empty, up to MAX_TRANSFER bytes in all. */
 function* partsOf(
   vectors: readonly { address: Addr; length: ByteCount }[],
   view: (address: Addr, length: ByteCount) => Uint8Array,
@@ -61,8 +61,8 @@ function* partsOf(
   }
 }
 
-/** Of what is no stream of bytes, the parts together are one message. */
-const isWhole = ({ nameless, node }: OpenFile): boolean => node === undefined && nameless !== 'pipe';
+/** Does readv read one message into all parts together? True for files without a node except pipes: sockets, eventfd and the like. */
+const readsMessages = ({ nameless, node }: OpenFile): boolean => node === undefined && nameless !== 'pipe';
 
 function readMessage({ guest }: Kernel, vector: Addr, count: number, file: OpenFile): number {
   const parts = guest.vectors(vector, count);
@@ -88,8 +88,8 @@ function writeParts(kernel: Kernel, vector: Addr, count: number, transfer: Move)
 }
 
 /**
- * Moves bytes from file to file, an error counts only if nothing was moved.
- * @param from, to where to read and write; undefined: at the files' positions
+ * Moves bytes from file to file; an error counts only if no bytes were moved.
+ * @param from, to offsets to read and write at; undefined: the positions of the files
  */
 function* transfer(
   source: OpenFile,
@@ -129,9 +129,9 @@ function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, coun
   const target = writer(kernel, out);
   if (target.flags & O.APPEND) fail(E.INVAL);
   if (count === 0) return 0;
-  // Only of files, and of devices that give something (fs/splice.c, splice_direct_to_actor).
-  const gives = source instanceof RegularFile || (source instanceof OpenDevice && source.node.device !== 'null');
-  if (!gives) fail(E.INVAL);
+  // The source must be a file, or a device that gives bytes (fs/splice.c, splice_direct_to_actor).
+  const givesBytes = source instanceof RegularFile || (source instanceof OpenDevice && source.node.device !== 'null');
+  if (!givesBytes) fail(E.INVAL);
   return put(kernel, function* () {
     const moved = yield* transfer(source, target, count, from);
     if (from !== undefined) kernel.guest.setU64(offset, from + moved);
@@ -190,7 +190,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'address', 'int'],
     run: (k, fd, vector, count) => {
       const file = reader(k, fd);
-      return isWhole(file)
+      return readsMessages(file)
         ? readMessage(k, vector, count, file)
         : readParts(k, vector, count, (part) => file.read(part));
     },
@@ -211,7 +211,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     name: 'pread64',
     arguments: ['fd', 'buffer', 'size', 'offset'],
     run: (k, fd, buffer, size, offset) => {
-      const file = placed(k, fd, offset, reader);
+      const file = placedFile(k, fd, offset, reader);
       return move(k.guest.output(buffer, size), (part, done) => file.readAt(offset + done, part));
     },
   },
@@ -221,7 +221,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'buffer', 'size', 'offset'],
     run: (k, fd, buffer, size, offset) =>
       put(k, () => {
-        const file = placed(k, fd, offset, writer);
+        const file = placedFile(k, fd, offset, writer);
         return move(k.guest.input(buffer, size), (part, done) => file.writeAt(offset + done, part), true);
       }),
   },
@@ -230,7 +230,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     name: 'preadv',
     arguments: ['fd', 'address', 'int', 'offset'],
     run: (k, fd, vector, count, offset) => {
-      const file = placed(k, fd, offset, reader);
+      const file = placedFile(k, fd, offset, reader);
       return readParts(k, vector, count, (part, done) => file.readAt(offset + done, part));
     },
   },
@@ -239,7 +239,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     name: 'pwritev',
     arguments: ['fd', 'address', 'int', 'offset'],
     run: (k, fd, vector, count, offset) => {
-      const file = placed(k, fd, offset, writer);
+      const file = placedFile(k, fd, offset, writer);
       return writeParts(k, vector, count, (part, done) => file.writeAt(offset + done, part));
     },
   },

@@ -14,7 +14,7 @@ const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 const [S_IFSOCK, S_IFBLK, S_IFCHR, S_IFIFO] = [0o140000, 0o060000, 0o020000, 0o010000];
-const SPECIAL: readonly number[] = [S_IFSOCK, S_IFBLK, S_IFCHR, S_IFIFO];
+const SPECIAL_TYPES: readonly number[] = [S_IFSOCK, S_IFBLK, S_IFCHR, S_IFIFO];
 
 function makeDirectory(kernel: Kernel, fd: number, path: Addr, mode: number): number {
   const { directory, name } = freeAt(kernel, fd, path, true);
@@ -26,7 +26,7 @@ function makeDirectory(kernel: Kernel, fd: number, path: Addr, mode: number): nu
 function makeNode(kernel: Kernel, fd: number, path: Addr, mode: number): number {
   const kind = mode & S_IFMT;
   if (kind === S_IFDIR) fail(E.PERM);
-  if (kind !== 0 && kind !== S_IFREG && !SPECIAL.includes(kind)) fail(E.INVAL);
+  if (kind !== 0 && kind !== S_IFREG && !SPECIAL_TYPES.includes(kind)) fail(E.INVAL);
   const { directory, name } = freeAt(kernel, fd, path);
   // Devices are for root only.
   if (kind === S_IFCHR || kind === S_IFBLK) fail(E.PERM);
@@ -68,12 +68,12 @@ const isWithin = (directory: DirectoryNode, ancestor: Node): boolean => {
   }
 };
 
-/** Linux's order of questions (fs/namei.c, do_renameat2 and vfs_rename). */
+/** The checks are in the order of Linux (fs/namei.c, do_renameat2 and vfs_rename). */
 function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Addr, flags: number): number {
   if (flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE | RENAME.WHITEOUT)) fail(E.INVAL);
   const exchange = (flags & RENAME.EXCHANGE) !== 0;
   if (exchange && flags & (RENAME.NOREPLACE | RENAME.WHITEOUT)) fail(E.INVAL);
-  // Both directories first, then what is in them.
+  // Both directories are looked up first, then their entries.
   const source = parentAt(kernel, fromFd, from);
   const target = parentAt(kernel, toFd, to);
   if (source.name === '.') fail(E.BUSY);
@@ -135,13 +135,13 @@ function changeMode(kernel: Kernel, node: Node, mode: number): number {
   return 0;
 }
 
-/** The guest owns everything and is nobody else: -1 and its own id are all it may set. */
+/** The guest owns all nodes and is not root: only -1 and its own id may be set. */
 const changeOwner = (kernel: Kernel, uid: number, gid: number): number =>
   [uid, gid].every((id) => id === -1 || id === kernel.uid) ? 0 : fail(E.PERM);
 
 type Asked = bigint | 'now' | 'omit';
 
-/** A time to set, as utimensat has it. */
+/** A time to set, in the form of utimensat. */
 function timeAt(kernel: Kernel, at: Addr): Asked {
   const [seconds, nanoseconds] = [kernel.guest.i64(at), kernel.guest.i64(at + 8)];
   if (nanoseconds === UTIME.NOW) return 'now';
@@ -187,7 +187,7 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   const how = mode & ~MODE.KEEP_SIZE;
   const file = kernel.descriptors.get(fd);
   if (offset < 0 || length <= 0) fail(E.INVAL);
-  // One thing at a time, and a hole changes no size.
+  // A call has one operation only, and PUNCH_HOLE needs KEEP_SIZE.
   if (![0, MODE.PUNCH_HOLE, MODE.COLLAPSE, MODE.ZERO, MODE.INSERT, MODE.UNSHARE].includes(how)) fail(E.OPNOTSUPP);
   if (how === MODE.PUNCH_HOLE && mode === how) fail(E.OPNOTSUPP);
   if ((how === MODE.COLLAPSE || how === MODE.INSERT) && mode !== how) fail(E.INVAL);
@@ -195,7 +195,7 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   if (isPipe(file)) fail(E.SPIPE);
   if (!(file instanceof RegularFile)) return fail(E.NODEV);
   if (offset + length > MAX_FILE_SIZE) fail(E.FBIG);
-  // ext4 shares no blocks between files.
+  // These three operations are not supported here.
   if (how === MODE.COLLAPSE || how === MODE.INSERT || how === MODE.UNSHARE) fail(E.OPNOTSUPP);
   const { node } = file;
   const grows = (mode & MODE.KEEP_SIZE) === 0 && offset + length > file.end();
@@ -206,7 +206,7 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   return 0;
 }
 
-/** Nothing is done about it. */
+/** fadvise64: the advice has no effect. */
 function advise(kernel: Kernel, fd: number, _offset: number, length: number, advice: number): number {
   const file = kernel.descriptors.get(fd);
   if (isPipe(file)) fail(E.SPIPE);
@@ -314,5 +314,5 @@ const ROWS: readonly SyscallRow[] = [
   { number: 276, name: 'renameat2', arguments: ['fd', 'path', 'fd', 'path', 'flags'], run: rename },
 ];
 
-/** Files and directories may be large. */
+/** All rows are slow: files and directories may be large. */
 export const TREE_ROWS: readonly SyscallRow[] = ROWS.map((row) => ({ ...row, slow: true }));

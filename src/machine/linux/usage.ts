@@ -1,7 +1,7 @@
-/** Memory that the files of one overlay take, and all else that it keeps for the guest. */
+/** Accounts for the memory that one overlay takes for the guest: files, names, nodes. */
 import { E, fail } from './errno.ts';
 
-/** All that the guest writes may take so much of the host's memory; beyond, the disk is full. */
+/** Bytes of the host's memory for all that the guest writes; beyond, the guest's disk is full. */
 const CAPACITY = 2 ** 31;
 
 export class Usage {
@@ -19,12 +19,12 @@ export class Usage {
     this.#used += bytes;
     return true;
   }
-  /** The same (or gives back, if negative); fails with ENOSPC. */
+  /** Takes bytes, or gives them back if negative; fails with ENOSPC. */
   take(bytes: number): void {
     if (bytes <= 0) this.#used += bytes;
     else if (!this.tryTake(bytes)) fail(E.NOSPC);
   }
-  /** The same where it cannot fail: what has been given back just now, or about as much. */
+  /** Takes bytes without a check: as many as have just been given back, or about as many. */
   keep(bytes: number): void {
     this.#used += bytes;
   }

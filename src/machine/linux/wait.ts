@@ -1,6 +1,6 @@
 /**
- * Waiting. Nothing happens in this machine but what the guest does itself and its timers; so a wait either passes its time at once
- * on the deterministic clock, or is cut short by what a timer brings, or would last for ever.
+ * Waiting. Only the guest itself and its timers cause events in this machine; so a wait either passes its time at once on the
+ * deterministic clock, or is cut short by a timer's event, or would last for ever.
  */
 import type { Addr } from '../../base/units.ts';
 import { type Blocked, Deadlock, E, fail } from './errno.ts';
@@ -10,17 +10,18 @@ import type { Timer } from './timers.ts';
 
 const arrived = (kernel: Kernel): boolean => (pendingSet(kernel, kernel.task) & ~blockable(kernel.task.mask)) !== 0n;
 
-/** How a wait has ended: what was waited for is there, its time has passed, or a signal came when so many nanoseconds were left. */
+/** How a wait has ended: the awaited event is there, the time has passed, or a signal came with so many nanoseconds left. */
 export type Waited = { readonly kind: 'ready' | 'passed' } | { readonly kind: 'signal'; readonly left: bigint };
 
 /**
- * Lets time pass. @param time nanoseconds; undefined: as long as it takes
- * @param what what it waits for: may be there already, or a timer may bring it. Throws Deadlock where nothing ever will.
+ * Lets time pass up to the awaited event, which may be there already or come by a timer. Throws Deadlock if an unlimited
+ * wait can never end.
+ * @param time limit in nanoseconds; undefined: no limit
  */
 export function wait(kernel: Kernel, time: bigint | undefined, { what, ready }: Blocked): Waited {
   const { clock, timers } = kernel;
   let left = time;
-  // A timer that has expired once in this wait and ended it neither by a signal nor otherwise will not the next time.
+  // A timer whose first expiry ends the wait neither by a signal nor by the event will not end the wait by later expiries.
   const passed = new Set<Timer>();
   for (;;) {
     if (ready()) return { kind: 'ready' };
@@ -39,7 +40,7 @@ export function wait(kernel: Kernel, time: bigint | undefined, { what, ready }: 
   return { kind: 'passed' };
 }
 
-/** The time-out of a call that waits: 0 when its time has passed. Fails with EINTR. */
+/** Waits in a call with a time-out: gives `result`, or 0 when the time has passed. Fails with EINTR. */
 export function waitFor(kernel: Kernel, time: bigint | undefined, blocked: Blocked, result: () => number): number {
   const { kind } = wait(kernel, time, blocked);
   return kind === 'ready' ? result() : kind === 'passed' ? 0 : fail(E.INTR);
@@ -47,7 +48,7 @@ export function waitFor(kernel: Kernel, time: bigint | undefined, blocked: Block
 
 /**
  * Runs `body` with another signal mask, if one is given (ppoll, pselect, sigsuspend). If a signal is about to be delivered
- * then, its handler runs under that mask and the old one comes back with the handler's return.
+ * then, its handler runs under that mask, and the handler's return restores the old mask.
  * @param set address of the mask, or 0
  */
 export function withMask<T>(kernel: Kernel, set: Addr, size: number, body: () => T): T {
