@@ -182,7 +182,7 @@ export class Memory {
     }
     return found;
   }
-  /** Marks pages that a writer shares which does not announce its writes. */
+  /** Marks pages shared with a writer that does not announce its writes. */
   alias(address: Addr, length: ByteCount): void {
     for (let page = Math.floor(address / PAGE); page < (address + length) / PAGE; page++) this.#aliased.add(page);
   }
@@ -212,7 +212,7 @@ export class Memory {
     const last = Math.floor((address + length - 1) / PAGE);
     for (let page = Math.floor(address / PAGE); page <= last; page++)
       if ((this.permissions[page]! & permission) === 0) return false;
-    // Callers that ask for WRITE alone write next, mostly.
+    // Callers that ask for WRITE are about to write, in most cases.
     if (permission === PERMISSION.WRITE) this.touch(address, length);
     return true;
   }

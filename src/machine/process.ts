@@ -242,7 +242,7 @@ export class Process {
     if (steps) for (const pause of steps) if (pause === 'wait') sleep(STREAM_RETRY_MS);
     return this.outcome;
   }
-  /** Begins the pending syscall. @returns the remaining steps of a long one, to be run before anything else; then see `outcome` */
+  /** Begins the pending syscall. @returns the remaining steps of a long syscall, to be run before anything else; then see `outcome` */
   beginSyscall(): Generator<Pause, void> | undefined {
     return runSyscall(this.kernel, this.hart.number(A7), this.#strace);
   }

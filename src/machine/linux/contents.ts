@@ -29,7 +29,7 @@ export interface View {
   /** File offset of the part. */
   readonly offset: number;
   readonly bytes: Uint8Array;
-  /** The guest may have written to it. */
+  /** The guest may have written to the mapping. */
   readonly writable: boolean;
 }
 
@@ -59,7 +59,7 @@ export class Contents {
     this.#kept.add(0, this.#size);
   }
 
-  /** A file that has these bytes; they are not copied before the guest writes to it. */
+  /** A file with these bytes, which are copied only where the guest writes to the file. */
   static from(usage: Usage, bytes: Uint8Array): Contents {
     const read = (at: number, target: Uint8Array) => target.set(bytes.subarray(at, at + target.length));
     return new Contents(usage, { size: bytes.length, read, forget: () => {} });

@@ -91,7 +91,7 @@ export class Blocked {
   }
 }
 
-/** Nothing in this machine can ever end this wait. Caught where a row is run. */
+/** Thrown by a wait that nothing in this machine can ever end. Caught where a row is run. */
 export class Deadlock {
   /** The awaited event. */
   readonly what: string;

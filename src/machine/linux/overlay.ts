@@ -46,7 +46,7 @@ export interface Place {
   /** `.` if the path names the directory itself. */
   readonly name: string;
   readonly node: Node | undefined;
-  /** The path ended in a slash: only a directory will do. */
+  /** The path ended in a slash: only a directory may be there. */
   readonly slash: boolean;
 }
 
@@ -59,7 +59,7 @@ export class Overlay {
 
   /**
    * @param grants absolute host directories, POSIX paths
-   * @param now nanoseconds since the epoch, for the times of what the guest writes
+   * @param now nanoseconds since the epoch, for the times of nodes that the guest changes
    */
   constructor(grants: readonly string[], now: () => bigint) {
     this.#now = now;
@@ -167,7 +167,7 @@ export class Overlay {
     return name.length > MAX_NAME ? fail(E.NAMETOOLONG) : this.lookup(directory, name);
   }
 
-  /** As find, but something must be there. */
+  /** As find, but fails with ENOENT if no node is there. */
   get(base: DirectoryNode, path: string, follow: boolean): Node {
     return this.find(base, path, follow).node ?? fail(E.NOENT);
   }

@@ -10,7 +10,7 @@ import { wait } from './wait.ts';
 const TIMER_ABSTIME = 1;
 const ITIMER_REAL = 0;
 const MAX_TIMERS = 1024;
-/** Clock ticks of times(2) a second: USER_HZ. */
+/** Nanoseconds of a clock tick of times(2): USER_HZ is 100. */
 const TICK = 10_000_000n;
 
 /** Reads a clock by its CLOCK_ id: realtime, monotonic, process and thread CPU time, raw, coarse ones, boottime, the alarms, TAI. */
