@@ -182,10 +182,14 @@ export async function debianSource(name: string, folder: string): Promise<void> 
       // A mirror without source packages makes update fail in part; whether it matters shows when fetching.
       await runAsync(tool('apt'), [...options, 'update'], { timeout: 240_000 }).catch(() => undefined);
     }
-    await runAsync(tool('apt'), [...options, 'source', '--download-only', '--tar-only', name], {
-      cwd: folder,
-      timeout: 240_000,
-    });
+    const download = (what: string) =>
+      runAsync(tool('apt'), [...options, 'source', '--download-only', '--tar-only', what], {
+        cwd: folder,
+        timeout: 240_000,
+      });
+    // A security update often names a tarball that only the release's own archive has.
+    const codename = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+    await download(`${name}/${codename}`).catch(() => download(name));
     writeFileSync(stamp, '');
   } finally {
     release();
