@@ -88,7 +88,10 @@ else {
     rmSync(folder, { recursive: true });
   }
   for (const name of values.programs.split(',').filter((each) => each !== '')) {
-    const { file, train } = await program(name);
+    const found = await program(name).catch(() => undefined);
+    // The reason is on standard error already.
+    if (found === undefined) continue;
+    const { file, train } = found;
     tellForms(name, { ...readImage(file), file: name }, guestInput(train), {
       optimized: {},
       rva22u64: { target: 'rva22u64' },
