@@ -1,40 +1,40 @@
 /**
- * What an instruction needs of a core and gives back, in numbers: a model after SiFive's U74, an in-order core that issues two at a time.
+ * The timing of instructions (pipe, operands, latencies) on a model of SiFive's U74, an in-order core that issues two at a time.
  *
  * Sources: LLVM, lib/Target/RISCV/RISCVSchedSiFive7.td (two pipes, A for memory, B for control, products, quotients and floating point,
- * integer operations in either; latencies); LLVM review D153666 (four stages; an integer operation or branch is done in the first of them if
- * its operands are there, else in the third, so that what depends on it may always issue one cycle later); GCC, config/riscv/sifive-7.md
+ * integer operations in either; latencies); LLVM review D153666 (four stages; an integer operation or branch is done in the first of them
+ * if its operands are there, else in the third, so that a dependent one may always issue one cycle later); GCC, config/riscv/sifive-7.md
  * (store data is read late; latencies of floating-point comparisons, conversions and moves); U74 core complex manual (no CSR access and no
  * pair with a data hazard issues together with another). Correct predictions cost SiFive's cores nothing by their manuals; one cycle for
- * the turn of the fetch at each taken transfer is this model's own estimate, as a small buffer of targets misses often. Caches always hit,
- * predictions are always right: neither is modelled.
+ * the turn of the fetch at each taken transfer is this model's own estimate, as a small buffer of targets misses often. Caches always hit
+ * and predictions are always right: misses and mispredictions are not modelled.
  */
 import { F0, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Facts, Insn } from '../isa/row.ts';
 
-/** A: memory; B: control, products, quotients, floating point; either; alone: nothing issues with it. */
+/** A: memory; B: control, products, quotients, floating point; either: integer operations; alone: no other instruction issues with it. */
 export type Pipe = 'A' | 'B' | 'either' | 'alone';
 
-/** What a result comes from, to say what was waited for. */
+/** The kind of instruction that made a result, to name the cause of a wait. */
 export type Producer = 'integer' | 'load' | 'multiply' | 'divide' | 'float' | 'system';
 
 export interface Timing {
   readonly pipe: Pipe;
-  /** Registers that must be there when it issues: addresses, factors, floating-point operands. */
+  /** Registers that must be ready when the instruction issues: addresses, factors, floating-point operands. */
   readonly early: readonly Reg[];
-  /** Registers that may still come two stages later: of integer operations, branches, data to store. */
+  /** Registers that may be ready two stages later: operands of integer operations and branches, data to store. */
   readonly late: readonly Reg[];
   readonly writes: Reg | undefined;
   readonly producer: Producer;
-  /** An integer operation: done early if it can be, late if not. */
+  /** An integer operation or a branch: executed in the early stage if its operands are ready there, otherwise in the late one. */
   readonly flexible: boolean;
-  /** Cycles until its result can be read early, and late. */
+  /** Cycles until the result can be read in the early stage, and in the late one. */
   readonly latency: number;
   readonly lateLatency: number;
-  /** Cycles for which no other of its kind can begin. */
+  /** Divisions, integer and floating-point: cycles for which no other division can begin; 0 for other instructions. */
   readonly busy: number;
-  /** It can transfer control. */
+  /** Can the instruction transfer control? */
   readonly transfers: boolean;
 }
 
@@ -51,13 +51,13 @@ const LATENCY = {
   divide: { 32: 34, 64: 66 },
   float: { 32: 5, 64: 7 },
   floatDivide: { 32: 27, 64: 56 },
-  /** Into a floating-point register, and out of one. */
+  /** Simple operations with a floating-point result; and those with an integer result. */
   floatSimple: 2,
   floatToInteger: 3,
   system: 3,
 } as const;
 
-/** By facts, which instructions share that have the same row and registers. */
+/** By facts: instructions with the same row and registers share one object. */
 const known = new WeakMap<Facts, Timing>();
 
 /** The timing of an instruction with the registers it names. */
@@ -97,7 +97,7 @@ function makeTiming(insn: Insn): Timing {
     ...more,
   });
   const float = (reg: Reg | undefined) => reg !== undefined && reg >= F0;
-  // What is in a floating-point register is only ever read early.
+  // A floating-point register is only ever read in the early stage.
   const plain = (latency: number) => (float(writes) ? latency : undefined);
   if (ordered) return timing('alone', 'system', LATENCY.system);
   if (store !== undefined) {

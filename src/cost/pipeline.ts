@@ -1,12 +1,12 @@
 /**
- * The core of core.ts running: instructions are put in one after the other, each issues as soon as the rules let it, never before the one
- * ahead of it. Nothing is predicted wrong and nothing misses a cache.
+ * Runs the core of core.ts: instructions enter in program order, and each issues as soon as the rules allow, never before its predecessor.
+ * All predictions are right and all caches hit.
  */
 import { REG_COUNT } from '../base/units.ts';
 import type { Insn } from '../isa/row.ts';
 import { type Producer, STAGES, type Timing, TURN, timingOf } from './core.ts';
 
-/** What cycles went to: issuing at full width, a pipe or a pair that was not to be had, a turn of the fetch, waiting for a result. */
+/** The cause of a cycle: issue at full width, a pipe in use or instructions that cannot pair, a turn of the fetch, a wait for a result. */
 export type Cause = 'issue' | 'pair' | 'turn' | Producer;
 
 const WIDTH = 2;
@@ -14,13 +14,13 @@ const WIDTH = 2;
 export class Pipeline {
   /** The cycle in which the last instruction issued. */
   cycle = 0;
-  /** What the last instruction waited for, as far as it issued in a later cycle than the one before. */
+  /** Why the last instruction issued in a later cycle than its predecessor; `issue` if both issued in one cycle. */
   cause: Cause = 'issue';
   #issued = 0;
   #a = false;
   #b = false;
   #alone = false;
-  /** No instruction issues before. */
+  /** No instruction issues before this cycle. */
   #from = 0;
   #free = 0;
   readonly #early: Int32Array;
@@ -49,7 +49,7 @@ export class Pipeline {
     this.#producer = from.#producer.slice();
   }
 
-  /** The cycle an instruction would issue in now. */
+  /** The cycle in which an instruction would issue next; sets `cause`. */
   when(timing: Timing): number {
     const { early, late, busy, writes, pipe } = timing;
     let at = this.cycle;
@@ -87,7 +87,7 @@ export class Pipeline {
         cause = 'pair';
       }
     }
-    // What comes in the very next cycle anyway could only have been paired.
+    // An instruction that issues in the very next cycle has missed nothing but the chance to pair.
     if (at === this.cycle + 1 && cause !== 'issue' && cause !== 'turn')
       cause = this.#issued === WIDTH ? 'issue' : 'pair';
     this.cause = cause;
@@ -126,7 +126,7 @@ export class Pipeline {
   }
 }
 
-/** Cycles from the first issue of a straight line to one behind its last. */
+/** Cycles from the first issue of a straight line to the cycle after its last issue. */
 export function cycles(insns: readonly Insn[]): number {
   const pipeline = new Pipeline();
   for (const insn of insns) pipeline.issue(timingOf(insn));

@@ -1,7 +1,7 @@
 /**
- * What a whole run costs on the model of core.ts, from counts alone: every executed edge's source block, and what mostly ran before that,
- * is put through the pipeline to set the scene, then the target block's cycles behind it are counted as often as the edge was taken. So a
- * block costs what it costs after the block it was really entered from; only what lies further back is taken to be the likeliest way.
+ * The cost of a whole run on the model of core.ts, from counts alone. For every executed edge the pipeline is warmed up with the source
+ * block and the blocks that ran most often before it; the cycles of the target block after them are counted as often as the edge was
+ * taken. So each block is costed after the block from which control really came; only the path further back is assumed, as the likeliest.
  */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -13,21 +13,21 @@ import { type Cause, Pipeline } from './pipeline.ts';
 
 export interface ModelledRun {
   readonly cycles: number;
-  /** The same cycles by what they went to. */
+  /** The same cycles by cause. */
   readonly causes: Readonly<Record<Cause, number>>;
-  /** 64-byte lines of code that were executed from. */
+  /** 64-byte lines that hold executed code. */
   readonly lines: number;
-  /** Bytes of the hottest instructions that make up 99 % of what was executed, and the lines they lie in. */
+  /** Bytes of the hottest blocks that make up 99 % of the executed instructions, and the lines they lie in. */
   readonly hotBytes: number;
   readonly hotLines: number;
 }
 
-const LINE = 64;
-const HOT = 0.99;
-/** Instructions run before a block to set the scene: more than any latency but a quotient's. */
-const SCENE = 24;
+const LINE_BYTES = 64;
+const HOT_SHARE = 0.99;
+/** Instructions that warm the pipeline up before a block: more than any latency but a quotient's. */
+const WARM_UP_INSNS = 24;
 
-/** These go on to the next address. */
+/** Kinds of edges that lead to the next address. */
 const STRAIGHT: ReadonlySet<EdgeKind> = new Set<EdgeKind>(['fall', 'syscall']);
 
 export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun {
@@ -63,11 +63,11 @@ export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun
   const put = (pipeline: Pipeline, block: ProfiledBlock) => {
     for (const timing of timingsOf(block)) pipeline.issue(timing);
   };
-  /** The pipeline just behind a block, come to on its likeliest way. */
+  /** The pipeline just after a block that was reached on its likeliest path. */
   const behind = (block: ProfiledBlock): Pipeline => {
     const way: { block: ProfiledBlock; turns: boolean }[] = [];
     let length = 0;
-    for (let at = block; length < SCENE; ) {
+    for (let at = block; length < WARM_UP_INSNS; ) {
       const edge = likeliest.get(at.start);
       const before = edge === undefined ? undefined : byStart.get(edge.from);
       if (edge === undefined || before === undefined) break;
@@ -95,7 +95,7 @@ export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun
     float: 0,
     system: 0,
   };
-  /** Counts what a block costs behind what is in the pipeline. */
+  /** Counts the cycles of a block after the instructions in the pipeline. */
   const count = (pipeline: Pipeline, block: ProfiledBlock, times: number) => {
     for (const timing of timingsOf(block)) {
       const before = pipeline.cycle;
@@ -108,11 +108,11 @@ export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun
     if (begun > 0) count(new Pipeline(), block, begun);
     const leaving = out.get(block.start);
     if (leaving === undefined) continue;
-    const scene = behind(block);
+    const warm = behind(block);
     for (const edge of leaving) {
       const to = byStart.get(edge.to);
       if (to === undefined) continue;
-      const pipeline = new Pipeline(scene);
+      const pipeline = new Pipeline(warm);
       if (!STRAIGHT.has(edge.kind)) pipeline.turn();
       count(pipeline, to, edge.count);
     }
@@ -129,8 +129,8 @@ function footprint(blocks: readonly ProfiledBlock[]): Pick<ModelledRun, 'lines' 
   let hotBytes = 0;
   let seen = 0;
   for (const block of executed) {
-    const hot = seen < HOT * total;
-    for (let line = Math.floor(block.start / LINE); line * LINE < block.end; line++) lines.add(line);
+    const hot = seen < HOT_SHARE * total;
+    for (let line = Math.floor(block.start / LINE_BYTES); line * LINE_BYTES < block.end; line++) lines.add(line);
     if (!hot) continue;
     seen += block.count * block.insns;
     hotBytes += block.end - block.start;

@@ -1,9 +1,9 @@
 /**
- * Blocks and edges from transfer counts, by flow: a block is entered as often as control starts there, plus what is transferred to
- * it, plus what runs on into it from the block before, minus what stops right there. Nothing is estimated.
+ * Blocks and edges from transfer counts, by flow: the count of a block is the starts there, plus the transfers to it, plus the flow that
+ * runs on into it from the block before, minus the stops right there. Nothing is estimated.
  *
- * The law: the sum over all blocks of count * instructions, minus what stops in mid-block cut off, is the number of instructions
- * that retired in this image. Flow in must equal flow out at every site; a profile that breaks this is refused.
+ * The law: the sum over all blocks of count * instructions, minus the instructions that stops in mid-block cut off, is the number of
+ * instructions that retired in this image. Flow in must equal flow out at every site; a profile that breaks this is refused.
  */
 import { badProfile, internal } from '../base/errors.ts';
 import { type Addr, hex, type InsnCount } from '../base/units.ts';
@@ -22,10 +22,10 @@ export interface Blocks {
 }
 
 /**
- * No block has more instructions: a longer line is cut. What passes do with a superblock grows with the square of its length, and hardly
- * anything is won across the cuts of lines that are so long.
+ * No block has more instructions: a longer line is cut. The work of passes grows with the square of a superblock's length, and hardly
+ * any optimization is lost at the cuts of such long lines.
  */
-const LONGEST = 2000;
+const MOST_BLOCK_INSNS = 2000;
 
 /**
  * All leaders: where control starts, is transferred to, or (only where code is executed at two alignments) where two straight lines
@@ -43,7 +43,7 @@ function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
         leaders.add(at);
         break;
       }
-      if (length === LONGEST) {
+      if (length === MOST_BLOCK_INSNS) {
         leaders.add(at);
         length = 0;
       }
@@ -57,8 +57,8 @@ function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
   return leaders;
 }
 
-/** Counts of a run add up. Where they do not, it was other code than the file's that ran. */
-const CHANGES =
+/** Counts of a run of the file's code add up. Where they do not, other code ran. */
+const BAD_COUNTS_HINT =
   'make one with isoform profile; if that did, the program changes its own code as it runs, and assumption A5 does not hold';
 
 /**
@@ -66,7 +66,7 @@ const CHANGES =
  */
 export function blocksOf(profile: ImageProfile, image: Image): Blocks {
   const code = codeOf(image);
-  const wrong = (what: string, at: Addr) => badProfile(profile.name, `${what} at ${hex(at)}`, CHANGES);
+  const wrong = (what: string, at: Addr) => badProfile(profile.name, `${what} at ${hex(at)}`, BAD_COUNTS_HINT);
   const leaders = leadersOf(profile, code);
   const inflow = new Map<Addr, InsnCount>();
   const add = (at: Addr, count: InsnCount) => inflow.set(at, (inflow.get(at) ?? 0) + count);
@@ -90,7 +90,7 @@ export function blocksOf(profile: ImageProfile, image: Image): Blocks {
     if (count < 0) throw wrong('more stops than entries', start);
     let flow = count;
     let insns = 0;
-    /** Entries that a stop behind the first instruction cut off, and what they ran before it. */
+    /** Entries that a stop behind the first instruction cut off, and the instructions that they ran before the stop. */
     let cutOff = 0;
     let ranBeforeStops = 0;
     let at = start;
@@ -134,7 +134,7 @@ export function blocksOf(profile: ImageProfile, image: Image): Blocks {
     blocks.push({ start, end: at, insns, count });
     retired += (count - cutOff) * insns + ranBeforeStops;
   }
-  // Where no code is, control may still arrive and fault.
+  // Control may also arrive, and fault, where there is no code.
   for (const [at, count] of stops)
     if (!stopsSeen.has(at) && (leaders.has(at) || inflow.get(at) !== count))
       throw wrong('a stop where control never was', at);

@@ -15,19 +15,19 @@ export interface CodeRange {
 
 interface Area extends CodeRange {
   readonly bytes: Uint8Array;
-  /** By halfword: the instruction, null where the bytes are none, undefined where nobody has looked. */
+  /** By halfword: the instruction, null where the bytes are none, undefined where nothing has been decoded yet. */
   readonly decoded: (Insn | null | undefined)[];
 }
 
 export class Code {
   readonly image: Image;
-  /** By rising address. Only what the file holds: zeros behind it are no instructions. */
+  /** By rising address. Only bytes of the file: the zeros that follow them in memory are no instructions. */
   readonly ranges: readonly CodeRange[];
   readonly #areas: readonly Area[];
   readonly #byWord = new Map<number, Insn | null>();
   #last: Area | undefined;
 
-  /** Use codeOf, which makes one a image. */
+  /** Use codeOf, which makes one Code an image. */
   constructor(image: Image) {
     this.image = image;
     this.#areas = image.segments
@@ -68,7 +68,7 @@ export class Code {
     return insn ?? undefined;
   }
 
-  /** How long what stands here says that it is, whether it is known or not; 0 where nothing can be. */
+  /** The length that the encoding at an address announces, of a known instruction or not; 0 where no instruction can be. */
   lengthAt(address: Addr): ByteCount {
     const area = this.#areaAt(address);
     const at = address - (area?.start ?? 0);
@@ -94,7 +94,7 @@ export class Code {
 
 const known = new WeakMap<Image, Code>();
 
-/** The decoded view of an image; the same object for the same image, so that all storeys share one cache. */
+/** The decoded view of an image; the same object for the same image, so that all users share one cache. */
 export function codeOf(image: Image): Code {
   let code = known.get(image);
   if (code === undefined) {

@@ -1,4 +1,4 @@
-/** From what an engine counted (run-time addresses) to a profile (addresses within each image). */
+/** From the counts of an engine (run-time addresses) to a profile (addresses within each image). */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { Other } from '../machine/others.ts';
@@ -9,21 +9,21 @@ export interface Counted {
   readonly count: InsnCount;
 }
 
-/** What was counted in one run. All addresses are run-time addresses. */
+/** The counts of one run. All addresses are run-time addresses. */
 export interface Collected {
   readonly transfers: readonly TransferCount[];
   readonly starts: readonly Counted[];
   readonly stops: readonly Counted[];
-  /** The images in memory and what was added to their addresses when they were loaded. They do not overlap. */
+  /** The images in memory and the bias that loading added to their addresses. They do not overlap. */
   readonly images: readonly { readonly image: Image; readonly bias: number }[];
   readonly instructions: InsnCount;
-  /** Who was there besides; default: nobody. */
+  /** Other parties with access to the program's memory; default: none. */
   readonly others?: readonly Other[];
 }
 
 /**
- * One run's profile. What happened outside all images' code is left out (code that the guest wrote itself, be it into its own data); control that comes from there is
- * a start, control that goes there is a transfer to OUTSIDE.
+ * One run's profile. Transfers within code outside all images are left out (code that the guest wrote itself, be it into its own data);
+ * control that comes from there is a start, control that goes there is a transfer to OUTSIDE.
  */
 export function collect(run: Collected): Profile {
   const places = run.images.map(({ image, bias }) => ({

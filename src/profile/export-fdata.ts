@@ -1,10 +1,10 @@
 /**
- * Exports a profile as LLVM BOLT's branch data (`llvm-bolt -data`), so that BOLT can be measured on exact counts where nothing can sample.
+ * Exports a profile as LLVM BOLT's branch data (`llvm-bolt -data`), so that BOLT can be measured on exact counts where no sampler runs.
  *
  * One line a branch: `1 FUNCTION OFFSET 1 FUNCTION OFFSET MISPREDICTIONS COUNT`, offsets in hex from the function's symbol (BOLT's header
  * bolt/Profile/DataReader.h describes it). BOLT calls a local symbol `name/N`, the Nth local symbol of that name by address (its
  * NameResolver); global symbols have their own names. Not-taken branches are given too, from the branch to the instruction behind it, as
- * perf2bolt does for what lies between two samples. Returns and syscalls are left out: BOLT derives nothing from them.
+ * perf2bolt does for the code between two samples. Returns and syscalls are left out: BOLT derives nothing from them.
  */
 import { badOption } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';

@@ -1,9 +1,9 @@
 /**
- * What an instruction does to control, in the terms that blocks, edges and calls are told in.
+ * How an instruction moves control, in terms of blocks, edges and calls.
  *
- * Calls and returns are told from other jumps by the registers: the unprivileged manual gives x1 and x5 the meaning of link
- * registers (section "Unconditional Jumps", table of return-address stack prediction hints). Writing one is a call, reading one
- * without writing one is a return. A jalr that both reads and writes a link register (a coroutine switch) counts as a call.
+ * Calls and returns differ from other jumps by their registers: the unprivileged manual gives x1 and x5 the meaning of link
+ * registers (section "Unconditional Jumps", table of return-address stack prediction hints). A jump that writes a link register is
+ * a call, a jump that only reads one is a return. A jalr that both reads and writes a link register (a coroutine switch) counts as a call.
  */
 import { A0, type Addr, RA, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
@@ -15,20 +15,20 @@ import type { EdgeKind } from './profile.ts';
 export const T0: Reg = 5;
 
 /**
- * How control leaves a block. `none` runs on into the next block; `syscall` goes on behind it; `trap` does not go on.
+ * How control leaves a block. `none` runs on into the next block; `syscall` goes on behind the ecall; `trap` does not go on.
  */
 export type Ending = 'none' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall' | 'trap';
 
-/** What the psABI links through: ra, and t0 for millicode. Through any other register a transfer leaves a value like any other. */
+/** Is this a link register of the psABI: ra, or t0 for millicode? A link in any other register is a value like any other. */
 export const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
 
-/** Does a jump leave the address behind it in a register that the psABI does not link through? Somebody may come back there by that all the same. */
+/** Does a jump write the address behind it to a register that is no link register? Control may come back to that address all the same. */
 export function leavesLink(insn: Insn): boolean {
   const { control, writes } = facts(insn);
   return (control === 'jump' || control === 'indirect') && writes !== undefined && !isLink(writes);
 }
 
-/** How this instruction ends a block; `none` if it does not. */
+/** How this instruction ends a block; `none` if it ends none. */
 export function endingOf(insn: Insn): Ending {
   const { control, reads, writes } = facts(insn);
   if (control === 'jump') return isLink(writes) ? 'call' : 'jump';
@@ -46,7 +46,7 @@ export function edgeKind(insn: Insn, site: Addr, to: Addr): EdgeKind {
 
 /**
  * The target of a jalr whose base register was set by the instruction right before it to a pc-relative constant: the long forms of
- * call and tail call (psABI, "Code models"). Undefined if it is anything else.
+ * call and tail call (psABI, "Code models"). Undefined for any other instruction.
  * @param before the instruction that runs right before `insn`, at `pc`
  */
 export function farTarget(before: Insn, pc: Addr, insn: Insn): Addr | undefined {

@@ -1,6 +1,6 @@
 /**
  * A profile: exact counts of every control transfer, keyed by image and original address within it. Counts of blocks and edges
- * follow from it by flow (profile/blocks.ts): a block is entered as often as control starts there, plus what is transferred to it.
+ * follow from the profile by flow (profile/blocks.ts): a block is entered by the starts there, by transfers and by falling into it.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Other } from '../machine/others.ts';
@@ -26,7 +26,7 @@ export interface ImageProfile {
   readonly stops: readonly { readonly at: Addr; readonly count: InsnCount }[];
   /** Sorted by from, then to. */
   readonly transfers: readonly TransferCount[];
-  /** Who was there besides, in any of the runs; in the order of OTHERS. */
+  /** Other parties with access to the program's memory in any of the runs; in the order of OTHERS. */
   readonly others: readonly Other[];
 }
 
@@ -49,7 +49,7 @@ export interface ProfiledBlock {
 
 export type EdgeKind = 'fall' | 'taken' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall';
 
-/** A control transfer between two blocks. `from` is the source block's start, `site` the instruction that ends it (fall into a leader: its last). */
+/** A control transfer between two blocks. `from` is the source block's start, `site` its last instruction. */
 export interface ProfiledEdge {
   readonly from: Addr;
   readonly site: Addr;

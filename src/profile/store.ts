@@ -1,12 +1,12 @@
 /**
  * The profile file (.isoprof) and sums of profiles.
  *
- * Layout: magic "ISOPROF\0", version byte, body, SHA-256 of all before it. The body is unsigned LEB128 numbers (up to 2^53-1) but for hashes
- * (32 bytes) and names (length, UTF-8): runs, instructions, images; each image: hash, name, others (a bit each), starts, stops, transfers. Lists begin with their
- * length. Addresses are differences from the entry before; a transfer's target is its distance from the site, zigzag-coded. Images are
- * sorted by hash and lists strictly by address, so equal profiles are equal bytes.
+ * Layout: magic "ISOPROF\0", version byte, body, SHA-256 of all before it. The body is unsigned LEB128 numbers (up to 2^53-1) but for
+ * hashes (32 bytes) and names (length, UTF-8): runs, instructions, images; each image: hash, name, others (a bit each), starts, stops,
+ * transfers. Lists begin with their length. Addresses are differences from the entry before; a transfer's target is its distance from
+ * the site, zigzag-coded. Images are sorted by hash and lists strictly by address, so equal profiles are equal bytes.
  *
- * Reading checks everything it reads; whatever is wrong becomes a bad-profile error and nothing else.
+ * Reading checks every byte it reads; each defect becomes a bad-profile error and nothing else.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -18,12 +18,12 @@ import type { ImageProfile, Profile, TransferCount } from './profile.ts';
 
 const MAGIC = [...new TextEncoder().encode('ISOPROF\0')];
 const VERSION = 2;
-const CHECKSUM = 32;
-const HASH = 32;
+const CHECKSUM_BYTES = 32;
+const HASH_BYTES = 32;
 
 const checksum = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
-/** Twice the number, or twice its size less one if it is negative. Bit operations would lose what lies above 2^32. */
+/** Twice the number, or twice its size less one if it is negative. Bit operations would lose the bits above 2^32. */
 const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
 const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
 
@@ -76,11 +76,11 @@ export function decodeProfile(bytes: Uint8Array, file: string): Profile {
   const wrong = (what: string): never => {
     throw badProfile(file, what);
   };
-  if (bytes.length < MAGIC.length + 1 + CHECKSUM || MAGIC.some((byte, i) => bytes[i] !== byte))
+  if (bytes.length < MAGIC.length + 1 + CHECKSUM_BYTES || MAGIC.some((byte, i) => bytes[i] !== byte))
     return wrong('it does not begin as one');
   const version = bytes[MAGIC.length]!;
   if (version !== VERSION) return wrong(`version ${version}, this isoform reads version ${VERSION}`);
-  const body = bytes.subarray(0, bytes.length - CHECKSUM);
+  const body = bytes.subarray(0, bytes.length - CHECKSUM_BYTES);
   if (Buffer.compare(checksum(body), bytes.subarray(body.length)) !== 0) return wrong('it is damaged (checksum)');
 
   let at = MAGIC.length + 1;
@@ -136,8 +136,8 @@ export function decodeProfile(bytes: Uint8Array, file: string): Profile {
   const runs = number();
   const instructions = number();
   let lastHash = '';
-  const images = Array.from({ length: length(HASH + 5) }, (): ImageProfile => {
-    const hash = Buffer.from(raw(HASH)).toString('hex');
+  const images = Array.from({ length: length(HASH_BYTES + 5) }, (): ImageProfile => {
+    const hash = Buffer.from(raw(HASH_BYTES)).toString('hex');
     if (hash <= lastHash) wrong('images are not sorted');
     lastHash = hash;
     return {
@@ -165,8 +165,8 @@ export function readProfile(file: string): Profile {
 }
 
 /**
- * The sum. Associative and commutative; merging nothing gives the profile of no runs. Where one image was profiled under several
- * names, the first in code-unit order stays.
+ * The sum of profiles. Associative and commutative; merging nothing gives the profile of no runs. Where one image was profiled under
+ * several names, the first in code-unit order stays.
  * @throws limit if a count would not be exact any more (above 2^53-1)
  */
 export function merge(...profiles: readonly Profile[]): Profile {
@@ -210,7 +210,7 @@ function exact<T extends { readonly count: number }>(counted: T[]): T[] {
 /**
  * The part of a profile that is about this image.
  * @param file the profile's name, for the message
- * @throws profile-mismatch if it is not in there
+ * @throws profile-mismatch if the image is not in the profile
  */
 export function profileOf(profile: Profile, image: Image, file = 'the profile'): ImageProfile {
   const found = profile.images.find(({ hash }) => hash === image.hash);
