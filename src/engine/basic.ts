@@ -1,6 +1,6 @@
 /**
  * The oracle: fetches, decodes and executes one instruction at a time over bigint. Slow and obvious; the other engines are compared
- * with it. What it decides where the manual leaves room, they do too:
+ * with it. Where the manual leaves room, all engines decide alike:
  *   - a fault names the first byte of the access (or of the instruction, for a fetch), wherever in it the offending page begins;
  *   - LR, SC and AMO check alignment first, then permissions; AMO and SC need a writable page, SC even when it is going to fail;
  *   - SC succeeds if and only if the reservation is on the same address, whatever has been stored since;
@@ -17,7 +17,7 @@ import { HART, type Hart } from '../machine/hart.ts';
 import { type Memory, PERMISSION } from '../machine/memory.ts';
 import type { Engine, Stop, Transfer } from './engine.ts';
 
-/** Thrown by a step that cannot be done; caught in `run`. Nothing has changed before: every row accesses memory at most once. */
+/** Thrown by a step that cannot be done; caught in `run`. No state has changed by then: every row accesses memory at most once. */
 class Trap {
   readonly stop: Stop;
   constructor(stop: Stop) {
@@ -28,7 +28,7 @@ class Trap {
 /** Instructions per tick of the `time` CSR. */
 const INSNS_PER_TICK = 100n;
 /** Instructions between two looks at the clock. */
-const LOOK = 1024;
+const CLOCK_INTERVAL = 1024;
 
 /** How the instruction at hand ends. A branch that is not taken is a transfer too. */
 type Ending = 'next' | 'transfer' | 'ecall' | 'fence.i';
@@ -40,7 +40,7 @@ class BasicStep implements Step<bigint> {
   #pc: Addr = 0;
   #retired = 0;
   ending: Ending = 'next';
-  /** Where control goes, if it is a transfer: any 64 bits. */
+  /** The target of a transfer: any 64 bits. */
   target = 0n;
 
   constructor(hart: Hart) {
@@ -223,7 +223,7 @@ class Basic implements Engine {
 
   run(hart: Hart, budget: InsnCount, until?: number): { stop: Stop; retired: InsnCount } {
     const step = new BasicStep(hart);
-    // A guest may jump anywhere in 64 bits: what is no Addr of its address space is kept in `far`, until it faults.
+    // A guest may jump anywhere in 64 bits: a target outside its address space is kept in `far`, until the fetch faults.
     const { view, size } = this.#memory;
     const slot = hart.base + HART.PC;
     const start = view.getBigUint64(slot, true);
@@ -233,7 +233,7 @@ class Basic implements Engine {
     let stop: Stop = { kind: 'budget' };
     try {
       while (retired < budget) {
-        if (until !== undefined && retired % LOOK === LOOK - 1 && performance.now() >= until) {
+        if (until !== undefined && retired % CLOCK_INTERVAL === CLOCK_INTERVAL - 1 && performance.now() >= until) {
           stop = { kind: 'pause' };
           break;
         }
@@ -270,7 +270,7 @@ class Basic implements Engine {
   #fetch(pc: Addr): Insn {
     const { view, bytes } = this.#memory;
     const known = this.#decoded.get(pc);
-    // Permissions are looked at each time, so that what is decoded never outlives them.
+    // Permissions are checked each time, so that a decoded instruction never outlives them.
     const length = known?.size ?? lengthOf(view.getUint8(pc));
     if (!this.#memory.allows(pc, length, PERMISSION.EXECUTE))
       throw new Trap({ kind: 'fault', access: 'fetch', address: BigInt(pc) });

@@ -1,17 +1,17 @@
-/** How instructions end a run, from their rows: which of a step's effects that move control a row asks for. */
+/** How instructions end a run, found from their rows: by the control effect that a row asks of its step. */
 import type { Domain, Row, Step } from '../isa/row.ts';
 
-/** `none`: goes on with the instruction behind, in the same run. */
+/** `none`: control goes on with the instruction behind, in the same run. */
 export type Ending = 'none' | 'branch' | 'goto' | 'jump' | 'ecall' | 'ebreak' | 'fence.i';
 
 const nothing = (): null => null;
-/** A domain and a step whose values are nothing; every operation that is not named just gives nothing. */
+/** A domain or a step whose values are all null; every operation that is not named returns null. */
 const anything = <T extends object>(named: Partial<T>): T =>
   new Proxy(named as T, { get: (target, name) => Reflect.get(target, name) ?? nothing });
 
 const endings = new Map<Row, Ending>();
 
-/** How a row ends. */
+/** How a row's instructions end a run. */
 export function endingOf(row: Row): Ending {
   let ending = endings.get(row);
   if (ending === undefined) {

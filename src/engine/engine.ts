@@ -1,6 +1,6 @@
 /**
- * The interface that all engines implement. An engine runs one hart for a budget of instructions and says why it stopped; what a
- * syscall or a fault means is the machine's business (machine/process.ts), not the engine's.
+ * The interface that all engines implement. An engine runs one hart for a budget of instructions and says why it stopped; the meaning
+ * of a syscall or a fault is the machine's business (machine/process.ts), not the engine's.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Hart } from '../machine/hart.ts';
@@ -9,7 +9,7 @@ import type { Kept } from './translate/kept.ts';
 export type Stop =
   /** The budget is used up; hart.pc is the next instruction. */
   | { readonly kind: 'budget' }
-  /** The time until which it was to run has come, before all that; hart.pc is the next instruction. */
+  /** The time limit of the call has come before all other stops; hart.pc is the next instruction. */
   | { readonly kind: 'pause' }
   /** An ecall has retired; hart.pc is the instruction behind it. */
   | { readonly kind: 'ecall' }
@@ -19,14 +19,14 @@ export type Stop =
   | { readonly kind: 'fault'; readonly access: 'load' | 'store' | 'fetch'; readonly address: bigint }
   /** An atomic access that is not naturally aligned (SIGBUS). */
   | { readonly kind: 'misaligned'; readonly address: bigint }
-  /** Bytes that are no instruction; hart.pc is where they are. */
+  /** Bytes that are no instruction; hart.pc is their address. */
   | { readonly kind: 'illegal' };
 
-/** One executed control transfer site and where it went, with its exact count. */
+/** One executed control transfer, by site and target, with its exact count. */
 export interface Transfer {
   /** The address of the instruction that ends the block: branch, jal, jalr or ecall. */
   readonly from: Addr;
-  /** Where control went: a target, or the instruction behind (branch not taken, ecall). */
+  /** The address where control went: a target, or the instruction behind (branch not taken, ecall). */
   readonly to: Addr;
   readonly count: InsnCount;
 }
@@ -34,19 +34,19 @@ export interface Transfer {
 export interface Engine {
   readonly name: string;
   /**
-   * Runs until the budget is used up (exactly) or something needs the machine.
-   * @param until come back by then, or little later, whatever is left of the budget: on the clock of `performance.now`
-   * @returns why it stopped and how many instructions have retired in this call
+   * Runs until the budget is used up (exactly) or the guest needs the machine.
+   * @param until time on the clock of `performance.now` at which, or a little later, the call returns, whatever is left of the budget
+   * @returns the reason of the stop and the number of instructions that have retired in this call
    */
   run(hart: Hart, budget: InsnCount, until?: number): { readonly stop: Stop; readonly retired: InsnCount };
-  /** Everything executed so far, each (from, to) once, sorted by from, then to. Run-time addresses. An ecall's transfer counts when it retires. */
+  /** All transfers so far, each (from, to) once, sorted by from, then to. Run-time addresses. An ecall counts when it retires. */
   transfers(): Transfer[];
-  /** What the engine has done besides running, for `--stats`: numbers by name, times in milliseconds. */
+  /** The engine's work besides running the guest, for `--stats`: numbers by name, times in milliseconds. */
   statistics?(): Readonly<Record<string, number>>;
-  /** What the next run of the same program may begin with; undefined if that is hardly more than what this one began with. */
+  /** Translated code for the next run of the same program to begin with; undefined if it is hardly more than this run began with. */
   keep?(): Kept | undefined;
-  /** Code in this range may have changed (mprotect, munmap, exec): forget what was decoded. */
+  /** Code in this range may have changed (mprotect, munmap, exec): forget decoded code there. */
   invalidate(address: Addr, length: number): void;
-  /** The guest says that it has changed code (fence.i): forget what has been written to since it was decoded. */
+  /** The guest says that it has changed code (fence.i): forget decoded code that has been written to since. */
   flush(): void;
 }

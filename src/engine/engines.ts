@@ -10,9 +10,9 @@ import type { Kept } from './translate/kept.ts';
 import { makeTranslate } from './translate.ts';
 
 export interface EngineOptions {
-  /** Are the transfers wanted? Default: yes. An engine that counts at a cost leaves it, one that does not counts all the same. */
+  /** Are the transfers wanted? Default: yes. If not, an engine that counts at a cost does not count; other engines count all the same. */
   readonly counting?: boolean;
-  /** What an engine's `keep` has given, of a run of the same program with the same options. */
+  /** The result of `keep` from a run of the same program with the same options. */
   readonly kept?: Kept | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs a process on an engine: from event to event, or to its end. Engines run in slices, so that limits are looked at now and
+ * Runs a process on an engine: from event to event, or to its end. Engines run in slices, so that limits are checked now and
  * then; the number of instructions is limited exactly.
  */
 import { sleep } from '../base/sleep.ts';
@@ -7,18 +7,18 @@ import type { InsnCount } from '../base/units.ts';
 import type { Exit, Fault, Pause, PendingSyscall, Process } from '../machine/process.ts';
 import type { Engine } from './engine.ts';
 
-/** Instructions an engine runs before an alarm is looked for. */
+/** Instructions that an engine runs before alarms are checked. */
 const SLICE: InsnCount = 2 ** 22;
 
 /** Why a stretch of execution ended. */
 export type ProcessEvent =
-  /** A syscall is asked for and has not run: call process.syscall(). `call` tells which, until then. */
+  /** A syscall is asked for and has not run: call process.syscall(). `call` describes the syscall until then. */
   | { readonly kind: 'syscall'; readonly call: PendingSyscall }
   /** Call process.fault(fault). */
   | { readonly kind: 'fault'; readonly fault: Fault }
   | { readonly kind: 'budget' };
 
-/** Looks at the call only when asked: most users just run it. */
+/** Reads the pending call only when asked: most users just run the syscall. */
 class SyscallEvent {
   readonly kind = 'syscall';
   readonly #process: Process;
@@ -30,12 +30,12 @@ class SyscallEvent {
   }
 }
 
-/** Runs the current hart for at most `budget` instructions, up to the next syscall or fault. Counts what retired in the hart. */
+/** Runs the current hart for at most `budget` instructions, up to the next syscall or fault. Adds the retired instructions to the hart. */
 export const runToEvent = (process: Process, engine: Engine, budget: InsnCount): ProcessEvent =>
-  // There is no time to stop at.
+  // Without a time limit every stop is an event.
   runUntil(process, engine, budget, undefined)!;
 
-/** @param until as of Engine.run @returns undefined if that has come: to be called with the rest of the budget */
+/** @param until as of Engine.run @returns undefined if that time has come: call again with the rest of the budget */
 function runUntil(
   process: Process,
   engine: Engine,
@@ -60,7 +60,7 @@ export function serve(process: Process, event: ProcessEvent): 'continue' | Exit 
 export interface ExecuteOptions {
   /** The guest is stopped when it has retired so many instructions. */
   readonly limitInstructions?: InsnCount | undefined;
-  /** Seconds on the host's clock. What is under way then is left where it is. */
+  /** Seconds on the host's clock. A syscall that is under way then is left unfinished. */
   readonly wallTime?: number | undefined;
   /** Called before each syscall runs. */
   readonly onSyscall?: (call: PendingSyscall) => void;
@@ -85,9 +85,9 @@ export function execute(process: Process, engine: Engine, options: ExecuteOption
 }
 
 /** Milliseconds after which the clock, and signals of the host, are looked at. */
-const TURN = 50;
+const TURN_MS = 50;
 
-/** The same, and in between the host may run other things. @param interrupted asked then: stop here, as at a limit */
+/** As `execute`, in turns between which the host may run other things. @param interrupted asked each turn: true stops as at a limit */
 export async function executeInTurns(
   process: Process,
   engine: Engine,
@@ -100,29 +100,29 @@ export async function executeInTurns(
     const { done, value } = turns.next(interrupted());
     if (done) return value;
     const wait = waits.after(value);
-    if (wait === 0 && performance.now() - last < TURN) continue;
+    if (wait === 0 && performance.now() - last < TURN_MS) continue;
     await new Promise((resume) => (wait > 0 ? setTimeout(resume, wait) : setImmediate(resume)));
     last = performance.now();
   }
 }
 
-/** So many events may go by between two looks at the clock, if as many took no longer than this, in milliseconds. */
-const TOGETHER = 8;
-const QUICK = 1;
+/** Events between two looks at the clock, if the events since the look before took less than QUICK_MS; otherwise one. */
+const QUICK_EVENTS = 8;
+const QUICK_MS = 1;
 
-/** How long to wait for the host's streams, in milliseconds: the longer, the longer it has been. */
+/** Milliseconds to wait for the host's streams: twice as many at each wait in a row. */
 class Waits {
-  #next = SHORTEST;
+  #next = SHORTEST_WAIT_MS;
   after(pause: Pause): number {
     const wait = pause === 'wait' ? this.#next : 0;
-    this.#next = wait === 0 ? SHORTEST : Math.min(LONGEST, wait * 2);
+    this.#next = wait === 0 ? SHORTEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, wait * 2);
     return wait;
   }
 }
-const SHORTEST = 0.05;
-const LONGEST = 10;
+const SHORTEST_WAIT_MS = 0.05;
+const LONGEST_WAIT_MS = 10;
 
-/** Yields now and then if it is timed; told `true` then, it stops. */
+/** Runs the process. Yields while a syscall waits and, if `timed`, now and then; stops if a yield is answered with `true`. */
 function* executing(
   process: Process,
   engine: Engine,
@@ -133,10 +133,10 @@ function* executing(
   const deadline = performance.now() + (options.wallTime ?? Number.POSITIVE_INFINITY) * 1000;
   attach(process, engine);
   const retired = () => process.harts.reduce((sum, hart) => sum + hart.retired, 0);
-  let next = timed ? Math.min(performance.now() + TURN, deadline) : undefined;
-  /** Of the slice at hand: alarms come at its end, whatever the host's clock says. */
+  let next = timed ? Math.min(performance.now() + TURN_MS, deadline) : undefined;
+  /** Instructions left in the current slice: alarms come at its end, whatever the host's clock says. */
   let slice = SLICE;
-  /** Events until the clock is looked at, and when it was: where they are quick, some go by together. */
+  /** Events until the next look at the clock, and the time of the last one. */
   let events = 1;
   let looked = performance.now();
   for (;;) {
@@ -159,12 +159,12 @@ function* executing(
     if (result !== 'continue') return { exit: result, instructions: retired() };
     if (next === undefined || (event && !process.kernel.slow && --events > 0)) continue;
     const now = performance.now();
-    events = now - looked < QUICK ? TOGETHER : 1;
+    events = now - looked < QUICK_MS ? QUICK_EVENTS : 1;
     looked = now;
     if (now < next) continue;
     const end = late() ?? ((yield 'look') ? stopped('interrupt', 'interrupted') : undefined);
     if (end) return end;
-    next = Math.min(performance.now() + TURN, deadline);
+    next = Math.min(performance.now() + TURN_MS, deadline);
   }
 
   function late(): Outcome | undefined {
@@ -176,7 +176,7 @@ function* executing(
   }
 }
 
-/** Makes the engine forget code that the guest changes by syscalls. `execute` does it; users of `runToEvent` call it once. */
+/** Makes the engine forget code that the guest changes by syscalls. `execute` calls this; users of `runToEvent` call it once. */
 export function attach(process: Process, engine: Engine): void {
   process.onCodeChange(
     (address, length) => engine.invalidate(address, length),

@@ -1,4 +1,4 @@
-/** What the generated modules of both predecoding engines share. */
+/** Parts that the generated modules of all predecoding engines share. */
 
 import { setFlags, setFlagsLater, V8_VERSION } from '../base/v8.ts';
 import { I32, I64, type ModuleBuilder } from '../base/wasm.ts';
@@ -15,7 +15,7 @@ export const HOST_TYPES = {
   counter: [[I32, I32, I32], [I64]],
 } as const;
 
-/** Declares the imports. @returns everything that routines need */
+/** Declares the imports. @returns all places and functions that routines need */
 export function importAll(module: ModuleBuilder, places: Places, imports: Imports): Layout {
   module.importMemory(imports.memory.buffer.byteLength / 65536);
   const float = module.importFunction('float', module.type(...HOST_TYPES.float));
@@ -26,27 +26,27 @@ export function importAll(module: ModuleBuilder, places: Places, imports: Import
 
 let prepared = false;
 /**
- * Makes V8 heed hints of branches in regions, which from version 14 on it does anyway; and inline no functions, which from version 13 on it
- * would by what its first compiler has counted: it aborts where that has not run. The latter not later than the first module is compiled:
- * V8 makes no room for what that code counts in instances that come later.
+ * Makes V8 heed branch hints in regions (V8 14 and later heed them anyway), and keeps V8 13 and later from inlining functions: V8 inlines
+ * by counts of its baseline compiler and aborts where that compiler has not run. The flag against inlining must be set before the first
+ * module is compiled: in later instances V8 makes no room for the counts of code that was compiled before.
  */
 export function prepareV8(): void {
   if (prepared) return;
   prepared = true;
   if (V8_VERSION < 14) setFlagsLater('experimental-wasm-branch-hinting');
   if (V8_VERSION >= 13) setFlags('no-wasm-inlining');
-  // Follows from the other only where that is given when Node is started.
+  // This flag follows from no-wasm-inlining only if the latter is given when Node is started.
   if (V8_VERSION >= 14) setFlags('no-wasm-inlining-call-indirect');
 }
 
-/** Modules by what they depend on. A second run in one process so starts with code that V8 has optimized already. */
+/** Modules by all that they depend on. A second run in one process so starts with code that V8 has optimized already. */
 const modules = new Map<string, WebAssembly.Module>();
 /** Programs have few sets of routines; random ones have many. */
 const MODULES_KEPT = 8;
 
 /**
- * The module for these routines and places: made, or made before.
- * @param engine whose it is
+ * The module for these routines and places, made now or before.
+ * @param engine name of the engine that the module belongs to
  */
 export function moduleFor(
   engine: string,
@@ -67,7 +67,7 @@ export function moduleFor(
   return module;
 }
 
-/** The routines that are no instruction. */
+/** Emits a routine that is no instruction. */
 export function emitSpecial(frame: Frame, routine: number): void {
   const { code, record, leave } = frame;
   switch (routine) {

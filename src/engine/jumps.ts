@@ -1,6 +1,6 @@
 /**
- * The table of executed indirect jumps, in the host area: generated code counts what is in it, the host puts in what is new. Open
- * addressing with linear probing; emptied into a map before it is half full, so that probing always ends at a free entry.
+ * The table of executed indirect jumps, in the host area: generated code counts the pairs in the table, the host inserts new pairs. Open
+ * addressing with linear probing; emptied into a map before it is more than half full, so that probing always ends at a free entry.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Memory } from '../machine/memory.ts';
@@ -14,7 +14,7 @@ export class JumpTable {
   /** Offset of the table in the linear memory. */
   readonly at: number;
   readonly #records: Records;
-  /** Two an entry: key, count. */
+  /** Two numbers an entry: key, count. */
   readonly #entries: BigUint64Array;
   /** Entries in use. */
   readonly #used: number[] = [];
@@ -26,7 +26,7 @@ export class JumpTable {
     this.#entries = new BigUint64Array(memory.linear.buffer, this.at, ENTRIES * 2);
   }
 
-  /** Puts in a pair of site and target that is not there yet, with a count of 1. */
+  /** Inserts a new pair of site and target with a count of 1. */
   insert(site: number, target: Addr): void {
     if (this.#used.length >= ENTRIES / 2) this.drain();
     let index = jumpHash(site, target);

@@ -1,13 +1,12 @@
 /**
  * Two engines side by side, as one engine. The first runs the process's own harts and memory, the second a shadow of them. Every few
- * thousand instructions and at each stop they must agree on why they stopped, what retired, pc, registers, floating-point state and
+ * thousand instructions and at each stop both must agree on the stop, the instructions retired, pc, registers, floating-point state and
  * reservation; at the end of each slice, and at syscalls, also on every page that the guest can touch. At the first difference, both
- * go back to the start of the slice and the exact instruction is looked for by halving the budget; the report is thrown as an
- * internal error.
+ * go back to the start of the slice and a bisection of the budget finds the exact instruction; the report is thrown as an internal error.
  *
- * How the shadow follows the machine: before each slice, pages that differ from the process's are copied, so that it does not matter
- * how and where the kernel wrote. That reads all of the guest's pages a few times a syscall: a tool for finding faults of engines, not
- * for running programs.
+ * The shadow follows the machine by copies: before each slice, pages that differ from the process's are copied, so that it does not
+ * matter how and where the kernel wrote. The comparison reads all of the guest's pages a few times a syscall: lockstep is a tool for
+ * finding faults of engines, not for running programs.
  */
 import { internal } from '../base/errors.ts';
 import { type Addr, hex, type InsnCount, regName } from '../base/units.ts';
@@ -21,11 +20,11 @@ type MakeEngine = (memory: Memory) => Engine;
 
 /** Instructions between comparisons of memory: enough to hide their cost, few enough to find the place again soon. */
 const SLICE: InsnCount = 2 ** 20;
-/** Instructions between comparisons of registers: a difference that is overwritten before the next one is not seen. */
+/** Instructions between comparisons of registers: a difference that is overwritten before the next comparison is not seen. */
 const STEP: InsnCount = 2 ** 12;
 /** The part of a hart's block that is architectural and in one piece; RETIRED is beside it. */
 const STATE = { FROM: HART.X, TO: HART.STOP_KIND } as const;
-const ACCESSIBLE = PERMISSION.READ | PERMISSION.WRITE | PERMISSION.EXECUTE;
+const ANY_PERMISSION = PERMISSION.READ | PERMISSION.WRITE | PERMISSION.EXECUTE;
 
 interface Side {
   readonly engine: Engine;
@@ -68,7 +67,7 @@ class Lockstep implements Engine {
     try {
       let done = 0;
       for (;;) {
-        // An engine's counters start from the hart's; the machine adds to it only when this call has returned.
+        // An engine's counters start from hart.retired; the machine adds to hart.retired only when this call has returned.
         hart.retired = before + done;
         const end = this.#slice(first, second, Math.min(SLICE, budget - done), until);
         done += end.retired;
@@ -132,14 +131,14 @@ class Lockstep implements Engine {
   *#ranges(): Generator<readonly [Addr, Addr]> {
     const { permissions } = this.#memory;
     for (let page = 0; page < permissions.length; page++) {
-      if ((permissions[page]! & ACCESSIBLE) === 0) continue;
+      if ((permissions[page]! & ANY_PERMISSION) === 0) continue;
       const from = page;
-      while (page < permissions.length && (permissions[page]! & ACCESSIBLE) !== 0) page++;
+      while (page < permissions.length && (permissions[page]! & ANY_PERMISSION) !== 0) page++;
       yield [from * PAGE, page * PAGE];
     }
   }
 
-  /** What is different, a phrase each: how they stopped, then registers, then memory. */
+  /** The differences, a phrase each: stops first, then registers, then memory. */
   #differences(first: Side, second: Side, end: End, other: End, withMemory: boolean): string[] {
     const found: string[] = [];
     const differ = (what: string, a: string | number, b: string | number) => {
@@ -165,7 +164,7 @@ class Lockstep implements Engine {
     return found;
   }
 
-  /** @param most with this budget they are known to differ; with none they are equal */
+  /** @param most a budget with which the engines are known to differ; with a budget of 0 they are equal */
   #report(first: Side, second: Side, start: Uint8Array, most: InsnCount, seen: readonly string[]): Error {
     const attempt = (budget: InsnCount): string[] => {
       this.#restore(first, second, start);
@@ -213,7 +212,7 @@ class Lockstep implements Engine {
   }
 
   flush(): void {
-    // What the kernel has written is to be in the shadow before.
+    // The kernel's writes must be in the shadow before.
     this.#mirror();
     this.#first.flush();
     this.#second.flush();
@@ -233,8 +232,9 @@ function* differingPages(a: Uint8Array, b: Uint8Array, from: Addr, to: Addr): Ge
 }
 
 const blockOf = (hart: Hart): Uint8Array => hart.memory.bytes.subarray(hart.base, hart.base + HART.SIZE);
-/** The architectural part of a hart's block, as a copy. */
+/** A copy of a hart's block. */
 const stateOf = (hart: Hart): Uint8Array => blockOf(hart).slice();
+/** Copies the architectural part of a block into a hart. */
 const setState = (hart: Hart, block: Uint8Array): void => {
   const to = blockOf(hart);
   to.set(block.subarray(STATE.FROM, STATE.TO), STATE.FROM);
@@ -252,10 +252,10 @@ const listed = (differences: readonly string[]): string => {
 };
 
 /**
- * @param memory the process's memory; a second one of the same size is made for the shadow
+ * @param memory the process's memory; a second memory of the same size is made for the shadow
  * @param first makes the engine that runs the process itself, and whose counts are given
  * @param second makes the engine that runs the shadow
- * @returns an engine whose run() throws internal() at the first difference, naming the instruction and what differs after it
+ * @returns an engine whose run() throws internal() at the first difference, naming the instruction and the differences after it
  */
 export const makeLockstep = (memory: Memory, first: MakeEngine, second: MakeEngine): Engine =>
   new Lockstep(memory, first, second);

@@ -1,6 +1,6 @@
-/** Names of engines, for who has to tell of them without loading them. */
+/** Names of engines, for code that mentions engines without loading them. */
 
-/** What a guest runs on if nobody says otherwise. */
+/** The engine of a guest for which no engine is named. */
 export const DEFAULT_ENGINE = 'translate';
 
 /** For the help text of an option. */

@@ -1,6 +1,6 @@
 /**
- * From guest code to records: decodes a run at a time, keeps the counts that are in records when they have to be cleared, and sums
- * everything up as transfers.
+ * From guest code to records: decodes a run at a time, saves the counts of records that have to be cleared, and sums all counts up as
+ * transfers.
  */
 import { alignDown, alignUp } from '../base/bits.ts';
 import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
@@ -16,11 +16,11 @@ import { TransferCounts } from './transfers.ts';
 /** Why there is no instruction at an address. */
 export type Undecodable = 'fetch' | 'illegal';
 
-const LONGEST = 4;
-/** Instructions that are decoded at a time: code may be a straight line of any length. */
-const LONGEST_RUN = 512;
+const LONGEST_INSN_BYTES = 4;
+/** Instructions that are decoded at a time at most: code may be a straight line of any length. */
+const LONGEST_RUN_INSNS = 512;
 
-/** Bytes of the host area that what is decoded or translated between two looks at `full` takes at most. */
+/** Bytes of the host area that decoding and translating take at most between two looks at `full`. */
 const ROOM = 2 ** 25;
 
 export class Predecoder {
@@ -28,18 +28,18 @@ export class Predecoder {
   readonly routines = new Routines();
   readonly jumps: JumpTable;
   readonly #memory: Memory;
-  /** What has been taken out of records. */
+  /** Counts that have been taken out of records. */
   readonly #counts = new TransferCounts();
   /** Called with a range before its records are cleared. */
   onClear: ((from: Addr, to: Addr) => void) | undefined;
-  /** Called before all records are taken away. */
+  /** Called before all records are freed. */
   onReset: (() => void) | undefined;
   /** First addresses of pages that records have been written in. */
   readonly #pages = new Set<Addr>();
-  /** Of these, those of which it is known when they are written to, and those that have been or may have been. */
+  /** Of these pages, those whose writes are noticed, and those that have been or may have been written to. */
   readonly #watched = new Set<Addr>();
   readonly #dirty = new Set<Addr>();
-  /** What was on dirty pages before, and instructions that have been decoded there since. */
+  /** Contents of dirty pages before the first write, and instructions that have been decoded there since. */
   readonly #before = new Map<Addr, Uint8Array>();
   readonly #since = new Map<Addr, Insn>();
 
@@ -52,7 +52,7 @@ export class Predecoder {
     this.jumps = new JumpTable(memory, this.records);
   }
 
-  /** Makes the record at an address executable. @returns why not, if it cannot be */
+  /** Decodes the run at an address into its records. @returns the reason if there is no instruction at the address */
   decode(pc: Addr): Undecodable | undefined {
     const { records, routines } = this;
     const insns: Insn[] = [];
@@ -60,7 +60,7 @@ export class Predecoder {
     if (start === undefined) return 'fetch';
     let at = pc;
     let record = start;
-    /** The run of what stands behind the new instructions. */
+    /** Length of the run that the new instructions flow into. */
     let run = 0;
     let ended = false;
     for (;;) {
@@ -71,7 +71,7 @@ export class Predecoder {
         run = records.word(record, RECORD.RUN);
         break;
       }
-      if (insns.length === LONGEST_RUN) break;
+      if (insns.length === LONGEST_RUN_INSNS) break;
       const insn = this.#fetch(at);
       if (typeof insn === 'string') {
         records.setRoutine(record, insn === 'illegal' ? ROUTINE.ILLEGAL : ROUTINE.PROBE);
@@ -86,7 +86,7 @@ export class Predecoder {
       record += (insn.size / 2) * RECORD.SIZE;
     }
     // A run that would be too long ends in the middle of a straight line.
-    const cut = !ended && insns.length + run >= LONGEST_RUN;
+    const cut = !ended && insns.length + run >= LONGEST_RUN_INSNS;
     if (cut) run = 0;
     at = pc;
     record = start;
@@ -120,14 +120,14 @@ export class Predecoder {
       records.setWord(record, RECORD.PC, at);
       records.setHalf(record, RECORD.RS3, slotOf(insn.rs3));
     }
-    // Code from another run may be entered there already.
+    // A region kept from an earlier run may be planted there already.
     records.settle(record, routine);
     this.use(at);
     if (this.#dirty.size === 0) return;
     const last = alignDown(at + insn.size - 1, PAGE);
     if (this.#dirty.has(alignDown(at, PAGE)) || this.#dirty.has(last)) this.#since.set(at, insn);
   }
-  /** Something is in the records of an address's page. */
+  /** Notes that records of an address's page are in use. */
   use(at: Addr): void {
     this.#watch(alignDown(at, PAGE));
     // The last instruction of a page may reach into the next.
@@ -145,7 +145,7 @@ export class Predecoder {
     this.#before.set(page, this.#memory.bytes.slice(page, page + PAGE));
   };
 
-  /** The instruction in the record at an address, if there is one, whatever has been written there since. */
+  /** The instruction in the record at an address, if there is one, whatever has been written to the address since. */
   insnAt(pc: Addr): Insn | undefined {
     const { records, routines } = this;
     if (!records.known(pc) || routines.ending(records.routine(records.find(pc)!)) === undefined) return undefined;
@@ -164,8 +164,8 @@ export class Predecoder {
   }
 
   /**
-   * The host's part when generated code stands before a record without an instruction: the record to go on with if there is one.
-   * Stand-ins and guards are made to lead there by themselves the next time.
+   * The host's part when generated code reaches a record without an instruction: finds the record to go on with, if there is one.
+   * Stubs and guards are made to lead to that record by themselves the next time.
    */
   resolve(pc: Addr, record: number): number | Undecodable {
     const { records } = this;
@@ -185,7 +185,7 @@ export class Predecoder {
   /** Forgets the instructions that lie in a range, and those that flow into it. */
   invalidate(address: Addr, length: ByteCount): void {
     this.#forget(address, length);
-    // Whole pages are looked at anew when code is decoded there: who may write to them may be another.
+    // Whole pages are examined anew when code is decoded there: their permissions may have changed.
     const end = address + length;
     for (const page of within(this.#watched, alignUp(address, PAGE), end - PAGE + 1)) {
       this.#watched.delete(page);
@@ -204,7 +204,7 @@ export class Predecoder {
       this.#clear(Math.max(page, first), Math.min(page + PAGE, end));
   }
 
-  /** Forgets what has been written to since it was decoded. */
+  /** Forgets the instructions on pages that have been written to since they were decoded. */
   flush(): void {
     for (const page of [...this.#dirty]) {
       this.#forget(page, PAGE);
@@ -219,7 +219,7 @@ export class Predecoder {
     const { hostFree, hostAtEnd } = this.#memory;
     return hostFree < this.#room && hostAtEnd > this.#room;
   }
-  /** Forgets everything but counts, and takes all records away. Not while generated code runs, which knows them. */
+  /** Forgets everything but counts, and frees all records. Not while generated code runs, which holds addresses of records. */
   reset(): void {
     this.onReset?.();
     this.jumps.drain();
@@ -228,11 +228,11 @@ export class Predecoder {
     this.records.reset();
   }
 
-  /** The lowest address of an instruction that flows or reaches into what begins at `address`. */
+  /** The lowest address of an instruction that flows or reaches into the code at `address`. */
   reaching(address: Addr): Addr {
     const { records, routines } = this;
     let first = address;
-    for (let at = alignUp(address, 2) - 2; at >= first - LONGEST && at >= 0; at -= 2) {
+    for (let at = alignUp(address, 2) - 2; at >= first - LONGEST_INSN_BYTES && at >= 0; at -= 2) {
       const record = this.#pages.has(alignDown(at, PAGE)) ? records.find(at) : undefined;
       if (record === undefined) continue;
       const routine = records.routine(record);
@@ -276,7 +276,7 @@ export class Predecoder {
   }
   #targetPc(record: number): Addr {
     const pc = this.records.pcOf(this.records.word(record, RECORD.TARGET) >>> 0);
-    // A jump back over address 0.
+    // A jump back over address 0 has a negative target.
     return pc < 0 ? Number(BigInt.asUintN(64, BigInt(pc))) : pc;
   }
 

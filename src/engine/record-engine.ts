@@ -1,6 +1,6 @@
 /**
- * What the two predecoding engines have in common: the host's loop around generated code. Generated code runs whole runs of
- * instructions (see records.ts) until something needs the host; the host decodes, counts what is new, ends budgets exactly.
+ * The host's loop around generated code, common to all predecoding engines. Generated code executes whole runs of instructions (see
+ * records.ts) until it needs the host; the host decodes, counts transfers that are new, and ends budgets exactly.
  */
 import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
 import { FLOAT_OPS, softfloat } from '../domain/softfloat.ts';
@@ -31,27 +31,27 @@ export interface Imports {
   readonly counter: (csr: number, record: number, budget: number) => bigint;
 }
 
-/** What an engine puts on top of interpreted records. */
+/** The layer that an engine puts on top of interpreted records. */
 export interface Upper {
-  /** There are instructions at a record that the host has been asked for. */
+  /** Called when the host has been asked for a record and the record holds an instruction. */
   decoded(pc: Addr, record: number): void;
-  /** An instruction with COUNTED over it has been reached as often as was asked for. */
+  /** Called when the COUNTED over an instruction has counted down. */
   hot(pc: Addr, record: number): void;
-  /** So many instructions have been run in a stay. */
+  /** Called after each stay with the number of instructions that it ran. */
   ran(insns: InsnCount): void;
-  /** How many the next one may take. */
+  /** Instructions that the next stay may run. */
   readonly slice: InsnCount;
-  /** Is there something to be done between two stays in generated code, and the doing of it. */
+  /** Is there work to do between two stays in generated code? `work` does it. */
   readonly due: boolean;
   work(): void;
-  /** Adds counts of its own. */
+  /** Adds the layer's own counts. */
   collect(counts: TransferCounts): void;
   readonly statistics: Readonly<Record<string, number>>;
 }
 /** Addresses that generated code is made for. */
 export type Places = Omit<Layout, 'float' | 'counter'>;
 
-/** Makes the code of an engine for the routines there are. Called again when there are more. */
+/** Makes the code of an engine for the routines so far. Called again when there are more routines. */
 export type Generate = (routines: Routines, places: Places, imports: Imports) => RunCode;
 
 /**
@@ -59,10 +59,9 @@ export type Generate = (routines: Routines, places: Places, imports: Imports) =>
  * now and then; a stay of this length takes a few milliseconds.
  */
 const SLICE = 2 ** 20;
-/** The same where the time matters: as many as take some milliseconds. */
-const STAY = { LEAST: 2 ** 10, FIRST: 2 ** 16, MOST: 2 ** 22, LONG: 20 } as const;
-/** Bytes. */
-const LARGEST_STORE = 8;
+/** Bounds of the same under a time limit, where a stay is to take some milliseconds; LONG: the milliseconds of a stay that is too long. */
+const PACE = { LEAST: 2 ** 10, FIRST: 2 ** 16, MOST: 2 ** 22, LONG: 20 } as const;
+const LARGEST_STORE_BYTES = 8;
 /** Instructions per tick of the `time` CSR, as in the basic engine. */
 const INSNS_PER_TICK = 100n;
 
@@ -72,9 +71,9 @@ interface Core {
   readonly imports: Imports;
   readonly places: Places;
   run: RunCode;
-  /** Routines it was made with. */
+  /** Number of routines that `run` was made with. */
   routines: number;
-  /** For counters read by the guest: retired in this call before the stay, and what the stay was given. */
+  /** For counters read by the guest: instructions retired in this call before the stay, and the budget of the stay. */
   before: InsnCount;
   given: InsnCount;
 }
@@ -86,9 +85,9 @@ export class RecordEngine implements Engine {
   readonly #code: Predecoder;
   readonly #cores = new Map<number, Core>();
   readonly #upper: Upper | undefined;
-  /** Instructions in a stay where the time matters. */
-  #pace: InsnCount = STAY.FIRST;
-  /** Instructions run since then. */
+  /** Instructions in a stay under a time limit. */
+  #pace: InsnCount = PACE.FIRST;
+  /** Instructions run since the pace was last adapted, and the time of that. */
   #ran: InsnCount = 0;
   #since = performance.now();
 
@@ -118,14 +117,14 @@ export class RecordEngine implements Engine {
       access: 'fetch',
       address: BigInt.asUintN(64, address),
     });
-    // Records are for even addresses; an odd one can come from outside only, every instruction keeps pc even.
+    // Records are for even addresses; an odd pc can come from outside only, as every instruction keeps pc even.
     if (start >= BigInt(this.#memory.size) || start % 2n !== 0n) return stopAt(fetchFault(start), start);
     let pc = Number(start);
     let found = records.find(pc);
     if (found === undefined) return stopAt(fetchFault(start), start);
 
     for (;;) {
-      // Here `pc` is an address that has a record, `found`; nothing of it is charged.
+      // Here `pc` is an address that has a record, `found`; the run at the record is not charged.
       const entry: number = found;
       if (remaining === 0) return stopAt({ kind: 'budget' }, pc);
       if (until !== undefined && remaining < budget && performance.now() >= until) return stopAt({ kind: 'pause' }, pc);
@@ -146,7 +145,7 @@ export class RecordEngine implements Engine {
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
       const retires = exit === EXIT.ECALL || exit === EXIT.JUMP || exit === EXIT.FAR || exit === EXIT.FENCE_I;
-      // An instruction that has not retired gets its charge back, and so do those behind it in its run.
+      // The charge of an instruction that has not retired is given back, with the charge of those behind it in its run.
       const kept = retires ? left : left + records.word(at, RECORD.RUN);
       remaining -= core.given - kept;
       this.#upper?.ran(core.given - kept);
@@ -166,8 +165,8 @@ export class RecordEngine implements Engine {
         case EXIT.LOAD:
           return stopAt({ kind: 'fault', access: 'load', address: address() }, pc);
         case EXIT.STORE:
-          // To a page whose code has been decoded: that is known now, and the store is made again.
-          if (this.#memory.touch(Number(address()), LARGEST_STORE)) break;
+          // A store to a guarded page, whose code has been decoded: the page is unguarded now, and the store is executed again.
+          if (this.#memory.touch(Number(address()), LARGEST_STORE_BYTES)) break;
           return stopAt({ kind: 'fault', access: 'store', address: address() }, pc);
         case EXIT.MISALIGNED:
           return stopAt({ kind: 'misaligned', address: address() }, pc);
@@ -198,16 +197,16 @@ export class RecordEngine implements Engine {
     }
   }
 
-  /** Where the time matters: instructions take as long as they like, those that the host does for the guest a thousand times as long as others. */
+  /** Adapts the pace to the time that stays take: instructions that the host does for the guest take a thousand times as long as others. */
   #keepPace(now: number): void {
     const took = ((now - this.#since) * this.#pace) / Math.max(1, this.#ran);
     this.#since = now;
     this.#ran = 0;
-    if (took > STAY.LONG) this.#pace = Math.max(STAY.LEAST, Math.floor((this.#pace * STAY.LONG) / took));
-    else if (took < STAY.LONG / 4) this.#pace = Math.min(STAY.MOST, this.#pace * 2);
+    if (took > PACE.LONG) this.#pace = Math.max(PACE.LEAST, Math.floor((this.#pace * PACE.LONG) / took));
+    else if (took < PACE.LONG / 4) this.#pace = Math.min(PACE.MOST, this.#pace * 2);
   }
 
-  /** Runs at most so many instructions, at least one, from a record that holds an instruction. */
+  /** Runs at most `allowed` instructions, and at least one, from a record that holds an instruction. */
   #stay(core: Core, record: number, allowed: InsnCount): number {
     const { records, routines } = this.#code;
     if (core.routines !== routines.end) {
@@ -216,7 +215,7 @@ export class RecordEngine implements Engine {
     }
     const run = records.word(record, RECORD.RUN);
     if (run <= allowed) return core.run(record, allowed - run, 0);
-    // The budget ends within this run: plant a stop there. Nothing can leave the run before.
+    // The budget ends within this run: plant a stop there. No transfer can leave the run before it.
     let at = record;
     for (let i = 0; i < allowed; i++) at += (routines.size(records.routine(at)) / 2) * RECORD.SIZE;
     const there = records.raw(at);

@@ -1,15 +1,15 @@
 /**
  * Predecoded records: one of 32 bytes for every 2 bytes of executable code, in the host area of the guest's linear memory, so that
- * generated code finds everything about an instruction by one pointer and the record behind it by adding.
+ * generated code finds all properties of an instruction by one pointer and the record behind it by adding.
  *
  * Records are laid out by region: a run of executable pages within one aligned chunk. Within a region record = pc * 16 + delta, and
  * a table gives the delta of each page. Regions are permanent: a record's address never changes its meaning, so other records and
- * the table of indirect jumps may keep it; forgetting code only clears what is in the records. Only where there is no room for more
- * all of them go at once, with all that knows them (`Predecoder.reset`).
+ * the table of indirect jumps may keep it; forgetting code only clears the contents of records. Only where there is no room for more
+ * records all of them are freed at once, with everything that refers to them (`Predecoder.reset`).
  *
  * A record also says how many instructions there are from it to the end of its run (a run ends with an instruction that may go
- * elsewhere). Engines charge a whole run to the budget when they enter it, and the host gives back what was not executed.
- * Invariant: run(record) = run(next record) + 1 within a run. Whoever clears or changes a record clears all that flow into it.
+ * elsewhere). Engines charge a whole run to the budget when they enter it, and the host gives the charge of unexecuted instructions back.
+ * Invariant: run(record) = run(next record) + 1 within a run. Code that clears or changes a record clears all records that flow into it.
  */
 import { alignDown } from '../base/bits.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
@@ -55,7 +55,7 @@ export const ROUTINE = {
   FORWARD: 3,
   /** Code ended here when it was decoded (no permission to execute): ask the host again. */
   PROBE: 4,
-  /** Planted over an instruction where translated code may begin: counts down to asking for it. See `Records.plant`. */
+  /** Planted over an instruction where translated code may begin: counts down, then asks the host for it. See `Records.plant`. */
   COUNTED: 5,
   /** Planted over an instruction where translated code begins. */
   REGION: 6,
@@ -73,14 +73,14 @@ interface Region {
 const CHUNK = 2 ** 16;
 const GUARDS = 2;
 
-/** What the records of a part of the code take. */
+/** Bytes of the records for a part of the code. */
 export const recordBytes = (start: Addr, end: Addr): ByteCount => ((end - start) / 2 + GUARDS) * RECORD.SIZE;
 
 export class Records {
   readonly #memory: Memory;
-  /** By falling address of their records: these are taken from the end of the host area. */
+  /** By falling address of their records: records are allocated from the end of the host area. */
   readonly #regions: Region[] = [];
-  /** Stand-ins for the records of targets where no code can be (yet): record to address and back. */
+  /** Stubs, which stand for the records of targets where no code can be (yet): record to address and back. */
   readonly #stubs = new Map<number, Addr>();
   readonly #stubOf = new Map<Addr, number>();
   /** One i32 a guest page: record = pc * 16 + delta; 0: no records. Offset in the linear memory. */
@@ -111,7 +111,7 @@ export class Records {
     if (routine !== ROUTINE.COUNTED && routine !== ROUTINE.REGION) return routine;
     return this.#i32[this.#plantOf(record)]! & 0xffff;
   }
-  /** What generated code finds in the record. */
+  /** The routine that generated code finds in the record. */
   raw(record: number): number {
     return this.#u16[(record + RECORD.ROUTINE) >>> 1]!;
   }
@@ -120,7 +120,7 @@ export class Records {
   }
   /**
    * Plants COUNTED or REGION over an instruction. Its own routine moves to the lower half of the record's entry in the table of
-   * plants, at `plantsAt + (record - memory.size) / 8`; `upper` (16 bits) is for whoever plants.
+   * plants, at `plantsAt + (record - memory.size) / 8`; `upper` (16 bits) holds COUNTED's count or REGION's slot.
    */
   plant(record: number, planted: number, upper: number): void {
     const routine = this.routine(record);
@@ -130,7 +130,7 @@ export class Records {
   unplant(record: number): void {
     this.setRoutine(record, this.routine(record));
   }
-  /** Sets the routine of the instruction, beneath what is planted over it. */
+  /** Sets the routine of the instruction, beneath the routine planted over it. */
   settle(record: number, routine: number): void {
     const raw = this.raw(record);
     if (raw === ROUTINE.COUNTED || raw === ROUTINE.REGION) this.#u16[this.#plantOf(record) * 2] = routine;
@@ -173,7 +173,7 @@ export class Records {
     );
   }
 
-  /** The record of an address, making room for it if there is code; undefined if there is none and never was. */
+  /** The record of an address, allocated if there is code; undefined if there is no code and never was. */
   find(pc: Addr): number | undefined {
     if (!(pc >= 0 && pc < this.#memory.size)) return undefined;
     const page = pc >>> PAGE_BITS;
@@ -189,7 +189,7 @@ export class Records {
     return pc >= 0 && pc < this.#memory.size && this.#deltas[pc >>> PAGE_BITS] !== 0;
   }
 
-  /** Where a direct transfer to an address goes: its record, or a stand-in. */
+  /** The target of direct transfers to an address: its record, or a stub. */
   target(pc: Addr): number {
     const record = this.find(pc) ?? this.#stubOf.get(pc);
     if (record !== undefined) return record;
@@ -215,18 +215,18 @@ export class Records {
     return pc < region.end + GUARDS * 2 ? pc : Number.NaN;
   }
 
-  /** True if the address after a region's last record is the one behind it: a guard, which never holds an instruction. */
+  /** Is the record, reached by adding, a guard behind its region's last record? A guard never holds an instruction. */
   isGuard(record: number, pc: Addr): boolean {
     return this.find(pc) !== record;
   }
 
-  /** Where records are, as numbers for another run of the same program: how many stand-ins, these, and regions. */
+  /** The places of records, as numbers for another run of the same program: number of stubs, stubs, regions. */
   *numbers(): Generator<number> {
     yield this.#stubs.size;
     for (const pair of this.#stubs) yield* pair;
     for (const { start, end, records } of this.#regions) yield* [start, end, records];
   }
-  /** The lowest of these places. */
+  /** The lowest of the places in such numbers. */
   static lowest(numbers: Uint32Array): number {
     const [stubs = 0] = numbers;
     let lowest = 2 ** 32;
@@ -234,7 +234,7 @@ export class Records {
     for (let i = 1 + stubs * 2; i < numbers.length; i += 3) lowest = Math.min(lowest, numbers[i + 2]!);
     return lowest;
   }
-  /** Puts them there again, whether there is code yet or not. None of it has been made. */
+  /** Puts stubs and regions at their places again, whether there is code yet or not. No record may have been made before. */
   restore(numbers: Uint32Array): void {
     this.#memory.reserveEnd(Math.min(Records.lowest(numbers), this.#memory.bytes.length));
     const [stubs = 0] = numbers;
@@ -245,7 +245,7 @@ export class Records {
     for (let i = 1 + stubs * 2; i < numbers.length; i += 3) this.#place(numbers[i]!, numbers[i + 1]!, numbers[i + 2]!);
   }
 
-  /** Takes all records away. Nothing may know one any more. */
+  /** Frees all records. Nothing may refer to a record any more. */
   reset(): void {
     this.#memory.freeEnd();
     this.#deltas.fill(0);

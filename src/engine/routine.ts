@@ -1,7 +1,7 @@
 /**
- * One routine of the two predecoding engines: a row's meaning run over the wasm domain, with operands taken from the record at hand
- * and effects on the hart's block and guest memory. What differs between the engines (how the next record is reached, how generated
- * code is left) is behind `Frame`.
+ * One routine of the predecoding engines: a row's meaning run over the wasm domain, with operands taken from the record at hand
+ * and effects on the hart's block and guest memory. `Frame` hides the differences between the engines (how the next record is reached,
+ * how generated code is left).
  */
 import type { AccessName, Code } from '../base/wasm.ts';
 import { I32, I64 } from '../base/wasm.ts';
@@ -24,13 +24,13 @@ export const EXIT = {
   LOAD: 4,
   STORE: 5,
   MISALIGNED: 6,
-  /** Has retired. */
+  /** An ecall has retired. */
   ECALL: 7,
   EBREAK: 8,
   ILLEGAL: 9,
   /** An indirect jump has retired, whose site and target are not in the table yet; HART.STOP_ADDRESS has the target. */
   JUMP: 10,
-  /** Has retired. */
+  /** A fence.i has retired. */
   FENCE_I: 11,
   /** COUNTED has counted down. */
   HOT: 12,
@@ -47,7 +47,7 @@ export const JUMPS = {
   FACTOR: 0x9e3779b1 | 0,
 } as const;
 
-/** Where generated code finds things in the linear memory, and which functions it may call. */
+/** Places of data for generated code in the linear memory, and functions that it may call. */
 export interface Layout {
   readonly hart: number;
   readonly memorySize: number;
@@ -66,13 +66,13 @@ export interface Frame {
   readonly pool: LocalPool;
   /** Local: the current record. */
   readonly record: number;
-  /** Local: the budget, minus what is charged for the current run. */
+  /** Local: the budget, minus the charge for the current run. */
   readonly budget: number;
   /** Goes on with the routine of the record in the local. */
   next(): void;
   /** Returns to the host. */
   leave(exit: number): void;
-  /** Is told the address of each load and store, in an i64 local. */
+  /** Called with the address of each load and store, an i64 local. */
   note?(address: number): void;
   /** Goes to the address in the i64 local from the indirect jump at the record; by default through the table of jumps. */
   jump?(goal: number): void;
@@ -87,7 +87,7 @@ export interface Variant {
   /** CSR number; 0 where the row has none. */
   readonly csr: number;
   readonly writesCsr: boolean;
-  /** The run ends behind it, though control always goes on there. */
+  /** The run ends behind the instruction, though control always goes on there. */
   readonly cut: boolean;
 }
 
@@ -390,7 +390,7 @@ export class RoutineStep implements Step<WasmValue> {
       code.i32(csr).get(record).get(budget).call(counter);
       return this.domain.pop();
     }
-    // No such CSR, or a write to one that is read-only. What follows is never reached.
+    // No such CSR, or a write to a read-only CSR. Code emitted after this is never reached.
     leave(EXIT.ILLEGAL);
     return this.domain.const(0n);
   }

@@ -1,6 +1,7 @@
 /**
- * The routines an engine has so far, by variant. A variant is asked for when an instruction of it is decoded; asking for one that is
- * new also takes in the common variants of all rows of the same group of extensions, so that code is generated a few times, not hundreds.
+ * The routines an engine has so far, by variant. A variant is asked for when an instruction of it is decoded; the first request in a group
+ * of extensions also adds the common variants of all rows of the group, and a request for an uncommon variant adds all variants of its row,
+ * so that code is generated a few times, not hundreds.
  */
 import type { Insn, Row } from '../isa/row.ts';
 import { COMPRESSED, ROWS } from '../isa/table.ts';
@@ -16,9 +17,9 @@ const MODES: readonly number[] = [NEAREST, TO_ZERO, 2, 3, 4, DYNAMIC];
 const COMMON_CSRS: readonly number[] = [CSR.fflags, CSR.frm];
 
 /**
- * Rows whose common variants come together. Small programs do without most, and generating code, above all of floating-point
- * arithmetic, is much of what starting takes. Loads and stores of floating-point registers and atomics are what C libraries do at
- * the start, for setjmp and locks.
+ * Rows whose common variants come together. Small programs do without most groups, and generating code, above all of floating-point
+ * arithmetic, is much of the start-up time. Loads and stores of floating-point registers and atomics are a group of their own: C libraries
+ * execute them at the start, for setjmp and locks.
  */
 function groupOf({ extension, operands }: Row): string {
   if (extension === 'A' || ((extension === 'F' || extension === 'D') && operands.includes('mem'))) return 'library';
@@ -66,9 +67,9 @@ export class Routines {
   readonly variants: Variant[] = [];
   readonly #endings: Ending[] = [];
   readonly #index = new Map<string, number>();
-  /** These save making the key each time: by size, of rows whose variants differ in nothing else, */
+  /** Caches that save making the key: routines by size and row, for rows whose variants differ in nothing else; */
   readonly #ofRow: Readonly<Record<number, Map<Row, number>>> = { 2: new Map(), 4: new Map() };
-  /** and of others by instruction. Objects are shared between equal words (see decode). */
+  /** and routines by instruction, for other rows. Equal words share one object (see decode). */
   readonly #ofInsn = new WeakMap<Insn, number>();
   readonly #groups = new Set<string>();
 
@@ -90,11 +91,11 @@ export class Routines {
     else this.#ofRow[insn.size]!.set(insn.row, routine);
     return routine;
   }
-  /** The same where a run is ended behind it. */
+  /** The routine of an instruction behind which a run is cut. */
   cut(insn: Insn): number {
     return this.#add({ ...this.variants[this.of(insn) - ROUTINE.FIRST]!, cut: true });
   }
-  /** What the variants are, in order. */
+  /** Keys of the variants, in order. */
   get keys(): string[] {
     return [...this.#index.keys()];
   }
@@ -106,12 +107,12 @@ export class Routines {
   size(routine: number): number {
     return routine < ROUTINE.FIRST ? 2 : this.variants[routine - ROUTINE.FIRST]!.size;
   }
-  /** How it ends; undefined for the routines that are no instruction. */
+  /** How the instruction ends a run; undefined for the routines that are no instruction. */
   ending(routine: number): Ending | undefined {
     return routine < ROUTINE.FIRST ? undefined : this.#endings[routine - ROUTINE.FIRST];
   }
 
-  /** Does the run go on behind it? */
+  /** Does the run go on behind the instruction? */
   flows(routine: number): boolean {
     return this.ending(routine) === 'none' && !this.variants[routine - ROUTINE.FIRST]!.cut;
   }

@@ -44,7 +44,7 @@ function build(routines: Routines, places: Places, imports: Imports): ModuleBuil
     const frame = begin();
     if (routine < ROUTINE.FIRST) emitSpecial(frame, routine);
     else emitRoutine(frame, layout, routines.variants[routine - ROUTINE.FIRST]!);
-    // Every path has left by now; this says so to the validator.
+    // Every path has left by now; `unreachable` tells the validator.
     frame.code.op('unreachable');
     module.define(func, frame.code);
   }

@@ -1,18 +1,18 @@
-/** Exact counts of control transfers, by site and target. Programs can have millions of them: they are in arrays of numbers. */
+/** Exact counts of control transfers, by site and target. Programs can have millions of transfers, so counts are in arrays of numbers. */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Transfer } from './engine.ts';
 
-/** Entries at first; a power of two. */
-const FEW = 64;
+/** A power of two. */
+const INITIAL_ENTRIES = 64;
 
 export class TransferCounts {
-  /** One entry a pair, in the order of their coming. */
-  #from = new Float64Array(FEW);
-  #to = new Float64Array(FEW);
-  #count = new Float64Array(FEW);
+  /** One entry a pair, in the order of insertion. */
+  #from = new Float64Array(INITIAL_ENTRIES);
+  #to = new Float64Array(INITIAL_ENTRIES);
+  #count = new Float64Array(INITIAL_ENTRIES);
   #size = 0;
   /** Open addressing, at most half full: numbers of entries, plus 1. */
-  #index = new Uint32Array(2 * FEW);
+  #index = new Uint32Array(2 * INITIAL_ENTRIES);
 
   add(from: Addr, to: Addr, count: InsnCount): void {
     if (count === 0) return;

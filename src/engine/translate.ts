@@ -18,7 +18,7 @@ const DEFAULTS: TranslateOptions = {
   mostInsns: 400_000,
 };
 
-/** Where a run begins with what one before has kept, the little that is still missing will be kept too: it is worth more than this run pays. */
+/** For a run that begins with kept code: the little code still missing will be kept too, and so is worth more than this run pays for it. */
 const IN_LATER_RUNS: Partial<TranslateOptions> = {
   perInsn: DEFAULTS.perInsn / 10,
   perInsnAgain: DEFAULTS.perInsnAgain / 10,
@@ -27,7 +27,7 @@ const IN_LATER_RUNS: Partial<TranslateOptions> = {
 /**
  * @param memory the memory of every hart that this engine will run
  * @param options for tests and measurements
- * @param kept what the engine of an earlier run has given
+ * @param kept the result of `keep` from the engine of an earlier run
  */
 export function makeTranslate(memory: Memory, options: Partial<TranslateOptions> = {}, kept?: Kept): Engine {
   const made: Translator[] = [];
