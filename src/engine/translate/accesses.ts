@@ -1,19 +1,19 @@
 /**
- * Which memory accesses need no check of their own. Accesses with the same base register, unchanged between, are checked together by the
- * first one that is reached: those of its block, and, as far as their addresses go, those that may follow in other blocks. What was
- * checked on every way to a block holds there, as long as the base stays. Permissions cannot change meanwhile: only the kernel changes
- * them, and a syscall leaves all translated code.
+ * Finds memory accesses that need no check of their own. Accesses with the same base register, unchanged between, are checked together by
+ * the first one that is reached: the accesses of its block and, as far as their addresses go, those that may follow in other blocks. An
+ * extent that was checked on every path to a block is known there, as long as the base is unchanged. Permissions cannot change meanwhile:
+ * only the kernel changes them, and a syscall leaves all translated code.
  *
- * Page 0 is never mapped and offsets are less than a page, so once an access through a base is permitted the base itself is an address
- * of the guest's, not only its sum with the offset.
+ * Page 0 is never mapped and offsets are less than a page, so once an access through a base is permitted the base itself is at least 0 and
+ * fits 32 bits, not only its sum with the offset.
  */
 import type { Reg } from '../../base/units.ts';
 import type { Extent } from './insns.ts';
 import type { Region } from './region.ts';
 
-/** What is to be done for an access through base and offset. */
+/** The plan for an access through base and offset. */
 export interface Planned {
-  /** To be checked here; undefined: it has been. */
+  /** The bytes to check here; undefined if they have been checked. */
   readonly extent: Extent | undefined;
   readonly base: Reg;
   readonly offset: number;
@@ -22,13 +22,13 @@ export interface Planned {
 export interface AccessPlan {
   /** By block, by instruction; undefined where there is no access or it is not planned. */
   readonly planned: readonly (readonly (Planned | undefined)[])[];
-  /** By block: what has been checked on every way from the head to its start. Who enters there otherwise must check it too. */
+  /** By block: the extents checked on every path from the head to its start. Any other entry there must check them too. */
   readonly known: readonly ReadonlyMap<Reg, Extent>[];
 }
 
-/** Two pages at most, of which both are looked at. */
-const WIDEST = 2048;
-/** Rounds over the region in which extents grow backward: more find little. */
+/** Bytes of the widest extent: two pages at most, of which both are checked. */
+const WIDEST_EXTENT = 2048;
+/** Rounds over the region in which extents grow backward: more rounds find little. */
 const ROUNDS = 3;
 
 type Known = ReadonlyMap<Reg, Extent>;
@@ -39,12 +39,12 @@ export const isSingle = ({ low, high }: Extent, bytes: number): boolean => high 
 const covers = (known: Extent | undefined, { low, high, permission }: Extent): boolean =>
   known !== undefined && known.low <= low && known.high >= high && (known.permission & permission) === permission;
 
-/** Both, with the permissions of the first; the first alone if that is too wide. */
+/** The union, with the permissions of the first extent; the first alone if the union is too wide. */
 function widened(a: Extent, b: { readonly low: number; readonly high: number } | undefined): Extent {
   if (b === undefined) return a;
   const low = Math.min(a.low, b.low);
   const high = Math.max(a.high, b.high);
-  return high - low <= WIDEST ? { low, high, permission: a.permission } : a;
+  return high - low <= WIDEST_EXTENT ? { low, high, permission: a.permission } : a;
 }
 
 /** @param order blocks in reverse postorder */
@@ -52,7 +52,7 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
   const { blocks } = region;
   const follow = following(region, order);
 
-  /** Goes through a block: what is known at its end; fills in the plan if there is one. */
+  /** Goes through a block, and fills in the plan if there is one. @returns the extents known at the end of the block */
   const through = (index: number, start: Known, plan?: (Planned | undefined)[]): Known => {
     const known = new Map(start);
     const { insns, ending } = blocks[index]!;
@@ -84,7 +84,7 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
 
   const starts: (Known | undefined)[] = blocks.map(() => undefined);
   starts[0] = new Map();
-  /** Blocks whose start is new since they were gone through. */
+  /** Blocks whose extents at the start have changed since they were last gone through. */
   const waiting = new Set([0]);
   while (waiting.size > 0)
     for (const index of order) {
@@ -108,9 +108,9 @@ export function planAccesses(region: Region, order: readonly number[]): AccessPl
   return { planned, known: starts.map((known) => known ?? new Map()) };
 }
 
-/** By block: what may be accessed behind it through the registers as they are at its end. */
+/** By block: the extents that later blocks may access through the registers as they are at its end. */
 function following({ blocks }: Region, order: readonly number[]): Map<Reg, Extent>[] {
-  /** Of a block alone: what is accessed before the base is written; and what is written. */
+  /** Of a block alone: the extents accessed before their base is written; and the registers written. */
   const own = blocks.map(({ insns }) => {
     const first = new Map<Reg, Extent>();
     const written = new Set<Reg>();
@@ -146,7 +146,7 @@ function following({ blocks }: Region, order: readonly number[]): Map<Reg, Exten
   return ends;
 }
 
-/** What holds in both; `a` itself if that is all of it. */
+/** The extents known in both; `a` itself if all of its extents are. */
 function meet(a: Known, b: Known): Known {
   const both = new Map<Reg, Extent>();
   let same = true;

@@ -1,4 +1,4 @@
-/** Where translated code counts: i64 cells in the host area. See counts.ts for what the cells of a region mean. */
+/** The cells in which translated code counts: i64 in the host area. See counts.ts for the meaning of a region's cells. */
 import type { Addr, InsnCount } from '../../base/units.ts';
 import type { Memory } from '../../machine/memory.ts';
 import { RECORD, type Records } from '../records.ts';
@@ -13,9 +13,9 @@ export class Counters implements CountSource {
   readonly #memory: Memory;
   readonly #records: Records;
   readonly #regions = new Set<EdgeCounts>();
-  /** What regions have counted that are no more. */
+  /** Counts of regions that have been dropped. */
   readonly #past = new TransferCounts();
-  /** By address of the call. */
+  /** Return cells by address of the call, and their links by cell. */
   readonly #returns = new Map<Addr, number>();
   readonly #links = new Map<number, Addr>();
   #free = 0;
@@ -27,7 +27,7 @@ export class Counters implements CountSource {
     this.counting = counting;
   }
 
-  // Taken out of their object where they are used.
+  // Arrow functions, as their users take them out of the object.
   readonly seen = (record: number, taken: boolean): InsnCount =>
     this.#records.count(record, taken ? RECORD.TAKEN : RECORD.NOT_TAKEN);
   readonly read = (cell: number): InsnCount => Number(this.#memory.view.getBigInt64(cell, true));
@@ -41,7 +41,7 @@ export class Counters implements CountSource {
     this.#free += Math.ceil(bytes / 8) * 8;
     return at;
   };
-  /** It expects one return to the link. */
+  /** The return cell of a call, which expects one return to the link. */
   readonly returnCell = (from: Addr, link: Addr): number => {
     let cell = this.#returns.get(from);
     if (cell === undefined) {
@@ -60,7 +60,7 @@ export class Counters implements CountSource {
     to: this.#links.get(cell)!,
   });
 
-  /** The instruction that a `next` comes from. */
+  /** The address of the indirect jump in the `next` at an address. */
   #siteIn(next: number): Addr {
     return this.#records.pcOf(this.#memory.view.getUint32(next + 4, true));
   }
@@ -77,7 +77,7 @@ export class Counters implements CountSource {
   add(region: EdgeCounts): void {
     this.#regions.add(region);
   }
-  /** It does no more. */
+  /** A region does not count any more; its counts stay. */
   drop(region: EdgeCounts): void {
     if (this.#regions.delete(region)) region.collect(this.#past);
   }
@@ -93,7 +93,7 @@ export class Counters implements CountSource {
         if (count > 0) counts.add(this.#siteIn(cell + other), link, count);
       }
   }
-  /** Records are about to go: cells begin anew. There are no regions. */
+  /** Records are about to be freed: return cells begin anew. No region may be left. */
   reset(): void {
     this.#collectCells(this.#past);
     for (const [cell, link] of this.#links) {

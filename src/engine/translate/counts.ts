@@ -1,11 +1,11 @@
 /**
- * Exact counts of a region's transfers from counters on few of its edges. What comes into a block goes out of it, so with the region and
- * its surroundings as one graph (all that is outside is one node more), only the edges beside a spanning tree need counters; those in the
+ * Exact counts of a region's transfers from counters on few of its edges. Flow into a block equals flow out of it, so in one graph of the
+ * region and its surroundings (one node stands for all code outside) only the edges beside a spanning tree need counters; the counts in the
  * tree follow (Knuth and Stevenson, "Optimal measurement points for program frequency counts", 1973). The tree is made of the edges
  * that are likely to be the hottest (Ball and Larus, "Optimally profiling and tracing programs", 1994).
  *
- * Control that leaves in the middle of a block for the interpreter, which counts what follows, is an edge to the outside with a counter
- * of its own. A call goes outside and comes back from there: where it never comes back, nothing is wrong.
+ * An exit from the middle of a block to the interpreter, which counts the transfers after it, is an edge to the outside with a counter of
+ * its own. A call is an edge to the outside and its return another edge from there: a call that never returns breaks no equation.
  */
 import { internal } from '../../base/errors.ts';
 import type { Addr, InsnCount } from '../../base/units.ts';
@@ -15,30 +15,30 @@ import type { Flow } from './flow.ts';
 export interface Edge {
   readonly from: number;
   readonly to: number;
-  /** The transfer that it is, if it is one and not counted elsewhere. */
+  /** The transfer along the edge, if there is one and it is not counted elsewhere. */
   readonly transfer: { readonly from: Addr; readonly to: Addr } | undefined;
-  /** The call's return cell (see support.ts), for the edge that the return goes which the cell expects. */
+  /** For the edge of the return that a call's return cell expects: the cell (see support.ts). */
   readonly returnCell: number | undefined;
-  /** Address of the i64 that counts it; undefined: it follows from the others, or nothing is counted. */
+  /** Address of the edge's i64 counter; undefined if the count follows from those of other edges, or nothing is counted. */
   cell: number | undefined;
 }
 
-/** What a block's last instruction can do, as edges. */
+/** The edges of a block's last instruction. */
 export interface Exits {
-  /** In the order of the block's successors; for calls what is called, then what else is called through a register. */
+  /** In the order of the block's successors; for calls, to the known callees, then to all others if the call is through a register. */
   readonly successors: readonly Edge[];
   /** To outside: a return, or an indirect jump to where the region does not go. */
   readonly out: Edge | undefined;
-  /** Back from a call: as expected, and otherwise. */
+  /** Back from a call: by the return that its return cell expects, and by all others. */
   readonly returned: Edge | undefined;
   readonly returnedOtherwise: Edge | undefined;
 }
 
-/** What counting needs from the engine. */
+/** Services of the engine for counting. */
 export interface CountSource {
   /** Are transfers counted at all? */
   readonly counting: boolean;
-  /** How often a branch has been taken or not, or a jump made, as far as it was interpreted. */
+  /** How often the interpreter has taken a branch or not taken it, or made a jump. */
   seen(record: number, taken: boolean): InsnCount;
   /** Takes zeroed bytes of the host area. */
   allocate(bytes: number): number;
@@ -49,14 +49,14 @@ export interface CountSource {
   returnOf(cell: number): { readonly from: Addr; readonly to: Addr };
 }
 
-/** Loops run some times more often than what is around them. */
-const PER_LOOP = 8;
+/** An estimate: code in a loop runs so many times as often as the code around the loop. */
+const LOOP_FACTOR = 8;
 
-/** The edges of a region with what of them is counted. */
+/** The edges of a region with their counters. */
 export class EdgeCounts {
   protected readonly source: CountSource;
   protected readonly edges: Edge[];
-  /** Counters of blocks that are left in their middle. */
+  /** Counters of exits from the middle of blocks, by block. */
   protected readonly leftAt: Map<number, number>;
   /** The node that stands for all other code. */
   protected readonly outside: number;
@@ -68,7 +68,7 @@ export class EdgeCounts {
     this.leftAt = leftAt;
   }
 
-  /** As numbers, for another run: 0 stands for what there is not. */
+  /** As numbers, for another run: 0 stands for a missing value. */
   *numbers(): Generator<number> {
     const edges = this.source.counting ? this.edges : [];
     yield* [this.outside, this.leftAt.size, edges.length];
@@ -88,11 +88,11 @@ export class EdgeCounts {
     return new EdgeCounts(source, outside, all, leftAt);
   }
 
-  /** Adds what has been counted. Nothing of the region may be running. */
+  /** Adds the counts so far. No code of the region may be running. */
   collect(counts: TransferCounts): void {
     const { counting, read, returnOf } = this.source;
     if (!counting) return;
-    /** By node: what flowed out less what flowed in, of the edges that are known. */
+    /** By node: flow out less flow in, along the edges whose counts are known. */
     const balance = new Float64Array(this.outside + 1);
     for (const [block, cell] of this.leftAt) balance[block]! += read(cell);
     const unknown: Set<Edge>[] = Array.from(balance, () => new Set());
@@ -109,7 +109,7 @@ export class EdgeCounts {
       if (edge.cell !== undefined) know(edge, read(edge.cell));
       else for (const node of [edge.from, edge.to]) unknown[node]!.add(edge);
     }
-    // The unknown edges are a forest: peeled from its leaves. The outside is solved last: what flows there is not all known.
+    // The unknown edges are a forest, which is peeled from its leaves. No edge is solved at the outside: its flow is not all known.
     const ready = unknown.flatMap((edges, node) => (edges.size === 1 && node !== this.outside ? [node] : []));
     for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
       const [edge] = unknown[node]!;
@@ -126,7 +126,7 @@ export class EdgeCounts {
   }
 }
 
-/** With the edges by what they are, for who emits the region. */
+/** The counters of a region that is being made, with its edges by role, for the emitter. */
 export class RegionCounts extends EdgeCounts {
   /** By entry of the region. */
   readonly entries: readonly Edge[];
@@ -150,7 +150,7 @@ export class RegionCounts extends EdgeCounts {
       const made: Edge = { from, to: to < 0 ? outside : to, transfer, returnCell, cell: undefined };
       this.edges.push(made);
       const level = Math.min(from === outside ? 20 : depth[from]!, made.to === outside ? 20 : depth[made.to]!, 8);
-      weights.push((seen + 1) * PER_LOOP ** level);
+      weights.push((seen + 1) * LOOP_FACTOR ** level);
       inflow[made.to]! += seen;
       return made;
     };
@@ -206,7 +206,7 @@ export class RegionCounts extends EdgeCounts {
     if (source.counting) this.#choose(weights);
   }
 
-  /** The counter of a block that is left in its middle; undefined if nothing is counted. */
+  /** The counter of exits from the middle of a block; undefined if nothing is counted. */
   left(block: number): number | undefined {
     const { counting, allocate } = this.source;
     if (!counting) return undefined;

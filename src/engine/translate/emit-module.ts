@@ -1,4 +1,4 @@
-/** A wasm module of regions. Those of one module call each other directly; others through the table, where they may be replaced. */
+/** A wasm module of regions. Regions of one module call each other directly, and others through the table, where they may be replaced. */
 import type { Addr } from '../../base/units.ts';
 import { Code, I32, I64, ModuleBuilder } from '../../base/wasm.ts';
 import { importAll } from '../generate.ts';
@@ -11,7 +11,7 @@ import { nameOf } from './regions.ts';
 import { REGION_TYPE } from './support.ts';
 import type { Link, Surroundings } from './surroundings.ts';
 
-/** What regions need from outside of their module. */
+/** Services that regions need from outside their module. */
 export type Outside = Pick<
   Surroundings,
   'slotFor' | 'recordFor' | 'counters' | 'ranges' | 'accessed' | 'returnsVary' | 'tableOf'
@@ -20,7 +20,7 @@ export type Outside = Pick<
 export interface EmittedRegion {
   readonly flow: Flow;
   readonly counts: RegionCounts;
-  /** Heads of the regions that it calls directly. */
+  /** Heads of the regions that this region calls directly. */
   readonly links: ReadonlySet<Addr>;
 }
 

@@ -1,10 +1,10 @@
 /**
  * A region as a wasm function. Control flow is rebuilt from the dominator tree (Ramsey, "Beyond Relooper: Recursive translation of
  * unstructured control flow to structured control flow", ICFP 2022): a block that is entered from several places is placed behind
- * the wasm block that its immediate dominator opens for it, one that is entered from one place is placed there.
+ * the wasm block that its immediate dominator opens for it, a block that is entered from one place is placed there.
  *
- * An exit to the interpreter is emitted where it is taken, and hinted at as unlikely: a common exit of many branches makes V8's graphs
- * slow to work on.
+ * An exit to the interpreter is emitted where it is taken, with a hint that it is unlikely: V8 works slowly on graphs in which many
+ * branches share an exit.
  */
 import type { Addr, Reg } from '../../base/units.ts';
 import { Code, I32, I64, type Label } from '../../base/wasm.ts';
@@ -23,9 +23,9 @@ import { DEPTH, emitIncrement, INTERPRET, pushDelta } from './support.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
-/** Less than any path needs, whatever is taken off it. */
+/** A budget below the need of any path, whatever is charged to it. */
 const NO_BUDGET = -(2 ** 30);
-/** Slots further apart than this go through a table in memory: bytes of code. */
+/** Bytes of code that the targets of a `switch` may span without a table in memory. */
 const DIRECT_SPAN = 512;
 
 export function emitRegion(flow: Flow, surroundings: Surroundings): { code: Code; counts: RegionCounts } {
@@ -46,16 +46,16 @@ class RegionEmitter {
   readonly #site: Site;
   readonly #domain: WasmDomain;
   readonly #next: number;
-  /** Locals of a region with several entries: the one that it is on its way to, or 0, and the budget that it came with. */
+  /** Locals of a region with several entries: the entry that control is on its way to, or 0, and the budget that it came with. */
   readonly #goal: number;
   readonly #saved: number;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
-  /** Of the instruction at hand: its block, its record, and how many before it are not charged to the budget yet. */
+  /** Of the instruction at hand: its block, its record, and the number of instructions before it that are not charged yet. */
   #at = 0;
   #record = 0;
   #owed = 0;
-  /** Registers that are in their locals, and those of them whose locals may be newer than their places. */
+  /** Registers whose locals are valid, and those of them whose locals may be newer than their slots in the hart's block. */
   #valid: RegSet = 0n;
   #pending: RegSet = 0n;
   #planned: Planned | undefined;
@@ -129,10 +129,10 @@ class RegionEmitter {
       });
       code.get(this.#goal);
       code.if();
-      // The next check of the budget fails, and sees where to go on (`#check`).
+      // The next check of the budget fails, and sends control on towards the entry (`#check`).
       code.get(BUDGET).set(this.#saved).i32(NO_BUDGET).set(BUDGET);
       code.else();
-      // A stand-in for the head, from where there was no code yet.
+      // The record is a stub for the head, made when there was no code yet.
       this.#count(this.counts.entries[0]!);
       code.end();
       code.else();
@@ -162,7 +162,7 @@ class RegionEmitter {
     if (loops.has(block)) code.op('unreachable').end();
   }
 
-  /** The contract of a block that is entered from several places. */
+  /** Sets the state that holds at the start of a block that is entered from several places. */
   #meet(block: number): void {
     this.#owed = 0;
     this.#valid = this.#placement.held[block]!;
@@ -185,15 +185,15 @@ class RegionEmitter {
       this.#load(at.reads & ~this.#valid);
       last = new RegionStep(this.#site, at);
       last.emit();
-      // An indirect jump writes at the end.
+      // An indirect jump writes its link at the end.
       if (at.ending !== 'jump') this.#wrote(at);
       this.#owed++;
     }
     this.#end(index, block, last);
   }
   /**
-   * Leaves if the budget may not be enough up to the next check. It is not if the region has been entered elsewhere than at its head and is
-   * on its way there: then it goes on to the next loop header, or, where that is this one, begins here, with the budget that it came with.
+   * Leaves if the budget may not be enough up to the next check. While control is on its way to an entry other than the head, the budget is
+   * NO_BUDGET: control then goes on to the next loop header, or begins here if this is the entry, with the budget that it came with.
    */
   #check(index: number, { pc, dispatch }: Block): void {
     const code = this.#code;
@@ -234,7 +234,7 @@ class RegionEmitter {
     code.end();
     restore();
   }
-  /** On the way to an entry: on to the next header. */
+  /** Sends control that is on its way to an entry on to the next loop header. */
   #dispatch(index: number): void {
     const code = this.#code;
     const { region, entries } = this.#flow;
@@ -285,7 +285,7 @@ class RegionEmitter {
         this.#go(index, successors[0]!, edges[0]!);
         break;
       case 'branch': {
-        // What neither way keeps is stored once, before.
+        // Registers that neither way keeps dirty are stored once, before the branch.
         this.#flush(this.#pending & ~successors.reduce((set, to) => set | this.#keptBy(to), 0n));
         this.#domain.pushCondition(step!.condition!);
         const restore = this.#state();
@@ -313,7 +313,7 @@ class RegionEmitter {
     }
   }
 
-  /** @returns what brings back the state of things as it is now, for another way from here */
+  /** @returns a function that restores the emitter's state as it is now, for another way from here */
   #state(): () => void {
     const [owed, valid, pending, at] = [this.#owed, this.#valid, this.#pending, this.#at];
     return () => {
@@ -325,7 +325,7 @@ class RegionEmitter {
     const { merges, loops } = this.#flow;
     return merges.has(block) || loops.has(block);
   }
-  /** What may be newer in its local at the start of a successor. */
+  /** Registers whose locals may be newer than their slots at the start of a successor. */
   #keptBy(to: Successor): RegSet {
     if (to.block < 0) return 0n;
     return this.#meets(to) ? this.#placement.dirty[to.block]! : this.#pending;
@@ -345,7 +345,7 @@ class RegionEmitter {
     this.#pushBudget().get(DEPTH_LOCAL);
     code.i32(this.#around.slotFor(pc)).returnCallIndirect(this.#around.regionType);
   }
-  /** Keeps the contract where there is one. */
+  /** Enters a block of the region; where ways meet, with the registers as the block expects them. */
   #enter(from: number, to: Successor): void {
     const code = this.#code;
     const { rank, merges } = this.#flow;
@@ -406,7 +406,7 @@ class RegionEmitter {
     }
     const counts = { back: () => this.#count(back!), otherwise: () => this.#count(returnedOtherwise!) };
     emitComeBack(code, this.#around, at.pc, link, this.#next, BUDGET, counts);
-    // The callee has used the locals' places.
+    // The callee may have changed every register's slot.
     this.#valid = 0n;
     const [to] = successors;
     if (to!.block >= 0) {
@@ -493,7 +493,7 @@ class RegionEmitter {
     return 256 + this.#locals.size * 16;
   }
 
-  /** Takes what has been executed off the budget. */
+  /** Charges the instructions executed so far to the budget. */
   #charge(): void {
     if (this.#owed > 0) this.#pushBudget().set(BUDGET);
     this.#owed = 0;
@@ -532,8 +532,9 @@ class RegionEmitter {
     return pushDelta(this.#around.layout.deltas, () => code.get(goal).op('i32.wrap_i64')).op('i32.add');
   }
 
-  // Addresses are constants without an offset: V8 makes an offset a node shared by all accesses with it, and looks at all of them for each.
-  /** In a region with floating point, leaves for the interpreter at a block's start if the rounding mode in force is none. */
+  // Below, addresses are constants without an offset: V8 makes an offset a node that all accesses with it share, and visits all for each.
+
+  /** In a region with floating point, leaves for the interpreter at a block's start if the rounding mode in force is invalid. */
   #checkRounding(block: number, pc: Addr): void {
     if (!this.#rounds) return;
     this.#pushNoRounding();
@@ -557,7 +558,7 @@ class RegionEmitter {
     this.#valid |= writes;
     this.#pending |= writes;
   }
-  /** Stores registers, which then are as new in their places. */
+  /** Stores registers, whose slots are then up to date. */
   #flush(set: RegSet): void {
     this.#store(set);
     this.#pending &= ~set;
@@ -570,7 +571,7 @@ class RegionEmitter {
     return this.#around.layout.hart + slotOf(reg);
   }
 
-  /** To the interpreter, which executes the instruction at hand and goes on. */
+  /** Leaves for the interpreter, which executes the instruction at hand and goes on. */
   #leave(): void {
     const code = this.#code;
     const { locals } = this.#around;

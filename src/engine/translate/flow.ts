@@ -6,14 +6,14 @@ import type { Block, Region, Successor } from './region.ts';
 export interface Entry {
   readonly pc: Addr;
   readonly block: number;
-  /** The headers by which it is reached from block 0, from the outermost one to itself; for the head none. */
+  /** The loop headers on the way from block 0 to this entry, from the outermost one to the entry itself; none for the head. */
   readonly path: readonly number[];
 }
 
 export interface Flow {
-  /** The region, with each edge into an irreducible loop turned into one that leaves. */
+  /** The region, with each edge into an irreducible loop turned into an edge that leaves. */
   readonly region: Region;
-  /** Where it can be entered; the head first. */
+  /** The entries of the region; the head first. */
   readonly entries: readonly Entry[];
   /** Reachable blocks in reverse postorder. */
   readonly order: readonly number[];
@@ -23,21 +23,21 @@ export interface Flow {
   readonly children: readonly (readonly number[])[];
   /** The blocks of each loop, its header among them, by header. All loops are natural ones: irreducible edges leave the region. */
   readonly loops: ReadonlyMap<number, ReadonlySet<number>>;
-  /** Blocks that are branched to, because they are entered from several places or by a table; the others are entered once, inline. */
+  /** Blocks that are branched to, because they are entered from several places or by a table; all other blocks are placed inline. */
   readonly merges: ReadonlySet<number>;
-  /** Blocks at whose start the budget is looked at: no path goes round, and none is longer than `bound`, without one. */
+  /** Blocks at whose start the budget is checked: no cycle, and no path longer than `bound`, is without a check. */
   readonly checks: ReadonlySet<number>;
   /** By block: the most instructions from its start to the next check or exit. */
   readonly bound: Int32Array;
 }
 
-/** Blocks dominate each other so deep at most: code is emitted by recursion over them. What is deeper is left to other regions. */
+/** Most levels of the dominator tree: code is emitted by recursion over the tree. Deeper blocks are left to other regions. */
 const MOST_DEPTH = 300;
 
 /** Entries of a region besides its head. */
 const MOST_ENTRIES = 24;
 
-/** The region with all edges to some blocks turned into ones that leave. */
+/** The region with all edges to some blocks turned into edges that leave. */
 const without = (region: Region, gone: (block: number) => boolean): Region => ({
   ...region,
   blocks: region.blocks.map((block) => ({
@@ -58,7 +58,7 @@ export function flowOf(original: Region): Flow {
   const { loops, order } = plain;
   const headers = order.filter((block) => block !== 0 && loops.has(block)).slice(0, MOST_ENTRIES);
   if (headers.length === 0) return plain;
-  // Block 0 becomes one where ways part; a loop in a loop is entered by way of the outer one's header, so that each keeps one entry.
+  // A new block 0 dispatches to the entries; an inner loop is entered through the outer loop's header, so that each loop keeps one entry.
   const { region } = plain;
   const dispatch: Set<number>[] = Array.from({ length: region.blocks.length + 1 }, () => new Set());
   const entries: Entry[] = [{ pc: region.head, block: 1, path: [] }];
@@ -84,7 +84,7 @@ export function flowOf(original: Region): Flow {
     successors: [{ pc: region.head, block: 1 }],
     dispatch: [...dispatch[0]!],
   };
-  // One deeper, and no more.
+  // The new block makes the dominator tree one level deeper, and no more.
   return { ...analyse({ head: region.head, blocks: [enter, ...blocks] }, MOST_DEPTH + 1), entries };
 }
 
@@ -108,7 +108,7 @@ function analyse(original: Region, deepestAllowed: number): Flow {
           successors: block.successors.map((to) => (irreducible(from, to) ? { pc: to.pc, block: -1 } : to)),
         })),
       };
-  // Edges that go back are never in the depth-first tree, so the order stays one; but blocks may have got nearer dominators.
+  // Back edges are never in the depth-first tree, so the order stays a reverse postorder; but immediate dominators may be nearer now.
   const successors = reducible ? given : inside(region);
   const { immediate } = reducible ? first : dominatorsOf({ successors });
   const { order } = first;
@@ -129,7 +129,7 @@ function analyse(original: Region, deepestAllowed: number): Flow {
 
   const latches = new Map<number, number[]>();
   const merges = new Set<number>();
-  // Where a region has several entries, its head is looked at for block 0.
+  // In a region with several entries the head's block checks the budget in place of block 0.
   const checks = new Set<number>([region.blocks[0]!.ending === 'enter' ? 1 : 0]);
   const entries = new Int32Array(successors.length);
   for (const from of order) {
@@ -156,7 +156,7 @@ function analyse(original: Region, deepestAllowed: number): Flow {
   return { region, entries: [only], order, rank, children, loops, merges, checks, bound };
 }
 
-/** Everything from which a latch is reached without passing the header. */
+/** Natural loops by header: the blocks from which a latch is reached without passing the header. */
 function loopsOf(
   successors: readonly (readonly number[])[],
   latches: ReadonlyMap<number, readonly number[]>,

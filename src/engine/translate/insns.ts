@@ -1,6 +1,6 @@
 /**
- * Instructions as the records have them. The translator reads those, never the guest's memory: what it makes is then the same
- * program that `dispatch` interprets, also where the guest has written over its code and not yet said so (fence.i).
+ * Instructions as the records have them. The translator reads the records, never newer bytes of the guest's memory: translated code is
+ * then the same program that `dispatch` interprets, also where the guest has written over its code and not yet said so (fence.i).
  */
 import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
@@ -12,14 +12,14 @@ import type { Predecoder } from '../predecode.ts';
 import { ROUTINE } from '../records.ts';
 import type { Variant } from '../routine.ts';
 
-/** Bytes around a register's value, first and behind last, that may be accessed so. */
+/** Bytes relative to a register's value, from `low` up to `high`, with the permission for their access. */
 export interface Extent {
   readonly low: number;
   readonly high: number;
   readonly permission: number;
 }
 
-/** What the translator wants to know of an instruction wherever it stands. */
+/** Properties of an instruction that do not depend on its address. */
 interface Known {
   readonly insn: Insn;
   readonly facts: Facts;
@@ -28,25 +28,25 @@ interface Known {
   /** Sets of registers, see registers.ts. */
   readonly reads: bigint;
   readonly writes: bigint;
-  /** A load or store through a base register and an offset: what it accesses around the base, `rs1`. */
+  /** Of a load or store through a base register and an offset: the bytes accessed, relative to the base `rs1`. */
   readonly access: Extent | undefined;
 }
 
 export interface CodeInsn extends Known {
   readonly pc: Addr;
   readonly record: number;
-  /** Where a branch or direct jump leads. */
+  /** The target of a branch or direct jump. */
   readonly target: Addr;
 }
 
-/** Addresses in a range that are keys: by the range or by the keys, whichever are fewer. @param step what all are multiples of */
+/** Keys in a range of addresses: found by the range or by the keys, whichever are fewer. @param step all keys are multiples of this */
 export function* keysWithin(map: ReadonlyMap<Addr, unknown>, from: Addr, to: Addr, step = 2): Generator<Addr> {
   if ((to - from) / step > map.size) {
     for (const at of map.keys()) if (at >= from && at < to) yield at;
   } else for (let at = alignUp(from, step); at < to; at += step) if (map.has(at)) yield at;
 }
 
-/** Instructions by address, each made once. */
+/** Instructions by address, each described once. */
 export class CodeInsns {
   readonly #code: Predecoder;
   readonly #known = new Map<Addr, CodeInsn>();
@@ -61,7 +61,7 @@ export class CodeInsns {
   insnAt(pc: Addr): Insn | undefined {
     return this.#code.insnAt(pc);
   }
-  /** With all that the translator wants to know of it. */
+  /** The instruction at an address with its properties, if it has been decoded. */
   at(pc: Addr): CodeInsn | undefined {
     let known = this.#known.get(pc);
     if (known === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The interpreter beneath translated code: dispatch as a function like a region, so that each can call and be called by the other. It
- * runs until control comes back to the link that it began with (then it returns as a region would), or until the host is needed.
+ * The interpreter beneath translated code: dispatch as a function like a region, so that interpreter and regions can call each other. The
+ * interpreter runs until control comes back to the link that it began with (then it returns as a region would), or until it needs the host.
  */
 import { Code, I32, I64, type Label, ModuleBuilder } from '../../base/wasm.ts';
 import { LocalPool } from '../../domain/wasm.ts';
@@ -77,7 +77,7 @@ function interpreterCode(
     budget,
     next: () => void code.get(record).access('i32.load16_u', RECORD.ROUTINE).set(routine).br(dispatch),
     leave: (why) => void code.i32(why).set(exit).br(leave),
-    // A record of an access counts nothing.
+    // The record of a load or store has no count in this field.
     note: (address) => void code.get(record).get(address).access('i64.store', RECORD.ACCESSED),
     jump: (goal) => {
       const gone = code.block();
@@ -164,7 +164,7 @@ function interpreterCode(
       .i32(DEPTH.REGION + DEPTH.INTERPRETER)
       .op('i32.lt_s');
     code.if();
-    // Too deep: back to the host, which comes again with the whole stack.
+    // Too little of the host's stack is left: back to the host, which enters again with the whole stack.
     frame.leave(EXIT.BUDGET);
     code.end();
     code.get(record);

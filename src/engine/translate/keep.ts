@@ -1,4 +1,4 @@
-/** From the regions of a run to what is kept of them for the next (kept.ts), and back. */
+/** From the regions of a run to their form kept for the next run (kept.ts), and back. */
 import type { Addr } from '../../base/units.ts';
 import { hasFused } from '../../domain/wasm-fused.ts';
 import { lengthOf } from '../../isa/decode.ts';
@@ -13,7 +13,7 @@ import type { Ranges } from './ranges.ts';
 import type { Regions, Translated } from './regions.ts';
 import { isSound } from './sound.ts';
 
-/** What code is made for. */
+/** The parts of an engine that translated code depends on. */
 export interface Parts {
   readonly memory: Memory;
   readonly code: Predecoder;
@@ -22,23 +22,24 @@ export interface Parts {
   readonly ranges: Ranges;
 }
 
-/** Is an instruction of so many bytes where code is executable, and not for the guest to write without asking? */
+/** Does an instruction lie in pages that are executable, and that the guest cannot write to without a syscall before? */
 function isFixed({ permissions }: Memory, pc: Addr, size: number): boolean {
   const fixed = (at: Addr) =>
     (permissions[Math.floor(at / PAGE)]! & (PERMISSION.EXECUTE | PERMISSION.WRITE)) === PERMISSION.EXECUTE;
   return fixed(pc) && fixed(pc + size - 1);
 }
-/** The instruction's bytes: the lower half of the result if it has two. */
+/** The instruction's bytes as a number: two bytes are its lower half. */
 function codeAt({ bytes }: Memory, pc: number): number {
   const low = bytes[pc]! | (bytes[pc + 1]! << 8);
   return lengthOf(low) === 4 ? (low | (bytes[pc + 2]! << 16) | (bytes[pc + 3]! << 24)) >>> 0 : low;
 }
 
 /**
- * Puts everything but the regions where it was.
+ * Restores all places in the host area; the regions follow when their code is there.
  *
- * @returns false, and nothing is done, if the translator does not begin where that run's did, if the host multiplies otherwise, if it
- *   would take half of the host area (each run that makes something new takes more), or if it cannot be what a run has left
+ * @returns false, and nothing is done, if the host area is not free from where that run's was, if only one of the two runs has a fused
+ *   multiply-add, if the places would take half of the host area (each run that makes something new takes more), or if no run can have left
+ *   them
  */
 export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
   if (kept.fused !== Number(hasFused())) return false;
@@ -54,7 +55,7 @@ export function restorePlaces(kept: Kept, { memory, code, regions, counters, ran
   return true;
 }
 
-/** Is the code of a module's regions in the guest's memory, as it was? */
+/** Is the code of a module's regions in the guest's memory, unchanged? */
 export function isThere({ regions }: KeptModule, memory: Memory): boolean {
   return regions.every(({ pcs, code }) =>
     pcs.every((pc, i) => isFixed(memory, pc, lengthOf(code[i]!)) && codeAt(memory, pc) === code[i]),
@@ -88,14 +89,14 @@ export function revived(
   };
 }
 
-/** What else a translator knows of the program. */
+/** Further knowledge of a translator about the program. */
 export interface Known {
   readonly functions: Iterable<Addr>;
   readonly targets: ReadonlyMap<Addr, readonly Addr[]>;
   readonly renewals: ReadonlyMap<Addr, number>;
 }
 
-/** @param from where the host area was free when the translator was made */
+/** @param from first free address of the host area when the translator was made */
 export function keep(parts: Parts, from: number, known: Known): Kept | undefined {
   const { memory, code, regions, counters, ranges } = parts;
   const all = new Map([...regions.all()].map((region) => [region, keptRegion(region, parts)]));
@@ -136,7 +137,7 @@ export function keep(parts: Parts, from: number, known: Known): Kept | undefined
   };
 }
 
-/** @returns undefined for code that may be another the next time, or that cannot be written down */
+/** @returns undefined if the region's code may differ in the next run, or if a number of the region does not fit 32 bits */
 function keptRegion({ outline, ways, links, counts }: Translated, { memory, code }: Parts): KeptRegion | undefined {
   const { records, routines } = code;
   const { head, pcs, ends } = outline;
@@ -144,7 +145,7 @@ function keptRegion({ outline, ways, links, counts }: Translated, { memory, code
   const accessed = numbersOf(
     Array.from(pcs, (pc) => {
       const record = records.find(pc)!;
-      // Others have a count there. What has not been decoded has what was kept of it before.
+      // Control transfers have a count in this field. The record of an instruction not decoded in this run has the address kept before.
       const ending = routines.ending(records.routine(record)) ?? 'none';
       return ending === 'none' ? records.count(record, RECORD.ACCESSED) : 0;
     }),

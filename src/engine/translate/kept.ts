@@ -1,7 +1,7 @@
 /**
- * What one run of a program leaves for the next: its regions, compiled, and all that their code takes for granted, which is above all
- * where things lie in the host area. Everything is put there again before the next run makes anything of its own; then the code holds as
- * it is. A region is taken only where the guest's code is the same, byte for byte.
+ * The translated code that one run of a program keeps for the next: its compiled regions and all facts that their code relies on, above all
+ * places in the host area. All places are restored before the next run allocates any of its own; the code is then valid as it is. A region
+ * is taken only where the guest's code is the same, byte for byte.
  *
  * As a file: numbers of 32 bits in the host's order, lists with their lengths before them, bytes padded to whole numbers.
  */
@@ -28,12 +28,12 @@ export interface KeptModule {
   readonly tables: readonly Table[];
   readonly regions: readonly KeptRegion[];
 }
-/** Lists of numbers are as their makers write and read them. */
+/** Each list of numbers has the form in which its class writes and reads it. */
 export interface Kept {
-  /** Where the host area was free when the translator was made, and up to where it was used in the end. */
+  /** First free address of the host area when the translator was made, and at the end of the run. */
   readonly from: number;
   readonly to: number;
-  /** 1 if the code counts on the host's fused multiply-add (domain/wasm-fused.ts). */
+  /** 1 if the code relies on the host's fused multiply-add (domain/wasm-fused.ts). */
   readonly fused: number;
   readonly records: Uint32Array;
   readonly ranges: Uint32Array;
@@ -41,7 +41,7 @@ export interface Kept {
   /** Addresses that have slots in the table of regions, in this order. */
   readonly slots: Uint32Array;
   readonly functions: Uint32Array;
-  /** Pairs: an indirect jump, and where it has gone. */
+  /** Pairs: an indirect jump, and a target of it. */
   readonly targets: Uint32Array;
   /** Pairs: the head of a region, and how often it has been made again. */
   readonly renewals: Uint32Array;
@@ -49,12 +49,12 @@ export interface Kept {
 }
 
 const MAGIC = 0x6f_73_69_31;
-/** Bytes of the file's mark, its length, and the checksum of all that follows: V8 believes what it is given. */
-const HEADER = 12;
+/** Bytes of magic number, file length, and checksum of all that follows: V8 trusts the code that it is given. */
+const HEADER_SIZE = 12;
 const PLACES = ['records', 'ranges', 'returns', 'slots', 'functions', 'targets', 'renewals'] as const;
-const OF_REGION = ['pcs', 'code', 'accessed', 'leaves', 'switches', 'ways', 'links', 'counts'] as const;
+const REGION_LISTS = ['pcs', 'code', 'accessed', 'leaves', 'switches', 'ways', 'links', 'counts'] as const;
 
-/** @returns undefined if one of the numbers has not 32 bits */
+/** @returns undefined if one of the numbers does not fit 32 bits */
 export function numbersOf(list: Iterable<number>): Uint32Array | undefined {
   const all = Array.isArray(list) ? list : [...list];
   const made = Uint32Array.from(all);
@@ -62,7 +62,7 @@ export function numbersOf(list: Iterable<number>): Uint32Array | undefined {
   return made;
 }
 
-/** @param identity what must be the same for the file to be of use */
+/** @param identity text that must be the same for the file to be of use */
 export function encodeKept(kept: Kept, identity: string): Uint8Array {
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -93,48 +93,48 @@ export function encodeKept(kept: Kept, identity: string): Uint8Array {
     }
     for (const region of regions) {
       number(region.head);
-      for (const what of OF_REGION) numbers(region[what]);
+      for (const what of REGION_LISTS) numbers(region[what]);
     }
   }
-  const file = new Uint8Array(length + HEADER);
-  let at = HEADER;
+  const file = new Uint8Array(length + HEADER_SIZE);
+  let at = HEADER_SIZE;
   for (const part of parts) {
     file.set(part, at);
     at += part.length;
   }
-  new Uint32Array(file.buffer, 0, 3).set([MAGIC, file.length, crc32(file.subarray(HEADER))]);
+  new Uint32Array(file.buffer, 0, 3).set([MAGIC, file.length, crc32(file.subarray(HEADER_SIZE))]);
   return file;
 }
 
-/** @returns undefined if it is no such file, not as it was written, or one of another identity */
+/** @returns undefined if the file is no such file, is damaged, or has another identity */
 export function decodeKept(file: Uint8Array, identity: string): Kept | undefined {
   const own = file.byteOffset % 4 === 0 ? file : Uint8Array.from(file);
   const words = new Uint32Array(own.buffer, own.byteOffset, own.length >>> 2);
-  if (words[0] !== MAGIC || words[1] !== file.length || words[2] !== crc32(own.subarray(HEADER))) return undefined;
+  if (words[0] !== MAGIC || words[1] !== file.length || words[2] !== crc32(own.subarray(HEADER_SIZE))) return undefined;
   try {
     return decode(own, words, identity);
   } catch (error) {
-    if (error instanceof NoFile) return undefined;
+    if (error instanceof MalformedFile) return undefined;
     throw error;
   }
 }
 
-/** It has not the form that it should have. */
-class NoFile extends Error {}
+/** The file has not the form that it should have. */
+class MalformedFile extends Error {}
 
 function decode(own: Uint8Array, words: Uint32Array, identity: string): Kept | undefined {
-  let at = HEADER / 4;
-  /** Goes on behind so many words. @returns where they begin */
+  let at = HEADER_SIZE / 4;
+  /** Skips so many words. @returns the index of the first */
   const pass = (count: number): number => {
-    if (count > words.length - at) throw new NoFile();
+    if (count > words.length - at) throw new MalformedFile();
     at += count;
     return at - count;
   };
   const number = () => words[pass(1)]!;
-  /** How many follow, of which each takes a word at least. */
+  /** The number of items that follow, each of at least one word. */
   const length = () => {
     const count = number();
-    if (count > words.length - at) throw new NoFile();
+    if (count > words.length - at) throw new MalformedFile();
     return count;
   };
   const numbers = () => {
@@ -159,7 +159,7 @@ function decode(own: Uint8Array, words: Uint32Array, identity: string): Kept | u
       bytes: wasm,
       native: native.length === 0 ? undefined : native.slice().buffer,
       tables: Array.from({ length: tables }, () => ({ at: number(), halves: Uint16Array.from(numbers()) })),
-      regions: Array.from({ length: regions }, () => ({ head: number(), ...lists(OF_REGION) })),
+      regions: Array.from({ length: regions }, () => ({ head: number(), ...lists(REGION_LISTS) })),
     };
   });
   return at === words.length && from <= to ? { from, to, fused, ...places, modules } : undefined;

@@ -1,7 +1,7 @@
 /**
- * Helper functions that a module of regions has of its own, those that are asked for. What regions do rarely but in many places is one
- * direct call there: V8 takes about as long for a call as for an addition, but far longer for a call through a table or an import, and
- * V8's time is a good part of what translating costs.
+ * Helper functions that a module of regions has of its own, made when they are asked for. An action that regions take rarely but in many
+ * places is one direct call there: V8 compiles a direct call about as fast as an addition, a call through a table or an import far more
+ * slowly, and V8's time is a good part of the cost of translating.
  */
 import { Code, I32, I64, type ModuleBuilder, type ValueType } from '../../base/wasm.ts';
 import { CELL, emitIncrement, INTERPRETER_SLOT, REGION_TYPE } from './support.ts';
@@ -17,13 +17,13 @@ const [REGION_PARAMETERS, REGION_RESULTS] = REGION_TYPE;
 type HelperName = 'leave' | 'left' | 'returned';
 
 const HELPERS: Readonly<Record<HelperName, Helper>> = {
-  /** A region's parameters: goes on in the interpreter. */
+  /** With a region's parameters: goes on in the interpreter. */
   leave: {
     parameters: REGION_PARAMETERS,
     results: REGION_RESULTS,
     code: ({ regionType }) => new Code(3).get(0).get(1).get(2).i32(INTERPRETER_SLOT).returnCallIndirect(regionType),
   },
-  /** And a counter: counts there first. */
+  /** With the address of a counter besides: counts, then goes on in the interpreter. */
   left: {
     parameters: [...REGION_PARAMETERS, I32],
     results: REGION_RESULTS,
@@ -33,14 +33,14 @@ const HELPERS: Readonly<Record<HelperName, Helper>> = {
       return code.get(0).get(1).get(2).returnCall(helpers.of('leave'));
     },
   },
-  /** (return cell, next) -> 1 if next is the cell's link; then it is counted, in the cell if it has been there before or there is room. */
+  /** (return cell, next) -> 1 if next is the cell's link; the return is then counted in the cell, if new there in the table of jumps. */
   returned: {
     parameters: [I32, I64],
     results: [I32],
     code: ({ count }) => {
       const code = new Code(2);
       const [cell, next] = [0, 1];
-      // What the cell has come to its link before.
+      // Returns that the cell has already.
       for (const other of CELL.OTHERS) {
         code.get(next).get(cell).access('i64.load', other).op('i64.eq');
         code.if();
@@ -68,7 +68,7 @@ const HELPERS: Readonly<Record<HelperName, Helper>> = {
 
 export class ModuleHelpers {
   readonly regionType: number;
-  /** The imported helper that counts. */
+  /** The imported helper that counts an indirect transfer. */
   readonly count: number;
   readonly #module: ModuleBuilder;
   readonly #made = new Map<HelperName, number>();
@@ -78,7 +78,7 @@ export class ModuleHelpers {
     this.regionType = regionType;
     this.count = count;
   }
-  /** The index of a helper. All imports come before the first. */
+  /** The index of a helper. All imports must be declared before the first. */
   of(name: HelperName): number {
     const known = this.#made.get(name);
     if (known !== undefined) return known;

@@ -4,10 +4,10 @@ import { setFlags, setWaitingFlags } from '../../base/v8.ts';
 export interface CompiledModule {
   /** As wasm. */
   readonly bytes: Uint8Array;
-  /** Addresses of tables in the host area that its code reads, and what is in them. */
+  /** Tables in the host area that the module's code reads. */
   readonly tables: readonly Table[];
   readonly exports: WebAssembly.Instance['exports'];
-  /** What V8 has made of the bytes; undefined where it cannot be had. */
+  /** V8's machine code for the bytes; undefined where V8 does not give it. */
   native(): ArrayBuffer | undefined;
 }
 export interface Table {
@@ -16,26 +16,26 @@ export interface Table {
 }
 
 /**
- * What V8 is not to do to regions: compile them twice, or when they are first called (a long loop stays in the code it was entered in);
- * look how much of the stack is left at each entry and each loop: DEPTH is counted, far from the stack's end. Peeling and unrolling of
- * loops cannot be switched off while a thread of V8's may be compiling: it aborts.
+ * Flags of V8 that are off for regions: V8 does not compile them twice, nor only when they are first called (a long loop stays in the code
+ * it was entered in), nor check the stack at each entry and each loop: DEPTH is counted, far from the stack's end. Peeling and unrolling of
+ * loops cannot be switched off: V8 aborts if one of its threads is compiling then.
  */
-const COMPILING = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
+const COMPILER_FLAGS = ['liftoff', 'wasm-lazy-compilation', 'wasm-stack-checks'] as const;
 
 function compiling<T>(work: () => T): T {
   setWaitingFlags();
-  setFlags(...COMPILING.map((flag) => `no-${flag}`), 'allow-natives-syntax');
+  setFlags(...COMPILER_FLAGS.map((flag) => `no-${flag}`), 'allow-natives-syntax');
   try {
     return work();
   } finally {
-    setFlags(...COMPILING, 'no-allow-natives-syntax');
+    setFlags(...COMPILER_FLAGS, 'no-allow-natives-syntax');
   }
 }
 
 /**
- * V8 can give its machine code of a module and take it back; embedders do that through its C++ interface, from JavaScript it is to be had
- * by two functions for V8's own tests (src/runtime/runtime-test-wasm.cc), which Node 20 to 24 have. V8 takes only what the same V8 has
- * made, with the same flags, on the same kind of processor. To be called while `compiling` only: V8 may parse the functions then.
+ * V8 can give its machine code of a module and take it back: to embedders through its C++ interface, to JavaScript only by two functions
+ * for V8's own tests (src/runtime/runtime-test-wasm.cc), which Node 20 to 24 have. V8 takes only code that the same V8 has made, with the
+ * same flags, on the same kind of processor. To be called while `compiling` only: V8 parses these functions only then.
  */
 interface Natives {
   serialize(module: WebAssembly.Module): ArrayBuffer;
@@ -55,7 +55,7 @@ function findNatives(): Natives | undefined {
   return natives;
 }
 
-/** @param native what `native()` gave for the same bytes in another run; V8 compiles anew if it does not take it */
+/** @param native result of `native()` for the same bytes in another run; V8 compiles anew if it does not take this code */
 export function compileModule(
   bytes: Uint8Array,
   imports: Readonly<Record<string, unknown>>,

@@ -1,8 +1,8 @@
 /**
- * Ranges of pages that may be accessed alike, without a gap: of a program's data with its heap, of its stack, of what it has mapped. An
- * access is permitted if its distance from where the range begins is below a limit that lies in memory, so that a range may grow and
- * shrink under code that knows it. Which range an access is compared with is a guess, from where it went last; where that is wrong, the
- * pages' permissions decide as everywhere else.
+ * Ranges of pages with a common permission, without a gap: a program's data with its heap, its stack, its mappings. An access is permitted
+ * if its distance from the start of the range is below a limit that lies in memory, so that a range may grow and shrink under code that
+ * uses it. The range for an access is a guess from the address that the access went to last; where the guess is wrong, the pages'
+ * permissions decide as everywhere else.
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
@@ -10,15 +10,15 @@ import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 export interface Range {
   readonly low: Addr;
   readonly permission: number;
-  /** Behind its last page. */
+  /** First address behind the last page. */
   end: Addr;
-  /** Address of the limits: i64 each, for accesses of 1, 2, 4 ... bytes: what their distance must be below. */
+  /** Address of the limits: an i64 each for accesses of 1, 2, 4 ... bytes, which the distance of the access must be below. */
   readonly limits: number;
 }
 
 /** Sizes that have a limit: powers of two up to a page. */
 const SIZES = 13;
-/** What the limits of a range take. */
+/** Bytes of the limits of a range. */
 export const LIMITS_SIZE: ByteCount = SIZES * 8;
 
 export class Ranges {
@@ -34,10 +34,10 @@ export class Ranges {
     });
   }
 
-  /** The range around an address in which everything has these permissions; undefined if the address itself has not. */
+  /** The range around an address in which all pages have a permission; undefined if the address itself does not have it. */
   around(address: Addr, permissionAsked: number): Range | undefined {
     const { checked: permissions } = this.#memory;
-    // What may be written may be read.
+    // Pages that may be written may be read.
     const permission = permissionAsked & PERMISSION.WRITE || permissionAsked;
     const has = (page: number) => page > 0 && (permissions[page]! & permission) === permission;
     let page = Math.floor(address / PAGE);
@@ -67,7 +67,7 @@ export class Ranges {
     return limits + Math.ceil(Math.log2(bytes)) * 8;
   }
 
-  /** @param from, to where permissions may have changed; elsewhere nothing has */
+  /** Finds a range's end anew. @param from, to the addresses between which permissions may have changed; elsewhere none has */
   #measure(range: Range, from: Addr, to: Addr): void {
     const { checked: permissions, view } = this.#memory;
     const has = (page: number) => (permissions[page]! & range.permission) === range.permission;

@@ -1,11 +1,11 @@
 /**
- * Regions: the code that is reached from a head by branches and jumps, without what has hardly run. The head dominates all of it (ways in
- * besides are made by flow.ts); calls leave it and come back behind the call.
+ * Regions: the code that is reached from a head by branches and jumps, without code that has hardly run. The head dominates all of a region
+ * (flow.ts makes further entries); calls leave the region and come back behind the call.
  */
 import type { Addr, InsnCount } from '../../base/units.ts';
 import type { CodeInsn, CodeInsns } from './insns.ts';
 
-/** Where a block goes on: a block of the same region, or code outside (block -1). */
+/** The target of an edge out of a block: a block of the same region, or code outside (block -1). */
 export interface Successor {
   readonly pc: Addr;
   readonly block: number;
@@ -16,10 +16,10 @@ export interface Successor {
  * - `fall`: into the code behind.
  * - `branch`: successors are taken, not taken.
  * - `goto`: a jump that leaves no link.
- * - `call`: a jump that does, direct or not; the successor is the code behind.
- * - `return`: an indirect jump through a link register; its successor is the head, if that is behind a call and has been returned to from
- *   there: then deep recursion that is too deep for the host's stack comes back in a loop.
- * - `switch`: another indirect jump; successors are its targets within the region.
+ * - `call`: a jump that leaves a link, direct or not; the successor is the code behind.
+ * - `return`: an indirect jump through a link register; its successor is the head, if the head is behind a call and this return has gone
+ *   there: then recursion that is too deep for the host's stack comes back in a loop.
+ * - `switch`: any other indirect jump; successors are its targets within the region.
  * - `leave`: an instruction that is not translated.
  * - `enter`: no instruction; where a region with several entries begins (flow.ts).
  */
@@ -27,15 +27,15 @@ export type Ending = 'enter' | 'fall' | 'branch' | 'goto' | 'call' | 'return' | 
 
 export interface Block {
   readonly pc: Addr;
-  /** With the one that ends it, but for `fall` and `leave`. */
+  /** With the instruction that ends the block, but for `fall` and `leave`. */
   readonly insns: readonly CodeInsn[];
   readonly ending: Ending;
   readonly successors: readonly Successor[];
-  /** Where control can go from the start of the block, on its way from an entry of the region into a loop. */
+  /** Loop headers to which control can go from the start of the block, on its way from an entry of the region into a loop. */
   readonly dispatch?: readonly number[];
-  /** A call through a register: the functions that it mostly calls, as far as is known. */
+  /** Of a call through a register: the functions that it mostly calls, as far as is known. */
   readonly expected?: readonly Addr[];
-  /** A `switch`: where else it has gone. */
+  /** Of a `switch`: its known targets outside the region. */
   readonly others?: readonly Addr[];
 }
 
@@ -45,15 +45,15 @@ export interface Region {
   readonly blocks: readonly Block[];
 }
 
-/** What is known about the code from elsewhere. */
+/** Knowledge about the code from its execution so far. */
 export interface Knowledge {
   /** Targets that an indirect jump has gone to. */
   targetsOf(pc: Addr): readonly Addr[];
-  /** Is this where a function begins? Jumps there are not followed: they are calls in tail position. */
+  /** Does a function begin here? Jumps to functions are not followed: they are calls in tail position. */
   isFunction(pc: Addr): boolean;
-  /** Has a branch gone this way often enough for what is there to be worth translating? */
+  /** Has a branch gone this way often enough for the code there to be worth translating? */
   ran(record: number, taken: boolean, to: Addr): boolean;
-  /** Those of them that it has gone to as often, the usual ones first. */
+  /** Targets that an indirect jump has gone to that often, the most frequent first. */
   usualTargets(pc: Addr, record: number): readonly Addr[];
   /** Should the region have this code, if control gets there? */
   follows(pc: Addr): boolean;
@@ -62,8 +62,8 @@ export interface Knowledge {
 /** A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. */
 export const MOST_INSNS = 3000;
 const MOST_SWITCH_TARGETS = 512;
-/** Functions that a call through a register looks for before it goes through the table of regions. */
-const MOST_EXPECTED = 2;
+/** Functions that a call through a register compares its target with before it goes through the table of regions. */
+const MOST_EXPECTED_CALLEES = 2;
 
 /** Link registers, by the manual's hints for return-address prediction (unprivileged manual, section "Unconditional Jumps"). */
 export const isLink = (reg: number): boolean => reg === 1 || reg === 5;
@@ -84,14 +84,14 @@ const endingOf = ({ insn, ending }: CodeInsn): Ending | undefined => {
   }
 };
 
-/** What a region has: instructions by address, where its blocks begin (the head first), and the targets of its `switch`es. */
+/** The extent of a region: instructions by address, starts of its blocks (the head first), and the targets of its `switch`es. */
 interface Reach {
   readonly insns: ReadonlyMap<Addr, CodeInsn>;
   readonly leaders: ReadonlySet<Addr>;
   readonly targets: ReadonlyMap<Addr, readonly Addr[]>;
 }
 
-/** What a region would have: how many instructions, none if there would be no region, and its branches. */
+/** The number of instructions that a region would have, 0 if there would be no region, and its branches. */
 export function measureRegion(
   code: CodeInsns,
   head: Addr,
@@ -155,8 +155,8 @@ export function formRegion(code: CodeInsns, head: Addr, knowledge: Knowledge): R
   const outside = (pc: Addr): Successor => ({ pc, block: -1 });
   const expectedAt = ({ pc, record }: CodeInsn): readonly Addr[] => {
     const usual = knowledge.usualTargets(pc, record);
-    // In a later run of the program it may not have been interpreted.
-    return (usual.length > 0 ? usual : knowledge.targetsOf(pc)).slice(0, MOST_EXPECTED);
+    // In a later run of the program the call may not have been interpreted.
+    return (usual.length > 0 ? usual : knowledge.targetsOf(pc)).slice(0, MOST_EXPECTED_CALLEES);
   };
   const blocks = starts.map((start): Block => {
     const list: CodeInsn[] = [];

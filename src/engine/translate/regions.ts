@@ -1,6 +1,6 @@
 /**
- * The regions that there are: what of the guest's code they have, where they are entered, and how they are left again. Each place where
- * translated code may begin has a slot in a table of functions; slot 0, and each that has no region, has the interpreter.
+ * The regions in place: the guest code that they have, the addresses where they are entered, and the addresses where they lead. Each place
+ * where translated code may begin has a slot in a table of functions; slot 0, and each slot that has no region, has the interpreter.
  */
 import { alignDown } from '../../base/bits.ts';
 import type { Addr, InsnCount } from '../../base/units.ts';
@@ -11,13 +11,13 @@ import { keysWithin } from './insns.ts';
 import type { CompiledModule } from './modules.ts';
 import type { Region } from './region.ts';
 
-/** What is remembered of a region once it is made. */
+/** The part of a region that is remembered once the region is made. */
 export interface Outline {
   readonly head: Addr;
-  /** Its instructions: addresses, and where what is behind them begins. */
+  /** Its instructions: their addresses, and the addresses behind them. */
   readonly pcs: Uint32Array;
   readonly ends: Uint32Array;
-  /** Where it leads, but for calls. */
+  /** Addresses outside to which it leads, but for calls. */
   readonly leaves: readonly Addr[];
   /** Its jumps through tables. */
   readonly switches: readonly Addr[];
@@ -25,13 +25,13 @@ export interface Outline {
 
 export interface Translated {
   readonly outline: Outline;
-  /** Where its code can be entered besides its head. */
+  /** Addresses besides its head where its code can be entered. */
   readonly ways: readonly Addr[];
   readonly counts: EdgeCounts;
-  /** Heads of regions that its code calls directly: it goes when one of them does. */
+  /** Heads of regions that its code calls directly: the region is dropped when one of them is. */
   readonly links: ReadonlySet<Addr>;
   readonly module: CompiledModule;
-  /** When it was made, by the translator's clock. */
+  /** Time at which the region was made, by the translator's clock. */
   readonly since: InsnCount;
 }
 
@@ -52,7 +52,7 @@ export function outlineOf({ head, blocks }: Region): Outline {
   };
 }
 
-/** The names that a region is exported by: at its head, and at other entries. */
+/** The name under which a region is exported: at its head, or at another entry. */
 export const nameOf = (head: Addr, entry?: Addr): string =>
   `r${head.toString(16)}${entry === undefined ? '' : `r${entry.toString(16)}`}`;
 
@@ -71,16 +71,16 @@ export class Regions {
   readonly #records: Records;
   readonly #slots = new Map<Addr, number>();
   readonly #regions = new Map<Addr, Translated>();
-  /** Where translated code is entered: by address, the head of the region. */
+  /** By address where translated code is entered: the head of the region. */
   readonly #owners = new Map<Addr, Addr>();
-  /** How many regions have an instruction, by address; and the sum of all. */
+  /** Number of regions that have an instruction, by address; and the sum of these numbers. */
   readonly #held = new Map<Addr, number>();
   #insns = 0;
-  /** By the pages that their instructions are on: their heads. */
+  /** Heads of regions, by the pages that their instructions are on. */
   readonly #byPage = new Map<Addr, Set<Addr>>();
-  /** Where regions lead, by address: their heads. */
+  /** Heads of the regions that lead to an address, by the address. */
   readonly #leading = new Map<Addr, Set<Addr>>();
-  /** Heads of the regions that have a jump through a table, by its address. */
+  /** Heads of the regions that have a jump through a table, by the jump's address. */
   readonly #switching = new Map<Addr, Set<Addr>>();
   #interpret: unknown;
 
@@ -98,7 +98,7 @@ export class Regions {
   all(): Iterable<Translated> {
     return this.#regions.values();
   }
-  /** Addresses that have slots, in the order of these. */
+  /** Addresses that have slots, in the order of the slots. */
   get slotted(): readonly Addr[] {
     return [...this.#slots.keys()];
   }
@@ -118,14 +118,14 @@ export class Regions {
   leadingTo(pc: Addr): Iterable<Addr> {
     return this.#leading.get(pc) ?? [];
   }
-  /** A jump through a table goes to a place that the regions with it have not. @returns false if there is no such region */
+  /** Notes that a jump through a table goes to an address outside the regions with the jump. @returns false if no region has the jump */
   leadsFrom(site: Addr, target: Addr): boolean {
     const heads = this.#switching.get(site);
     for (const head of heads ?? []) addTo(this.#leading, target, head);
     return heads !== undefined && heads.size > 0;
   }
 
-  /** What is called where nothing is translated. */
+  /** Sets the function that is called where no code is translated. */
   setInterpreter(interpret: unknown): void {
     this.#interpret = interpret;
     const live = new Set([...this.#owners.keys()].map((pc) => this.#slots.get(pc)));
@@ -146,7 +146,7 @@ export class Regions {
     return slot;
   };
 
-  /** Control that comes to a region's head goes to its code from now on. */
+  /** From now on control that comes to a region's head goes to its code. */
   add(made: Translated): void {
     const { outline, module } = made;
     const { head, pcs, leaves, switches } = outline;
@@ -158,7 +158,7 @@ export class Regions {
     for (const site of switches) addTo(this.#switching, site, head);
     this.#enterAt(head, module.exports[nameOf(head)], head);
   }
-  /** And control that comes to its other entries, but for those that other regions are entered at. */
+  /** The same for control that comes to its other entries, but for those where other regions are entered and those excepted. */
   addEntries({ outline: { head }, ways, module }: Translated, except: (pc: Addr) => boolean): void {
     for (const pc of ways)
       if (!this.#owners.has(pc) && !except(pc)) this.#enterAt(pc, module.exports[nameOf(head, pc)], head);
@@ -170,7 +170,7 @@ export class Regions {
     this.#records.plant(this.#records.find(pc)!, ROUTINE.REGION, slot);
   }
 
-  /** The interpreter has a region's code again. None of it may be running. @returns where it was entered */
+  /** Gives a region's code back to the interpreter. None of it may be running. @returns the addresses where the region was entered */
   drop(head: Addr): Addr[] {
     const { outline, ways } = this.#regions.get(head)!;
     this.#regions.delete(head);
@@ -191,7 +191,7 @@ export class Regions {
     }
     return entered;
   }
-  /** Regions with all those that call them directly. */
+  /** Heads of regions, with the heads of all regions that call these directly, and so on. */
   callersOf(heads: Iterable<Addr>): Set<Addr> {
     const all = new Set(heads);
     for (let before = -1; before !== all.size; ) {

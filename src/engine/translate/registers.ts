@@ -1,12 +1,13 @@
 /**
- * Which guest registers a region has in locals when, and which of these are newer than their places in the hart's block. Exits to the
- * interpreter are many and nearly all cold, so they store what is newer themselves; where control leaves for other code in the
- * ordinary course (calls, returns, jumps out) it is stored there.
+ * Decides which guest registers a region has in locals at each point, and which of these are newer than their slots in the hart's block.
+ * Exits to the interpreter are many and nearly all cold, so each exit stores the newer registers itself; where control leaves for other
+ * code in the ordinary course (calls, returns, jumps out) the newer registers are stored there.
  *
  * Within an extended basic block a register is loaded when it is first read and kept. Where ways meet there is a contract: a register
  * is in its local there if it is *resident* in the innermost loop and will be read before it is written, and may be *dirty* (newer in
- * its local) if besides the loop writes it. Everything else is in its place. So a loop neither loads nor stores what it carries round,
- * and what is resident is bounded: V8 makes a value of each local at each place where ways meet, and has some twelve registers for them.
+ * its local) if besides the loop writes it. All other registers are in their slots. So a loop neither loads nor stores the registers that
+ * it carries round. The number of resident registers is bounded: V8 makes a value of each local at each place where ways meet, and has
+ * some twelve registers for these values.
  *
  * Sets of registers are bigints, one bit a register.
  */
@@ -24,26 +25,26 @@ export function regsOf(set: RegSet): Reg[] {
   return regs;
 }
 
-/** Registers that may be resident in a loop. */
-const MOST_RESIDENT = 9;
-/** Blocks of an inner loop count so much for the choice of what is resident around it. */
-const INNER = 1 / 8;
+/** Most registers that may be resident in a loop. */
+const MOST_RESIDENT_REGS = 9;
+/** Weight of a register's use in an inner loop for the choice of the resident registers around it; other uses weigh 1. */
+const INNER_WEIGHT = 1 / 8;
 
-/** Can the instruction leave the region before it has any effect? Floating point cannot: see `readsRounding`. */
+/** Can the instruction leave the region before it has any effect? Floating-point arithmetic cannot: see `readsRounding`. */
 export function canLeave({ facts }: CodeInsn): boolean {
   const { load, store, ordered, control } = facts;
   return Boolean(load ?? store) || ordered || control === 'indirect';
 }
 
-/** Does the instruction depend on the rounding mode in force being one? A region with such instructions looks at its entry. */
+/** Does the instruction need a valid rounding mode in force? A region with such instructions checks the mode at entry and after calls. */
 export const readsRounding = ({ facts }: CodeInsn): boolean => facts.readsRounding;
 
 export interface Placement {
   /** By block, where ways meet at its start: the registers that are in their locals. */
   readonly held: readonly RegSet[];
-  /** And those of them that may be newer there. */
+  /** Those of the held registers that may be newer in their locals there. */
   readonly dirty: readonly RegSet[];
-  /** By block: what may stay dirty in it. */
+  /** By block: the registers that may stay dirty in the block. */
   readonly carried: readonly RegSet[];
   /** Every register that the region touches. */
   readonly all: RegSet;
@@ -51,10 +52,10 @@ export interface Placement {
 
 export function placeRegisters({ region: { blocks }, order, loops }: Flow): Placement {
   const uses = blocks.map(usesOf);
-  /** By block: resident in its innermost loop. */
+  /** By block: the registers resident in its innermost loop. */
   const resident: RegSet[] = blocks.map(() => 0n);
   const written = new Map<number, RegSet>();
-  /** By header: read, as it were, because the whole loop is small enough for all that it writes to be carried. */
+  /** By header: registers taken as read, because the whole loop is small enough to carry all registers that it writes. */
   const wanted = new Map<number, RegSet>();
   const outermostFirst = [...loops].sort(([, a], [, b]) => b.size - a.size);
   for (const [header, loop] of outermostFirst) {
@@ -71,14 +72,14 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
       for (const { facts } of blocks[block]!.insns) {
         const { reads: from, writes: into } = facts;
         for (const reg of into === undefined ? from : [...from, into])
-          weights.set(reg, (weights.get(reg) ?? 0) + (inner.has(block) ? INNER : 1));
+          weights.set(reg, (weights.get(reg) ?? 0) + (inner.has(block) ? INNER_WEIGHT : 1));
       }
     }
-    const ranked = [...weights].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_RESIDENT);
+    const ranked = [...weights].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_RESIDENT_REGS);
     const set = ranked.reduce((all, [reg]) => all | bit(reg), 0n);
     for (const block of loop) resident[block] = set;
     written.set(header, writes);
-    if (!calls && weights.size <= MOST_RESIDENT) wanted.set(header, writes);
+    if (!calls && weights.size <= MOST_RESIDENT_REGS) wanted.set(header, writes);
   }
 
   const needed: RegSet[] = blocks.map(() => 0n);
@@ -123,7 +124,7 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
   return { held, dirty, carried, all };
 }
 
-/** What a block reads before it writes it, and what it writes. */
+/** The registers that a block reads before it writes them, and the registers that it writes. */
 function usesOf({ insns }: Block): { reads: RegSet; writes: RegSet } {
   let reads = 0n;
   let writes = 0n;

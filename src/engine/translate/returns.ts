@@ -1,8 +1,9 @@
 /**
- * Behind calls: has control come to the link, and from which instruction? Where nothing is counted, only the former matters.
+ * The code behind calls: has control come to the link, and from which instruction? Where nothing is counted, only the former matters.
  *
- * Transfers are counted by both of their ends, and functions have several returns. The first that comes to a link is the one that its
- * return cell expects: it follows from other counts of the region. Some more have counters in the cell; others are in the table of jumps.
+ * Transfers are counted by both of their ends, and functions have several returns. A return cell expects the first return that comes to its
+ * link: the count of that return follows from other counts of the region. A few more returns have counters in the cell; all others are
+ * counted in the table of jumps.
  */
 import type { Addr } from '../../base/units.ts';
 import type { Code } from '../../base/wasm.ts';
@@ -10,9 +11,9 @@ import { CELL, emitIncrement } from './support.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /**
- * Behind a call: returns in turn unless control has come to the link.
- * @param next local: the `next` of what was called
- * @param counts emit the counting of returns that the cell expects, and of all others
+ * Emits the code behind a call: the region returns in turn unless control has come to the link.
+ * @param next local: the `next` that the call returned
+ * @param counts emit the counting of the return that the cell expects, and of all others
  */
 export function emitComeBack(
   code: Code,

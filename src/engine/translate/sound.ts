@@ -1,6 +1,6 @@
 /**
- * Is what an earlier run has left such that it can be put back? A file may have been written by anybody, with a checksum that fits. Places must
- * lie where the host area was taken, none over another, and numbers must be of what there is. What is compiled is believed.
+ * Checks kept code of an earlier run before it is restored. A file may have been written by anybody, with a checksum that fits. Places must
+ * lie where the host area was taken, none over another, and numbers must name things that exist. Compiled code is trusted.
  */
 import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import { RECORD, Records, recordBytes } from '../records.ts';
@@ -8,21 +8,21 @@ import type { Kept, KeptRegion } from './kept.ts';
 import { LIMITS_SIZE } from './ranges.ts';
 import { CELL } from './support.ts';
 
-/** All places are so aligned. */
-const UNIT = 8;
-const ACCESS = PERMISSION.READ | PERMISSION.WRITE | PERMISSION.EXECUTE;
+/** Alignment of all places, in bytes. */
+const ALIGNMENT = 8;
+const ANY_PERMISSION = PERMISSION.READ | PERMISSION.WRITE | PERMISSION.EXECUTE;
 
-/** The part of the host area that was taken, with what is where. */
+/** The part of the host area that was taken, with a mark for each place in it. */
 class Area {
   readonly #from: number;
   readonly #taken: Uint8Array;
   constructor(from: number, to: number) {
     this.#from = from;
-    this.#taken = new Uint8Array(Math.ceil((to - from) / UNIT));
+    this.#taken = new Uint8Array(Math.ceil((to - from) / ALIGNMENT));
   }
-  /** @returns false if it does not lie there, or something else does */
+  /** @returns false if the place does not lie in the part, or lies over another */
   take(at: number, bytes: number): boolean {
-    const [first, end] = [(at - this.#from) / UNIT, Math.ceil((at - this.#from + bytes) / UNIT)];
+    const [first, end] = [(at - this.#from) / ALIGNMENT, Math.ceil((at - this.#from + bytes) / ALIGNMENT)];
     if (first < 0 || !Number.isInteger(first) || end > this.#taken.length) return false;
     const part = this.#taken.subarray(first, end);
     if (part.includes(1)) return false;
@@ -37,11 +37,11 @@ function* tuples(numbers: Uint32Array, size: number, from = 0): Generator<Uint32
 
 const areDistinct = (numbers: Uint32Array): boolean => new Set(numbers).size === numbers.length;
 
-/** @param memory which has what the kept begins with */
+/** @param memory the memory to restore places in, whose host area is free from `kept.from` */
 export function isSound(kept: Kept, memory: Memory): boolean {
   const { records, ranges, returns, slots, targets, renewals, modules } = kept;
   const area = new Area(kept.from, kept.to);
-  // Records are taken from the end on.
+  // Records are allocated from the end of the host area.
   const { length } = memory.bytes;
   const end = new Area(Math.min(Records.lowest(records), length), length);
   const stubs = records[0] ?? 0;
@@ -58,7 +58,7 @@ export function isSound(kept: Kept, memory: Memory): boolean {
     ranges.length % 3 === 0 &&
     [...tuples(ranges, 3)].every(
       // A range without permissions would be all of memory.
-      ([low, permission, at]) => isPage(low!) && (permission! & ACCESS) !== 0 && area.take(at!, LIMITS_SIZE),
+      ([low, permission, at]) => isPage(low!) && (permission! & ANY_PERMISSION) !== 0 && area.take(at!, LIMITS_SIZE),
     ) &&
     returns.length % 3 === 0 &&
     [...tuples(returns, 3)].every(([, , cell]) => area.take(cell!, CELL.SIZE)) &&
@@ -84,7 +84,7 @@ function isRegion({ head, pcs, code, accessed, ways, switches }: KeptRegion, mem
   );
 }
 
-/** As EdgeCounts.of reads them: counters where counters can be, and edges without, which are a forest. */
+/** Are the counts such as EdgeCounts.of reads? Counters must lie where counters can be, and the edges without counters must be a forest. */
 function areCounts({ pcs, counts }: KeptRegion, area: Area, returnCells: ReadonlySet<number>): boolean {
   const [outside = 0, left = 0, edges = 0] = counts;
   if (counts.length !== 3 + 2 * left + 6 * edges || outside > pcs.length) return false;

@@ -1,4 +1,4 @@
-/** One instruction's step in a region: operands in locals, effects that need the interpreter left to it. */
+/** One instruction's step in a region: operands are in locals; effects that need the interpreter are left to it. */
 import type { Reg } from '../../base/units.ts';
 import { I64, type Label } from '../../base/wasm.ts';
 import type { WasmValue } from '../../domain/wasm.ts';
@@ -14,19 +14,19 @@ export interface Site {
   readonly frame: Frame;
   readonly layout: Layout;
   local(reg: Reg): number;
-  /** What is planned for this instruction's access. */
+  /** The plan for this instruction's access. */
   planned(): Planned | undefined;
-  /** Address of the limit for this instruction's accesses, and where they are to be measured from; undefined if there is no telling. */
+  /** Start of the range that this instruction probably accesses, and address of the limit for it; undefined if no range is known. */
   range(permission: number, bytes: number): { readonly low: number; readonly limit: number } | undefined;
 }
 
 const LOG2: Readonly<Record<number, number>> = { 1: 0, 2: 1, 4: 2, 8: 3 };
-const STATE: readonly number[] = [CSR.fflags, CSR.frm, CSR.fcsr];
+const FLOAT_CSRS: readonly number[] = [CSR.fflags, CSR.frm, CSR.fcsr];
 
 export class RegionStep extends RoutineStep {
-  /** What a branch depends on. */
+  /** The condition of a branch. */
   condition: WasmValue | undefined;
-  /** Where an indirect jump goes. */
+  /** The target of an indirect jump: a local. */
   goal: number | undefined;
   readonly #site: Site;
   readonly #at: CodeInsn;
@@ -38,12 +38,12 @@ export class RegionStep extends RoutineStep {
     this.#at = at;
   }
 
-  /** Emits the instruction, but for where a control transfer goes. */
+  /** Emits the instruction, but for the transfer of control itself. */
   emit(): void {
     this.frame.pool.reset();
     this.variant.row.semantics<WasmValue>(this, this.domain);
   }
-  /** An indirect jump's link is written when nothing can go wrong any more. */
+  /** Writes an indirect jump's link: only when the jump cannot leave for the interpreter any more. */
   writeLink(): void {
     if (this.#link !== undefined) this.#put(this.#link);
   }
@@ -104,8 +104,8 @@ export class RegionStep extends RoutineStep {
   }
 
   /**
-   * Leaves unless the bytes may be accessed. Where the range is known that they are probably in, that is looked at first, and only if they
-   * are not there at what the pages say. Several accesses with one base are checked by their first and last byte.
+   * Leaves unless the bytes may be accessed. The range that they are probably in is checked first, if it is known, and the pages'
+   * permissions only if they are not in it. Several accesses with one base are checked by their first and last byte.
    */
   protected override check(address: number, bytes: number, permission: number): void {
     this.#checkBytes({ kind: 'i64', local: address }, bytes, permission, true);
@@ -129,7 +129,7 @@ export class RegionStep extends RoutineStep {
     this.frame.leave(0);
     code.end();
   }
-  /** Goes to a label if the bytes are in the range where they are looked for. */
+  /** Goes to a label if the bytes are in the range that they are probably in. */
   #ifInRange(start: WasmValue, bytes: number, permission: number, fine: Label): void {
     const range = this.#site.range(permission, bytes);
     if (range === undefined) return;
@@ -148,18 +148,18 @@ export class RegionStep extends RoutineStep {
     this.goal = this.domain.local(target);
   }
   override csr(write: ((old: WasmValue) => WasmValue) | undefined): WasmValue {
-    // Other CSRs are the interpreter's, and so is a change of the rounding mode, which could be to none.
+    // The interpreter executes accesses to other CSRs, and changes of the rounding mode, as the new mode could be invalid.
     const { csr } = this.variant;
-    if (csr === CSR.fflags || (STATE.includes(csr) && write === undefined)) return super.csr(write);
+    if (csr === CSR.fflags || (FLOAT_CSRS.includes(csr) && write === undefined)) return super.csr(write);
     this.frame.leave(0);
     return this.domain.const(0n);
   }
 }
 
 /**
- * From the i64 address on the stack to 0 unless so many bytes there may be accessed: without a branch, for V8's sake. Of a single
- * access the answer is no if the address is not aligned: rotating the size's bits out of the low end puts that and the address space's size
- * into one comparison, and the bytes are in one page. Of several together the pages of the first and the last byte are looked at.
+ * Replaces the i64 address on the stack by 0 unless so many bytes there may be accessed: without a branch, for V8's sake. A single
+ * access that is not aligned gives 0: rotating the size's bits out of the low end puts the tests for alignment and for the address space's
+ * size into one comparison, and the bytes are in one page. For several accesses together the pages of first and last byte are tested.
  */
 export function emitPermitted(
   { code, pool }: Frame,
@@ -169,7 +169,7 @@ export function emitPermitted(
   single: boolean,
 ): void {
   const address = pool.take(I64);
-  // What may be written may be read (see machine/load.ts).
+  // Pages that may be written may be read (see machine/load.ts).
   const bit = Math.log2(permission & PERMISSION.WRITE || permission);
   const shift = single ? LOG2[bytes] : undefined;
   if (shift === undefined) {

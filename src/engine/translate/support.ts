@@ -1,10 +1,10 @@
 /**
- * What translated code and the interpreter beneath it share: the type of a region, what it returns, and helper functions.
+ * Parts that translated code and the interpreter beneath it share: the type of a region, its results, and helper functions.
  *
  * A region is a function (record, budget, depth) -> (next, budget) in the table of regions; a slot whose code is not translated has
  * the interpreter. `record` is where to begin, nothing of it charged to the budget; for the interpreter, with INTERPRET or CHARGED.
- * `depth` is how many bytes of the host's stack may still be used. `next` is the address to go on at, with the record of the indirect jump that went there in its
- * upper half if that transfer is still to be counted; or STOPPED.
+ * `depth` is the number of bytes of the host's stack that may still be used. `next` is the address to go on at, with the record of the
+ * indirect jump that went there in its upper half if that transfer is still to be counted; or STOPPED.
  */
 import { Code, I32, I64, ModuleBuilder, type ValueType } from '../../base/wasm.ts';
 import { HART } from '../../machine/hart.ts';
@@ -28,7 +28,7 @@ export const EXIT_KIND = HART.BUDGET;
 
 /** Bytes of the host's stack. V8 gives a thread a little less than 1 MB, some of which is in use. */
 export const DEPTH = {
-  /** What a stay in generated code starts with. */
+  /** The depth that a stay in generated code starts with. */
   FULL: 640 * 1024,
   /** A region is not entered with less: its own frame, and a helper that calls the host. */
   REGION: 64 * 1024,
@@ -45,14 +45,14 @@ export interface Helpers {
   readonly float: unknown;
   readonly counter: unknown;
 }
-/** A return cell: i64 expected `next`, i32 the link; behind them, for each of the others, i64 `next` and i64 how often; see returns.ts. */
+/** A return cell: i64 expected `next`, i32 the link; behind them, for each other return, i64 `next` and i64 count; see returns.ts. */
 export const CELL = { NEXT: 0, LINK: 8, OTHERS: [16, 32, 48], COUNT: 8, SIZE: 64 } as const;
 /** The slot that always has the interpreter. */
 export const INTERPRETER_SLOT = 0;
 
 /**
  * @param table of regions
- * @param jumped host function: a transfer that is not in the table of jumps; puts it there, counted once
+ * @param jumped host function for a transfer that is not in the table of jumps: puts the transfer there, counted once
  */
 export function makeHelpers(
   places: Places,
@@ -140,7 +140,7 @@ export function emitIncrement(code: Code, address: () => unknown, offset: number
   code.access('i64.load', offset).i64(1n).op('i64.add').access('i64.store', offset);
 }
 
-/** Pushes what the table of deltas has for the page of an address below the memory's size: 0 if there are no records. */
+/** Pushes the delta of records for the page of an address below the memory's size: 0 if there are no records. */
 export function pushDelta(deltas: number, address: () => Code): Code {
   return address().i32(PAGE_BITS).op('i32.shr_u').i32(2).op('i32.shl').access('i32.load', deltas);
 }

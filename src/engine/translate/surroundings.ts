@@ -1,16 +1,16 @@
-/** What a region's code needs from those around it. */
+/** The surroundings of a region, as its code needs them. */
 import type { Addr } from '../../base/units.ts';
 import type { Layout } from '../routine.ts';
 import type { CountSource } from './counts.ts';
 import type { ModuleHelpers } from './module-helpers.ts';
 import type { Ranges } from './ranges.ts';
 
-/** Where code at an address is called: a region of this module or one before it, by function index; or a slot of the table. */
+/** How code at an address is called: a region of the same module by function index, all other code by a slot of the table. */
 export type Link =
   | { readonly func: number; readonly slot?: undefined }
   | { readonly slot: number; readonly func?: undefined };
 
-/** What a region needs from those around it. */
+/** Services that a region needs from its module and the translator. */
 export interface Surroundings {
   readonly layout: Layout;
   readonly regionType: number;
@@ -25,9 +25,9 @@ export interface Surroundings {
   recordFor(pc: Addr): number;
   readonly counters: CountSource;
   readonly ranges: Ranges;
-  /** The address that a load or store has gone to last; 0 if it has not been interpreted. */
+  /** The address of the last interpreted access of a load or store; 0 if there is none. */
   accessed(record: number): Addr;
-  /** Has control come from several instructions to what is behind a call? */
+  /** Has control come from several instructions to the code behind a call? */
   returnsVary(link: Addr): boolean;
   /** Puts a table into the host area. @returns its address */
   tableOf(halves: Uint16Array): number;

@@ -1,9 +1,9 @@
 /**
- * Decides what is translated, and keeps it. Where a region may begin (targets of calls and of branches back, code behind calls, where
- * regions leave), COUNTED is planted over the instruction; when the interpreter has come there often enough, the region is formed,
- * compiled and entered from then on, by REGION over the instruction and by its slot in the table of regions.
+ * Decides which code is translated, and keeps the translations. Where a region may begin (targets of calls and of branches back, code
+ * behind calls, addresses where regions leave), COUNTED is planted over the instruction; when the interpreter has come there often enough,
+ * the region is formed, compiled and entered from then on, by REGION over the instruction and by its slot in the table of regions.
  *
- * The translated code is made for one hart, the first one; others are interpreted.
+ * The translated code is made for the first hart only; other harts are interpreted.
  */
 import { alignDown } from '../../base/bits.ts';
 import type { Addr, InsnCount } from '../../base/units.ts';
@@ -30,23 +30,23 @@ import { nameOf, type Outline, outlineOf, Regions, type Translated } from './reg
 import { type Helpers, makeHelpers } from './support.ts';
 
 export interface TranslateOptions {
-  /** How often the interpreter comes to a function or a loop before it is translated; more often elsewhere. */
+  /** Visits of the interpreter to a function or a loop before the code is translated; other code needs more visits. */
   readonly threshold: number;
-  /** And how often it comes there for each instruction that the region has; if another region has them too. */
+  /** Visits that a region needs for each of its instructions, if these are more in all; and if another region has the head already. */
   readonly perInsn: number;
   readonly perInsnAgain: number;
-  /** Instructions that must have run for each that has been translated before more is: it bounds what translating costs a short run. */
+  /** Instructions that must have run for each translated one before more are translated: bounds the cost of translating in a short run. */
   readonly pace: number;
-  /** How many regions to translate at a time, if so many get hot at about the same time. */
+  /** Number of regions to translate at a time, if so many get hot at about the same time. */
   readonly batch: number;
   /** Count transfers in translated code. */
   readonly counting: boolean;
-  /** What is translated at a time at most, in regions and in their instructions: it bounds memory and compile time. What gets hot then is interpreted. */
+  /** Most regions in place, and most instructions in them: bounds memory and compile time. Code that gets hot after that is interpreted. */
   readonly mostRegions: number;
   readonly mostInsns: number;
 }
 
-/** What translating has come to, for `--stats`. */
+/** Results of translating, for `--stats`. */
 type TranslateStatistics = {
   regions: number;
   insns: number;
@@ -54,37 +54,37 @@ type TranslateStatistics = {
   /** Milliseconds. */
   translating: number;
   compiling: number;
-  /** Regions that an earlier run has left. */
+  /** Regions taken from an earlier run. */
   kept: number;
 };
 
-/** Branches of a usual visit. Where a visit goes through more, because there are loops in the region, it is worth several. */
-const BRANCHES = 8;
-/** Threshold of code behind calls, in thresholds: mostly it is reached from within its region. */
-const BEHIND_CALLS = 8;
-/** A region is made again if it leads to hot code that it has not, but not before so many instructions have run for each that it has. */
-const RUN_PER_INSN = 2000;
-/** So many times as long the next time, and so often at most. */
-const LATER = 4;
+/** Branches of a usual visit to a region. A visit that goes through more, because the region has loops, is worth several. */
+const VISIT_BRANCHES = 8;
+/** Threshold of code behind calls, in thresholds: such code is mostly reached from within its region. */
+const LINK_THRESHOLDS = 8;
+/** A region is made again if it leads to hot code that it lacks, but not before so many instructions have run for each of its own. */
+const RENEWAL_AGE_PER_INSN = 2000;
+/** Factor by which this number grows with each renewal of a region, and the most renewals. */
+const RENEWAL_AGE_GROWTH = 4;
 const MOST_RENEWALS = 3;
-/** What the count of a COUNTED can be. */
-const MOST = 0xffff;
-/** Instructions in a stay in generated code: while something is waiting to be translated, and else. */
+/** Largest count of a COUNTED. */
+const LARGEST_COUNT = 0xffff;
+/** Instructions in a stay in generated code: while heads wait to be translated (they wait about as long), and else. */
 const PATIENCE: InsnCount = 2 ** 19;
-const STAY: InsnCount = 2 ** 25;
-/** Regions stop where others begin, so that code is translated once; but those of functions take in what is smaller than this. */
-const LARGE = 300;
-/** Regions made in a run, of those that it began with, for which it is worth while to keep them. */
-const WORTHWHILE = 1 / 20;
-/** Targets of an indirect jump that are remembered: what goes to so many goes to none of them often. */
+const LONG_STAY_INSNS: InsnCount = 2 ** 25;
+/** Regions stop where others begin, so that code is translated once; but regions of functions take in regions smaller than this. */
+const LARGE_REGION_INSNS = 300;
+/** Regions made in a run are worth keeping if they are more than this share of those that the run began with. */
+const WORTHWHILE_SHARE = 1 / 20;
+/** Targets of an indirect jump that are remembered: a jump with so many targets goes to none of them often. */
 const MOST_TARGETS = 2048;
-/** In place of a candidate's count: it has been hot, and is or will be translated if it can be. */
-const HAD = 0;
+/** In place of a candidate's count: the candidate has been hot, and is or will be translated if it can be. */
+const HOT_MARK = 0;
 /**
- * A way of a branch or an indirect jump that has run less often, in thresholds, is left to the interpreter: a fifth of all would be
- * translated for nothing.
+ * A way of a branch or an indirect jump that has run less often than this share of the threshold is left to the interpreter: otherwise a
+ * fifth of all code would be translated for nothing.
  */
-const SELDOM = 1 / 400;
+const COLD_SHARE = 1 / 400;
 
 const sizeOf = ({ blocks }: Region): number => blocks.reduce((sum, { insns }) => sum + insns.length, 0);
 const has = ({ blocks }: Region, pc: Addr): boolean => blocks.some(({ insns }) => insns.some((at) => at.pc === pc));
@@ -108,32 +108,32 @@ export class Translator implements Upper {
   readonly #halves: Uint16Array;
   readonly #functions = new Set<Addr>();
   readonly #targets = new Map<Addr, Addr[]>();
-  /** How many indirect jumps have gone to an address; more where code was forgotten meanwhile. Only for a guess. */
+  /** Number of indirect jumps that have gone to an address; too large where code was forgotten meanwhile. Only for a guess. */
   readonly #sites = new Map<Addr, number>();
-  /** Where COUNTED is planted, or will be when there is an instruction, with its count. */
+  /** Addresses where COUNTED is planted, or will be when there is an instruction, with its count. */
   readonly #candidates = new Map<Addr, number>();
-  /** What has been hot. Branches that lead there may have counted in translated code only. */
+  /** Addresses that have been hot. Branches that lead there may have counted in translated code only. */
   readonly #hot = new Set<Addr>();
-  /** What has been hot once, and was to get hotter. */
+  /** Addresses that have been hot once; when they are hot again they are translated. */
   readonly #once = new Set<Addr>();
-  /** How often a region has been made again, by head. */
+  /** Number of times that a region has been made again, by head. */
   readonly #renewals = new Map<Addr, number>();
   readonly #walked = new Set<Addr>();
-  /** Pages in which code has been decoded while something is pending: it may be there now. */
+  /** Pages in which code has been decoded while kept modules are pending: the code of these may be there now. */
   readonly #pages = new Set<Addr>();
-  /** What the translated code is made for. */
+  /** The places, imports and helpers that translated code is made for. */
   #home: { readonly places: Places; readonly imports: Imports; readonly helpers: Helpers } | undefined;
-  /** What an earlier run has left, and is not taken yet. */
+  /** Modules that an earlier run has kept, and that are not taken yet. */
   #pending: readonly KeptModule[] = [];
-  /** Where the host area was free at first. */
+  /** First free address of the host area when the translator was made. */
   readonly #from: number;
   /** Heads to translate next. */
   readonly #waiting: Addr[] = [];
-  /** The translator's clock, in instructions run, and when what is waiting has waited long enough. */
+  /** The translator's clock, in instructions run, and the time on it when the waiting heads have waited long enough. */
   #clock: InsnCount = 0;
   #late: InsnCount = 0;
 
-  /** @param kept what an earlier run has left */
+  /** @param kept translated code of an earlier run */
   constructor(memory: Memory, code: Predecoder, options: TranslateOptions, kept?: Kept) {
     this.#memory = memory;
     this.#code = code;
@@ -206,7 +206,7 @@ export class Translator implements Upper {
       if (insn === undefined) return;
       const target = targetOf(insn, at)!;
       const calls = insn.rd !== 0 && (ending === 'goto' || ending === 'jump');
-      if (calls) this.#candidate(behind, threshold * BEHIND_CALLS);
+      if (calls) this.#candidate(behind, threshold * LINK_THRESHOLDS);
       if (ending === 'goto' && calls) {
         this.#functions.add(target);
         this.#candidate(target, threshold);
@@ -217,7 +217,7 @@ export class Translator implements Upper {
 
   hot(pc: Addr, record: number): void {
     this.#code.records.unplant(record);
-    this.#candidates.set(pc, HAD);
+    this.#candidates.set(pc, HOT_MARK);
     this.#hot.add(pc);
     const owner = this.#ownerOf(pc);
     if (owner === undefined) {
@@ -226,8 +226,8 @@ export class Translator implements Upper {
       if (lacking <= 0) this.#wait(pc);
       else this.#again(pc, lacking);
     } else {
-      // A region that has the code now need not be entered there: what the interpreter goes on coming to gets its own.
-      this.#again(pc, this.#renew(owner) ? MOST : this.#options.threshold);
+      // A region that gets the code now need not be entered there: an address that the interpreter goes on coming to gets its own region.
+      this.#again(pc, this.#renew(owner) ? LARGEST_COUNT : this.#options.threshold);
     }
   }
   #wait(...heads: Addr[]): void {
@@ -239,8 +239,8 @@ export class Translator implements Upper {
     this.#candidate(pc, count);
   }
   /**
-   * How often the interpreter is still to come there until the region has run so long that translating costs no more than that. What another
-   * region has already is waited for longer.
+   * Visits of the interpreter that are still to come until the region has run as long as translating it takes. An address that another
+   * region has already waits longer.
    */
   #lacking(pc: Addr): number {
     if (this.#once.has(pc)) return 0;
@@ -249,22 +249,22 @@ export class Translator implements Upper {
     const { size, branches } = measureRegion(this.#insns, pc, this.#knowledge(pc, new Map()));
     const { seen } = this.#counters;
     const ran = branches.reduce((sum, { record }) => sum + seen(record, true) + seen(record, false), 0);
-    const weight = Math.max(1, ran / (threshold * BRANCHES));
+    const weight = Math.max(1, ran / (threshold * VISIT_BRANCHES));
     return Math.ceil((size * (this.#regions.holds(pc) ? perInsnAgain : perInsn)) / weight) - threshold;
   }
-  /** @param made regions of this batch, by head: their instructions */
+  /** @param made numbers of instructions of the regions of this batch, by head */
   #knowledge(pc: Addr, made: ReadonlyMap<Addr, InsnCount>): Knowledge {
     const whole = this.#functions.has(pc);
     return {
       targetsOf: (site) => this.#targets.get(site) ?? [],
       isFunction: (target) => this.#functions.has(target),
       ran: (record, taken, to) =>
-        this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * SELDOM,
+        this.#hot.has(to) || this.#counters.seen(record, taken) >= this.#options.threshold * COLD_SHARE,
       usualTargets: (site, record) => this.#usualTargets(site, record),
       follows: (at) => {
         const owner = this.#regions.ownerOf(at);
         const there = owner === undefined ? made.get(at) : this.#regions.at(owner)!.outline.pcs.length;
-        return there === undefined || (whole && there < LARGE);
+        return there === undefined || (whole && there < LARGE_REGION_INSNS);
       },
     };
   }
@@ -272,13 +272,13 @@ export class Translator implements Upper {
     const { jumps } = this.#code;
     return (this.#targets.get(site) ?? [])
       .map((to) => ({ to, seen: jumps.seen(record, to) }))
-      .filter(({ to, seen }) => this.#hot.has(to) || seen >= this.#options.threshold * SELDOM)
+      .filter(({ to, seen }) => this.#hot.has(to) || seen >= this.#options.threshold * COLD_SHARE)
       .sort((a, b) => b.seen - a.seen)
       .map(({ to }) => to);
   }
   /**
-   * A region that should have the code at an address, because it leads there, and had not yet seen it run when it was made. Pieces on their
-   * own would pass registers through memory at each step.
+   * The head of a region that should have the code at an address: the region leads there, but was made before the code had run. Separate
+   * regions would pass registers through memory at each transfer between them.
    */
   #ownerOf(pc: Addr): Addr | undefined {
     if (this.#functions.has(pc)) return undefined;
@@ -289,21 +289,21 @@ export class Translator implements Upper {
     }
     return undefined;
   }
-  /** Makes a region again, with those that call it directly. @returns false if it is too early: each time it must have run longer */
+  /** Makes a region again, with those that call it directly. @returns false if it is too early: each renewal needs a longer run before */
   #renew(head: Addr): boolean {
     const { since, outline } = this.#regions.at(head)!;
     const times = this.#renewals.get(head) ?? 0;
-    if (this.#clock - since < outline.pcs.length * RUN_PER_INSN * LATER ** times) return false;
+    if (this.#clock - since < outline.pcs.length * RENEWAL_AGE_PER_INSN * RENEWAL_AGE_GROWTH ** times) return false;
     this.#renewals.set(head, times + 1);
     const gone = this.#regions.callersOf([head]);
     for (const { outline: old } of [...gone].map((pc) => this.#regions.at(pc)!)) this.#decode(old);
-    // To decode is to look again where there was no code, which can take regions away.
+    // Decoding looks again where there was no code, which can drop regions.
     for (const pc of gone) if (this.#regions.at(pc) !== undefined) this.#drop(pc);
-    for (const pc of gone) this.#candidates.set(pc, HAD);
+    for (const pc of gone) this.#candidates.set(pc, HOT_MARK);
     this.#wait(...gone);
     return true;
   }
-  /** Of a region from an earlier run little may have been interpreted in this one. */
+  /** Decodes a region's instructions: of a region from an earlier run few may have been interpreted in this run. */
   #decode({ pcs }: Outline): void {
     for (const pc of pcs) {
       if (this.#insns.insnAt(pc) !== undefined) continue;
@@ -318,11 +318,11 @@ export class Translator implements Upper {
   ran(insns: InsnCount): void {
     this.#clock += insns;
   }
-  // Where a stay ends the interpreter goes on, up to where a region begins: that may be far.
+  // After each stay the interpreter goes on, up to the next address where a region is entered, which may be far.
   get slice(): InsnCount {
-    return this.#waiting.length > 0 ? PATIENCE : STAY;
+    return this.#waiting.length > 0 ? PATIENCE : LONG_STAY_INSNS;
   }
-  // A module costs something whatever is in it, so regions are made several at a time; but not much later than they get hot.
+  // Every module has a fixed cost, so regions are made several at a time; but not much later than they get hot.
   get due(): boolean {
     const { length } = this.#waiting;
     if (this.statistics.insns * this.#options.pace > this.#clock) return false;
@@ -336,12 +336,12 @@ export class Translator implements Upper {
     this.#counters.collect(counts);
   }
 
-  /** An indirect jump has gone where it never went before. */
+  /** An indirect jump has gone to a target that is not in the table of jumps. */
   #jumped(site: number, target: Addr): void {
     const { records, jumps } = this.#code;
     jumps.insert(site, target);
     const pc = records.pcOf(site);
-    // In a region from an earlier run it may not have been decoded; the code is the same then.
+    // In a region from an earlier run the jump may not have been decoded; the code is the same then.
     const insn = this.#insns.insnAt(pc) ?? decodeAt(this.#memory.bytes, pc);
     if (insn === undefined) return;
     if (insn.rd !== 0) {
@@ -350,7 +350,7 @@ export class Translator implements Upper {
     }
     this.#goes(pc, target);
     if (insn.rd !== 0 || isLink(insn.rs1)) return;
-    // A jump through a table, out of the regions that have it.
+    // A jump through a table, out of the regions that have the jump.
     if (this.#regions.leadsFrom(pc, target)) this.#candidate(target, this.#options.threshold);
   }
 
@@ -370,9 +370,9 @@ export class Translator implements Upper {
   }
   #plant(pc: Addr, count: number): void {
     const record = this.#code.records.find(pc)!;
-    // A region that is there stays.
-    if (count !== HAD && this.#code.records.raw(record) !== ROUTINE.REGION)
-      this.#code.records.plant(record, ROUTINE.COUNTED, Math.min(count, MOST));
+    // An existing region stays.
+    if (count !== HOT_MARK && this.#code.records.raw(record) !== ROUTINE.REGION)
+      this.#code.records.plant(record, ROUTINE.COUNTED, Math.min(count, LARGEST_COUNT));
   }
 
   #translate(heads: readonly Addr[]): void {
@@ -381,12 +381,12 @@ export class Translator implements Upper {
     const started = performance.now();
     const flows = new Map<Addr, Flow>();
     const sizes = new Map<Addr, InsnCount>();
-    // Regions made again first, then functions: others stop at their heads.
+    // Regions made again come first, then functions: the regions after them stop at their heads.
     const isWhole = (pc: Addr) => this.#functions.has(pc);
     const rank = (pc: Addr) => (isWhole(pc) ? 1 : this.#renewals.has(pc) ? 0 : 2);
     for (const pc of [...heads].sort((a, b) => rank(a) - rank(b))) {
       if (this.#regions.at(pc) !== undefined) continue;
-      // It may have come into a region before it in the batch, and may be entered there then.
+      // The head may have come into an earlier region of the batch, and may be entered there then.
       if (!isWhole(pc) && [...flows.values()].some(({ region }) => has(region, pc))) {
         this.#again(pc, this.#options.threshold);
         continue;
@@ -425,13 +425,13 @@ export class Translator implements Upper {
     statistics.translating += emitted - started;
     statistics.compiling += performance.now() - emitted;
   }
-  /** There is code on a page. */
+  /** Looks for the code of kept modules again, as there is code on a page. */
   #lookAgain(page: Addr): void {
     if (this.#pages.has(page)) return;
     this.#pages.add(page);
     this.#takeKept();
   }
-  /** Takes what an earlier run has left where the code is there that it was made of. */
+  /** Takes the modules that an earlier run has kept whose guest code is there. */
   #takeKept(): void {
     this.#pending = this.#pending.filter((kept) => {
       if (!isThere(kept, this.#memory)) return true;
@@ -443,7 +443,7 @@ export class Translator implements Upper {
       return false;
     });
   }
-  /** Undefined if it is no module of such regions, which nobody but a forger of files makes. */
+  /** Undefined if the bytes are no module of these regions, as only a forged file has them. */
   #compileKept({ bytes, tables, native, regions }: KeptModule): CompiledModule | undefined {
     let module: CompiledModule;
     try {
@@ -457,10 +457,10 @@ export class Translator implements Upper {
     );
     return whole ? module : undefined;
   }
-  /** What the next run of this program can begin with; undefined if that would hardly be more than this one began with. */
+  /** The translated code for the next run of this program to begin with; undefined if it is hardly more than this run began with. */
   keep(): Kept | undefined {
     const { regions, kept } = this.statistics;
-    if (regions <= kept * WORTHWHILE) return undefined;
+    if (regions <= kept * WORTHWHILE_SHARE) return undefined;
     const [functions, targets, renewals] = [this.#functions, this.#targets, this.#renewals];
     return keep(this.#parts, this.#from, { functions, targets, renewals });
   }
@@ -469,7 +469,7 @@ export class Translator implements Upper {
     for (const { at, halves } of tables) this.#halves.set(halves, at / 2);
     return compileModule(bytes, { ...imports, table: this.#regions.table, ...helpers }, tables, native);
   }
-  /** Regions of a module are there from now on. */
+  /** Puts the regions of a module in place. */
   #enter(made: readonly Translated[]): void {
     for (const region of made) this.#regions.add(region);
     for (const region of made) {
@@ -478,7 +478,7 @@ export class Translator implements Upper {
       for (const to of region.outline.leaves) this.#candidate(to, this.#options.threshold);
     }
   }
-  /** The interpreter has a region's code again. None of it may be running. */
+  /** Gives a region's code back to the interpreter. None of it may be running. */
   #drop(head: Addr): void {
     this.#counters.drop(this.#regions.at(head)!.counts);
     for (const pc of this.#regions.drop(head)) this.#candidates.delete(pc);
@@ -498,7 +498,7 @@ export class Translator implements Upper {
     this.#walked.clear();
     this.#insns.forget(from, to);
   }
-  /** All records are about to go, and with them what an earlier run has left. What is known of the program stays. */
+  /** All records are about to be freed, and with them the pending modules of an earlier run. Knowledge of the program stays. */
   #forgetAll(): void {
     for (const { outline } of [...this.#regions.all()]) this.#drop(outline.head);
     this.#counters.reset();
