@@ -71,7 +71,7 @@ interface Core {
   readonly imports: Imports;
   readonly places: Places;
   run: RunCode;
-  /** Number of routines that `run` was made with. */
+  /** The `end` of the routines that `run` was made with. */
   routines: number;
   /** For counters read by the guest: instructions retired in this call before the stay, and the budget of the stay. */
   before: InsnCount;

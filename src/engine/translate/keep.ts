@@ -38,8 +38,8 @@ function codeAt({ bytes }: Memory, pc: number): number {
  * Restores all places in the host area; the regions follow when their code is there.
  *
  * @returns false, and nothing is done, if the host area is not free from where that run's was, if only one of the two runs has a fused
- *   multiply-add, if the places would take half of the host area (each run that makes something new takes more), or if no run can have left
- *   them
+ *   multiply-add, if the places would take more than half of the host area (each run that makes something new takes more), or if the places
+ *   are not sound
  */
 export function restorePlaces(kept: Kept, { memory, code, regions, counters, ranges }: Parts): boolean {
   if (kept.fused !== Number(hasFused())) return false;

@@ -33,7 +33,7 @@ const HELPERS: Readonly<Record<HelperName, Helper>> = {
       return code.get(0).get(1).get(2).returnCall(helpers.of('leave'));
     },
   },
-  /** (return cell, next) -> 1 if next is the cell's link; the return is then counted in the cell, if new there in the table of jumps. */
+  /** (return cell, next) -> 1 if next is the cell's link; then counts the return in the cell, or in the table of jumps if it is new. */
   returned: {
     parameters: [I32, I64],
     results: [I32],

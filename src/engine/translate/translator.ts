@@ -431,7 +431,7 @@ export class Translator implements Upper {
     this.#pages.add(page);
     this.#takeKept();
   }
-  /** Takes the modules that an earlier run has kept whose guest code is there. */
+  /** Takes the pending modules whose guest code is in memory, unchanged. */
   #takeKept(): void {
     this.#pending = this.#pending.filter((kept) => {
       if (!isThere(kept, this.#memory)) return true;
