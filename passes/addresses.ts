@@ -1,11 +1,12 @@
 /**
- * Addresses at a distance from what is known already.
+ * Addresses at a constant distance from values that are known already.
  *
- * What: an address of which another value of the line is a constant distance away is not computed again: what accesses memory there does so
- * at an offset from that value. Elements of an array in turn, fields of a record found anew, constants near to one another.
- * Why it is safe: sum of register and offset are the same term, so the address is the same for all inputs; the new offset has to fit.
- * Risk: the other value lives longer; code size: a larger offset may not fit in a compressed instruction, and exits get copies of the
- * computation; their number is limited.
+ * What: an address that lies a constant distance from another value of the line is not computed again; loads and stores there use an offset
+ * from that value. Typical cases are consecutive array elements, fields of a record whose address is recomputed, and nearby constants.
+ * Why it is safe: register plus offset is the same term before and after, so the address is the same for all inputs; the new offset has to
+ * fit.
+ * Risk: the other value lives longer. Code grows: a larger offset may not fit in a compressed instruction, and exits get copies of the
+ * computation; the number of copies is limited.
  */
 import { fitsSigned, toSigned } from '../src/base/bits.ts';
 import { F0, REG_COUNT } from '../src/base/units.ts';
@@ -19,7 +20,7 @@ import { MAX_COPIES } from '../src/superblock/rewrite.ts';
 import { termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
-/** Of what is as far away, so many are tried: the newest. */
+/** Bases tried for one address: the newest values within reach. */
 const TRIES = 3;
 const REACH_BITS = 13;
 
@@ -28,7 +29,7 @@ function split(term: Term): { base: Term; offset: bigint } {
   return constant === undefined ? { base: term, offset: 0n } : { base: term.args[0]!, offset: toSigned(constant) };
 }
 
-/** Its result is only ever an address of the line, and of some side exits. */
+/** Is an op pure, with an integer result that the line reads, and a few side exits at most, but not the final exit? */
 function isAddress(superblock: Superblock, op: Op): boolean {
   const fact = facts(op.insn);
   if (!fact.pure || isOrdered(op) || (fact.writes ?? F0) >= F0) return false;
@@ -41,7 +42,7 @@ export const addresses: Pass = {
   description: 'accesses memory at an offset from an address that is known already',
   run(superblock, { fuel }) {
     const terms = termsOf(superblock);
-    /** By base, newest last. */
+    /** Values by base term, newest last. */
     const known = new Map<Term, { value: Value; offset: bigint }[]>();
     const know = (value: Value) => {
       const { base, offset } = split(terms.of(value));
@@ -62,7 +63,7 @@ export const addresses: Pass = {
       for (let index = all.length - 1; index >= 0 && near.length < TRIES; index--)
         if (fitsSigned(Number(offset - all[index]!.offset), REACH_BITS)) near.push(all[index]!);
       let gone = false;
-      // A sum of a value and a constant is the matter of offsets.ts.
+      // The sum of a value and a constant is left to offsets.ts.
       if (near.length > 0 && !isSum(op) && isAddress(current, op))
         for (const { value, offset: from } of near) {
           if (value.kind === 'op' && opIn(current, value.id) === undefined) continue;
@@ -73,7 +74,7 @@ export const addresses: Pass = {
           gone = true;
           break;
         }
-      // An upper part that is made from the pc has an offset of its own, which depends on where the code will be.
+      // The low part that completes a pc-relative upper part depends on where the code will be placed, so an upper part is no base.
       if (!gone && !facts(op.insn).readsPc) know({ kind: 'op', id });
     }
     return current;

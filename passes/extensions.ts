@@ -1,8 +1,8 @@
 /**
  * Redundant extension removal.
  *
- * What: an op that extends a value which already is that wide gives way to the value (sext.w of a word load, zero extension of a byte
- * load, and the shift pairs compilers write without Zbb); an op that only looks at low bits reads through an extension.
+ * What: an op that extends a value which is already extended is replaced by the value (sext.w of a word load, zero extension of a byte
+ * load, and the shift pairs that compilers write without Zbb). An op that uses only the low bits of an extension reads its source instead.
  * Why it is safe: the op's term with the wider operand is the very same term, so its result is the same for all inputs.
  * Risk: none in instructions; a value may live longer in its home, which the home rule bounds.
  */
@@ -24,7 +24,7 @@ export const extensions: Pass = {
     for (const op of superblock.ops) {
       let now = opIn(current, op.id);
       if (now === undefined) continue;
-      // Read through: an operand that is itself an extension of something this op could read as well.
+      // Read through: an operand may be an extension of a value that this op could read as well.
       const position = positionIn(current, op.id)!;
       for (const role of ['rs1', 'rs2'] as const) {
         const value = now[role];

@@ -1,5 +1,5 @@
 /**
- * The order of the passes, as data, with the reason for each constraint; asserted when loaded.
+ * The order of the passes, as data, with the reason for each constraint. The constraints are asserted when this module is loaded.
  */
 import { badOption, internal } from '../src/base/errors.ts';
 import type { Pass } from '../src/superblock/pass.ts';
@@ -54,14 +54,17 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];
 
-/** Passes without which even a rejected superblock would cost more than the original: they change control transfers only. */
+/** Passes that a rejected superblock gets too, so that it costs no more than the original: they change control transfers only. */
 export const IDENTITY_PASSES: readonly Pass[] = [jumps, invert];
 
 for (const { first, second, because } of CONSTRAINTS)
   if (PASSES.indexOf(first) >= PASSES.indexOf(second))
     throw internal(`pass ${first.name} must run before ${second.name}: ${because}`);
 
-/** The passes themselves, or by a comma-separated list of names: exactly those, in the order of PASSES; `none`; `-name` leaves one out. */
+/**
+ * The passes that a command asks for, in the order of PASSES.
+ * @param list passes, taken as they are; or names separated by commas (all of them as `-name`: every pass but these), `none` or `all`
+ */
 export function choosePasses(list: string | readonly Pass[] | undefined): readonly Pass[] {
   if (typeof list === 'object') return list;
   if (list === undefined || list === 'all') return PASSES;

@@ -1,8 +1,8 @@
 /**
  * Branch inversion.
  *
- * What: where the trace goes on along the taken side, the branch is turned round, so that the hot way falls through.
- * Why it is safe: the inverse branch is taken exactly when the original is not; the exit's snapshot is of the same place.
+ * What: a branch along whose taken side the trace goes on is inverted, so that the hot path falls through.
+ * Why it is safe: the inverse branch is taken exactly when the original is not; the exit's snapshot stays the same.
  * Risk: none.
  */
 import { invertBranch } from '../src/isa/idioms.ts';

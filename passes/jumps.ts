@@ -1,9 +1,9 @@
 /**
  * Jump removal.
  *
- * What: a jump along the trace goes, since what it jumps to comes next anyway. (Links of inlined calls are values and fall to the
+ * What: a jump along the trace is removed, since its target comes next anyway. (Links of inlined calls are values and are left to the
  * other passes.)
- * Why it is safe: a jump that links nothing has no effect but where it goes.
+ * Why it is safe: a jump that links nothing has no effect but the transfer.
  * Risk: none.
  */
 import { facts } from '../src/domain/record.ts';

@@ -1,11 +1,11 @@
 /**
  * Folding of additions into offsets.
  *
- * What: the sum of a value and a constant goes if all that the line does with it is to access memory at it or to add a constant to it:
- * those add both constants to the value itself. Side exits that need the sum compute it. So the increments of an unrolled loop become
- * one, and the others offsets.
+ * What: the sum of a value and a constant is removed if the line only accesses memory at the sum or adds constants to it. These loads,
+ * stores and additions then add both constants to the value itself. Side exits that need the sum compute it in their stubs. So one
+ * increment of an unrolled loop's pointer remains, and the others become offsets.
  * Why it is safe: addresses are sums of register and offset modulo 2^64, so the terms are the same; the new offset has to fit.
- * Risk: code size: a larger offset may not fit in a compressed instruction, and exits get copies of the sum; their number is limited.
+ * Risk: code size: a larger offset may not fit in a compressed instruction, and exits get copies of the sum, whose number is limited.
  */
 import { facts } from '../src/domain/record.ts';
 import { isSum, withDistance } from '../src/superblock/distance.ts';
@@ -28,7 +28,7 @@ export const offsets: Pass = {
     for (const { id } of superblock.ops) {
       const sum = opIn(current, id);
       const base = sum?.rs1;
-      // What is computed from the pc has an offset of its own, which depends on where the code will be.
+      // A base that is computed from the pc is skipped: its low part depends on where the code will be placed.
       if (sum === undefined || (base?.kind !== 'op' && base?.kind !== 'head') || !isSum(sum) || !sinkable(sum))
         continue;
       const maker = base.kind === 'op' ? byId.get(base.id) : undefined;

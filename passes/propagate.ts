@@ -1,11 +1,11 @@
 /**
  * Constant and copy propagation.
  *
- * What: an op whose result is a constant, or one of its own operands unchanged, gives way to that value. A load that gives back a
- * return address the line itself saved counts as that constant.
- * Why it is safe: the result's term, computed by the row itself, is the constant's or the operand's; equal terms are equal values
- * for all inputs. A saved return address rests on assumption A3.
- * Risk: a constant at the final exit costs as much there as the op did; it is left alone where it would cost more.
+ * What: an op whose result is a constant, or one of its own operands unchanged, is replaced by that value. A load of a return address
+ * that the line itself saved counts as a constant.
+ * Why it is safe: the result's term, computed by the row itself, is the term of the constant or the operand; equal terms are equal values
+ * for all inputs. The value of a saved return address rests on assumption A3.
+ * Risk: an exit has to make a constant itself. An op that the final exit needs stays where the constant would cost more than the op.
  */
 import { facts } from '../src/domain/record.ts';
 import { type Op, operandsOf, type Superblock, type Value } from '../src/superblock/form.ts';
@@ -15,15 +15,15 @@ import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite
 import { constantOf, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { costOf } from '../src/superblock/weight.ts';
 
-/** Bytes; half of what an upper part reaches, for code is placed behind the image. */
-const FAR = 2 ** 30;
+/** Half of what a pc-relative upper part reaches, since optimized code is placed behind the image. */
+const CODE_REACH_BYTES = 2 ** 30;
 
 function simpler(terms: SuperblockTerms, op: Op): Value | undefined {
   const term = terms.result(op);
   if (term === undefined) return undefined;
   const constant = constantOf(term);
-  // What is computed from an address need not be near the code, and then cannot be made from where the code is.
-  if (constant?.kind === 'code' && Math.abs(constant.address - op.pc) >= FAR) return undefined;
+  // A sum of a code address and a constant may lie so far from the code that no pc-relative pair makes it.
+  if (constant?.kind === 'code' && Math.abs(constant.address - op.pc) >= CODE_REACH_BYTES) return undefined;
   return constant ?? operandsOf(op).find((value) => terms.of(value) === term);
 }
 
@@ -35,7 +35,7 @@ export const propagate: Pass = {
     let current = superblock;
     for (const op of superblock.ops) {
       if (!removable(op)) continue;
-      // It may have gone with another by now, or its operands may have been replaced.
+      // Earlier replacements may have removed this op or changed its operands.
       const now = opIn(current, op.id);
       if (now === undefined) continue;
       const by = simpler(terms, now);

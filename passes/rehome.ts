@@ -1,12 +1,12 @@
 /**
- * Computing values where they are wanted.
+ * Computing values in the registers where exits want them.
  *
- * What: a result that exits want in another register than its home gets that register as its home, and the moves are gone. What lives
- * there gives way to another register. (Copy propagation leaves such moves: the copy went, its source is still computed where it used
- * to be.)
- * Why it is safe: only the names of registers change, and the home rule still holds: no register is written while what it holds is
+ * What: a result that exits want in another register than its home gets that register as its home, so the moves at these exits disappear.
+ * Values that live in that register move to other registers. (Copy propagation leaves such moves behind: the copy is removed, but its
+ * source is still computed in its old register.)
+ * Why it is safe: only the names of registers change, and the home rule still holds: no register is written while its value is
  * needed. Exits that want the value elsewhere move it in their stubs.
- * Risk: some exits may get moves instead; it is done only where fewer moves run in all, by the counts.
+ * Risk: some exits may get moves instead. A home changes only where fewer instructions run in all, by the counts.
  */
 import { F0, type Reg, SP, TP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
@@ -17,7 +17,7 @@ import { weightOf } from '../src/superblock/weight.ts';
 
 const fixed = (reg: Reg): boolean => reg >= SP && reg <= TP;
 
-/** Which results exits want elsewhere than at home, the dearest first. */
+/** The results that exits want in other registers than their homes, by falling count of these exits. */
 function strayed(superblock: Superblock): { id: number; reg: Reg; count: number }[] {
   const homes = new Map(superblock.ops.map((op) => [op.id, facts(op.insn).writes]));
   const moves = new Map<string, { id: number; reg: Reg; count: number }>();

@@ -1,12 +1,12 @@
 /**
  * Choosing instructions that the target has and the input could not use.
  *
- * What: an op whose result a single instruction of the target's extensions computes from values further back becomes that instruction,
- * where what it no longer reads can go: a shift and an addition, a pair of shifts that extends, a complement and an `and`, the two halves
- * of a rotation, a single bit. There is no list of patterns: each row's own meaning, run over terms, is what is looked for.
- * Why it is safe: the new instruction's term is the very term of the op it stands for, so its result is the same for all inputs.
- * Risk: the output needs the target's extensions, which is why a target must be asked for; it is done only where fewer instructions
- * run, by the counts.
+ * What: an op becomes a single instruction of the target's extensions where one computes the op's result from earlier values and where
+ * operands that are no longer read can be removed: a shift and an addition, a pair of shifts that extends, a complement and an `and`, the
+ * two halves of a rotation, a single bit. There is no list of patterns: the patterns are the rows' own semantics, run over terms.
+ * Why it is safe: the new instruction's term is the very term of the op that it replaces, so the result is the same for all inputs.
+ * Risk: the output needs the target's extensions, which is why a target must be asked for. An op is replaced only where fewer
+ * instructions run, by the counts.
  */
 import { F0 } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
@@ -31,7 +31,7 @@ import { MAX_COPIES, removable, removeOp, sinkOp } from '../src/superblock/rewri
 import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
-/** An instruction, and what it computes of two unknowns. An operand it does not have, or that is to be x0, is not there. */
+/** An instruction, and the term that it computes of two unknowns. `reads` is false for an operand that the row lacks or that is x0. */
 interface Template {
   readonly row: Row;
   readonly imm: number;
@@ -40,10 +40,10 @@ interface Template {
 }
 
 const IMMEDIATES = Array.from({ length: 64 }, (_, amount) => amount);
-const BOTH = [true, false];
+const EITHER = [true, false];
 
 function* templatesOf(row: Row): Generator<Template> {
-  const has = (role: 'rs1' | 'rs2') => (row.operands.includes(role) ? BOTH : [false]);
+  const has = (role: 'rs1' | 'rs2') => (row.operands.includes(role) ? EITHER : [false]);
   const terms = new Terms();
   for (const imm of row.operands.includes('imm') ? IMMEDIATES : [0]) {
     if (!immediateFits(row, imm)) continue;
@@ -55,7 +55,7 @@ function* templatesOf(row: Row): Generator<Template> {
           pc: terms.input('pc'),
         };
         const { result } = runTerms(terms, makeInsn(row, { imm }), operands, () => terms.input('?'));
-        // A copy is no gain.
+        // Replacing an op by a copy gains nothing.
         if (result !== undefined && result.op !== 'input') yield { row, imm, reads: { rs1, rs2 }, term: result };
       }
   }
@@ -63,7 +63,7 @@ function* templatesOf(row: Row): Generator<Template> {
 
 const known = new Map<string, ReadonlyMap<string, readonly Template[]>>();
 
-/** The templates of some extensions by their outermost operation. */
+/** The templates of some extensions, by the outermost operation of their terms. */
 function templatesFor(extensions: readonly string[]): ReadonlyMap<string, readonly Template[]> {
   const key = extensions.join();
   let byOp = known.get(key);
@@ -80,7 +80,7 @@ function templatesFor(extensions: readonly string[]): ReadonlyMap<string, readon
   return byOp;
 }
 
-/** Could a term be what a template computes? Operands match anything here; the term of the instruction itself decides later. */
+/** Could a template compute this term? Operands match anything here; the term of the actual instruction decides later. */
 function resembles(pattern: Term, term: Term): boolean {
   if (pattern.op === 'input') return true;
   if (pattern.op !== term.op || pattern.value !== term.value) return false;
@@ -89,16 +89,16 @@ function resembles(pattern: Term, term: Term): boolean {
   if (a === undefined) return true;
   if (b === undefined) return resembles(a, x!);
   if (c !== undefined) return resembles(a, x!) && resembles(b, y!) && resembles(c, z!);
-  // Operands of what is commutative stand in the order of their making, which is another one here.
+  // Terms list commutative operands in the order in which the operands were made, which may differ between template and line.
   return (resembles(a, x!) && resembles(b, y!)) || (resembles(a, y!) && resembles(b, x!));
 }
 
-/** How far back operands are looked for, in ops. */
+/** How far back operands are looked for, in ops along a chain of operands. */
 const DEPTH = 4;
 
 /**
- * Values in integer registers that an op is computed from, nearest first; what is near need not be there any more, which the home rule tells.
- * What a floating-point register holds may have the very term, and no row that is looked for reads it there.
+ * Values in integer registers that an op is computed from, nearest first. Some homes may be overwritten by then; the home rule is checked
+ * later. Values in floating-point registers are left out: their terms may match, but no row looked for reads that register file.
  */
 function sourcesOf(op: Op, byId: ReadonlyMap<number, Op>): Value[] {
   const sources: Value[] = [];
@@ -118,7 +118,7 @@ function sourcesOf(op: Op, byId: ReadonlyMap<number, Op>): Value[] {
   return sources;
 }
 
-/** Instructions that compute an op's result, each with its operands. */
+/** Single instructions that compute an op's result, each with its operands. */
 function* chosen(
   op: Op,
   term: Term,
@@ -139,7 +139,7 @@ function* chosen(
   }
 }
 
-/** What only the op read that it reads no longer goes, or into the stubs of the exits that want it. */
+/** Removes the ops among these values that the line no longer uses; ops that side exits still want sink into the stubs of these exits. */
 function without(superblock: Superblock, values: readonly Value[]): Superblock {
   let current = superblock;
   for (const value of values) {
@@ -153,7 +153,7 @@ function without(superblock: Superblock, values: readonly Value[]): Superblock {
   return current;
 }
 
-/** The superblock with an op made otherwise: where it is, or already where the first of what it stands for was. */
+/** Superblocks with an op's instruction replaced: at its own position, then at the position of each op removed with it, latest first. */
 function* rewritten(superblock: Superblock, op: Op, insn: Insn, rs1: Value, rs2: Value): Generator<Superblock> {
   const { homeOf } = homesOf(superblock);
   const roles = insn.row.operands;
@@ -180,7 +180,7 @@ function* rewritten(superblock: Superblock, op: Op, insn: Insn, rs1: Value, rs2:
   }
 }
 
-/** Every value is used behind its definition. */
+/** Are all operands of the new op defined before it? */
 function inOrder(superblock: Superblock, made: Op): boolean {
   const at = superblock.ops.findIndex((op) => op.id === made.id);
   const later = new Set(superblock.ops.slice(at).map((op) => op.id));
@@ -196,7 +196,7 @@ export const retarget: Pass = {
     const terms = termsOf(superblock);
     let current = superblock;
     let cost = weightOf(current);
-    // From the end, so that what computes most in one goes first.
+    // From the end, so that the instruction that covers most ops is tried first.
     for (const { id } of [...superblock.ops].reverse()) {
       const op = opIn(current, id);
       if (op === undefined) continue;

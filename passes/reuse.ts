@@ -1,11 +1,11 @@
 /**
- * Reuse of values: what the line has computed already is not computed again.
+ * Reuse of values: a value that the line has computed already is not computed again.
  *
- * What: an op whose result an older value of the line already is (computed by another op, loaded from or stored to the same place
- * with nothing between that may overlap it, or held by a register at the head) gives way to it.
- * Why it is safe: both have the same term, so they are equal for all inputs. A load that goes is one access less.
- * Risk: the older value lives longer, in a register that then is not free for others; values move out of each other's way only where
- * that costs no more at the exits than the op did.
+ * What: an op is replaced by an older value of the line that equals its result: the result of another op, a value loaded from or stored to
+ * the same place with nothing between that may overlap it, or a register at the head.
+ * Why it is safe: both values have the same term, so they are equal for all inputs. A removed load is one access less.
+ * Risk: the older value lives longer and occupies its register for longer. Values move out of each other's way only where
+ * the moves at the exits cost no more than the op did.
  * Source: value numbering over a trace, as in LuaJIT (lj_opt_fold.c, CSE; lj_opt_mem.c, forwarding).
  */
 import { F0, REG_COUNT, type Reg } from '../src/base/units.ts';
@@ -23,7 +23,7 @@ export const reuse: Pass = {
   description: 'uses again what has been computed, loaded or stored',
   run(superblock: Superblock, { fuel }) {
     const terms = termsOf(superblock);
-    /** By file and term, oldest first: a value that stays longest is a register's at the head. */
+    /** Values by register file and term, oldest first; registers at the head are the oldest. */
     const older = new Map<string, Value[]>();
     const key = (float: boolean, id: number) => `${float ? 'f' : 'x'}${id}`;
     const know = (float: boolean, value: Value) => {
@@ -44,7 +44,7 @@ export const reuse: Pass = {
       const known = older.get(key(float, term.id));
       let gone = false;
       if (removable(now) && known !== undefined)
-        // The newest lives for the shortest.
+        // The newest value is tried first: its live range grows least.
         for (const by of [...known].reverse()) {
           if (by.kind === 'op' && opIn(current, by.id) === undefined) continue;
           const whole = replaceOp(current, now, by);

@@ -1,11 +1,11 @@
 /**
  * List scheduling of the whole line.
  *
- * What: the ops are put into an order in which an in-order core that issues two at a time waits less (the model of src/cost): what a
- * long chain begins with comes early, what can issue together comes together.
+ * What: the ops are reordered so that an in-order core that issues two instructions at a time waits less (the model of src/cost): ops at
+ * the start of a long dependence chain come early, ops that can issue together stand together.
  * Why it is safe: the order keeps every dependence (superblock/dependences.ts), and the checker sees that homes, effects and exits are
  * kept.
- * Risk: the model is not the core it runs on. It is done only where the model says that it is better, weighted by how often
+ * Risk: the model is not the core that the program runs on. An order is taken only where the model finds it better, weighted by how often
  * each exit is taken: work that moves above an exit is wasted when that exit is taken.
  */
 import type { Timing } from '../src/cost/core.ts';
@@ -19,23 +19,24 @@ import { timingsOf } from '../src/superblock/run-cost.ts';
 import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
-/** Other homes can make instructions longer: they must be worth this share of the cost. */
-const WORTH = 0.005;
+/** Other homes can make instructions longer, so they must save this share of the cost. */
+const MIN_GAIN_SHARE = 0.005;
 
 /** An order, as positions in the line. */
 type Order = readonly number[];
 
-/** A line seen as work for a core. */
+/** A line as work for a core. */
 interface Line {
   readonly timings: readonly Timing[];
   readonly needs: readonly (readonly Dependence[])[];
-  /** By position: on how many others it depends, and which depend on it. */
+  /** By position: the number of ops that the op depends on, and the positions of the ops that depend on it. */
   readonly waits: readonly number[];
   readonly followers: readonly (readonly number[])[];
-  /** By position: how often control leaves there. */
+  /** By position: how often control leaves through the op's side exit. */
   readonly leaves: readonly number[];
+  /** How often control reaches the final exit. */
   readonly ends: number;
-  /** It ends where it begins. */
+  /** The final exit leads back to the head. */
   readonly loops: boolean;
 }
 
@@ -63,7 +64,7 @@ function lineOf(superblock: Superblock, terms: SuperblockTerms, machine: Extensi
   };
 }
 
-/** Cycles over all entries: to each way out, as often as it is taken. A loop is timed behind a round of itself. */
+/** Cycles over all entries: the time to each exit, times its count. A loop is timed behind a first iteration. */
 function costOf({ timings, leaves, ends, loops }: Line, order: Order): number {
   const pipeline = new Pipeline();
   if (loops) {
@@ -79,14 +80,14 @@ function costOf({ timings, leaves, ends, loops }: Line, order: Order): number {
   return cost + ends * (pipeline.cycle - start + 1);
 }
 
-/** Cycles between the issue of an op and of one that reads its result. */
+/** Cycles between the issue of an op and the issue of an op that depends on it. */
 function delay({ timings }: Line, { on, through }: Dependence, reader: number): number {
   if (through === undefined) return 0;
   const { latency, lateLatency } = timings[on]!;
   return timings[reader]!.late.includes(through) ? lateLatency : latency;
 }
 
-/** How long the longest chain is that begins with each op: up to each way out, weighted by how often that is taken. */
+/** For each op the length in cycles of the longest dependence chain from it to each exit, weighted by how often the exit is taken. */
 function heights(line: Line): Float64Array {
   const { needs, leaves, ends } = line;
   const all = new Float64Array(needs.length);
@@ -112,7 +113,7 @@ function heights(line: Line): Float64Array {
   return all;
 }
 
-/** Issues, again and again, of what may come next what can issue first; of that, what is most urgent; of that, what was first. */
+/** List scheduling: of the ready ops, the one that can issue earliest is next; among equals the most urgent, then the first in the line. */
 function listOrder({ timings, waits, followers }: Line, urgency: (position: number) => number): number[] {
   const waiting = waits.slice();
   const ready = waiting.flatMap((count, position) => (count === 0 ? [position] : []));
@@ -139,7 +140,7 @@ function listOrder({ timings, waits, followers }: Line, urgency: (position: numb
   return order;
 }
 
-/** The best of some orders, and what it costs. */
+/** The superblock in the best of three orders (its own, by chain length, by issue time alone), with the cost of that order. */
 function ordered(
   superblock: Superblock,
   terms: SuperblockTerms,
@@ -160,15 +161,15 @@ function ordered(
   };
 }
 
-/** A better superblock, or undefined. Other homes may add moves to what exits have to do: these are counted as a cycle each. */
+/** A better superblock, or undefined. Other homes may need more moves at exits; each move is counted as a cycle. */
 function improve(superblock: Superblock, machine: ExtensionSet | undefined): Superblock | undefined {
   const terms = termsOf(superblock);
   const plain = ordered(superblock, terms, machine);
   const other = renamed(superblock);
   const free = other === superblock ? plain : ordered(other, terms, machine);
   const better =
-    free.cost < (1 - WORTH) * plain.cost &&
-    free.cost + weightOf(free.superblock) - weightOf(superblock) < (1 - WORTH) * plain.cost;
+    free.cost < (1 - MIN_GAIN_SHARE) * plain.cost &&
+    free.cost + weightOf(free.superblock) - weightOf(superblock) < (1 - MIN_GAIN_SHARE) * plain.cost;
   const best = better ? free : plain;
   return best.superblock === superblock || best.superblock === other ? undefined : best.superblock;
 }

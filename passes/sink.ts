@@ -1,11 +1,12 @@
 /**
  * Dead-code removal with sinking into exit stubs.
  *
- * What: an op whose result nobody needs goes; an op that only side exits need moves into their stubs, where it runs only when that
+ * What: an op whose result is unused is removed; an op that only side exits need moves into their stubs, where it runs only when that
  * exit is taken.
- * Why it is safe: only pure ops and links sink, and only where the home rule still holds: what overwrites their operands before the exit moves elsewhere. A load that
- * nobody needs goes too: its memory effect is none, and a fault it would have raised cannot matter to a result nobody reads.
- * Risk: code size: an op needed by many exits is copied into each of them, so the number is limited.
+ * Why it is safe: only pure ops and links sink, and only where the home rule still holds: values that would overwrite a sunk op's operands
+ * before the exit get other homes. An unused load is removed too: a load has no effect on memory, and its fault need not be kept
+ * (assumption A6).
+ * Risk: code size: an op needed by many exits is copied into each of them, so the number of copies is limited.
  */
 
 import { usesOf } from '../src/superblock/homes.ts';

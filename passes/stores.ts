@@ -1,12 +1,14 @@
 /**
  * Dead-store elimination with sinking.
  *
- * What: a store goes that the line itself overwrites before it ends, or that was made to a frame that the line gives back; side exits that
- * may look at what was stored store it in their stubs. So what an inlined callee saves is saved only where control leaves it early.
- * Why it is safe: no load of the line that is behind the store may read what was stored, and where control leaves, memory is what it was
- * to be; what lies below the stack pointer there is nobody's, nor is what is left of a frame that was given back (assumption A8). Registers
- * saved in a frame are out of reach of other pointers (assumption A3). No fault is hidden: what overwrites a store faults in its stead, and a frame's pages are the stack's.
- * Risk: code size: exits get copies of the stores, so the number is limited.
+ * What: a store is removed from the line if a later store of the line overwrites it, or if it went to a frame that the line gives back.
+ * Side exits at which the stored value can still be read get the store in their stubs. So an inlined callee's registers are saved only
+ * where control leaves the callee early.
+ * Why it is safe: no later load of the line may read the stored value, and at every exit memory holds what it held before the pass, except
+ * below the stack pointer and in frames that were given back, which are dead (assumption A8). Registers saved in a frame are out of reach
+ * of other pointers (assumption A3). No fault is hidden: the overwriting store faults in the removed store's stead, and a frame's pages
+ * belong to the stack.
+ * Risk: code size: exits get copies of the stores, so the number of copies is limited.
  * Source: partial dead-store elimination (Knoop, Ruething, Steffen: Partial Dead Code Elimination, PLDI 1994).
  */
 import { SP } from '../src/base/units.ts';
@@ -27,31 +29,31 @@ import { settled } from '../src/superblock/rewrite.ts';
 import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
-/** A store that more exits than this need stays: each has a copy. */
+/** A store stays in the line if more exits than this need it: each would get a copy. */
 const MAX_STORES = 12;
 
 const sunkPlaces = (exit: Exit, terms: SuperblockTerms): Place[] =>
   exit.sunk.map((op) => terms.place(op)).filter((place) => place !== undefined);
 
-/** Does nobody look at a place once control has left there? */
+/** Is a place dead at an exit: overwritten by the exit's sunk stores, or below the stack pointer there? */
 function deadAt(exit: Exit, place: Place, terms: SuperblockTerms, deadFrames: boolean): boolean {
   if (sunkPlaces(exit, terms).some((other) => overwrites(other, place))) return true;
-  // Where nobody needs it the exit does not say what it is.
+  // The snapshot of an exit tells the stack pointer only where sp is live.
   const stack = inSet(exit.live, SP) ? terms.stackOffset(wanted(exit, SP)) : undefined;
   return deadFrames && place.stack && stack !== undefined && place.offset + BigInt(place.bytes) <= stack;
 }
 
-/** Positions of the side exits that need a store, which the line itself does not; undefined if it does. */
+/** Positions of the side exits that need a store; undefined if the line or the final exit needs it. */
 function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerms, deadFrames: boolean) {
   const place = terms.place(superblock.ops[at]!);
   if (place === undefined) return undefined;
   const exits: number[] = [];
-  /** Something has been stored since then that may have overwritten a part of it: it cannot be stored any later. */
+  /** A store since then may have overwritten a part of the place, so this store cannot be made any later. */
   let late = false;
   for (let position = at + 1; position < superblock.ops.length; position++) {
     const op = superblock.ops[position]!;
-    // Nobody looks at what is left of a frame that is given back, wherever control leaves then. (Of a save to where was not known it is not
-    // known when that is: it ends where it begins.)
+    // From the id `saved` on the frame is given back, and its slots are dead at every exit. (For a save at an unknown distance from the
+    // stack pointer at the head, `saved` is the store's own id, and nothing follows.)
     const { saved = 0 } = place;
     if (deadFrames && place.stack && saved > place.id && op.id >= saved) return exits;
     const { store, load } = facts(op.insn);
@@ -85,7 +87,7 @@ export const stores: Pass = {
   run(superblock, { fuel, deadFrames = false }) {
     const terms = termsOf(superblock);
     let current = superblock;
-    // From the end: what overwrites a store may itself be needed by exits only.
+    // From the end: an overwriting store may itself be needed by exits only.
     for (const store of [...superblock.ops].reverse()) {
       if (facts(store.insn).store === undefined || isOrdered(store)) continue;
       const exits = exitsThatNeed(current, positionIn(current, store.id)!, terms, deadFrames);
