@@ -54,7 +54,7 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];
 
-/** Passes that a rejected superblock gets too, so that it costs no more than the original: they change control transfers only. */
+/** Passes that the identity form gets too: without them it would cost more than the original. They change control transfers only. */
 export const IDENTITY_PASSES: readonly Pass[] = [jumps, invert];
 
 for (const { first, second, because } of CONSTRAINTS)

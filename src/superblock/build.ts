@@ -1,6 +1,6 @@
 /**
- * From a trace to a superblock: renames registers to values, takes a snapshot at each exit, and drops the transfers that a trace
- * makes unnecessary: a return to a link the trace itself made needs no check.
+ * From a trace to a superblock: renames registers to values, takes a snapshot at each exit, and drops transfers that the trace
+ * makes unnecessary: a return to a link that the trace itself made needs no guard.
  */
 import { type Addr, type InsnCount, REG_COUNT, type Reg, SP } from '../base/units.ts';
 import type { Saves } from '../cfg/saves.ts';
@@ -25,19 +25,22 @@ import {
 import type { Trace } from './select.ts';
 
 export interface BuildContext {
-  /** Registers that matter just before the instruction at an address. */
+  /** Registers that are live just before the instruction at an address. */
   liveBefore(at: Addr): RegSet;
-  /** Which stores save registers, where assumptions A3 and A8 are made: nobody else writes there, nor looks once the frame is given back. */
+  /**
+   * Which stores save registers, where assumptions A3 and A8 are made: no other pointer writes to such a slot, and no code reads the slot
+   * once the frame is given back.
+   */
   readonly saves?: Saves | undefined;
   /** Assumption A11 is not made: all accesses stay, in their order. */
   readonly watched?: boolean | undefined;
 }
 
-/** What is saved on the stack, at sp(head) + offset, 8 bytes wide, in frames that are there. */
+/** The saved registers' slots in frames that are not given back yet: 8 bytes each, at sp(head) + offset. */
 class SavedSlots {
-  /** Positions of the saving stores among the ops, by offset. */
+  /** By offset: the saved value, and the position of the saving store among the ops. */
   readonly #slots = new Map<bigint, { readonly value: Value; readonly position: number }>();
-  /** A store to a known place; others are assumed to miss what is saved (A3). @returns the positions of the stores that it ends */
+  /** A store to a known place; other stores are assumed to miss saved slots (A3). @returns positions of the saves that it overwrites */
   store(offset: bigint, bytes: number): readonly number[] {
     return this.#drop((at) => at < offset + BigInt(bytes) && offset < at + 8n);
   }
@@ -47,7 +50,7 @@ class SavedSlots {
   load(offset: bigint | undefined, bytes: number): Value | undefined {
     return offset === undefined || bytes !== 8 ? undefined : this.#slots.get(offset)?.value;
   }
-  /** The stack pointer moves. @returns the positions of the stores that saved what is given back by that; all, where it is not known */
+  /** The stack pointer moves. @returns positions of the saves in the frames that the move gives back; of all saves if `stack` is unknown */
   moved(stack: bigint | undefined): readonly number[] {
     return this.#drop((at) => stack === undefined || at < stack);
   }
@@ -62,7 +65,7 @@ class SavedSlots {
 export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, context: BuildContext): Superblock {
   const regs: Value[] = Array.from({ length: REG_COUNT }, (_, reg) => headValue(reg));
   const ops: Op[] = [];
-  /** Ops that are an inlined call's link, by id: the return point. */
+  /** By id of an inlined call's op: the return point. */
   const links = new Map<number, Addr>();
   const slots = new SavedSlots();
   const terms = new Terms();
@@ -100,7 +103,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     snapshot: snapshot(live),
     live,
     sunk: [],
-    // As text has it.
+    // Two decimals, as in the text form.
     count: Math.round(times * 100) / 100,
   });
   const makeOp = (insn: Insn, pc: Addr, extra: Partial<Op> = {}): Op => {
@@ -119,7 +122,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     );
   };
 
-  /** What was saved at these positions is there until the op that comes next. */
+  /** The saves at these positions hold until the next op. */
   const giveBack = (positions: readonly number[]) => {
     for (const position of positions) ops[position] = opWith(ops[position]!, { saved: ops.length });
   };
@@ -156,7 +159,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
           const link = value?.kind === 'op' ? links.get(value.id) : undefined;
           if (link !== undefined) known = { kind: 'link', address: link };
         }
-        // A signal may write below the stack pointer.
+        // A signal frame may overwrite memory below the stack pointer, so an op that moves sp is watched too.
         const matters = (fact.load ?? fact.store) !== undefined || fact.writes === SP;
         const watched = context.watched && matters && !fact.ordered ? true : undefined;
         if (fact.writes === SP) giveBack(slots.moved(stackOffset(effects.result)));
@@ -184,7 +187,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
       } else if (fact.control === 'indirect' || fact.control === 'jump') {
         const leaves = fact.writes !== undefined && !isLink(fact.writes);
         if (trace.end.kind === 'goto') {
-          // It goes where the line does, and leaves a value besides.
+          // A jump that links through a register other than ra and t0: the line follows the jump, and the op leaves the link.
           if (fact.control === 'jump' && leaves) {
             const op = makeOp(insn, pc);
             ops.push(op);
@@ -200,7 +203,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
           continue;
         }
         const calls = trace.end.kind === 'call';
-        // Just before a call its own link register is about to be overwritten; the call itself sets it.
+        // Liveness just before the call leaves out the link register, which the call itself sets.
         final = {
           kind: trace.end.kind,
           exit: exitTo(fact.control === 'jump' ? pc + insn.imm : undefined, live(), at),
@@ -215,7 +218,7 @@ export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, cont
     const target = trace.end.kind === 'goto' ? trace.end.target : trace.head;
     final = { kind: 'goto', exit: exitTo(target, context.liveBefore(target), at), op: undefined, link: undefined };
   }
-  // A frame that is not given back is there until the end.
+  // A frame that the line does not give back exists until its end.
   giveBack(slots.moved(undefined));
   return { head: trace.head, count, path: trace.steps.map((step) => step.block.start), ops, final };
 }
@@ -225,5 +228,5 @@ const linkOf = (links: ReadonlyMap<number, Addr>, id: number): Value | undefined
   return address === undefined ? undefined : { kind: 'link', address };
 };
 
-/** The strictest liveness: everything matters everywhere. */
+/** The strictest liveness: all registers are live everywhere. */
 export const everythingLive = (): RegSet => ALL_REGS;

@@ -1,4 +1,4 @@
-/** The checker: what must hold of every superblock. It runs after every pass, always. */
+/** The checker: the laws of every superblock. It runs after every pass that changed the superblock. */
 import { internal } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -12,14 +12,14 @@ const textOf = (op: Op): string => `${op.id}:${op.insn.row.name}`;
 
 const isSame = (a: Op, b: Op): boolean => a.id === b.id && a.insn.row === b.insn.row;
 
-/** The ops whose effects others can see: a pass may reorder none, and drop none but stores, or move them into exits. */
+/** The ops with visible effects: a pass may reorder none of them, and may drop only stores or move them into exits. */
 const effectsOf = (superblock: Superblock): Op[] =>
   superblock.ops.filter((op) => {
     const { store, accrues } = facts(op.insn);
     return store !== undefined || isOrdered(op) || accrues;
   });
 
-/** By way out: the stores that are made where control leaves there. */
+/** By exit: the stores that have been made when control leaves there, those of the line before the exit and its sunk ones. */
 function storesAtExits(superblock: Superblock): (readonly Op[])[] {
   let made: readonly Op[] = [];
   const at = ({ sunk }: Exit) => (sunk.some(isStore) ? [...made, ...sunk.filter(isStore)] : made);
@@ -31,7 +31,7 @@ function storesAtExits(superblock: Superblock): (readonly Op[])[] {
   return [...exits, at(superblock.final.exit)];
 }
 
-/** Where it leaves, in order: by which op, to where, and what is live there. */
+/** Text of all exits in order: the op, the target, and the live registers. */
 const waysOut = (superblock: Superblock): string =>
   exitsOf(superblock)
     .map(({ exit, op, final }) => `${final ? 'end' : op?.id}:${exit.target}:${exit.live}`)
@@ -51,7 +51,7 @@ function sameWaysOut(a: Superblock, b: Superblock): boolean {
 
 /**
  * Throws an internal error naming the pass if the superblock is malformed, or if it lost or reordered effects.
- * @param before what it was made from, if anything
+ * @param before the superblock that a pass made this one from, if any
  */
 export function checkSuperblock(superblock: Superblock, by: string, before?: Superblock): void {
   const fail = (what: string): never => {
@@ -75,7 +75,7 @@ export function checkSuperblock(superblock: Superblock, by: string, before?: Sup
       seen(value, where, own);
     }
   };
-  /** What an op reads it reads from a register; x0 is the one that holds a constant. */
+  /** Every operand is read from a register; the only constant in a register is 0, in x0. */
   const operands = (op: Op, where: string, also?: ReadonlySet<number>) => {
     const field = misfit(op.insn);
     if (field !== undefined) fail(`${where}, ${op.insn.row.name}, cannot have register ${op.insn[field]} as ${field}`);

@@ -1,14 +1,14 @@
 /**
- * Which ops of a line must stay before which. Every order that keeps these is as good as the line's own: registers by the home rule, memory
- * by what can overlap, and exits:
+ * Which ops of a line must stay before which other ops. Every order that keeps these dependences is as sound as the line's own. Dependences
+ * come from registers (by the home rule), from accesses to memory that may overlap, and from exits:
  *
- * - an op wanted at an exit (by its snapshot, or by what is sunk there) stays above it, and what an exit still wants in its register is
- *   not overwritten above it;
- * - stores, floating-point flags and ordered events stay on their side of every exit;
- * - what the machine may not have stays behind the exit that may be there for that;
- * - a load may move below an exit that does not want it, never above one, which may be what makes it safe.
+ * - an op whose result an exit wants (in its snapshot, or as an operand of a sunk op) stays above the exit, and the home of such a value is
+ *   not overwritten above the exit;
+ * - stores, floating-point flags and ordered ops stay on their side of every exit;
+ * - an instruction that the machine may lack stays behind every exit before it: that exit may be the program's test for the extension;
+ * - a load may move below an exit that does not want its value, but never above an exit, which may be the check that makes the load safe.
  *
- * What moves the stack pointer stays on its side of all accesses: a signal may overwrite whatever is below it.
+ * An op that moves the stack pointer stays on its side of all accesses: a signal may overwrite memory below the stack pointer.
  */
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -18,7 +18,7 @@ import { type Exit, isOrdered, type Op, operandsOf, regsOf, type Superblock, typ
 import { homesOf } from './homes.ts';
 import { apart, type Place, type SuperblockTerms } from './terms.ts';
 
-/** What an op must come behind. */
+/** One constraint on an op: an earlier op that must stay before it. */
 export interface Dependence {
   /** Position of the earlier op. */
   readonly on: number;
@@ -27,9 +27,9 @@ export interface Dependence {
 }
 
 /**
- * By position: what each op of the line depends on.
- * @param terms its own, or those of the same line with other homes
- * @param machine what every machine has (pass.ts)
+ * By position: the dependences of each op of the line.
+ * @param terms the superblock's own terms, or those of the same line with other homes
+ * @param machine extensions that every machine has (pass.ts)
  */
 export function dependencesOf(
   superblock: Superblock,
@@ -41,7 +41,7 @@ export function dependencesOf(
   const accesses = new Accesses(terms);
   const all: Dependence[][] = ops.map(() => []);
   const lastWrite: (number | undefined)[] = new Array(REG_COUNT);
-  /** Who has read a register since it was last written; of exits only the last, since they keep their order. */
+  /** By register: ops that have read it since its last write. Of exits that want it the last is enough, since exits keep their order. */
   const readers: number[][] = Array.from({ length: REG_COUNT }, () => []);
   const lastExitReader: (number | undefined)[] = new Array(REG_COUNT);
   let lastExit: number | undefined;
@@ -86,7 +86,7 @@ export function dependencesOf(
     const accessesMemory = fact.load !== undefined || fact.store !== undefined;
     const ordered = isOrdered(op);
     const effect = fact.store !== undefined || ordered || fact.accrues;
-    // What the machine may not have is illegal there: an exit before it may be how the program sees to that.
+    // An instruction that the machine may lack could be illegal there: an exit before it may be the program's test for the extension.
     const illegal = (bitOf(op.insn.row) & machine) === 0n;
     if (leaves || effect || illegal || fact.load !== undefined) after(lastExit);
     if (leaves || effect) after(lastEffect);
@@ -121,7 +121,7 @@ export function dependencesOf(
   return all;
 }
 
-/** A branch right before the end of a line that goes on stays there: placement may turn it, and save the jump. */
+/** A branch right before a `goto` stays last in the line: placement may invert the branch and save the jump. */
 function keepLast({ ops, final }: Superblock, all: Dependence[][]): void {
   const last = ops.length - 1;
   if (final.kind !== 'goto' || ops[last]?.exit === undefined) return;
@@ -136,29 +136,29 @@ interface Access {
 /** Accesses through one base. */
 interface Group {
   readonly base: Term | undefined;
-  /** The last store among them that saves nothing. */
+  /** Position of the group's last store that saves no register. */
   store: number | undefined;
   /** Loads that no store depends on yet. */
   loads: Access[];
 }
 
 /**
- * The accesses of a line so far, and which of them another one cannot pass. Stores keep their order, so of those in the way the last one will
- * do; and loads that a store has waited for need not be waited for again. Through two bases accesses may overlap, but for what is known of stores
- * that save registers: there are few of those, and each is looked at.
+ * The accesses of a line so far, and which of them a new access cannot pass. Stores keep their order, so a dependence on the last of
+ * several stores implies the others, and a load that some store depends on needs no dependence from later stores. Accesses through
+ * different bases may overlap, but are known to miss some stores that save registers; those are few, and each is compared.
  */
 class Accesses {
   readonly #known: SuperblockTerms;
   readonly #groups = new Map<Term | undefined, Group>();
   /** Groups in the order of their stores, each once for all of its stores in a row. */
   readonly #storing: Group[] = [];
-  /** Stores that save. */
+  /** Stores that save registers. */
   readonly #saving: Access[] = [];
   /** Groups with loads that no store depends on yet. */
   readonly #loading = new Set<Group>();
   /** By base and address, the last store to a byte and the loads of it since. */
   readonly #bytes = new Map<string, { store: number | undefined; loads: number[] }>();
-  /** Stores and loads of which it is not known where they are. */
+  /** Positions of the last store and of the loads whose place is unknown. */
   #lostStore: number | undefined;
   #lostLoads: number[] = [];
   #lastStore: number | undefined;
@@ -167,7 +167,7 @@ class Accesses {
     this.#known = terms;
   }
 
-  /** What an access must stay behind; it is one of those behind which others must stay then. */
+  /** Adds an access to the line. @returns positions of the earlier accesses that it must stay behind */
   pass(position: number, op: Op): number[] {
     const stores = facts(op.insn).store !== undefined;
     const place = this.#known.place(op);

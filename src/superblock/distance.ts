@@ -1,4 +1,4 @@
-/** Reading memory at a distance from one value instead of another: what the passes share that fold sums into offsets. */
+/** Accesses at a distance from one value instead of another: shared by the passes that fold sums into offsets. */
 import { fitsSigned } from '../base/bits.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, Terms } from '../domain/term.ts';
@@ -8,7 +8,7 @@ import { removeUnused, replaceOp, settled, sinkOp } from './rewrite.ts';
 
 const OFFSET_BITS = 12;
 
-/** It adds its immediate to rs1, and does nothing else. */
+/** Does an op add its immediate to rs1, and nothing else? */
 export function isSum({ insn }: Op): boolean {
   if (!facts(insn).pure || !insn.row.operands.includes('rs1') || !insn.row.operands.includes('imm')) return false;
   const terms = new Terms();
@@ -19,7 +19,7 @@ export function isSum({ insn }: Op): boolean {
 
 const is = (value: Value | undefined, op: Op): boolean => value?.kind === 'op' && value.id === op.id;
 
-/** The op with another value and a distance in place of the one it reads; the same op if it does not read that, undefined if not as an address. */
+/** The op with `by` plus a distance for `address`; the same op if it does not read `address`; undefined if it cannot read a sum. */
 function folded(op: Op, address: Op, by: Value, distance: number): Op | undefined {
   if (is(op.rs2, address) || is(op.rs3, address)) return undefined;
   if (!is(op.rs1, address)) return op;
@@ -30,12 +30,12 @@ function folded(op: Op, address: Op, by: Value, distance: number): Op | undefine
 }
 
 /**
- * The superblock in which all that reads an op's result adds a constant to another value instead, whose distance to it that is; side exits
- * compute the result. Undefined if something needs it otherwise.
+ * The superblock in which every reader of `address` uses the value `by` plus a distance instead; side exits compute the address in their
+ * stubs. Undefined if some op of the line needs the address itself, or if the change costs more than it saves.
  */
 export function withDistance(superblock: Superblock, address: Op, by: Value, distance: number): Superblock | undefined {
   const ops: Op[] = [];
-  /** Sums with what cancels the other: copies, as where a frame is given back. */
+  /** Sums whose constants have cancelled to 0: copies, as where a frame is given back. */
   const copies: Op[] = [];
   for (const op of superblock.ops) {
     const now = folded(op, address, by, distance);

@@ -1,6 +1,6 @@
 /**
- * The profiled flow that trace selection walks: executed blocks with their terminators, exact edge counts both ways, and which
- * edges retreat (close a loop). A call's block also leads to its return point, as one step over the callee.
+ * The profiled flow that trace selection walks: executed blocks with their terminators, exact edge counts both ways, and the
+ * retreating edges (those that close a loop). A call's block also leads to its return point, as one step over the callee.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -8,7 +8,7 @@ import type { Control, Insn } from '../isa/row.ts';
 import { isLink } from '../profile/flow.ts';
 import type { EdgeKind, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
 
-/** Where decoded instructions come from. */
+/** A source of decoded instructions. */
 export interface InsnSource {
   insnAt(address: Addr): Insn | undefined;
 }
@@ -18,11 +18,11 @@ export interface FlowBlock {
   readonly end: Addr;
   readonly count: InsnCount;
   readonly insns: readonly { readonly pc: Addr; readonly insn: Insn }[];
-  /** The last instruction's way out; 'none' where the block only runs into the next. */
+  /** The last instruction's control transfer; 'none' where the block only falls into the next. */
   readonly control: Control;
-  /** The last instruction is a call: it links through a register that the psABI has for that. */
+  /** The last instruction is a call: it links through ra or t0, the psABI's link registers. */
   readonly links: boolean;
-  /** The last instruction runs in the original text: a system call, a trap, a jump that leaves a value in the register it reads. */
+  /** The last instruction runs in the original text: a system call, a trap, or a jalr that leaves a value in the register it reads. */
   readonly stays: boolean;
   /** Outgoing edges, hottest first. */
   readonly out: readonly ProfiledEdge[];
@@ -38,7 +38,7 @@ export interface Flow {
   readonly hottest: readonly FlowBlock[];
   /** Instructions retired in all blocks. */
   readonly instructions: InsnCount;
-  /** The block that calls and whose return point this is. */
+  /** By return point: the block whose call returns there. */
   readonly callBefore: ReadonlyMap<Addr, FlowBlock>;
   /** True if the edge closes a loop (its target is an ancestor in a depth-first walk that prefers hot edges). */
   retreats(from: Addr, to: Addr): boolean;
@@ -49,14 +49,14 @@ export interface Flow {
 const byCount = (a: { count: number; to: number; from: number }, b: { count: number; to: number; from: number }) =>
   b.count - a.count || a.to - b.to || a.from - b.from;
 
-/** Must an instruction be left to the original text? */
+/** Must an instruction run in the original text? */
 export function staysBehind(insn: Insn): boolean {
   const { control, writes } = facts(insn);
   if (control === 'indirect') return writes !== undefined && !isLink(writes) && writes === insn.rs1;
   return control === 'syscall' || control === 'trap';
 }
 
-const WITHIN: ReadonlySet<EdgeKind> = new Set(['fall', 'taken', 'jump', 'indirect', 'syscall']);
+const INNER_EDGES: ReadonlySet<EdgeKind> = new Set(['fall', 'taken', 'jump', 'indirect', 'syscall']);
 
 export function makeFlow(
   profiled: { blocks: readonly ProfiledBlock[]; edges: readonly ProfiledEdge[] },
@@ -125,7 +125,7 @@ export function makeFlow(
 
 /** Successors within the function; a call steps over its callee. */
 function successors(block: FlowBlock): Addr[] {
-  const next = block.out.filter((edge) => WITHIN.has(edge.kind)).map((edge) => edge.to);
+  const next = block.out.filter((edge) => INNER_EDGES.has(edge.kind)).map((edge) => edge.to);
   if (block.links) next.push(block.end);
   return next;
 }
@@ -154,7 +154,7 @@ function findRetreating(blocks: ReadonlyMap<Addr, FlowBlock>, hottest: readonly 
       }
     }
   };
-  // Functions first, from where control enters them, so that loops are found from their headers; then whatever is left.
+  // First from the entries of functions, so that loops are found from their headers; then from the remaining blocks.
   for (const block of [...hottest].sort((a, b) => a.start - b.start))
     if (block.into.length === 0 || block.into.some((edge) => edge.kind === 'call' || edge.kind === 'indirect-call'))
       if (!state.has(block.start)) visit(block);

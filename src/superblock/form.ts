@@ -3,16 +3,16 @@
  * intermediate language; the IR of a same-ISA optimizer is the ISA (LuaJIT's trace IR with snapshots, over real instructions).
  *
  * At the head the state is the identity: each register in its own place. An operand is a value: a register at the head, an
- * op's result, or a constant. Ordered instructions stay in their order; loads and stores may pass one another where they cannot touch the same
- * bytes (dependences.ts), and loads and stores that nobody needs may go, unless others may look in between (`watched`). All of this is
- * immutable: a pass builds a new superblock.
+ * op's result, or a constant. Ordered instructions stay in their order. Loads and stores may pass one another where they cannot touch the
+ * same bytes (dependences.ts), and unneeded ones may be removed, except accesses that other threads or handlers may observe (`watched`).
+ * Superblocks are immutable: a pass builds a new one.
  */
 import { type Addr, type InsnCount, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 
 export type Value =
-  /** What the register held at the head. Never x0, which is the constant 0. */
+  /** The value of a register at the head. Never x0, which is the constant 0. */
   | { readonly kind: 'head'; readonly reg: Reg }
   /** The result of the op with this id. */
   | { readonly kind: 'op'; readonly id: number }
@@ -21,8 +21,8 @@ export type Value =
   /** An address within the image, as linked; at run time the load bias is added. */
   | { readonly kind: 'code'; readonly address: Addr }
   /**
-   * A return address, of the call before this address. It is to return to and to be saved, never a base to compute from: its number need
-   * not be the original's.
+   * The return address of the call before this address. It may be returned to and saved, but is never a base to compute from: in the
+   * optimized file its number need not be the original's.
    */
   | { readonly kind: 'link'; readonly address: Addr };
 
@@ -43,28 +43,28 @@ export function regsOf(set: RegSet): readonly Reg[] {
   return regs;
 }
 
-/** Where control leaves, and what the state must be there. */
+/** A place where control leaves the superblock, with the state that must hold there. */
 export interface Exit {
   /** The original address control goes to; undefined where the op computes it (jalr). */
   readonly target: Addr | undefined;
-  /** Registers that differ from the identity. A register not in here must hold what it held at the head. */
+  /** Registers that differ from the identity. A live register that is missing here must hold its value at the head. */
   readonly snapshot: ReadonlyMap<Reg, Value>;
-  /** Registers that matter at the target; of the others nothing is promised. */
+  /** Registers that are live at the target; the others may hold anything. */
   readonly live: RegSet;
-  /** Ops that only this exit needs (sunk out of the line); they run in its stub, in order. Pure ones, and stores, whose operands are not sunk. */
+  /** Ops that only this exit needs (sunk out of the line): pure ops, links, and stores. They run in the exit's stub, in order. */
   readonly sunk: readonly Op[];
   /** How often it is expected to be taken. */
   readonly count: InsnCount;
 }
 
 /**
- * One instruction of the line. `insn` says which; its register fields are hints (insn.rd is the result's home register), its
- * operands are the values here.
+ * One instruction of the line. The operands are the values here; the register fields of `insn` are hints, except that insn.rd is the
+ * result's home register.
  *
  * Control transfers within the line:
- * - a conditional branch has an `exit`; it leaves when the condition is as `leaves` says;
- * - a jump along the line (jal with rd = x0) does nothing and has no exit; with rd != x0 it is an inlined call, its result is `link`;
- * - `expect` on a jalr makes it a guard: it leaves when the computed target is not `expect`; its stub performs the jalr itself.
+ * - a conditional branch has an `exit`, and leaves when its condition is as `leaves` says;
+ * - a jump along the line (jal with rd = x0) does nothing and has no exit; a jal with rd != x0 is an inlined call, its result the link;
+ * - a jalr with `expect` is a guard: control leaves when the computed target is not `expect`; the exit's stub performs the jalr itself.
  */
 export interface Op {
   /** Unique within the superblock and kept by passes. */
@@ -78,27 +78,27 @@ export interface Op {
   readonly exit?: Exit | undefined;
   readonly leaves?: 'taken' | 'untaken' | undefined;
   readonly expect?: Addr | undefined;
-  /** Of a load: the value it is known to give, a return address that the line itself saved there (assumption A3). */
+  /** Of a load: the value that it is known to load, a return address that the line itself saved there (assumption A3). */
   readonly known?: Value | undefined;
   /**
-   * Of a store that saves a register in its function's frame (assumption A3): the id from which on that frame is given back. Until then no
-   * pointer but the stack pointer leads there; behind that nobody loads what was stored (assumption A8). Its own id where it is not known how
-   * far that frame is from the stack pointer at the head: then nothing follows but that it saves.
+   * Of a store that saves a register in its function's frame (assumption A3): the op id from which on that frame is given back. Until then
+   * only the stack pointer leads to the slot; from then on no load reads the stored value (assumption A8). The store's own id where the
+   * frame's distance from the stack pointer at the head is unknown: then only the fact that the store saves a register is known.
    */
   readonly saved?: number | undefined;
   /**
-   * Others may look at this access, or write in between (A11 is not made): it stays, and keeps its order with all others. What moves the stack
-   * pointer does too, for signals may write below it.
+   * Other threads, handlers or processes may observe this access or write in between (A11 is not made): the access stays, and keeps its
+   * order with all others. Ops that move the stack pointer are watched too, since signals may write below the stack pointer.
    */
   readonly watched?: true | undefined;
 }
 
-/** Stays where it is, in order, whatever its result is good for. */
+/** Must an op stay in the line and in order, even if its result is unused? */
 export const isOrdered = (op: Op): boolean => op.watched === true || facts(op.insn).ordered;
 
-/** How the line ends. */
+/** The end of the line. */
 export interface Final {
-  /** goto: on to exit.target. call: a real call; `link` is the original return address. indirect: a jalr that does not link. */
+  /** goto: on to exit.target. call: a real call, whose original return address is `link`. indirect: a jalr that does not link. */
   readonly kind: 'goto' | 'call' | 'indirect';
   readonly exit: Exit;
   /** The jal or jalr that is performed (call, indirect). Its operand is rs1 (jalr). */
@@ -151,7 +151,7 @@ export function sameValue(a: Value, b: Value): boolean {
 /** The value that a register must hold at an exit. */
 export const wanted = (exit: Exit, reg: Reg): Value => exit.snapshot.get(reg) ?? headValue(reg);
 
-/** The operands of an op that are there. */
+/** The operands that an op has, in order of role. */
 export function operandsOf({ rs1, rs2, rs3 }: Op): Value[] {
   const values: Value[] = [];
   if (rs1 !== undefined) values.push(rs1);
@@ -169,8 +169,8 @@ export function exitsOf(superblock: Superblock): { exit: Exit; op: Op | undefine
 }
 
 /**
- * An op with other fields; what is left out stays. Ops are made by this or have all fields in this order: then they have one shape, and
- * all that reads them is fast. A copy by spreading has another one, and takes longer to make.
+ * A copy of an op with some fields changed; fields left out stay as they are. Ops are made by this function or list all fields in this
+ * order, so that V8 gives them one hidden class and reads are fast. A copy by spreading has another hidden class and takes longer to make.
  */
 export const opWith = (
   op: Op,
@@ -190,7 +190,7 @@ export const opWith = (
   watched: watched ?? op.watched,
 });
 
-/** An exit with another snapshot and other sunk ops; made so for the same reason. */
+/** An exit with another snapshot and other sunk ops; its fields are listed for the same reason as in opWith. */
 export const exitWith = ({ target, live, count }: Exit, snapshot: Exit['snapshot'], sunk: readonly Op[]): Exit => ({
   target,
   snapshot,
@@ -199,7 +199,7 @@ export const exitWith = ({ target, live, count }: Exit, snapshot: Exit['snapshot
   count,
 });
 
-/** A map over every value an exit mentions (snapshot and sunk ops); the same object if that changes nothing. */
+/** An exit with every value in its snapshot and its sunk ops mapped; the same object if no value changes. */
 export function mapExit(exit: Exit, change: (value: Value) => Value): Exit {
   let snapshot: Map<Reg, Value> | undefined;
   for (const [reg, value] of exit.snapshot) {
@@ -212,7 +212,7 @@ export function mapExit(exit: Exit, change: (value: Value) => Value): Exit {
   return snapshot === undefined && sunk === exit.sunk ? exit : exitWith(exit, snapshot ?? exit.snapshot, sunk);
 }
 
-/** The same object if nothing changes. */
+/** An op with its operands mapped; the same object if none changes. */
 export function mapOperands(op: Op, change: (value: Value) => Value): Op {
   const rs1 = op.rs1 && change(op.rs1);
   const rs2 = op.rs2 && change(op.rs2);
@@ -220,7 +220,7 @@ export function mapOperands(op: Op, change: (value: Value) => Value): Op {
   return rs1 === op.rs1 && rs2 === op.rs2 && rs3 === op.rs3 ? op : opWith(op, { rs1, rs2, rs3 });
 }
 
-/** As Array.map; the same array if nothing changes. */
+/** Like Array.map, but the same array if no op changes. */
 function mapAll(ops: readonly Op[], change: (op: Op) => Op): readonly Op[] {
   let changed: Op[] | undefined;
   for (let index = 0; index < ops.length; index++) {

@@ -1,6 +1,6 @@
 /**
  * The home rule: a value lives in its home register (a head value in its own register, a result in its instruction's rd), and is
- * used only while it is there. Lowering then needs no other registers, and a superblock can never run out of them.
+ * used only until that register is overwritten. So lowering needs no other registers, and a superblock can never run out of them.
  * Positions: -1 is the head, i is the i-th op, ops.length the final exit. An op reads before it writes.
  */
 import type { Reg } from '../base/units.ts';
@@ -15,7 +15,7 @@ export interface Homes {
 }
 
 export function homesOf(superblock: Superblock): Homes {
-  /** By id, of the ops that have a result: where they are, and what register they write. */
+  /** Positions and homes by id, for ops that have a result. */
   const positions: number[] = [];
   const homes: Reg[] = [];
   const writes: (number[] | undefined)[] = [];
@@ -42,15 +42,15 @@ export function homesOf(superblock: Superblock): Homes {
   };
 }
 
-/** Where a value is used: by ops of the line (position), in snapshots or sunk ops of exits (position of the exit). */
+/** The uses of a value: positions of ops of the line, and positions of exits that use it in their snapshots or sunk ops. */
 export interface Uses {
   readonly line: readonly number[];
   readonly exits: readonly number[];
-  /** The final exit is among them. */
+  /** The final exit is among `exits`. */
   readonly final: boolean;
 }
 
-/** By id, where the ops of a line are. Passes ask again and again for the same line. */
+/** Positions by id, kept for each line, since passes ask for the same line many times. */
 const positions = new WeakMap<readonly Op[], readonly (number | undefined)[]>();
 
 /** The position of an op in the line; undefined if it is not there. */
@@ -93,7 +93,7 @@ export function isUsed({ ops, final }: Superblock, id: number): boolean {
 
 const allUses = new WeakMap<Superblock, ReadonlyMap<number, Uses>>();
 
-/** Uses of every op's result, by id. A register that is not in a snapshot uses its head value; that is not listed here. */
+/** Uses of every op's result, by id. Head values are left out, though each register missing from a snapshot uses its own. */
 export function usesOf(superblock: Superblock): ReadonlyMap<number, Uses> {
   let uses = allUses.get(superblock);
   if (uses === undefined) allUses.set(superblock, (uses = findUses(superblock)));
@@ -132,8 +132,9 @@ function findUses(superblock: Superblock): Map<number, Uses> {
 }
 
 /**
- * Checks the home rule. @returns what breaks it, or undefined. The value a register must hold at an exit must be in some register
- * there, or be a constant, or be sunk into that exit.
+ * Checks the home rule: a value that an exit wants must still be in its home there, or be a constant, or be computed by an op that is sunk
+ * into that exit.
+ * @returns a message about the first violation, or undefined
  */
 export function homeRuleViolation(superblock: Superblock): string | undefined {
   const homes = homesOf(superblock);

@@ -1,4 +1,4 @@
-/** What a pass is, and the one loop that runs them. */
+/** The interface of passes, and the one loop that runs them. */
 import type { Fuel } from '../base/fuel.ts';
 import type { ExtensionSet } from '../isa/extensions.ts';
 import { checkSuperblock } from './check.ts';
@@ -8,20 +8,20 @@ export interface PassContext {
   readonly fuel: Fuel;
   /** Extensions beyond those of the input that the output may use. */
   readonly extensions?: readonly string[] | undefined;
-  /** What every machine has that the output runs on; absent: everything. Other instructions run on no way that they did not run on before. */
+  /** Extensions that every target machine has; absent: all. Instructions of other extensions do not move above an exit. */
   readonly machine?: ExtensionSet | undefined;
-  /** Assumption A8 may be made: nobody looks below the stack pointer. */
+  /** Assumption A8 may be made: memory below the stack pointer is dead. */
   readonly deadFrames?: boolean | undefined;
 }
 
-/** A pass works on one superblock and is pure. The same object back means unchanged. */
+/** A pass works on one superblock and is pure. A pass that changes nothing returns the same object. */
 export interface Pass {
   readonly name: string;
   readonly description: string;
   run(superblock: Superblock, context: PassContext): Superblock;
 }
 
-/** Runs passes in order, checks after each, and calls `observe` with what each made of the superblock. */
+/** Runs passes in order, checks the superblock after each change, and calls `observe` with each pass's input and output. */
 export function runPasses(
   superblock: Superblock,
   passes: readonly Pass[],

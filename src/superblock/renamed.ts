@@ -1,31 +1,31 @@
 /**
- * Other homes for values, so that fewer ops stand in one another's way: a part of scheduling, not a pass of its own, since it is worth
- * something only where a better order comes of it.
+ * Register renaming against false dependences: a part of scheduling, not a pass of its own, since new homes pay only where they allow a
+ * better order.
  *
- * A compiler that had few registers to choose from, or no reason to choose, gives one register to many values in turn; then an op may not
- * move above what still reads that register. Here a value gets a register that nobody needs from where the value is made to where it is
- * last needed, and of these the one that has been free longest.
+ * Compilers give one register to many values in turn, out of need or for want of a reason not to. Then an op may not move above the last
+ * reader of the register's previous value. Here a value gets a register that is free during the whole live range of the value, and of
+ * these registers the one that has been free longest.
  *
- * What the final exit wants in a register stays there, and so does what often taken exits want: it would have to be moved.
+ * Values that the final exit needs keep their homes, and so do values that often taken exits want in their homes: each would need a move.
  */
 import { F0, RA, type Reg, SP, TP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { type Exit, keyOf, type Op, operandsOf, opWith, regsOf, type Superblock, type Value, wanted } from './form.ts';
 
-/** Values that exits want in their homes more often than this, by the superblock's count, stay. */
-const SELDOM = 0.02;
+/** A value keeps its home if exits that want it there are taken in more than this share of the superblock's entries. */
+const MAX_EXIT_SHARE = 0.02;
 
-const fixed = (reg: Reg): boolean => reg <= TP && (reg === RA || reg >= SP);
+const isFixed = (reg: Reg): boolean => reg <= TP && (reg === RA || reg >= SP);
 
 /** The superblock with other homes; the same object where none is free. */
 export function renamed(superblock: Superblock): Superblock {
   const { ops } = superblock;
   const end = ops.length;
   const needs = lastNeeds(superblock);
-  /** What each register holds, as the line now is. */
+  /** By register, the value that it holds at this point of the renamed line. */
   const holds: Value[] = Array.from({ length: 2 * F0 }, (_, reg) => ({ kind: 'head', reg }));
   const needed = (reg: Reg) => needs.last.get(keyOf(holds[reg]!)) ?? -1;
-  /** Positions, falling, at which each register is written by what has not been looked at yet. */
+  /** By register, falling positions of the writes that are still ahead. */
   const toCome: number[][] = [];
   for (let position = end - 1; position >= 0; position--) {
     const home = facts(ops[position]!.insn).writes;
@@ -39,11 +39,16 @@ export function renamed(superblock: Superblock): Superblock {
     const value: Value = { kind: 'op', id: op.id };
     const last = needs.last.get(keyOf(value)) ?? position;
     let rd = home;
-    if (movable(op, home) && last > position && last < end && stays(needs, op) <= SELDOM * superblock.count) {
+    if (
+      movable(op, home) &&
+      last > position &&
+      last < end &&
+      timesAtHome(needs, op) <= MAX_EXIT_SHARE * superblock.count
+    ) {
       const [first, behind] = home >= F0 ? [F0, 2 * F0] : [1, F0];
       let since = needed(home);
       for (let reg = first; reg < behind; reg++) {
-        if (fixed(reg) || needed(reg) >= since || (toCome[reg]?.at(-1) ?? end) < last) continue;
+        if (isFixed(reg) || needed(reg) >= since || (toCome[reg]?.at(-1) ?? end) < last) continue;
         since = needed(reg);
         rd = reg;
       }
@@ -56,19 +61,19 @@ export function renamed(superblock: Superblock): Superblock {
   return any ? { ...superblock, ops: changed } : superblock;
 }
 
-/** A result that can be made in another register: of plain work or a load. */
+/** Can an op's result get another home? Only results of loads and of ops that transfer no control and are not ordered can. */
 function movable(op: Op, home: Reg): boolean {
   const fact = facts(op.insn);
-  return !fixed(home) && fact.control === 'none' && !fact.ordered;
+  return !isFixed(home) && fact.control === 'none' && !fact.ordered;
 }
 
-/** How often exits want a result where it is. */
-const stays = ({ atHome }: Needs, op: Op): number => atHome.get(op.id) ?? 0;
+/** How often exits want an op's result in its present home. */
+const timesAtHome = ({ atHome }: Needs, op: Op): number => atHome.get(op.id) ?? 0;
 
 interface Needs {
-  /** Of each value, the last position that needs it. */
+  /** By value, the last position that needs it. */
   readonly last: ReadonlyMap<string, number>;
-  /** By op: how often exits want its result where it is. */
+  /** By op: how often exits want its result in its present home. */
   readonly atHome: ReadonlyMap<number, number>;
 }
 

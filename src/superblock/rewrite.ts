@@ -1,4 +1,4 @@
-/** Rewrites that passes share. Each gives a superblock that keeps the home rule, or undefined if there is none. */
+/** Rewrites that passes share, such as replacing a value, removing an op and sinking it. */
 import { F0 } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import {
@@ -20,8 +20,8 @@ import { settle } from './settle.ts';
 import { weightOf } from './weight.ts';
 
 /**
- * An op that may vanish when nobody needs its result: pure, an ordinary load (its fault, if any, vanishes with it), or a jump along
- * the line that links.
+ * May an op be removed when its result is unused? It may if it is pure, an ordinary load (whose fault, if any, is removed with it), or a
+ * jump along the line that links.
  */
 export const removable = (op: Op): boolean => {
   const fact = facts(op.insn);
@@ -29,27 +29,27 @@ export const removable = (op: Op): boolean => {
   return fact.pure || fact.load !== undefined || (fact.control === 'jump' && fact.writes !== undefined);
 };
 
-/** What a jump along the line leaves in a register: an address, though no pure op makes it. */
+/** Is an op an inlined call? Its link is a constant address, though the op is not pure. */
 const leavesLink = ({ insn, exit }: Op): boolean => {
   const { control, writes } = facts(insn);
   return control === 'jump' && writes !== undefined && exit === undefined;
 };
 
-/** An op that exits may have in their stubs. */
+/** May an op sink into exit stubs? */
 export const sinkable = (op: Op): boolean => !isOrdered(op) && (facts(op.insn).pure || leavesLink(op));
 
-/** A constant can stand where an op reads a register only if it is 0, which is x0. */
+/** Can a value be an operand of an op? Of constants only 0 can, in x0. */
 const canBeOperand = (value: Value): boolean =>
   value.kind === 'head' || value.kind === 'op' || sameValue(value, ZERO_VALUE);
 
-/** Values of the integer file and of the floating-point file do not stand for one another: an operand says which it reads. */
+/** Is a value in the register file of an op's result? An operand reads one file, so a value cannot replace one of the other file. */
 function sameFile(superblock: Superblock, op: Op, by: Value): boolean {
   const float = (facts(op.insn).writes ?? 0) >= F0;
   const home = homeIn(superblock, by);
   return home === undefined ? !float : float === home >= F0;
 }
 
-/** A copy of the superblock with every use of a value changed; the line's operands only where `atLine` allows. */
+/** A copy of the superblock with all uses of values mapped by `change`: operands of the line only where `atLine` allows. */
 export function mapUses(
   superblock: Superblock,
   change: (value: Value) => Value,
@@ -75,8 +75,8 @@ export function mapUses(
 }
 
 /**
- * Lets every use of an op's result use another value, and removes the op with what only it needed. Undefined where the other value
- * does not reach.
+ * Replaces every use of an op's result by another value, and removes the op together with operands that only it needed. Undefined if a
+ * use cannot read the value, if no homes keep the home rule, or if the moves at exits cost more than the op did.
  */
 export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock | undefined {
   if (!removable(op) || !sameFile(superblock, op, by)) return undefined;
@@ -93,7 +93,7 @@ export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock
   return settled(superblock, removeUnused(replaced, operandsOf(op), by));
 }
 
-/** A rewrite with homes that keep the home rule: undefined if there are none, or if what exits then have to do costs what it gains. */
+/** A rewrite with homes that keep the home rule; undefined if there are none, or if moves at exits cost as much as the rewrite saves. */
 export function settled(before: Superblock, after: Superblock): Superblock | undefined {
   const found = settle(after);
   if (found === undefined) return undefined;
@@ -101,7 +101,7 @@ export function settled(before: Superblock, after: Superblock): Superblock | und
   return is < was || (is === was && found === after) ? found : undefined;
 }
 
-/** Removes the ops among these values that nothing uses any more, and so on with their operands. */
+/** Removes the ops among these values that are no longer used, then their operands in the same way. */
 export function removeUnused(superblock: Superblock, values: readonly Value[], except: Value): Superblock {
   let current = superblock;
   for (const value of values) {
@@ -113,7 +113,7 @@ export function removeUnused(superblock: Superblock, values: readonly Value[], e
   return current;
 }
 
-/** Lets those uses within the line that another value reaches use it; the op stays. Undefined if there is none. */
+/** Replaces an op's result at the uses in the line where another value is still in its home; the op stays. Undefined if there are none. */
 export function replaceSomeUses(superblock: Superblock, op: Op, by: Value): Superblock | undefined {
   if (!canBeOperand(by) || !sameFile(superblock, op, by)) return undefined;
   const homes = homesOf(superblock);
@@ -131,13 +131,13 @@ export function replaceSomeUses(superblock: Superblock, op: Op, by: Value): Supe
   return any ? changed : undefined;
 }
 
-/** Removes an op that nothing uses. */
+/** Removes an op; its result must be unused. */
 export const removeOp = (superblock: Superblock, op: Op): Superblock => ({
   ...superblock,
   ops: superblock.ops.filter((other) => other !== op),
 });
 
-/** An op that more exits than this need does not sink: each has a copy. */
+/** An op does not sink if more exits than this need it: each would get a copy. */
 export const MAX_COPIES = 6;
 
 function needs({ snapshot, sunk }: Exit, id: number): boolean {
@@ -146,7 +146,7 @@ function needs({ snapshot, sunk }: Exit, id: number): boolean {
   return sunk.some((op) => operandsOf(op).some(is));
 }
 
-/** Moves an op into the side exits that need it. */
+/** Moves an op from the line into the side exits that need it. */
 export function sinkOp(superblock: Superblock, op: Op): Superblock {
   const without = removeOp(superblock, op);
   return {

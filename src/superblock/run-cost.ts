@@ -1,4 +1,4 @@
-/** What running a superblock costs over all entries, by the counts it carries: what a pass gained is told in these. */
+/** The cost of running a superblock over all entries, by its counts. A pass's gain is reported in these units. */
 import type { InsnCount } from '../base/units.ts';
 import { type Timing, TURN, timingAt } from '../cost/core.ts';
 import { Pipeline } from '../cost/pipeline.ts';
@@ -11,11 +11,11 @@ export interface RunCost {
   readonly instructions: InsnCount;
   /** Branches and jumps of the line that are taken. */
   readonly taken: InsnCount;
-  /** On the model of src/cost. */
+  /** Cycles on the model core of src/cost. */
   readonly cycles: number;
 }
 
-/** The ops of the line as work for a core, with the registers that they are in. */
+/** Timings of the line's ops on the model core, with their operands' homes as registers. */
 export function timingsOf(superblock: Superblock): Timing[] {
   const { homeOf } = homesOf(superblock);
   const reg = (value: Value | undefined) => (value === undefined ? 0 : (homeOf(value) ?? 0));
@@ -34,7 +34,7 @@ export function runCost(superblock: Superblock): RunCost {
   return cost;
 }
 
-/** What exits have to do is counted as a cycle an instruction. */
+/** Instructions beyond the line's ops (moves, constants and jumps at exits) are counted as a cycle each. */
 function run(superblock: Superblock): RunCost {
   const pipeline = new Pipeline();
   const timings = timingsOf(superblock);

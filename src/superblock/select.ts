@@ -1,10 +1,11 @@
 /**
- * Trace selection: which paths become superblocks. Seeds by count, grown backward into callers, so that hot callees are reached
- * through their callers' traces; forward along the likelier edges, through calls whose return is reached, jumps and returns; then
- * closure: every exit target with enough flow gets a trace of its own, so that nothing hot falls back into the original code.
+ * Trace selection: which paths become superblocks. Seeds are taken by count and grown backward into callers, so that hot callees are
+ * reached through their callers' traces. Traces then grow forward along the likelier edges, through jumps, returns, and calls whose return
+ * is reached. At last closure: every exit target with enough flow gets a trace of its own, so that no hot path falls back into the original
+ * code.
  *
- * A trace that comes to another's head goes on and copies what is behind the join, and a loop is unrolled, where that runs often enough
- * for its bytes: each time it saves a jump, and the passes see more (tail duplication; Hwu et al., The Superblock, 1993).
+ * A trace that comes to another trace's head goes on and copies the blocks behind the join, and a loop is unrolled, where the copy runs
+ * often enough for its bytes: a copy saves a jump and lets the passes see more (tail duplication; Hwu et al., The Superblock, 1993).
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -12,9 +13,9 @@ import type { Insn } from '../isa/row.ts';
 import { isLink } from '../profile/flow.ts';
 import { type Flow, type FlowBlock, type InsnSource, staysBehind } from './flow.ts';
 
-/** How a trace goes on behind a block. */
+/** The transfer from a block to the next block of its trace. */
 export type Follow =
-  /** Runs into the next block, or past a branch that is not taken. */
+  /** Falls into the next block, also past a branch that is not taken. */
   | 'fall'
   | 'taken'
   | 'jump'
@@ -22,19 +23,19 @@ export type Follow =
   | 'call'
   /** Out of an inlined callee, to its return point. */
   | 'return'
-  /** An indirect jump to its profiled target, which is checked. */
+  /** An indirect jump to its hottest profiled target, which a guard checks. */
   | 'guard';
 
 export interface TraceStep {
   readonly block: FlowBlock;
-  /** How it goes on to the next step; undefined for the last. */
+  /** The transfer to the next step; undefined for the last step. */
   readonly follow: Follow | undefined;
 }
 
 export interface Trace {
   readonly head: Addr;
   readonly steps: readonly TraceStep[];
-  /** Where the last block's ordinary way on leads (goto), or that its last instruction leaves by itself. */
+  /** goto: control goes on to the target. call, indirect: the last block's own call or indirect jump is performed. */
   readonly end:
     | { readonly kind: 'goto'; readonly target: Addr }
     | { readonly kind: 'call' }
@@ -46,7 +47,7 @@ export interface SelectOptions {
   readonly maxInsns: number;
   /** Inlined calls nest this deep. */
   readonly maxDepth: number;
-  /** A callee's path may have this many instructions to be inlined. */
+  /** A call is inlined if the path to its return has at most this many instructions. */
   readonly maxInline: number;
   /** Blocks that run at least this share of all instructions are covered (weight = count times instructions). */
   readonly coldShare: number;
@@ -55,16 +56,16 @@ export interface SelectOptions {
   /** Behind a join up to this many instructions are copied, while at least this share of the head's flow arrives. */
   readonly maxCopied: number;
   readonly copyArrival: number;
-  /** A copy, of what is behind a join or of a loop's body, runs at least this share of all instructions times. */
+  /** A copied block behind a join, or of a loop's body, must run at least this number of times, as a share of all instructions. */
   readonly copyShare: number;
   /** Growth stops where less than this share of the head's flow arrives. */
   readonly minArrival: number;
   /** A loop's trace goes round this many times, as long as it stays within `maxUnrolled` instructions. */
   readonly unroll: number;
   readonly maxUnrolled: number;
-  /** Indirect jumps are guarded when one target has this share of them; above 1 never. */
+  /** An indirect jump is guarded if one target has at least this share of its transfers; above 1: never. */
   readonly guardShare: number;
-  /** The same within a call that is inlined, which then need not be made. */
+  /** The same within an inlined call: without a guard the call could not be inlined. */
   readonly guardShareInlined: number;
 }
 
@@ -84,7 +85,7 @@ export const DEFAULT_SELECT: SelectOptions = {
   guardShareInlined: 0.95,
 };
 
-/** The likelier way on from a block, with its share of the block's outflow. */
+/** The likelier successor of a block, with its share of the block's outflow. */
 function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number } | undefined {
   const last = block.insns.at(-1)!;
   if (block.control === 'branch') {
@@ -104,18 +105,18 @@ function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number }
   if (block.control === 'indirect') {
     const best = block.out[0];
     const total = block.out.reduce((sum, edge) => sum + edge.count, 0);
-    // What leaves a value besides is no guard.
+    // A jalr that also leaves a link cannot be a guard.
     if (best?.kind !== 'indirect' || total === 0 || last.insn.rd !== 0) return undefined;
     return { to: best.to, follow: 'guard', share: best.count / total };
   }
   return undefined;
 }
 
-/** A block that a superblock may begin with. */
+/** May a superblock begin with a block? */
 export const canHead = (block: FlowBlock | undefined): block is FlowBlock =>
   block !== undefined && !block.reserved && !(block.stays && block.insns.length === 1);
 
-/** Follows the likelier way from a head until a rule stops it. */
+/** Follows the likelier successors from a head until a rule stops the trace. */
 export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, options: SelectOptions): Trace | undefined {
   const first = flow.blocks.get(head);
   if (!canHead(first)) return undefined;
@@ -126,7 +127,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
   let block = first;
   let insns = 0;
   let arrival = 1;
-  /** Instructions copied since the trace has come to a join, the head of another trace. */
+  /** Instructions copied since the trace came to a join, the head of another trace; undefined before. */
   let copied: number | undefined;
   /** Times the trace has come back to its head. */
   let rounds = 0;
@@ -164,7 +165,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
       end = stay;
       break;
     }
-    // It costs two instructions more than the jump does.
+    // A guard costs two instructions more than the jump.
     const least = frame === undefined ? options.guardShare : options.guardShareInlined;
     if (way.follow === 'guard' && way.share < least) {
       end = stay;
@@ -223,7 +224,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
   return { head, steps, end };
 }
 
-/** The straight code at an address that did not run, up to its first transfer, as a trace of one block. */
+/** A trace of one block: the code at an address that did not run, up to its first control transfer. */
 export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
   const insns: { pc: Addr; insn: Insn }[] = [];
   for (let pc = head; ; ) {
@@ -264,7 +265,7 @@ export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
   }
 }
 
-/** Grows a seed backward along the majority of its inflow, into callers too, but never around a loop. */
+/** Grows a seed backward along edges with the majority of the inflow, into callers too, but never around a loop. @returns the head */
 export function growBackward(flow: Flow, seed: Addr, stopAt: ReadonlySet<Addr>): Addr {
   const walked = new Set<Addr>([seed]);
   let at = seed;
@@ -293,12 +294,14 @@ export function growBackward(flow: Flow, seed: Addr, stopAt: ReadonlySet<Addr>):
 
 export interface Selection {
   readonly traces: readonly Trace[];
-  /** Estimated times each trace is entered. */
+  /** By head: the estimated number of entries of each trace. */
   readonly entries: ReadonlyMap<Addr, InsnCount>;
 }
 
-/** Selects all traces of a profile. */
-/** @param attempt grows one trace: undefined if there is none, or if that has failed */
+/**
+ * Selects all traces of a profile.
+ * @param attempt grows one trace: undefined if there is none, or if growing has failed
+ */
 export function selectTraces(
   flow: Flow,
   options: SelectOptions = DEFAULT_SELECT,
@@ -321,11 +324,11 @@ export function selectTraces(
   for (const block of flow.hottest) {
     if (block.count * block.insns.length < cold || covered.has(block.start) || !canHead(block)) continue;
     add(growBackward(flow, block.start, covered));
-    // The way back may have led to a trace that does not pass here after all.
+    // The trace from the head found backward need not pass this block.
     if (!covered.has(block.start)) add(block.start);
   }
 
-  // Closure. Every round asks where the traces so far lead, and gives the hottest such places traces of their own.
+  // Closure. Every round collects the exit targets of the traces so far, and gives the hottest of them traces of their own.
   const worth = flow.instructions * options.closureShare;
   let entries = estimateEntries(flow, traces);
   for (let round = 0; round < 12; round++) {
@@ -344,7 +347,7 @@ export function selectTraces(
   return { traces: [...traces.values()], entries };
 }
 
-/** Where a trace that is entered so often leads, and how often. Return points of real calls are among it. */
+/** The exit targets of a trace with their counts, for a number of entries. Return points of real calls are among the targets. */
 export function traceExits(flow: Flow, trace: Trace, entries: number): { target: Addr; count: number }[] {
   const exits: { target: Addr; count: number }[] = [];
   let at = entries;
@@ -358,7 +361,7 @@ export function traceExits(flow: Flow, trace: Trace, entries: number): { target:
       if (total > 0) at *= flow.edgeCount(block.start, next!) / total;
     } else if (step.follow === undefined) {
       for (const edge of block.out) if (total > 0) exits.push({ target: edge.to, count: (at * edge.count) / total });
-      // The callee comes back: its return point is entered as often as the call is made.
+      // The callee returns: the return point is entered as often as the call is made.
       if (trace.end.kind === 'call') exits.push({ target: block.end, count: at });
     }
   });
@@ -366,8 +369,8 @@ export function traceExits(flow: Flow, trace: Trace, entries: number): { target:
 }
 
 /**
- * How often each trace is entered: a block runs as often as control enters the trace it heads plus as often as it is passed
- * within other traces, whose flow in turn comes from their entries. Solved by a few rounds of relaxation.
+ * The number of entries of each trace. The count of a head is the number of entries of its trace plus the number of times that the
+ * block is passed within other traces, whose flow in turn comes from their entries. Solved by a few rounds of relaxation.
  */
 export function estimateEntries(flow: Flow, traces: ReadonlyMap<Addr, Trace>): Map<Addr, InsnCount> {
   const entries = new Map<Addr, number>();
@@ -387,7 +390,7 @@ export function estimateEntries(flow: Flow, traces: ReadonlyMap<Addr, Trace>): M
     }
     for (const head of traces.keys()) {
       const exact = Math.max(0, flow.blocks.get(head)!.count - (passed.get(head) ?? 0));
-      // Damped: two traces through each other's heads would swing otherwise.
+      // Damped: the estimates of two traces through each other's heads would oscillate otherwise.
       entries.set(head, (entries.get(head)! + exact) / 2);
     }
   }

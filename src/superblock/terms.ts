@@ -1,6 +1,6 @@
 /**
- * What each op of a superblock computes, as a term over the registers at the head. A load has a term too: what the line has stored to or
- * loaded from that very place, if nothing stored since can overlap it. Two accesses with different bases may be anywhere.
+ * The result of each op of a superblock as a term over the registers at the head. A load has a term too: the term of the value that the
+ * line has stored to or loaded from that very place, if no store since can overlap it. Two accesses with different bases may overlap.
  */
 import { toSigned } from '../base/bits.ts';
 import { F0, regName, SP } from '../base/units.ts';
@@ -16,32 +16,32 @@ export interface SuperblockTerms {
   result(op: Op): Term | undefined;
   /** The term of a branch's condition. */
   condition(op: Op): Term | undefined;
-  /** Where an op accesses memory; undefined if it does not. */
+  /** The place that an op loads from or stores to; undefined if it accesses no memory. */
   place(op: Op): Place | undefined;
-  /** How far a value is from the stack pointer at the head; undefined if it is not known. */
+  /** Distance in bytes of a value from the stack pointer at the head; undefined if unknown. */
   stackOffset(value: Value): bigint | undefined;
 }
 
-/** A code address is the (unknown) load bias plus a constant, so that differences of addresses are known and addresses are not. */
+/** A code address is the unknown load bias plus a constant: differences of addresses are known, addresses themselves are not. */
 const BIAS = 'bias';
-/** A return address is its own unknown: its number in the optimized file need not be the original's. */
+/** Each return address is an unknown of its own: its number in the optimized file need not be the original's. */
 const LINK = 'link@';
 
-/** Where an op accesses memory: at a distance from a base, which is undefined for a constant address. */
+/** A place in memory that an op accesses: at a distance from a base, which is undefined for a constant address. */
 export interface Place {
   readonly base: Term | undefined;
   readonly offset: bigint;
   readonly bytes: number;
   /** The base is the stack pointer at the head. */
   readonly stack: boolean;
-  /** The access as the line had it first: ids rise along it. */
+  /** The op's id. Ids rise along the line as it was built, so they tell the original order of accesses. */
   readonly id: number;
   readonly stores: boolean;
   /** Of a store that saves a register: the id from which on the frame is given back. */
   readonly saved: number | undefined;
 }
 
-/** Two accesses that cannot overlap: at distances from one base, or one to what is saved and one that does not lead there (A3, A8). */
+/** Two accesses that cannot overlap: apart from each other on one base, or a save and an access that cannot reach its slot (A3, A8). */
 export function apart(a: Place, b: Place): boolean {
   if (a.base === b.base) {
     const distance = BigInt.asIntN(64, a.offset - b.offset);
@@ -51,25 +51,25 @@ export function apart(a: Place, b: Place): boolean {
 }
 
 /**
- * Does the second not lead to what the first saves? While the frame is there only the stack pointer does (A3). Once it is given back another
- * pointer may be stored through to where it was, but nobody loads what is left there (A8). An access before it says nothing: there was another
- * frame then.
+ * Can an access not reach the slot of a save? While the frame exists only the stack pointer leads there (A3). Once the frame is given
+ * back, a store through another pointer may go to its place, but no load reads the saved value that is left there (A8). Nothing is known
+ * of accesses before the save: another frame may have been there.
  */
 function outOfReach({ id, saved }: Place, other: Place): boolean {
   return saved !== undefined && saved > id && !other.stack && other.id > id && (other.id < saved || !other.stores);
 }
 
-/** All bytes of the second are among the first's. */
+/** Does the first place contain all bytes of the second? */
 export function overwrites(a: Place, b: Place): boolean {
   if (a.base !== b.base) return false;
   const distance = BigInt.asIntN(64, b.offset - a.offset);
   return distance >= 0n && distance + BigInt(b.bytes) <= BigInt(a.bytes);
 }
 
-/** All bytes of the second are among the first's, from its first byte on. */
+/** Does the first place contain all bytes of the second, and begin with the same byte? */
 const covers = (a: Place, b: Place): boolean => a.base === b.base && a.offset === b.offset && a.bytes >= b.bytes;
 
-/** What is known of memory: what was loaded and stored, newest last, with the bits, zero-extended. */
+/** Known contents of memory: the line's loads and stores, newest last, with their bits, zero-extended. */
 class Memory {
   readonly #terms: Terms;
   readonly #known: { readonly place: Place; readonly raw: Term; readonly stored: boolean }[] = [];
@@ -83,11 +83,11 @@ class Memory {
     this.#known.push({ place, raw: this.#low(value, place.bytes), stored: true });
   }
   /**
-   * @param unknown the bits, if they are not known
-   * @param watched others may write in between: nothing is known but what a frame that is there saves
+   * @param unknown the term to use if the bits are unknown
+   * @param watched other threads or handlers may write in between: only saves in frames that still exist are known
    */
   load(place: Place, unknown: Term, watched: boolean): Term {
-    /** What was stored since then that could be the same place, were that not out of the reach of other pointers. */
+    /** Later stores through bases other than sp, which could overlap a place in the stack unless that is a save out of their reach. */
     const crossed: Place[] = [];
     for (let i = this.#known.length - 1; i >= 0; i--) {
       const { place: at, raw, stored } = this.#known[i]!;
@@ -102,13 +102,13 @@ class Memory {
     if (!watched) this.#known.push({ place, raw: unknown, stored: false });
     return unknown;
   }
-  /** Something happened that memory may be changed by, or that nothing may be moved across. */
+  /** Called for an ordered op, which may change memory or must not be crossed: nothing is known behind it. */
   forget(): void {
     this.#known.length = 0;
   }
 }
 
-/** A pass that changes nothing hands the same superblock on to the next, and most change nothing. */
+/** The last superblock's terms are kept: most passes change nothing, and then the next pass gets the same superblock. */
 let last: { readonly superblock: Superblock; readonly known: SuperblockTerms } | undefined;
 
 export function termsOf(superblock: Superblock): SuperblockTerms {
@@ -153,7 +153,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
     return { base, offset, bytes, stack: base === stack, id: op.id, stores, saved: op.saved };
   };
   const loaded = (op: Op, place: Place, load: { bytes: number; signed: boolean }, fallback: Term): Term => {
-    // A single-precision load fills the upper half with ones, which is no extension.
+    // A load narrower than 8 bytes into a floating-point register fills the upper bits with ones (NaN boxing), which is no extension.
     if (facts(op.insn).writes! >= F0 && load.bytes < 8) return fallback;
     const bits = load.bytes * 8;
     const unknown = terms.input(`@%${op.id}`, bits < 64 ? { unsigned: bits } : undefined);
@@ -215,7 +215,7 @@ function makeTerms(superblock: Superblock): SuperblockTerms {
   };
 }
 
-/** What a term is, as a value that needs no register: a plain constant, an address within the image, a return address. */
+/** A term as a value that needs no register: a plain constant, an address within the image, or a return address; else undefined. */
 export function constantOf(term: Term): Value | undefined {
   if (term.value !== undefined) return { kind: 'const', value: term.value };
   if (term.name?.startsWith(LINK)) return { kind: 'link', address: Number(term.name.slice(LINK.length)) };
@@ -225,7 +225,7 @@ export function constantOf(term: Term): Value | undefined {
   return undefined;
 }
 
-/** True if an op computes the same with its operands changed. Only asked of pure ops and branches: others have more than a result. */
+/** Does an op compute the same with its operands changed? False for all but pure ops and branches: other ops have effects as well. */
 export function withOperands(known: SuperblockTerms, before: Op, after: Op): boolean {
   const fact = facts(before.insn);
   if (!fact.pure && fact.control !== 'branch') return false;

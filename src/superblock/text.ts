@@ -1,5 +1,5 @@
 /**
- * The superblock form as text that parses back. One op a line:
+ * The superblock form as text that can be parsed back. One op a line:
  *
  *     superblock 0x1000 x100
  *     path 0x1000 0x1010
@@ -8,11 +8,10 @@
  *     | %1:a2 = addi %0, 4 @0x1006
  *     goto 0x1010 x90 live a0,sp {a0=%0}
  *
- * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`) or an address in the image (`code:0x1000`). The
- * register behind `%0:` is the result's home. `@` gives the original address and, `/2`, that the original was compressed; `via a5`
- * behind it is the register that an indirect jump reads; `saved until %9`, that it saves a register until that op; `watched`, that others
- * may look at the access. A return address is `link:0x1000`. Lines with
- * `|` are ops sunk into the exit above.
+ * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`), an address in the image (`code:0x1000`) or a return
+ * address (`link:0x1000`). The register behind `%0:` is the result's home. `@` gives the original address, and `/2` tells that the original
+ * was compressed. Behind them, `via a5` is the register that an indirect jump reads, `saved until %9` tells that a store saves a register
+ * until that op, and `watched` that other threads or handlers may observe the access. Lines with `|` are ops sunk into the exit above.
  */
 import { badText } from '../base/errors.ts';
 import { type Addr, hex, type Reg, regByName, regName } from '../base/units.ts';
@@ -34,7 +33,7 @@ import {
   type Value,
 } from './form.ts';
 
-const HIDDEN: ReadonlySet<Operand> = new Set(['rd', 'fd']);
+const RESULT_ROLES: ReadonlySet<Operand> = new Set(['rd', 'fd']);
 
 function operandText(op: Op, role: Operand): string {
   const value = (v: Value | undefined) => (v === undefined ? '?' : keyOf(v));
@@ -69,7 +68,7 @@ function operandText(op: Op, role: Operand): string {
 
 function opText(op: Op): string {
   const home = facts(op.insn).writes;
-  const operands = op.insn.row.operands.filter((role) => !HIDDEN.has(role)).map((role) => operandText(op, role));
+  const operands = op.insn.row.operands.filter((role) => !RESULT_ROLES.has(role)).map((role) => operandText(op, role));
   const left = home === undefined ? `%${op.id}` : `%${op.id}:${regName(home)}`;
   const via = facts(op.insn).control === 'indirect' ? ` via ${regName(op.insn.rs1)}` : '';
   const size = op.insn.size === 2 ? '/2' : '';
@@ -142,7 +141,7 @@ function addressOf(text: string, line: number): Addr {
 }
 const regOf = (name: string, line: number): Reg => regByName(name) ?? fail(name, line);
 
-/** @param homes of the results so far, by id; gets this op's */
+/** @param homes homes of the results so far, by id; the op's own is added */
 function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op; rest: string } {
   const match = OP.exec(text);
   if (match === null) throw badText(`'${text}' is no op`, line);
@@ -151,7 +150,7 @@ function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op;
   if (row === undefined) throw badText(`'${name}' is no instruction`, line);
   const fields = { rd: home === undefined ? 0 : regOf(home, line), imm: 0, rm: 0, csr: 0, size: half ? 2 : 4 };
   const values: { rs1?: Value; rs2?: Value; rs3?: Value } = {};
-  const roles = row.operands.filter((role) => !HIDDEN.has(role));
+  const roles = row.operands.filter((role) => !RESULT_ROLES.has(role));
   const texts = list === undefined || list === '' ? [] : list.split(', ');
   if (texts.length !== roles.length) throw badText(`${name} wants ${roles.length} operands`, line);
   roles.forEach((role, index) => {
@@ -211,7 +210,7 @@ function fail(name: string, line: number): never {
   throw badText(`'${name}' is no register`, line);
 }
 
-/** Parses what superblockText prints. Throws bad-text with the line. */
+/** Parses the output of superblockText. @throws bad-text with the line */
 export function parseSuperblock(text: string): Superblock {
   const lines = text.split('\n').map((line) => line.trim());
   let head: { head: Addr; count: number } | undefined;

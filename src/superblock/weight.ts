@@ -1,10 +1,10 @@
-/** How many instructions a superblock executes, by the counts it carries: what passes and reports weigh their work with. */
+/** The number of instructions that a superblock executes, by its counts: passes and reports compare superblocks by this weight. */
 import { REG_COUNT, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns } from '../isa/idioms.ts';
 import { type Exit, type Op, regsOf, type Superblock, type Value } from './form.ts';
 
-/** Instructions it takes to make a value in a register that does not hold it. */
+/** Number of instructions that make a value in a register that does not hold the value. */
 export const costOf = (value: Value): number =>
   value.kind === 'const'
     ? constantInsns(1, value.value).length
@@ -12,29 +12,29 @@ export const costOf = (value: Value): number =>
       ? 2
       : 1;
 
-/** Instructions that an op of the line becomes: an inlined call's link and a guard's expected target are made from two. */
+/** Number of instructions that an op of the line becomes: an inlined call's link and a guard's expected target take two each. */
 const lengthOf = (op: Op): number => {
   if (op.expect !== undefined) return 3;
   const fact = facts(op.insn);
   return fact.control === 'jump' && fact.writes !== undefined ? 2 : 1;
 };
 
-/** The register still holds what it held at the head. */
-const HEAD = -1;
+/** Stands for a register's value at the head. */
+const HEAD_ID = -1;
 
 const holdsIt = (held: number, reg: Reg, value: Value): boolean =>
-  value.kind === 'op' ? value.id === held : value.kind === 'head' && value.reg === reg && held === HEAD;
+  value.kind === 'op' ? value.id === held : value.kind === 'head' && value.reg === reg && held === HEAD_ID;
 
-/** Is the value made by one of these ops? */
+/** Is a value made by one of these ops? */
 const makes = (sunk: readonly Op[], value: Value): boolean =>
   value.kind === 'op' && sunk.some((op) => op.id === value.id);
 
-/** Rewrites are compared with what they were made from, again and again. */
+/** Weights are kept: each rewrite is compared with the same superblock before it. */
 const known = new WeakMap<Superblock, number>();
 
 /**
- * Instructions over all entries: each op as often as the line is still being run there, and at each exit, as often as it is taken,
- * what was sunk into it, the moves and constants that its snapshot asks for, and the final transfer.
+ * Number of instructions over all entries: each op as often as control comes to it, and for each exit, as often as it is taken,
+ * its sunk ops, the moves and constants that its snapshot asks for, and the final transfer.
  */
 export function weightOf(superblock: Superblock): number {
   let weight = known.get(superblock);
@@ -46,15 +46,15 @@ export function weightOf(superblock: Superblock): number {
 }
 
 function weigh(superblock: Superblock): number {
-  /** By register, the op whose result it holds. */
-  const holds = new Int32Array(REG_COUNT).fill(HEAD);
+  /** By register, the id of the op whose result it holds. */
+  const holds = new Int32Array(REG_COUNT).fill(HEAD_ID);
   let at = superblock.count;
   let weight = 0;
   const exitWork = ({ live, snapshot, sunk }: Exit): number => {
     let work = sunk.length;
     for (const reg of regsOf(live)) {
       const value = snapshot.get(reg);
-      if (value === undefined) work += holds[reg] === HEAD ? 0 : 1;
+      if (value === undefined) work += holds[reg] === HEAD_ID ? 0 : 1;
       else if (!holdsIt(holds[reg]!, reg, value) && !(sunk.length > 0 && makes(sunk, value))) work += costOf(value);
     }
     return work;
@@ -63,7 +63,7 @@ function weigh(superblock: Superblock): number {
     weight += at * lengthOf(op);
     if (op.exit !== undefined) {
       const work = exitWork(op.exit);
-      // A stub that does anything ends in a jump; one that does nothing is left out.
+      // A stub with any work ends in a jump; an empty stub is left out.
       weight += op.exit.count * (work === 0 ? 0 : work + 1);
       at -= op.exit.count;
     }
