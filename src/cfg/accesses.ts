@@ -1,7 +1,7 @@
 /**
- * What code shows of the data: where it loads and stores at addresses that it makes, exactly or from there on, which of these loads
- * its jumps go by, and what else there is that leads somewhere in the data: addresses that are kept, handed to functions or stand in the
- * data, and objects by their symbols. Nothing here is complete: pointers are not followed.
+ * Uses of the data that the code shows: loads and stores at constant addresses or from such an address on, the loads that indirect jumps
+ * take their targets from, and other references to places in the data: addresses that code stores, passes to functions or that the data
+ * itself holds, and object symbols. None of these lists is complete: pointers are not followed.
  */
 import { A0, type Addr, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -14,15 +14,16 @@ import { type Cfg, imageCfg } from './build.ts';
 import { imageConstants } from './constants.ts';
 import { functionsBy, type Known, knownAddresses } from './known-addresses.ts';
 
-/** A place in the data that is used for something: so many bytes there (accessed), or what begins there (0). */
+/** A use of a place in the data. */
 export interface Use {
   readonly at: Addr;
+  /** Number of bytes accessed; 0 stands for an object of unknown size that begins there. */
   readonly bytes: number;
-  /** A load or store; an address that code keeps or hands on; a word that nothing but its value makes one; a symbol of an object. */
+  /** A load or store; an address that code stores or passes on; a data word whose value looks like an address; an object's symbol. */
   readonly by: 'access' | 'address' | 'word' | 'symbol';
 }
 
-/** A load that a jump goes by. */
+/** A table load that an indirect jump takes its target from. */
 export interface JumpRead {
   readonly site: Addr;
   readonly at: Addr;
@@ -31,7 +32,7 @@ export interface JumpRead {
 }
 
 export interface Accesses {
-  /** By rising address. */
+  /** Sorted by rising address. */
   readonly uses: readonly Use[];
   readonly reads: readonly JumpRead[];
 }
@@ -47,7 +48,7 @@ export function imageAccesses(image: Image): Accesses {
   return accesses;
 }
 
-/** Does code load or store, as far as it shows, one of these bytes? */
+/** Is a load or store of one of these bytes known? */
 export function isAccessed(image: Image, from: Addr, to: Addr): boolean {
   const { uses } = imageAccesses(image);
   for (let i = firstUse(uses, from - 8); i < uses.length && uses[i]!.at < to; i++) {
@@ -57,7 +58,7 @@ export function isAccessed(image: Image, from: Addr, to: Addr): boolean {
   return false;
 }
 
-/** The place of the first use at an address or above. */
+/** The index of the first use at an address or above it. */
 export function firstUse(uses: readonly Use[], at: Addr): number {
   let [low, high] = [0, uses.length];
   while (low < high) {
@@ -84,7 +85,7 @@ function accessesOf(image: Image): Accesses {
   const { states, using } = knownAddresses(cfg, ownerOf, shownTargets);
   let blocks = 0;
   for (const block of using.values()) {
-    // Terms are kept by their makers: now and then all are let go.
+    // A Terms object keeps all terms that it has made, so now and then it is replaced to free memory.
     if (blocks++ % 4096 === 0) terms = new Terms();
     readBlock(cfg, block, states.get(block.start), terms, isData, isEntry, reads, uses);
   }
@@ -95,14 +96,14 @@ function accessesOf(image: Image): Accesses {
   return { uses, reads };
 }
 
-/** Jump tables are at most this long. */
-const MOST_ENTRIES = 8192;
+/** Longest jump table. */
+const MAX_ENTRIES = 8192;
 
-/** Where a table's entries lead, as long as they lead to code and code makes no address of something else there. */
+/** The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes. */
 export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>): Addr[] {
   const targets: Addr[] = [];
   const end = imageConstants(image).nextAbove(at);
-  for (let place = at; place + width <= end && targets.length < MOST_ENTRIES; place += width) {
+  for (let place = at; place + width <= end && targets.length < MAX_ENTRIES; place += width) {
     const entry = numberAt(image, place, width);
     if (entry === undefined || entry === 0 || code.insnAt(base + entry) === undefined) break;
     targets.push(base + entry);
@@ -110,7 +111,7 @@ export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRe
   return targets;
 }
 
-/** A number of 4 or 8 bytes, with its sign, in an image's loaded bytes; undefined where there is none. */
+/** The signed number of 4 or 8 bytes at an address of an image; undefined if the image's file holds no bytes for it. */
 export function numberAt(image: Image, address: Addr, size: number): number | undefined {
   const segment = image.segments.find((s) => address >= s.address && address + size <= s.address + s.bytes.length);
   if (segment === undefined || (size !== 4 && size !== 8)) return undefined;
@@ -120,7 +121,7 @@ export function numberAt(image: Image, address: Addr, size: number): number | un
     : Number(view.getBigInt64(address - segment.address, true));
 }
 
-/** Addresses that stand in the data: somebody may find what they lead to. Segments' own in the program headers are none of them. */
+/** Aligned words that hold addresses of the image: code may load and follow them. Words of the program headers are left out. */
 function wordsOf(image: Image, isData: (value: number) => boolean): Use[] {
   const uses: Use[] = [];
   const headers = image.programHeaderOffset + image.programHeaders.length * PROGRAM_HEADER_SIZE;
@@ -136,7 +137,7 @@ function wordsOf(image: Image, isData: (value: number) => boolean): Use[] {
   return uses;
 }
 
-/** A sum: what is constant of it, and the rest. */
+/** A term as a sum: its constant part, and the other summands. */
 function partsOf(term: Term): { readonly constant: number; readonly rest: readonly Term[] } {
   const rest: Term[] = [];
   let constant = 0n;
@@ -148,7 +149,7 @@ function partsOf(term: Term): { readonly constant: number; readonly rest: readon
   return { constant: Number(BigInt.asIntN(64, constant)), rest };
 }
 
-/** Notes what one block reads for jumping, and all else that it gets at in the data. */
+/** Adds one block's table loads for jumps to `reads`, and all its other uses of the data to `uses`. */
 function readBlock(
   { code }: Cfg,
   block: CfgBlock,
@@ -161,7 +162,7 @@ function readBlock(
 ): void {
   const regs = new Map<Reg, Term>([[0, terms.const(0n)]]);
   for (const [reg, value] of state ?? []) regs.set(reg, terms.const(BigInt(value)));
-  /** Registers that whole addresses were put into here: handed to a function they tell it of what is there. */
+  /** Registers in which this block has made whole addresses: passed as arguments, they let the callee access the place. */
   const made = new Set<Reg>();
   const loads = new Map<Term, { readonly at: Addr; readonly width: number; readonly signed: boolean; users: number }>();
   const read = (reg: Reg) => regs.get(reg) ?? terms.input(`r${reg}`);
@@ -203,13 +204,13 @@ function readBlock(
       }
     if (fact.writes !== undefined) {
       regs.set(fact.writes, effects.result ?? terms.input(`%${pc}`));
-      // Nothing but an upper part is a part of something.
+      // An instruction that reads no register makes only the upper part of an address, not a whole one.
       if (fact.reads.length > 0) made.add(fact.writes);
       else made.delete(fact.writes);
     }
     pc += insn.size;
   }
-  // What no jump goes by is a load like others.
+  // A load that no jump takes its target from is an ordinary access.
   for (const { at } of loads.values()) uses.push({ at, bytes: 0, by: 'access' });
 }
 
@@ -217,7 +218,7 @@ function countUser(load: { users: number } | undefined): void {
   if (load !== undefined) load.users++;
 }
 
-/** What a jump loads its target from, if nothing else is made of what is loaded; that load is none of the others then. */
+/** The table load that a jump takes its target from, if the loaded value has no other use. The load is then removed from `loads`. */
 function jumpRead(
   site: Addr,
   insn: Insn,
@@ -229,7 +230,7 @@ function jumpRead(
   const load = rest.length === 1 ? loads.get(leaf!) : undefined;
   if (load === undefined || insn.imm !== 0) return undefined;
   const { at, width, signed, users } = load;
-  // The jump itself, and the addition before it.
+  // The users are the jump itself and, with a base, the addition before it.
   if (users > (base === 0 ? 1 : 2) || base < 0) return undefined;
   if (width === 8 ? base !== 0 : !signed) return undefined;
   loads.delete(leaf!);

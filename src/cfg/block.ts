@@ -5,7 +5,7 @@ import type { Evidence } from './discover.ts';
 
 export interface CfgBlock {
   readonly start: Addr;
-  /** First address behind it. */
+  /** First address behind the block. */
   readonly end: Addr;
   /** Address of its last instruction. */
   readonly site: Addr;
@@ -13,19 +13,19 @@ export interface CfgBlock {
   readonly count: InsnCount;
   readonly ending: Ending;
   readonly evidence: Evidence;
-  /** Where its last instruction leads when that is known from the code alone (also through the long form of call and jump). */
+  /** The target of the last instruction if the code alone tells it (also through the long form of call and jump). */
   readonly target: Addr | undefined;
-  /** Calls: where the callee returns to. */
+  /** Calls: the address that the callee returns to. */
   readonly returnPoint: Addr | undefined;
-  /** A jump that leaves the address behind it in another register than ra and t0: control may come back there, by whoever knows that. */
+  /** The block ends in a jump that links through another register than ra and t0: control may come back by that register. */
   readonly leavesLink: boolean;
   /**
    * Starts of the blocks that can follow without a call: target and fall-through, the return point of a call, the profiled targets of
    * an indirect jump. Rising, no duplicates. Jumps into other functions (tail calls) are among them.
    */
   readonly flow: readonly Addr[];
-  /** False when control may also go where `flow` does not tell: an unresolved indirect jump, a return, bytes that are no instruction. */
+  /** False if control may also go to places that `flow` lacks: an unresolved indirect jump, a return, a trap, bytes that do not decode. */
   readonly flowKnown: boolean;
-  /** Entry of the function it belongs to. */
+  /** Entry of the function that the block belongs to. */
   readonly function: Addr;
 }

@@ -1,6 +1,6 @@
 /**
- * The control-flow graph of a program's discovered code: what ran, with its exact counts, and all that was found besides, with count
- * 0 (cfg/discover.ts). Blocks are split at every leader of either, so a block of the profile may be several blocks here.
+ * The control-flow graph of a program's discovered code: executed code with its exact counts, and all other code that was found, with
+ * count 0 (cfg/discover.ts). Blocks are split at the leaders of both, so a block of the profile may be several blocks here.
  */
 import { DirectedGraph } from 'graphology';
 import type { Addr, InsnCount } from '../base/units.ts';
@@ -32,13 +32,13 @@ export interface Cfg {
   readonly blocks: readonly CfgBlock[];
   /** By entry, rising. */
   readonly functions: ReadonlyMap<Addr, CfgFunction>;
-  /** Made when it is first asked for: analyses work on `blocks`. */
+  /** The graph is made on first use, since analyses work on `blocks`. */
   readonly graph: CfgGraph;
-  /** The block that starts at this very address. */
+  /** The block that starts at an address. */
   blockAt(address: Addr): CfgBlock | undefined;
-  /** Does a jump or branch from another function lead to this block? Calls do not count. */
+  /** Does the `flow` of a block of another function (jumps, falling through, return points) lead to a block? Calls do not count. */
   enteredFromOutside(start: Addr): boolean;
-  /** The block that has an instruction at this address. */
+  /** The block with an instruction that starts at an address. */
   blockOver(address: Addr): CfgBlock | undefined;
 }
 
@@ -57,7 +57,7 @@ export function insnsOf(cfg: Cfg, block: { readonly start: Addr; readonly end: A
 
 const known = new WeakMap<Image, Cfg>();
 
-/** The graph of an image's code, as far as it is found without a profile; the same object for the same image. */
+/** The graph of the code that is found in an image without a profile; the same object for the same image. */
 export function imageCfg(image: Image): Cfg {
   let cfg = known.get(image);
   if (cfg === undefined) {
@@ -91,7 +91,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   const drafts = leaders.map((start) => draft(code, found.isLeader, start));
   const flows = drafts.map((block) => flowOf(block, found.isLeader, bySite.get(block.site) ?? []));
   const counts = countsOf(drafts, ran.blocks, profile);
-  // Field by field: spreading objects is several times as slow, and there are a hundred thousand.
+  // Field by field: spreading objects is several times as slow, and there may be a hundred thousand blocks.
   const blocks: CfgBlock[] = drafts.map((block, i) => ({
     start: block.start,
     end: block.end,
@@ -135,7 +135,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
         if (blocks[middle]!.start <= address) low = middle + 1;
         else high = middle;
       }
-      // Blocks overlap only where code is decoded at two alignments; then the block in question is a few places further down.
+      // Blocks overlap only where code is decoded at two alignments; then the block that is wanted is a few indexes below.
       for (let i = low - 1; i >= 0 && i >= low - 8; i--) {
         const block = blocks[i]!;
         if (address >= block.end) continue;
@@ -172,7 +172,7 @@ function draft(code: Code, isLeader: (address: Addr) => boolean, start: Addr): D
   }
 }
 
-/** In damaged code control may go to what is no block: there the flow is not known. */
+/** The successors of a block. In damaged code control may go to an address that starts no block: then the flow is not known. */
 function flowOf(
   block: Draft,
   isLeader: (address: Addr) => boolean,
@@ -198,7 +198,7 @@ function flowOf(
   return { flow, flowKnown };
 }
 
-/** Counts of blocks: that of the profile's block they lie in, minus what stopped before them in it. */
+/** Counts of blocks: the count of the enclosing block of the profile, minus the runs that stopped in it before. */
 function countsOf(
   drafts: readonly Draft[],
   ran: readonly { readonly start: Addr; readonly end: Addr; readonly count: InsnCount }[],
@@ -242,7 +242,7 @@ function graphOf(
       if (returnPoint === undefined) kinds.set(to, { kind: edgeKind(insn, block.site, to), count: 0 });
     if (target !== undefined && (ending === 'call' || ending === 'indirect-call'))
       kinds.set(target, { kind: ending, count: 0 });
-    // A leader that the profile does not know is entered from the line before it only.
+    // A leader that the profile does not know was entered only by falling through from the block before it.
     if (ending === 'none' && index.has(block.end) && !profiled.has(block.end))
       kinds.set(block.end, { kind: 'fall', count: index.get(block.end)!.count });
     for (const { to, kind, count } of bySite.get(block.site) ?? []) kinds.set(to, { kind, count });

@@ -1,6 +1,6 @@
 /**
- * Code addresses that an image's data holds: whole ones, distances from a table's start (the address of it is one that code makes), distances from
- * where they stand, and what a jump is seen to read.
+ * Code addresses that an image's data holds: whole addresses, distances from the start of a table whose address code makes, distances from
+ * the word that holds them, and entries of tables that jumps are seen to read.
  */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -8,18 +8,18 @@ import type { CodeRange } from '../profile/code.ts';
 import type { TableJump } from './flowing.ts';
 
 /**
- * Entries of a table are looked for no further than this, and not behind one that leads nowhere: what follows is no table any more. That
- * another constant lies between says nothing: an index may have been taken for one, or somebody may point into the table.
+ * Entries of a table are looked for no further than this, and only up to the first entry that leads to no code. A constant that points into
+ * the table does not end it: the constant may be an index, or a pointer into the table.
  */
 const TABLE_BYTES = 1 << 16;
 
-/** What unwinders read: its addresses of code are of functions and landing pads, all else in it is lengths and distances. */
-const UNWIND: ReadonlySet<string> = new Set(['.eh_frame', '.eh_frame_hdr', '.gcc_except_table']);
+/** Sections for unwinders, which are skipped: their code addresses are functions and landing pads, other words lengths and distances. */
+const UNWIND_SECTIONS: ReadonlySet<string> = new Set(['.eh_frame', '.eh_frame_hdr', '.gcc_except_table']);
 
 /**
- * @param places where code is
- * @param constants that code makes
- * @param jumps that read tables
+ * @param places ranges of code
+ * @param constants constants that code makes
+ * @param jumps jumps that read tables
  */
 export function codePointers(
   image: Image,
@@ -34,19 +34,19 @@ export function codePointers(
     if (is) found.add(address);
     return is;
   };
-  const unwind = image.sections.filter(({ name }) => UNWIND.has(name));
+  const unwind = image.sections.filter(({ name }) => UNWIND_SECTIONS.has(name));
   const starts = [...constants].sort((a, b) => a - b);
   const tableJumps = [...jumps];
-  /** Where jumps are seen to begin to read distances from there: no other table goes on behind that. */
+  /** Starts of tables of 4-byte distances that jumps are seen to read: such a start ends every table before it. */
   const begun = new Set(
     tableJumps.filter(({ table, base, one, bytes }) => table === base && !one && bytes === 4).map(({ table }) => table),
   );
   for (const { address, bytes } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let next = 0;
-    /** Where tables may begin whose entries have led to code up to here. */
+    /** Starts of possible tables whose entries have all led to code so far. */
     let tables: Addr[] = [];
-    /** A jump is seen to go by one of them. */
+    /** A jump is seen to read one of `tables`. */
     let shown = false;
     for (let at = (4 - (address % 4)) % 4; at + 4 <= bytes.length; at += 4) {
       const here = address + at;
@@ -55,24 +55,24 @@ export function codePointers(
         tables = [];
         shown = true;
       }
-      // Entries stand at multiples of four, and the first one where the table begins.
+      // Entries are aligned to four bytes, and the first entry is at the table's start.
       for (; next < starts.length && starts[next]! <= here; next++)
         if (starts[next]! % 4 === 0) tables.push(starts[next]!);
       const whole = (from: number) =>
         view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
-      // Between instructions only aligned addresses are taken for such.
+      // Within code only words aligned to eight bytes are taken for addresses.
       if (isCode(here)) {
         tables = [];
         if (here % 8 === 0) add(whole(at));
         continue;
       }
       const low = view.getUint32(at, true);
-      // Programs that may lie anywhere hold no addresses of 32 bits.
+      // Position-independent programs hold no 32-bit addresses.
       if (!image.relocatable) add(low);
       for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
       const distance = low | 0;
       tables = tables.filter((table) => here - table < TABLE_BYTES && add(table + distance));
-      // An entry of a table that a jump is seen to go by is no distance from where it stands.
+      // An entry of a table that a jump is seen to read is no distance from its own address.
       shown &&= tables.length > 0;
       if (!shown) add(here + distance);
     }
@@ -81,7 +81,7 @@ export function codePointers(
     const segment = image.segments.find((each) => table >= each.address && table < each.address + each.bytes.length);
     if (segment === undefined) continue;
     const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.length);
-    // Up to the next constant all entries count; behind it, as long as they lead to code.
+    // Up to the next constant all entries count; behind the constant, entries count up to the first that leads to no code.
     const sure = (starts.find((start) => start > table) ?? Number.POSITIVE_INFINITY) - segment.address;
     const begin = table - segment.address;
     const end = Math.min(begin + (one ? bytes : TABLE_BYTES), segment.bytes.length);

@@ -1,6 +1,6 @@
 /**
- * Constants that straight-line code makes: by an upper part, pc-relative or not, and additions to it. Where one begins, something begins in
- * the data that the program knows by this address: what lies before ends there.
+ * Constants that straight-line code makes from an upper part, pc-relative or not, and additions to it. Where such an address points into
+ * the data, the program knows an object that begins there, so the object before it is taken to end there.
  */
 import { type Addr, REG_COUNT, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
@@ -13,26 +13,26 @@ import { codeOf } from '../profile/code.ts';
 export interface MadeConstant {
   /** Below 2^48. */
   readonly value: number;
-  /** The instruction that makes it, in this register. */
+  /** The instruction that makes the constant, and the register that it writes. */
   readonly pc: Addr;
   readonly reg: Reg;
 }
 
 export interface Constants {
-  /** By rising pc. */
+  /** Sorted by rising pc. */
   readonly all: readonly MadeConstant[];
   /** Does code make this constant? */
   has(value: number): boolean;
-  /** The next one above that is more than an upper part; Infinity if there is none. */
+  /** The next greater constant that is more than an upper part; Infinity if there is none. */
   nextAbove(value: number): number;
 }
 
-/** No address is as high. */
-const HIGHEST = 2n ** 48n;
+/** All addresses are below. */
+const ADDRESS_LIMIT = 2n ** 48n;
 
 const known = new WeakMap<Image, Constants>();
 
-/** Of all of an image's code. */
+/** The constants of all of an image's code; the same object for the same image. */
 export function imageConstants(image: Image): Constants {
   let constants = known.get(image);
   if (constants === undefined) {
@@ -47,7 +47,7 @@ function constantsOf(image: Image): Constants {
   const all: MadeConstant[] = [];
   const sums = new Set<number>();
   for (const { start, end } of code.ranges) {
-    /** By register, what it holds so far. */
+    /** By register, the constant that it holds; undefined if unknown. */
     const made: (bigint | undefined)[] = new Array(REG_COUNT).fill(undefined);
     for (let pc = start; pc < end; ) {
       const insn = code.insnAt(pc);
@@ -60,7 +60,7 @@ function constantsOf(image: Image): Constants {
       const { control, reads, writes } = fact;
       const value = constantOf(insn, fact, pc, made);
       if (writes !== undefined) made[writes] = value;
-      if (value !== undefined && value < HIGHEST) {
+      if (value !== undefined && value < ADDRESS_LIMIT) {
         const number = Number(value);
         all.push({ value: number, pc, reg: insn.rd });
         if (insn.rs1 !== 0 && reads.length > 0) sums.add(number);
@@ -86,7 +86,7 @@ function constantsOf(image: Image): Constants {
   };
 }
 
-/** What an instruction makes: an upper part, pc-relative or not, or an addition to one. @param made by register, what is known */
+/** The constant that an instruction makes from an upper part, pc-relative or not, or from a known constant. @param made by register */
 function constantOf(insn: Insn, fact: Facts, pc: Addr, made: readonly (bigint | undefined)[]): bigint | undefined {
   const relative = pcRelativeAddress(insn, pc);
   if (relative !== undefined) return BigInt(relative);

@@ -1,11 +1,11 @@
 /**
- * Finds code, best evidence first: what ran; what that can reach by direct branches, jumps, calls and falling through; function
- * symbols and what they reach; whatever decodes in the gaps of the executable sections; at last what addresses in the data and those that code makes
- * lead to, across instructions that were found before. Linear in the size of the text. What does not decode may be an instruction of an extension
- * that is not known here: there may be code behind it.
+ * Finds code, best evidence first: executed code; code that it reaches by direct branches, jumps, calls and falling through; function
+ * symbols and code that they reach; instructions that a sweep decodes in the gaps of the executable sections; at last targets of addresses
+ * that the data holds or code makes, even in the middle of instructions found before. Linear in the size of the text. Bytes that do not
+ * decode may be an instruction of an unknown extension: there may be code behind them.
  *
- * What is found late is found so that analyses over *all* code stay sound (a caller that never ran is still a caller); a guess that is
- * wrong (data in the text decoded as code) only makes them less precise.
+ * The later stages keep analyses over *all* code sound (a caller that never ran is still a caller). A wrong guess (data in the text decoded
+ * as code) only makes these analyses less precise.
  */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -15,22 +15,23 @@ import { endingOf, farTarget, leavesLink } from '../profile/flow.ts';
 import { imageConstants } from './constants.ts';
 import { codePlaces } from './places.ts';
 
-/** Why an address is held to be code, best first. A guess lies across instructions that there is better evidence for: only a number leads there. */
+/** Why an address is taken for code, best first. A guess may lie across instructions with better evidence: only a number leads there. */
 export type Evidence = 'executed' | 'reachable' | 'symbol' | 'swept' | 'guess';
 const EVIDENCE: readonly Evidence[] = ['executed', 'reachable', 'symbol', 'swept', 'guess'];
 
-/** An instruction begins here. */
-const BEGINS = 1;
-/** A block begins here. */
-const LEADER = 2;
-/** Inside an instruction that begins before. */
-const INSIDE = 4;
+/** Mark of a halfword at which an instruction begins. */
+const INSN_MARK = 1;
+/** Mark of a halfword at which a block begins. */
+const LEADER_MARK = 2;
+/** Mark of the second halfword of an instruction. */
+const INSIDE_MARK = 4;
+/** The stage that found an instruction is kept above these marks, as an index of EVIDENCE. */
 const STAGE_SHIFT = 3;
 
 const SHF_EXECINSTR = 4;
 
 export interface Discovery {
-  /** Is this the start of a block? */
+  /** Does a block start at an address? */
   isLeader(address: Addr): boolean;
   /** Block starts in rising order. */
   leaders(): Addr[];
@@ -39,7 +40,7 @@ export interface Discovery {
   readonly callees: ReadonlySet<Addr>;
 }
 
-/** Marks by halfword of each executable range. */
+/** One byte of marks for each halfword of the executable ranges. */
 export class Marks {
   readonly #ranges: readonly { readonly start: Addr; readonly end: Addr; readonly marks: Uint8Array }[];
 
@@ -61,7 +62,7 @@ export class Marks {
   leaders(): Addr[] {
     const found: Addr[] = [];
     for (const { start, marks } of this.#ranges)
-      for (let i = 0; i < marks.length; i++) if ((marks[i]! & LEADER) !== 0) found.push(start + 2 * i);
+      for (let i = 0; i < marks.length; i++) if ((marks[i]! & LEADER_MARK) !== 0) found.push(start + 2 * i);
     return found;
   }
 }
@@ -72,7 +73,10 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
   const callees = new Set<Addr>();
   let stage = 0;
   const pending: Addr[] = [];
-  /** What the executed lines lead to: looked at when all of these are marked, lest one ends early and seems merely reachable. */
+  /**
+   * Targets of executed lines. They wait until all executed lines are marked: a leader made earlier could end an executed line, whose rest
+   * would then seem merely reachable.
+   */
   const deferred: Addr[] = [];
 
   const reach = (target: Addr | undefined) => {
@@ -82,22 +86,22 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
       return;
     }
     const mark = marks.get(target);
-    if ((mark & LEADER) !== 0) return;
-    // What is swept never cuts an instruction that better evidence found.
-    if (stage === 3 && (mark & (INSIDE | BEGINS)) === INSIDE) return;
+    if ((mark & LEADER_MARK) !== 0) return;
+    // A swept instruction never starts inside an instruction that better evidence found.
+    if (stage === 3 && (mark & (INSIDE_MARK | INSN_MARK)) === INSIDE_MARK) return;
     if (code.insnAt(target) === undefined) return;
-    marks.set(target, LEADER);
-    if ((mark & BEGINS) === 0) pending.push(target);
+    marks.set(target, LEADER_MARK);
+    if ((mark & INSN_MARK) === 0) pending.push(target);
   };
 
-  /** Marks a straight line; what it leads to is pending. */
+  /** Marks a straight line of instructions, and makes its targets pending. */
   const walk = (start: Addr) => {
     let before: Insn | undefined;
     for (let at = start; ; ) {
       const mark = marks.get(at);
-      if ((mark & BEGINS) !== 0) {
+      if ((mark & INSN_MARK) !== 0) {
         // Two lines meet in mid-line only where code is decoded at two alignments.
-        marks.set(at, LEADER);
+        marks.set(at, LEADER_MARK);
         return;
       }
       const insn = code.insnAt(at);
@@ -106,13 +110,13 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
         if (size > 0) reach(at + size);
         return;
       }
-      marks.set(at, BEGINS | (stage << STAGE_SHIFT));
-      if (insn.size === 4) marks.set(at + 2, INSIDE);
+      marks.set(at, INSN_MARK | (stage << STAGE_SHIFT));
+      if (insn.size === 4) marks.set(at + 2, INSIDE_MARK);
       const next = at + insn.size;
       const ending = endingOf(insn);
       if (ending === 'none') {
-        if ((marks.get(next) & LEADER) !== 0) {
-          if ((marks.get(next) & BEGINS) === 0) pending.push(next);
+        if ((marks.get(next) & LEADER_MARK) !== 0) {
+          if ((marks.get(next) & INSN_MARK) === 0) pending.push(next);
           return;
         }
         before = insn;
@@ -129,13 +133,13 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
     }
   };
   const drain = () => {
-    for (let at = pending.pop(); at !== undefined; at = pending.pop()) if ((marks.get(at) & BEGINS) === 0) walk(at);
+    for (let at = pending.pop(); at !== undefined; at = pending.pop()) if ((marks.get(at) & INSN_MARK) === 0) walk(at);
   };
 
-  // What ran: the lines first, so that what they reach is told apart from them.
+  // Executed lines are marked first, so that code that is merely reachable from them is told apart.
   const ran = [...executed];
-  for (const at of ran) if (code.insnAt(at) !== undefined) marks.set(at, LEADER);
-  for (const at of ran) if ((marks.get(at) & (LEADER | BEGINS)) === LEADER) walk(at);
+  for (const at of ran) if (code.insnAt(at) !== undefined) marks.set(at, LEADER_MARK);
+  for (const at of ran) if ((marks.get(at) & (LEADER_MARK | INSN_MARK)) === LEADER_MARK) walk(at);
   stage = 1;
   for (const at of deferred) reach(at);
   reach(image.entry);
@@ -148,7 +152,7 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
     for (let at = start; at < end; ) {
       const insn = code.insnAt(at);
       if (insn === undefined) {
-        // An instruction that is not known, or data: what comes next begins behind it, or sooner.
+        // Bytes of an unknown instruction or data: the next instruction begins behind them, or sooner.
         const size = code.lengthAt(at) || 2;
         for (const next of [at + size, at + 2]) {
           if (next < end) reach(next);
@@ -157,25 +161,25 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
         at += size;
         continue;
       }
-      if ((marks.get(at) & BEGINS) === 0 && (marks.get(at) & INSIDE) === 0) {
+      if ((marks.get(at) & INSN_MARK) === 0 && (marks.get(at) & INSIDE_MARK) === 0) {
         reach(at);
         drain();
       }
-      at += (marks.get(at) & BEGINS) !== 0 ? insn.size : 2;
+      at += (marks.get(at) & INSN_MARK) !== 0 ? insn.size : 2;
     }
   stage = 4;
   for (const address of codeAddresses(image)) reach(address);
   drain();
 
   return {
-    isLeader: (address) => (marks.get(address) & LEADER) !== 0,
+    isLeader: (address) => (marks.get(address) & LEADER_MARK) !== 0,
     leaders: () => marks.leaders(),
     evidenceAt: (address) => EVIDENCE[marks.get(address) >> STAGE_SHIFT]!,
     callees,
   };
 }
 
-/** Addresses of code that aligned words of the loaded bytes hold, and those that code makes. */
+/** Code addresses that aligned words of the loaded bytes hold or that code makes. */
 function codeAddresses(image: Image): Set<Addr> {
   const places = codePlaces(image);
   const found = new Set<Addr>();
@@ -191,7 +195,7 @@ function codeAddresses(image: Image): Set<Addr> {
   return found;
 }
 
-/** Executable sections, or, when the file has none, all executable bytes. */
+/** The executable sections, or, if the file has none, all executable bytes. */
 function sweepable(image: Image, code: Code): { start: Addr; end: Addr }[] {
   const sections = image.sections
     .filter(({ flags, address }) => (flags & SHF_EXECINSTR) !== 0 && code.isExecutable(address))

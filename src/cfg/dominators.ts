@@ -1,2 +1,2 @@
-/** Dominators are not only for graphs of whole programs; see base/dominators. */
+/** Dominators for this floor; base/dominators.ts computes them, since other graphs need them too. */
 export { type Dominators, dominatorsOf } from '../base/dominators.ts';

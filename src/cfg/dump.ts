@@ -1,4 +1,4 @@
-/** Images, profiles and graphs as text, and a graph as Graphviz DOT. Deterministic; one item a line, so that dumps can be compared. */
+/** Images, profiles and graphs as text, and a graph as Graphviz DOT. Dumps are deterministic, one item a line, for comparisons. */
 import { badOption } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
 import { type Addr, hex } from '../base/units.ts';
@@ -37,7 +37,7 @@ export function dumpImage(image: Image): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** All counts of a profile; with the image they are about also its blocks and edges. */
+/** All counts of a profile; with the image that they belong to, also its blocks and edges. */
 export function dumpProfile(profile: Profile, image?: Image): string {
   const lines = [`profile runs ${profile.runs} instructions ${profile.instructions}`];
   for (const part of profile.images) {
@@ -60,7 +60,7 @@ export function dumpProfile(profile: Profile, image?: Image): string {
 
 /**
  * A function by name or by an address in it.
- * @throws bad-option if there is none
+ * @throws bad-option if there is no such function
  */
 export function findFunction(cfg: Cfg, wanted: string): CfgFunction {
   for (const func of cfg.functions.values()) if (func.name === wanted) return func;

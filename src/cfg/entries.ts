@@ -1,12 +1,13 @@
 /**
- * Where code can be seen to be entered, from the image alone: what a patch must not lie across (assumption A2). Code is what a sweep over
- * the executable sections decodes, and what is reached from every entry at the alignment that the entry has: streams of instructions may
- * overlap, and what one leads to counts as much as what another does.
+ * Entries: addresses at which the image alone shows that code may be entered. A patch must not lie across one (assumption A2). Code is
+ * found by a sweep over the executable sections, and by following every entry at the entry's own alignment: streams of instructions may
+ * overlap, and the targets of every stream count.
  *
- * Entries are the image's own, every symbol, targets of direct branches, jumps and calls, what stands behind calls, ecall and ebreak, code
- * addresses that instructions make or jump to (flowing.ts), and those that data holds (code-pointers.ts). Where a jump computes its target and does not
- * show from what, every instruction of its function is one (unseen-jumps.ts), and so is every one of a function where code adds to a place in its middle: what
- * it adds up to may be kept and jumped to anywhere. Too many cost patches, too few would cost correctness.
+ * Entries are the image's own, every symbol, targets of direct branches, jumps and calls, instructions behind calls, ecall and ebreak, code
+ * addresses that instructions make or jump to (flowing.ts), and code addresses that data holds (code-pointers.ts). If a jump computes its
+ * target and does not show from what, every instruction of its function is an entry (unseen-jumps.ts). The same holds for a function if
+ * code adds a variable to an address in its middle, since the sum may be stored and jumped to anywhere. Too many entries cost patches, too
+ * few would cost correctness.
  */
 import { type Addr, type ByteCount, GP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -22,20 +23,20 @@ import { codePlaces } from './places.ts';
 import { type Extent, functionExtents, unseenJumps } from './unseen-jumps.ts';
 
 export interface Entries {
-  /** Is something seen to enter here? */
+  /** Is an address an entry? */
   has(address: Addr): boolean;
-  /** Does an instruction begin here, in one of the streams that are seen? */
+  /** Does an instruction begin at an address, in one of the streams found? */
   begins(address: Addr): boolean;
   /**
-   * The first place, if there is one, where code is seen to come into the middle of so many bytes: by an entry behind their first, or along an
-   * instruction that begins before them and reaches into them.
+   * The first address at which code may come into the middle of a range: the range's start, if an instruction before it reaches into the
+   * range, or an entry behind the range's first byte. Undefined if there is none.
    */
   into(start: Addr, size: ByteCount): Addr | undefined;
-  /** Is something seen to return so many bytes behind a return point, or before it? Then assumption A7 does not hold. */
+  /** Is some function seen to return to an address behind or before its return point? Then assumption A7 does not hold. */
   readonly returnsBehind: boolean;
 }
 
-/** @param more entries that are known from elsewhere, such as landing pads */
+/** @param more entries known from other sources, such as landing pads */
 export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
   const finder = new Finder(image);
   finder.enter(image.entry);
@@ -45,7 +46,7 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
   finder.sweep();
   const unseen = [...unseenJumps(image)];
   const extentOf = functionExtents(image);
-  // What these leave out goes by a table, whose place was followed over any distance.
+  // Jumps that `unseen` leaves out may read a table whose address was followed over any distance.
   for (const { at, width, base } of imageAccesses(image).reads)
     finder.read({ table: at, bytes: width, signed: true, one: false, times: 1, base });
   do {
@@ -60,37 +61,38 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
   return finder;
 }
 
-/** In some stream an instruction begins here; something enters here. */
-const BEGINS = 1;
-const ENTERED = 2;
-/** Instructions are no longer, known or not (`Code.lengthAt`). */
-const LONGEST = 8;
-/** How far an address is from its upper part. */
-const NEAR = 2048;
+/** Marks of a halfword: an instruction of some stream begins there; it is an entry. */
+const INSN_MARK = 1;
+const ENTRY_MARK = 2;
+/** No instruction, known or not, is longer (`Code.lengthAt`). */
+const MAX_INSN_BYTES = 8;
+/** Largest distance of an address from its upper part. */
+const LOW_PART_BYTES = 2048;
 
 class Finder implements Entries {
-  /** Where code is held to be, for what is no more than a number in the data. */
+  /** Ranges in which a mere number in the data or code is taken for a code address. */
   readonly places: readonly { readonly start: Addr; readonly end: Addr }[];
   /** Constants that instructions make. */
   readonly made = new Set<number>();
-  /** Places in the middle of code that something is added to, not looked at yet. */
+  /** Code addresses that code adds a variable to, not yet handled. */
   readonly bases: Addr[] = [];
-  /** Jumps that read tables, by what they read. */
+  /** Jumps that read tables, each once for equal reads. */
   readonly jumps = new Map<string, TableJump>();
   readonly #code: Code;
   readonly #marks: Marks;
   readonly #pending: Addr[] = [];
-  /** Instructions that make a constant out of nothing, not yet followed; those that add to gp, which one place sets. */
+  /** Instructions that make a constant without operands, not yet followed. */
   readonly #makers: Addr[] = [];
+  /** Instructions that add to gp, not yet followed; gp is known if the code gives it one value only. */
   readonly #gpUsers: Addr[] = [];
-  /** Those that add to what may be a link, if nothing else is seen to be in that register. */
+  /** Instructions that add to ra or t0, not yet followed: the register may hold a link, unless a constant was seen to reach it. */
   readonly #linkUsers: Addr[] = [];
-  /** Instructions that were seen to work on constants, when these were followed. */
+  /** Instructions that were seen to read a followed constant. */
   readonly #explained = new Set<Addr>();
   readonly #gp = new Set<number>();
   /** Constants that are more than an upper part. */
   readonly #whole = new Set<number>();
-  /** What stands behind calls, and how far behind it functions are seen to return. */
+  /** Return points of calls, and the distances from them at which functions are seen to return. */
   readonly #returns = new Set<Addr>();
   readonly #skips = new Set<number>();
 
@@ -101,15 +103,15 @@ class Finder implements Entries {
   }
 
   has(address: Addr): boolean {
-    return (this.#marks.get(address) & ENTERED) !== 0;
+    return (this.#marks.get(address) & ENTRY_MARK) !== 0;
   }
 
   begins(address: Addr): boolean {
-    return (this.#marks.get(address) & BEGINS) !== 0;
+    return (this.#marks.get(address) & INSN_MARK) !== 0;
   }
 
   into(start: Addr, size: ByteCount): Addr | undefined {
-    for (let by = 2; by < LONGEST; by += 2)
+    for (let by = 2; by < MAX_INSN_BYTES; by += 2)
       if (this.begins(start - by) && this.#code.lengthAt(start - by) > by) return start;
     for (let at = start + 2; at < start + size; at += 2) if (this.has(at)) return at;
     return undefined;
@@ -123,25 +125,25 @@ class Finder implements Entries {
     return this.#pending.length > 0;
   }
 
-  /** The lowest bit of an address that is jumped to plays no part. */
+  /** Makes an address an entry. Its lowest bit is ignored, as by jumps. */
   enter(address: Addr): void {
     const at = address - (address % 2);
     if (this.has(at) || !this.#code.isExecutable(at)) return;
-    this.#marks.set(at, ENTERED);
+    this.#marks.set(at, ENTRY_MARK);
     this.#pending.push(at);
   }
 
-  /** Every instruction that begins here is entered: a jump may lead to any of them. */
+  /** Makes every instruction of an extent an entry: a jump may lead to any of them. */
   enterAll([start, end]: Extent): void {
     for (let at = start; at < end; at += 2) if (this.begins(at)) this.enter(at);
   }
 
-  /** All that decodes, one instruction behind the other. */
+  /** Decodes all ranges of code, one instruction behind the other. */
   sweep(): void {
     for (const { start, end } of this.places)
       for (let at = start; at < end; ) {
         const insn = this.#look(at, true);
-        // What does not decode may be an instruction of an extension that is not known here, of any length, or data of any.
+        // Bytes that do not decode may be an instruction of an unknown extension, or data, of any length.
         const size = insn?.size ?? (this.#code.lengthAt(at) || 2);
         if (insn === undefined) {
           this.#past(at);
@@ -151,7 +153,7 @@ class Finder implements Entries {
       }
   }
 
-  /** All that is reached from the entries, and what constants made there lead to. */
+  /** Follows all entries, and the constants that the code reached makes. */
   follow(): void {
     for (;;) {
       const entry = this.#pending.pop();
@@ -165,7 +167,7 @@ class Finder implements Entries {
       if (this.#explained.has(maker)) continue;
       const [gp] = this.#gp;
       flow(this.#code, maker, this.#gp.size === 1 ? gp : undefined, {
-        nearCode: (value) => this.#isPlace(value, NEAR),
+        nearCode: (value) => this.#isPlace(value, LOW_PART_BYTES),
         explains: (pc) => this.#explained.add(pc),
         made: (made) => this.#note(made),
         sums: (base, entry) => {
@@ -190,7 +192,7 @@ class Finder implements Entries {
     this.make(value);
   }
 
-  /** Code makes this constant. What is no more than that enters what is held to be code, not the texts beside it. */
+  /** Notes a constant that code makes. A mere constant is an entry only within `places`, not in text that sections call data. */
   make(value: number): void {
     this.made.add(value);
     if (this.#isPlace(value, 0)) this.enter(value);
@@ -200,7 +202,7 @@ class Finder implements Entries {
     return this.places.some(({ start, end }) => address >= start - near && address < end + near);
   }
 
-  /** A straight line, up to where it ends or comes to what has been looked at. */
+  /** Follows a straight line up to its end or to an instruction that has been seen. */
   #line(start: Addr): void {
     for (let at = start; !this.begins(at); ) {
       const insn = this.#look(at, false);
@@ -209,27 +211,27 @@ class Finder implements Entries {
         return;
       }
       const { control } = facts(insn);
-      // Behind calls and ecall there are entries of their own.
+      // The instructions behind calls and ecall are entries of their own.
       if (control !== 'none' && control !== 'branch') return;
       at += insn.size;
     }
   }
 
-  /** Behind what does not decode: it may be an instruction of an extension that is not known here, and go on. */
+  /** Enters behind bytes that do not decode: they may be an instruction of an unknown extension, behind which code goes on. */
   #past(at: Addr): void {
     const size = this.#code.lengthAt(at);
     if (size > 0) this.enter(at + size);
   }
 
   /**
-   * What one instruction shows.
-   * @param swept one of the sweep's. Only these may tell how returns go past return points, which would be an entry behind every call: a stream that a
-   * number in the data begins is too little for that.
+   * Notes the entries and constants that one instruction shows.
+   * @param swept the sweep found the instruction. Only swept ones may show a return past the return point, since such a return makes an
+   * entry behind every call: a stream that begins at a number in the data is too weak evidence for that.
    */
   #look(at: Addr, swept: boolean): Insn | undefined {
     const insn = this.#code.insnAt(at);
     if (this.begins(at)) return insn;
-    this.#marks.set(at, BEGINS);
+    this.#marks.set(at, INSN_MARK);
     if (insn === undefined) return undefined;
     const { control, reads, writes, pure } = facts(insn);
     const target = targetOf(insn, at);

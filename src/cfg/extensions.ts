@@ -1,7 +1,7 @@
 /**
- * What every machine has that runs an image: of RV64GC the parts that its header asks for (the flags of its ABI) or that code which is reached from
- * its entry and its functions has instructions of. Other extensions do not follow from that: programs ask the machine for Zbb or the like and go
- * one way or the other.
+ * The extensions that every machine has that runs an image: the parts of RV64GC that the image's header asks for (the flags of its ABI), or
+ * that instructions reached from its entry and its functions belong to. Other extensions do not follow from reached instructions: programs
+ * may ask the machine for Zbb or the like and branch by the answer.
  */
 import type { Addr } from '../base/units.ts';
 import { EF_RISCV } from '../elf/constants.ts';
@@ -11,8 +11,8 @@ import { targetOf } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 import { endingOf } from '../profile/flow.ts';
 
-/** e_flags (RISC-V ELF psABI, "File Header"): where they are in the file; its float ABI is none, single, double. */
-const FLAGS_AT = 48;
+/** File offset of e_flags (RISC-V ELF psABI, "File Header"). The float ABI in it is 0 for none, 1 for single, 2 for double. */
+const FLAGS_OFFSET = 48;
 
 const known = new WeakMap<Image, ExtensionSet>();
 
@@ -26,7 +26,7 @@ export function imageExtensions(image: Image): ExtensionSet {
 }
 
 function headerExtensions(image: Image): ExtensionSet {
-  const flags = image.bytes[FLAGS_AT]!;
+  const flags = image.bytes[FLAGS_OFFSET]!;
   const width = (flags & EF_RISCV.FLOAT_ABI) >> 1;
   return extensionSet([
     'I',
@@ -36,7 +36,7 @@ function headerExtensions(image: Image): ExtensionSet {
   ]);
 }
 
-/** Of all that is reached by direct transfers from the entry and from functions' symbols. */
+/** Extensions of the instructions that direct transfers reach from the entry and from functions' symbols. */
 function codeExtensions(image: Image): ExtensionSet {
   const code = codeOf(image);
   const seen = new Set<Addr>();
@@ -54,7 +54,7 @@ function codeExtensions(image: Image): ExtensionSet {
       if (ending === 'jump' || ending === 'return' || ending === 'indirect' || ending === 'trap') break;
       at += insn.size;
     }
-  // D is not without F, nor F without its CSRs.
+  // D includes F, and F includes its CSRs.
   if ((set & extensionSet(['D'])) !== 0n) set |= extensionSet(['F']);
   if ((set & extensionSet(['F'])) !== 0n) set |= extensionSet(['Zicsr']);
   return set;

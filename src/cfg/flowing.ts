@@ -1,7 +1,7 @@
 /**
- * Where a constant that code makes goes to, and what becomes of it: along straight lines, over direct branches and jumps, into direct callees
- * and past calls. Registers that a callee may change are taken to hold what they held: more may be found so, nothing less. What is loaded from
- * a table whose place is constant is followed as well, so that a jump to the sum of an entry and a constant shows where the table leads.
+ * Follows a constant that code makes, and values computed from it: along straight lines, over direct branches and jumps, into direct
+ * callees and past calls. A call is taken to leave all registers unchanged: so more may be found, but never less. Entries loaded from a
+ * table at a constant address are followed as well, so that a jump to the sum of an entry and a constant shows the table's targets.
  */
 import { type Addr, GP, RA, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
@@ -14,31 +14,31 @@ import { T0 } from '../profile/flow.ts';
 export interface Made {
   /** Below 2^48. */
   readonly value: number;
-  /** In this register. */
+  /** The register that the instruction writes. */
   readonly reg: Reg;
-  /** More than an upper part. */
+  /** The constant is more than an upper part. */
   readonly sum: boolean;
 }
 
-/** A jump to what an entry of a table and a constant add up to. */
+/** A jump to the sum of a table's entry and a constant. */
 export interface TableJump {
   readonly table: Addr;
   readonly bytes: number;
   readonly signed: boolean;
-  /** The one entry, or whichever. */
+  /** The jump reads the one entry at `table`; false: any entry from there on. */
   readonly one: boolean;
-  /** What an entry is multiplied by. */
+  /** The factor that an entry is multiplied by. */
   readonly times: number;
   readonly base: number;
 }
 
 export interface Seen {
-  /** Is this constant, or what adding 12 bits makes of it, the address of code? */
+  /** Is a constant the address of code, or would it be after adding 12 bits? */
   nearCode(value: number): boolean;
-  /** An instruction works on the constant that is followed. */
+  /** An instruction reads the followed constant. */
   explains(pc: Addr): void;
   made(constant: Made): void;
-  /** This constant and something that is not one are added up, or what a table holds: where it is code, that may be jumped to, now or later. */
+  /** A constant is added to a variable, or to a table's entry: if it is a code address, the sum may be jumped to, now or later. */
   sums(base: Addr, entry: Omit<TableJump, 'base'> | undefined): void;
   /** A jump to a constant. */
   enters(target: Addr): void;
@@ -47,19 +47,19 @@ export interface Seen {
   reads(jump: TableJump): void;
 }
 
-/** How many instructions a constant is followed for: one that leads to code or nearly so, and any other. */
-const REACH = 128;
-const REACH_OTHERS = 32;
-/** No address is as high. */
-const HIGHEST = 2n ** 48n;
-/** Stands for a return address that is not known. */
-const LINK = 2n ** 60n;
+/** Number of instructions that a constant is followed for: a constant at or near code, and any other. */
+const CODE_REACH_INSNS = 128;
+const OTHER_REACH_INSNS = 32;
+/** All addresses are below. */
+const ADDRESS_LIMIT = 2n ** 48n;
+/** Stands for an unknown return address. */
+const LINK_TOKEN = 2n ** 60n;
 /** Registers that calls link in. */
 export const LINKS: readonly Reg[] = [RA, T0];
-/** A return does not go further past its return point. */
-const FAR_SKIP = 4096;
-/** What an operand that is not known is tried with. */
-const TRIED = [0n, 0x1234n, 0x7654_3210n];
+/** A link plus an offset of this size or more is no return past the return point. */
+const SKIP_LIMIT_BYTES = 4096;
+/** Values that stand in for an unknown operand, one after the other. */
+const TRIAL_VALUES = [0n, 0x1234n, 0x7654_3210n];
 
 interface Loaded {
   readonly table: Addr;
@@ -71,20 +71,20 @@ interface Loaded {
 interface Value {
   /** The constant, or the constant part of a sum. */
   readonly value: bigint;
-  /** The other part: an index or the like, or what was loaded from a table. */
+  /** The other part: none, a variable such as an index, or an entry loaded from a table. */
   readonly plus: 'nothing' | 'something' | Loaded;
-  /** Made of the constant that is followed. */
+  /** The value is computed from the followed constant. */
   readonly own: boolean;
 }
 type Registers = Map<Reg, Value>;
 
-/** @param maker an instruction that makes a constant: of nothing, of what gp holds, or of the return address */
+/** @param maker an instruction that makes a constant: without operands, from gp, or from the return address */
 export function flow(code: Code, maker: Addr, gp: number | undefined, seen: Seen): void {
-  const start: Registers = new Map(LINKS.map((reg) => [reg, { value: LINK, plus: 'nothing', own: false }]));
+  const start: Registers = new Map(LINKS.map((reg) => [reg, { value: LINK_TOKEN, plus: 'nothing', own: false }]));
   if (gp !== undefined) start.set(GP, { value: BigInt(gp), plus: 'nothing', own: false });
   const open = [{ at: maker, registers: start }];
   const visited = new Set<Addr>();
-  let left = REACH;
+  let left = CODE_REACH_INSNS;
   for (let line = open.pop(); line !== undefined && left > 0; line = open.pop()) {
     const { registers } = line;
     const fork = (at: Addr) => open.push({ at, registers: new Map(registers) });
@@ -95,12 +95,12 @@ export function flow(code: Code, maker: Addr, gp: number | undefined, seen: Seen
       const first = at === maker;
       at = step(insn, at, registers, first, seen, fork);
       const made = first && insn.rd !== 0 ? registers.get(insn.rd) : undefined;
-      if (made !== undefined && !seen.nearCode(Number(made.value))) left = REACH_OTHERS;
+      if (made !== undefined && !seen.nearCode(Number(made.value))) left = OTHER_REACH_INSNS;
     }
   }
 }
 
-/** @returns where the line goes on, if something made of the constant is still in a register */
+/** @returns the address where the line goes on; undefined if no register holds a value of the constant, or if the line ends */
 function step(
   insn: Insn,
   pc: Addr,
@@ -112,7 +112,7 @@ function step(
   const { control, reads, writes } = facts(insn);
   let known = reads.length === 0;
   for (const reg of reads) known ||= registers.has(reg);
-  // Most instructions on the way have nothing to do with it.
+  // Most instructions of the line neither read nor overwrite a known register.
   if (!known && control === 'none' && (writes === undefined || !registers.has(writes))) return pc + insn.size;
   const own = first || reads.some((reg) => registers.get(reg)?.own);
   let target = targetOf(insn, pc);
@@ -138,14 +138,14 @@ function step(
   return behind;
 }
 
-/** @returns where it leads, if that is a constant */
+/** Reports an indirect jump's target. @returns the target, if it is a constant */
 function jump(insn: Insn, registers: Registers, seen: Seen): Addr | undefined {
   const base = registers.get(insn.rs1);
   if (base === undefined) return undefined;
   const leads = base.value + BigInt(insn.imm);
   if (base.plus === 'nothing') {
-    const skip = Number(leads - LINK);
-    if (skip !== 0 && Math.abs(skip) < FAR_SKIP) seen.skips(skip);
+    const skip = Number(leads - LINK_TOKEN);
+    if (skip !== 0 && Math.abs(skip) < SKIP_LIMIT_BYTES) seen.skips(skip);
     const target = address(leads);
     if (target !== undefined) seen.enters(target);
     return target;
@@ -154,7 +154,7 @@ function jump(insn: Insn, registers: Registers, seen: Seen): Addr | undefined {
   return undefined;
 }
 
-/** What a register holds then, where it is a constant, or one and something else. */
+/** The result of an instruction, if it is a constant, or the sum of a constant and another part. */
 function resultOf(insn: Insn, pc: Addr, registers: Registers): Omit<Value, 'own'> | undefined {
   const { reads, load, pure } = facts(insn);
   const values = reads.map((reg) => registers.get(reg));
@@ -184,20 +184,20 @@ function resultOf(insn: Insn, pc: Addr, registers: Registers): Omit<Value, 'own'
   if (others.length === 0) return { value, plus: 'nothing' };
   if (others.length > 1) return undefined;
   const [other] = others;
-  // A sum, if the constant adds the same to whatever the other part is.
+  // The result is a sum if the constant adds the same to every value of the other part.
   const without = compute(0n, false);
   const gains = (rest: bigint) => BigInt.asIntN(64, compute(rest, true)! - value);
   if (typeof other !== 'object')
-    return TRIED.every((rest) => gains(rest) === BigInt.asIntN(64, compute(rest, false)! - without!))
+    return TRIAL_VALUES.every((rest) => gains(rest) === BigInt.asIntN(64, compute(rest, false)! - without!))
       ? { value, plus: 'something' }
       : undefined;
-  // An entry may be multiplied before.
+  // A table's entry may be multiplied before the addition.
   const times = gains(1n);
-  const linear = times !== 0n && TRIED.every((rest) => gains(rest) === rest * times);
+  const linear = times !== 0n && TRIAL_VALUES.every((rest) => gains(rest) === rest * times);
   return linear ? { value, plus: { ...other, times: other.times * Number(times) } } : undefined;
 }
 
 function address(value: bigint): Addr | undefined {
   const wrapped = BigInt.asUintN(64, value);
-  return wrapped < HIGHEST ? Number(wrapped) : undefined;
+  return wrapped < ADDRESS_LIMIT ? Number(wrapped) : undefined;
 }

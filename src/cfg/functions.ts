@@ -1,6 +1,6 @@
 /**
- * Which function a block belongs to. Where symbols say so, they are right; elsewhere a function is its entry (a call target) and
- * what is reached from there without calls, entries by rising address first.
+ * The function that each block belongs to. Symbols are believed; where none covers a block, a function is an entry (a call target) and the
+ * blocks reached from the entry without calls, entries by rising address first.
  */
 import type { Addr } from '../base/units.ts';
 import type { ElfSymbol, Image } from '../elf/image.ts';
@@ -8,15 +8,15 @@ import type { CfgBlock } from './block.ts';
 
 export interface CfgFunction {
   readonly entry: Addr;
-  /** The symbol's name; `sub_` and the address in hex without one. */
+  /** The symbol's name; without a symbol, `sub_` and the address in hex. */
   readonly name: string;
-  /** Bytes as the symbol has them; undefined when nothing tells where the function ends. */
+  /** The symbol's size in bytes; undefined if no symbol tells where the function ends. */
   readonly size: number | undefined;
-  /** Starts of its blocks, rising. Parts that lie elsewhere (`.cold`) are functions of their own. */
+  /** Starts of the function's blocks, rising. Parts that lie elsewhere (`.cold`) are functions of their own. */
   readonly blocks: readonly Addr[];
 }
 
-/** One symbol an address: with a size before without, global before local, then by name. */
+/** One symbol for each address: symbols with a size come first, then global ones, then by name. */
 function functionSymbols(image: Image): ElfSymbol[] {
   const better = (a: ElfSymbol, b: ElfSymbol) =>
     Number(b.size > 0) - Number(a.size > 0) || Number(b.global) - Number(a.global) || (a.name < b.name ? -1 : 1);
@@ -32,7 +32,6 @@ function functionSymbols(image: Image): ElfSymbol[] {
 /**
  * @param blocks sorted by start
  * @param entries starts of blocks that are called
- * @param flow starts of the blocks that follow within a function
  * @returns the functions by entry, and for each block the entry of its function
  */
 export function assignFunctions(
@@ -65,7 +64,7 @@ export function assignFunctions(
         }
   };
   for (const entry of rest) spread(entry);
-  // What nobody calls (reached by unseen indirect jumps only): each lowest remaining block begins a function.
+  // Blocks that only unseen indirect jumps reach: the lowest remaining block begins a function, again and again.
   for (const { start } of blocks)
     if (!owner.has(start)) {
       owner.set(start, start);

@@ -1,24 +1,24 @@
 /**
- * Functions with all their parts: what lies elsewhere (`.cold`), and what is jumped to and neither called nor named as a function of its own,
- * belongs to the function that jumps there.
+ * Functions with all their parts. Code that lies elsewhere (`.cold`), and code that is jumped to but neither called nor named as a function
+ * of its own, belongs to the function that jumps there.
  */
 import type { Addr } from '../base/units.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 
-const PART = /\.cold(?:\.\d+)?$/;
+const PART_NAME = /\.cold(?:\.\d+)?$/;
 
-/** Where functions are entered: what is called, and what symbols name, but for names of parts. */
+/** Entries of functions: the image's entry, targets of calls, and addresses of function symbols, except symbols of parts. */
 export function entriesOf(cfg: Cfg): Set<Addr> {
   const entries = new Set<Addr>([cfg.image.entry]);
   for (const { ending, target } of cfg.blocks)
     if ((ending === 'call' || ending === 'indirect-call') && target !== undefined) entries.add(target);
   for (const { kind, name, address } of cfg.image.symbols)
-    if (kind === 'function' && !PART.test(name)) entries.add(address);
+    if (kind === 'function' && !PART_NAME.test(name)) entries.add(address);
   return entries;
 }
 
-/** Parts by their names, and what these say that they are parts of: one place may have many names, and many places one. */
+/** Pairs of a part and the function that its name says it belongs to. An address may have several names, and a name several addresses. */
 function namedParts({ image }: Cfg): [Addr, Addr][] {
   const functions = image.symbols.filter(({ kind }) => kind === 'function');
   const places = new Map<string, Addr[]>();
@@ -28,13 +28,13 @@ function namedParts({ image }: Cfg): [Addr, Addr][] {
     else list.push(address);
   }
   return functions
-    .filter(({ name }) => PART.test(name))
+    .filter(({ name }) => PART_NAME.test(name))
     .flatMap(({ name, address }) =>
-      (places.get(name.replace(PART, '')) ?? []).map((whole): [Addr, Addr] => [address, whole]),
+      (places.get(name.replace(PART_NAME, '')) ?? []).map((whole): [Addr, Addr] => [address, whole]),
     );
 }
 
-/** The blocks of each, by the entry of one of its parts; rising by start. */
+/** The blocks of each function with its parts, rising by start, by the entry of one of the parts. */
 export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
   const called = entriesOf(cfg);
   const leader = new Map<Addr, Addr>();
@@ -51,7 +51,7 @@ export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]>
   for (const { flow, function: from, returnPoint, evidence } of cfg.blocks)
     for (const to of evidence === 'guess' ? [] : flow) {
       const into = owner.get(to) ?? to;
-      // Behind a call that does not come back may lie another function.
+      // The code behind a call that does not return may belong to another function.
       if (into === from || to === returnPoint || (into === to && called.has(to))) continue;
       leader.set(find(into), find(from));
     }

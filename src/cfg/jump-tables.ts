@@ -1,9 +1,10 @@
 /**
- * Jump tables, as the code itself shows them: an indirect jump whose target is loaded from a constant address plus something that varies, or
- * is such a load plus a constant. A table begins where the jump's load begins, and goes on as long as its entries lead to code and nothing
- * else in the image shows that something else lies there or that the table serves another purpose (`accesses.ts`): no other load or store at
- * or from an address in it, no address in it that code makes (but its first), keeps or hands to a function, none that stands in the data,
- * no other object by the symbols, and in an object that begins before it no address there. That its entries are for jumping alone is an assumption (A4), of which this can be decided.
+ * Jump tables, as the code itself shows them: the target of an indirect jump is loaded from a constant address plus a variable, or is such
+ * a load plus a constant. A table begins at the load's constant address and goes on as long as its entries lead to code and the image shows
+ * no other object there and no other use of the table (`accesses.ts`). Other uses are: another load or store at an address in the table or
+ * from such an address on; an address in the table (but its first) that code makes, stores or passes to a function; an entry's address in
+ * the data; another object's symbol; and, if an object begins before the table, an address in that object before the table. Assumption A4
+ * says that the entries are for jumping alone; these checks decide the part of it that can be decided.
  */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -12,12 +13,12 @@ import { imageCfg } from './build.ts';
 import { imageConstants } from './constants.ts';
 
 export interface ReadTable {
-  /** Its first entry. */
+  /** Address of the first entry. */
   readonly at: Addr;
-  /** First address behind it. */
+  /** First address behind the table. */
   readonly end: Addr;
   readonly width: 4 | 8;
-  /** Entries are distances from here; 0: addresses. */
+  /** Entries are distances from this address; 0: entries are addresses. */
   readonly base: Addr;
 }
 
@@ -40,20 +41,20 @@ function tablesOf(image: Image): ReadTable[] {
     const end = endOf(image, read);
     if (end - at >= 2 * width) tables.set(`${at},${width},${base}`, { at, end, width, base });
   }
-  // One place, one way to read it.
+  // Tables that overlap are dropped: a place is read in one way only.
   const all = [...tables.values()];
   return all
     .filter((table) => !all.some((other) => other !== table && other.at < table.end && table.at < other.end))
     .sort((a, b) => a.at - b.at);
 }
 
-/** Where a table ends that begins here: entries that lead to no code, or something else. */
+/** The end of the table that a jump reads: the first entry that leads to no code, or the first other use. */
 function endOf(image: Image, read: JumpRead): Addr {
   const { at, width } = read;
   if (at % width !== 0) return at;
   let end = at + width * targetsOf(imageCfg(image), read).length;
   const { uses } = imageAccesses(image);
-  // A table in an object of more: whoever has an address before it there may come to it.
+  // The table lies within a larger object: code with an address in that object before the table may reach the table.
   const object = image.symbols.find((s) => s.kind === 'object' && s.address < at && at < s.address + s.size);
   if (object !== undefined) {
     if (imageConstants(image).nextAbove(object.address - 1) < at) return at;
@@ -62,7 +63,7 @@ function endOf(image: Image, read: JumpRead): Addr {
   }
   for (let i = firstUse(uses, at - 8); i < uses.length && uses[i]!.at < end; i++) {
     const { at: other, bytes, by } = uses[i]!;
-    // A pointer leads to an entry; a symbol may name the table itself.
+    // A word counts only as a pointer to the start of an entry; a symbol at the table's start may name the table itself.
     if (by === 'word' && (other - at) % width !== 0) continue;
     if (by === 'symbol' ? other > at : other >= at || other + bytes > at) end = Math.max(at, other);
   }

@@ -1,7 +1,7 @@
 /**
- * Addresses that registers hold, followed along the flow within functions. Blocks that only an unresolved jump can lead to are taken to be led
- * to by those of their function; callees keep what the psABI says. This shows where data is got at; what is followed wrongly must not
- * matter to who uses it.
+ * Addresses that registers hold, by a forward dataflow within functions. A block without known predecessors is taken for a target of its
+ * function's unresolved jumps; callees preserve the registers that the psABI says. The result shows where code accesses data. It may be
+ * wrong, and users must not depend on its soundness.
  */
 import { type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
@@ -14,14 +14,14 @@ import { imageConstants } from './constants.ts';
 import { hasReg } from './regset.ts';
 import { returning } from './returning.ts';
 
-/** What registers are known to hold: addresses of the image. */
+/** By register, the address of the image that it is known to hold. */
 export type Known = ReadonlyMap<Reg, number>;
 
-/** An upper part is so near to what it is a part of. */
-const PART = 4096;
+/** An upper part lies within this distance of its whole address. */
+const UPPER_PART_BYTES = 4096;
 /**
- * By block, what registers hold where it begins, as far as that is the same on all ways there.
- * @param shownTargets where a block's jump leads by the table that it reads, if what is known shows one
+ * By block, the addresses that registers hold at its start on all paths.
+ * @param shownTargets targets of a block's jump by the table that it reads; undefined if the known addresses show no table
  */
 export function knownAddresses(
   cfg: Cfg,
@@ -29,7 +29,7 @@ export function knownAddresses(
   shownTargets: (block: CfgBlock, state: Known) => readonly Addr[] | undefined,
 ): {
   readonly states: ReadonlyMap<Addr, Known>;
-  /** Blocks in which something is done with such a constant; also from their middle on, where a table leads there. */
+  /** Blocks that read a register with a known address; from their middle on where a table leads there. */
   readonly using: ReadonlyMap<Addr, CfgBlock>;
 } {
   const { blocks, image } = cfg;
@@ -37,7 +37,7 @@ export function knownAddresses(
   const gp = globalPointer(image);
   const start: Known = new Map(gp === undefined ? [] : [[GP, gp]]);
   const led = new Set(blocks.flatMap(({ flow }) => flow));
-  /** By function: blocks that no known way leads to, and what is known where an unknown jump is made. */
+  /** By function: blocks that no known edge leads to. */
   const orphans = new Map<Addr, Addr[]>();
   for (const block of blocks) {
     const owner = ownerOf(block.start);
@@ -69,7 +69,7 @@ export function knownAddresses(
     const shown = unknown ? shownTargets(block, states.get(at)!) : block.flow;
     for (const to of shown ?? orphans.get(ownerOf(at)) ?? []) lead(to, state);
   }
-  // What nothing led to knows the global pointer at least.
+  // In a block that no path has reached, only the global pointer is known.
   for (const block of blocks) {
     if (states.has(block.start)) continue;
     states.set(block.start, start);
@@ -78,7 +78,7 @@ export function knownAddresses(
   return { states, using };
 }
 
-/** The entry of the function that an address is in: the last one that is called or has a name before it. */
+/** The entry of the function that an address is in: the last call target or function symbol at or before the address. */
 export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
   const entries = new Set<Addr>([image.entry]);
   for (const { ending, target } of blocks) if (ending === 'call' && target !== undefined) entries.add(target);
@@ -97,13 +97,13 @@ export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
 
 const common = (a: Known, b: Known): Known => new Map([...a].filter(([reg, value]) => b.get(reg) === value));
 
-/** What is known behind a block; of the parts of constants only what is an address of the image. */
+/** The addresses known behind a block (upper parts that are no address of the image are dropped), and whether the block reads one. */
 function through(
   { code, image }: Cfg,
   block: CfgBlock,
   state: Known,
 ): { readonly after: Known; readonly uses: boolean } {
-  const [low, high] = [BigInt(image.segments[0]!.address - PART), BigInt(image.end + PART)];
+  const [low, high] = [BigInt(image.segments[0]!.address - UPPER_PART_BYTES), BigInt(image.end + UPPER_PART_BYTES)];
   let uses = false;
   const made: (bigint | undefined)[] = new Array(REG_COUNT).fill(undefined);
   for (const [reg, value] of state) made[reg] = BigInt(value);
@@ -129,11 +129,11 @@ function through(
   return { after, uses };
 }
 
-/** What the one instruction that sets it gives the global pointer. */
+/** The global pointer's value, if the code makes one value for it only. */
 function globalPointer(image: Image): number | undefined {
   const values = new Map<Addr, number>();
   for (const { reg, pc, value } of imageConstants(image).all) if (reg === GP) values.set(pc, value);
-  // An upper part comes right before what completes it.
+  // The upper part is four bytes before the instruction that completes it.
   const whole = [...values].filter(([pc]) => !values.has(pc + 4)).map(([, value]) => value);
   return new Set(whole).size === 1 ? whole[0] : undefined;
 }

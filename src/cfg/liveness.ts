@@ -1,40 +1,42 @@
 /**
- * Which registers are live: may their value still be read before it is written? What is not live at an exit of a superblock need
- * not be there. A wrong "dead" breaks the program, a wrong "live" costs an instruction; so every unknown is "live".
+ * Which registers are live: may a register's value still be read before it is written? A register that is not live at an exit of a
+ * superblock need not hold its value there. A wrong "dead" breaks the program, a wrong "live" costs an instruction; so every unknown is
+ * "live".
  *
- * Backward dataflow over all discovered code (cfg/discover.ts), not only over what ran. Direct jumps between functions are followed
- * like any other. Why each ending is safe:
+ * Backward dataflow over all discovered code (cfg/discover.ts), not only over executed code. Direct jumps between functions are followed
+ * like any other edge. Why each ending is safe:
  *
- * - *Direct call.* Live before: the callee's real live-in, and of what is live at the return point: the preserved registers, and the
- *   kept ones (see there). The callee's real live-in needs no list of argument
- *   registers: hand-written callees that read t- or s-registers have them in it. Results (a0 ...) are live at returns, so a callee that
- *   leaves one alone on some path has it live-in. Millicode (__riscv_save_N, linked through t0) returns through t0, where all is live.
- * - *Return through ra*: to what a call has left in it, kept in registers or on the stack, on all ways that are seen (`jumpsByLink`). Live: results,
- *   also those beyond the psABI's, preserved registers, kept registers. *Through t0*: the same where nothing is called with that link (then someone has put ra
- *   there). Anything else that jumps to ra or t0: all.
- * - *Unknown call.* Arguments and preserved registers. So preserved registers are live before any call that may unwind: landing pads
- *   of exceptions, which no edge leads to, can only count on those (and on a0, a1, which the unwinder passes in a return). Through ra or t0, with another link:
- *   all, for whoever is called may change places with the caller.
- * - *Unknown jump* to an address that is loaded, passed or returned, in a function whose symbol has a size and whose bytes, with those of its
- *   parts, all decode: everything read or live anywhere in that function, for a computed goto; what is live where tables lead that it is seen to read, in whatever
- *   function; what functions read that symbols name and nobody is seen to call (an interpreter's, written by hand); and arguments, preserved registers
- *   and ra, for a tail call. One that computes its target so that it is not seen, or that may be a return by another link, or elsewhere: all.
- * - *ecall.* Reads a0..a7, writes a0; the kernel keeps the rest (Linux RISC-V system call ABI).
- * - *ebreak* does not go on. A handler may leave it by unwinding or longjmp: arguments, preserved registers, ra.
- * - *Bytes that are no instruction, addresses where no code was found*: all.
+ * - *Direct call.* Live before: the callee's computed live-in, and of the registers that are live at the return point, the preserved and
+ *   the kept ones (see below). Live-in needs no list of argument registers, and has the t- or s-registers that a hand-written callee reads.
+ *   Results (a0 ...) are live at returns, so a callee that does not write a result register on some path has it in its live-in. Millicode
+ *   (__riscv_save_N, linked through t0) returns through t0, where all registers are live.
+ * - *Return through ra.* A jump to ra is a return if on all known paths ra holds the link of a call, kept in registers or on the stack
+ *   (`jumpsByLink`). Live: results, also those beyond the psABI's, preserved registers, kept registers. *Return through t0*: the same if no
+ *   call links through t0 (then the program has copied ra to t0). At any other jump to ra or t0 all registers are live.
+ * - *Unknown call.* Live: argument registers, t2 and preserved registers. So preserved registers are live before any call that may unwind:
+ *   landing pads of exceptions, which no edge leads to, can only count on these (and on a0, a1, which the unwinder passes in a return). At
+ *   an unknown call through ra or t0, or with another link than ra, all registers are live: caller and callee may be coroutines.
+ * - *Unknown jump* to an address that is loaded, passed or returned, in a function whose symbol has a size and whose bytes, with those of
+ *   its parts, all decode. Live: registers that are read or live anywhere in that function, for a computed goto; registers live at the
+ *   targets of tables that the jump is seen to read, in any function; registers that named functions without a known call read (parts of
+ *   an interpreter written by hand); and arguments, t2, preserved registers and ra, for a tail call. All registers are live at an unknown
+ *   jump elsewhere, at one that computes its target in an unseen way, and at one that may be a return by another link.
+ * - *ecall.* Reads a0..a7, writes a0; the kernel preserves all other registers (Linux RISC-V system call ABI).
+ * - *ebreak* does not go on. A handler may leave it by unwinding or longjmp. Live: arguments, t2, preserved registers, ra.
+ * - *Bytes that do not decode, addresses where no code was found*: all registers are live.
  *
  * Kept registers: a compiler that knows a callee keeps values in caller-saved registers across the call if the callee does not touch
- * them (gcc -fipa-ra, on at -O2). So a register that is live at a return point of a function's direct callers, and that the function
- * (with all it is seen to call) never writes, is live at the function's returns. What a function writes is taken from certain paths only:
- * too few writes means more registers live; so does what is only written where nobody comes back from. Behind an unknown jump they are carried to all of its function.
+ * them (gcc -fipa-ra, on at -O2). So a register is live at a function's returns if it is live at a return point of a direct caller and if
+ * the function and its known callees never write it. Writes are collected only from certain paths, and only from paths that reach a return:
+ * a missing write makes more registers live. At an unknown jump, kept registers are carried to all blocks of its function.
  *
- * Results beyond the psABI's: functions written by hand may return in any register. What is seen to be read behind a direct call, before it is
- * written, is live at the returns of the function that is called, whether it writes it or not; but for what the next call takes as arguments,
- * and what is read behind an unknown jump.
+ * Results beyond the psABI's: functions written by hand may return values in any register. A register that is read behind a direct call
+ * before it is written is live at the callee's returns, whether the callee writes it or not. Registers that the next call takes as
+ * arguments, and reads behind an unknown jump, do not count.
  *
- * Named assumption A1, "calling convention" (emit/assumptions.ts): calls through pointers, returns, and unknown jumps that leave their function keep to the
- * psABI, and function symbols with sizes tell the truth. With `assumeAbi: false` nothing of that is assumed: at every call, return and unknown jump
- * all registers are live. fcsr is not tracked: it is always live, as are sp, gp and tp.
+ * Named assumption A1, "calling convention" (emit/assumptions.ts): calls through pointers, returns, and unknown jumps that leave their
+ * function keep to the psABI, and function symbols with sizes tell the truth. With `assumeAbi: false` A1 is not assumed: at every call,
+ * return, ebreak and unknown jump all registers are live. fcsr is not tracked: it is always live, as are sp, gp and tp.
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { RA, ZERO } from '../base/units.ts';
@@ -52,11 +54,11 @@ import { uncalled } from './uncalled.ts';
 import { jumpsByLink, mayReturnBy, unseen } from './unseen-jumps.ts';
 
 export interface Liveness {
-  /** Live before the instruction at this address. All registers where no code is known. */
+  /** Registers live before the instruction at an address; all registers where no code is known. */
   liveIn(address: Addr): RegSet;
   /**
-   * Live right after the control transfer at this address, wherever it went: for a call, what callee and return point need together; for
-   * a return, what a caller may count on. All registers if no block ends there.
+   * Registers live right after the control transfer at an address, for all its targets: for a call, the needs of callee and return point
+   * together; for a return, the registers that a caller may count on. All registers if no block ends there.
    */
   liveAfter(site: Addr): RegSet;
 }
@@ -67,16 +69,16 @@ export interface LivenessOptions {
 }
 
 /** Caller-saved registers that carry no results: only these can be kept registers. */
-const KEEPABLE = without(CLOBBERED, RESULTS);
-const NO_ARGUMENTS = without(KEEPABLE, ARGUMENTS);
-const AT_RETURN = union(RESULTS, PRESERVED);
-const AT_UNKNOWN_CALL = union(PASSED, PRESERVED);
-const AT_TAIL_CALL = union(AT_UNKNOWN_CALL, RETURN_ADDRESS);
+const KEEPABLE_REGS = without(CLOBBERED, RESULTS);
+const KEEPABLE_NON_ARGUMENTS = without(KEEPABLE_REGS, ARGUMENTS);
+const LIVE_AT_RETURN = union(RESULTS, PRESERVED);
+const LIVE_AT_UNKNOWN_CALL = union(PASSED, PRESERVED);
+const LIVE_AT_TAIL_CALL = union(LIVE_AT_UNKNOWN_CALL, RETURN_ADDRESS);
 
-/** How the set after a block is made up, beyond the union over `flow`. */
+/** How the live-out set of a block is computed, beyond the union over `flow`. */
 type Rule = 'flow' | 'all' | 'trap' | 'return' | 'call' | 'unknown-call' | 'linked-jump' | 'unknown-jump' | 'syscall';
 
-/** Blocks of (what is taken to be) one function, and the unknown jumps that may lead to any of them. */
+/** The blocks of one function, or of a range taken for one, and the unknown jumps that may lead to any of them. */
 interface Region {
   readonly blocks: number[];
   readonly jumps: number[];
@@ -84,9 +86,9 @@ interface Region {
 
 interface Siblings {
   readonly regions: readonly Region[];
-  /** For an unknown jump its region, else -1. */
+  /** By block, the region of its unknown jump, else -1. */
   readonly jump: Int32Array;
-  /** The regions each block is in, of those that something jumps about in: others need no sums. */
+  /** By block, the regions with unknown jumps that the block is in; other regions need no union of live registers. */
   readonly of: Lists;
 }
 
@@ -95,41 +97,41 @@ class Solver {
   readonly blocks: readonly CfgBlock[];
   readonly index: Map<Addr, number>;
   readonly rules: Rule[];
-  /** Indexes of `flow`; of the callee (-1: none); of the group of functions an unknown jump stays in (-1: none). */
+  /** By block: indexes of its successors; of its callee (-1: none); of the group of functions of an unknown jump in it (-1: none). */
   readonly flow: Lists;
   readonly callee: Int32Array;
   readonly group: Int32Array;
-  /** Blocks whose sets depend on this one's live-in. */
+  /** By block, the blocks whose sets depend on its live-in. */
   readonly dependents: Lists;
   readonly reads: Sets;
   readonly generated: Sets;
   readonly killed: Sets;
   readonly liveIn: Sets;
   readonly liveOut: Sets;
-  /** What is certainly written somewhere from here to the return. */
+  /** By block, registers that are certainly written by some path from it to a return. */
   readonly written: Sets;
-  /** Kept registers on the way from an entry to its returns. */
+  /** Kept registers, on all paths from a function's entry to its returns. */
   readonly kept: Sets;
-  /** In the same way what they return beyond the psABI's results. */
+  /** Result registers beyond the psABI's, on the same paths. */
   readonly results: Sets;
   groupLive = new Sets(0);
   jumpsOfGroup: number[][] = [];
   readonly siblings: Siblings;
-  /** By block, 1 if control may go on to what is no instruction that is known: an extension's, which may read anything. */
+  /** By block, 1 if control may go on to bytes that do not decode: an unknown extension's instruction may read any register. */
   readonly holes: Uint8Array;
   /** By block, 1 if control may come from there to a return of its function. */
   readonly comes: Uint8Array;
-  /** The index of what stands for functions that nobody is seen to call. */
+  /** Index of the pseudo-block that stands for functions without a known call (uncalled.ts). */
   readonly pool: number;
-  /** Does a jump compute where it leads? May it be a return against the psABI? */
+  /** Does a jump compute its target in an unseen way? May a jump be a return against the psABI? */
   readonly isUnseen: (block: CfgBlock) => boolean;
   readonly mayReturn: (block: CfgBlock) => boolean;
-  /** Is this return seen to be none? */
+  /** Does a block that ends like a return jump to anything else than a link? */
   readonly isJump: (block: CfgBlock) => boolean;
   readonly assumeAbi: boolean;
   /** Does any call link through t0? */
   readonly usesAlternateLink: boolean;
-  /** Registers that are linked through besides, against the psABI. */
+  /** Registers other than ra and t0 that jumps leave links in, against the psABI. */
   readonly otherLinks: ReadonlySet<Reg>;
 
   constructor(cfg: Cfg, assumeAbi: boolean) {
@@ -191,7 +193,7 @@ class Solver {
       const insn = code.insnAt(at)!;
       at += insn.size;
       const { reads, writes, control } = facts(insn);
-      // The system call reads what is its own as well as what the instruction says.
+      // The system call reads the kernel's argument registers besides the registers of the instruction.
       if (control === 'syscall') {
         this.reads.add(i, SYSCALL_READS, 0);
         this.generated.add(i, SYSCALL_READS & ~this.killed.x[i]!, 0);
@@ -206,8 +208,8 @@ class Solver {
   }
 
   /**
-   * Where control may go: by what is known; from an unknown jump also to where tables lead that it is seen to read, out of its function, and to the
-   * functions that nobody is seen to call. What leads into the middle of a block elsewhere is not followed.
+   * Successors of blocks: the known ones; of an unknown jump also the targets outside its function of tables that it is seen to read, and
+   * the functions without a known call. A jump with a target in the middle of a block elsewhere gets the rule 'all'.
    */
   private makeFlow(): Lists {
     const { cfg, blocks, index, group, rules } = this;
@@ -258,20 +260,20 @@ class Solver {
           this.callee[i] = callee;
           return linked === RA ? 'call' : 'linked-jump';
         }
-        // Whoever jumps to a link and leaves another may change places with who has called it.
+        // A call through a link, or with a link of its own kind, may be a coroutine switch between caller and callee.
         if (ending === 'call' || target !== undefined || linked !== RA || isLink(last.rs1)) return 'all';
         return 'unknown-call';
       }
       case 'indirect':
         if (target !== undefined) return block.flowKnown ? 'flow' : 'all';
-        // It may be a return to where a jump has left a link in this register, with what registers ever.
+        // The jump may be a return to a link in another register, after which any register may be read.
         if (this.mayReturn(block) || this.isUnseen(block)) return 'all';
         return linked === undefined || linked === ZERO ? 'unknown-jump' : 'all';
     }
   }
 
   /**
-   * Functions that an unknown jump may stay in, with their parts: all of those must be known to the last byte, else the jump's rule becomes
+   * Functions that an unknown jump may stay in, with their parts. All their bytes must be known to be code, else the jump's rule becomes
    * 'all'.
    */
   private makeGroups(): void {
@@ -308,8 +310,8 @@ class Solver {
   }
 
   /**
-   * Where an unknown jump may lead within its function: its group, or else all code from one called address to the next, which is
-   * what a function is taken to be where no symbol tells.
+   * The region in which an unknown jump may stay: its group, or else all code from one called address to the next, which is taken for a
+   * function where no symbol tells.
    */
   private makeSiblings(): Siblings {
     const { blocks, callee, group, rules } = this;
@@ -338,7 +340,7 @@ class Solver {
     return { regions, jump, of };
   }
 
-  /** The fixpoint of `written`. Only certain paths count, and of those the ones that come back: under-approximation is the safe side. */
+  /** The fixpoint of `written`. Only certain paths that reach a return count: under-approximation is the safe side. */
   private solveWritten(): void {
     const { written, killed, blocks, flow, callee } = this;
     const sources = new Lists(blocks.length, (add) => {
@@ -369,16 +371,19 @@ class Solver {
     }
   }
 
-  /** Does control that comes to the end of a block certainly go on to the next, as long as it stays in the function? */
+  /**
+   * Is the edge between two blocks certain? Branches and jumps are; falling through or returning from a call or ecall is so within a
+   * function, if the function has a size or the next block ran.
+   */
   private certain(block: CfgBlock, next: CfgBlock): boolean {
     if (!block.flow.includes(next.start) || block === this.blocks[this.pool]) return false;
     if (block.returnPoint === undefined && block.ending !== 'none' && block.ending !== 'syscall') return true;
-    // Behind a call that does not return may lie another function.
+    // The code behind a call that does not return may belong to another function.
     const leaves = next.function !== block.function;
     return !leaves && (next.count > 0 || this.cfg.functions.get(block.function)!.size !== undefined);
   }
 
-  /** By block, 1 if control may come from there to a return of its function: some functions never come back, and what lies behind a call of those is not run. */
+  /** By block, 1 if control may come from it to a return of its function. Code behind a call of a function that never returns is dead. */
   private comesBack(): Uint8Array {
     const { blocks, rules, flow, callee, dependents } = this;
     const comes = new Uint8Array(blocks.length);
@@ -402,11 +407,11 @@ class Solver {
   }
 
   /**
-   * First phase: `kept`, and `results`. A smaller liveness of its own, of keepable registers that are seen to be read, or may be by an instruction
-   * that is not known. An unknown jump adds nothing from elsewhere than its function, or one would make every function keep everything.
-   * @param kept what functions are found to keep, or to return
-   * @param results what they return, which they write; else what they keep, which they do not. A read behind an unknown jump asks for no
-   * result, nor does one behind a call that does not come back, nor a function that is called then of its arguments.
+   * First phase: `kept`, and `results`. A smaller liveness of its own: keepable registers that are seen to be read, or that unknown
+   * instructions may read. An unknown jump adds no reads from outside its function, or one jump would make every function keep everything.
+   * @param kept receives the registers that functions keep, or the registers that they return
+   * @param results true: collects returned registers, which the callee may write; false: kept registers, which the callee does not write. A
+   * read in an unknown jump's region asks for no result, nor does a read behind a call that never returns, nor the next call's arguments.
    */
   private solveKept(kept: Sets, results: boolean): void {
     const { blocks, generated, killed, written, callee, siblings, flow, dependents } = this;
@@ -416,19 +421,19 @@ class Solver {
     const regionLive = new Sets(siblings.regions.length);
     for (let i = 0; i < blocks.length && !results; i++)
       for (let k = of.starts[i]!; k < of.starts[i + 1]!; k++)
-        regionLive.add(of.items[k]!, this.reads.x[i]! & KEEPABLE.x, this.reads.f[i]! & KEEPABLE.f);
+        regionLive.add(of.items[k]!, this.reads.x[i]! & KEEPABLE_REGS.x, this.reads.f[i]! & KEEPABLE_REGS.f);
     const backward = new Queue(blocks.length);
     const forward = new Queue(blocks.length);
     for (let i = blocks.length - 1; i >= 0; i--) backward.push(i);
-    // Kept registers go forward only when nothing is left to do backward: in few large steps, not in many small ones.
+    // Kept registers are carried forward only when the backward queue is empty: in few large steps, not in many small ones.
     for (;;) {
       const i = backward.shift();
       if (i === undefined) {
         if (!this.carryKept(kept, forward, backward)) break;
         continue;
       }
-      let x = holes[i] === 1 ? KEEPABLE.x : 0;
-      let f = holes[i] === 1 ? KEEPABLE.f : 0;
+      let x = holes[i] === 1 ? KEEPABLE_REGS.x : 0;
+      let f = holes[i] === 1 ? KEEPABLE_REGS.f : 0;
       for (let k = flow.starts[i]!; k < flow.starts[i + 1]!; k++) {
         x |= read.x[flow.items[k]!]!;
         f |= read.f[flow.items[k]!]!;
@@ -458,20 +463,20 @@ class Solver {
         x |= regionLive.x[jumpsIn]!;
         f |= regionLive.f[jumpsIn]!;
       }
-      // What functions that are not seen to be called read of their arguments somebody has put there.
-      x &= i === this.pool ? NO_ARGUMENTS.x : KEEPABLE.x;
-      f &= i === this.pool ? NO_ARGUMENTS.f : KEEPABLE.f;
+      // Argument registers that functions without a known call read have been set by their unknown callers.
+      x &= i === this.pool ? KEEPABLE_NON_ARGUMENTS.x : KEEPABLE_REGS.x;
+      f &= i === this.pool ? KEEPABLE_NON_ARGUMENTS.f : KEEPABLE_REGS.f;
       for (let k = of.starts[i]!; k < of.starts[i + 1]! && !results; k++)
         if (regionLive.add(of.items[k]!, x, f))
           for (const jump of siblings.regions[of.items[k]!]!.jumps) backward.push(jump);
-      const inX = (generated.x[i]! & KEEPABLE.x) | (x & ~killed.x[i]!);
-      const inF = (generated.f[i]! & KEEPABLE.f) | (f & ~killed.f[i]!);
+      const inX = (generated.x[i]! & KEEPABLE_REGS.x) | (x & ~killed.x[i]!);
+      const inF = (generated.f[i]! & KEEPABLE_REGS.f) | (f & ~killed.f[i]!);
       if (read.add(i, inX, inF))
         for (let k = dependents.starts[i]!; k < dependents.starts[i + 1]!; k++) backward.push(dependents.items[k]!);
     }
   }
 
-  /** Takes kept registers on to where they may return. @returns whether there was anything to do */
+  /** Carries kept registers forward to the returns that they may reach. @returns whether there was anything to do */
   private carryKept(kept: Sets, forward: Queue, backward: Queue): boolean {
     const { siblings, flow } = this;
     let some = false;
@@ -479,7 +484,7 @@ class Solver {
       some = true;
       const region = siblings.jump[at]!;
       if (this.rules[at] === 'return' || region >= 0) backward.push(at);
-      const only = at === this.pool ? NO_ARGUMENTS : KEEPABLE;
+      const only = at === this.pool ? KEEPABLE_NON_ARGUMENTS : KEEPABLE_REGS;
       for (let k = flow.starts[at]!; k < flow.starts[at + 1]!; k++)
         if (kept.add(flow.items[k]!, kept.x[at]! & only.x, kept.f[at]! & only.f)) forward.push(flow.items[k]!);
       if (region < 0) continue;
@@ -510,7 +515,7 @@ class Solver {
     }
   }
 
-  /** Second phase: the set right behind block i, from what is known so far. */
+  /** Second phase: the live-out set of block i, from the sets so far. */
   private after(i: number): RegSet {
     let x = 0;
     let f = 0;
@@ -527,21 +532,21 @@ class Solver {
       case 'all':
         return ALL_REGS;
       case 'trap':
-        return AT_TAIL_CALL;
+        return LIVE_AT_TAIL_CALL;
       case 'syscall':
         return union(without(after, SYSCALL_RESULT), { x: SYSCALL_READS, f: 0 });
       case 'return':
-        return union(AT_RETURN, union(this.kept.get(i), this.results.get(i)));
+        return union(LIVE_AT_RETURN, union(this.kept.get(i), this.results.get(i)));
       case 'call':
         return union(this.liveIn.get(callee), intersect(after, union(PRESERVED, this.kept.get(callee))));
       case 'linked-jump':
         return union(this.liveIn.get(callee), after);
       case 'unknown-call':
-        return AT_UNKNOWN_CALL;
+        return LIVE_AT_UNKNOWN_CALL;
       case 'unknown-jump':
         return union(
           union(after, union(this.kept.get(i), this.results.get(i))),
-          union(AT_TAIL_CALL, this.groupLive.get(this.group[i]!)),
+          union(LIVE_AT_TAIL_CALL, this.groupLive.get(this.group[i]!)),
         );
     }
   }
@@ -579,8 +584,8 @@ export function livenessOf(cfg: Cfg, { assumeAbi = true }: LivenessOptions = {})
 const known = new WeakMap<Image, Liveness>();
 
 /**
- * Liveness of all of an image's code, as far as it is found without a profile; the same object for the same image. What optimizes
- * and what proves must go by the same sets, or what is right would not be proved.
+ * Liveness of all code that is found in an image without a profile; the same object for the same image. Optimizer and prover must use the
+ * same sets, or a sound superblock would not be proved.
  */
 export function imageLiveness(image: Image): Liveness {
   let liveness = known.get(image);

@@ -1,8 +1,9 @@
 /**
- * Natural loops of a function: a header and the blocks that reach a back edge to it without leaving through it. A cycle that is entered
- * at more than one place has no header that dominates it: it is not a loop here, and the function is flagged as irreducible.
+ * Natural loops of a function: a header, and the blocks that reach a back edge to the header without passing through it. A cycle that is
+ * entered at more than one place has no header that dominates it: such a cycle is no loop here, and the function is flagged as irreducible.
  *
- * Reducible means: without its back edges (edges to a dominator) the graph has no cycle (Hecht and Ullman, 1974); graphology-dag finds out.
+ * A graph is reducible if it has no cycle without its back edges, the edges to a dominator (Hecht and Ullman, 1974); graphology-dag looks
+ * for the cycle.
  */
 import { DirectedGraph } from 'graphology';
 import { hasCycle } from 'graphology-dag';
@@ -12,11 +13,11 @@ import { type Dominators, dominatorsOf } from './dominators.ts';
 
 export interface Loop {
   readonly header: Addr;
-  /** Starts of its blocks, rising; header and inner loops included. */
+  /** Starts of the loop's blocks, rising; header and inner loops included. */
   readonly blocks: readonly Addr[];
-  /** Sources of its back edges, rising. */
+  /** Sources of the loop's back edges, rising. */
   readonly latches: readonly Addr[];
-  /** Header of the next loop around it. */
+  /** Header of the next loop around this one. */
   readonly parent: Addr | undefined;
   /** 1 for an outermost loop. */
   readonly depth: number;
@@ -27,20 +28,21 @@ export interface LoopForest {
   readonly loops: readonly Loop[];
   /** The function has a cycle with more than one entry. */
   readonly irreducible: boolean;
-  /** How many loops a block is in. */
+  /** Number of loops that a block is in. */
   depthOf(block: Addr): number;
 }
 
-/** Blocks of a function as numbers, its entry first, and the flow between them. Entries beside the first are reached from a node of their own. */
+/** Blocks of a function as numbered nodes, and the flow between them. */
 interface FunctionFlow {
-  /** Block starts; node i + 1 is starts[i], node 0 is the outside. */
+  /** Block starts, rising; node i + 1 is starts[i], node 0 stands for all code outside the function. */
   readonly starts: readonly Addr[];
   readonly successors: readonly (readonly number[])[];
 }
 
 /**
- * Control may come in at the function's entry, at jumps from other functions and at blocks that nothing in the function leads to (targets
- * of unseen indirect jumps, landing pads): all are successors of one node for the outside, so that dominance holds whatever comes in.
+ * Control may enter a function at its entry, at targets of jumps from other functions, and at blocks without a predecessor in the function
+ * (targets of unseen indirect jumps, landing pads). All these are successors of the node for the outside, so that dominance holds for
+ * every way in.
  */
 function functionFlow(cfg: Cfg, entry: Addr): FunctionFlow {
   const starts = cfg.functions.get(entry)?.blocks ?? [];
@@ -53,7 +55,7 @@ function functionFlow(cfg: Cfg, entry: Addr): FunctionFlow {
     if (start === entry || !reached.has(i + 1) || cfg.enteredFromOutside(start)) entered.add(i + 1);
   });
   successors[0] = [...entered];
-  // A cycle that nothing leads to: its first block in address order stands for the entry.
+  // A cycle that is not reached from outside: its first block in address order is taken for its entry.
   const seen = new Uint8Array(successors.length);
   const spread = (from: number) => {
     const pending = [from];
@@ -74,7 +76,7 @@ function functionFlow(cfg: Cfg, entry: Addr): FunctionFlow {
   return { starts, successors };
 }
 
-/** Dominators within a function. @returns for each block the start of its immediate dominator; undefined where only the outside is */
+/** Dominators within a function. @returns for each block the start of its immediate dominator; undefined if that is the outside */
 export function functionDominators(cfg: Cfg, entry: Addr): Map<Addr, Addr | undefined> {
   const flow = functionFlow(cfg, entry);
   const { immediate } = dominatorsOf(flow);
@@ -138,7 +140,7 @@ export function naturalLoops(
     }
     return { header, body, from };
   });
-  // Natural loops with different headers are disjoint or nested; the smallest other one around a header is the parent.
+  // Natural loops with different headers are disjoint or nested; the smallest other loop that contains a header is the parent.
   bodies.sort((a, b) => a.body.size - b.body.size || a.header - b.header);
   const parents = new Map<number, number>();
   bodies.forEach(({ header }, i) => {

@@ -1,4 +1,4 @@
-/** Where code may be: all that can be executed, but for what a section says is data. */
+/** Ranges where code may be: all executable bytes, except bytes of sections that are not executable. */
 import { SHT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import { SHF } from '../elf/segment.ts';

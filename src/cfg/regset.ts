@@ -1,4 +1,4 @@
-/** Sets of registers: one bit each, x0..x31 in `x`, f0..f31 in `f`, both as signed 32-bit masks. x0 is never in a set that means live. */
+/** Sets of registers: one bit each, x0..x31 in `x`, f0..f31 in `f`, both as signed 32-bit masks. x0 is never in a set of live registers. */
 import { type Reg, regName } from '../base/units.ts';
 
 export interface RegSet {

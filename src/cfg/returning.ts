@@ -1,19 +1,19 @@
 /**
- * Which functions are seen to return. What stands behind a call of one that is not (abort, a throw) is not come to from there; compilers put
- * other code right behind it.
+ * Which functions are seen to return. A call of a function that never returns (abort, a throw) does not lead to the code behind the call:
+ * compilers put other code right behind it.
  */
 import type { Addr } from '../base/units.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 
-/** Does control come back from what this block calls, as far as is seen? True for what calls nobody, or nobody knows whom. */
+/** Does control seem to return from a block's callee? True also for a block that calls nothing or an unknown callee. */
 export function returning(cfg: Cfg): (block: CfgBlock) => boolean {
   const { blocks } = cfg;
   const callees = new Set<Addr>();
   for (const { returnPoint, target } of blocks)
     if (returnPoint !== undefined && target !== undefined) callees.add(target);
   const returns = new Set<Addr>();
-  /** By callee: who calls it, and may return if it does. */
+  /** By callee: functions that call it and that may return if the callee does. */
   const waiting = new Map<Addr, Set<Addr>>();
   const comesBack = ({ returnPoint, target }: CfgBlock) =>
     returnPoint === undefined || target === undefined || returns.has(target);
@@ -25,7 +25,7 @@ export function returning(cfg: Cfg): (block: CfgBlock) => boolean {
       if (seen.has(at)) continue;
       seen.add(at);
       const block = cfg.blockAt(at) ?? cfg.blockOver(at);
-      // Where no code is known, anything may come.
+      // Unknown code may return.
       if (block === undefined) return true;
       const { ending, target, flow, returnPoint, leavesLink } = block;
       if (ending === 'return' || leavesLink || (ending === 'indirect' && target === undefined)) return true;

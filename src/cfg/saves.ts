@@ -1,16 +1,18 @@
 /**
- * Which stores save a register (assumption A3). A save is what the function gives back: it stores a preserved register, or its return
- * address, below where the stack pointer stood when it was entered, while the register still holds what it held then; it loads the register
- * from that very slot again; and on every way out the register holds what it held. The same store that passes an argument, or puts a
- * variable into memory for others to see, is none.
+ * Which stores save a register (assumption A3). A save stores a preserved register or the return address below the stack pointer at the
+ * function's entry, while the register still holds its value at entry; the function loads the register from that very slot again; and on
+ * every way out the register holds its value at entry. A like store that passes an argument, or that puts a variable into memory for other
+ * code to read, is no save.
  *
- * What is known is known by a forward dataflow over each function: how far the stack pointer (and the frame pointer) is from where it stood,
- * which registers hold what they held, and in which slots that is kept. Unknown is not saved: a wrong "no" costs an instruction.
+ * The facts come from a forward dataflow over each function: the distance of the stack pointer (and of the frame pointer) from the stack
+ * pointer at entry, the registers that hold their values at entry, and the slots that hold such values. A store without these facts is no
+ * save: a wrong "no" costs an instruction.
  *
- * A variable that is kept in a preserved register in the whole program (`-ffixed-s11`, GNU's global register variables) may be stored, changed
- * and loaded again in the same way, as a part of something that has an address. So where a function makes an address in its frame, a register
- * that some function of the image changes and never stores to the stack is not known to be saved: that function does not give it back. Nor is one
- * whose value at its entry some function goes by: what is only kept for the caller says nothing. What loads nearly all of them from elsewhere (longjmp, setcontext) is no such function.
+ * A variable that lives in a preserved register in the whole program (`-ffixed-s11`, GNU's global register variables) may be stored,
+ * changed and loaded again in the same way, as a part of an object with an address. So if a function makes an address in its frame, a
+ * register is not known to be saved there if some function of the image changes the register and never stores it to the stack, since that
+ * function does not give it back; nor if some function uses the register's value at entry, which means nothing if it is only preserved for
+ * the caller. A function that loads nearly all preserved registers from elsewhere (longjmp, setcontext) does not count.
  */
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -29,28 +31,28 @@ export interface Saves {
   savesAt(at: Addr): boolean;
 }
 
-/** What a function must give back, but for what points to memory. */
-const TRACKED: RegSet = without(union(PRESERVED, RETURN_ADDRESS), regSet([SP, 3, 4]));
-const NOTHING: RegSet = { x: 0, f: 0 };
-/** Who loads so many preserved registers, which it does not save, and the stack pointer sets up another context. */
-const CONTEXT = 8;
+/** Registers that a function must give back, except sp, gp and tp. */
+const TRACKED_REGS: RegSet = without(union(PRESERVED, RETURN_ADDRESS), regSet([SP, 3, 4]));
+const NO_REGS: RegSet = { x: 0, f: 0 };
+/** A function that loads sp and at least this many preserved registers, which it does not save, sets up another context. */
+const MIN_CONTEXT_LOADS = 8;
 
-/** What is known before an instruction, relative to the function's entry. */
+/** The facts before an instruction, relative to the function's entry. */
 interface State {
-  /** How far the stack pointer is from where it stood; undefined if unknown. */
+  /** Distance of the stack pointer from the stack pointer at entry; undefined if unknown. */
   readonly sp: number | undefined;
-  /** The same of the frame pointer, where it points into the stack. */
+  /** Distance of the frame pointer from the stack pointer at entry; undefined if unknown. */
   readonly fp: number | undefined;
-  /** Registers that hold what they held. */
+  /** Registers that hold their values at entry. */
   readonly held: RegSet;
-  /** By distance from where the stack pointer stood: what register's value at the entry is kept there. */
+  /** By distance from the stack pointer at entry: the register whose value at entry the slot holds. */
   readonly slots: ReadonlyMap<number, Reg>;
 }
 
-const ENTRY: State = { sp: 0, fp: undefined, held: TRACKED, slots: new Map() };
-const UNKNOWN: State = { sp: undefined, fp: undefined, held: NOTHING, slots: new Map() };
+const ENTRY_STATE: State = { sp: 0, fp: undefined, held: TRACKED_REGS, slots: new Map() };
+const UNKNOWN_STATE: State = { sp: undefined, fp: undefined, held: NO_REGS, slots: new Map() };
 
-/** What both say; the first itself where the second says no less. */
+/** The facts that two states share; the first state itself if the second has all its facts. */
 function meet(a: State | undefined, b: State): State {
   if (a === undefined || a === b) return b;
   const sp = a.sp === b.sp ? a.sp : undefined;
@@ -68,7 +70,7 @@ function some<T>(items: Iterable<T>, is: (item: T) => boolean): boolean {
 
 const sums = new WeakMap<Insn, boolean>();
 
-/** It adds a constant to rs1, and does nothing else. */
+/** Does an instruction add a constant to rs1, and nothing else? */
 function isSum(insn: Insn): boolean {
   let known = sums.get(insn);
   if (known === undefined) {
@@ -81,18 +83,18 @@ function isSum(insn: Insn): boolean {
   return known;
 }
 
-/** What an instruction does to the stack, where that is known. */
+/** An effect of an instruction on the stack, where known. */
 type StackUse =
-  /** Stores a register that still holds what it held, whole. */
+  /** Stores a whole register that still holds its value at entry. */
   | { readonly kind: 'keep'; readonly slot: number; readonly reg: Reg }
-  /** Loads a register from where that is kept. */
+  /** Loads a register from a slot that holds the register's value at entry. */
   | { readonly kind: 'restore'; readonly slot: number; readonly reg: Reg }
   /** Any other access. */
   | { readonly kind: 'other'; readonly slot: number; readonly bytes: number }
   /** Makes an address from the stack pointer, or from what may be a frame pointer, or stores one. */
   | { readonly kind: 'address'; readonly from: Reg };
 
-/** Runs one instruction. @param see what it does to the stack */
+/** The state behind one instruction. @param see is called with the instruction's effects on the stack */
 function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
   const { load, store, writes, ordered, reads } = facts(insn);
   let { sp, fp, held, slots } = state;
@@ -104,8 +106,8 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
       const slot = base + insn.imm;
       const bytes = (load ?? store)!.bytes;
       const whole = bytes === 8 && !ordered;
-      // A frame pointer that is not followed is a pointer like any other: where it is known here, a proof may not know it.
-      // Nor is anything kept below the stack pointer: nobody gives that back.
+      // Only accesses through sp count: a proof may not know the frame pointer's distance, and take it for a pointer like any other.
+      // A slot below the stack pointer does not count either: no function gives it back.
       const kept = whole && insn.rs1 === SP && insn.imm >= 0;
       if (kept && store !== undefined && slot <= -8 && hasReg(held, insn.rs2)) {
         see?.({ kind: 'keep', slot, reg: insn.rs2 });
@@ -117,20 +119,20 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
         see?.({ kind: 'other', slot, bytes });
         if (store !== undefined) slots = new Map([...slots].filter(([at]) => at >= slot + bytes || slot >= at + 8));
       }
-      // Whose place in the stack is not known may be any slot's: one that is stored to, or read as something else than what was saved.
+      // An access through sp at an unknown distance may concern any slot: a store may overwrite a slot, a load may read it for another use.
     } else if (insn.rs1 === SP) slots = new Map();
-    // The caller's frame pointer is kept before it is one's own.
+    // A store of s0 that still holds its value at entry saves the caller's frame pointer, and exposes no address of this frame.
     if (store !== undefined && (insn.rs2 === SP || (insn.rs2 === S0 && !hasReg(state.held, S0))))
       see?.({ kind: 'address', from: insn.rs2 });
   } else {
     if (base !== undefined && isSum(insn)) sum = base + insn.imm;
-    // To move the stack pointer is to make no pointer, nor is to set the frame pointer to where the stack pointer stood or stands.
+    // An instruction that moves sp makes no pointer, nor does one that sets s0 to the present sp, or to the sp at entry or above.
     const sets = writes === SP || (writes === S0 && sum !== undefined && (sum >= 0 || sum === sp));
     for (const from of sets ? [] : reads) if (from === SP || from === S0) see?.({ kind: 'address', from });
   }
   if (writes === SP) {
     sp = sum;
-    // What lies below is nobody's.
+    // Memory below the stack pointer holds nothing.
     slots = sp === undefined ? new Map() : new Map([...slots].filter(([slot]) => slot >= sp!));
   } else if (writes !== undefined) {
     const only = regSet([writes]);
@@ -140,25 +142,25 @@ function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
   return { sp, fp, held, slots };
 }
 
-/** The state behind a call, which keeps what is preserved; millicode, called by another link than ra, may move the stack. */
+/** The state behind a call, which preserves preserved registers. Millicode, called by another link than ra, may move the stack pointer. */
 const afterCall = (state: State, insn: Insn): State =>
-  facts(insn).writes === RA ? { ...state, held: without(state.held, RETURN_ADDRESS) } : UNKNOWN;
+  facts(insn).writes === RA ? { ...state, held: without(state.held, RETURN_ADDRESS) } : UNKNOWN_STATE;
 
 interface Save {
   readonly at: Addr;
   readonly reg: Reg;
 }
 
-/** What is found in one function with all its parts. */
+/** The findings of one function with all its parts. */
 interface Found {
   readonly saves: readonly Save[];
-  /** It makes an address of its frame. */
+  /** The function makes an address in its frame. */
   readonly exposed: boolean;
-  /** Registers that it must preserve, changes, and never stores to the stack; and those whose value at the entry it goes by. */
+  /** Preserved registers that the function changes and never stores to the stack, or whose values at entry it uses. */
   readonly careless: RegSet;
 }
 
-function look(
+function analyseFunction(
   cfg: Cfg,
   blocks: readonly CfgBlock[],
   entered: ReadonlySet<Addr>,
@@ -167,12 +169,12 @@ function look(
   const index = new Map(blocks.map((block, i) => [block.start, i]));
   const into = new Set(blocks.flatMap(({ flow }) => flow).filter((to) => index.has(to)));
   const entries = new Set(blocks.filter(({ start }) => entered.has(start)).map(({ start }) => start));
-  // Where nobody is seen to call any of it, it is entered where nothing else of it leads to.
+  // A function without a known call is entered at its blocks without predecessors.
   const all =
     entries.size > 0 ? entries : new Set(blocks.filter(({ start }) => !into.has(start)).map(({ start }) => start));
-  /** Blocks that nothing leads to: targets of jump tables, landing pads. They are come to from the function's jumps and calls. */
+  /** Blocks without predecessors: targets of jump tables, landing pads. Indirect jumps and calls of the function are taken to lead there. */
   const loose = blocks.flatMap(({ start }, i) => (all.has(start) || into.has(start) ? [] : [i]));
-  const before: (State | undefined)[] = blocks.map(({ start }) => (all.has(start) ? ENTRY : undefined));
+  const before: (State | undefined)[] = blocks.map(({ start }) => (all.has(start) ? ENTRY_STATE : undefined));
   const waiting = new Set(blocks.flatMap((_, i) => (before[i] === undefined ? [] : [i])));
   const come = (i: number, state: State) => {
     const now = meet(before[i], state);
@@ -193,7 +195,7 @@ function look(
     let state = outcome(i);
     const calls = block.returnPoint !== undefined;
     if (calls) state = afterCall(state, cfg.code.insnAt(block.site)!);
-    else if (block.leavesLink) state = UNKNOWN;
+    else if (block.leavesLink) state = UNKNOWN_STATE;
     for (const to of block.flow) if (index.has(to)) come(index.get(to)!, state);
     if (loose.length > 0 && (calls || (block.ending === 'indirect' && state.sp !== 0))) {
       const now = meet(around, state);
@@ -202,22 +204,22 @@ function look(
       for (const at of loose) come(at, around);
     }
   }
-  /** Blocks that the entries lead to: what landing pads find is what a call has left. */
+  /** Blocks that edges reach from the entries. Landing pads are not among them: they find registers as a call has left them. */
   const straight = new Set(all);
   for (const start of straight) {
     const block = blocks[index.get(start)!]!;
     for (const to of comesBack(block) ? block.flow : []) if (index.has(to)) straight.add(to);
   }
-  // Whatever was never come to is unknown; so it gives nothing back.
-  for (const i of blocks.keys()) before[i] ??= UNKNOWN;
+  // Blocks that were never reached have the unknown state, in which no register is given back.
+  for (const i of blocks.keys()) before[i] ??= UNKNOWN_STATE;
 
   const keeps: { at: Addr; slot: number; reg: Reg }[] = [];
   const restored = new Set<string>();
   const others: { slot: number; bytes: number }[] = [];
   const keyOf = (slot: number, reg: Reg) => `${slot},${reg}`;
-  let given: RegSet = TRACKED;
-  let [changed, used, loaded]: [RegSet, RegSet, RegSet] = [NOTHING, NOTHING, NOTHING];
-  let [stored, passed, got]: [RegSet, RegSet, RegSet] = [NOTHING, NOTHING, NOTHING];
+  let given: RegSet = TRACKED_REGS;
+  let [changed, used, loaded]: [RegSet, RegSet, RegSet] = [NO_REGS, NO_REGS, NO_REGS];
+  let [stored, passed, got]: [RegSet, RegSet, RegSet] = [NO_REGS, NO_REGS, NO_REGS];
   let matters = false;
   let exposed = false;
   const framed = blocks.some((block) =>
@@ -233,13 +235,13 @@ function look(
       } else if (use.kind === 'address') exposed ||= use.from === SP || framed;
       else others.push(use);
     });
-    let now = straight.has(block.start) ? before[i]! : UNKNOWN;
+    let now = straight.has(block.start) ? before[i]! : UNKNOWN_STATE;
     for (const { at, insn } of insnsOf(cfg, block)) {
       const { writes, store, load, reads } = facts(insn);
-      // To store it somewhere is to keep it, for oneself or another context.
+      // A store only keeps a register's value, for this function or another context; every other read uses the value.
       for (const reg of reads)
         if ((store === undefined || reg === insn.rs1) && hasReg(now.held, reg)) used = union(used, regSet([reg]));
-      // A variable's value may be passed on the stack: what has changed when it is put there, and is not got back, is no save.
+      // A register that is stored to the stack after a change, and never loaded back, passes a variable's value: such a store is no save.
       if (store !== undefined && insn.rs1 === SP) {
         if (hasReg(now.held, insn.rs2)) stored = union(stored, regSet([insn.rs2]));
         else passed = union(passed, regSet([insn.rs2]));
@@ -251,7 +253,7 @@ function look(
       now = after(now, insn);
       if (writes !== undefined && !restoring.has(at)) changed = union(changed, regSet([writes]));
     }
-    // Where it calls or ends, its registers are another's affair as well.
+    // Only a function that calls or returns has registers that concern other functions.
     if (block.returnPoint !== undefined || block.ending === 'return') matters ||= block.evidence !== 'swept';
     const leaves = block.returnPoint === undefined && block.flow.some((to) => !index.has(to));
     const maybe = block.ending === 'indirect' && block.target === undefined && (state.sp === 0 || loose.length === 0);
@@ -266,11 +268,11 @@ function look(
     (reg === RA || hasReg(changed, reg)) &&
     !others.some((other) => overlap(slot, other.slot, other.bytes)) &&
     !keeps.some((other) => overlap(slot, other.slot, 8) && (other.slot !== slot || other.reg !== reg));
-  const kept = without(TRACKED, RETURN_ADDRESS);
-  const lost = matters ? without(intersect(changed, kept), union(stored, intersect(passed, got))) : NOTHING;
-  // Another context comes with a stack of its own, from where its registers are.
-  const context = hasReg(loaded, SP) && regsIn(intersect(lost, loaded)).length >= CONTEXT;
-  const careless = union(context ? NOTHING : lost, intersect(used, kept));
+  const kept = without(TRACKED_REGS, RETURN_ADDRESS);
+  const lost = matters ? without(intersect(changed, kept), union(stored, intersect(passed, got))) : NO_REGS;
+  // A switch to another context also loads sp, from where that context's registers are.
+  const context = hasReg(loaded, SP) && regsIn(intersect(lost, loaded)).length >= MIN_CONTEXT_LOADS;
+  const careless = union(context ? NO_REGS : lost, intersect(used, kept));
   return { saves: keeps.filter(saves), exposed, careless };
 }
 
@@ -278,14 +280,14 @@ export function savesOf(cfg: Cfg): Saves {
   const entries = entriesOf(cfg);
   const comesBack = returning(cfg);
   const found = [...functionGroups(cfg).values()].map((blocks) =>
-    look(
+    analyseFunction(
       cfg,
       blocks.filter(({ evidence }) => evidence !== 'guess'),
       entries,
       comesBack,
     ),
   );
-  const careless = found.reduce((all, one) => union(all, one.careless), NOTHING);
+  const careless = found.reduce((all, one) => union(all, one.careless), NO_REGS);
   const saves = new Set<Addr>();
   for (const each of found)
     for (const { at, reg } of each.saves) if (!each.exposed || !hasReg(careless, reg)) saves.add(at);
@@ -294,7 +296,7 @@ export function savesOf(cfg: Cfg): Saves {
 
 const known = new WeakMap<Image, Saves>();
 
-/** Of all of an image's code, as far as it is found without a profile; the same object for the same image, as liveness is. */
+/** The saves in all code that is found in an image without a profile; the same object for the same image, as for liveness. */
 export function imageSaves(image: Image): Saves {
   let saves = known.get(image);
   if (saves === undefined) {

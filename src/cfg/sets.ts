@@ -1,4 +1,4 @@
-/** What the fixpoints over a hundred thousand blocks are made of: numbers in typed arrays, by the blocks' indexes. */
+/** Data structures for fixpoints over a hundred thousand blocks: numbers in typed arrays, by the blocks' indexes. */
 import type { RegSet } from './regset.ts';
 
 /** A set of registers for each of many items, in place. */
@@ -12,7 +12,7 @@ export class Sets {
   get(i: number): RegSet {
     return { x: this.x[i]!, f: this.f[i]! };
   }
-  /** @returns whether it grew */
+  /** Adds registers to the set of item i. @returns whether the set grew */
   add(i: number, x: number, f: number): boolean {
     const newX = this.x[i]! | x;
     const newF = this.f[i]! | f;
@@ -25,10 +25,10 @@ export class Sets {
 
 /** A list of numbers for each of many items, end to end: a hundred thousand small arrays take long to make and to collect. */
 export class Lists {
-  /** Those of item i are `items[starts[i]]` up to `items[starts[i + 1]]`. */
+  /** The numbers of item i are `items[starts[i]]` up to, but without, `items[starts[i + 1]]`. */
   readonly starts: Int32Array;
   readonly items: Int32Array;
-  /** @param visit calls back with each (item, number), the same ones in the same order whenever it is called */
+  /** @param visit calls back with each pair of item and number; it is called twice, and must give the same pairs in the same order */
   constructor(size: number, visit: (add: (item: number, number: number) => void) => void) {
     this.starts = new Int32Array(size + 1);
     visit((item) => {
@@ -43,7 +43,7 @@ export class Lists {
   }
 }
 
-/** First in, first out; an item that waits is not added again. */
+/** A first-in, first-out queue; an item that waits already is not added again. */
 export class Queue {
   readonly #waiting: Uint8Array;
   readonly #ring: Int32Array;

@@ -1,14 +1,15 @@
-/** A block for what no block is: where jumps may lead that nothing is known of. */
+/** A pseudo-block for possible targets of jumps of which nothing is known. */
 import type { Addr } from '../base/units.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 
-/** No address. */
-const NOWHERE: Addr = -1;
+/** Stands for the addresses that the pseudo-block lacks. */
+const NO_ADDRESS: Addr = -1;
 
 /**
- * Stands for all functions and labels that symbols name and nobody is seen to call or to run on into: where jumps that are not known may lead. Compiled ones read
- * what the psABI says; those of an interpreter written by hand read what it keeps in registers.
+ * The pseudo-block stands for all functions and labels that symbols name and that no known edge or call leads to: unknown jumps may lead
+ * there. Compiled functions read the registers that the psABI says; those of an interpreter written by hand read registers that the
+ * interpreter reserves.
  */
 export function uncalled({ image, blocks, functions, blockAt }: Cfg): CfgBlock {
   const reached = new Set<Addr>();
@@ -19,15 +20,15 @@ export function uncalled({ image, blocks, functions, blockAt }: Cfg): CfgBlock {
   const named = [...functions.values()]
     .filter(({ entry, size, blocks: own }) => size !== undefined && own[0] === entry)
     .map(({ entry }) => entry);
-  // Code written by hand often has labels only.
+  // Code written by hand often has labels without a type.
   const labels = image.symbols
     .filter(({ kind, name, address }) => kind === 'other' && !name.startsWith('$') && blockAt(address))
     .map(({ address }) => address);
   const flow = [...new Set([...named, ...labels])].filter((entry) => !reached.has(entry)).sort((a, b) => a - b);
   return {
-    start: NOWHERE,
-    end: NOWHERE,
-    site: NOWHERE,
+    start: NO_ADDRESS,
+    end: NO_ADDRESS,
+    site: NO_ADDRESS,
     insns: 0,
     count: 0,
     ending: 'none',
@@ -37,6 +38,6 @@ export function uncalled({ image, blocks, functions, blockAt }: Cfg): CfgBlock {
     leavesLink: false,
     flow,
     flowKnown: true,
-    function: NOWHERE,
+    function: NO_ADDRESS,
   };
 }

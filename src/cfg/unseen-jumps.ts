@@ -1,8 +1,9 @@
 /**
- * Jumps that compute where they lead, by something that is not seen whole: labels' distances from a table that was handed over, or is found too far
- * away. Such a jump may lead to any instruction of its function. A jump to an address that is loaded, returned or passed as it is leads where code
- * addresses in the data, or those that code makes, lead; a jump that goes by one table on all ways leads where its entries lead (`accesses.ts`; all
- * ways are those that are known, past callees that keep to the psABI). By the same search a jump through a link register is told from a return.
+ * Unseen jumps: jumps that compute their targets from parts that are not all seen, such as labels' distances in a table that was passed as
+ * an argument or whose address was made too far away. Such a jump may lead to any instruction of its function. A jump to an unchanged
+ * address that was loaded, returned or passed leads to code addresses that the data holds or code makes. A jump that reads one table on all
+ * paths leads to the targets of the table's entries (`accesses.ts`; all known paths, past callees that keep to the psABI). The same search
+ * tells a jump through a link register from a return.
  */
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
@@ -22,11 +23,11 @@ import { returning } from './returning.ts';
 /** [start, end) */
 export type Extent = readonly [Addr, Addr];
 
-const LEADING: ReadonlySet<Ending> = new Set(['indirect', 'indirect-call', 'return']);
-/** A copy gives back each of these. */
-const TRIED = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
+const INDIRECT_ENDINGS: ReadonlySet<Ending> = new Set(['indirect', 'indirect-call', 'return']);
+/** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
+const TRIAL_VALUES = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
 
-/** Where the jumps of an image may lead that are not seen to lead elsewhere. */
+/** The extents in which the unseen jumps of an image may lead anywhere: their functions, with parts. */
 export function unseenJumps(image: Image): readonly Extent[] {
   const cfg = imageCfg(image);
   const isUnseen = unseen(cfg);
@@ -40,17 +41,17 @@ export function unseenJumps(image: Image): readonly Extent[] {
     .filter((extent) => extent !== undefined);
 }
 
-/** Does a block end in a jump that computes where it leads, so that it is not seen? */
+/** Does a block end in a jump, call or return whose target is computed in an unseen way? */
 export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
   const resolved = new Set(imageAccesses(cfg.image).reads.map(({ site }) => site));
   const origins = originsIn(cfg);
   return (block) => {
     const { ending, target, site } = block;
-    if (!LEADING.has(ending) || target !== undefined || resolved.has(site)) return false;
+    if (!INDIRECT_ENDINGS.has(ending) || target !== undefined || resolved.has(site)) return false;
     for (const { kind, insn, changed } of origins(block)) {
       // Pointers that are called may be disguised (glibc's PTR_MANGLE), which is no sum.
       if (kind === 'computed' && (ending !== 'indirect-call' || addsUp(insn!))) return true;
-      // A constant is one still, whatever was done to it. Where a way cannot be followed to its beginning, its target may be computed.
+      // A changed constant is still a constant. If a path cannot be followed to its beginning, the target may be computed.
       if (kind !== 'computed' && kind !== 'constant' && changed) return true;
       if (kind === 'nowhere' && ending === 'indirect') return true;
     }
@@ -58,7 +59,7 @@ export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
   };
 }
 
-/** The function that an address is in the middle of; undefined where it begins there, or no code is known. */
+/** The extent of the function that has an address in its middle; undefined if the function begins there, or if no code is known. */
 export function functionExtents(image: Image): (address: Addr) => Extent | undefined {
   const cfg = imageCfg(image);
   const ownerOf = functionsBy(cfg);
@@ -72,9 +73,10 @@ export function functionExtents(image: Image): (address: Addr) => Extent | undef
 }
 
 /**
- * Is a jump to ra or t0 no return: is what it goes to, on some way, anything else than what a call has left in one of these, kept in registers or on
- * the stack? An address that was passed or returned, or computed, or loaded from elsewhere leads to any function, with arguments.
- * @param links registers that those link in who expect of a function what the psABI says, or is seen behind their calls
+ * Is a jump to ra or t0 no return: is its target, on some path, anything else than the link that a call has left in one of these registers,
+ * kept in registers or on the stack? An address that was passed, returned, computed or loaded from elsewhere may be any function's, which
+ * then reads arguments.
+ * @param links link registers of calls behind which only the psABI's results, and registers that are seen to be read there, are expected
  */
 export function jumpsByLink(cfg: Cfg, links: readonly Reg[]): (block: CfgBlock) => boolean {
   const origins = originsIn(cfg, returning(cfg));
@@ -89,7 +91,7 @@ export function jumpsByLink(cfg: Cfg, links: readonly Reg[]): (block: CfgBlock) 
   };
 }
 
-/** May this jump be a return by one of these registers, in which somebody links against the psABI, or by what was kept of it on the stack? */
+/** May a jump be a return by one of these registers, in which jumps link against the psABI, or by a copy of such a link on the stack? */
 export function mayReturnBy(cfg: Cfg, links: ReadonlySet<Reg>): (block: CfgBlock) => boolean {
   if (links.size === 0) return () => false;
   const origins = originsIn(cfg);
@@ -105,8 +107,8 @@ export function mayReturnBy(cfg: Cfg, links: ReadonlySet<Reg>): (block: CfgBlock
 const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
 
 /**
- * By block, may a load from the stack get back a link that its function has stored there? Where it stores none (millicode), ra is what somebody else
- * has stored for it.
+ * By block, may a load from the stack load a link that its function has stored there? In a function that stores no link (millicode), a
+ * load of ra may load a link that another function has stored.
  */
 function linkSlots(cfg: Cfg, links: readonly Reg[]): ReadonlyMap<Addr, (load: Insn) => boolean> {
   const found = new Map<Addr, (load: Insn) => boolean>();
@@ -138,23 +140,23 @@ function predecessors(
   return before;
 }
 
-/** Where what a jump goes to comes from, on one way to it. */
+/** The origin of a jump's target on one path. */
 interface Origin {
   /**
-   * A constant; loaded, or left by a jump; computed of more than one thing; in a register at the function's entry, or behind a call; or in one where no
-   * more is known of the way.
+   * constant; loaded, or the link of a jump; computed from more than one register; passed: in a register at the function's entry; result:
+   * in a register behind a call; nowhere: the path cannot be followed further.
    */
   readonly kind: 'constant' | 'loaded' | 'computed' | 'passed' | 'result' | 'nowhere';
   readonly reg: Reg;
-  /** What made it, but for what was passed, returned, or is not known. */
+  /** The instruction that made the value; undefined for the kinds passed, result and nowhere. */
   readonly insn: Insn | undefined;
-  /** Start of the block that does. */
+  /** Start of the block in which the search ended. */
   readonly at: Addr;
-  /** Something was done to it since. */
+  /** An instruction has changed the value since. */
   readonly changed: boolean;
 }
 
-/** Follows the target of a jump backward, on all ways within its function. */
+/** Follows the target of a jump backward, on all paths within its function. */
 function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: CfgBlock) => Generator<Origin> {
   const before = predecessors(cfg, comesBack);
   const ownerOf = functionsBy(cfg);
@@ -168,7 +170,7 @@ function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: C
       const { block } = way;
       let { reg, changed } = way;
       const made = (kind: Origin['kind'], insn?: Insn): Origin => ({ kind, reg, insn, at: block.start, changed });
-      // Who is called by one link register keeps the other, if anything is in it.
+      // A callee that returns through one link register preserves the other, so ra is followed past a call that links in t0.
       const calls = way.end === block.end && block.returnPoint !== undefined;
       if (calls && !hasReg(PRESERVED, reg) && (reg !== RA || facts(cfg.code.insnAt(block.site)!).writes === RA)) {
         yield made('result');
@@ -205,11 +207,11 @@ function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: C
   };
 }
 
-/** A load from a frame, or a store to one, by sp or the frame pointer. */
+/** Does an instruction load from a frame or store to one, through sp or the frame pointer? */
 const isOnStack = (insn: Insn): boolean =>
   (insn.rs1 === SP || insn.rs1 === S0) && (facts(insn).load !== undefined || facts(insn).store !== undefined);
 
-/** Where the result of an instruction comes from: one register, perhaps with something done to it, nothing, somewhere as it is, or it is computed. */
+/** The source of an instruction's result: one register (`changed` unless the result is a copy), no operands, a load, or a computation. */
 function sourceOf(insn: Insn): 'constant' | 'loaded' | 'computed' | { readonly reg: Reg; readonly changed: boolean } {
   const { pure, reads, load, control } = facts(insn);
   if (load !== undefined || control !== 'none') return 'loaded';
@@ -221,19 +223,19 @@ function sourceOf(insn: Insn): 'constant' | 'loaded' | 'computed' | { readonly r
     const [rs1, rs2] = [value(insn.rs1, tried), value(insn.rs2, tried)];
     return evaluate(insn, { ...(rs1 !== undefined && { rs1 }), ...(rs2 !== undefined && { rs2 }) }) === tried;
   };
-  return { reg: from!, changed: !TRIED.every(copies) };
+  return { reg: from!, changed: !TRIAL_VALUES.every(copies) };
 }
 
-/** Does the result grow with an operand, whatever the other one is? */
+/** Does the result grow by one with rs1, for all trial values of rs1 and rs2? */
 function addsUp(insn: Insn): boolean {
   const grows = (one: bigint, other: bigint) => {
     const [less, more] = [0n, 1n].map((by) => evaluate(insn, { rs1: one + by, rs2: other }));
     return less !== undefined && more !== undefined && BigInt.asUintN(64, more - less) === 1n;
   };
-  return TRIED.every((one) => TRIED.every((other) => grows(one, other)));
+  return TRIAL_VALUES.every((one) => TRIAL_VALUES.every((other) => grows(one, other)));
 }
 
-/** And other parts of these functions, such as a `.cold` one: what their jumps lead into the middle of, and what jumps into theirs. */
+/** Functions with their other parts, such as `.cold` ones: functions into whose middle they jump, or that jump into theirs. */
 function withParts(
   { blocks, code }: Cfg,
   ownerOf: (address: Addr) => Addr,
