@@ -18,7 +18,7 @@ import { costOf } from '../src/superblock/weight.ts';
 /** Half of what a pc-relative upper part reaches, since optimized code is placed behind the image. */
 const CODE_REACH_BYTES = 2 ** 30;
 
-function simpler(terms: SuperblockTerms, op: Op): Value | undefined {
+function simplerValue(terms: SuperblockTerms, op: Op): Value | undefined {
   const term = terms.result(op);
   if (term === undefined) return undefined;
   const constant = constantOf(term);
@@ -38,7 +38,7 @@ export const propagate: Pass = {
       // Earlier replacements may have removed this op or changed its operands.
       const now = opIn(current, op.id);
       if (now === undefined) continue;
-      const by = simpler(terms, now);
+      const by = simplerValue(terms, now);
       if (by === undefined) continue;
       const uses = usesOf(current).get(op.id);
       if (uses === undefined) continue;

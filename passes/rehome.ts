@@ -18,7 +18,7 @@ import { weightOf } from '../src/superblock/weight.ts';
 const fixed = (reg: Reg): boolean => reg >= SP && reg <= TP;
 
 /** The results that exits want in other registers than their homes, by falling count of these exits. */
-function strayed(superblock: Superblock): { id: number; reg: Reg; count: number }[] {
+function misplacedResults(superblock: Superblock): { id: number; reg: Reg; count: number }[] {
   const homes = new Map(superblock.ops.map((op) => [op.id, facts(op.insn).writes]));
   const moves = new Map<string, { id: number; reg: Reg; count: number }>();
   for (const { exit } of exitsOf(superblock))
@@ -40,7 +40,7 @@ export const rehome: Pass = {
   run(superblock, { fuel }) {
     let current = superblock;
     let cost = weightOf(current);
-    for (const { id, reg } of strayed(superblock)) {
+    for (const { id, reg } of misplacedResults(superblock)) {
       const moved = (op: Op): Op => (op.id === id ? opWith(op, { insn: { ...op.insn, rd: reg } }) : op);
       const next = settle({ ...current, ops: current.ops.map(moved) }, id);
       if (next === undefined) continue;

@@ -40,10 +40,10 @@ interface Template {
 }
 
 const IMMEDIATES = Array.from({ length: 64 }, (_, amount) => amount);
-const EITHER = [true, false];
+const BOOLEANS = [true, false];
 
 function* templatesOf(row: Row): Generator<Template> {
-  const has = (role: 'rs1' | 'rs2') => (row.operands.includes(role) ? EITHER : [false]);
+  const has = (role: 'rs1' | 'rs2') => (row.operands.includes(role) ? BOOLEANS : [false]);
   const terms = new Terms();
   for (const imm of row.operands.includes('imm') ? IMMEDIATES : [0]) {
     if (!immediateFits(row, imm)) continue;
@@ -119,7 +119,7 @@ function sourcesOf(op: Op, byId: ReadonlyMap<number, Op>): Value[] {
 }
 
 /** Single instructions that compute an op's result, each with its operands. */
-function* chosen(
+function* matchingInsns(
   op: Op,
   term: Term,
   terms: SuperblockTerms,
@@ -140,7 +140,7 @@ function* chosen(
 }
 
 /** Removes the ops among these values that the line no longer uses; ops that side exits still want sink into the stubs of these exits. */
-function without(superblock: Superblock, values: readonly Value[]): Superblock {
+function removeUnread(superblock: Superblock, values: readonly Value[]): Superblock {
   let current = superblock;
   for (const value of values) {
     const op = value.kind === 'op' ? opIn(current, value.id) : undefined;
@@ -148,13 +148,13 @@ function without(superblock: Superblock, values: readonly Value[]): Superblock {
     const uses = usesOf(current).get(op.id);
     if (uses !== undefined && (uses.line.length > 0 || uses.final || !facts(op.insn).pure)) continue;
     if (new Set(uses?.exits).size > MAX_COPIES) continue;
-    current = without(uses === undefined ? removeOp(current, op) : sinkOp(current, op), operandsOf(op));
+    current = removeUnread(uses === undefined ? removeOp(current, op) : sinkOp(current, op), operandsOf(op));
   }
   return current;
 }
 
 /** Superblocks with an op's instruction replaced: at its own position, then at the position of each op removed with it, latest first. */
-function* rewritten(superblock: Superblock, op: Op, insn: Insn, rs1: Value, rs2: Value): Generator<Superblock> {
+function* placementsOf(superblock: Superblock, op: Op, insn: Insn, rs1: Value, rs2: Value): Generator<Superblock> {
   const { homeOf } = homesOf(superblock);
   const roles = insn.row.operands;
   const placed: Insn = {
@@ -167,7 +167,7 @@ function* rewritten(superblock: Superblock, op: Op, insn: Insn, rs1: Value, rs2:
     { ...(roles.includes('rs1') && { rs1 }), ...(roles.includes('rs2') && { rs2 }) },
   );
   const replaced = { ...superblock, ops: superblock.ops.map((other) => (other === op ? made : other)) };
-  const smaller = without(replaced, operandsOf(op));
+  const smaller = removeUnread(replaced, operandsOf(op));
   yield smaller;
   const kept = new Set(smaller.ops.map((other) => other.id));
   const at = superblock.ops.indexOf(op);
@@ -207,8 +207,8 @@ export const retarget: Pass = {
       if (term === undefined || found === undefined) continue;
       const sources = sourcesOf(op, new Map(current.ops.map((other) => [other.id, other])));
       let best: Superblock | undefined;
-      for (const { insn, rs1, rs2 } of chosen(op, term, terms, sources, found))
-        for (const next of rewritten(current, op, insn, rs1, rs2)) {
+      for (const { insn, rs1, rs2 } of matchingInsns(op, term, terms, sources, found))
+        for (const next of placementsOf(current, op, insn, rs1, rs2)) {
           const now = weightOf(next);
           if (now >= cost || !inOrder(next, op) || homeRuleViolation(next) !== undefined) continue;
           best = next;

@@ -141,7 +141,7 @@ function listOrder({ timings, waits, followers }: Line, urgency: (position: numb
 }
 
 /** The superblock in the best of three orders (its own, by chain length, by issue time alone), with the cost of that order. */
-function ordered(
+function bestOrder(
   superblock: Superblock,
   terms: SuperblockTerms,
   machine: ExtensionSet | undefined,
@@ -164,9 +164,9 @@ function ordered(
 /** A better superblock, or undefined. Other homes may need more moves at exits; each move is counted as a cycle. */
 function improve(superblock: Superblock, machine: ExtensionSet | undefined): Superblock | undefined {
   const terms = termsOf(superblock);
-  const plain = ordered(superblock, terms, machine);
+  const plain = bestOrder(superblock, terms, machine);
   const other = renamed(superblock);
-  const free = other === superblock ? plain : ordered(other, terms, machine);
+  const free = other === superblock ? plain : bestOrder(other, terms, machine);
   const better =
     free.cost < (1 - MIN_GAIN_SHARE) * plain.cost &&
     free.cost + weightOf(free.superblock) - weightOf(superblock) < (1 - MIN_GAIN_SHARE) * plain.cost;

@@ -72,7 +72,7 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
 }
 
 /** The superblock with a store of the line in these exits instead. */
-function sunk(superblock: Superblock, store: Op, exits: ReadonlySet<number>): Superblock {
+function withSunkStore(superblock: Superblock, store: Op, exits: ReadonlySet<number>): Superblock {
   const ops = superblock.ops.map((op, position) =>
     op.exit !== undefined && exits.has(position)
       ? opWith(op, { exit: exitWith(op.exit, op.exit.snapshot, [...op.exit.sunk, store]) })
@@ -92,7 +92,7 @@ export const stores: Pass = {
       if (facts(store.insn).store === undefined || isOrdered(store)) continue;
       const exits = exitsThatNeed(current, positionIn(current, store.id)!, terms, deadFrames);
       if (exits === undefined || exits.length > MAX_STORES) continue;
-      const next = settled(current, sunk(current, store, new Set(exits)));
+      const next = settled(current, withSunkStore(current, store, new Set(exits)));
       if (next === undefined || weightOf(next) >= weightOf(current)) continue;
       if (!fuel.spend('stores', superblock.head)) return current;
       current = next;

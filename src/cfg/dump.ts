@@ -115,7 +115,7 @@ export function dumpCfg(cfg: Cfg, { only, liveness }: CfgDumpOptions = {}): stri
 
 const quoted = (text: string): string => `"${printable(text).replace(/["\\]/g, '\\$&')}"`;
 
-/** One function (or all) as DOT: dark blocks ran often, edges are as wide as their share. Calls are left out but for their counts. */
+/** One function (or all) as DOT: dark blocks ran often, and an edge's width grows with its count. Calls and returns are left out. */
 export function dotCfg(cfg: Cfg, only?: CfgFunction): string {
   const lines = [`digraph ${quoted(only?.name ?? 'cfg')} {`, '  node [shape=box, fontname=monospace, style=filled];'];
   const functions = only === undefined ? [...cfg.functions.values()] : [only];

@@ -62,7 +62,7 @@ export function knownAddresses(
     const over = cfg.blockAt(at) ?? cfg.blockOver(at);
     if (over === undefined) continue;
     const block = over.start === at ? over : { ...over, start: at };
-    const { after: state, uses } = through(cfg, block, states.get(at)!);
+    const { after: state, uses } = stateBehind(cfg, block, states.get(at)!);
     if (uses) using.set(at, block);
     if (!comesBack(block)) continue;
     const unknown = block.ending === 'indirect' && block.target === undefined;
@@ -73,7 +73,7 @@ export function knownAddresses(
   for (const block of blocks) {
     if (states.has(block.start)) continue;
     states.set(block.start, start);
-    if (through(cfg, block, start).uses) using.set(block.start, block);
+    if (stateBehind(cfg, block, start).uses) using.set(block.start, block);
   }
   return { states, using };
 }
@@ -98,7 +98,7 @@ export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
 const common = (a: Known, b: Known): Known => new Map([...a].filter(([reg, value]) => b.get(reg) === value));
 
 /** The addresses known behind a block (upper parts that are no address of the image are dropped), and whether the block reads one. */
-function through(
+function stateBehind(
   { code, image }: Cfg,
   block: CfgBlock,
   state: Known,

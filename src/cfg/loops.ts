@@ -113,7 +113,7 @@ interface NumberedLoop {
   readonly depth: number;
 }
 
-/** Loops of a flow graph by rising header; every list rising. Unreachable nodes are in no loop. */
+/** Loops of a flow graph by rising header; all lists are rising. Unreachable nodes are in no loop. */
 export function naturalLoops(
   successors: readonly (readonly number[])[],
   dominators: Dominators,

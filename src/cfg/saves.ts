@@ -59,11 +59,11 @@ function meet(a: State | undefined, b: State): State {
   const fp = a.fp === b.fp ? a.fp : undefined;
   const held = intersect(a.held, b.held);
   const differs = ([slot, reg]: [number, Reg]) => b.slots.get(slot) !== reg;
-  const slots = some(a.slots, differs) ? new Map([...a.slots].filter((kept) => !differs(kept))) : a.slots;
+  const slots = anyOf(a.slots, differs) ? new Map([...a.slots].filter((kept) => !differs(kept))) : a.slots;
   const same = sp === a.sp && fp === a.fp && held.x === a.held.x && held.f === a.held.f && slots === a.slots;
   return same ? a : { sp, fp, held, slots };
 }
-function some<T>(items: Iterable<T>, is: (item: T) => boolean): boolean {
+function anyOf<T>(items: Iterable<T>, is: (item: T) => boolean): boolean {
   for (const item of items) if (is(item)) return true;
   return false;
 }
@@ -91,11 +91,11 @@ type StackUse =
   | { readonly kind: 'restore'; readonly slot: number; readonly reg: Reg }
   /** Any other access. */
   | { readonly kind: 'other'; readonly slot: number; readonly bytes: number }
-  /** Makes an address from the stack pointer, or from what may be a frame pointer, or stores one. */
+  /** Makes an address from the stack pointer or from s0, which may be the frame pointer, or stores one of these registers. */
   | { readonly kind: 'address'; readonly from: Reg };
 
 /** The state behind one instruction. @param see is called with the instruction's effects on the stack */
-function after(state: State, insn: Insn, see?: (use: StackUse) => void): State {
+function stateAfter(state: State, insn: Insn, see?: (use: StackUse) => void): State {
   const { load, store, writes, ordered, reads } = facts(insn);
   let { sp, fp, held, slots } = state;
   const base = insn.rs1 === SP ? sp : insn.rs1 === S0 ? fp : undefined;
@@ -172,7 +172,7 @@ function analyseFunction(
   // A function without a known call is entered at its blocks without predecessors.
   const all =
     entries.size > 0 ? entries : new Set(blocks.filter(({ start }) => !into.has(start)).map(({ start }) => start));
-  /** Blocks without predecessors: targets of jump tables, landing pads. Indirect jumps and calls of the function are taken to lead there. */
+  /** Blocks without predecessors: targets of jump tables, landing pads. Indirect jumps and calls of the function may lead there. */
   const loose = blocks.flatMap(({ start }, i) => (all.has(start) || into.has(start) ? [] : [i]));
   const before: (State | undefined)[] = blocks.map(({ start }) => (all.has(start) ? ENTRY_STATE : undefined));
   const waiting = new Set(blocks.flatMap((_, i) => (before[i] === undefined ? [] : [i])));
@@ -184,7 +184,8 @@ function analyseFunction(
   };
   const outcome = (i: number, see?: (at: Addr, use: StackUse) => void): State => {
     let state = before[i]!;
-    for (const { at, insn } of insnsOf(cfg, blocks[i]!)) state = after(state, insn, see && ((use) => see(at, use)));
+    for (const { at, insn } of insnsOf(cfg, blocks[i]!))
+      state = stateAfter(state, insn, see && ((use) => see(at, use)));
     return state;
   };
   let around: State | undefined;
@@ -250,7 +251,7 @@ function analyseFunction(
         if (insn.rs1 === SP) got = union(got, regSet([writes]));
         else loaded = union(loaded, regSet([writes]));
       }
-      now = after(now, insn);
+      now = stateAfter(now, insn);
       if (writes !== undefined && !restoring.has(at)) changed = union(changed, regSet([writes]));
     }
     // Only a function that calls or returns has registers that concern other functions.

@@ -61,7 +61,7 @@ class SavedSlots {
   }
 }
 
-/** @param count how often the superblock is expected to be entered */
+/** @param count expected number of entries of the superblock */
 export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, context: BuildContext): Superblock {
   const regs: Value[] = Array.from({ length: REG_COUNT }, (_, reg) => headValue(reg));
   const ops: Op[] = [];

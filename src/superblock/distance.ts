@@ -20,7 +20,7 @@ export function isSum({ insn }: Op): boolean {
 const is = (value: Value | undefined, op: Op): boolean => value?.kind === 'op' && value.id === op.id;
 
 /** The op with `by` plus a distance for `address`; the same op if it does not read `address`; undefined if it cannot read a sum. */
-function folded(op: Op, address: Op, by: Value, distance: number): Op | undefined {
+function foldedOp(op: Op, address: Op, by: Value, distance: number): Op | undefined {
   if (is(op.rs2, address) || is(op.rs3, address)) return undefined;
   if (!is(op.rs1, address)) return op;
   const imm = op.insn.imm + distance;
@@ -38,7 +38,7 @@ export function withDistance(superblock: Superblock, address: Op, by: Value, dis
   /** Sums whose constants have cancelled to 0: copies, as where a frame is given back. */
   const copies: Op[] = [];
   for (const op of superblock.ops) {
-    const now = folded(op, address, by, distance);
+    const now = foldedOp(op, address, by, distance);
     if (now === undefined) return undefined;
     if (now !== op && now.insn.imm === 0 && isSum(now)) copies.push(now);
     ops.push(now);

@@ -40,7 +40,7 @@ export interface Flow {
   readonly instructions: InsnCount;
   /** By return point: the block whose call returns there. */
   readonly callBefore: ReadonlyMap<Addr, FlowBlock>;
-  /** True if the edge closes a loop (its target is an ancestor in a depth-first walk that prefers hot edges). */
+  /** Does an edge close a loop? Its target is then an ancestor of its source in a depth-first walk that prefers hot edges. */
   retreats(from: Addr, to: Addr): boolean;
   /** Count of transfers from a block (by start) to an address. */
   edgeCount(from: Addr, to: Addr): InsnCount;

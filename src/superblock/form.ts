@@ -53,7 +53,7 @@ export interface Exit {
   readonly live: RegSet;
   /** Ops that only this exit needs (sunk out of the line): pure ops, links, and stores. They run in the exit's stub, in order. */
   readonly sunk: readonly Op[];
-  /** How often it is expected to be taken. */
+  /** Expected number of times that control leaves here. */
   readonly count: InsnCount;
 }
 
@@ -109,7 +109,7 @@ export interface Final {
 
 export interface Superblock {
   readonly head: Addr;
-  /** Times it is expected to be entered. */
+  /** Expected number of entries. */
   readonly count: InsnCount;
   /** The original path: the addresses of its blocks in order, for reports and for the prover. */
   readonly path: readonly Addr[];

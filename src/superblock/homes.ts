@@ -69,7 +69,7 @@ export function opIn(superblock: Superblock, id: number): Op | undefined {
   return position === undefined ? undefined : superblock.ops[position];
 }
 
-/** The home of one value. To ask for many, use homesOf. */
+/** The home of one value. For many values homesOf is faster. */
 export function homeIn(superblock: Superblock, value: Value): Reg | undefined {
   if (value.kind === 'head') return value.reg;
   const op = value.kind === 'op' ? opIn(superblock, value.id) : undefined;
@@ -132,8 +132,8 @@ function findUses(superblock: Superblock): Map<number, Uses> {
 }
 
 /**
- * Checks the home rule: a value that an exit wants must still be in its home there, or be a constant, or be computed by an op that is sunk
- * into that exit.
+ * Checks the home rule: a value that an op reads or that an exit wants must still be in its home there, or be a constant, or be computed by
+ * an op that is sunk into that exit.
  * @returns a message about the first violation, or undefined
  */
 export function homeRuleViolation(superblock: Superblock): string | undefined {

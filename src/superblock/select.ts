@@ -86,7 +86,7 @@ export const DEFAULT_SELECT: SelectOptions = {
 };
 
 /** The likelier successor of a block, with its share of the block's outflow. */
-function likelier(block: FlowBlock): { to: Addr; follow: Follow; share: number } | undefined {
+function likelierSuccessor(block: FlowBlock): { to: Addr; follow: Follow; share: number } | undefined {
   const last = block.insns.at(-1)!;
   if (block.control === 'branch') {
     const target = last.pc + last.insn.imm;
@@ -144,7 +144,7 @@ export function growTrace(flow: Flow, head: Addr, heads: ReadonlySet<Addr>, opti
       end = { kind: 'goto', target: last.pc };
       break;
     }
-    let way = likelier(block);
+    let way = likelierSuccessor(block);
     const frame = frames.at(-1);
     // A return out of an inlined callee goes to the call's return point.
     const returns =

@@ -25,10 +25,10 @@ interface LiveRange {
 const isFixed = (reg: Reg): boolean => reg === 0 || (reg >= SP && reg <= TP);
 
 /** Candidates for a home. Registers that compressed instructions can name come first; x1, the home of links, comes last. */
-const INTEGERS: readonly Reg[] = [
+const INTEGER_HOMES: readonly Reg[] = [
   15, 14, 13, 12, 11, 10, 16, 17, 5, 6, 7, 28, 29, 30, 31, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 1,
 ];
-const FLOATS: readonly Reg[] = Array.from({ length: 32 }, (_, index) => F0 + ((index + 8) % 32));
+const FLOAT_HOMES: readonly Reg[] = Array.from({ length: 32 }, (_, index) => F0 + ((index + 8) % 32));
 
 const overlaps = (a: LiveRange, b: LiveRange): boolean =>
   (b.from > a.from && b.from < a.to) || (a.from > b.from && a.from < b.to);
@@ -132,7 +132,7 @@ export function settle(superblock: Superblock, pinned?: number): Superblock | un
     for (const range of candidates) {
       if (range.fixed || range === pin) continue;
       const now = costIn(range, range.reg);
-      for (const reg of range.reg >= F0 ? FLOATS : INTEGERS) {
+      for (const reg of range.reg >= F0 ? FLOAT_HOMES : INTEGER_HOMES) {
         if (reg === range.reg) continue;
         const cost = costIn(range, reg) - now;
         if ((best === undefined || cost < best.cost) && free(reg, range)) best = { stay: range, reg, cost };

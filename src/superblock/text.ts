@@ -4,9 +4,9 @@
  *     superblock 0x1000 x100
  *     path 0x1000 0x1010
  *     %0:a0 = addi a0, 1 @0x1000/2
- *     beq %0, a1, .+20 @0x1002 leaves taken -> 0x1016 x10 live all {a0=%0}
- *     | %1:a2 = addi %0, 4 @0x1006
- *     goto 0x1010 x90 live a0,sp {a0=%0}
+ *     %1 = beq %0, a1, .+20 @0x1002 leaves taken -> 0x1016 x10 live all {a0=%0}
+ *     | %2:a2 = addi %0, 4 @0x1006
+ *     goto -> 0x1010 x90 live a0,sp {a0=%0}
  *
  * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`), an address in the image (`code:0x1000`) or a return
  * address (`link:0x1000`). The register behind `%0:` is the result's home. `@` gives the original address, and `/2` tells that the original
@@ -128,7 +128,7 @@ function parseValue(text: string, line: number): Value {
   throw badText(`'${text}' is no operand`, line);
 }
 
-const OP =
+const OP_PATTERN =
   /^%(\d+)(?::(\w+))? = (\S+)(?: (.*?))? @(0x[0-9a-f]+)(\/2)?(?: via (\w+))?(?: saved until %(\d+))?( watched)?/;
 
 function numberOf(text: string, line: number): number {
@@ -143,7 +143,7 @@ const regOf = (name: string, line: number): Reg => regByName(name) ?? fail(name,
 
 /** @param homes homes of the results so far, by id; the op's own is added */
 function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op; rest: string } {
-  const match = OP.exec(text);
+  const match = OP_PATTERN.exec(text);
   if (match === null) throw badText(`'${text}' is no op`, line);
   const [whole, id, home, name, list, pc, half, via, saved, watched] = match;
   const row = ROWS.find((other) => other.name === name);
@@ -189,10 +189,10 @@ function parseOp(text: string, line: number, homes: Map<number, Reg>): { op: Op;
   return { op, rest: text.slice(whole.length) };
 }
 
-const EXIT = /-> (computed|0x[0-9a-f]+) x([\d.]+) live (\S+) \{(.*)\}$/;
+const EXIT_PATTERN = /-> (computed|0x[0-9a-f]+) x([\d.]+) live (\S+) \{(.*)\}$/;
 
 function parseExit(text: string, line: number): Exit {
-  const match = EXIT.exec(text);
+  const match = EXIT_PATTERN.exec(text);
   if (match === null) throw badText(`'${text}' is no exit`, line);
   let live: RegSet = 0n;
   if (match[3] === 'all') live = ALL_REGS;

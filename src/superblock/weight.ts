@@ -33,8 +33,8 @@ const makes = (sunk: readonly Op[], value: Value): boolean =>
 const known = new WeakMap<Superblock, number>();
 
 /**
- * Number of instructions over all entries: each op as often as control comes to it, and for each exit, as often as it is taken,
- * its sunk ops, the moves and constants that its snapshot asks for, and the final transfer.
+ * Number of instructions over all entries: each op as often as control comes to it, and for each exit, as often as it is taken, its sunk
+ * ops, the moves and constants that its snapshot asks for, and the transfer behind them (none for an empty stub or a final goto).
  */
 export function weightOf(superblock: Superblock): number {
   let weight = known.get(superblock);
