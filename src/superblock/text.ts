@@ -6,7 +6,7 @@
  *     %0:a0 = addi a0, 1 @0x1000/2
  *     %1 = beq %0, a1, .+20 @0x1002 leaves taken -> 0x1016 x10 live all {a0=%0}
  *     | %2:a2 = addi %0, 4 @0x1006
- *     goto -> 0x1010 x90 live a0,sp {a0=%0}
+ *     goto -> 0x1010 x90 live sp,a0 {a0=%0}
  *
  * An operand is a register at the head (`a0`), a result (`%0`), a constant (`-1`), an address in the image (`code:0x1000`) or a return
  * address (`link:0x1000`). The register behind `%0:` is the result's home. `@` gives the original address, and `/2` tells that the original
