@@ -110,9 +110,9 @@ class Solver {
   readonly liveOut: Sets;
   /** By block, registers that are certainly written by some path from it to a return. */
   readonly written: Sets;
-  /** Kept registers, on all paths from a function's entry to its returns. */
+  /** By block, kept registers, carried forward from the entries of functions to their returns. */
   readonly kept: Sets;
-  /** Result registers beyond the psABI's, on the same paths. */
+  /** By block, result registers beyond the psABI's, carried in the same way. */
   readonly results: Sets;
   groupLive = new Sets(0);
   jumpsOfGroup: number[][] = [];
@@ -260,7 +260,7 @@ class Solver {
           this.callee[i] = callee;
           return linked === RA ? 'call' : 'linked-jump';
         }
-        // A call through a link, or with a link of its own kind, may be a coroutine switch between caller and callee.
+        // A call through ra or t0, or with its link in another register than ra, may be a coroutine switch between caller and callee.
         if (ending === 'call' || target !== undefined || linked !== RA || isLink(last.rs1)) return 'all';
         return 'unknown-call';
       }

@@ -1,8 +1,8 @@
 /**
  * Which stores save a register (assumption A3). A save stores a preserved register or the return address below the stack pointer at the
  * function's entry, while the register still holds its value at entry; the function loads the register from that very slot again; and on
- * every way out the register holds its value at entry. A like store that passes an argument, or that puts a variable into memory for other
- * code to read, is no save.
+ * every way out the register holds its value at entry. A similar store that passes an argument, or that puts a variable into memory for
+ * other code to read, is no save.
  *
  * The facts come from a forward dataflow over each function: the distance of the stack pointer (and of the frame pointer) from the stack
  * pointer at entry, the registers that hold their values at entry, and the slots that hold such values. A store without these facts is no

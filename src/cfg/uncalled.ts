@@ -8,7 +8,7 @@ const NO_ADDRESS: Addr = -1;
 
 /**
  * The pseudo-block stands for all functions and labels that symbols name and that no known edge or call leads to: unknown jumps may lead
- * there. Compiled functions read the registers that the psABI says; those of an interpreter written by hand read registers that the
+ * there. Compiled functions read the registers that the psABI says; functions of an interpreter written by hand read registers that the
  * interpreter reserves.
  */
 export function uncalled({ image, blocks, functions, blockAt }: Cfg): CfgBlock {
