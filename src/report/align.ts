@@ -1,4 +1,4 @@
-/** Sets the original path and the optimized line side by side, so that what stands for each other stands in one row. */
+/** Sets the original path and the optimized line side by side, so that instructions which correspond share a row. */
 import type { OptimizedLine, OriginalLine, PathBlock } from './model.ts';
 
 export type LeftRow = { readonly block: PathBlock } | { readonly line: OriginalLine };
@@ -8,16 +8,16 @@ export interface Row {
 }
 
 /**
- * All rows of both sides in their own orders. As many pairs as can be without crossing stand in one row: the longest increasing
- * sequence of partners (patience method); the n-th time an original instruction is on the path pairs with its n-th time in the line.
+ * All rows of both sides, each side in its own order. As many pairs as possible without crossings share a row: the longest increasing
+ * sequence of partners (patience method). The n-th occurrence of an instruction on the path pairs with the n-th in the line.
  */
 export function align(path: readonly PathBlock[], line: readonly OptimizedLine[]): Row[] {
   const left: LeftRow[] = path.flatMap((block) => [{ block }, ...block.lines.map((each) => ({ line: each }))]);
   const places = new Map<string, number[]>();
   for (const [index, row] of left.entries()) {
     if (!('line' in row)) continue;
-    const there = places.get(row.line.address);
-    if (there) there.push(index);
+    const indexes = places.get(row.line.address);
+    if (indexes) indexes.push(index);
     else places.set(row.line.address, [index]);
   }
   const pairs: Pair[] = [];
@@ -29,7 +29,7 @@ export function align(path: readonly PathBlock[], line: readonly OptimizedLine[]
   let l = 0;
   let r = 0;
   for (const pair of [...longestIncreasing(pairs), { left: left.length, right: line.length }]) {
-    // What has no partner here shares rows too: the pictures stay short.
+    // Lines without a partner share rows too, which keeps the table short.
     while (l < pair.left || r < pair.right)
       rows.push({
         ...(l < pair.left ? { left: left[l++]! } : {}),
@@ -45,7 +45,7 @@ interface Pair {
   readonly right: number;
 }
 
-/** The longest subsequence of rising `left`; `right` rises already. */
+/** The longest subsequence of rising `left`; the pairs come by rising `right`. */
 function longestIncreasing(pairs: readonly Pair[]): Pair[] {
   /** The pair that ends the best sequence of each length. */
   const ends: Pair[] = [];

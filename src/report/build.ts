@@ -1,4 +1,4 @@
-/** From two profiled runs and what the pipeline knows to the report's data. */
+/** Builds the report's data from two profiled runs and the results of the pipeline. */
 import { basename } from 'node:path';
 import { internal } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
@@ -24,7 +24,7 @@ import { statisticsOf } from './statistics.ts';
 import { coverageOf, reportSuperblocks, type SuperblockSummary, share } from './superblocks.ts';
 
 export interface ReportInput {
-  /** The program's arguments and the names of what it read on the training run. */
+  /** The program's arguments and the names of the inputs that it read on the training run. */
   readonly arguments: readonly string[];
   readonly inputs: readonly string[];
   /** The training run of the original file, and the same run of the optimized one. */
@@ -36,16 +36,16 @@ export interface ReportInput {
   readonly assumptions: readonly AssumptionReport[];
   readonly proof?: ProofInput | undefined;
   readonly verify: { readonly inputs: readonly VerifiedInput[]; readonly differences: readonly Difference[] };
-  /** Commands that make the report again; without them, the plain `isoform pgo` that does. */
+  /** Commands that make the report again; default: a plain `isoform pgo` with the program and its arguments. */
   readonly commands?: readonly string[];
-  /** How many superblocks are shown with their code (30). */
+  /** How many superblocks are shown with their code; default: 30. */
   readonly detailed?: number;
 }
 
-/** What a proof of the optimized file came to. */
+/** The results of a proof of the optimized file. */
 export interface ProofInput {
   readonly ways: number;
-  /** Superblocks that are not proved, by head, and why. */
+  /** The reason of each superblock that is not proved, by head. */
   readonly open: ReadonlyMap<Addr, string>;
   readonly file: ProofReport['file'];
 }

@@ -1,4 +1,4 @@
-/** Exact counts by address: what a run executed where, with the code to show for it. */
+/** Exact counts of a run's instructions by address, with the decoded instructions. */
 import { unsupported } from '../base/errors.ts';
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -42,7 +42,7 @@ export interface Counts {
 export function makeCounts({ image, profile }: ProfiledRun): Counts {
   const { blocks, edges, retired } = blocksOf(profile, image);
   const code = codeOf(image);
-  // A run that ends in mid-block (a fault) did not execute what is behind.
+  // A run that ends in mid-block (a fault) did not execute the rest of the block.
   const stops = new Map<Addr, InsnCount>();
   for (const { at, count } of profile.stops) stops.set(at, (stops.get(at) ?? 0) + count);
   const byAddress = new Map<Addr, CountedInsn>();
@@ -62,8 +62,8 @@ export function makeCounts({ image, profile }: ProfiledRun): Counts {
   for (const { count } of executed) sums.push(sums.at(-1)! + count);
   const bySite = new Map<Addr, ProfiledEdge[]>();
   for (const edge of edges) {
-    const there = bySite.get(edge.site);
-    if (there) there.push(edge);
+    const list = bySite.get(edge.site);
+    if (list) list.push(edge);
     else bySite.set(edge.site, [edge]);
   }
   const indexOf = (address: Addr) => firstIndex(executed, (insn) => insn.address >= address);
@@ -79,7 +79,7 @@ export function makeCounts({ image, profile }: ProfiledRun): Counts {
   };
 }
 
-/** The index of the first item for which a condition, false up to somewhere and true from there on, holds; else the length. */
+/** Binary search: the index of the first item for which a condition holds that is false before it and true behind; else the length. */
 export function firstIndex<T>(items: readonly T[], holds: (item: T) => boolean): number {
   let low = 0;
   let high = items.length;
@@ -93,7 +93,7 @@ export function firstIndex<T>(items: readonly T[], holds: (item: T) => boolean):
 
 /**
  * The instructions in [start, end), decoded one behind the other.
- * @throws unsupported where there is none: a file may have an address map that is not right
+ * @throws unsupported where the bytes are no instruction: a file's address map may be wrong
  */
 export function instructionsAt(image: Image, start: Addr, end: Addr): PlacedInsn[] {
   const code = codeOf(image);

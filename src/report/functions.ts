@@ -6,10 +6,10 @@ import type { Names, Place } from './names.ts';
 import type { SuperblockSummary } from './superblocks.ts';
 
 /**
- * Instructions executed in each function. An optimized instruction counts for the function of the original one it stands for (the one
- * before it, if it is new), so that inlining along a trace moves nothing from one function to another.
+ * Instructions executed in each function. An optimized instruction counts for the function of its original instruction (a new
+ * instruction: that of the nearest one before it), so that inlining along a trace moves no counts between functions.
  *
- * @param limit how many functions, by falling count before
+ * @param limit how many functions are reported, by falling count in the original
  */
 export function reportFunctions(
   summaries: readonly SuperblockSummary[],
@@ -40,7 +40,7 @@ export function reportFunctions(
     .map(({ place, before, after }) => ({ name: place.name, address: hex(place.start), before, after }));
 }
 
-/** Gives the original address that an optimized one stands for; undefined outside of superblocks. */
+/** Finds the original address of an optimized instruction; undefined outside of superblocks. */
 function originFinder(summaries: readonly SuperblockSummary[]): (address: Addr) => Addr | undefined {
   const ranges = summaries
     .flatMap((summary) => summary.ranges.map(({ start, end }) => ({ start, end, summary })))
@@ -48,7 +48,7 @@ function originFinder(summaries: readonly SuperblockSummary[]): (address: Addr) 
   return (address) => {
     const range = ranges[firstIndex(ranges, ({ end }) => end > address)];
     if (range === undefined || range.start > address) return undefined;
-    // Instructions are 2 or 4 bytes: step back to the nearest one with an original.
+    // Instructions are 2 or 4 bytes: step back to the nearest one that has an original.
     for (let at = address; at >= range.start; at -= 2) {
       const found = range.summary.addresses.get(at);
       if (found !== undefined) return found;

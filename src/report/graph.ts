@@ -5,13 +5,13 @@ import type { Counts } from './counts.ts';
 import type { GraphEdge, HotGraph } from './model.ts';
 import { share } from './superblocks.ts';
 
-/** A picture of more does not help. */
+/** A larger picture is not readable. */
 const MOST_NODES = 40;
-/** What the blocks in the picture should hold of all executed instructions, if so few can. */
-const ENOUGH = 0.98;
+/** Share of all executed instructions that the blocks in the picture should hold, if MOST_NODES of them can. */
+const SHOWN_SHARE = 0.98;
 
 /**
- * The blocks at the hottest edges, and all edges among them.
+ * The blocks at the hottest edges, then the heaviest others, up to MOST_NODES or SHOWN_SHARE; and all edges among them.
  * @param label names a block
  * @param superblock the head of the superblock that a block is in
  */
@@ -26,11 +26,11 @@ export function hotGraph(
   let held = 0;
   const choose = (block: ProfiledBlock | undefined): void => {
     if (block === undefined || block.count === 0 || chosen.includes(block)) return;
-    if (chosen.length >= MOST_NODES || held >= ENOUGH * counts.total) return;
+    if (chosen.length >= MOST_NODES || held >= SHOWN_SHARE * counts.total) return;
     chosen.push(block);
     held += weight(block);
   };
-  // The ends of the hottest edges first: a picture of hot blocks that do not hang together shows no flow.
+  // The ends of the hottest edges first: a picture of hot blocks without edges among them shows no flow.
   for (const edge of [...counts.edges].sort((a, b) => b.count - a.count || a.site - b.site || a.to - b.to)) {
     choose(byStart.get(edge.from));
     choose(byStart.get(edge.to));
@@ -38,7 +38,7 @@ export function hotGraph(
   for (const block of [...counts.blocks].sort((a, b) => weight(b) - weight(a) || a.start - b.start)) choose(block);
   chosen.sort((a, b) => a.start - b.start);
   const shown = new Set(chosen.map((block) => block.start));
-  // Several edges of one kind between two blocks (the targets of a table that share a block) are one line.
+  // Several edges of one kind between two blocks (jump table entries with the same target) become one line.
   const edges = new Map<string, GraphEdge>();
   for (const edge of counts.edges) {
     if (edge.count === 0 || !shown.has(edge.from) || !shown.has(edge.to)) continue;

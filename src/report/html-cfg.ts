@@ -6,9 +6,9 @@ import type { GraphEdge, GraphNode, HotGraph } from './model.ts';
 const NODE = { width: 166, height: 38 };
 const MARGIN = 14;
 /** Steps of the heat scale in the style sheet. */
-const HEATS = 6;
+const HEAT_STEPS = 6;
 /** Characters that fit on a node. */
-const LABEL = 22;
+const LABEL_CHARACTERS = 22;
 
 export interface Picture {
   /** In pixels at full size. */
@@ -17,9 +17,9 @@ export interface Picture {
 }
 
 /**
- * @param id starts the identifiers within the picture; unique on the page
- * @param title what it shows
- * @param hottest instructions in the hottest block of either picture: what full heat means
+ * @param id prefix of the identifiers within the picture; unique on the page
+ * @param title the picture's title
+ * @param hottest instructions executed in the hottest block of either picture, which gets full heat
  */
 export function graphPicture(graph: HotGraph, id: string, title: string, hottest: number): Picture {
   if (graph.nodes.length === 0) return { width: 0, picture: html`<p>No block was executed.</p>` };
@@ -29,7 +29,7 @@ export function graphPicture(graph: HotGraph, id: string, title: string, hottest
     graph.edges.map((edge) => ({ from: edge.from, to: edge.to, weight: edge.count })),
     560,
   );
-  const width = Math.ceil(placed.width + MARGIN * 2 + LOOP);
+  const width = Math.ceil(placed.width + MARGIN * 2 + LOOP_WIDTH);
   const height = Math.ceil(placed.height + MARGIN * 2);
   const where = new Map(graph.nodes.map((node, index) => [node.id, placed.nodes[index]!]));
   const edges = graph.edges
@@ -49,14 +49,15 @@ ${graph.nodes.map((node, index) => nodePicture(node, placed.nodes[index]!, hotte
   return { width, picture };
 }
 
-const LOOP = 26;
+/** Pixels that a self loop takes at the right of its node. */
+const LOOP_WIDTH = 26;
 
 function hottestOf(graph: HotGraph): string {
   const hottest = [...graph.nodes].sort((a, b) => b.count * b.instructions - a.count * a.instructions).slice(0, 5);
   return hottest.map((node) => `${node.label} ${count(node.count)} times`).join(', ');
 }
 
-/** Does control simply go on in memory order? */
+/** Does control go on at the next address? */
 const falls = (edge: GraphEdge): boolean => edge.kind === 'fall' || edge.kind === 'syscall';
 
 function edgePicture(edge: GraphEdge, points: readonly Point[], source: Point, id: string, most: number): Html {
@@ -69,8 +70,11 @@ function edgePicture(edge: GraphEdge, points: readonly Point[], source: Point, i
 
 function nodePicture(node: GraphNode, { x, y }: Point, hottest: number): Html {
   const work = node.count * node.instructions;
-  const heat = Math.min(HEATS, Math.round(HEATS * Math.sqrt(work / Math.max(1, hottest))));
-  const label = node.label.length > LABEL ? `${node.label.slice(0, LABEL - 9)}…${node.label.slice(-8)}` : node.label;
+  const heat = Math.min(HEAT_STEPS, Math.round(HEAT_STEPS * Math.sqrt(work / Math.max(1, hottest))));
+  const label =
+    node.label.length > LABEL_CHARACTERS
+      ? `${node.label.slice(0, LABEL_CHARACTERS - 9)}…${node.label.slice(-8)}`
+      : node.label;
   return html`<g><title>${node.label} at ${node.address}: ${count(node.count)} times ${plural(node.instructions, 'instruction')}</title>
 <rect class="h${heat}${node.superblock === undefined ? ' bare' : ''}" x="${place(x - NODE.width / 2)}" y="${place(y - NODE.height / 2)}" width="${NODE.width}" height="${NODE.height}" rx="5"/>
 <text x="${place(x)}" y="${place(y - 3)}">${label}</text><text class="n" x="${place(x)}" y="${place(y + 12)}">${short(node.count)} × ${node.instructions}</text></g>`;
@@ -90,10 +94,10 @@ function curve(start: Point, rest: readonly Point[]): string {
   return line;
 }
 
-/** Out at the bottom right, in at the top right. */
+/** The curve of an edge to its own node: out at the bottom right, in at the top right. */
 function selfLoop({ x, y }: Point): string {
   const right = x + NODE.width / 2;
   const low = y + NODE.height / 4;
   const high = y - NODE.height / 4;
-  return `M${place(right)} ${place(low)} C${place(right + LOOP)} ${place(low + 8)} ${place(right + LOOP)} ${place(high - 8)} ${place(right)} ${place(high)}`;
+  return `M${place(right)} ${place(low)} C${place(right + LOOP_WIDTH)} ${place(low + 8)} ${place(right + LOOP_WIDTH)} ${place(high - 8)} ${place(right)} ${place(high)}`;
 }

@@ -1,4 +1,4 @@
-/** What the runs cost on a model of a core: a section of the report that says that it is a model. */
+/** The report's section on the runs' cost on a model of a core; the text says that the cycles are modelled. */
 import { change, count, type Html, html, tone } from './html-text.ts';
 import type { ModelledReport, ReportModel } from './model.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What the page does when JavaScript is on: sorts tables, filters superblocks, opens and closes them all, lights up the partner of a
- * line. Without it the page holds the same; the controls are made here, so that none is dead.
+ * The page's script: sorts tables, filters superblocks, opens and closes them all, highlights the lines of one original instruction.
+ * The page has the same content without JavaScript; the script makes its own controls, so that a page without it has no dead ones.
  */
 export const SCRIPT = `'use strict';
 for (const table of document.querySelectorAll('table.sortable')) {

@@ -1,4 +1,4 @@
-/** The sections below the first screen, but for the superblocks. */
+/** The sections below the first screen, except the superblocks. */
 import { graphPicture } from './html-cfg.ts';
 import { change, count, type Html, html, percent, perMille, plural, tone } from './html-text.ts';
 import type { ReportModel, Statistics } from './model.ts';
@@ -75,8 +75,8 @@ export function functionsSection(model: ReportModel): Html {
   );
 }
 
-/** The widest picture that still can be read in half the page. */
-const SIDE_BY_SIDE = 760;
+/** Pixels of the widest picture that can still be read at half the page's width. */
+const SIDE_BY_SIDE_WIDTH = 760;
 
 export function picturesSection(model: ReportModel): Html {
   const { original, optimized } = model.cfg;
@@ -85,8 +85,8 @@ export function picturesSection(model: ReportModel): Html {
     'cfg-before': graphPicture(original, 'cfg-before', 'Before: the hot control-flow graph', hottest),
     'cfg-after': graphPicture(optimized, 'cfg-after', 'After: the hot control-flow graph', hottest),
   };
-  // Side by side unless one would be too small to read.
-  const wide = Math.max(...Object.values(pictures).map(({ width }) => width)) > SIDE_BY_SIDE;
+  // The pictures are side by side unless one of them would be too small to read.
+  const wide = Math.max(...Object.values(pictures).map(({ width }) => width)) > SIDE_BY_SIDE_WIDTH;
   const figure = (graph: typeof original, id: keyof typeof pictures, title: string) => {
     const part = (falling: boolean) =>
       graph.edges

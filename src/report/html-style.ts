@@ -1,6 +1,6 @@
 /**
- * The page's style sheet. Two themes by the reader's preference; every text colour has a contrast of at least 4.5 to what it stands
- * on (WCAG 2.1, 1.4.3), which test/report/contrast.test.ts computes from the tables here.
+ * The page's style sheet, with two themes by the reader's preference. Every text colour has a contrast of at least 4.5 to its
+ * background (WCAG 2.1, 1.4.3), which test/report/html.test.ts computes from the tables here.
  */
 
 /** Colours by name, for the light and the dark theme. */

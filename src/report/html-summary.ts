@@ -1,4 +1,4 @@
-/** The first screen: is it equivalent, what got better and by how much, what did it cost. */
+/** The first screen: the verdict, the improvements in numbers, and the cost in bytes and assumptions. */
 import { change, count, type Html, html, percent, plural, signed, tone } from './html-text.ts';
 import type { ReportModel } from './model.ts';
 
@@ -25,10 +25,10 @@ ${proved(model)}<li>${same ? 'Same' : 'The same'} output, exit status and files 
 <li>${verdicts(model)}</li></ul></section>`;
 }
 
-/** Never says 100 % of what is not all. */
+/** A share rounded down, so that an incomplete one never reads as 100 %. */
 const floored = (share: number): string => percent(Math.floor(share * 10_000) / 10_000);
 
-/** What holds for all inputs. */
+/** The result of the proof, which holds for all inputs. */
 function proved({ proof }: ReportModel): Html | undefined {
   if (proof === undefined) return undefined;
   const { proved, superblocks, share, file } = proof;
@@ -40,7 +40,7 @@ function proved({ proof }: ReportModel): Html | undefined {
   }</li>`;
 }
 
-/** `Superblocks: 12 proved, 3 tested, 1 rejected and left as it was`. */
+/** `Superblocks: 12 proved, 3 tested, 1 rejected and kept in original form`. */
 function verdicts(model: ReportModel): string {
   const of = (verdict: string) => model.superblocks.filter((superblock) => superblock.verdict === verdict).length;
   const parts = [

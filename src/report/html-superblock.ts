@@ -3,15 +3,15 @@ import { align, type LeftRow, type Row } from './align.ts';
 import { change, count, type Html, html, percent, plural, tone } from './html-text.ts';
 import type { OptimizedLine, ReportModel, SuperblockReport } from './model.ts';
 
-/** What the code of all superblocks together may take on the page, in characters. */
-const ROOM = 700_000;
-/** Superblocks listed without their code. */
-const MOST_LISTED = 200;
+/** Characters of markup that the code of all superblocks together may take on the page; the first superblock is always shown. */
+const CODE_CHARACTERS = 700_000;
+/** At most so many superblocks are listed without their code. */
+const LISTED_SUPERBLOCKS = 200;
 
 export function superblocksSection(model: ReportModel): Html {
   const total = model.optimized.instructions;
   const detailed: Html[] = [];
-  let left = ROOM;
+  let left = CODE_CHARACTERS;
   const heaviest = model.superblocks[0]?.weight ?? 0;
   for (const [index, superblock] of model.superblocks.entries()) {
     if (superblock.original === undefined || superblock.optimized === undefined) break;
@@ -66,7 +66,7 @@ ${exits(superblock)}</div></details>`;
 
 const chip = (verdict: string): Html => html`<span class="chip ${verdict}">${verdict}</span>`;
 
-/** The bar is as long as the row for the hottest superblock. */
+/** A superblock's share of execution; its bar is relative to the hottest superblock's weight (`most`). */
 const shareOf = (superblock: SuperblockReport, total: number, most: number): Html => {
   const part = total === 0 ? 0 : superblock.weight / total;
   return html`<span class="share"><i style="width:${((superblock.weight / Math.max(1, most)) * 100).toFixed(2)}%"></i><span>${percent(part)}</span></span>`;
@@ -78,7 +78,7 @@ const code = (label: string, rows: readonly Html[]): Html =>
 const GAP = html`<tr class="gap"><td colspan="4">`;
 const MARKS = { kept: '', changed: '~', sunk: '↓', removed: '–', new: '+' } as const;
 
-/** A count that repeats the one above is set back. */
+/** Makes cells of counts; a count that repeats the one above is set in the quiet colour. */
 const counter = () => {
   let last = -1;
   return (value: number): Html => {
@@ -142,8 +142,8 @@ function exits(superblock: SuperblockReport): Html | undefined {
 }
 
 function restTable(rest: readonly SuperblockReport[], first: number, total: number): Html {
-  const listed = rest.slice(0, MOST_LISTED);
-  const hidden = rest.slice(MOST_LISTED);
+  const listed = rest.slice(0, LISTED_SUPERBLOCKS);
+  const hidden = rest.slice(LISTED_SUPERBLOCKS);
   const row = (superblock: SuperblockReport, index: number) => {
     const { before, after } = superblock.instructions;
     return html`<tr><td data-v="${first + index + 1}">${first + index + 1}</td><td class="text name mono">${superblock.symbol} <span class="quiet">${superblock.head}</span></td>

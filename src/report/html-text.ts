@@ -1,4 +1,4 @@
-/** Text for the page: markup that escapes by itself, and numbers as people read them. */
+/** Text for the page: templates that escape their values, and numbers formatted for readers. */
 
 /** Markup that is safe as it stands. */
 export interface Html {
@@ -6,7 +6,7 @@ export interface Html {
 }
 type Part = Html | string | number | undefined | readonly Part[];
 
-/** Markup from a template: what is put in is escaped, unless it is markup itself; lists are joined, undefined is nothing. */
+/** Markup from a template: values are escaped unless they are markup; lists are joined, undefined becomes the empty string. */
 export const html = (strings: TemplateStringsArray, ...parts: readonly Part[]): Html => ({
   markup: strings.reduce((all, text, index) => all + markupOf(parts[index - 1]) + text),
 });
@@ -26,7 +26,7 @@ function markupOf(part: Part): string {
 }
 const isList = (part: Part): part is readonly Part[] => Array.isArray(part);
 
-/** What a hostile symbol name or argument may hold: control characters, lone surrogates, changes of direction. Shown as U+FFFD. */
+/** Control characters, lone surrogates and changes of direction, which a hostile symbol name may hold, are shown as U+FFFD. */
 const visible = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
   text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd');
@@ -38,7 +38,7 @@ const NARROW_SPACE = '\u202f';
 export const count = (value: number): string =>
   (value < 0 ? MINUS : '') + String(Math.abs(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** The same with its sign: `+1,234`. */
+/** A count with its sign: `+1,234`. */
 export const signed = (value: number): string => (value > 0 ? '+' : '') + count(value);
 
 /** A count for small places: `12.3 M`. */
@@ -80,6 +80,6 @@ export const perMille = (part: number, whole: number): string =>
 export const plural = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`;
 
-/** Which way a change is: fewer is better. */
+/** The class name of a change: fewer is better. */
 export const tone = (before: number, after: number): string =>
   after < before ? 'better' : after > before ? 'worse' : 'same';

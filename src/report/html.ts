@@ -1,4 +1,4 @@
-/** The report as one self-contained page: opens from disk, asks for nothing from anywhere. */
+/** The report as one self-contained page, which opens from disk and loads no other file. */
 
 import { modelSection } from './html-model.ts';
 import { SCRIPT } from './html-script.ts';
@@ -32,7 +32,7 @@ const SECTIONS = [
   ['reproduce', 'Reproduce'],
 ] as const;
 
-/** The same model gives the same bytes. The page may load nothing: its content security policy says so. */
+/** The same model gives the same bytes. The page's content security policy forbids it to load anything. */
 export function renderHtml(model: ReportModel): string {
   const { program, original, optimized } = model;
   const gist = `${model.verdict}, instructions ${change(original.instructions, optimized.instructions)}, taken branches ${change(original.takenBranches, optimized.takenBranches)}`;

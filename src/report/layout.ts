@@ -31,12 +31,12 @@ export interface Layout {
 const GAP_X = 26;
 const GAP_Y = 40;
 /** Width that a bend of a long edge takes. */
-const BEND = 10;
+const BEND_WIDTH = 10;
 const SWEEPS = 16;
-/** Nodes side by side. */
-const WIDEST = 3;
-/** So many long edges at one node run together. */
-const TRUNK = 3;
+/** At most so many nodes share a layer. */
+const LAYER_NODES = 3;
+/** From so many long edges at one node on, they share a line. */
+const TRUNK_EDGES = 3;
 
 interface Vertex {
   /** Index of the node, or -1 for a bend of a long edge. */
@@ -48,7 +48,7 @@ interface Vertex {
   order: number;
   x: number;
   y: number;
-  /** Vertices in the next layer and in the one before, with the edges' weights. */
+  /** Vertices in the next layer and in the layer before, with the edges' weights. */
   readonly below: Neighbour[];
   readonly above: Neighbour[];
 }
@@ -56,11 +56,11 @@ interface Vertex {
 interface Neighbour {
   readonly vertex: Vertex;
   weight: number;
-  /** The edges that make it one: two edges may join the same two side by side, edges of one trunk join them as one line. */
+  /** Indexes of the edges to this neighbour: parallel edges are neighbours of their own, edges of one trunk share a neighbour. */
   readonly links: Set<number>;
 }
 
-/** Lays out each connected part by itself, the heaviest first, and sets them in rows no wider than `rowWidth` if that can be. */
+/** Lays out each connected part by itself, the heaviest first, and sets the parts in rows no wider than `rowWidth` if possible. */
 export function layout(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[], rowWidth: number): Layout {
   const indexOf = new Map(nodes.map((node, index) => [node.id, index]));
   const links = edges.map((edge) => ({
@@ -144,7 +144,7 @@ function layoutPart(nodes: readonly LayoutNode[], part: readonly number[], allLi
     const trunk = trunkOf(link);
     for (let layer = source.layer + 1; layer < target.layer; layer++) {
       const key = `${trunk} ${layer}`;
-      const bend = bends.get(key) ?? add(-1, layer, BEND, 0);
+      const bend = bends.get(key) ?? add(-1, layer, BEND_WIDTH, 0);
       bends.set(key, bend);
       chain.push(bend);
     }
@@ -185,8 +185,8 @@ function join(neighbours: Neighbour[], vertex: Vertex, link: IndexedLink): void 
 }
 
 /**
- * Long edges that leave one node, or enter one, run as one line for as long as they can where there are many (the targets of a jump
- * table, the ways back to a loop): gives the name of each edge's trunk, its own if it runs alone.
+ * Many long edges that leave one node, or enter one node, share the bends of a trunk (the targets of a jump table, the back edges of a
+ * loop). Gives the name of each edge's trunk; an edge with a line of its own has a trunk of its own.
  */
 function trunks(links: readonly IndexedLink[], layerOf: ReadonlyMap<number, number>): (link: IndexedLink) => string {
   const long = links.filter((link) => layerOf.get(link.to)! - layerOf.get(link.from)! > 1);
@@ -195,7 +195,7 @@ function trunks(links: readonly IndexedLink[], layerOf: ReadonlyMap<number, numb
   return (link) => {
     const out = leaving(link);
     const into = entering(link);
-    if (Math.max(out, into) < TRUNK) return `alone ${link.index}`;
+    if (Math.max(out, into) < TRUNK_EDGES) return `alone ${link.index}`;
     return out >= into ? `from ${link.from}` : `to ${link.to}`;
   };
 }
@@ -226,8 +226,8 @@ function backEdges(part: readonly number[], links: readonly IndexedLink[]): Set<
 }
 
 /**
- * Every node below all that lead to it, as high as can be, but no more than WIDEST in a layer, the heavier ones first (a branch with
- * twenty targets would be unreadably wide otherwise); then sources move down to just above what they lead to.
+ * Every node is below its predecessors, as high as possible with at most LAYER_NODES nodes in a layer, the heavier ones first (a
+ * branch with twenty targets would be unreadably wide otherwise). Then sources move down to just above their highest successor.
  */
 function assignLayers(part: readonly number[], links: readonly Link[]): Map<number, number> {
   const open = new Map<number, number>(part.map((node) => [node, 0]));
@@ -245,7 +245,7 @@ function assignLayers(part: readonly number[], links: readonly Link[]): Map<numb
     ready.sort((a, b) => (lowest.get(a) ?? 0) - (lowest.get(b) ?? 0) || weight.get(b)! - weight.get(a)! || a - b);
     const node = ready.shift()!;
     let layer = lowest.get(node) ?? 0;
-    while ((filled[layer] ?? 0) >= WIDEST) layer++;
+    while ((filled[layer] ?? 0) >= LAYER_NODES) layer++;
     filled[layer] = (filled[layer] ?? 0) + 1;
     layerOf.set(node, layer);
     for (const { from, to } of links) {
@@ -261,7 +261,7 @@ function assignLayers(part: readonly number[], links: readonly Link[]): Map<numb
     const next = links.filter(({ from }) => from === node).map(({ to }) => layerOf.get(to)!);
     const wanted = Math.min(...next) - 1;
     const layer = layerOf.get(node)!;
-    if (next.length === 0 || wanted <= layer || filled[wanted]! >= WIDEST || filled[layer] === 1) continue;
+    if (next.length === 0 || wanted <= layer || filled[wanted]! >= LAYER_NODES || filled[layer] === 1) continue;
     filled[layer]!--;
     filled[wanted]!++;
     layerOf.set(node, wanted);
@@ -313,9 +313,9 @@ function crossings(layers: readonly Vertex[][]): number {
     const edges = layer.flatMap((vertex) =>
       vertex.below.map((to) => ({ a: vertex.order, b: to.vertex.order, weight: to.weight })),
     );
-    for (const [index, one] of edges.entries())
+    for (const [index, edge] of edges.entries())
       for (const other of edges.slice(index + 1))
-        if ((one.a - other.a) * (one.b - other.b) < 0) sum += Math.min(one.weight, other.weight);
+        if ((edge.a - other.a) * (edge.b - other.b) < 0) sum += Math.min(edge.weight, other.weight);
   }
   return sum;
 }
@@ -342,8 +342,8 @@ function placeVertices(layers: readonly Vertex[][]): void {
 }
 
 /**
- * Moves a layer's vertices as near as can be to the weighted mean of their neighbours without changing the order or coming too
- * close: isotonic regression by pooling adjacent violators.
+ * Moves a layer's vertices as near as possible to the weighted mean of their neighbours, in the same order and with the same minimal
+ * gaps: isotonic regression by pooling adjacent violators.
  */
 function settle(layer: readonly Vertex[], down: boolean): void {
   const pools: { sum: number; weight: number; members: number }[] = [];
@@ -374,11 +374,11 @@ function settle(layer: readonly Vertex[], down: boolean): void {
 }
 const mean = (pool: { sum: number; weight: number }): number => pool.sum / pool.weight;
 
-/** Lines may run closer to each other than boxes stand. */
+/** Bends may be closer to each other than boxes. */
 const gap = (a: Vertex, b: Vertex): number =>
   a.node < 0 && b.node < 0 ? GAP_X / 3 : a.node < 0 || b.node < 0 ? GAP_X / 2 : GAP_X;
 
-/** Edges leave and enter side by side, in the order of where they come from and go to. */
+/** The points of an edge. Edges leave and enter a node side by side, ordered by the positions of their neighbours. */
 function routeOf(chain: readonly Vertex[], link: number): Point[] {
   const first = chain[0]!;
   const last = chain.at(-1)!;

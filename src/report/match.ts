@@ -1,10 +1,10 @@
-/** Which original instruction an optimized one stands for, found again from the code alone. */
+/** Finds the original instruction of each optimized instruction from the code alone. */
 import type { Addr } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { PlacedInsn } from './counts.ts';
 
-/** The same but for what a move to another address changes. */
+/** Are two instructions equal, except for pc-relative immediates, which a move to another address changes? */
 export function sameInsn(a: Insn, b: Insn): boolean {
   const moves = targetOf(a, 0) !== undefined || facts(a).readsPc;
   return (
@@ -19,29 +19,29 @@ export function sameInsn(a: Insn, b: Insn): boolean {
   );
 }
 
-/** How alike two instructions are: 0 is not at all. Two rewritten forms must lose against one that is unchanged. */
+/** How alike two instructions are: 0 is not at all. A pair of rewritten forms must lose against an unchanged pair. */
 function likeness(a: Insn, b: Insn): number {
   if (sameInsn(a, b)) return 5;
-  const one = facts(a);
-  const other = facts(b);
-  if (one.control === 'branch' && other.control === 'branch')
+  const factsA = facts(a);
+  const factsB = facts(b);
+  if (factsA.control === 'branch' && factsB.control === 'branch')
     return [a.rs1, a.rs2].sort().join() === [b.rs1, b.rs2].sort().join() ? 4 : 2;
-  if (one.control !== other.control || one.control !== 'none') return 0;
+  if (factsA.control !== factsB.control || factsA.control !== 'none') return 0;
   if (
-    (one.load === undefined) !== (other.load === undefined) ||
-    (one.store === undefined) !== (other.store === undefined)
+    (factsA.load === undefined) !== (factsB.load === undefined) ||
+    (factsA.store === undefined) !== (factsB.store === undefined)
   )
     return 0;
-  if (a.row === b.row) return one.writes === other.writes ? 3 : 1;
-  return one.pure && other.pure && one.writes === other.writes ? 1 : 0;
+  if (a.row === b.row) return factsA.writes === factsB.writes ? 3 : 1;
+  return factsA.pure && factsB.pure && factsA.writes === factsB.writes ? 1 : 0;
 }
 
-/** Beyond this product of lengths, matching is left to what is unchanged, in order. */
+/** Beyond this product of lengths, only unchanged instructions are matched, greedily and in order. */
 const MOST_CELLS = 4_000_000;
 
 /**
- * For each instruction of `line` the index in `path` of the one it stands for, or -1: the pairing without crossings that is most
- * alike in sum (Needleman and Wunsch, 1970). Exact where code was only moved, copied and dropped; where it was rewritten, a good guess.
+ * For each instruction of `line` the index in `path` of its original, or -1: the pairing without crossings that has the largest sum
+ * of likeness (Needleman and Wunsch, 1970). Exact where code was only moved, copied and dropped; a good guess for rewritten code.
  */
 export function matchInOrder(path: readonly Insn[], line: readonly Insn[]): number[] {
   if (path.length * line.length > MOST_CELLS) return matchGreedily(path, line);
@@ -74,8 +74,8 @@ function matchGreedily(path: readonly Insn[], line: readonly Insn[]): number[] {
 }
 
 /**
- * Addresses of the originals by address of the optimized instruction: the line in order, then what is in the stubs, where each
- * instruction stands for an equal one of the path that the line has lost.
+ * Addresses of the originals by address of the optimized instruction. The line is matched in order; then each stub instruction is
+ * matched with the first equal instruction of the path that the line has lost.
  */
 export function originsOf(
   path: readonly PlacedInsn[],

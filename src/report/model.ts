@@ -1,6 +1,6 @@
 /**
- * The report as plain data: what `--json` prints, what the schema (schema.json) describes and what the page is drawn from. It holds
- * nothing that changes from one run to the next with the same inputs: no times, no dates, no paths but those the user gave.
+ * The report as plain data: `--json` prints it, schema.json describes it, and the page is rendered from it. The data holds nothing
+ * that changes from one run to the next with the same inputs: no times, no dates, no paths except those that the user gave.
  *
  * Addresses are hexadecimal text (`0x10432`), so that they can be searched for in dumps; counts are exact integers; shares are
  * fractions of one.
@@ -12,10 +12,10 @@ export const REPORT_VERSION = 1;
 /** An address as text: `0x` and lower-case digits. */
 export type HexAddress = string;
 
-/** What a program executed, counted exactly. */
+/** Exact counts of executed instructions and transfers. */
 export interface Statistics {
   readonly instructions: number;
-  /** Every executed transfer that does not fall through: the six kinds below but not `branchesNotTaken`, summed. */
+  /** Executed transfers that do not fall through: the sum of the six kinds below, without `branchesNotTaken`. */
   readonly takenBranches: number;
   /** Conditional branches. */
   readonly branchesTaken: number;
@@ -47,18 +47,18 @@ export interface ProgramReport {
 export interface FunctionReport {
   readonly name: string;
   readonly address: HexAddress;
-  /** Instructions executed in it. Optimized instructions count for the function their original instruction is in. */
+  /** Instructions executed in the function. Optimized instructions count for the function that holds their original instruction. */
   readonly before: number;
   readonly after: number;
 }
 
-/** What became of one instruction of the original path. */
+/** The form in which one instruction of the original path is in the superblock. */
 export type Fate =
-  /** In the line, as it was (addresses apart). */
+  /** In the line, unchanged except for addresses. */
   | 'kept'
   /** In the line, in another form. */
   | 'changed'
-  /** Only in exit stubs: executed only where an exit needs it. */
+  /** Only in exit stubs, so that it is executed only where an exit needs its result. */
   | 'sunk'
   | 'removed';
 
@@ -80,7 +80,7 @@ export interface OptimizedLine {
   readonly address: HexAddress;
   readonly text: string;
   readonly count: number;
-  /** The original instruction that it stands for; absent: it is new. */
+  /** The original instruction that it stands for; absent for a new instruction. */
   readonly originalAddress?: HexAddress;
   readonly part: 'line' | 'stub';
 }
@@ -89,7 +89,7 @@ export interface ExitReport {
   readonly kind: string;
   /** The optimized instruction that leaves. */
   readonly site: HexAddress;
-  /** Where the exit leads, in original addresses; absent: it is computed (a return, an indirect jump). */
+  /** The exit's target, as an original address; absent for a computed target (a return, an indirect jump). */
   readonly target?: HexAddress;
   readonly count: number;
 }
@@ -100,10 +100,10 @@ export interface SuperblockReport {
   readonly symbol: string;
   /** Instructions executed in it, its exit stubs included. */
   readonly weight: number;
-  /** How often it was entered; going round its own loop counts each time. */
+  /** How often its head was executed; each iteration of its own loop counts. */
   readonly count: number;
   readonly verdict: 'proved' | 'tested' | 'rejected';
-  /** Why it was rejected, or is not proved; what else there is to say of it. */
+  /** Why it was rejected or is not proved, or another remark on it. */
   readonly reason?: string;
   /** Bytes of its line and its stubs. */
   readonly bytes: number;
@@ -112,12 +112,12 @@ export interface SuperblockReport {
     readonly original: number;
     readonly line: number;
     readonly stubs: number;
-    /** Executed: what the original executes for the same work, and what the superblock executed. */
+    /** Executed instructions: those of the original for the same work, and those of the superblock. */
     readonly before: number;
     readonly after: number;
   };
   readonly exits: readonly ExitReport[];
-  /** Code side by side: the hottest superblocks only. */
+  /** Code side by side, for the hottest superblocks only. */
   readonly original?: readonly PathBlock[];
   readonly optimized?: readonly OptimizedLine[];
 }
@@ -126,7 +126,7 @@ export interface PassReport {
   readonly name: string;
   readonly description: string;
   readonly rewrites: number;
-  /** What it took away (negative: added), by the profile: executed instructions, taken branches, and cycles of the model. */
+  /** Executed instructions, taken branches and modelled cycles that it removed (negative: added), by the profile. */
   readonly removed: number;
   readonly taken: number;
   readonly cycles: number;
@@ -137,11 +137,11 @@ export interface AssumptionReport {
   readonly id: string;
   readonly name: string;
   readonly text: string;
-  /** This file depends on it. */
+  /** The file depends on the assumption. */
   readonly used: boolean;
-  /** It was checked for this file. */
+  /** The assumption is in use and the rerun of this file found no difference. */
   readonly checked: boolean;
-  /** How many superblocks' proofs rest on it; absent: nothing was proved. */
+  /** How many superblocks' proofs rest on the assumption; absent if no proof was made. */
   readonly proofs?: number;
 }
 
@@ -163,7 +163,7 @@ export interface GraphEdge {
   readonly count: number;
 }
 
-/** The blocks at the hottest edges (at most 40) and the edges among them. */
+/** The hottest blocks (at most 40), those at the hottest edges first, and the edges among them. */
 export interface HotGraph {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];
@@ -174,7 +174,7 @@ export interface HotGraph {
 export interface VerifiedInput {
   readonly name: string;
   readonly arguments: readonly string[];
-  /** The profile was taken on it. */
+  /** The profile was taken on this input. */
   readonly training: boolean;
   readonly verdict: 'equivalent' | 'different';
   /** Syscalls at which the two runs were compared. */
@@ -185,14 +185,14 @@ export interface VerifiedInput {
 
 export interface Difference {
   readonly input: string;
-  /** What differs: a register, the output, a syscall's argument ... */
+  /** The thing that differs: a register, the output, a syscall's argument ... */
   readonly what: string;
   readonly expected: string;
   readonly found: string;
   readonly pc?: HexAddress;
   readonly symbol?: string;
   readonly superblock?: HexAddress;
-  /** Where all of the code at fault is proved: the assumptions of which one does not hold. */
+  /** If all of the code at fault is proved: its assumptions, of which at least one does not hold. */
   readonly assumptions?: readonly string[];
 }
 
@@ -203,25 +203,25 @@ export interface VerifyReport {
   readonly syscalls: number;
 }
 
-/** What holds for all inputs, under the assumptions listed. */
+/** A proof's results, which hold for all inputs under the assumptions listed. */
 export interface ProofReport {
-  /** Superblocks in the file, and how many of them are proved as they are. */
+  /** Superblocks in the file, and how many of them are proved in the form in which they ship. */
   readonly superblocks: number;
   readonly proved: number;
   /** Share of the execution in superblocks that is proved, by the optimized run's counts. */
   readonly share: number;
-  /** Ways through superblocks that were compared. */
+  /** Execution paths through superblocks that were compared. */
   readonly ways: number;
-  /** What is not proved. */
+  /** Superblocks that are not proved. */
   readonly open: readonly { readonly head: HexAddress; readonly symbol: string; readonly reason: string }[];
-  /** What was checked of the file as a whole, and what is wrong there. */
+  /** Checks of the file as a whole, and the problems that each found. */
   readonly file: readonly { readonly what: string; readonly checked: number; readonly problems: readonly string[] }[];
 }
 
 export interface CoverageReport {
   /** Share of the optimized run's instructions that were executed inside superblocks. */
   readonly inside: number;
-  /** How many of the hottest superblocks hold so much of the optimized run; absent: all of them do not. */
+  /** How many of the hottest superblocks hold 50, 90, 99 % of the optimized run; absent if all together hold less. */
   readonly superblocks50?: number;
   readonly superblocks90?: number;
   readonly superblocks99?: number;
@@ -232,11 +232,11 @@ export interface CoverageReport {
 /** A run on the model of src/cost. */
 export interface ModelledReport {
   readonly cycles: number;
-  /** The cycles by what they went to. */
+  /** The cycles by cause. */
   readonly waits: Readonly<Record<string, number>>;
-  /** 64-byte lines of code executed from. */
+  /** 64-byte lines of code from which instructions were executed. */
   readonly lines: number;
-  /** Lines and bytes of what makes up 99 % of the execution. */
+  /** Lines and bytes of the hottest instructions that make up 99 % of the execution. */
   readonly hotLines: number;
   readonly hotBytes: number;
 }
@@ -247,7 +247,7 @@ export interface ReportModel {
   readonly program: {
     readonly name: string;
     readonly arguments: readonly string[];
-    /** Names of what it read: input files, standard input. */
+    /** Names of the program's inputs: files, standard input. */
     readonly inputs: readonly string[];
   };
   readonly verdict: 'equivalent' | 'different';
@@ -268,8 +268,8 @@ export interface ReportModel {
   readonly assumptions: readonly AssumptionReport[];
   readonly cfg: { readonly original: HotGraph; readonly optimized: HotGraph };
   readonly verify: VerifyReport;
-  /** Absent: nothing was proved when this was made. */
+  /** Absent if no proof was made. */
   readonly proof?: ProofReport;
-  /** Shell commands that make this report again. */
+  /** Shell commands that make the report again. */
   readonly commands: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** Which function an address is in. */
+/** Names of the functions that addresses lie in. */
 import type { Addr } from '../base/units.ts';
 import { hex } from '../base/units.ts';
 import type { ElfSymbol } from '../elf/image.ts';
@@ -6,7 +6,7 @@ import { type Counts, firstIndex } from './counts.ts';
 
 export interface Place {
   readonly name: string;
-  /** Where the function starts. */
+  /** The function's first address. */
   readonly start: Addr;
 }
 
@@ -18,15 +18,15 @@ export interface Names {
 }
 
 /**
- * Functions come from the symbol table; between and beyond symbols, and in stripped files, from the targets of executed calls and the
- * entry point, named `fn_` and their address.
+ * Functions start at symbols, at the targets of executed calls and at the entry point; a start without a symbol (as in stripped files)
+ * is named `fn_` and its address.
  */
 export function makeNames(counts: Counts): Names {
   const symbols = new Map<Addr, ElfSymbol>();
   for (const symbol of counts.image.symbols) {
     if (!namesCode(symbol)) continue;
-    const there = symbols.get(symbol.address);
-    if (there === undefined || isBetter(symbol, there)) symbols.set(symbol.address, symbol);
+    const chosen = symbols.get(symbol.address);
+    if (chosen === undefined || isBetter(symbol, chosen)) symbols.set(symbol.address, symbol);
   }
   const starts = new Set<Addr>([...symbols.keys(), counts.image.entry]);
   for (const edge of counts.edges) if (edge.kind === 'call' || edge.kind === 'indirect-call') starts.add(edge.to);
@@ -45,7 +45,7 @@ export function makeNames(counts: Counts): Names {
   };
 }
 
-/** Functions, and labels of hand-written code; not mapping symbols (`$x`, RISC-V ELF psABI) nor the assembler's own labels. */
+/** True for functions and global labels of hand-written code, not for mapping symbols (`$x`, RISC-V ELF psABI) or `.L` labels. */
 const namesCode = (symbol: ElfSymbol): boolean =>
   symbol.kind === 'function' ||
   (symbol.kind === 'other' &&
@@ -54,7 +54,7 @@ const namesCode = (symbol: ElfSymbol): boolean =>
     symbol.section < 0xff00 &&
     !/^(\$|\.L)/.test(symbol.name));
 
-/** Of two names of one address: the function's, then the global one, then the first by code unit. */
+/** Order of names of one address: a function's name first, then a global one, then the first by code unit. */
 function isBetter(a: ElfSymbol, b: ElfSymbol): boolean {
   const rank = (symbol: ElfSymbol) => (symbol.kind === 'function' ? 2 : 0) + (symbol.global ? 1 : 0);
   return rank(a) !== rank(b) ? rank(a) > rank(b) : a.name < b.name;

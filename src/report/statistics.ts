@@ -1,17 +1,17 @@
-/** What a run executed, by kind. */
+/** A run's executed instructions and transfers by kind. */
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { EdgeKind, ImageProfile } from '../profile/profile.ts';
 import { type Counts, makeCounts } from './counts.ts';
 import type { Statistics } from './model.ts';
 
-/** Everything that an image executed, by its profile. */
+/** The statistics of an image's profile. */
 export const dynamicStatistics = (profile: ImageProfile, image: Image): Statistics =>
   statisticsOf(makeCounts({ image, profile }));
 
 /**
- * Counts from instructions (memory accesses, syscalls, branches executed) and edges (where control went). An atomic
- * read-modify-write counts as a load and as a store. A conditional branch whose target is right behind it counts as taken.
+ * Memory accesses, syscalls and conditional branches are counted by instruction, transfers by edge. An atomic read-modify-write
+ * counts as a load and as a store. A conditional branch whose target is right behind it counts as taken.
  */
 export function statisticsOf(counts: Counts): Statistics {
   const edges: Record<EdgeKind, number> = {

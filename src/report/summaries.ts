@@ -1,6 +1,6 @@
 /**
- * What the report needs to know of each superblock, read from the two files and the address map alone: so that a report made later
- * from the files says the same as one made by the optimizer, and says what is in the file, not what was meant to be.
+ * Summaries of the superblocks for the report, read from the two files and the address map alone. A report made later from the files
+ * therefore says the same as one made by the optimizer, and describes the code in the file, not the optimizer's intent.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -14,15 +14,15 @@ import { originsOf } from './match.ts';
 import type { ExitSummary, OptimizedRange, SuperblockSummary } from './superblocks.ts';
 
 export interface SummaryOptions {
-  /** What was found out about a superblock, by its head; default: tested. */
+  /** The verdict on a superblock, by its head; default: tested. */
   readonly verdict?: (
     head: Addr,
   ) => { readonly verdict: SuperblockSummary['verdict']; readonly reason?: string } | undefined;
-  /** Optimized address -> original instruction, where it is known for sure; the rest is found from the code. */
+  /** Optimized address -> original instruction, where known for certain; the other origins are found from the code. */
   readonly origins?: ReadonlyMap<Addr, Addr>;
 }
 
-/** @param original the profile that superblocks were formed by, or one of the same program: its blocks must be the same */
+/** @param original the profile by which superblocks were formed, or another of the same program that has the same blocks */
 export function summariesOf(
   original: ProfiledRun,
   optimized: Image,
@@ -31,7 +31,7 @@ export function summariesOf(
 ): SuperblockSummary[] {
   const counts = makeCounts(original);
   const blocks = new Map(counts.blocks.map((block) => [block.start, block]));
-  const reader = new Reader(optimized, map);
+  const reader = new ExitReader(optimized, map);
   return map.superblocks.map((mapped) => {
     const path = mapped.path.flatMap((start) => pathBlocks(start, blocks, counts));
     const code = path.map(({ start, end }) => instructionsAt(original.image, start, end));
@@ -59,11 +59,11 @@ export function summariesOf(
   });
 }
 
-/** A block of the path. Another profile than the one it was formed by may split it. */
+/** A block of the path, with the end that the given profile shows: another profile than the training run's may split the block. */
 function pathBlocks(start: Addr, blocks: ReadonlyMap<Addr, ProfiledBlock>, counts: Counts) {
   const block = blocks.get(start);
   if (block !== undefined) return [{ start, end: block.end }];
-  // Not executed in this profile: up to where control would leave.
+  // No block of this profile starts here: take the code up to the next control transfer.
   const code = codeOf(counts.image);
   for (let end = start; ; ) {
     const insn = code.insnAt(end);
@@ -74,10 +74,10 @@ function pathBlocks(start: Addr, blocks: ReadonlyMap<Addr, ProfiledBlock>, count
 }
 
 /** Reads exits out of optimized code. */
-class Reader {
+class ExitReader {
   readonly #image: Image;
   readonly #map: AddressMapData;
-  /** Heads by where their lines start. A line that has become empty starts where the next one does. */
+  /** Heads by the start of their lines. An empty line starts at the same address as the next line. */
   readonly #heads: ReadonlyMap<Addr, readonly Addr[]>;
   readonly #stubs: ReadonlyMap<Addr, Addr>;
 
@@ -92,7 +92,7 @@ class Reader {
     );
   }
 
-  /** The original addresses that a transfer to an optimized address may lead to, through stubs; none: it is computed. */
+  /** The original addresses that a transfer to an optimized address may lead to, through stubs; none for a computed target. */
   #leadsTo(address: Addr): readonly Addr[] {
     if (address < this.#map.originalEnd) return [address];
     const heads = this.#heads.get(address);
@@ -105,7 +105,7 @@ class Reader {
     return endingOf(stub.at(-1)!.insn) === 'none' ? this.#leadsTo(end) : [];
   }
 
-  /** @param origins of the line's instructions, as far as they are known */
+  /** @param origins originals of the line's instructions, as far as they are known */
   exits(
     mapped: MappedSuperblock,
     line: readonly PlacedInsn[],
@@ -115,11 +115,11 @@ class Reader {
     const ends = pathEnds(path);
     const whole = path.reduce((sum, block) => sum + block.length, 0);
     const exits: ExitSummary[] = [];
-    /** Where on the path the last exit was. */
+    /** Index in `ends` from which the next exit's transfer is looked for. */
     let at = 0;
     const leave = (site: Addr, to: Addr | undefined, kind: string, last: boolean) => {
       const targets = to === undefined ? [] : this.#leadsTo(to);
-      // Exits are in the order of the path. Two branches of it may lead to one place, and one of them may be gone.
+      // Exits are in the order of the path. Two branches of the path may lead to one address, and one of the two may be gone.
       const origin = origins.get(site);
       const fits = (end: PathEnd, place: number) => place >= at && end.leads(targets);
       const own = ends.findIndex((end, place) => end.address === origin && fits(end, place));
@@ -141,13 +141,13 @@ class Reader {
       const behind = address + insn.size;
       const last = behind === mapped.end;
       const to = ending === 'branch' ? targetOf(insn, address) : jumpTarget(line, index);
-      // A branch over a jump to a stub goes on in the line.
+      // A branch over a jump to a stub stays in the line.
       if (ending === 'branch' && to! > mapped.start && to! < mapped.end) continue;
       if (ending === 'branch') leave(address, to, 'side', false);
       else {
-        // What stands behind a call is the way on from its return point, which is another superblock's work.
+        // Code behind a call continues from the call's return point, which belongs to another superblock.
         const called = ending === 'call' || ending === 'indirect-call';
-        leave(address, to, NAMES[ending] ?? (last ? 'final' : 'side'), last || called);
+        leave(address, to, EXIT_NAMES[ending] ?? (last ? 'final' : 'side'), last || called);
         if (called) return exits;
       }
     }
@@ -159,7 +159,7 @@ class Reader {
   }
 }
 
-const NAMES: Partial<Record<ReturnType<typeof endingOf>, string>> = {
+const EXIT_NAMES: Partial<Record<ReturnType<typeof endingOf>, string>> = {
   call: 'call',
   'indirect-call': 'indirect call',
   return: 'return',
@@ -167,7 +167,7 @@ const NAMES: Partial<Record<ReturnType<typeof endingOf>, string>> = {
   trap: 'trap',
 };
 
-/** Where a jump or call leads, in one instruction or two; undefined: computed. */
+/** The target of a jump or call of one instruction or two; undefined for a computed target. */
 function jumpTarget(code: readonly PlacedInsn[], index: number): Addr | undefined {
   const { address, insn } = code[index]!;
   const near = targetOf(insn, address);
@@ -179,11 +179,11 @@ function jumpTarget(code: readonly PlacedInsn[], index: number): Addr | undefine
 /** A control transfer on the path. */
 interface PathEnd {
   readonly address: Addr;
-  /** Instructions of the path that have retired with it. */
+  /** Instructions of the path up to and including the transfer. */
   readonly retired: InsnCount;
-  /** Where it can leave for, but for computed addresses. */
+  /** Addresses at which it can leave the path, computed ones excepted. */
   readonly ways: readonly Addr[];
-  /** Can it leave for one of these? None: for a computed address. */
+  /** Can the transfer leave for one of these targets? An empty list means a computed target. */
   readonly leads: (targets: readonly Addr[]) => boolean;
 }
 

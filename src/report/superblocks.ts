@@ -1,4 +1,4 @@
-/** Superblocks for the report: code side by side, exits, and what each one cost and saved by exact counts. */
+/** Superblocks for the report: code side by side, exits, and the exact counts of each superblock's cost and savings. */
 import { internal } from '../base/errors.ts';
 import { type Addr, type ByteCount, hex, type InsnCount } from '../base/units.ts';
 import type { Insn } from '../isa/row.ts';
@@ -8,21 +8,21 @@ import { sameInsn } from './match.ts';
 import type { CoverageReport, ExitReport, Fate, OptimizedLine, PathBlock, SuperblockReport } from './model.ts';
 import type { Names } from './names.ts';
 
-/** What the caller knows of one emitted superblock; the counts come from the two runs. */
+/** The static facts of one emitted superblock; the counts come from the two runs. */
 export interface SuperblockSummary {
   /** Original address of the head. */
   readonly head: Addr;
-  /** The trace: blocks of the original code in order (a ProfiledBlock will do). */
+  /** The trace: blocks of the original code in order (as ProfiledBlock has them). */
   readonly path: readonly { readonly start: Addr; readonly end: Addr }[];
-  /** Where it is in the optimized image; the range that begins with its entry comes first. Ranges of all superblocks are disjoint. */
+  /** Its code in the optimized image; the range that begins with its entry comes first. Ranges of all superblocks are disjoint. */
   readonly ranges: readonly OptimizedRange[];
   /** Optimized address -> address of the original instruction that it stands for. New instructions are absent. */
   readonly addresses: ReadonlyMap<Addr, Addr>;
   readonly exits: readonly ExitSummary[];
-  /** Bytes that were added for it. */
+  /** Bytes of its ranges. */
   readonly bytes: ByteCount;
   readonly verdict: 'proved' | 'tested' | 'rejected';
-  /** Why it was rejected, or is not proved; what else there is to say of it. */
+  /** Why it was rejected or is not proved, or another remark on it. */
   readonly reason?: string;
 }
 
@@ -33,13 +33,13 @@ export interface OptimizedRange {
 }
 
 export interface ExitSummary {
-  /** `side`, `final`, ... as shown. */
+  /** `side`, `final`, ... as the report shows it. */
   readonly kind: string;
   /** Optimized address of the instruction in the line at which control leaves. */
   readonly site: Addr;
-  /** Optimized address that it goes to (its stub, another head, the instruction behind); absent: computed. */
+  /** Optimized address of the exit's target (its stub, another head, the instruction behind); absent for a computed target. */
   readonly to?: Addr;
-  /** Original address that the exit leads to; absent: computed. */
+  /** Original address that the exit leads to; absent for a computed target. */
   readonly target?: Addr;
   /** Instructions of the original path that are retired when control leaves here. */
   readonly pathInstructions: InsnCount;
@@ -91,7 +91,7 @@ export function reportSuperblocks(
     });
 }
 
-/** How much of a run is inside superblocks, and how few of them hold most of it. `reports` by falling weight. */
+/** The share of a run inside superblocks, and how few superblocks hold most of the run. `reports` come by falling weight. */
 export function coverageOf(reports: readonly SuperblockReport[], total: InsnCount): CoverageReport {
   const POINTS = 200;
   const shares: number[] = [];
@@ -113,7 +113,7 @@ export function coverageOf(reports: readonly SuperblockReport[], total: InsnCoun
   };
 }
 
-/** A share of one, to nine digits; 0 of nothing. */
+/** A share of one, to nine digits; 0 if the whole is 0. */
 export const share = (part: number, whole: number): number =>
   whole === 0 ? 0 : Math.round((part / whole) * 1e9) / 1e9;
 
@@ -133,8 +133,8 @@ const codeOf = (summary: SuperblockSummary, optimized: Counts, part: 'line' | 's
     .flatMap(({ start, end }) => instructionsAt(optimized.image, start, end));
 
 /**
- * How often each exit was taken: by the edges that leave its site for its address; a computed exit has those edges of its site that no
- * other exit claims; an exit that falls through, where no edge was recorded, is taken as often as its last instruction is executed.
+ * How often each exit was taken: the sum of the edges from its site to its address. A computed exit gets those edges of its site that
+ * no other exit claims. An exit that falls through without a recorded edge is taken as often as its last instruction is executed.
  */
 function exitCounts(summary: SuperblockSummary, optimized: Counts): ExitReport[] {
   const claimed = new Set(
@@ -181,13 +181,13 @@ function originalCode(
   original: Counts,
   names: Names,
 ): PathBlock[] {
-  // An unrolled path has an instruction several times; its n-th time on the path is its n-th time in the line.
+  // An unrolled path has an instruction several times; the n-th occurrence on the path is the n-th in the line.
   const inLine = new Map<Addr, Insn[]>();
   for (const { address, insn } of line) {
     const origin = summary.addresses.get(address);
     if (origin === undefined) continue;
-    const there = inLine.get(origin);
-    if (there) there.push(insn);
+    const copies = inLine.get(origin);
+    if (copies) copies.push(insn);
     else inLine.set(origin, [insn]);
   }
   const inStubs = new Set(stubs.map(({ address }) => summary.addresses.get(address)));
