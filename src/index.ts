@@ -1,7 +1,6 @@
 /**
- * isoform as a library. The commands call these functions and add what belongs to a command line: reading of options, choice of files,
- * progress, words. A function here writes no file, prints nothing and keeps nothing between calls; `writeExecutable` is the exception
- * that its name tells.
+ * isoform as a library. The commands call these functions and add the command line's part: options, choice of files, progress, messages.
+ * A function here writes no file, prints nothing and keeps no state between calls; only `writeExecutable` writes a file, as its name says.
  *
  *     const original = readImage('prog');
  *     const training = { args: ['--level', '9'], stdin: readFileSync('train.txt') };
@@ -10,7 +9,8 @@
  *     const checked = verify({ original, optimized: made.image, input: training });
  *     if (checked.input.verdict === 'equivalent') writeExecutable('prog.fast', made.bytes);
  *
- * All of them throw `IsoformError`, with a code, where the input is at fault. What happens to a guest (a fault, a limit) is a result.
+ * The functions throw `IsoformError`, with a code, if the input is at fault. A guest's fault or signal is a result and not an error; so
+ * is a limit for `profile`, but `verify`, `pgo` and `report` throw if the original runs into one.
  */
 export { type ErrorCode, IsoformError } from './base/errors.ts';
 export type { Image } from './elf/image.ts';

@@ -7,8 +7,8 @@ import type { Superblock } from '../superblock/form.ts';
 import { type OptimizeOptions, optimize } from './optimize.ts';
 
 /**
- * The smallest number for which `bad` holds, given that it does not hold for `good` and holds for `limit`. If it comes and goes in
- * between: one where it begins to hold.
+ * The smallest number for which `bad` holds, given that `bad` does not hold for `good` and holds for `limit`. If `bad` comes and goes
+ * in between, the result is a number at which `bad` begins to hold.
  */
 export function firstBad(good: number, limit: number, bad: (number: number) => boolean): number {
   let [low, high] = [good, limit];
@@ -26,20 +26,20 @@ export interface BisectRequest {
   readonly options: Omit<OptimizeOptions, 'fuel' | 'observe'>;
   /** Is this form of the program equivalent? */
   readonly equivalent: (optimized: Image) => boolean;
-  /** At most so many rewrites are looked at; default: all there are. */
+  /** At most so many rewrites are made; default: all. */
   readonly limit?: number | undefined;
-  /** Told before each trial; undefined: as many rewrites as there are. */
+  /** Called before each trial with its fuel; undefined means all rewrites. */
   readonly trying?: (fuel: number | undefined) => void;
-  /** Told after each trial. */
+  /** Called after each trial. */
   readonly tried?: (rewrites: number, equivalent: boolean) => void;
-  /** Stands in for the optimizer, in tests. */
+  /** Replaces the optimizer in tests. */
   readonly optimize?: typeof optimize;
 }
 
 export type BisectResult =
-  /** Nothing is wrong with all the rewrites there are. */
+  /** The program is equivalent with all rewrites. */
   | { readonly kind: 'equivalent'; readonly rewrites: number }
-  /** Something is wrong without any rewrite: it is not a pass. */
+  /** The program is different without any rewrite: no pass is at fault. */
   | { readonly kind: 'without-rewrites'; readonly rewrites: number }
   | {
       readonly kind: 'found';
@@ -74,7 +74,7 @@ export function bisect(request: BisectRequest): BisectResult {
   return { kind: 'found', fuel: found, rewrites, rewrite: fuel.last ?? '', before, after };
 }
 
-/** What a pass made of a superblock with so much fuel: the pass and superblock of the last rewrite, or the ones named. */
+/** A superblock after a pass with the given fuel: the pass and superblock of the last rewrite, or the wanted ones. */
 function lastRewritten(
   { image, profile, options }: BisectRequest,
   make: typeof optimize,

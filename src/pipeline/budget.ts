@@ -1,28 +1,28 @@
 /**
- * The growth budget. Most of what a file executes is in few of its superblocks; the bytes that the others take are not worth it beyond a
- * point. Where there will hardly be room for all, traces copy less. Where the output would still grow by more than it may, those
- * superblocks go that run fewest instructions for their bytes: their code then runs in the original text, as code that no superblock
- * covers does.
+ * The growth budget. Few superblocks hold most of what a file executes; beyond a point, the others are not worth their bytes. If the
+ * expected growth is well above the limit, trace selection makes fewer copies. If the output would still grow by more than the limit,
+ * the superblocks with the fewest executed instructions per byte are dropped: their code then runs in the original text, like all
+ * code that no superblock covers.
  */
 import type { Addr, ByteCount } from '../base/units.ts';
 import type { Emitted } from '../emit/emit.ts';
 import type { Selection, Trace } from '../superblock/select.ts';
 
-/** Growth that is always allowed, and the share of the file that is. */
-const ALWAYS: ByteCount = 96 * 1024;
-const SHARE = 0.08;
+/** Growth that is always allowed, and the share of the file's size that is allowed if larger. */
+const FREE_GROWTH: ByteCount = 96 * 1024;
+const GROWTH_SHARE = 0.08;
 
-export const defaultGrowth = (file: ByteCount): ByteCount => Math.max(ALWAYS, Math.floor(file * SHARE));
+export const defaultGrowth = (file: ByteCount): ByteCount => Math.max(FREE_GROWTH, Math.floor(file * GROWTH_SHARE));
 
-/** What a superblock takes besides its code, about: an entry of the map, a part of a symbol, of its neighbours' stubs, of padding. */
-const BESIDES: ByteCount = 40;
+/** Approximate bytes of a superblock besides its code: an entry of the map, and parts of a symbol, of neighbours' stubs, of padding. */
+const OVERHEAD_BYTES: ByteCount = 40;
 
-/** How often copies must run, as a share of all instructions: where there is room, and where there is not. */
+/** How often copies must run, as a share of all instructions: within the limit, and well above it. */
 const COPY_SHARES = { roomy: 3e-5, tight: 1e-4 };
-/** Over the limit by so much, copies are still worth more than the superblocks that will have to go for them. */
-const TIGHT = 1.15;
+/** Up to this ratio of expected growth to limit, copies are worth more than the superblocks that are dropped for them. */
+const TIGHT_RATIO = 1.15;
 
-/** Bytes that a file grows by for superblocks of these traces, about: fitted to thirteen programs, and off by 15 % at most. */
+/** Estimated growth of a file by superblocks of these traces: fitted to thirteen programs, and off by 15 % at most. */
 export function expectedGrowth(traces: readonly Trace[]): ByteCount {
   let growth = 0;
   for (const { steps } of traces) {
@@ -32,16 +32,16 @@ export function expectedGrowth(traces: readonly Trace[]): ByteCount {
   return growth;
 }
 
-/** Selects traces with as many copies as there is room for. @param select by the share of all instructions that a copy must run */
+/** Selects traces, with fewer copies if room is short. @param select takes the share of all instructions that a copy must run */
 export function selectWithin(limit: ByteCount, select: (copyShare: number) => Selection): Selection {
   const selection = select(COPY_SHARES.roomy);
-  return expectedGrowth(selection.traces) > limit * TIGHT ? select(COPY_SHARES.tight) : selection;
+  return expectedGrowth(selection.traces) > limit * TIGHT_RATIO ? select(COPY_SHARES.tight) : selection;
 }
 
 /**
- * Emits until it fits, leaving out more each time.
+ * Emits until the output fits or no superblock is left to drop, and drops more superblocks each time.
  * @param weightOf instructions that a superblock executes, by its head
- * @param dropped heads that are left out; those that must go are added
+ * @param dropped heads of the superblocks left out; each round adds to them
  */
 export function withinGrowth<T extends Emitted>(
   limit: ByteCount,
@@ -56,7 +56,7 @@ export function withinGrowth<T extends Emitted>(
     const candidates = made.map.superblocks
       .filter(({ head }) => !dropped.has(head))
       .map(({ head, start, end, stubs }) => {
-        const bytes = stubs.reduce((sum, [from, to]) => sum + to - from, end - start) + BESIDES;
+        const bytes = stubs.reduce((sum, [from, to]) => sum + to - from, end - start) + OVERHEAD_BYTES;
         return { head, bytes, density: weightOf(head) / bytes };
       })
       .sort((a, b) => a.density - b.density || a.head - b.head);

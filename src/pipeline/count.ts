@@ -11,14 +11,14 @@ export interface Pair {
   readonly optimized: Image;
   readonly input: GuestInput;
   readonly engine?: string | undefined;
-  /** Of the original. */
+  /** Limit of the original's run. */
   readonly limitInstructions?: InsnCount | undefined;
 }
 
-/** The optimized program may take longer than the original, but not for ever: it may be broken. */
+/** The optimized program may take more instructions than the original, but only so many: a broken one might run for ever. */
 const PATIENCE = { factor: 4, extra: 2 ** 22 };
 
-/** Throws limit if the original does not come to its end. */
+/** @throws limit if the original does not come to its end */
 export function countPair(pair: Pair): { readonly original: ImageProfile; readonly optimized: ImageProfile } {
   const { original, input, engine, limitInstructions } = pair;
   const run = profileRun({ image: original, input, engine, limitInstructions });
@@ -26,7 +26,7 @@ export function countPair(pair: Pair): { readonly original: ImageProfile; readon
   return { original: profileOf(run.profile, original), optimized: countOptimized(pair, run.instructions) };
 }
 
-/** @param before what the original took on this input */
+/** @param before instructions of the original on this input */
 export function countOptimized({ original, optimized, input, engine }: Pair, before: InsnCount): ImageProfile {
   const { profile } = profileRun({
     image: optimized,

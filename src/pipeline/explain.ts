@@ -1,4 +1,4 @@
-/** One superblock in words: as it was formed, and what each pass made of it. */
+/** One superblock as text: as it was formed, and after each pass. */
 import { choosePasses } from '../../passes/index.ts';
 import { badOption } from '../base/errors.ts';
 import { makeFuel } from '../base/fuel.ts';
@@ -15,9 +15,9 @@ import { assumable, machineFor, type OptimizeOptions, prepare } from './optimize
 type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target'>;
 
 /**
- * @param where an address (`0x10432`) or a symbol: a superblock's head, else an instruction on a path (the superblock entered most often
- * of those is meant)
- * @throws bad-option if it is neither, or no superblock is there
+ * @param where an address (`0x10432`) or a symbol: a superblock's head, else an instruction on a path (of several superblocks, the one
+ * entered most often is found)
+ * @throws bad-option if `where` is neither, or no superblock is there
  */
 function findSuperblock(image: Image, profile: ImageProfile, { without }: Options, where: string): Superblock {
   const address = addressOf(image, where);
@@ -59,7 +59,7 @@ export function dumpSuperblock(image: Image, profile: ImageProfile, options: Opt
 export interface Explanation {
   /** To be given to `optimize`. */
   readonly observe: NonNullable<OptimizeOptions['observe']>;
-  /** What it has seen. */
+  /** The texts of the passes observed so far. */
   text(): string;
 }
 
@@ -70,7 +70,7 @@ export function explainSuperblock(image: Image, profile: ImageProfile, options: 
   const passed = new Set<string>();
   return {
     observe(pass, before, after) {
-      // A superblock that does not fit runs through the passes again, in its identity form.
+      // A superblock that does not fit runs through some passes again, for its identity form.
       if (before.head !== superblock.head || passed.has(pass.name)) return;
       passed.add(pass.name);
       if (before === after) return;

@@ -1,10 +1,10 @@
-/** What goes wrong in the optimizer itself with one superblock costs that superblock alone. A fault of ours all the same, and told as one. */
+/** A fault of the optimizer itself in one superblock costs that superblock alone, and is reported as an internal error. */
 import { IsoformError } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
 
 /** A superblock that may not ship as the passes made it. */
 export interface Rejection {
-  /** What ships instead; none: its code stays in the original text only. */
+  /** The form that ships instead; none: the code stays in the original text only. */
   readonly form: 'identity' | 'none';
   readonly reason: string;
 }
@@ -12,10 +12,10 @@ export interface Rejection {
 export interface Failure extends Rejection {
   readonly head: Addr;
 }
-/** Gets each failure. Where nobody does, it is thrown: no test may miss one. */
+/** Receives each failure. Without a receiver the error is thrown, so that no test misses a failure. */
 export type OnFailure = (failure: Failure) => void;
 
-/** What an error that is nobody's but ours says; undefined for others, which are meant for the user. */
+/** The message of an error that is the optimizer's own fault; undefined for errors that are meant for the user. */
 function faultIn(error: unknown): string | undefined {
   if (!(error instanceof IsoformError)) return (error as Error)?.message ?? String(error);
   return error.code === 'internal' ? error.message.replace(/^internal error: /, '') : undefined;
@@ -23,9 +23,9 @@ function faultIn(error: unknown): string | undefined {
 const reasonOf = (what: string, fault: string): string => `internal error ${what}: ${fault} (please report this)`;
 
 /**
- * Does something for one superblock. @returns undefined if that failed
- * @param form what ships instead then
- * @param what it is, in words; asked when it has failed
+ * Does the work for one superblock. @returns undefined if the work failed
+ * @param form the form that ships after a failure
+ * @param what names the work; called after a failure only
  */
 export function attempt<T>(
   onFailure: OnFailure | undefined,
@@ -44,13 +44,13 @@ export function attempt<T>(
   }
 }
 
-/** How many superblocks may be left out because a file with them cannot be made. */
-const MOST_LEFT_OUT = 16;
+/** How many superblocks may be left out because no file can be made with them. */
+const OMISSION_LIMIT = 16;
 
 /**
- * Makes a file without superblocks that it cannot be made with: each is found by halving.
- * @param heads of all superblocks
- * @param rejected by head; what is left out is added by `onFailure`
+ * Makes a file, without the superblocks with which making it fails: each of those is found by halving.
+ * @param heads heads of all superblocks
+ * @param rejected by head; `onFailure` must add the superblocks that are left out
  */
 export function emitWithout<T>(
   formed: { emit(rejected: ReadonlyMap<Addr, Rejection>, untouched: ReadonlySet<Addr>): T },
@@ -64,14 +64,14 @@ export function emitWithout<T>(
       return formed.emit(rejected, untouched);
     } catch (error) {
       const fault = faultIn(error);
-      if (fault === undefined || leftOut === MOST_LEFT_OUT) throw error;
+      if (fault === undefined || leftOut === OMISSION_LIMIT) throw error;
       const head = culprit(heads.filter((at) => rejected.get(at)?.form !== 'none'));
       if (head === undefined) throw error;
       onFailure({ head, form: 'none', reason: reasonOf(`in placing ${hex(head)}`, fault) });
     }
   }
 
-  /** One without which it may be possible: with the others of its half left out it is not. */
+  /** The superblock that probably causes the failure: each step keeps the first half if that fails alone, else the second. */
   function culprit(all: readonly Addr[]): Addr | undefined {
     let suspects = all;
     while (suspects.length > 1) {

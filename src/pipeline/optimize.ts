@@ -1,5 +1,5 @@
 /**
- * From a profile to an optimized executable, as one page: flow, traces, superblocks, passes, lowering, emission.
+ * The optimizer's pipeline, from a profile to an optimized executable: flow, traces, superblocks, passes, lowering, emission.
  */
 import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
@@ -46,18 +46,18 @@ export interface OptimizeOptions {
   /** Comma-separated passes, or the passes themselves; default all. */
   readonly passes?: string | readonly Pass[] | undefined;
   readonly fuel?: Fuel | undefined;
-  /** What the output may run on only, by name (isa/targets); default: whatever the input runs on. */
+  /** RISC-V profile that the output may require, by name (isa/targets); default: the output runs wherever the input does. */
   readonly target?: string | undefined;
   /** Assumptions that may not be made. */
   readonly without?: readonly AssumptionId[] | undefined;
-  /** Patch single instructions only, so that as little as can be rests on A2. */
+  /** Patch single instructions only, so that as little as possible rests on A2. */
   readonly narrow?: boolean | undefined;
   readonly select?: Partial<SelectOptions> | undefined;
-  /** How much the file may grow; default: 96 KB or 8 % of it, whichever is more. */
+  /** How much the file may grow; default: 96 KiB or 8 % of its size, whichever is more. */
   readonly maxGrowth?: ByteCount | undefined;
-  /** Sees each superblock after each pass (`before === after` where it changed nothing). */
+  /** Called with each superblock after each pass (`before === after` if the pass changed nothing). */
   readonly observe?: ((pass: Pass, before: Superblock, after: Superblock) => void) | undefined;
-  /** Gets what went wrong with single superblocks; without it that is thrown. */
+  /** Receives failures in single superblocks; default: they are thrown. */
   readonly onFailure?: OnFailure | undefined;
 }
 
@@ -66,7 +66,7 @@ export interface PassTotal {
   readonly description: string;
   /** Superblocks it changed. */
   readonly superblocks: number;
-  /** Instructions, taken branches and modelled cycles that it took out, estimated by the superblocks' counts. */
+  /** Instructions, taken branches and modelled cycles that the pass removed, estimated from the superblocks' counts. */
   readonly saved: number;
   readonly taken: number;
   readonly cycles: number;
@@ -80,10 +80,10 @@ export interface Optimized extends Emitted {
   readonly dropped: readonly Addr[];
 }
 
-/** Those that can be switched off; A2 and A5 come with patching, A6 with optimizing at all, A7 with calls, A9 with a target. */
+/** Assumptions that can be switched off; A2 and A5 come with patching, A6 with optimizing at all, A7 with calls, A9 with a target. */
 export const ASSUMABLE: readonly AssumptionId[] = ['A1', 'A3', 'A4', 'A8', 'A11'];
 
-/** Those that may be made of a program of which the profile tells. Where somebody else was there, A11 may not. */
+/** Assumptions that may be made about a profiled program: A11 only if the profile saw no handler, task or shared mapping. */
 export function assumable(profile: ImageProfile, without: readonly AssumptionId[] = []): Set<AssumptionId> {
   const seen: readonly AssumptionId[] = profile.others.length > 0 ? ['A11'] : [];
   return new Set(ASSUMABLE.filter((id) => !without.includes(id) && !seen.includes(id)));
@@ -93,7 +93,7 @@ export function assumable(profile: ImageProfile, without: readonly AssumptionId[
 export interface Prepared {
   readonly flow: Flow;
   readonly superblocks: readonly Superblock[];
-  /** A superblock without guards on indirect jumps: a guard takes a register that nothing needs, which need not be there. */
+  /** Builds a head's superblock without guards on indirect jumps: a guard takes a dead register, and there may be none. */
   readonly unguarded: (head: Addr) => Superblock | undefined;
   readonly liveAt: (address: Addr) => RegSet;
   readonly context: BuildContext;
@@ -150,7 +150,7 @@ export function prepare(
   return { flow, superblocks, unguarded, liveAt, context };
 }
 
-/** From the image alone, as the proof has it: what only the profile knows to be code is unknown there, and all is live in it. */
+/** Liveness from the image alone, as the prover has it: in code that only the profile shows, every register is live. */
 function abiLiveness(image: Image): (address: Addr) => RegSet {
   const liveness = imageLiveness(image);
   const known = new Map<Addr, RegSet>();
@@ -168,41 +168,41 @@ function abiLiveness(image: Image): (address: Addr) => RegSet {
 /** All superblocks after all passes, to be emitted in one form or another. */
 export interface Formed {
   readonly passes: readonly Pass[];
-  /** Of all superblocks. */
+  /** Heads of all superblocks. */
   readonly heads: readonly Addr[];
   /**
-   * @param rejected by head; what is not named ships as the passes made it
-   * @param untouched where the original may not be patched
+   * @param rejected by head; a superblock that is not rejected ships as the passes made it, if it has such a form
+   * @param untouched addresses that may not be patched
    */
   emit(rejected?: ReadonlyMap<Addr, Rejection>, untouched?: ReadonlySet<Addr>): Optimized;
-  /** As it would be if only so many passes had been run; for looking at, not for shipping. */
+  /** The output after the first so many passes; for inspection, not for shipping. */
   emitAfter(passes: number): Optimized;
 }
 
-/** A superblock with a form it can be emitted in. */
+/** A superblock with its lowered code. */
 interface Emittable {
   readonly superblock: Superblock;
   readonly lowered: LoweredSuperblock;
 }
 
-/** What the passes made of one superblock. */
-interface Made {
+/** One superblock with the forms in which it may be emitted. */
+interface Candidate {
   readonly before: Superblock;
-  /** After each pass. */
+  /** The superblock after each pass. */
   readonly stages: readonly Superblock[];
-  /** Undefined if it costs more than the original did, or does not fit in the registers. */
+  /** Undefined if the superblock costs more than the original did, or does not fit in the registers. */
   readonly formed: (Emittable & { readonly passed: number }) | undefined;
-  /** With control transfers changed only; undefined if even that does not fit. */
+  /** The form in which only control transfers are changed; undefined if that form does not fit in the registers either. */
   readonly identity: () => Emittable | undefined;
 }
 
-interface Chosen {
+interface ChosenForm {
   readonly form: Emittable | undefined;
-  /** How many passes it is the work of; absent: it is the identity form. */
+  /** How many passes the form has been through; absent for the identity form. */
   readonly passed?: number;
 }
 
-/** What every machine has that the output is for. */
+/** The extensions of every machine that the output is meant for. */
 export const machineFor = (image: Image, target: string | undefined): ExtensionSet =>
   imageExtensions(image) | extensionSet(extensionsOf(target));
 
@@ -220,15 +220,15 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const prepared = prepare(image, profile, allowed, maxGrowth, options.select, options.onFailure);
   const identityPasses = passes.filter((pass) => IDENTITY_PASSES.includes(pass));
 
-  /** After fewer it is no more than the identity form. */
-  const fewest = Math.min(passes.length, identityPasses.length + 1);
+  /** After fewer passes a superblock is no more than its identity form. */
+  const fewestPasses = Math.min(passes.length, identityPasses.length + 1);
 
   const emittable = (superblock: Superblock): Emittable | undefined => {
     const lowered = lowerSuperblock(superblock, machine);
     return lowered && { superblock, lowered };
   };
-  const plainly = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
-  const make = (before: Superblock): Made => {
+  const identityForm = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
+  const make = (before: Superblock): Candidate => {
     const stages: Superblock[] = [];
     const identity = once(() =>
       attempt(
@@ -236,7 +236,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
         before.head,
         'none',
         () => 'in its identity form',
-        () => plainly(before),
+        () => identityForm(before),
       ),
     );
     const where = () => {
@@ -248,24 +248,24 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     if (formed === undefined) identity();
     return { before, stages, formed, identity };
   };
-  /** @param stages gets what each pass makes of it */
-  const formOf = (before: Superblock, stages: Superblock[]): Made['formed'] => {
+  /** @param stages receives the superblock after each pass */
+  const formOf = (before: Superblock, stages: Superblock[]): Candidate['formed'] => {
     runPasses(before, passes, { fuel, extensions, machine, deadFrames: allowed.has('A8') }, (pass, from, to) => {
       options.observe?.(pass, from, to);
       stages.push(to);
     });
-    // What costs more than the original did is not worth having. What does not fit in the registers may have done so some passes earlier.
-    const most = weightOf(before);
-    let formed: Made['formed'];
-    for (let passed = passes.length; passed >= fewest && formed === undefined; passed--) {
+    // A stage that costs more than the original is not worth shipping. If a stage does not fit in the registers, an earlier one may.
+    const originalWeight = weightOf(before);
+    let formed: Candidate['formed'];
+    for (let passed = passes.length; passed >= fewestPasses && formed === undefined; passed--) {
       const stage = stages[passed - 1] ?? before;
-      if (stage === stages[passed] || weightOf(stage) > most) continue;
+      if (stage === stages[passed] || weightOf(stage) > originalWeight) continue;
       const form = emittable(stage);
       formed = form && { ...form, passed };
     }
     return formed;
   };
-  const made = prepared.superblocks.map((superblock) => {
+  const candidates = prepared.superblocks.map((superblock) => {
     const first = make(superblock);
     const guarded = superblock.ops.some(({ expect }) => expect !== undefined);
     if (!guarded || first.formed !== undefined || first.identity() !== undefined) return first;
@@ -282,7 +282,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
         () => 'in what goes on behind others',
         () => {
           const trace = traceUnrun(codeOf(image), address);
-          return trace && plainly(buildSuperblock(trace, prepared.flow, 0, prepared.context));
+          return trace && identityForm(buildSuperblock(trace, prepared.flow, 0, prepared.context));
         },
       );
       continuations.set(address, form);
@@ -292,10 +292,10 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   const evidence = gatherEvidence(image, profile);
   const jumpTables = allowed.has('A4') ? findTables(image, prepared.flow, evidence) : [];
   const weights = new Map(prepared.superblocks.map((superblock) => [superblock.head, weightOf(superblock)]));
-  // What had no room once has none in a later round, when others have taken their identity form.
+  // A superblock that was dropped once stays dropped in later rounds, in which others have taken their identity form.
   const dropped = new Set<Addr>();
   const emitForms = (
-    formOf: (made: Made) => Chosen,
+    formOf: (candidate: Candidate) => ChosenForm,
     rejected: ReadonlyMap<Addr, Rejection>,
     untouched?: ReadonlySet<Addr>,
   ): Optimized => {
@@ -309,12 +309,12 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     }));
     const final = new Map<Addr, Emittable>();
     const identity = new Set<Addr>();
-    for (const one of made) {
-      const { form, passed } = formOf(one);
+    for (const candidate of candidates) {
+      const { form, passed } = formOf(candidate);
       if (form === undefined || dropped.has(form.superblock.head)) continue;
       final.set(form.superblock.head, form);
       if (passed === undefined) identity.add(form.superblock.head);
-      else count(totals, one, passed);
+      else count(totals, candidate, passed);
     }
     return emitFinal({
       image,
@@ -336,7 +336,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
   };
   return {
     passes,
-    heads: made.map(({ before }) => before.head),
+    heads: candidates.map(({ before }) => before.head),
     emit: (rejected = new Map(), untouched = new Set()) =>
       withinGrowth(
         maxGrowth,
@@ -344,38 +344,38 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
         (head) => weights.get(head) ?? 0,
         () =>
           emitForms(
-            (one) => {
-              const instead = rejected.get(one.before.head)?.form;
+            (candidate) => {
+              const instead = rejected.get(candidate.before.head)?.form;
               if (instead === 'none') return { form: undefined };
-              return instead === undefined && one.formed !== undefined
-                ? { form: one.formed, passed: one.formed.passed }
-                : { form: one.identity() };
+              return instead === undefined && candidate.formed !== undefined
+                ? { form: candidate.formed, passed: candidate.formed.passed }
+                : { form: candidate.identity() };
             },
             rejected,
             untouched,
           ),
       ),
     emitAfter: (number) =>
-      emitForms((one) => {
-        const form = emittable(number === 0 ? one.before : one.stages[number - 1]!);
-        return form === undefined ? { form: one.identity() } : { form, passed: number };
+      emitForms((candidate) => {
+        const form = emittable(number === 0 ? candidate.before : candidate.stages[number - 1]!);
+        return form === undefined ? { form: candidate.identity() } : { form, passed: number };
       }, new Map()),
   };
 }
 
-/** Works when it is first asked, and remembers. */
+/** Computes a value at the first call and keeps it for the later ones. */
 function once<T>(work: () => T): () => T {
-  let made: { readonly value: T } | undefined;
+  let computed: { readonly value: T } | undefined;
   return () => {
-    made ??= { value: work() };
-    return made.value;
+    computed ??= { value: work() };
+    return computed.value;
   };
 }
 
 type Counted = { -readonly [K in keyof PassTotal]: PassTotal[K] };
 
-/** Adds what the first passes did to one superblock. */
-function count(totals: readonly Counted[], { before, stages }: Made, passed: number): void {
+/** Adds the changes that the first `passed` passes made to one superblock. */
+function count(totals: readonly Counted[], { before, stages }: Candidate, passed: number): void {
   for (let index = 0; index < passed; index++) {
     const [from, to] = [stages[index - 1] ?? before, stages[index]!];
     if (from === to) continue;
@@ -394,7 +394,7 @@ interface FinalRequest {
   readonly jumpTables: readonly JumpTable[];
   readonly prepared: Prepared;
   readonly allowed: ReadonlySet<AssumptionId>;
-  /** By head; what `continueAt` is asked for comes to it. */
+  /** By head; the superblocks that `continueAt` gives are added. */
   readonly final: Map<Addr, Emittable>;
   readonly identity: Set<Addr>;
   readonly rejected: ReadonlyMap<Addr, Rejection>;
@@ -415,7 +415,7 @@ function emitFinal(request: FinalRequest): Optimized {
   for (const id of ['A1', 'A11'] as const) if (allowed.has(id)) assumed.add(id);
   const some = (test: (op: Op) => boolean) => prepared.superblocks.some(({ ops }) => ops.some(test));
   if (some(({ known, saved }) => known !== undefined || saved !== undefined)) assumed.add('A3').add('A8');
-  if (allowed.has('A8') && prepared.superblocks.some((before) => storesLess(before, final.get(before.head))))
+  if (allowed.has('A8') && prepared.superblocks.some((before) => hasFewerStores(before, final.get(before.head))))
     assumed.add('A8');
   if (extensions.length > 0) assumed.add('A9');
   const forms = [...final.values()];
@@ -456,15 +456,15 @@ function emitFinal(request: FinalRequest): Optimized {
   };
 }
 
-/** Has a superblock lost stores from its line? */
-function storesLess(before: Superblock, after: Emittable | undefined): boolean {
+/** Has a superblock's line fewer stores than before the passes? */
+function hasFewerStores(before: Superblock, after: Emittable | undefined): boolean {
   const stores = ({ ops }: Superblock) => ops.filter(({ insn }) => facts(insn).store !== undefined).length;
   return after !== undefined && stores(after.superblock) < stores(before);
 }
 
 /**
- * Heads that original code may enter: by calls through pointers, returns to original addresses, indirect jumps, from the kernel, and
- * from blocks that no superblock covers.
+ * Heads that original code may enter: by calls, returns to original addresses, indirect jumps, from the kernel, and from blocks that
+ * no superblock covers.
  */
 function outsideEntries(
   flow: Flow,
@@ -472,14 +472,14 @@ function outsideEntries(
   dropped: readonly Superblock[],
 ): (head: Addr) => boolean {
   const covered = new Set(superblocks.flatMap((superblock) => superblock.path));
-  // A dropped superblock's path runs in the original text, though another's may cover a part of it.
+  // A dropped superblock's path runs in the original text, even where another superblock's path covers a part of it.
   for (const { path } of dropped) for (const block of path) covered.delete(block);
-  const ways = waysOut(flow, new Set(superblocks.map(({ head }) => head)));
+  const ways = headsBehindLoops(flow, new Set(superblocks.map(({ head }) => head)));
   return (head) => {
     const block = flow.blocks.get(head);
     if (block === undefined) return false;
     if (flow.callBefore.has(head)) return true;
-    // Original code that has got into a loop, by whatever way, must find its way out of there.
+    // Control that runs round a loop in original code must come into optimized code: at the loop's header, or on its way from there.
     if (ways.has(head) || block.into.some((edge) => flow.retreats(edge.from, head))) return true;
     const inflow = block.into.reduce((sum, edge) => sum + edge.count, 0);
     return (
@@ -497,8 +497,8 @@ function outsideEntries(
   };
 }
 
-/** Heads that original code comes to in a loop whose own header is none. */
-function waysOut(flow: Flow, heads: ReadonlySet<Addr>): ReadonlySet<Addr> {
+/** The first heads that control reaches from loop headers that are no heads themselves; calls and returns are not followed. */
+function headsBehindLoops(flow: Flow, heads: ReadonlySet<Addr>): ReadonlySet<Addr> {
   const found = new Set<Addr>();
   const seen = new Set<Addr>();
   const open = [...flow.blocks.values()].filter(

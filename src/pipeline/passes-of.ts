@@ -1,4 +1,4 @@
-/** What the passes did to make a file: found out by making it again. */
+/** The passes' statistics for a finished file, found by optimizing its original again. */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { ImageProfile } from '../profile/profile.ts';
@@ -8,7 +8,7 @@ import type { Rejection } from './failures.ts';
 import { formSuperblocks } from './optimize.ts';
 import { makeCountingFuel, passReports } from './rewrites.ts';
 
-/** Optimization is deterministic: with the same options the same bytes come out. Empty if the file was made with others. */
+/** Optimization is deterministic: default options give the same bytes again. Empty if the bytes differ (other options or profile). */
 export function passesOf(original: Image, profile: ImageProfile, optimized: Image): PassReport[] {
   const fuel = makeCountingFuel();
   const { data } = mapOf(original, optimized);

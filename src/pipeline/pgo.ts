@@ -1,4 +1,4 @@
-/** The whole way, as one page: profile, optimize and prove, verify, count again, report. */
+/** The whole pipeline: profile, optimize and prove, verify, count again, report. */
 import { overLimit } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import { nextSegmentAddress } from '../elf/write.ts';
@@ -19,7 +19,7 @@ export interface NamedInput {
 
 export interface PgoRequest {
   readonly original: Image;
-  /** What the optimized file will be called, for messages. */
+  /** Name of the optimized file, for messages. */
   readonly output?: string | undefined;
   readonly training: NamedInput;
   /** Further inputs to verify on. */
@@ -28,10 +28,10 @@ export interface PgoRequest {
   readonly limitInstructions?: number | undefined;
   readonly optimize?: Omit<ProvedOptions, 'fuel' | 'output' | 'proving'>;
   readonly fuel?: number | undefined;
-  /** Gets the output of the first run. */
+  /** Receives the guest's output of the first run. */
   readonly sink?: ProcessOptions['sink'];
   readonly report?: ProcessOptions['report'];
-  /** For the report: names of what the program read, and the commands that make the report again. */
+  /** For the report: names of the program's inputs, and the commands that make the report again. */
   readonly inputs?: readonly string[];
   readonly commands?: readonly string[];
 }
@@ -43,24 +43,24 @@ export interface PgoResult {
   readonly model: ReportModel;
 }
 
-/** What is about to be done, then what came of it. */
+/** Called before each step, and with the step's results. */
 export interface PgoObserver {
   begin?(step: string): void;
   profiled?(outcome: ProfileOutcome): void;
-  /** Each proof is made within this. */
+  /** Each proof is made within this call. */
   readonly proving?: ProvedOptions['proving'];
   optimized?(optimized: ProvedForm): void;
   verified?(verified: Verified): void;
 }
 
 /**
- * @throws unsupported if the original is of a kind that is not optimized; limit if it does not come to its end; not-proved; and what
- * `verifyRun` throws
+ * @throws unsupported if the original is of a kind that is not optimized; limit if the original does not come to its end; not-proved;
+ * and the errors of `verifyRun`
  */
 export function pgo(request: PgoRequest, observer: PgoObserver = {}): PgoResult {
   const { original, training, others = [], engine, limitInstructions, report } = request;
   const guest = { engine, limitInstructions, report };
-  // What cannot be optimized is refused before any work is done.
+  // A file that cannot be optimized is refused before any work is done.
   nextSegmentAddress(original);
 
   observer.begin?.(`profiling ${original.file}`);

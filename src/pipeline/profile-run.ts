@@ -1,4 +1,4 @@
-/** One run of one image, counted. */
+/** One counted run of one image. */
 import type { InsnCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -12,22 +12,22 @@ import { collect } from '../profile/collect.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { RerunOptions } from '../verify/rerun.ts';
 
-/** What a program runs on, the same for each of its forms. */
+/** The input of a program's run, the same for each of its forms. */
 export type GuestInput = RerunOptions['input'];
 
 export interface ProfileRequest {
   readonly image: Image;
   readonly input: GuestInput;
-  /** The image is an optimized form of this one, and runs as it would: under its name, with its heap. */
+  /** The original of an optimized image, which then runs under the original's name and with its heap start. */
   readonly formOf?: Image;
   /** Default: DEFAULT_ENGINE. */
   readonly engine?: string | undefined;
-  /** What the engine of an earlier run has kept, and the keeping of what this one's has. */
+  /** Translated code that an earlier run's engine kept, and the call that saves this run's. */
   readonly code?: { readonly kept: EngineOptions['kept']; save(engine: Engine): void };
   readonly limitInstructions?: InsnCount | undefined;
   /** Seconds. */
   readonly wallTime?: number | undefined;
-  /** Gets the guest's output. */
+  /** Receives the guest's output. */
   readonly sink?: ProcessOptions['sink'];
   readonly report?: ProcessOptions['report'];
 }
@@ -37,15 +37,15 @@ export interface ProfileOutcome extends Outcome {
 }
 
 /**
- * Runs an image to its end, or to a limit. The guest's clock is steady: a form of the program that needs fewer instructions reads the
- * same times.
+ * Runs an image to its end, or to a limit. The guest's clock is steady, so that a form of the program that needs fewer instructions
+ * reads the same times.
  */
 export function profileRun(request: ProfileRequest): ProfileOutcome {
   const { process, engine, limits, finish } = begin(request);
   return finish(execute(process, engine, limits));
 }
 
-/** The same, and signals of the host are heard. @param interrupted stop here, as at a limit */
+/** As profileRun, but in turns, between which host signals are handled. @param interrupted true stops the run, as at a limit */
 export async function profileInTurns(request: ProfileRequest, interrupted: () => boolean): Promise<ProfileOutcome> {
   const { process, engine, limits, finish } = begin(request);
   return finish(await executeInTurns(process, engine, limits, interrupted));

@@ -1,6 +1,6 @@
 /**
- * Optimization that ships only what is proved. The file that was made is proved against the original; what is not proved is emitted
- * again in its identity form, and what is not proved then is left out; until all is proved that ships.
+ * Optimization that ships proved code only. The output is proved against the original; a superblock that is not proved is emitted
+ * again in its identity form, and is left out if that is not proved either, until everything that ships is proved.
  */
 import { notProved } from '../base/errors.ts';
 import type { Addr } from '../base/units.ts';
@@ -15,32 +15,32 @@ import { emitWithout, type Failure, type Rejection } from './failures.ts';
 import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions } from './optimize.ts';
 
 export interface ProvedOptions extends OptimizeOptions {
-  /** tested: a superblock that is neither proved nor refuted ships as well; it is for a rerun to test it. */
+  /** tested: a superblock that is neither proved nor refuted ships as well; a rerun has to test it. */
   readonly allow?: 'tested' | undefined;
   /** Prove after each pass, to name the one that broke a superblock. */
   readonly proveEach?: boolean | undefined;
-  /** What the optimized file will be called, for messages. */
+  /** Name of the optimized file, for messages. */
   readonly output?: string | undefined;
-  /** Each proof is made within this: for saying so, and for taking the time. */
+  /** Each proof is made within this call, which may announce and time it. */
   readonly proving?: (<T>(work: () => T) => T) | undefined;
 }
 
 export interface Rejected extends Rejection {
   readonly head: Addr;
-  /** Of what the passes made; `failed`: nothing, by a fault of the optimizer's own, or of the prover's. */
+  /** Verdict on the form that the passes made; `failed`: the optimizer or the prover itself failed. */
   readonly verdict: 'unproved' | 'refuted' | 'failed';
   readonly counterexample: Counterexample | undefined;
-  /** With `proveEach`: the pass that broke it; undefined: it was not proved before any pass either. */
+  /** With `proveEach`: the pass that broke the superblock; undefined if it was not proved before any pass either. */
   readonly pass?: string | undefined;
 }
 
-/** What was proved after one more pass. */
+/** The proof's results after one more pass. */
 export interface PassProof {
-  /** Undefined: before the first one. */
+  /** Undefined: before the first pass. */
   readonly pass: string | undefined;
   readonly superblocks: number;
   readonly proved: number;
-  /** Not proved after this pass, and not for want of proof before it. */
+  /** Superblocks that are not proved after this pass but were before it. */
   readonly broken: readonly { readonly head: Addr; readonly reason: string }[];
 }
 
@@ -48,7 +48,7 @@ export interface ProvedForm extends Optimized {
   /** The optimized file, as it was read back and proved. */
   readonly image: Image;
   readonly proof: Proof;
-  /** What may not ship as the passes made it, in the order of addresses. */
+  /** Superblocks that may not ship as the passes made them, in the order of addresses. */
   readonly rejected: readonly Rejected[];
   /** With `proveEach`. */
   readonly each?: readonly PassProof[] | undefined;
@@ -64,7 +64,7 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
   const proofOf = prover(image, options);
   const stages = options.proveEach ? stageProofs(formed, proofOf) : undefined;
   const untouched = new Set<Addr>();
-  // Each round at least one superblock goes to the next lower form, of which there are two, or one patch less is made: so this ends.
+  // Each round lowers the form of at least one superblock (to identity, then to none) or makes one patch fewer, so the loop ends.
   for (;;) {
     const made = emitWithout(formed, formed.heads, rejected, untouched, onFailure);
     const { form, proof } = proofOf(made);
@@ -74,11 +74,11 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
       ({ verdict }) => verdict === 'refuted' || (verdict === 'unproved' && options.allow !== 'tested'),
     );
     for (const superblock of bad)
-      rejected.set(superblock.head, lower(superblock, rejected.get(superblock.head), stages));
+      rejected.set(superblock.head, lowerForm(superblock, rejected.get(superblock.head), stages));
     if (bad.length > 0) continue;
     const wrong = placesToLeave(made, proof, untouched);
     for (const place of wrong.patches) untouched.add(place);
-    for (const one of wrong.calls) rejected.set(one.head, one);
+    for (const call of wrong.calls) rejected.set(call.head, call);
     if (wrong.patches.length + wrong.calls.length > 0) continue;
     const problem = proof.file.flatMap(({ problems }) => problems)[0];
     if (problem !== undefined && options.allow !== 'tested') throw notProved(form.file, problem);
@@ -92,8 +92,8 @@ export function optimizeProved(image: Image, profile: ImageProfile, options: Pro
   }
 }
 
-/** One form lower than it was: what was emitted in its identity form already is left out. */
-function lower(superblock: SuperblockProof, before: Rejected | undefined, stages: Stages | undefined): Rejected {
+/** The next lower form: a superblock that was emitted in its identity form already is left out. */
+function lowerForm(superblock: SuperblockProof, before: Rejected | undefined, stages: Stages | undefined): Rejected {
   const { head, identity, reason, verdict, counterexample } = superblock;
   if (before !== undefined) return { ...before, form: 'none' };
   return {
@@ -106,7 +106,7 @@ function lower(superblock: SuperblockProof, before: Rejected | undefined, stages
   };
 }
 
-/** Patches that are not proved, to be left out, and superblocks whose calls have return points that are not. */
+/** Patches that are not proved, to be left out, and superblocks that end in a call whose return point is not proved. */
 function placesToLeave({ map }: Optimized, { file }: Proof, untouched: ReadonlySet<Addr>) {
   const places = file.flatMap((check) => check.places);
   const made = new Set(map.patches.map(([address]) => address));
@@ -143,7 +143,7 @@ interface Stages {
 
 function stageProofs(formed: Formed, proofOf: Prover): Stages {
   const names = [undefined, ...formed.passes.map(({ name }) => name)];
-  /** What is not proved, and why, before the first pass and after each. */
+  /** Superblocks that are not proved, with the reason, before the first pass and after each. */
   const unproved: ReadonlyMap<Addr, string>[] = [];
   const list = names.map((pass, passes): PassProof => {
     const { superblocks } = proofOf(formed.emitAfter(passes)).proof;
@@ -159,7 +159,7 @@ function stageProofs(formed: Formed, proofOf: Prover): Stages {
   });
   return {
     list,
-    /** The first pass since which it has not been proved any more. */
+    /** The first pass since which the superblock has not been proved any more. */
     guilty(head) {
       let passes = unproved.length;
       while (passes > 0 && unproved[passes - 1]!.has(head)) passes--;

@@ -1,4 +1,4 @@
-/** Gathers what the report is built from: two counted runs, the address map of the optimized file, and what was verified. */
+/** Gathers the report's sources: two counted runs, the address map of the optimized file, the verified runs and the proof. */
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { ASSUMPTIONS } from '../emit/assumptions.ts';
@@ -18,12 +18,12 @@ export interface ReportRequest {
   /** The same run of the optimized form. */
   readonly optimized: { readonly image: Image; readonly profile: ImageProfile };
   readonly arguments: readonly string[];
-  /** Names of what the program read. */
+  /** Names of the program's inputs. */
   readonly inputs: readonly string[];
   readonly verified: readonly Verified[];
-  /** Of the optimized form; without it superblocks are tested only. */
+  /** Proof of the optimized form; without a proof superblocks are tested only. */
   readonly proof?: Proof | undefined;
-  /** What the passes did; empty where that is not known. */
+  /** Statistics of the passes; empty if they are not known. */
   readonly passes: readonly PassReport[];
   readonly commands: readonly string[];
 }
@@ -54,7 +54,7 @@ const unproved = (proof: Proof) => proof.superblocks.filter(({ verdict }) => ver
 
 type Found = Pick<SuperblockSummary, 'verdict' | 'reason'>;
 
-/** proved: for all inputs. tested: the rerun agreed. rejected: it is wrong, or its identity form stands for what was not proved. */
+/** proved: for all inputs. tested: the rerun agreed. rejected: the superblock is wrong, or the passes' form of it was not proved. */
 function verdicts(
   { data }: AddressMap,
   differences: readonly { readonly superblock?: string; readonly what: string }[],
@@ -77,14 +77,14 @@ function verdicts(
     if (found?.verdict === 'refuted') return { verdict: 'rejected', reason };
     if (found?.verdict === 'unproved') return { verdict: 'tested', reason: `not proved: ${reason}` };
     const verdict = found === undefined ? 'tested' : 'proved';
-    // What never ran is in its identity form because there is nothing to gain.
+    // A superblock that was not expected to run is in its identity form because it has nothing to gain.
     return identity && count > 0
       ? { verdict, reason: 'in its identity form: the passes could not make it cheaper' }
       : { verdict };
   };
 }
 
-/** @param equivalent the rerun found no difference: what it would have found is checked by that, on these inputs */
+/** @param equivalent no rerun found a difference; every assumption in use then counts as checked, on these inputs */
 function assumptionReports(map: AddressMap, equivalent: boolean, proof: Proof | undefined): AssumptionReport[] {
   return ASSUMPTIONS.map(({ id, name, text }) => {
     const used = map.data.assumptions.includes(id);

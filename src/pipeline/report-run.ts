@@ -14,29 +14,29 @@ import { type Verified, verifyRun } from './verify-run.ts';
 export interface ReportRunRequest {
   readonly original: Image;
   readonly optimized: Image;
-  /** What the optimized file was made from. */
+  /** The profile from which the optimized file was made. */
   readonly profile: Profile;
-  /** What the profile is called, for messages. */
+  /** Name of the profile, for messages. */
   readonly profileName?: string | undefined;
-  /** The counts are those of this input. */
+  /** The input on which both files are counted. */
   readonly input: NamedInput;
   /** Further inputs to verify on. */
   readonly others?: readonly NamedInput[];
   readonly engine?: string | undefined;
-  /** Of the original. */
+  /** Limit of the original's run. */
   readonly limitInstructions?: number | undefined;
-  /** For the report: names of what the program read, and the commands that make the report again. */
+  /** For the report: names of the program's inputs, and the commands that make the report again. */
   readonly inputs?: readonly string[];
   readonly commands?: readonly string[];
 }
 
-/** What is about to be done, then what came of it. */
+/** Called before each step, and with each verified run. */
 export interface ReportObserver {
   begin?(step: string): void;
   verified?(verified: Verified): void;
 }
 
-/** @throws profile-mismatch; limit if the original does not come to its end; and what `verifyRun` throws */
+/** @throws profile-mismatch; limit if the original does not come to its end; and the errors of `verifyRun` */
 export function reportRun(request: ReportRunRequest, observer: ReportObserver = {}): ReportModel {
   const { original, optimized, input, others = [], engine, limitInstructions } = request;
   const images = { original, optimized };

@@ -1,4 +1,4 @@
-/** What the passes did, counted: rewrites by the fuel they took, instructions by what the superblocks lost. */
+/** Statistics of the passes: rewrites by the fuel that they took, instructions by the superblocks' difference. */
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { PassReport } from '../report/model.ts';
 import type { PassTotal } from './optimize.ts';

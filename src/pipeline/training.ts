@@ -2,7 +2,7 @@
 import type { ImageProfile, Profile } from '../profile/profile.ts';
 
 /**
- * Certain for a profile of one run; a sum of several holds each of its parts, but could hold others too.
+ * The answer is certain for a profile of one run. A sum of several runs covers each of them, but may seem to cover other runs too.
  * @param trained the whole profile that `of` is from
  */
 export function covers(trained: Profile, of: ImageProfile, run: ImageProfile): boolean {

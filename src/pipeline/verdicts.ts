@@ -1,4 +1,4 @@
-/** Proofs summed up. */
+/** Summaries of proofs. */
 import type { Proof, SuperblockProof } from '../verify/prove/prove.ts';
 
 export interface ProofSummary {
@@ -9,20 +9,20 @@ export interface ProofSummary {
   readonly refuted: number;
   /** Share of the expected execution in superblocks that is proved, 0 to 1. */
   readonly coverage: number;
-  /** Ways through superblocks that were compared. */
+  /** Execution paths through superblocks that were compared. */
   readonly ways: number;
 }
 
-/** What rests on an assumption. */
+/** The proofs that rest on one assumption. */
 export interface Resting {
   readonly id: string;
-  /** Superblocks; a whole file's checks are not counted. */
+  /** Number of proved superblocks; checks of the file as a whole are not counted. */
   readonly superblocks: number;
   /** Share of the expected execution in superblocks, 0 to 1. */
   readonly share: number;
 }
 
-/** By assumption, rising, how much of what is proved rests on it. */
+/** How many proved superblocks rest on each assumption, in the order of the proof's assumptions. */
 export function restingOn({ superblocks, assumptions }: Proof): Resting[] {
   const proved = superblocks.filter(({ verdict }) => verdict === 'proved');
   const weight = (list: readonly SuperblockProof[]) => list.reduce((sum, superblock) => sum + superblock.weight, 0);

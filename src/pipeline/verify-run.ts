@@ -1,13 +1,13 @@
-/** Verification on one input, in the report's terms. */
+/** Verification on one input, with the results in the report's form. */
 import { hex } from '../base/units.ts';
 import type { Exit } from '../machine/process.ts';
 import type { Difference, VerifiedInput } from '../report/model.ts';
 import { type RerunOptions, type RerunResult, rerun } from '../verify/rerun.ts';
 
 export interface VerifyRequest extends RerunOptions {
-  /** What the input is called in reports; default: input. */
+  /** Name of the input in reports; default: input. */
   readonly name?: string;
-  /** The profile was taken on it; default: no. */
+  /** The profile was taken on this input; default: no. */
   readonly training?: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface Verified {
   readonly result: RerunResult;
 }
 
-/** Throws what `rerun` throws. */
+/** @throws the errors of `rerun` */
 export function verifyRun(request: VerifyRequest): Verified {
   const { name = 'input', training = false } = request;
   const result = rerun(request);
