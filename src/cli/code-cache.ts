@@ -1,6 +1,6 @@
 /**
- * Translated code kept between runs, a file for each program: the second run of a program need not find out and compile again what is hot
- * in it. A file that does not fit is not used, and one that cannot be read or written is none: nothing depends on it but time.
+ * Translated code kept between runs, a file for each program: the second run of a program need not find and compile its hot code again.
+ * A file that does not fit the run or cannot be read is not used, and a failed write is ignored: only time depends on the cache.
  */
 import {
   closeSync,
@@ -27,24 +27,24 @@ import { writeWhole } from './output.ts';
 
 export interface CodeCacheFlags {
   readonly engine: string;
-  /** A folder; false: none. */
+  /** A folder; false: no cache. */
   readonly codeCache?: string | false;
 }
 
-/** The engine that translates. */
-const KEEPS = 'translate';
-/** All files together; then those go that have not been used for longest. */
+/** The engine whose code is kept. */
+const TRANSLATING_ENGINE = 'translate';
+/** Size of all files together; beyond it, the files least recently used are deleted. */
 const MOST_BYTES = 2 ** 28;
 const SUFFIX = '.isocode';
 
-/** What made the files that this run can use; undefined: none can be told from others. */
+/** Identifies the bundle whose files this run can use; undefined: the bundle is not known, and no file is used. */
 let build: string | undefined;
 export function setBuild(id: string | undefined): void {
   build = id;
 }
 
-/** The standard folder may be written to: a run has used it. */
-let used = false;
+/** Set by a run without --code-cache and --no-code-cache: the standard folder may be written to. */
+let standardFolderUsed = false;
 
 export const withCodeCache = (command: Command): Command =>
   command
@@ -53,36 +53,36 @@ export const withCodeCache = (command: Command): Command =>
 
 export interface CodeCache {
   readonly kept: Kept | undefined;
-  /** Keeps what the engine has translated, if that is worth while. */
+  /** Keeps the engine's translated code, if the engine finds that worth while. */
   save(engine: Engine): void;
 }
 
-const NONE: CodeCache = { kept: undefined, save: () => {} };
+const NO_CACHE: CodeCache = { kept: undefined, save: () => {} };
 
-/** @param form tells runs apart whose code is not the same */
+/** @param form tells runs apart that translate to different code (counting or not) */
 export function openCodeCache({ engine, codeCache }: CodeCacheFlags, image: Image, form: string): CodeCache {
   const { XDG_CACHE_HOME, HOME } = process.env;
   const standard = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
   const folder =
     codeCache === false ? undefined : codeCache ? resolve(codeCache) : standard && join(standard, 'isoform');
-  used = codeCache === undefined && !!folder;
-  if (engine !== KEEPS || !folder || build === undefined) return NONE;
+  standardFolderUsed = codeCache === undefined && !!folder;
+  if (engine !== TRANSLATING_ENGINE || !folder || build === undefined) return NO_CACHE;
   const identity = [build, process.version, process.arch, process.execArgv.join(' '), form].join('\n');
   const path = join(folder, `${basename(image.file)}-${image.hash.slice(0, 16)}-${form}${SUFFIX}`);
   return {
     kept: read(path, identity),
-    save: (used) => {
-      const kept = used.keep?.();
+    save: (translator) => {
+      const kept = translator.keep?.();
       if (kept !== undefined) write(folder, path, encodeKept(kept, identity));
     },
   };
 }
 
-/** Machine code will be run from it, so it must be the user's own. */
+/** Machine code from the file will be run, so the file must be the user's own and writable by nobody else. */
 function read(path: string, identity: string): Kept | undefined {
   let descriptor: number;
   try {
-    // Where a pipe is, opening must not wait for who writes to it.
+    // If the path is a named pipe, opening must not wait for a writer.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;
@@ -97,7 +97,7 @@ function read(path: string, identity: string): Kept | undefined {
     for (let got = -1; got !== 0 && length < size; length += got)
       got = readSync(descriptor, bytes, length, size - length, length);
     const kept = decodeKept(bytes.subarray(0, length), identity);
-    // Used now: when files have to go, others come first.
+    // The new time tells tidy that the file was used.
     if (kept !== undefined) futimesSync(descriptor, new Date(), new Date());
     return kept;
   } catch {
@@ -113,22 +113,22 @@ function write(folder: string, path: string, bytes: Uint8Array): void {
     writeWhole(path, bytes, 0o600);
     tidy(folder);
   } catch {
-    // There is no room or no permission: the next run does without.
+    // There is no room or no permission: the next run has no file.
   }
 }
 
-/** V8's compiled code of the bundle, to be made. */
+/** A file of V8's compiled code of the bundle that is to be made. */
 export interface Compiled {
-  /** Where it will be looked for. */
+  /** Path at which runs look for the file. */
   readonly file: string;
-  /** The program that makes it (compiled.cts). */
+  /** Path of the program that makes the file (compiled.cts). */
   readonly by: string;
 }
 
-/** Has V8's compiled code made and keeps it, if this run keeps code where it will be looked for. What goes wrong is not tried again. */
+/** Has V8's compiled code made, if the standard folder is used. If the program fails, an empty file keeps it from being tried again. */
 export function keepCompiled({ file, by }: Compiled): void {
-  if (!used) return;
-  // Loading it takes longer than a small guest.
+  if (!standardFolderUsed) return;
+  // Loading node:child_process takes longer than running a small guest.
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const folder = momentaryName(dirname(file));
   try {
@@ -143,7 +143,7 @@ export function keepCompiled({ file, by }: Compiled): void {
   }
 }
 
-/** With its checksum behind it. */
+/** The bytes with their checksum behind them. */
 function sealed(bytes: Buffer): Buffer {
   const sum = Buffer.alloc(4);
   sum.writeUInt32LE(crc32(bytes));

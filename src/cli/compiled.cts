@@ -1,8 +1,8 @@
 /**
- * Makes V8's compiled code of the bundle. The first run of the installed command starts this as a process of its own: V8 takes compiled
- * code only where its flags are what they were, and a run that translates has changed some.
+ * Makes V8's compiled code of the bundle. The first run of the installed command starts this program as a process of its own: V8 accepts
+ * compiled code only under the same flags, and a run that translates has changed some.
  *
- *     node dist/src/cli/compiled.cjs FOLDER     writes FOLDER/compiled, and what runs leave
+ *     node dist/src/cli/compiled.cjs FOLDER     writes FOLDER/compiled, and the sample runs' files
  */
 {
   const { readFileSync, writeFileSync } = process.getBuiltinModule('node:fs');
@@ -17,7 +17,7 @@
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
     const { start } = script.runInThisContext()(require);
-    // A sample is run, so that the functions which a run needs are compiled: interpreted, then translated, then with what that has kept.
+    // Runs of a sample compile the functions that a run needs: interpreted, then translated, then with the translated code that was kept.
     const sample = `${__dirname}/../../../samples/route`;
     const program = ['--code-cache', folder, `${sample}/route.elf`];
     const profile = ['profile', '--quiet', '-o', `${folder}/profile`, '--stdin', `${sample}/input`];

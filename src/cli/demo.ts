@@ -1,4 +1,4 @@
-/** `isoform demo`: a sample the whole way, with nothing else installed. */
+/** `isoform demo`: takes a sample through all steps; no other tool need be installed. */
 
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ export function register(program: Command): void {
     .action(demo);
 }
 
-/** The samples lie beside the sources and beside what is built from them. */
+/** The samples' folder, as found from src/cli in a checkout and from dist/src/cli in the built package. */
 function samplesFolder(): string {
   for (const up of ['../../', '../../../']) {
     const folder = fileURLToPath(new URL(`${up}samples`, import.meta.url));

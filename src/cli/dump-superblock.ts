@@ -21,7 +21,7 @@ export function registerSuperblock(dump: Command): void {
 }
 
 async function dumpOne(where: string, file: string, own: Flags, command: Command): Promise<void> {
-  // `dump -p FILE superblock ...` is understood too.
+  // The option may stand before the subcommand too: `dump -p FILE superblock ...`.
   const flags: Flags = { ...own, profile: own.profile ?? command.parent?.opts<Flags>().profile };
   const [{ badOption }, { readImage }, { profileOf, readProfile }, { dumpSuperblock }] = await Promise.all([
     import('../base/errors.ts'),

@@ -1,4 +1,4 @@
-/** `isoform dump`: what isoform knows about a program, as text. */
+/** `isoform dump`: images, profiles, control-flow graphs, address maps and superblocks as text. */
 import type { Command } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { registerSuperblock } from './dump-superblock.ts';

@@ -1,4 +1,4 @@
-/** What the guest's clock says at the start: the same in every run over the same files. */
+/** The start time of the guest's clock: the same in every run over the same files. */
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ClockOptions } from '../machine/process.ts';
@@ -6,14 +6,14 @@ import type { ClockOptions } from '../machine/process.ts';
 const SECOND = 1_000_000_000n;
 const DAY = 86_400n * SECOND;
 /** 2024-01-01T00:00:00Z. */
-const FIRST = 1_704_067_200n * SECOND;
-/** More files in one folder are not looked at: a start must not take long. */
-const MOST = 10_000;
+const EARLIEST = 1_704_067_200n * SECOND;
+/** At most so many entries of a folder are looked at, so that a start does not take long. */
+const ENTRY_LIMIT = 10_000;
 
 /**
- * @param wanted seconds since the epoch, if anybody has said
- * @param directories what the guest can read; with these, and what is right in them, and its executable, its clock is not behind:
- * the day after the newest, so that runs of one day, which write files, have one time
+ * @param wanted seconds since the epoch, if given by the user
+ * @param directories directories that the guest can read. The clock starts on the day after the newest of these, their direct entries
+ * and the executable, so that none of them is newer than the clock, and runs of one day that write files start at one time
  */
 export function guestTime(
   wanted: number | undefined,
@@ -27,12 +27,12 @@ export function guestTime(
     return time > last ? time : last;
   }, 0n);
   const next = (newest / DAY + 1n) * DAY;
-  return { start: next > FIRST ? next : FIRST };
+  return { start: next > EARLIEST ? next : EARLIEST };
 }
 
 function entriesOf(directory: string): readonly string[] {
   try {
-    return readdirSync(directory).slice(0, MOST);
+    return readdirSync(directory).slice(0, ENTRY_LIMIT);
   } catch {
     return [];
   }

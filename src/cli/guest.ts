@@ -1,4 +1,4 @@
-/** The commands that run a guest once: what scripts/bundle.mjs makes one file of, and src/cli/start.cts begins with. */
+/** The commands that run a guest once. scripts/bundle.mjs makes this module one file, which src/cli/start.cts starts. */
 import { setFlagsLater } from '../base/v8.ts';
 import { type Compiled, keepCompiled, setBuild } from './code-cache.ts';
 import { type Commands, execute } from './program.ts';
@@ -9,10 +9,10 @@ const COMMANDS: Commands = {
 };
 
 /**
- * Runs a command line that begins with one of them.
- * @param build tells this bundle from others; undefined: it is not known, and no translated code is kept
- * @param flags V8's, to be set when something is translated
- * @param compiled V8's compiled code of this bundle is not there yet
+ * Runs a command line of one of these commands.
+ * @param build identifies the bundle; undefined: the bundle is not known, and no translated code is kept
+ * @param flags V8's flags that are set when code is translated
+ * @param compiled given if V8's compiled code of this bundle is still to be made
  */
 export async function start(
   args: readonly string[],

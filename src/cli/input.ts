@@ -1,4 +1,4 @@
-/** What the guest runs on, for commands that run it more than once: the same for every run. */
+/** The guest's input, for commands that run the guest more than once: the same for every run. */
 import { fstatSync, readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Command } from 'commander';
@@ -24,13 +24,13 @@ export const withInputOptions = (command: Command): Command =>
 
 export interface GuestRun {
   readonly input: GuestInput;
-  /** What the input is called: the file of standard input, `standard input`, or the arguments. */
+  /** Name of the input: the file of standard input, `standard input`, the arguments, or `no input`. */
   readonly name: string;
-  /** Names of what the guest reads, as far as they are known. */
+  /** Names of the guest's inputs, as far as they are known. */
   readonly inputs: readonly string[];
 }
 
-/** The input that follows from the options. Throws cannot-read. */
+/** The input that follows from the options. @throws cannot-read */
 export function guestRun(flags: InputFlags, image: Image, args: readonly string[]): GuestRun {
   const stdin = flags.stdin === undefined ? ownInput() : readInputFile(flags.stdin);
   const from = flags.stdin ?? (stdin.length > 0 ? 'standard input' : undefined);
@@ -53,7 +53,7 @@ function inputOf(flags: GuestFlags, image: Image, args: readonly string[], stdin
   return { args, env, grants, memorySize, clock, stdin };
 }
 
-/** Throws cannot-read. */
+/** @throws cannot-read */
 export function readInputFile(file: string): Uint8Array {
   try {
     return readFileSync(file);
@@ -65,7 +65,7 @@ export function readInputFile(file: string): Uint8Array {
 function ownInput(): Uint8Array {
   if (isatty(0)) return new Uint8Array(0);
   try {
-    // A closed or nonsensical standard input has nothing to give.
+    // A standard input that is closed or a directory counts as empty.
     if (fstatSync(0).isDirectory()) return new Uint8Array(0);
     return readFileSync(0);
   } catch (error) {

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * The command line. A command's file is loaded only when it is asked for, so that starting a guest does not wait for the optimizer.
+ * The command line. A command's file is loaded only if the command is used, so that starting a guest does not wait for the optimizer.
  */
 import { readFileSync } from 'node:fs';
 import { type Commands, execute } from './program.ts';
 
-/** Every command and the file it is in, in the order of the help text. */
+/** Every command and the loader of its file, in the order of the help text. */
 const COMMANDS: Commands = {
   run: () => import('./run.ts'),
   profile: () => import('./profile.ts'),

@@ -1,4 +1,4 @@
-/** Options that the commands which optimize share, and what they mean. */
+/** Options that the optimizing commands share, and their translation for the optimizer. */
 import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';

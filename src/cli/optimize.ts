@@ -1,4 +1,4 @@
-/** `isoform optimize`: from a profile to an optimized executable. */
+/** `isoform optimize`: makes an optimized executable by a profile. */
 import type { Command } from 'commander';
 import type { Image } from '../elf/image.ts';
 import type { ProvedForm } from '../pipeline/proved.ts';
@@ -52,7 +52,7 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
     import('./proofs.ts'),
   ]);
   const image = readImage(file);
-  // What cannot be optimized is refused first, whatever the profile is.
+  // A file that cannot be optimized is refused first, whatever the profile is.
   nextSegmentAddress(image);
   const profile = profileOf(readProfile(flags.profile), image, flags.profile);
   const name = flags.output ?? `${stemOf(file)}.isoform`;

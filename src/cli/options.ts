@@ -1,4 +1,4 @@
-/** Options that the commands share, and what they mean for a process. Commands that run a guest all take the same ones. */
+/** Options that all commands which run a guest share, and their translation for a process. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
@@ -7,7 +7,7 @@ import type { ProcessOptions } from '../machine/process.ts';
 import { guestTime } from './guest-time.ts';
 import { say } from './say.ts';
 
-/** What `withGuestOptions` gives to a command's action. */
+/** The option values that `withGuestOptions` passes to a command's action. */
 export interface GuestFlags {
   readonly dir: readonly string[];
   readonly env: readonly string[];
@@ -20,28 +20,28 @@ export interface GuestFlags {
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
-/** `64M`, `1G`, `65536`. Throws bad-option. */
+/** `64M`, `1G`, `65536`. @throws bad-option */
 export function parseSize(text: string): number {
   const match = /^(\d+)([KMG]?)i?B?$/i.exec(text);
   if (!match) throw badOption(`${text}: not a size`, 'for example 512M or 1G');
   return Number(match[1]) * UNITS[match[2]!.toUpperCase()]!;
 }
 
-/** A whole number above 0, also as 1e9 or 10_000. Throws bad-option. */
+/** A whole number above 0, also as 1e9 or 10_000. @throws bad-option */
 export function parseCount(text: string): number {
   const value = /^\d[\d_]*(e\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
   if (!Number.isSafeInteger(value) || value <= 0) throw badOption(`${text}: not a count`, 'a whole number above 0');
   return value;
 }
 
-/** Seconds, above 0. Throws bad-option. */
+/** Seconds, above 0. @throws bad-option */
 export function parseSeconds(text: string): number {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value))) throw badOption(`${text}: not a number of seconds`);
   return value;
 }
 
-/** Seconds since 1970, before the year 2300: what 64 bits of nanoseconds hold. Throws bad-option. */
+/** Seconds since 1970, below 2 ** 33 (the year 2242), whose nanoseconds fit in 64 bits. @throws bad-option */
 export function parseTime(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(value < 2 ** 33)) throw badOption(`${text}: not a time`, 'seconds since 1970, for example from date +%s');
@@ -53,7 +53,7 @@ function parseVariable(text: string, before: readonly string[]): string[] {
   return [...before, text];
 }
 
-/** Adds an option that can be given several times; without it the value is an empty list, of which the help need not tell. */
+/** Adds an option that can be given several times. Its default, an empty list, is not shown in the help. */
 export function repeatable(
   command: Command,
   flags: string,
@@ -87,13 +87,13 @@ export function withMachineOptions(command: Command): Command {
 export const withGuestOptions = (command: Command): Command =>
   withMachineOptions(command).option('--limit-time <seconds>', 'stop the guest after so long', parseSeconds);
 
-/** reproducible-builds.org/specs/source-date-epoch */
+/** The time option, else SOURCE_DATE_EPOCH (reproducible-builds.org/specs/source-date-epoch). */
 function timeOf({ time }: GuestFlags): number | undefined {
   const { SOURCE_DATE_EPOCH: epoch } = process.env;
   return time ?? (epoch ? parseTime(epoch) : undefined);
 }
 
-/** The part of ProcessOptions that follows from the options. Standard streams are not in it. */
+/** The part of ProcessOptions that follows from the options, without the standard streams. */
 export function guestOptions(flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions {
   const grants = [process.cwd(), ...flags.dir.map((dir) => resolve(dir))];
   return {

@@ -1,25 +1,25 @@
-/** Where commands put what they make: looked at before the work begins, written whole or not at all. */
+/** Output files of commands: checked before the work begins, written whole or not at all. */
 import { closeSync, existsSync, mkdirSync, openSync, readSync, realpathSync, statSync, unlinkSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { badOption, cannotWrite } from '../base/errors.ts';
 import { momentaryName, replaceFile } from '../base/files.ts';
 import { print } from './say.ts';
 
-/** The name a program's files get where none is given: `dir/prog.elf` -> `prog`. */
+/** The default stem of a program's output files: `dir/prog.elf` -> `prog`. */
 export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.elf$/, '');
 
 export interface OutputOptions {
-  /** Files that must not be overwritten: what the command reads. */
+  /** Files that the command reads, which must not be overwritten. */
   readonly inputs?: readonly string[];
-  /** Missing directories will be made when it is written. */
+  /** Missing directories will be made when the file is written. */
   readonly parents?: boolean;
-  /** An executable may be replaced by it. */
+  /** The output may replace an executable. */
   readonly executable?: boolean;
 }
 
 /**
- * Can a file be written there? Says so before hours of work, and changes nothing.
- * @returns where to write: behind symbolic links, so that a link stays one
+ * Checks, before hours of work, that a file can be written; leaves no file behind.
+ * @returns the path to write to: for a symbolic link to an existing file, the path of that file, so that the link stays a link
  * @throws cannot-write, bad-option
  */
 export function checkOutput(path: string, options: OutputOptions = {}): string {
@@ -67,7 +67,7 @@ function isElf(file: string): boolean {
 }
 
 /**
- * @param target what checkOutput gave back
+ * @param target the path that checkOutput returned
  * @throws cannot-write
  */
 export function writeWhole(target: string, content: string | Uint8Array, mode?: number): void {
@@ -79,10 +79,10 @@ export function writeWhole(target: string, content: string | Uint8Array, mode?: 
   replaceFile(target, content, mode);
 }
 
-/** Standard output as the place of a file: `--json -`. */
+/** The file name that means standard output: `--json -`. */
 export const STDOUT = '-';
 
-/** As checkOutput and writeWhole for text, in one object; undefined where nothing is wanted. */
+/** Checks a text output now and returns the function that writes it; undefined if no path is given. */
 export function textOutput(path: string | undefined, inputs: readonly string[]): ((text: string) => void) | undefined {
   if (path === undefined) return undefined;
   if (path === STDOUT) return print;

@@ -1,4 +1,4 @@
-/** `isoform pgo`: the whole way in one go. */
+/** `isoform pgo`: all steps from the profile to the report in one command. */
 import type { Command } from 'commander';
 import { printableJson } from '../base/printable.ts';
 import type { Sink } from '../machine/process.ts';
@@ -45,7 +45,7 @@ export function register(program: Command): void {
     .action(pgoFile);
 }
 
-/** What the command does. */
+/** The action of the command, which `isoform demo` uses too. */
 export async function pgoFile(file: string, args: readonly string[], flags: PgoFlags): Promise<void> {
   const [{ pgo, readImage, renderHtml, writeExecutable }, { command }, { tellProofs }] = await Promise.all([
     import('../index.ts'),
@@ -92,7 +92,7 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
   process.exitCode = equivalent ? 0 : 1;
 }
 
-/** Says what was done, as it happens. */
+/** Reports each step's result on standard error as the step ends. */
 function observer(progress: Progress, proved: (made: ProvedForm, milliseconds: number) => void): PgoObserver {
   const watch = makeStopwatch(() => progress.begin('proving'));
   return {

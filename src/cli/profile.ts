@@ -1,4 +1,4 @@
-/** `isoform profile`: runs a guest and counts. */
+/** `isoform profile`: runs a guest and counts its blocks and edges. */
 import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { badOption, overLimit } from '../base/errors.ts';
@@ -55,7 +55,7 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const name = flags.output ?? `${stemOf(file)}.${format}`;
   const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
   const { image: _, report, ...input } = guestOptions(flags, image, args);
-  // As perf record: who has seen enough gets what was counted.
+  // As perf record: a user who ends the run by a signal gets the counts so far.
   let signal: NodeJS.Signals | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     signal ??= name;
@@ -71,16 +71,16 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
   };
-  for (const name of STOPPING) process.on(name, onSignal);
+  for (const name of STOP_SIGNALS) process.on(name, onSignal);
   const outcome = await profileInTurns(request, () => signal !== undefined);
-  for (const name of STOPPING) process.off(name, onSignal);
+  for (const name of STOP_SIGNALS) process.off(name, onSignal);
   writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
   const progress = await makeProgress(flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
   process.exitCode = signal === undefined ? statusOf(outcome.exit) : 128 + constants.signals[signal];
 }
 
-const STOPPING = ['SIGINT', 'SIGTERM'] as const;
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const FORMATS = {
   isoprof: async (profile: Profile) => (await import('../profile/store.ts')).encodeProfile(profile),
@@ -93,7 +93,7 @@ const FORMATS = {
   },
 } as const;
 
-/** As perf record: the guest's own. A limit was the user's wish. */
+/** As perf record: the guest's own exit status. A limit was the user's wish and gives 0; a deadlock is an error. */
 function statusOf(exit: Exit): number {
   if (exit.kind === 'status') return exit.status;
   if (exit.kind === 'signal') return 128 + exit.signal;

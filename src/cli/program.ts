@@ -1,6 +1,6 @@
 /**
- * One command line: which command it names, and what happens to errors. isoform's options come before the file; everything after it
- * is the guest's.
+ * One command line: the choice of its command, and the handling of errors. isoform's options come before the file; everything after the
+ * file is the guest's.
  */
 import { Command, CommanderError } from 'commander';
 import { IsoformError } from '../base/errors.ts';
@@ -12,7 +12,7 @@ export interface CommandFile {
   register(program: Command): void;
 }
 
-/** Commands by name, in the order of the help text, each with what loads its file. */
+/** Commands by name, in the order of the help text, each with the loader of its file. */
 export type Commands = Readonly<Record<string, () => Promise<CommandFile>>>;
 
 /** Exit status of every error that is not the guest's. */
@@ -30,7 +30,7 @@ function makeProgram(version: string): Command {
 
 /**
  * Runs one command line.
- * @param version called only if it is asked for
+ * @param version called only if the version is asked for
  * @returns the exit status
  */
 export async function execute(args: readonly string[], commands: Commands, version: () => string): Promise<number> {
@@ -38,7 +38,7 @@ export async function execute(args: readonly string[], commands: Commands, versi
   const named = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   const asked = args.includes('--version') || args.includes('-V');
   const program = makeProgram(asked ? version() : '');
-  // Neither needs to know the commands but for what it is about.
+  // A named command needs its own file only, and --version alone needs no command; the help needs all.
   const wanted = named ? [named] : asked && name === undefined ? [] : Object.values(commands);
   for (const load of wanted) (await load()).register(program);
   try {
@@ -59,11 +59,11 @@ function report(error: unknown): number {
   return FAILURE;
 }
 
-/** What a shell says of a process that SIGPIPE has ended: 128 and its number. */
+/** A shell's exit status of a process that SIGPIPE has ended: 128 plus the signal's number. */
 const BROKEN_PIPE = 141;
 
-// Whoever reads our output may stop reading (`isoform ... | head`): nothing is said then, but what was not told is no success. A listener on the
-// streams themselves would make every start load Node's stream and network modules.
+// The reader of our output may stop reading (`isoform ... | head`): no message is printed then, but the exit status is no success. A
+// listener on the streams themselves would make every start load Node's stream and network modules.
 process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? BROKEN_PIPE : report(error));
 });

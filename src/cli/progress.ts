@@ -1,13 +1,13 @@
-/** What a command says on standard error while it works: a spinner on a terminal, plain lines otherwise, nothing if quiet. */
+/** A command's progress on standard error: a spinner and lines on a terminal, plain lines otherwise, nothing if quiet. */
 import { printable } from '../base/printable.ts';
 import { say } from './say.ts';
 
 export interface Progress {
-  /** A step begins. Only a terminal shows it, and only until the next word. */
+  /** A step begins. Only a terminal shows the step, until the next line or step. */
   begin(step: string): void;
-  /** Something is done. */
+  /** Prints a line about a finished step. */
   say(line: string): void;
-  /** Takes a running step away, before anybody else writes to the terminal. */
+  /** Removes the running step from the terminal, before other output comes there. */
   clear(): void;
 }
 
@@ -15,10 +15,10 @@ const SILENT: Progress = { begin: () => {}, say: () => {}, clear: () => {} };
 
 export async function makeProgress(quiet: boolean | undefined): Promise<Progress> {
   if (quiet) return SILENT;
-  // On a terminal that does not tell its width ora would clear lines for ever.
+  // On a terminal of unknown width ora would clear lines for ever.
   if (!process.stderr.isTTY || !(process.stderr.columns > 0)) return { ...SILENT, say };
   const { default: ora } = await import('ora');
-  // The work is synchronous: the spinner shows what is being done, it cannot turn meanwhile.
+  // The work is synchronous: the spinner shows the step's name but cannot turn meanwhile.
   const spinner = ora({ discardStdin: false });
   const clear = () => void spinner.stop();
   return {
@@ -36,7 +36,7 @@ export interface Stopwatch {
   readonly around: <T>(work: () => T) => T;
 }
 
-/** Says what is being done, and takes the time of it, summed over all times that it is done. */
+/** Calls `begin` before each piece of work and sums the times that the work takes. */
 export function makeStopwatch(begin: () => void): Stopwatch {
   let sum = 0;
   return {
@@ -51,7 +51,7 @@ export function makeStopwatch(begin: () => void): Stopwatch {
   };
 }
 
-/** `12,345`, everywhere alike. */
+/** `12,345`, in every locale. */
 export const count = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 
 /** `-3.2 %`, `±0.0 %`: how much more `after` is than `before`. */

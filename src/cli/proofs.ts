@@ -1,4 +1,4 @@
-/** Words for what was proved and what was not; states that show that a superblock is wrong, printed and saved. */
+/** Messages on proofs; counterexamples (states that show that a superblock is wrong), printed and saved. */
 import { hex, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
@@ -10,7 +10,7 @@ import type { Counterexample } from '../verify/prove/refute.ts';
 import { count, type Progress } from './progress.ts';
 import { provedText } from './words.ts';
 
-/** @param folder nothing is saved without one @returns the files */
+/** @param folder undefined: no file is saved @returns the files' paths */
 export const saveCounterexamples = (
   folder: string | undefined,
   original: Image,
@@ -22,13 +22,13 @@ export const saveCounterexamples = (
         example === undefined ? [] : [saveCase(folder, caseOf(original.hash, example))],
       );
 
-/** As JSON has it. Memory that is not listed is anything. */
+/** A counterexample as JSON data. Memory that is not listed may have any contents. */
 export function stateData(example: Counterexample) {
   const { difference, registers, frm, memory } = caseOf('', example);
   return { difference, registers, frm, memory };
 }
 
-/** In one line: the registers that the code reads, and the memory that it accesses. */
+/** A counterexample as one line: the registers that the code reads, and the memory that the code accesses. */
 export function stateText(example: Counterexample): string {
   const { registers, memory } = caseOf('', example);
   const insns = [...example.found.original.values(), ...example.found.optimized.values()];
@@ -38,10 +38,10 @@ export function stateText(example: Counterexample): string {
   return [...values.map(([name, value]) => `${name} = ${value}`), ...bytes].join(', ');
 }
 
-/** How many superblocks are named one by one. */
-const NAMED = 10;
+/** How many lines name single problems; the rest is counted. */
+const PROBLEM_LINES = 10;
 
-/** What was proved of a file that was made, and what was not. */
+/** Lines on the proof of a new file: a summary, then single problems. */
 function proofLines({ proof, rejected, each = [] }: ProvedForm, milliseconds: number): string[] {
   const unproved = proof.superblocks.filter(({ verdict }) => verdict !== 'proved');
   const lines = [
@@ -54,8 +54,8 @@ function proofLines({ proof, rejected, each = [] }: ProvedForm, milliseconds: nu
   ];
   return [
     provedText(summarise(proof), milliseconds),
-    ...lines.slice(0, NAMED),
-    ...(lines.length > NAMED ? [`and ${count(lines.length - NAMED)} more`] : []),
+    ...lines.slice(0, PROBLEM_LINES),
+    ...(lines.length > PROBLEM_LINES ? [`and ${count(lines.length - PROBLEM_LINES)} more`] : []),
   ];
 }
 
@@ -69,7 +69,7 @@ function rejectedText({ head, form, reason, pass, counterexample }: Rejected): s
   ];
 }
 
-/** Says what was proved of a file that was made; what refutes is saved if a folder is given. */
+/** Prints the lines on the proof of a new file; saves the counterexamples if a folder is given. */
 export function tellProofs(
   made: ProvedForm,
   original: Image,

@@ -38,17 +38,17 @@ export function register(program: Command): void {
     .action(proveFiles);
 }
 
-const KNOWN = /^A([1-9]|1[01])$/;
+const ASSUMPTION_ID = /^A([1-9]|1[01])$/;
 
 function parseIds(text: string): readonly string[] {
   const ids = text.split(',');
-  const wrong = ids.find((id) => !KNOWN.test(id));
+  const wrong = ids.find((id) => !ASSUMPTION_ID.test(id));
   if (wrong !== undefined) throw badOption(`there is no assumption '${wrong}'`, 'for example --without A3,A8');
   return ids;
 }
 
-/** How many unproved superblocks are listed. */
-const LISTED = 10;
+/** How many unproved superblocks, and problems of each check of the file, are listed. */
+const LIST_LENGTH = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
   const [{ ASSUMPTIONS, prove, readImage, restingOn, summarise }, { mapOf }, proofs] = await Promise.all([
@@ -79,11 +79,11 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   process.exitCode = summary.verdict === 'proved' ? 0 : 1;
 }
 
-/** What the output asks of the machine beyond what the original does. */
+/** For A9: the extensions that the output needs and the original does not. */
 const beyond = (id: string, { extensions }: Proof): string =>
   id === 'A9' && extensions.length > 0 ? ` Here: ${extensions.join(', ')}.` : '';
 
-/** As JSON has it: addresses as text. */
+/** The proof as JSON data, with addresses as text. */
 const plain = (
   { superblocks, file, assumptions, extensions }: Proof,
   stateData: (example: Counterexample) => object,
@@ -113,18 +113,18 @@ function proofText(
   const open = superblocks
     .filter(({ verdict }) => verdict !== 'proved')
     .sort((a, b) => b.weight - a.weight || a.head - b.head);
-  for (const { head, verdict, reason, counterexample } of open.slice(0, LISTED)) {
+  for (const { head, verdict, reason, counterexample } of open.slice(0, LIST_LENGTH)) {
     lines.push(`  ${hex(head)} ${verdict}: ${reasonText(reason)}`);
     if (counterexample !== undefined) lines.push(`    on ${stateText(counterexample)}`);
   }
-  if (open.length > LISTED) lines.push(`  and ${open.length - LISTED} more`);
+  if (open.length > LIST_LENGTH) lines.push(`  and ${open.length - LIST_LENGTH} more`);
   const solved = superblocks.reduce((sum, superblock) => sum + superblock.solved, 0);
   if (solved > 0) lines.push(`${plural(solved, 'goal')} closed by the solver, all else by rewriting`);
   for (const { what, checked, problems } of file)
     lines.push(
       problems.length === 0
         ? `${what}: ${count(checked)} checked`
-        : `${what}: ${plural(problems.length, 'problem')}: ${problems.slice(0, LISTED).join('; ')}`,
+        : `${what}: ${plural(problems.length, 'problem')}: ${problems.slice(0, LIST_LENGTH).join('; ')}`,
     );
   lines.push(proof.assumptions.length === 0 ? 'no assumptions' : `assumptions: ${proof.assumptions.join(', ')}`);
   return `${lines.join('\n')}\n`;

@@ -45,7 +45,7 @@ async function report(original: string, optimized: string, args: readonly string
   ]);
   const images = { original: readImage(original), optimized: readImage(optimized) };
   const trained = readProfile(flags.profile);
-  // Before anything else is asked for, as everywhere: is it the right one?
+  // A profile of another file is refused before outputs and inputs are looked at, as in every command.
   profileOf(trained, images.original, flags.profile);
   const page = flags.output ?? `${stemOf(original)}.html`;
   const read = [original, optimized, flags.profile, ...flags.also, ...(flags.stdin === undefined ? [] : [flags.stdin])];

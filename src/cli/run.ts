@@ -62,14 +62,14 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
   process.exitCode = statusOf(exit);
 }
 
-/** Signals that say nothing is wrong with the guest: somebody wanted it to end. */
-const QUIET: ReadonlySet<string> = new Set(['SIGHUP', 'SIGINT', 'SIGKILL', 'SIGPIPE', 'SIGTERM', 'SIGALRM']);
+/** Signals by which somebody ends a guest that is not at fault: no message is printed. */
+const ENDING_SIGNALS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGINT', 'SIGKILL', 'SIGPIPE', 'SIGTERM', 'SIGALRM']);
 
 function statusOf(exit: Exit): number {
   if (exit.kind === 'status') return exit.status;
   if (exit.kind === 'limit')
     throw overLimit(exit.message, exit.limit === 'deadlock' ? `at ${hex(exit.pc)}` : `raise --limit-${exit.limit}`);
-  if (!QUIET.has(exit.name)) {
+  if (!ENDING_SIGNALS.has(exit.name)) {
     const symbol = exit.symbol === undefined ? '' : ` (${exit.symbol})`;
     const address = exit.address === undefined ? '' : `, address ${hex(exit.address)}`;
     say(`the guest was killed by ${exit.name} at ${hex(exit.pc)}${symbol}${address}`);

@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 /**
- * The command as it is installed. What runs a guest starts from one file that holds all it needs (scripts/bundle.mjs makes it): for a
- * hundred files, Node's loader takes longer than a small guest. V8's compiled code of that file is made by the first run and kept
- * where translated code is kept (compiled.cts). Everything else, and everything where there is no such file, starts from main.ts. This
- * file is CommonJS because that starts sooner.
+ * The installed command. The commands that run a guest start from one bundle (made by scripts/bundle.mjs): for a hundred files, Node's
+ * loader takes longer than a small guest. The first run makes V8's compiled code of the bundle (compiled.cts) and keeps the code in the
+ * folder of translated code. Other commands, and all commands if there is no bundle, start from main.ts. This file is CommonJS because
+ * CommonJS starts sooner.
  */
 {
   const [name] = process.argv.slice(2);
 
   /**
-   * Of what we do for a few seconds, V8 would take up to a third for compiling our own code. With these flags it compiles what has run for
-   * longer, and less at a time.
+   * In work of a few seconds, V8 would spend up to a third of the time on compiling our own code. With these flags V8 compiles functions
+   * only after they have run for longer, and inlines less.
    *
-   * @param budget bytes of bytecode that run in a function before V8 looks whether to compile it; its own is 67,584
+   * @param budget bytes of bytecode that run in a function before V8 considers compiling the function; V8's default is 67,584
    */
   const compileLess = (budget: number): string[] => {
-    // V8 complains about flags that it does not know: later ones count calls.
+    // V8 complains about unknown flags: from version 12 on, the threshold is a number of calls.
     const version = Number.parseInt(process.versions.v8, 10);
     const later = version < 12 ? `interrupt-budget=${budget}` : `invocation-count-for-turbofan=${budget / 25}`;
     return ['max-inlined-bytecode-size-cumulative=100', later];
@@ -40,14 +40,14 @@
       cachedData,
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
-    // An empty file says that making it failed: that is not tried again.
+    // An empty file means that making the compiled code failed; no run tries again.
     const missing = cachedData === undefined || (cachedData.length > 0 && script.cachedDataRejected === true);
     const make = missing && kept !== undefined ? { file: kept, by: `${__dirname}/compiled.cjs` } : undefined;
     void script.runInThisContext()(require).start(process.argv.slice(2), build, compileLess(1_000_000), make);
     return true;
   };
 
-  /** Where V8's compiled code of the bundle is kept between runs. Options of Node change what V8 takes: there is no file for each of them. */
+  /** Path of V8's compiled code of the bundle. Undefined with options of Node, under which V8 might reject the code. */
   const compiledFile = (build: string): string | undefined => {
     const { HOME, NODE_OPTIONS, XDG_CACHE_HOME } = process.env;
     const standard = XDG_CACHE_HOME || (HOME && `${HOME}/.cache`);
@@ -55,7 +55,7 @@
     return `${standard}/isoform/isoform-${build}-${process.version}-${process.arch}.isocode`;
   };
 
-  /** V8 does not look whether the bytes are those that were written: four more at the end say so (code-cache.ts). */
+  /** Checks and removes the checksum in the last four bytes (see code-cache.ts), because V8 does not check the bytes. */
   const unsealed = (bytes: Buffer): Buffer | undefined => {
     if (bytes.length === 0) return bytes;
     if (bytes.length < 4) return undefined;
@@ -63,11 +63,11 @@
     return process.getBuiltinModule('node:zlib').crc32(data) === bytes.readUInt32LE(data.length) ? data : undefined;
   };
 
-  /** What is in it will be run, so it must be the user's own file. */
+  /** The file's code will be run, so the file must be the user's own and writable by nobody else. */
   const readOwn = (file: string): Buffer | undefined => {
     const { closeSync, constants, fstatSync, openSync, readFileSync } = process.getBuiltinModule('node:fs');
     try {
-      // Where a pipe is, opening must not wait for who writes to it.
+      // If the path is a named pipe, opening must not wait for a writer.
       const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
         const stat = fstatSync(descriptor);
@@ -82,7 +82,7 @@
   };
 
   if (!((name === 'run' || name === 'profile') && startBundle())) {
-    // All else runs much code for some seconds. Little survives a scavenge; threads that help with it use more time than they save.
+    // The other commands run much code for some seconds. Little survives a scavenge, so helper threads cost more time than they save.
     const { setFlagsFromString } = process.getBuiltinModule('node:v8');
     for (const flag of [...compileLess(400_000), 'no-parallel-scavenge']) setFlagsFromString(`--${flag}`);
     void import('./main.js');

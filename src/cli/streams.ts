@@ -4,21 +4,22 @@ import { sleep } from '../base/sleep.ts';
 import { NotYet } from '../machine/linux/errno.ts';
 import type { Sink, Source } from '../machine/process.ts';
 
-/** Gets the descriptor to use in place of 0, 1 or 2, and what to do where that is not ready. */
+/** The descriptor to use in place of 0, 1 or 2 (`of`), and the action if that descriptor is not ready (`late`). */
 interface Access {
   of(fd: 0 | 1 | 2): number;
   late(): void;
 }
 
-/** The streams may be in non-blocking mode all the same (a pipe or terminal shared with another process): wait a little, try again. */
-const WAITING: Access = { of: (fd) => fd, late: () => sleep(2) };
+/** Waits and tries again: even these streams may be in non-blocking mode (a pipe or terminal shared with another process). */
+const BLOCKING_ACCESS: Access = { of: (fd) => fd, late: () => sleep(2) };
 
 const opened = new Map<number, number>();
-const LOOKING: Access = {
+/** Throws NotYet instead of waiting. */
+const POLLING_ACCESS: Access = {
   of(fd) {
     const known = opened.get(fd);
     if (known !== undefined) return known;
-    const own = withoutWaiting(fd);
+    const own = nonBlockingDescriptor(fd);
     opened.set(fd, own);
     return own;
   },
@@ -28,10 +29,11 @@ const LOOKING: Access = {
 };
 
 /**
- * A descriptor of the same stream that does not wait, where that can be had. Pipes and terminals are opened again: whoever shares ours
- * does not want it to change. A socket cannot be; Node makes it so when its stream is asked for, and puts it back at the end.
+ * A non-blocking descriptor of the same stream, if possible. Pipes and character devices are opened again, because a change of mode would
+ * affect the processes that share ours. A socket cannot be opened again; Node makes the socket non-blocking when its stream is first
+ * used, and restores its mode at the end.
  */
-function withoutWaiting(fd: 0 | 1 | 2): number {
+function nonBlockingDescriptor(fd: 0 | 1 | 2): number {
   try {
     const stat = fstatSync(fd);
     if (stat.isSocket()) void [process.stdin, process.stdout, process.stderr][fd];
@@ -43,7 +45,7 @@ function withoutWaiting(fd: 0 | 1 | 2): number {
   }
 }
 
-function trying<T>(access: Access, operation: () => T): T {
+function retrying<T>(access: Access, operation: () => T): T {
   for (;;)
     try {
       return operation();
@@ -53,14 +55,14 @@ function trying<T>(access: Access, operation: () => T): T {
     }
 }
 
-/** Requests below this are served from a buffer: a guest that reads byte by byte costs no host call a byte. */
-const BUFFERED = 4096;
+/** Bytes; smaller requests are served from a buffer, so that a guest that reads byte by byte does not cost a host call a byte. */
+const BUFFERED_BYTES = 4096;
 
 /** The host's standard input, read when the guest asks for it (and up to 64 KiB ahead when it asks for little). */
 function inputBy(access: Access): Source {
   let ahead = new Uint8Array(0);
   return (target) => {
-    if (ahead.length === 0 && target.length >= BUFFERED) return readInput(access, target);
+    if (ahead.length === 0 && target.length >= BUFFERED_BYTES) return readInput(access, target);
     if (ahead.length === 0) {
       const buffer = new Uint8Array(65536);
       ahead = buffer.subarray(0, readInput(access, buffer));
@@ -74,22 +76,22 @@ function inputBy(access: Access): Source {
 
 function readInput(access: Access, target: Uint8Array): number {
   try {
-    return trying(access, () => readSync(access.of(0), target, 0, target.length, null));
+    return retrying(access, () => readSync(access.of(0), target, 0, target.length, null));
   } catch (error) {
-    // Closed, or (as Windows says it) at the end; a directory as standard input has nothing to give either.
+    // A closed standard input, one at its end (EOF on Windows) and a directory all read as empty.
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EOF' || code === 'EBADF' || code === 'EISDIR') return 0;
     throw error;
   }
 }
 
-/** The host's standard output and error, unbuffered: what the guest has written is out. */
+/** The host's standard output and error, unbuffered: the guest's bytes are out when its write returns. */
 const outputBy =
   (access: Access): Sink =>
   (fd, bytes) => {
     for (let at = 0; at < bytes.length; )
       try {
-        at += trying(access, () => writeSync(access.of(fd), bytes, at, bytes.length - at));
+        at += retrying(access, () => writeSync(access.of(fd), bytes, at, bytes.length - at));
       } catch (error) {
         throw error instanceof NotYet ? new NotYet(at) : error;
       }
@@ -99,8 +101,8 @@ export interface Streams {
   readonly stdin: Source;
   readonly sink: Sink;
 }
-/** @param wait for as long as it takes; else they throw NotYet, so that somebody may look at the clock meanwhile */
+/** @param wait true: the streams wait as long as needed; false: they throw NotYet, so that the caller can check limits meanwhile */
 export function hostStreams(wait: boolean): Streams {
-  const access = wait ? WAITING : LOOKING;
+  const access = wait ? BLOCKING_ACCESS : POLLING_ACCESS;
   return { stdin: inputBy(access), sink: outputBy(access) };
 }

@@ -1,4 +1,4 @@
-/** Words for what came of a step, the same in every command. */
+/** Messages on the results of a step, the same in every command. */
 
 import { ASSUMPTIONS } from '../emit/assumptions.ts';
 import type { Other } from '../machine/others.ts';
@@ -17,11 +17,11 @@ export function optimizedText({ superblocks, bytesAdded, dropped, leftOut, unpat
   return [plural(superblocks.length, 'superblock'), `${count(bytesAdded)} bytes added`, ...rest].join(', ');
 }
 
-/** Why accesses to memory stay as they are. */
+/** Says why all accesses to memory stay as they are. */
 export const othersText = (others: readonly Other[]): string =>
   `others may look at memory in between (${others.join(', ')}): all accesses stay, in their order (A11 is not assumed)`;
 
-/** One line on a verification. */
+/** The result of a verification, as one line. */
 export function verifiedText({ input, differences, result }: Verified): string {
   const { original, optimized } = result;
   if (differences.length === 0) {
@@ -34,7 +34,7 @@ export function verifiedText({ input, differences, result }: Verified): string {
   return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}${brokenText(assumptions)}`;
 }
 
-/** What was proved rests on assumptions, and here one of them does not hold. */
+/** Names the assumptions of proved code that differs all the same: at least one of them does not hold. */
 const brokenText = (ids: readonly string[] = []): string => {
   if (ids.length === 0) return '';
   const names = ids.map((id) => `${id} (${ASSUMPTIONS.find((a) => a.id === id)?.name})`).join(', ');
@@ -46,7 +46,7 @@ const brokenText = (ids: readonly string[] = []): string => {
 export const profiledText = ({ instructions, exit }: { readonly instructions: number; readonly exit: Exit }): string =>
   `${count(instructions)} instructions, ${exit.kind === 'limit' ? `stopped: ${exit.message}` : exitText(exit)}`;
 
-/** Never says 100 % of what is not all. */
+/** The proved share is rounded down, so that an incomplete one never reads as 100 %. */
 export const provedText = (
   { proved, superblocks, coverage }: Pick<ProofSummary, 'proved' | 'superblocks' | 'coverage'>,
   milliseconds: number,

@@ -1,7 +1,7 @@
 /**
- * Lets a guest's file changes out to the host, after it has ended: what is under one directory. All files are made first, apart: the bytes of
- * one may still lie in a host file that another takes the place of. Then the new comes to its place, each file whole or not at all, and what was
- * deleted goes. What a guest may not bring about on the host: bits that give rights to others (setuid, setgid, sticky).
+ * Writes a guest's file changes under one directory to the host, after the guest has ended. All new files are first made in a staging
+ * directory, because the bytes of a file may still lie in a host file that another new file replaces. Then each new file is renamed to its
+ * path, whole or not at all, and deleted files are removed. A guest cannot set mode bits beyond rwx (setuid, setgid, sticky) on the host.
  */
 import {
   chmodSync,
@@ -31,49 +31,49 @@ import { Errno, errnoName } from '../machine/linux/errno.ts';
 import { fromBinary, toBinary } from '../machine/linux/nodes.ts';
 import type { Bytes, Change } from '../machine/process.ts';
 
-/** @param directory changes elsewhere stay in memory. Throws cannot-write; what was written before stays. */
+/** @param directory changes elsewhere stay in memory. @throws cannot-write; changes written before the error stay */
 export function writeThrough(changes: Iterable<Change>, directory: string): void {
   const root = toBinary(resolve(directory));
   const inside = [...changes].filter(({ path }) => path === root || path.startsWith(root === '/' ? root : `${root}/`));
-  const out = new WayOut(fromBinary(root));
+  const writer = new HostWriter(fromBinary(root));
   const each = (work: (change: Change) => void, list: readonly Change[] = inside) => {
     for (const change of list)
       try {
         work(change);
       } catch (error) {
-        throw error instanceof IsoformError ? error : cannotWrite(fromBinary(change.path), plain(error));
+        throw error instanceof IsoformError ? error : cannotWrite(fromBinary(change.path), asNodeError(error));
       }
-    out.reach.close();
+    writer.reach.close();
   };
   try {
-    each((change) => out.open(change));
-    each((change) => out.prepare(change));
-    // What is new comes before what is old goes: a file that was renamed is never nowhere. Where the new cannot come before the old has gone, both
-    // wait till the end.
-    const late = lateOnes(inside, (path) => out.kindAt(path));
-    const early = inside.filter((change) => !late.has(change));
-    each((change) => out.place(change), early);
-    each((change) => out.remove(change), early);
+    each((change) => writer.open(change));
+    each((change) => writer.prepare(change));
+    // New files are placed before old ones are removed, so that a renamed file is never missing. If a new file cannot be placed before the
+    // old one is removed, both changes wait till the end.
+    const deferred = deferredChanges(inside, (path) => writer.kindAt(path));
+    const immediate = inside.filter((change) => !deferred.has(change));
+    each((change) => writer.place(change), immediate);
+    each((change) => writer.remove(change), immediate);
     each(
       (change) => {
-        out.remove(change);
-        out.place(change);
+        writer.remove(change);
+        writer.place(change);
       },
-      inside.filter((change) => late.has(change)),
+      inside.filter((change) => deferred.has(change)),
     );
-    // The deepest first: who closes a directory cannot get into it any more.
-    each((change) => out.setMode(change), [...inside].reverse());
+    // The deepest first: a new mode of a directory may forbid the way to its entries.
+    each((change) => writer.setMode(change), [...inside].reverse());
   } finally {
-    out.end();
+    writer.end();
   }
 }
 
-/** What takes the place of a directory, or is a directory that takes the place of something, with all that is in it. */
-function lateOnes(
+/** Changes that replace a directory, or replace a file or link by a directory, with all changes below and the deletions at their paths. */
+function deferredChanges(
   changes: readonly Change[],
   kindAt: (path: string) => 'directory' | 'other' | undefined,
 ): Set<Change> {
-  const late = new Set<Change>();
+  const deferred = new Set<Change>();
   let root: string | undefined;
   for (const change of changes) {
     const { kind, path } = change;
@@ -81,49 +81,49 @@ function lateOnes(
       const there = isMade(change) ? kindAt(path) : undefined;
       root = there === 'directory' || (there !== undefined && kind === 'directory') ? path : undefined;
     }
-    if (root !== undefined) late.add(change);
+    if (root !== undefined) deferred.add(change);
   }
-  // A deletion stands before what comes to its place.
-  const places = new Set([...late].map(({ path }) => path));
-  for (const change of changes) if (change.kind === 'deleted' && places.has(change.path)) late.add(change);
-  return late;
+  // The deletion of a path comes before the change that makes the path again.
+  const places = new Set([...deferred].map(({ path }) => path));
+  for (const change of changes) if (change.kind === 'deleted' && places.has(change.path)) deferred.add(change);
+  return deferred;
 }
 
-/** Is there something new at the path? */
+/** Does the change make a new file, directory or link at the path? */
 const isMade = (change: Change): boolean =>
   change.kind === 'link' ||
   (change.kind === 'file' && change.contents !== undefined) ||
   (change.kind === 'directory' && change.made);
 
-/** A host file that the guest's comes from may be one that cannot be read. */
-const plain = (error: unknown): unknown => (error instanceof Errno ? { code: errnoName(error.code) } : error);
+/** Reading a guest file's contents from the host may throw an Errno; this gives it the form of a Node error. */
+const asNodeError = (error: unknown): unknown => (error instanceof Errno ? { code: errnoName(error.code) } : error);
 
-/** Bits that are let out. */
-const RIGHTS = 0o777;
-const SPECIAL = 0o7000;
-const OWNERS = 0o700;
-const PIECE = 2 ** 20;
+/** Mode bits that a guest may set on the host. */
+const RIGHT_BITS = 0o777;
+const SPECIAL_BITS = 0o7000;
+const OWNER_RIGHTS = 0o700;
+const PIECE_BYTES = 2 ** 20;
 
-class WayOut {
+class HostWriter {
   readonly reach = new Reach();
   readonly #root: string;
-  /** Where what is made waits. */
+  /** The staging directory. */
   #stage: string | undefined;
   #parent = '';
   readonly #made = new Map<Change, string>();
 
-  /** @param root a host directory, as text */
+  /** @param root path of a host directory, as text */
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** A directory that will change in the end can be worked in till then. */
+  /** Gives the owner all rights to a directory whose mode will change, until setMode sets the final mode. */
   open({ kind, path }: Change): void {
     const stat = kind === 'directory' ? this.#stat(path) : undefined;
     if (stat?.isDirectory()) this.#unlock(path, stat.mode);
   }
 
-  /** Makes a new file or link, but not where it belongs. */
+  /** Makes a new file or link in the staging directory. */
   prepare(change: Change): void {
     if (change.kind === 'link') {
       symlinkSync(Buffer.from(change.target, 'latin1'), this.#wait(change));
@@ -131,7 +131,7 @@ class WayOut {
       const fd = openSync(this.#wait(change), 'wx', 0o600);
       try {
         copy(change.contents, fd);
-        fchmodSync(fd, change.mode & RIGHTS);
+        fchmodSync(fd, change.mode & RIGHT_BITS);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -152,7 +152,7 @@ class WayOut {
     if (kind === 'directory') {
       if (there?.isDirectory()) return;
       if (there) this.#remove(path);
-      this.reach.at(path, (reached) => mkdirSync(reached, OWNERS));
+      this.reach.at(path, (reached) => mkdirSync(reached, OWNER_RIGHTS));
       return;
     }
     if (there?.isDirectory()) this.#remove(path);
@@ -164,24 +164,24 @@ class WayOut {
     }
   }
 
-  /** Of a file that was there before and of a directory. */
+  /** Sets the mode of a directory, or of a file that was not staged. */
   setMode(change: Change): void {
     const { kind, path } = change;
     if ((kind !== 'file' && kind !== 'directory') || this.#made.has(change)) return;
     const there = this.#stat(path);
-    // Somebody else may have put a link there, and chmod goes through it.
+    // Another process may have put a link there, which chmod would follow.
     if (!(kind === 'file' ? there?.isFile() : there?.isDirectory())) throw { code: `it is no ${kind} any more` };
-    // What the host's owner has given a directory stays.
-    const special = kind === 'directory' ? there!.mode & SPECIAL : 0;
-    this.reach.at(path, (reached) => chmodSync(reached, (change.mode & RIGHTS) | special));
+    // A directory keeps the special bits that it has on the host.
+    const special = kind === 'directory' ? there!.mode & SPECIAL_BITS : 0;
+    this.reach.at(path, (reached) => chmodSync(reached, (change.mode & RIGHT_BITS) | special));
   }
 
-  /** What the guest has deleted. */
+  /** Removes the path if the guest has deleted it. */
   remove({ kind, path }: Change): void {
     if (kind === 'deleted') this.#remove(path);
   }
 
-  /** Removes all that is there. */
+  /** Removes a file, a link, or a directory with its contents. */
   #remove(path: string): void {
     const stat = this.#stat(path);
     if (!stat) return;
@@ -195,7 +195,7 @@ class WayOut {
       else this.reach.at(at, (reached) => unlinkSync(reached));
     };
     take(path, stat);
-    // No recursion: directories may be deeper than our stack.
+    // No recursion: directories may be nested deeper than our stack.
     while (pending.length > 0) {
       const { path: at, names } = pending.at(-1)!;
       const name = names.pop();
@@ -207,7 +207,7 @@ class WayOut {
       pending.pop();
       this.reach.at(at, (reached) => rmdirSync(reached));
     }
-    // A directory that was gone to on the way is not that of this name any more.
+    // The directory that `reach` holds open may have been removed.
     this.reach.close();
   }
 
@@ -218,7 +218,7 @@ class WayOut {
     removeLeftovers(this.#parent);
   }
 
-  /** A place to wait at. */
+  /** A new path in the staging directory. */
   #wait(change: Change): string {
     this.#stage ??= this.#makeStage();
     const place = `${this.#stage}/${this.#made.size}`;
@@ -227,11 +227,11 @@ class WayOut {
   }
 
   #makeStage(): string {
-    // A guest may write below a directory in which it, and we, can make nothing.
+    // A guest may write below a directory in which neither the guest nor isoform can make files.
     for (const parent of [this.#root, tmpdir()])
       try {
         const stage = momentaryName(parent);
-        mkdirSync(stage, OWNERS);
+        mkdirSync(stage, OWNER_RIGHTS);
         this.#parent = parent;
         return stage;
       } catch (error) {
@@ -240,7 +240,7 @@ class WayOut {
     throw new Error('unreachable');
   }
 
-  /** From one file system to another: copied, and there it is the same again. */
+  /** Moves a staged file or link to another file system: a copy is made beside the final path, then renamed. */
   #carry(change: Change, made: string): void {
     const { path } = change;
     const at = path.lastIndexOf('/');
@@ -259,7 +259,7 @@ class WayOut {
   }
 
   #stat(path: string) {
-    // A folder that was granted may be named by a link.
+    // The root directory may be given as a symbolic link.
     const look = path === toBinary(this.#root) ? statSync : lstatSync;
     try {
       return this.reach.at(path, (reached) => look(reached));
@@ -270,18 +270,18 @@ class WayOut {
   }
 
   #unlock(path: string, mode: number): void {
-    if ((mode & OWNERS) !== OWNERS)
-      this.reach.at(path, (reached) => chmodSync(reached, (mode & (RIGHTS | SPECIAL)) | OWNERS));
+    if ((mode & OWNER_RIGHTS) !== OWNER_RIGHTS)
+      this.reach.at(path, (reached) => chmodSync(reached, (mode & (RIGHT_BITS | SPECIAL_BITS)) | OWNER_RIGHTS));
   }
 }
 
-/** Bytes into an empty file; holes stay holes. */
+/** Writes bytes into an empty file; holes stay holes. */
 function copy(bytes: Bytes, fd: number): void {
-  const piece = new Uint8Array(PIECE);
+  const piece = new Uint8Array(PIECE_BYTES);
   ftruncateSync(fd, bytes.size);
   for (const { from, to } of bytes.data())
     for (let at = from; at < to; ) {
-      const got = bytes.read(at, piece.subarray(0, Math.min(PIECE, to - at)));
+      const got = bytes.read(at, piece.subarray(0, Math.min(PIECE_BYTES, to - at)));
       for (let done = 0; done < got; ) done += writeSync(fd, piece, done, got - done, at + done);
       at += got;
     }
