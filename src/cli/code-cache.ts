@@ -125,7 +125,7 @@ export interface Compiled {
   readonly by: string;
 }
 
-/** Has V8's compiled code made, if the standard folder is used. If the program fails, an empty file keeps it from being tried again. */
+/** Has V8's compiled code made, if the standard folder is used. After a failure of the program, an empty file prevents further trials. */
 export function keepCompiled({ file, by }: Compiled): void {
   if (!standardFolderUsed) return;
   // Loading node:child_process takes longer than running a small guest.

@@ -6,7 +6,7 @@ import type { ClockOptions } from '../machine/process.ts';
 const SECOND = 1_000_000_000n;
 const DAY = 86_400n * SECOND;
 /** 2024-01-01T00:00:00Z. */
-const EARLIEST = 1_704_067_200n * SECOND;
+const EARLIEST_START = 1_704_067_200n * SECOND;
 /** At most so many entries of a folder are looked at, so that a start does not take long. */
 const ENTRY_LIMIT = 10_000;
 
@@ -27,7 +27,7 @@ export function guestTime(
     return time > last ? time : last;
   }, 0n);
   const next = (newest / DAY + 1n) * DAY;
-  return { start: next > EARLIEST ? next : EARLIEST };
+  return { start: next > EARLIEST_START ? next : EARLIEST_START };
 }
 
 function entriesOf(directory: string): readonly string[] {

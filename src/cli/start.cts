@@ -47,7 +47,7 @@
     return true;
   };
 
-  /** Path of V8's compiled code of the bundle. Undefined with options of Node, under which V8 might reject the code. */
+  /** Path of V8's compiled code of the bundle. Undefined if unknown, or under options of Node, which change the code that V8 accepts. */
   const compiledFile = (build: string): string | undefined => {
     const { HOME, NODE_OPTIONS, XDG_CACHE_HOME } = process.env;
     const standard = XDG_CACHE_HOME || (HOME && `${HOME}/.cache`);

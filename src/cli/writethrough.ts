@@ -95,7 +95,7 @@ const isMade = (change: Change): boolean =>
   (change.kind === 'file' && change.contents !== undefined) ||
   (change.kind === 'directory' && change.made);
 
-/** Reading a guest file's contents from the host may throw an Errno; this gives it the form of a Node error. */
+/** Converts an Errno, which reading a guest file's contents from the host may throw, to the form of a Node error. */
 const asNodeError = (error: unknown): unknown => (error instanceof Errno ? { code: errnoName(error.code) } : error);
 
 /** Mode bits that a guest may set on the host. */

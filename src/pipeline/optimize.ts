@@ -64,7 +64,7 @@ export interface OptimizeOptions {
 export interface PassTotal {
   readonly name: string;
   readonly description: string;
-  /** Superblocks it changed. */
+  /** Superblocks that the pass changed. */
   readonly superblocks: number;
   /** Instructions, taken branches and modelled cycles that the pass removed, estimated from the superblocks' counts. */
   readonly saved: number;
@@ -479,7 +479,7 @@ function outsideEntries(
     const block = flow.blocks.get(head);
     if (block === undefined) return false;
     if (flow.callBefore.has(head)) return true;
-    // Control that runs round a loop in original code must come into optimized code: at the loop's header, or on its way from there.
+    // Control that runs round a loop in original code must come into optimized code: at the loop's header, or at the next heads behind it.
     if (ways.has(head) || block.into.some((edge) => flow.retreats(edge.from, head))) return true;
     const inflow = block.into.reduce((sum, edge) => sum + edge.count, 0);
     return (

@@ -1,4 +1,4 @@
-/** Is a run one of those that a profile sums up? */
+/** Is a run among the runs that a profile sums up? */
 import type { ImageProfile, Profile } from '../profile/profile.ts';
 
 /**

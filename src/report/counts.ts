@@ -79,7 +79,7 @@ export function makeCounts({ image, profile }: ProfiledRun): Counts {
   };
 }
 
-/** Binary search: the index of the first item for which a condition holds that is false before it and true behind; else the length. */
+/** Binary search for the first item that a condition holds for, as for all items behind; its index, or the length if there is none. */
 export function firstIndex<T>(items: readonly T[], holds: (item: T) => boolean): number {
   let low = 0;
   let high = items.length;

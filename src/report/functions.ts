@@ -7,7 +7,7 @@ import type { SuperblockSummary } from './superblocks.ts';
 
 /**
  * Instructions executed in each function. An optimized instruction counts for the function of its original instruction (a new
- * instruction: that of the nearest one before it), so that inlining along a trace moves no counts between functions.
+ * instruction: of the nearest original before it), so that inlining along a trace moves no counts between functions.
  *
  * @param limit how many functions are reported, by falling count in the original
  */

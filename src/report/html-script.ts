@@ -1,6 +1,6 @@
 /**
  * The page's script: sorts tables, filters superblocks, opens and closes them all, highlights the lines of one original instruction.
- * The page has the same content without JavaScript; the script makes its own controls, so that a page without it has no dead ones.
+ * The page has the same content without JavaScript; the script makes its own controls, so no page has dead controls.
  */
 export const SCRIPT = `'use strict';
 for (const table of document.querySelectorAll('table.sortable')) {

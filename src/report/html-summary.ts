@@ -5,8 +5,8 @@ import type { ReportModel } from './model.ts';
 export const summary = (model: ReportModel): Html =>
   html`<div class="answers">${equivalent(model)}${better(model)}${cost(model)}</div>`;
 
-const YES = html`<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11" fill="currentColor"/><path d="M6.8 12.4 10.4 16l6.9-7.6" fill="none" stroke="var(--better-wash)" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
-const NO = html`<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11" fill="currentColor"/><path d="M7.6 7.6l8.8 8.8M16.4 7.6l-8.8 8.8" fill="none" stroke="var(--worse-wash)" stroke-width="2.4" stroke-linecap="round"/></svg>`;
+const CHECK_MARK = html`<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11" fill="currentColor"/><path d="M6.8 12.4 10.4 16l6.9-7.6" fill="none" stroke="var(--better-wash)" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+const CROSS_MARK = html`<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11" fill="currentColor"/><path d="M7.6 7.6l8.8 8.8M16.4 7.6l-8.8 8.8" fill="none" stroke="var(--worse-wash)" stroke-width="2.4" stroke-linecap="round"/></svg>`;
 
 function equivalent(model: ReportModel): Html {
   const { inputs, differences, syscalls } = model.verify;
@@ -15,7 +15,7 @@ function equivalent(model: ReportModel): Html {
   const first = differences[0];
   const where = first && [first.symbol && `in ${first.symbol}`, first.pc && `at ${first.pc}`].filter(Boolean).join(' ');
   return html`<section class="answer ${model.verdict}" id="verdict" aria-labelledby="q1"><h2 id="q1">Is it equivalent?</h2>
-<p class="big ${same ? 'better' : 'worse'}">${same ? YES : NO}${same ? 'Equivalent' : 'Different'}</p>
+<p class="big ${same ? 'better' : 'worse'}">${same ? CHECK_MARK : CROSS_MARK}${same ? 'Equivalent' : 'Different'}</p>
 <ul>${
     first &&
     html`<li><b>${first.what}</b> ${where}: expected <code>${first.expected}</code>, found <code>${first.found}</code>. <a href="#verification">Details</a></li>`

@@ -75,7 +75,7 @@ const shareOf = (superblock: SuperblockReport, total: number, most: number): Htm
 const code = (label: string, rows: readonly Html[]): Html =>
   html`<div class="code" tabindex="0" role="region" aria-label="${label}"><table><tbody>${rows}</tbody></table></div>`;
 
-const GAP = html`<tr class="gap"><td colspan="4">`;
+const GAP_ROW = html`<tr class="gap"><td colspan="4">`;
 const MARKS = { kept: '', changed: '~', sunk: '↓', removed: '–', new: '+' } as const;
 
 /** Makes cells of counts; a count that repeats the one above is set in the quiet colour. */
@@ -92,7 +92,7 @@ const bare = (address: string): string => address.slice(2);
 
 function leftRow() {
   const cell = counter();
-  return ({ left }: Row): Html => (left === undefined ? GAP : leftCells(left, cell));
+  return ({ left }: Row): Html => (left === undefined ? GAP_ROW : leftCells(left, cell));
 }
 function leftCells(left: LeftRow, cell: (value: number) => Html): Html {
   if ('block' in left) return html`<tr><th colspan="4" scope="rowgroup">${left.block.symbol}`;
@@ -105,7 +105,7 @@ function leftCells(left: LeftRow, cell: (value: number) => Html): Html {
 function rightRow() {
   const cell = counter();
   return ({ left, right }: Row): Html => {
-    if (right === undefined) return GAP;
+    if (right === undefined) return GAP_ROW;
     const facing = left !== undefined && 'line' in left && left.line.address === right.originalAddress;
     return rightCells(right, cell, facing, facing && left.line.fate === 'changed');
   };

@@ -28,7 +28,7 @@ const isList = (part: Part): part is readonly Part[] => Array.isArray(part);
 
 /** Control characters, lone surrogates and changes of direction, which a hostile symbol name may hold, are shown as U+FFFD. */
 const visible = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are replaced
   text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd');
 
 const MINUS = '\u2212';
