@@ -1,11 +1,11 @@
 /**
- * Everything isoform assumes beyond what it checks, by name. The report lists these; `--strict` and `--without A1,...` switch them off.
+ * Everything isoform assumes beyond its checks, by name. The report lists assumptions; `--strict` and `--without A1,...` switch them off.
  */
 export interface Assumption {
   readonly id: string;
   readonly name: string;
   readonly text: string;
-  /** What is checked of it, and when. */
+  /** The part of the assumption that is checked, and when. */
   readonly check: string;
 }
 

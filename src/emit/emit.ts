@@ -1,6 +1,6 @@
 /**
- * Emission: from lowered superblocks to the optimized file. The original stays where it is, byte for byte but for patches and
- * retargeted jump tables; superblocks go into a new segment behind bss.
+ * Emission turns lowered superblocks into the optimized file. The original stays at its addresses, byte for byte but for patches,
+ * retargeted jump tables and the link to new unwind tables; superblocks go into a new segment behind bss.
  */
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
@@ -22,30 +22,30 @@ import { type CallSite, unwindTables } from './unwind/index.ts';
 export interface EmitRequest {
   readonly image: Image;
   readonly evidence: Evidence;
-  /** Those that may be retargeted. */
+  /** Jump tables that may be retargeted. */
   readonly jumpTables: readonly JumpTable[];
   readonly superblocks: readonly LoweredSuperblock[];
   /** A superblock's original path, by its head. */
   readonly pathOf: (head: Addr) => readonly Addr[];
   /** Heads emitted in their identity form. */
   readonly identity: ReadonlySet<Addr>;
-  /** Why a superblock may not be emitted as the passes made it. */
+  /** Why a superblock may not be emitted in the form that the passes made. */
   readonly rejected?: (head: Addr) => string | undefined;
-  /** Where no patch may be made. */
+  /** Addresses where no patch may be made, nor a table's entry changed. */
   readonly untouched?: ReadonlySet<Addr>;
   /** Patch single instructions only. */
   readonly narrow?: boolean | undefined;
   /** Heads that original code may enter. */
   readonly entered: (head: Addr) => boolean;
-  /** A superblock for code that did not run, so that an exit to it need not jump far. */
+  /** A superblock for code that did not run, so that an exit to that code need not jump far. */
   readonly continueAt: (address: Addr) => LoweredSuperblock | undefined;
   /** A register dead at an address. */
   readonly deadAt: (address: Addr) => Reg | undefined;
   /** Extensions that the new code needs beyond the input's. */
   readonly extensions: readonly string[];
-  /** What the machines have that the new code is for. */
+  /** Extensions of the machines that the new code is for. */
   readonly machine: ExtensionSet;
-  /** Assumptions that earlier storeys have made. */
+  /** Assumptions that earlier stages have made. */
   readonly assumed: ReadonlySet<AssumptionId>;
 }
 
@@ -80,8 +80,8 @@ export function emit(request: EmitRequest): Emitted {
       superblocks = bringNear(error, superblocks, request.continueAt, leftOut);
       continue;
     }
-    // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass it. Nor any, where somebody
-    // is seen to return elsewhere than to return points.
+    // A call whose frame cannot be described must not be made from optimized code: exceptions would not pass the frame. No call at all is
+    // made from optimized code where some code is seen to return behind return points.
     const unserved = unservedCalls(image, layout, address);
     if (unserved.calls.size === 0 && unserved.links.length === 0) break;
     for (const head of unserved.links) unlinked.add(head);
@@ -89,7 +89,7 @@ export function emit(request: EmitRequest): Emitted {
     superblocks = superblocks.filter((lowered) => !unserved.calls.has(lowered.head));
   }
 
-  // Whatever is patched, the file's headers are others.
+  // The file's headers change even if nothing is patched.
   const assumed = new Set<AssumptionId>([...request.assumed, 'A5']);
   const startOf = new Map(layout.superblocks.map((placed) => [placed.lowered.head, placed.start]));
   for (const [head, to] of aliases) {
@@ -162,9 +162,9 @@ export function emit(request: EmitRequest): Emitted {
 }
 
 /**
- * Exits that can jump neither far nor near get the code they lead to copied: somewhere along it a register is written or a call made,
- * and from there on there is a register to jump far with. Where that cannot be, the superblock is left out, and so are those that
- * cannot do without it: what was left out does not come back, or this would not end.
+ * An exit whose target is out of a jump's reach, with no register free for a far jump, gets the code at its target copied: somewhere
+ * along this code a register is written or a call made, and from there on a register is free. Where no copy can be made, the superblock
+ * is left out, and so are superblocks whose exits need it: a superblock left out does not come back, or the search would not end.
  */
 function bringNear(
   { exits }: OutOfReach,
@@ -185,7 +185,7 @@ function bringNear(
   return [...superblocks, ...added.values()].filter((lowered) => !out.has(lowered.head));
 }
 
-/** A superblock whose line is empty only leads to another: its head becomes another name for that one's. */
+/** A superblock whose line is empty only leads to another superblock: its head becomes an alias of the other head. */
 function withoutEmptyLines(superblocks: readonly LoweredSuperblock[]) {
   const isEmpty = ({ line, final }: LoweredSuperblock) => line.length === 0 && final.kind === 'goto';
   const byHead = new Map(superblocks.map((lowered) => [lowered.head, lowered]));
@@ -197,7 +197,7 @@ function withoutEmptyLines(superblocks: readonly LoweredSuperblock[]) {
       seen.add(at.head);
       at = byHead.get(at.final.to!);
     }
-    // What leads out of the superblocks, or round in an empty circle, stays as it is.
+    // An empty superblock that leads out of the superblocks, or round in an empty circle, stays as it is.
     if (at !== undefined && !isEmpty(at) && at !== lowered) aliases.set(lowered.head, at.head);
   }
   return { lines: superblocks.filter((lowered) => !aliases.has(lowered.head)), aliases };
@@ -205,7 +205,7 @@ function withoutEmptyLines(superblocks: readonly LoweredSuperblock[]) {
 
 const alignEight = (address: Addr): Addr => Math.ceil(address / 8) * 8;
 
-/** Where callees return to in optimized code: behind its calls, and to superblocks that stand for return points of inlined calls. */
+/** Addresses in optimized code that callees return to: those behind its calls, and superblocks at return points of inlined calls. */
 function callSites({ superblocks, links }: Layout): CallSite[] {
   const sites = new Map<Addr, CallSite>();
   for (const { returnAddress, lowered } of superblocks)
@@ -218,8 +218,8 @@ function callSites({ superblocks, links }: Layout): CallSite[] {
 }
 
 /**
- * What got no frame description though the original has one: calls, by the heads of their superblocks, and return points of inlined
- * calls. The latter also if a call returns there under another name.
+ * Call sites without a frame description though the original has one: calls, by the heads of their superblocks, and return points of
+ * inlined calls. A return point also counts if a call returns to the same address in the stead of another original return point.
  */
 function unservedCalls(image: Image, layout: Layout, address: Addr) {
   const sites = callSites(layout);

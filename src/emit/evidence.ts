@@ -1,6 +1,6 @@
 /**
- * Evidence of where code is entered: where the image shows it (entries.ts), and what the profile saw. A patch is made only where nothing of
- * it comes into the middle (assumption A2).
+ * Evidence of where code is entered: entries that the image shows (entries.ts), and entries that the profile saw. A patch is made only
+ * where no such entry leads into its middle (assumption A2).
  */
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageConstants } from '../cfg/constants.ts';
@@ -19,9 +19,9 @@ export interface DataAddress {
 }
 
 export interface Evidence {
-  /** Where code is seen to come into the middle of so many bytes, if anywhere. */
+  /** An address at which code is seen to enter the middle of `size` bytes, or to overlap their start; undefined if there is none. */
   into(start: Addr, size: ByteCount): Addr | undefined;
-  /** Constants that instructions make and that lie in the image's data: where tables may begin. Rising. */
+  /** Constants that instructions make and that lie in the image's data: possible starts of tables. Rising. */
   readonly dataAddresses: readonly DataAddress[];
 }
 
@@ -38,7 +38,7 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const ran = new Set<Addr>();
   for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) ran.add(to);
   for (const { at } of profile.starts) ran.add(at);
-  /** Where instructions begin that only the profile knows of: streams that overlap with those that can be seen. */
+  /** Starts of instructions that only the profile knows: instruction streams that overlap with the visible ones. */
   const begun = new Set<Addr>();
   for (const start of ran)
     for (let at = start; !entries.begins(at) && !begun.has(at); ) {
@@ -57,16 +57,16 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   };
 }
 
-/** A branch that was not taken went on: that enters nothing, since a patch that covers its target covers the branch as well. */
+/** True for the fall-through of a branch: no entry, since a patch with the branch's successor in its middle covers the branch as well. */
 const fallsInto = (insn: Insn | undefined, from: Addr, to: Addr): boolean =>
   insn !== undefined && facts(insn).control === 'branch' && to === from + insn.size && insn.imm !== insn.size;
 
 const MOST_ENTRIES = 1024;
 
 /**
- * Reads a table of code addresses: entries of `width` bytes, relative to `base` (0: absolute), as long as they lead into code.
- * Distances end where something else begins in the data: what follows may be another table, whose distances lead into code from here as
- * well, and perhaps to the same places.
+ * Reads a table of code addresses: entries of `width` bytes, relative to `base` (0: absolute), as long as they lead into code. A table
+ * of distances ends at the next address that instructions make: another table may begin there, whose distances lead into code from this
+ * base as well, and perhaps to the same places.
  * @returns the targets, in order
  */
 export function readTable(image: Image, at: Addr, width: 4 | 8, base: Addr): Addr[] {

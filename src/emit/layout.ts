@@ -1,6 +1,6 @@
 /**
- * Gives every item an address and bytes. Sizes depend on distances and distances on sizes: everything starts at its shortest form
- * and only ever grows, until all of it reaches (the usual relaxation of assemblers; it ends because nothing shrinks).
+ * Gives every item an address and bytes. Sizes depend on distances and distances on sizes: every item starts in its shortest form
+ * and only ever grows, until all transfers reach (the usual relaxation of assemblers; the loop ends because nothing shrinks).
  */
 
 import { fitsSigned } from '../base/bits.ts';
@@ -25,7 +25,7 @@ import { type Group, isLine, isStub } from './place.ts';
 export interface PlacedInsn {
   readonly address: Addr;
   readonly size: number;
-  /** The original instruction it stands for; undefined for what isoform added. */
+  /** The original instruction that this one stands for; undefined for instructions that isoform added. */
   readonly pc: Addr | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface PlacedSuperblock {
   readonly start: Addr;
   /** First address behind the line. */
   readonly end: Addr;
-  /** Its stubs: where each begins and ends; undefined where the branch leads straight on. */
+  /** The range of each stub; undefined where no branch needs the stub (the branch leads straight to the target). */
   readonly stubs: readonly (Range | undefined)[];
   /** Jumps to stubs that are out of a branch's reach. */
   readonly hops: readonly Range[];
@@ -51,11 +51,11 @@ export interface PlacedSuperblock {
 export interface Layout {
   readonly bytes: Uint8Array;
   readonly superblocks: readonly PlacedSuperblock[];
-  /** Heads that optimized code has return addresses of without a call: of calls that were inlined. Rising. */
+  /** Heads whose superblocks' addresses optimized code makes as return addresses of inlined calls. Rising. */
   readonly links: readonly Addr[];
 }
 
-/** Thrown when exits lead beyond a jump's reach and no register is free there to jump with. */
+/** Thrown when exits lead beyond a jump's reach and no register is free for a far jump. */
 export class OutOfReach extends Error {
   readonly exits: readonly { readonly head: Addr; readonly to: Addr }[];
   constructor(exits: readonly { readonly head: Addr; readonly to: Addr }[]) {
@@ -64,7 +64,7 @@ export class OutOfReach extends Error {
   }
 }
 
-/** A place that may move: an address fixed beforehand, or an atom's. */
+/** The target of a transfer or address: an address fixed beforehand, or the address of an atom, which may move. */
 type Place = { readonly fixed: Addr } | { readonly atom: number };
 
 interface Atom {
@@ -72,44 +72,44 @@ interface Atom {
   size: number;
   insn?: Insn;
   place?: Place;
-  /** branch: where to go instead when the place is out of reach. */
+  /** branch: the part to branch to when the place is out of reach. */
   far?: Part;
   scratch?: Reg | undefined;
   reg?: Reg;
   base?: number;
-  /** high: the address its first user wants. */
+  /** high: the address that its first user wants. */
   wants?: Addr;
-  /** high: the atoms that use it. */
+  /** high: its users. */
   lows?: Atom[];
   address?: Addr;
   pc?: Addr | undefined;
   owner: number;
 }
 
-/** Atoms that stand together, or are not there if nothing needs them. */
+/** Atoms that stand together, and are left out together if nothing needs them. */
 interface Part {
   needed: boolean;
   first: number;
   last: number;
 }
 
-/** Which code addresses that the code makes are of superblocks. */
+/** Decides which code addresses that optimized code makes are addresses of superblocks. */
 interface CodeAddresses {
   /** Heads whose addresses must not serve as return addresses. */
   readonly unlinked: ReadonlySet<Addr>;
-  /** Does the indirect jump at `site` find this target in a table, and so its superblock? */
+  /** Does the indirect jump at `site` load this target from a retargeted table, which holds its superblock's address? */
   readonly byTable: (site: Addr, target: Addr) => boolean;
 }
 
-/** What layout goes by beyond distances. */
+/** Inputs of layout besides the pieces and their order. */
 interface Surroundings extends CodeAddresses {
-  /** What the machines have that the code is for. */
+  /** Extensions of the machines that the code is for. */
   readonly machine: ExtensionSet | undefined;
 }
 
 /**
- * @param at where the first byte will be
- * @param aliases heads that only lead to another: transfers to them lead there
+ * @param at address of the first byte
+ * @param aliases heads of empty superblocks, each with the head that transfers to it lead to
  * @throws OutOfReach
  */
 export function layOut(
@@ -126,7 +126,7 @@ export function layOut(
   const lines: { start: number; end: number }[] = [];
   const absent = (): Part => ({ needed: false, first: -1, last: -1 });
   const stubParts = order.map(({ stubs }) => stubs.map(absent));
-  /** By stub, for those that stand among the lines. */
+  /** By stub: the hop to each stub that stands among the lines. */
   const hopParts = order.map((): Map<number, Part> => new Map());
   for (const { pieces } of groups)
     for (const piece of pieces) if (isStub(piece)) hopParts[ownerOf.get(piece.of)!]!.set(piece.stub, absent());
@@ -197,7 +197,7 @@ export function layOut(
       case 'low': {
         const base = highs.get(`${owner}:${item.base}`)!;
         const low: Atom = { kind: 'low', size: 4, insn: item.insn, base, address: item.address, pc: item.pc, owner };
-        // The upper part is chosen for the first address that is wanted.
+        // The upper part is chosen for the first user's address.
         const { lows } = atoms[base]!;
         if (lows!.length === 0) atoms[base]!.wants = item.address;
         lows!.push(low);
@@ -207,7 +207,7 @@ export function layOut(
     }
   };
 
-  /** A stub's atoms; its jump is left out in front of where it leads. */
+  /** Pushes a stub's atoms; its jump is left out if the stub's target comes next. */
   const pushStub = (lowered: LoweredSuperblock, owner: number, number: number, next: Addr | undefined) => {
     const stub = lowered.stubs[number]!;
     const part = stubParts[owner]![number]!;
@@ -256,7 +256,7 @@ export function layOut(
         final.kind === 'goto' && final.flippable && goesTo !== next && last?.kind === 'branch' && heads.has(goesTo!);
       for (const item of flip ? lowered.line.slice(0, -1) : lowered.line) pushItem(item, owner, lowered);
       if (flip) {
-        // The hot way on becomes the branch; the exit falls through into its stub, or into what was its stub.
+        // The inverted branch takes the hot way; the exit falls through into the stub's items, the chained stub, or a jump to that stub.
         const stub = lowered.stubs[last.stub]!;
         const atom: Atom = { kind: 'branch', size: 2, insn: invertBranch(last.insn), pc: last.pc, owner };
         pendingPlaces.push({ atom, to: goesTo! });
@@ -280,7 +280,7 @@ export function layOut(
   for (const { atom, to } of pendingPlaces) atom.place = { atom: startAtom.get(to)! };
   for (const { atom, part } of partPlaces) atom.place = { atom: part.first };
 
-  /** Atoms of parts that nothing needs take no room. */
+  /** The part of each atom: atoms of a part that nothing needs take no room. */
   const inPart: (Part | undefined)[] = new Array(atoms.length).fill(undefined);
   for (const part of [...stubParts.flat(), ...hopParts.flatMap((hops) => [...hops.values()])])
     for (let atom = part.first; part.first >= 0 && atom <= part.last; atom++) inPart[atom] = part;
@@ -351,7 +351,7 @@ export function layOut(
   };
 }
 
-/** The address behind a superblock's final call: its last instruction, but for a jump to a return point placed elsewhere. */
+/** The address behind a superblock's final call: the line's last instruction, but for a jump to a return point placed elsewhere. */
 function lastCall(
   addresses: readonly Addr[],
   atoms: readonly Atom[],
@@ -366,7 +366,7 @@ function lastCall(
   throw internal('a superblock that calls has no call');
 }
 
-/** What was too small once is not asked about again: nothing shrinks. */
+/** The size that an atom needs at its address. A size that was too small once is not tried again: nothing shrinks. */
 function sizeNeeded(
   atom: Atom,
   address: Addr,

@@ -1,6 +1,6 @@
 /**
- * The address map: what in the optimized file stands for what in the original. It is kept in the file's note, so that verification,
- * reports and unwinders of profiles need nothing else at hand. Addresses are as linked.
+ * The address map: which addresses of the optimized file stand for which of the original. The map is kept in the file's note, so that
+ * verification, reports and unwinders of profiles need no other file. Addresses are as linked.
  */
 import { badElf } from '../base/errors.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
@@ -14,11 +14,11 @@ export interface MappedSuperblock {
   readonly stubs: readonly (readonly [Addr, Addr])[];
   /** Original addresses of the path's blocks. */
   readonly path: readonly Addr[];
-  /** How often it was expected to be entered. */
+  /** Expected number of entries. */
   readonly count: number;
-  /** Emitted as it was, without value passes. */
+  /** Emitted in its identity form, without value passes. */
   readonly identity: boolean;
-  /** Why it is: what the passes made of it could not be proved. */
+  /** Why the form that the passes made was not emitted. */
   readonly rejected?: string;
 }
 
@@ -26,7 +26,7 @@ export interface AddressMapData {
   readonly version: 1;
   /** SHA-256 of the original file. */
   readonly original: string;
-  /** First address behind the original's last segment: where its heap may begin. */
+  /** First address behind the original's last segment: its heap may begin there. */
   readonly originalEnd: Addr;
   readonly superblocks: readonly MappedSuperblock[];
   /** Return addresses of calls in optimized code: [optimized, original]. */
@@ -81,9 +81,9 @@ export class AddressMap {
 }
 
 /**
- * As bytes: a version byte, then unsigned LEB128 numbers. Lists begin with their length. An address is its distance, zigzag-coded, from one
- * that was written before: heads and starts from the last superblock's, a path's from the block before, a stub's from the last
- * stub's end. What lies together, as most of it does, is a byte or two then.
+ * The map as bytes: a version byte, then unsigned LEB128 numbers. Lists begin with their length. An address is written as its
+ * zigzag-coded distance from an earlier one: a head from the last superblock's head, a start from the last superblock's end, a path's
+ * block from the block before (the first from the head), a stub from the last stub's end. Most distances fit in a byte or two.
  */
 const VERSION = 1;
 const FLAG = { IDENTITY: 1, REJECTED: 2 } as const;
@@ -143,7 +143,7 @@ export function encodeMap(data: AddressMapData): Uint8Array {
 
 /**
  * @param file for messages
- * @throws bad-elf if it is damaged
+ * @throws bad-elf if the map is damaged
  */
 export function decodeMap(bytes: Uint8Array, file: string): AddressMap {
   const wrong = (): never => {

@@ -1,6 +1,6 @@
 /**
- * Patches: jumps written over original heads, so that original code enters the superblocks. One is made only where nothing is seen to come into
- * the middle of its bytes (assumption A2): behind its first instruction, or into the second half of that.
+ * Patches: jumps written over original heads, so that original code enters the superblocks. A patch is made only where no code is seen
+ * to enter the middle of its bytes (assumption A2): neither behind its first instruction, nor in that instruction's second half.
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -72,8 +72,8 @@ function entryJump(head: Addr, target: Addr, scratch: Reg | undefined): Uint8Arr
 }
 
 /**
- * True if nothing that is known here enters the bytes behind the head, and all that begins in them is known code that the head runs on into: what
- * stands behind an unconditional transfer is there because something else enters it.
+ * True if no kept address and no other head lies in the bytes behind the head, and the head runs on through all instructions that begin
+ * in these bytes: an instruction behind an unconditional transfer is there because some other code enters it.
  */
 function nothingEnters(head: Addr, size: number, code: InsnSource, entered: (at: Addr) => boolean): boolean {
   for (let at = head + 2; at < head + size; at += 2) if (entered(at)) return false;

@@ -1,12 +1,13 @@
 /**
- * Placement: in which order the pieces of the code stand. Pieces are the lines of superblocks and the exit stubs that are hot enough to
- * stand among them. A piece is chained to the line it goes on to, hottest first, if nothing runs into that one yet; the line then
- * needs no jump. So a line is chained to where its final exit leads, a stub to where it leads, and a line that ends in a branch may
- * as well be chained to the other side, since the branch can be turned. A call's return point must stand right behind the call.
+ * Placement decides the order of the pieces of code. Pieces are the lines of superblocks and the exit stubs that are hot enough to
+ * stand among them. A piece is chained to the line it goes on to, hottest first, if no other piece is chained to that line yet; the
+ * piece then needs no jump. So a line is chained to its final exit's target, a stub to its target, and a line that ends in a branch
+ * may as well be chained to the branch's other side, since the branch can be inverted. A call's return point stands right behind the
+ * call if it can.
  *
  * Chains then go into groups, whose other stubs stand before or behind them: a conditional branch reaches 4 KiB only. The next chain
- * is the one that the code in reach branches to most (after Pettis and Hansen, Profile Guided Code Positioning, 1990), so that
- * side exits lead straight to other lines.
+ * is the chain with the most branches per byte to and from the code in reach (after Pettis and Hansen, Profile Guided Code
+ * Positioning, 1990), so that side exits lead straight to other lines.
  */
 import type { Addr, ByteCount } from '../base/units.ts';
 import type { Item, LoweredSuperblock } from '../lower/item.ts';
@@ -28,12 +29,12 @@ export interface Group {
 export const isStub = (piece: Piece): piece is ChainedStub => 'of' in piece;
 export const isLine = (piece: Piece): piece is LoweredSuperblock => !isStub(piece);
 
-/** A branch's reach, less what sizes may be off by. */
+/** A branch's reach, less a margin for the error of estimated sizes. */
 const REACH: ByteCount = 3900;
-/** A stub that runs less than this share of the times that its target is entered stays away from the lines. */
+/** A stub that runs less often than this share of its target's entries stays away from the lines. */
 const HOT_STUB = 1 / 32;
-/** A call's return point goes behind the call whatever the counts: its description covers one place only. */
-const CALL = 1e6;
+/** Weight by which a call's return point goes behind the call whatever the counts: its frame description covers one place only. */
+const CALL_WEIGHT = 1e6;
 
 type Key = string;
 const keyOf = (piece: Piece): Key => (isStub(piece) ? `${piece.of.head}.${piece.stub}` : `${piece.head}`);
@@ -44,13 +45,13 @@ interface Link {
   readonly weight: number;
 }
 
-/** A run of pieces that fall into one another. `weights[i]` is how often piece i runs on into the next. */
+/** A run of pieces, each of which runs on into the next. `weights[i]`: how often piece i does so. */
 interface Chain {
   readonly pieces: readonly Piece[];
   readonly weights: readonly number[];
 }
 
-/** @param aliases heads that only lead to another */
+/** @param aliases heads of empty superblocks, each with the head that it leads to */
 export function place(
   superblocks: readonly LoweredSuperblock[],
   aliases: ReadonlyMap<Addr, Addr> = new Map(),
@@ -86,7 +87,7 @@ function chainsOf(
   for (const lowered of superblocks) {
     const { final, line, stubs } = lowered;
     const target = lineAt(final.to);
-    link(lowered, target, final.kind === 'call' ? final.count * CALL : final.count);
+    link(lowered, target, final.kind === 'call' ? final.count * CALL_WEIGHT : final.count);
     const hot = stubs.map((stub, number) => {
       const to = lineAt(stub.to);
       if (to === undefined || stub.items.length === 0 || stub.count === 0 || stub.count < to.count * HOT_STUB)
@@ -126,34 +127,34 @@ function chainsOf(
       chain.pieces.push(pieces.get(on.to)!);
       chain.weights.push(on.weight);
     }
-    // A stub that nothing could be made of stays with the other stubs.
+    // A stub that is chained to no line stays with the other stubs.
     if (chain.pieces.length > 1 || !isStub(piece)) chains.push(chain);
   }
   return chains;
 }
 
-/** Upper bounds. */
+/** An upper bound on an item's size. */
 const itemBytes = (item: Item): ByteCount =>
   item.kind === 'insn' ? item.insn.size : item.kind === 'branch' || item.kind === 'low' || item.kind === 'call' ? 4 : 8;
 function bytesOf(items: readonly Item[]): ByteCount {
-  let bytes = known.get(items);
+  let bytes = sizes.get(items);
   if (bytes === undefined) {
     bytes = items.reduce((sum, item) => sum + itemBytes(item), 0);
-    known.set(items, bytes);
+    sizes.set(items, bytes);
   }
   return bytes;
 }
-/** Lines and stubs are measured again with each chain that might join a group. */
-const known = new WeakMap<readonly Item[], ByteCount>();
-const JUMP: ByteCount = 4;
+/** Kept sizes: each chain that might join a group asks again for the sizes of lines and stubs. */
+const sizes = new WeakMap<readonly Item[], ByteCount>();
+const JUMP_BYTES: ByteCount = 4;
 
 const pieceBytes = (piece: Piece): ByteCount =>
-  (isStub(piece) ? bytesOf(piece.of.stubs[piece.stub]!.items) : bytesOf(piece.line)) + JUMP;
+  (isStub(piece) ? bytesOf(piece.of.stubs[piece.stub]!.items) : bytesOf(piece.line)) + JUMP_BYTES;
 const chainBytes = (chain: Chain): ByteCount => chain.pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0);
 
 /**
- * How far the farthest branch of these pieces is from its stub, whether the stubs stand before or behind: they stand in the order of
- * their branches. A stub that is itself a piece leaves a place for a jump to it, in case that it is out of reach.
+ * The longest distance of a branch of these pieces from its stub, for stubs before and for stubs behind the pieces; stubs stand in the
+ * order of their branches. For a stub that is itself a piece, room is left for a jump to the stub, in case it is out of reach.
  */
 function farthest(pieces: readonly Piece[], isPiece: (of: LoweredSuperblock, stub: number) => boolean): Reach {
   let lines = 0;
@@ -168,7 +169,7 @@ function farthest(pieces: readonly Piece[], isPiece: (of: LoweredSuperblock, stu
           behind = Math.max(behind, stubs - at);
           before = Math.max(before, at - stubs);
           const { items } = piece.stubs[item.stub]!;
-          stubs += (isPiece(piece, item.stub) ? 0 : bytesOf(items)) + JUMP;
+          stubs += (isPiece(piece, item.stub) ? 0 : bytesOf(items)) + JUMP_BYTES;
         }
         at += itemBytes(item);
       }
@@ -192,7 +193,7 @@ function withinReach(chain: Chain, isPiece: (of: LoweredSuperblock, stub: number
   let at = 0;
   for (const [index, weight] of chain.weights.entries()) {
     at += pieceBytes(chain.pieces[index]!);
-    // Somewhere in the middle, so that this ends soon.
+    // The cut is somewhere in the middle, so that the recursion ends soon.
     if (at >= size / 4 && at <= (size * 3) / 4 && weight < chain.weights[weakest]!) weakest = index;
   }
   const part = (from: number, to: number): Chain => ({
@@ -202,7 +203,7 @@ function withinReach(chain: Chain, isPiece: (of: LoweredSuperblock, stub: number
   return [part(0, weakest + 1), part(weakest + 1, chain.pieces.length)].flatMap((each) => withinReach(each, isPiece));
 }
 
-/** The order of chains: always the one that what stands within reach branches to most, else the hottest. */
+/** The order of chains: next is the chain with the most branches per byte to and from chains within reach, else the hottest. */
 function arrange(
   chains: readonly Chain[],
   chainOf: ReadonlyMap<Key, Chain>,
@@ -215,7 +216,7 @@ function arrange(
   const byHeat = [...chains].sort(
     (a, b) => heat.get(b)! - heat.get(a)! || (headOf(a) < headOf(b) ? -1 : headOf(a) > headOf(b) ? 1 : 0),
   );
-  // Branches from chain to chain, both ways round: they should stand near one another.
+  // Counts of branches between chains, in both directions: such chains should stand near one another.
   const near = new Map<Chain, Map<Chain, number>>(chains.map((chain) => [chain, new Map()]));
   for (const chain of chains)
     for (const piece of chain.pieces) {
@@ -260,7 +261,7 @@ function arrange(
   return order;
 }
 
-/** Cuts the order into groups so that every branch reaches the stubs of its group. Two groups have their lines side by side. */
+/** Cuts the order into groups so that every branch reaches the stubs of its group. Groups stand in pairs, their lines side by side. */
 function groupsOf(order: readonly Chain[], isPiece: (of: LoweredSuperblock, stub: number) => boolean): Group[] {
   const groups: { pieces: Piece[]; readonly stubs: Group['stubs'] }[] = [];
   for (const chain of order) {

@@ -1,13 +1,13 @@
 /**
- * Names for the new code, for debuggers and profilers: what stands together and comes from one function is one symbol, `NAME.isoform`;
- * other pieces of that function have the same name. What is in no function is named by its head.
+ * Names for the new code, for debuggers and profilers: neighbouring superblocks of one function are one symbol, `NAME.isoform`; other
+ * pieces of that function have the same name. A superblock of no function is named by its head.
  */
 import { type Addr, type ByteCount, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import type { SegmentRequest } from '../elf/write.ts';
 import type { PlacedSuperblock } from './layout.ts';
 
-/** Less than this between two superblocks is padding. */
+/** A gap of fewer bytes between two superblocks is padding. */
 const ALIGNMENT: ByteCount = 8;
 
 type NewSymbol = NonNullable<SegmentRequest['symbols']>[number];

@@ -1,9 +1,9 @@
 /**
  * Jump tables retargeted in place: where all profiled targets of an indirect jump are entries of one table, entries that lead to a
- * superblock's head lead to the superblock instead (assumption A4). Without it each such jump would land on a patched head and
- * jump once more.
+ * superblock's head are changed to lead to the superblock (assumption A4). Without the change each such jump would land on a patched
+ * head and jump once more.
  */
-import type { Addr, Reg } from '../base/units.ts';
+import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageTables } from '../cfg/jump-tables.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
@@ -14,21 +14,21 @@ import type { Flow, FlowBlock } from '../superblock/flow.ts';
 import { type Evidence, readTable } from './evidence.ts';
 
 export interface JumpTable {
-  /** The jump that reads it. */
+  /** The jump that reads the table. */
   readonly site: Addr;
   readonly at: Addr;
   readonly width: 4 | 8;
   /** Entries are distances from here; 0: addresses. */
   readonly base: Addr;
   readonly targets: readonly Addr[];
-  /** Those that were seen; only their entries are changed. */
+  /** Targets that the profile saw; only their entries are changed. */
   readonly profiled: ReadonlySet<Addr>;
 }
 
-/** Targets that must be matched to believe a table whose address the jump's own block does not show. */
-const ENOUGH_TARGETS = 4;
-/** How far from its jump a base may be made where no symbol tells the function. */
-const NEAR = 32768;
+/** Targets that must match before a table counts whose address the jump's own block does not show. */
+const MIN_TARGETS = 4;
+/** Largest distance from a jump to the instruction that makes its base, where no symbol tells the function. */
+const BASE_DISTANCE: ByteCount = 32768;
 
 /** The tables behind the indirect jumps of a profile. */
 export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTable[] {
@@ -43,9 +43,9 @@ export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTa
     let table: Found | undefined;
     if (shape.at !== undefined && (shape.width === 8 || shape.base !== undefined))
       table = tableAt(image, shape.at, shape.width, shape.base ?? 0, targets);
-    else if (shape.width === 4 && (shape.register !== undefined || targets.size >= ENOUGH_TARGETS))
+    else if (shape.width === 4 && (shape.register !== undefined || targets.size >= MIN_TARGETS))
       table = smallTable(image, evidence, block.insns.at(-1)!.pc, targets, shape.register);
-    else if (targets.size >= ENOUGH_TARGETS) {
+    else if (targets.size >= MIN_TARGETS) {
       words ??= addressWords(image);
       table = wordTable(image, words, targets);
     }
@@ -60,7 +60,7 @@ export function findTables(image: Image, flow: Flow, evidence: Evidence): JumpTa
 
 type Found = Omit<JumpTable, 'site' | 'profiled'>;
 
-/** As far as the code itself shows a table there that nothing else uses: the proof asks for that. */
+/** The part of a table that the code itself shows and that nothing else uses: the proof asks for such a table. */
 function shownPart(image: Image, table: Found): Found {
   const { at, width, base, targets } = table;
   const shown = imageTables(image).find((each) => each.at === at && each.width === width && each.base === base);
@@ -69,11 +69,11 @@ function shownPart(image: Image, table: Found): Found {
 
 interface JumpShape {
   readonly width: 4 | 8;
-  /** Where the table is, if the block shows it. */
+  /** The table's address, if the block shows one. */
   readonly at: Addr | undefined;
-  /** What entries are relative to; 0 for addresses; undefined if the block does not show it. */
+  /** The base that entries are relative to; 0 for addresses; undefined if the block does not show a base. */
   readonly base: Addr | undefined;
-  /** The register that holds the base on entry to the block, where it was made outside (hoisted out of a loop). */
+  /** The register that holds the base on entry to the block, where the base was made outside (hoisted out of a loop). */
   readonly register: Reg | undefined;
 }
 
@@ -126,18 +126,18 @@ function tableAt(image: Image, at: Addr, width: 4 | 8, base: Addr, targets: Read
   return [...targets].every((target) => set.has(target)) ? { at, width, base, targets: entries } : undefined;
 }
 
-/** The function an address is in, by its symbol; without one, what is near. */
+/** The range of the function at an address, by its symbol; without a symbol, the addresses near it. */
 function functionAround(image: Image, address: Addr): { start: Addr; end: Addr } {
   const symbol = image.symbols.find(
     (s) => s.kind === 'function' && s.size > 0 && address >= s.address && address < s.address + s.size,
   );
   if (symbol !== undefined) return { start: symbol.address, end: symbol.address + symbol.size };
-  return { start: address - NEAR, end: address + NEAR };
+  return { start: address - BASE_DISTANCE, end: address + BASE_DISTANCE };
 }
 
 /**
- * A table of distances from its own start that begins at a constant which the function puts into the register the jump adds; only
- * if there is just one that fits.
+ * A table of distances from its own start, at a constant that the function puts into the register that the jump adds; undefined
+ * unless exactly one such table fits.
  */
 function smallTable(
   image: Image,
@@ -157,7 +157,7 @@ function smallTable(
   return found.size === 1 ? [...found.values()][0] : undefined;
 }
 
-/** Where in the data each code address stands as an aligned 8-byte word. */
+/** The places where each code address stands in the image as an aligned 8-byte word. */
 function addressWords(image: Image): Map<Addr, Addr[]> {
   const code = codeOf(image);
   const words = new Map<Addr, Addr[]>();
@@ -175,7 +175,7 @@ function addressWords(image: Image): Map<Addr, Addr[]> {
   return words;
 }
 
-/** A run of 8-byte code addresses that holds all targets: grown both ways from where the rarest target stands. */
+/** A run of 8-byte code addresses that holds all targets: grown both ways from a place of the rarest target. */
 function wordTable(image: Image, words: ReadonlyMap<Addr, Addr[]>, targets: ReadonlySet<Addr>): Found | undefined {
   const rarest = [...targets].sort((a, b) => (words.get(a)?.length ?? 0) - (words.get(b)?.length ?? 0) || a - b)[0]!;
   const all = new Map<Addr, Addr>();
@@ -192,7 +192,7 @@ function wordTable(image: Image, words: ReadonlyMap<Addr, Addr[]>, targets: Read
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** What to write over the tables' entries. @param addressOf the superblock of a head, if there is one */
+/** Patches of the tables' entries. @param addressOf the address of a head's superblock, if there is one */
 export function retarget(tables: readonly JumpTable[], addressOf: (head: Addr) => Addr | undefined): Patch[] {
   const patches = new Map<Addr, Patch>();
   for (const table of tables)

@@ -1,4 +1,4 @@
-/** Chooses the compressed form where there is one that the machine has. */
+/** Chooses an instruction's compressed form where the machine has that form. */
 import { compress } from '../isa/encode.ts';
 import type { ExtensionSet } from '../isa/extensions.ts';
 import type { Insn } from '../isa/row.ts';
@@ -10,7 +10,7 @@ function compressible(insn: Insn, machine: ExtensionSet | undefined): Insn {
   return insn.size === size ? insn : { ...insn, size };
 }
 
-/** Items whose instructions have the sizes they will be encoded in; those that depend on addresses are sized when these are known. */
+/** Items whose instructions have their encoded sizes; items that depend on addresses are sized later, by layout. */
 export const sized = (items: readonly Item[], machine: ExtensionSet | undefined): Item[] =>
   items.map((item) =>
     item.kind === 'insn' || item.kind === 'branch' || item.kind === 'escape'

@@ -1,7 +1,7 @@
 /**
- * Lowering: from a superblock to items. Registers are the homes (the home rule makes that always possible), the order is the
- * line's, and what an exit wants beyond the homes is put in place in its stub. With no pass run, this gives back the original
- * instructions one for one, apart from control transfers and pc-relative addresses.
+ * Lowering turns a superblock into items. Every value is in its home register (the home rule makes that always possible), the
+ * order is the line's, and values that an exit wants in other registers are moved in its stub. With no pass run, lowering gives
+ * back the original instructions one for one, apart from control transfers and pc-relative addresses.
  */
 import { type Addr, RA, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -28,12 +28,12 @@ import type { Item, LoweredSuperblock, Stub } from './item.ts';
 import { deadRegister, exitMoves } from './moves.ts';
 
 /**
- * Lowers a superblock; undefined when some exit needs a register that is not there.
- * @param machine what the machines have that the code is for; default: everything
+ * Lowers a superblock; undefined when a guard or an exit needs a scratch register and none is free.
+ * @param machine extensions of the machines that the code is for; default: everything
  */
 export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): LoweredSuperblock | undefined {
   const bases = nearBases(original);
-  // An exit that wants a near base wants the exact address, which its stub makes.
+  // An exit that wants a near base gets the exact address, made in its stub.
   const exact = (value: Value): Value =>
     value.kind === 'op' && bases.has(value.id) ? { kind: 'code', address: bases.get(value.id)! } : value;
   const exitOf = (exit: Exit) => mapExit(exit, exact);
@@ -44,7 +44,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
   const holds = (reg: Reg) => holding[reg]!;
   const line: Item[] = [];
   const stubs: Stub[] = [];
-  // A call is inlined only if its return point comes along.
+  // A call counts as inlined only if its return point is on the path.
   const path = new Set(superblock.path);
   const comesAlong = (address: Addr) => path.has(address);
   const computed = computedWith(superblock);
@@ -63,7 +63,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
   for (const [position, op] of superblock.ops.entries()) {
     const fact = facts(op.insn);
     if (op.expect !== undefined) {
-      // A guard: the computed target against the expected one; its stub makes the original transfer.
+      // A guard compares the computed target with the expected one; its stub makes the original transfer.
       const operand = op.insn.rs1;
       if (op.insn.imm !== 0 || op.exit === undefined || op.rs1 === undefined) return undefined;
       const busy = new Set(busyAfter[position]);
@@ -141,7 +141,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
   };
 }
 
-/** Results, by id, of which the line does more than to return to them, to save them, and to hold them in ra: their numbers must be the original's. */
+/** Ids of results used for more than to return to them, save them or hold them in ra: their numbers must be the original's. */
 function computedWith(superblock: Superblock): ReadonlySet<number> {
   const used = new Set<number>();
   const add = (value: Value | undefined) => {
@@ -170,7 +170,7 @@ function exitValues(exit: Exit): Value[] {
   return values;
 }
 
-/** By position of each guard, the registers that hold something still needed behind it. */
+/** By position of each guard: the registers that hold values still needed behind the guard. */
 function busySets(superblock: Superblock, homeOf: (value: Value) => Reg | undefined): Set<Reg>[] {
   const sets: Set<Reg>[] = [];
   const first = superblock.ops.findIndex((op) => op.expect !== undefined);
@@ -196,8 +196,8 @@ function busySets(superblock: Superblock, homeOf: (value: Value) => Reg | undefi
 }
 
 /**
- * Results of auipc that only serve as bases of 12-bit offsets: at another pc the upper part need not be the same, as long as
- * upper part plus offset is. Maps op ids to the original addresses.
+ * Results of auipc that only serve as bases of 12-bit offsets: at another pc the upper part may differ, as long as the sum of
+ * upper part and offset is the same. Maps op ids to the original addresses.
  */
 function nearBases(superblock: Superblock): Map<number, Addr> {
   const bases = new Map<number, Addr>();
@@ -210,7 +210,8 @@ function nearBases(superblock: Superblock): Map<number, Addr> {
   const drop = (value: Value | undefined) => {
     if (value?.kind === 'op') bases.delete(value.id);
   };
-  // It reads the base as an address, or adds its immediate to it, whatever that is: an `or` with 0 only looks like an addition.
+  // True if the op addresses memory by the base, or adds its immediate to the base for any immediate: an `or` with 0 only looks
+  // like an addition.
   const offsets = (op: Op): boolean => {
     const { operands } = op.insn.row;
     if (op.expect !== undefined) return false;

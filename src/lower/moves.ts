@@ -1,6 +1,6 @@
 /**
- * Puts values where a snapshot wants them: a parallel assignment, made sequential. A register is written only when nothing still
- * to be done reads it; a cycle is broken through a dead register, or with three xors.
+ * Puts values into the registers where a snapshot wants them: a parallel assignment, made sequential. A register is written only
+ * when no pending task reads its content; a cycle is broken through a dead register, or with three xors.
  */
 import { type Addr, F0, RA, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
@@ -18,19 +18,19 @@ import {
 } from '../superblock/form.ts';
 import type { Item } from './item.ts';
 
-/** A register read: for what another task made in it, or for what it held before all of them. */
+/** A register that a task reads: for the result of another task (`made`), or for the register's content before all tasks. */
 interface Source {
   reg: Reg;
   readonly made: Task | undefined;
 }
 
-/** What a task that stores writes to: no register. */
-const NOWHERE: Reg = -1;
+/** The destination of a task that stores. */
+const NO_REGISTER: Reg = -1;
 
 interface Task {
   dest: Reg;
   sources: Source[];
-  /** It only copies its source. */
+  /** The task only copies its source. */
   copies: boolean;
   emit(sources: readonly Reg[]): Item[];
 }
@@ -41,14 +41,15 @@ const scratchOf = (wantsFloat: boolean): Reg[] =>
     ? Array.from({ length: 32 }, (_, i) => F0 + i)
     : [15, 14, 13, 12, 11, 10, 16, 17, 5, 6, 7, 28, 29, 30, 31, 1, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
 
-/** A register of the same file that is neither live nor read. */
+/** A register of the wanted register file that is neither live nor busy. */
 export function deadRegister(live: RegSet, busy: ReadonlySet<Reg>, float = false): Reg | undefined {
   return scratchOf(float).find((reg) => !inSet(live, reg) && !busy.has(reg));
 }
 
 /**
- * @param homeOf the register a line value is in
- * @param isLink a call that the line has inlined returns there
+ * @param homeOf the register that holds a value of the line
+ * @param holds key of the value that a register holds at the exit
+ * @param isLink whether an inlined call of the line returns to an address
  * @param extra a further assignment, for the operand of an indirect exit
  * @returns the items, or undefined if there was no register to break a cycle with
  */
@@ -80,21 +81,21 @@ export function exitMoves(
       if (home !== undefined) busy.add(home);
     }
 
-  // Sunk ops first: each is computed straight into the register that wants it, or where the only op that reads it is computed, or into a
-  // dead register.
+  // Sunk ops first: each op is computed straight into the register that wants its result, or into the destination of the only op
+  // that reads it, or into a dead register.
   const dests = new Map<number, Reg>();
   for (const op of [...exit.sunk].reverse()) {
     if (facts(op.insn).writes === undefined) continue;
     let dest: Reg | undefined;
     for (const [reg, value] of wants) if (value.kind === 'op' && value.id === op.id) dest ??= reg;
     const float = (facts(op.insn).writes ?? 0) >= F0;
-    dest ??= readersOnly(exit, op, dests, float) ?? deadRegister(live, busy, float);
+    dest ??= onlyReadersDest(exit, op, dests, float) ?? deadRegister(live, busy, float);
     if (dest === undefined) return undefined;
     busy.add(dest);
     dests.set(op.id, dest);
   }
   for (const op of exit.sunk) {
-    const task = sunkTask(op, dests.get(op.id) ?? NOWHERE, made, homeOf);
+    const task = sunkTask(op, dests.get(op.id) ?? NO_REGISTER, made, homeOf);
     if (task === undefined) return undefined;
     made.set(op.id, task);
     tasks.push(task);
@@ -113,7 +114,7 @@ export function exitMoves(
     }
     if (value.kind === 'code' || value.kind === 'link') {
       const { kind, address } = value;
-      // Anywhere but in ra a return address is its number, which is the original's.
+      // Outside ra a return address counts as a number, which is the original's.
       const links = kind === 'link' && dest === RA && isLink(address);
       tasks.push({
         dest,
@@ -140,14 +141,14 @@ export function exitMoves(
   return sequence(tasks, live, busy);
 }
 
-/** The register of the one sunk op that reads this one, if no other op of the exit has been given that register. */
-function readersOnly(exit: Exit, op: Op, dests: ReadonlyMap<number, Reg>, float: boolean): Reg | undefined {
+/** The destination of the only sunk op that reads `op`, unless that reader reads another op with this destination. */
+function onlyReadersDest(exit: Exit, op: Op, dests: ReadonlyMap<number, Reg>, float: boolean): Reg | undefined {
   const readers = exit.sunk.filter((other) =>
     operandsOf(other).some((value) => value.kind === 'op' && value.id === op.id),
   );
   const dest = readers.length === 1 ? dests.get(readers[0]!.id) : undefined;
   if (dest === undefined || dest >= F0 !== float) return undefined;
-  // Those already given it are behind it in a chain of single readers; a second chain would run into the first.
+  // Other ops with this destination follow in a chain of single readers; a second chain into the reader would overwrite the first.
   const others = [...dests].filter(([id, reg]) => reg === dest && id !== readers[0]!.id);
   const readsOne = (id: number) => operandsOf(readers[0]!).some((value) => value.kind === 'op' && value.id === id);
   return others.some(([id]) => readsOne(id)) ? undefined : dest;
@@ -173,7 +174,7 @@ function sunkTask(
     sources,
     copies: false,
     emit: (regs) => {
-      const changed = dest === NOWHERE ? { ...op.insn } : { ...op.insn, rd: dest };
+      const changed = dest === NO_REGISTER ? { ...op.insn } : { ...op.insn, rd: dest };
       roles.forEach((role, index) => {
         changed[role] = regs[index]!;
       });
@@ -185,10 +186,10 @@ function sunkTask(
   };
 }
 
-/** The address that an op computes from where it is. */
+/** The address that an op computes from its pc. */
 function addressOf({ insn, pc }: Op): Addr | undefined {
   const { control, readsPc } = facts(insn);
-  // Of an inlined call: where it would return to.
+  // Of an inlined call: the return address.
   if (control === 'jump') return pc + insn.size;
   return readsPc ? pc + insn.imm : undefined;
 }
@@ -198,7 +199,7 @@ const moveItem = (dest: Reg, from: Reg): Item => ({
   insn: dest >= F0 === from >= F0 ? moveInsn(dest, from) : crossMoveInsn(dest, from),
 });
 
-/** A constant into a register; only 0 can go straight into a floating-point one. */
+/** Puts a constant into a register; a floating-point register can only be asked to hold 0. */
 function constantItems(dest: Reg, value: bigint): Item[] {
   if (dest >= F0) return [{ kind: 'insn', insn: crossMoveInsn(dest, 0) }];
   return constantInsns(dest, value).map((insn) => ({ kind: 'insn', insn }));
@@ -210,7 +211,7 @@ function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] |
   const reads = (task: Task, reg: Reg) =>
     task.sources.some((source) => source.reg === reg && source.made === undefined);
   const prepared = (task: Task) => task.sources.every(({ made }) => made === undefined || !pending.has(made));
-  /** Another task still needs what this one would overwrite. */
+  /** Does another pending task still need the content that this task would overwrite? */
   const inTheWay = (task: Task) =>
     [...pending].some(
       (other) =>
@@ -226,7 +227,7 @@ function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] |
       pending.delete(next);
       continue;
     }
-    // A cycle: move one blocked destination's content out of the way and let its readers read it there.
+    // A cycle: move the content of one blocked destination to a scratch register and let its readers read it there.
     const blocked = [...pending].find(
       (task) => prepared(task) && [...pending].some((other) => other !== task && reads(other, task.dest)),
     );
@@ -251,7 +252,7 @@ function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] |
     const from = blocked.sources[0];
     if (!blocked.copies || from === undefined || from.made !== undefined || dest >= F0 || from.reg >= F0)
       return undefined;
-    // Neither of the two may hold what has been made already, and nobody may be waiting for what this one makes.
+    // Neither register of the swap may hold a result of a task, and no task may wait for the result of the blocked task.
     const holdsMade = [...pending].some((task) =>
       task.sources.some(
         ({ reg, made }) => made === blocked || (made !== undefined && (reg === dest || reg === from.reg)),

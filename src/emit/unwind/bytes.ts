@@ -5,7 +5,7 @@
 import type { Addr } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 
-/** Pointer encodings: the low four bits say how it is stored, the next three what it is relative to, the highest that it is indirect. */
+/** Pointer encodings: the low four bits give the storage format, the next three the base, the highest that the pointer is indirect. */
 export const PE = {
   OMIT: 0xff,
   INDIRECT: 0x80,
@@ -15,10 +15,10 @@ export const PE = {
   SDATA4: 0x0b,
   ULEB: 0x01,
 } as const;
-/** What all new tables use: relative to the field itself, signed 32 bits. Needs no relocation in a static PIE either. */
+/** The encoding in all new tables: relative to the field itself, signed 32 bits. Such a pointer needs no relocation in a static PIE. */
 export const RELATIVE = PE.PCREL | PE.SDATA4;
 
-/** A table that is not as the format says. Never leaves emit/unwind: whoever needs that table does without it. */
+/** A table that is not as the format says. Callers of emit/unwind catch the error and do without the table. */
 export class Malformed extends Error {}
 
 /** An address that a table mentions; `indirect`: the address of the word that holds it. */
@@ -30,13 +30,13 @@ export interface Pointer {
 /** Seven bytes of LEB128 hold 49 bits. */
 const MAX_SCALE = 2 ** 42;
 
-/** Sums of such numbers are exact, and far from where addresses wrap. */
+/** Refuses numbers so large that their sums could be inexact or come near to where addresses wrap. */
 function safe(value: number): number {
   if (Math.abs(value) > 2 ** 48) throw new Malformed('a number is too large');
   return value;
 }
 
-/** Reads from an address in the file's loaded bytes on. Running out of bytes is Malformed. */
+/** Reads from an address in the file's loaded bytes on. Throws Malformed when the bytes run out. */
 export class Cursor {
   readonly #image: Image;
   readonly #bytes: Uint8Array;
@@ -85,7 +85,7 @@ export class Cursor {
     for (let c = this.u8(); c !== 0; c = this.u8()) text += String.fromCharCode(c);
     return text;
   }
-  /** Multiplication, not shifts: values above 2^31 are legal. Longer than any number needs none may be: unwinders differ in what they make of it. */
+  /** Multiplication, not shifts: values above 2^31 are legal. A number longer than any value needs is refused: unwinders differ on it. */
   uleb(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
@@ -104,10 +104,10 @@ export class Cursor {
       if (byte < 128) return safe(byte & 64 ? value - scale * 128 : value);
     }
   }
-  /** The stored number of an encoding, whatever it is relative to. */
+  /** The stored number of an encoding, without its base. */
   stored(encoding: number): number {
     switch (encoding & 15) {
-      // Of 64 bits what an address or a size can be: a larger one would wrap.
+      // Only 64-bit numbers that an address or a size can be: a larger number would wrap.
       case 0:
         return safe(Number(this.#view.getBigUint64(this.#take(8), true)));
       case 1:
@@ -130,17 +130,17 @@ export class Cursor {
         throw new Malformed(`pointer encoding ${encoding}`);
     }
   }
-  /** An encoded pointer; undefined if it is null (the stored number is 0, whatever it is relative to). */
+  /** An encoded pointer; undefined if the pointer is null (the stored number is 0, whatever the base). */
   pointer(encoding: number, dataBase?: Addr): Pointer | undefined {
     const at = this.address;
-    // A distance may be negative, also where it is stored as an address.
+    // A distance may be negative, also in an unsigned 64-bit encoding.
     const whole = (encoding & 15) === 0 || (encoding & 15) === 4;
     const stored = this.stored(whole && (encoding & 0x70) !== 0 ? 12 : encoding);
     if (stored === 0) return undefined;
     const indirect = (encoding & PE.INDIRECT) !== 0;
     switch (encoding & 0x70) {
       case 0:
-        // In a PIE an absolute pointer is a relocation's business; the stored number says nothing.
+        // In a PIE a relocation fills in an absolute pointer; the stored number says nothing.
         if (this.#image.relocatable) throw new Malformed('an absolute pointer in a relocatable image');
         return { address: stored, indirect };
       case PE.PCREL:

@@ -8,7 +8,7 @@ import { Cursor, Malformed, PE, type Pointer, sizeOfEncoding } from './bytes.ts'
 
 const PT_GNU_EH_FRAME = 0x6474e550;
 
-/** What frame descriptions of a kind share. */
+/** A common information entry: the part that several frame descriptions share. */
 export interface Cie {
   readonly address: Addr;
   readonly codeAlign: number;
@@ -29,7 +29,7 @@ export interface Code {
 }
 /** How to unwind from start..end-1. */
 export interface Fde {
-  /** Of the record. */
+  /** Address of the record. */
   readonly address: Addr;
   readonly size: ByteCount;
   readonly cie: Cie;
@@ -44,13 +44,13 @@ export interface Frames {
   readonly start: Addr;
   /** Sorted by start. */
   readonly fdes: readonly Fde[];
-  /** The last record, whatever it is, if the zero word that ends the table follows it. */
+  /** The last record, of either kind, if the zero word that ends the table follows. */
   readonly last: { readonly address: Addr; readonly fde: Fde | undefined; readonly end: Addr } | undefined;
 }
 
 /**
- * The image's frame descriptions, by section, by PT_GNU_EH_FRAME, or by looking for them; undefined if there are none. `unreadable`: there are
- * some, but not all is as it is known here, so nobody can say what unwinders make of them.
+ * The image's frame descriptions, by section, by PT_GNU_EH_FRAME, or by a scan; undefined if there are none. `unreadable`: the image has
+ * descriptions, but some part is not of a form known here, so that the unwinders' reading of them is unknown.
  */
 export function findFrames(image: Image): Frames | 'unreadable' | undefined {
   const section = image.sections.find((s) => s.name === '.eh_frame' && (s.flags & 2) !== 0 && s.size > 8);
@@ -67,29 +67,29 @@ export function findFrames(image: Image): Frames | 'unreadable' | undefined {
   return scan(image);
 }
 
-/** Those of an image where all can be read. */
+/** The frame descriptions of an image if all can be read; else undefined. */
 export function readFrames(image: Image): Frames | undefined {
   const frames = findFrames(image);
   return frames === 'unreadable' ? undefined : frames;
 }
 
-/** Where PT_GNU_EH_FRAME says that the search table is. */
+/** The address of the search table according to PT_GNU_EH_FRAME. */
 export const searchHeader = (image: Image): Addr | undefined =>
   image.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME)?.vaddr;
 
-/** What unwinders look in by halves: pairs of a first address and a description. */
+/** The table for the unwinders' binary search: pairs of a first address and a description. */
 export interface Search {
   /** Where the chain of descriptions begins. */
   readonly chain: Addr | undefined;
   readonly entries: readonly { readonly start: Addr; readonly at: Addr }[];
 }
-/** What linkers write: version 1, a pointer to the chain, and pairs of distances from here. */
-const USUAL = '1,27,3,59';
+/** The header that linkers write: version 1, the encodings of a pointer to the chain, of the count, and of distances from the header. */
+const USUAL_HEADER = '1,27,3,59';
 
-/** The search table there; undefined if its encoding is not the usual one. Throws Malformed. */
+/** The search table at `header`; undefined if its encodings are not the usual ones. Throws Malformed. */
 export function searchAt(image: Image, header: Addr): Search | undefined {
   const cursor = new Cursor(image, header);
-  if ([cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()].join() !== USUAL) return undefined;
+  if ([cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()].join() !== USUAL_HEADER) return undefined;
   const chain = cursor.pointer(0x1b)?.address;
   const count = cursor.u32();
   const entries: { start: Addr; at: Addr }[] = [];
@@ -97,7 +97,7 @@ export function searchAt(image: Image, header: Addr): Search | undefined {
   return { chain, entries };
 }
 
-/** A chain without an end is walked by nobody; what the search table leads to is found by it alone. */
+/** A chain without an end is walked by no unwinder: its descriptions are found through the search table only. */
 function searchedFrames(image: Image, header: Addr): Frames {
   const search = searchAt(image, header);
   if (search?.chain === undefined) throw new Malformed('a search table of another kind');
@@ -106,11 +106,11 @@ function searchedFrames(image: Image, header: Addr): Frames {
 
 const readable = (work: () => Frames): Frames | 'unreadable' => attempt(work) ?? 'unreadable';
 
-/** The frame descriptions in a chain of records from `start` on; undefined if there is something that is not understood. */
+/** The frame descriptions in a chain of records from `start` on; undefined if some record is not understood. */
 export const tableAt = (image: Image, start: Addr, limit: Addr): Frames | undefined =>
   attempt(() => parseFrames(image, start, limit));
 
-/** The frame description that stands at an address, by itself. Throws Malformed. */
+/** The single frame description at an address. Throws Malformed. */
 export function recordAt(image: Image, address: Addr): Fde {
   const read = (at: Addr) => {
     const cursor = new Cursor(image, at);
@@ -137,7 +137,7 @@ function attempt<T>(work: () => T): T | undefined {
 
 /**
  * @param limit the records end here at the latest
- * Throws Malformed if any record is not understood: a table that is read in part would lose frames in silence.
+ * Throws Malformed if any record is not understood: a table read in part would lose frames in silence.
  */
 function parseFrames(image: Image, start: Addr, limit: Addr): Frames {
   const cies = new Map<Addr, Cie>();
@@ -168,8 +168,8 @@ function parseFrames(image: Image, start: Addr, limit: Addr): Frames {
 }
 
 /**
- * By start. Throws Malformed where one lies over another: searches by halves find the one or the other, and an empty one
- * behind the one that it stands in hides it (libgcc, unwind-dw2-fde.c).
+ * Sorts descriptions by start. Throws Malformed where two overlap: a binary search finds either of them, and an empty description
+ * sorted behind the description around it hides the latter (libgcc, unwind-dw2-fde.c).
  */
 function sorted(fdes: Fde[]): Fde[] {
   fdes.sort((a, b) => a.start - b.start || a.address - b.address);
@@ -182,7 +182,7 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
   const version = cursor.u8();
   if (version !== 1 && version !== 3) throw new Malformed(`version ${version}`);
   const augmentation = cursor.text();
-  // In this order compilers and assemblers have them. Unwinders look for the one that they want and stop at what they do not know.
+  // Compilers and assemblers write the letters in this order. Unwinders look for the letter that they want and stop at unknown letters.
   if (!/^(?:zP?L?RS?)?$/.test(augmentation)) throw new Malformed(`augmentation ${augmentation}`);
   const codeAlign = cursor.uleb();
   const dataAlign = cursor.sleb();
@@ -219,7 +219,7 @@ function parseCie(cursor: Cursor, address: Addr, end: Addr): Cie {
   };
 }
 
-/** Unwinders read addresses of code that are stored in so many bytes, whatever they are; libgcc ends the program at any other. */
+/** Unwinders read addresses of code in any encoding of a fixed size; libgcc ends the program at any other encoding. */
 function fixedSize(encoding: number): number {
   sizeOfEncoding(encoding);
   return encoding;
@@ -254,8 +254,8 @@ function parseFde(cursor: Cursor, address: Addr, end: Addr, cie: Cie): Fde {
 }
 
 /**
- * Without section headers and PT_GNU_EH_FRAME: the one chain of records in the loaded bytes. Crt files hand its start to the unwinder, which goes
- * along it; so where there is anything else that looks like a common entry, another chain could be the one.
+ * For an image without section headers and PT_GNU_EH_FRAME: the one chain of records in the loaded bytes. Crt files hand the start of a
+ * chain to the unwinder; so where other bytes also look like a common entry, the unwinder's chain could be another.
  */
 function scan(image: Image): Frames | 'unreadable' | undefined {
   let found: Frames | undefined;
@@ -274,15 +274,15 @@ function scan(image: Image): Frames | 'unreadable' | undefined {
   return found;
 }
 
-/** How far before it a chain is looked for that runs into a table: its first records may be of a kind that is not searched for. */
-const BEFORE = 65536;
+/** The stretch before a table that is searched for a chain into the table: its first records may be of a form that the scan misses. */
+const SEARCHED_BEFORE: ByteCount = 65536;
 function goesInto(image: Image, segment: Addr, at: number, length: number): boolean {
-  for (let from = at - 4; from >= Math.max(0, at - BEFORE); from -= 4)
+  for (let from = at - 4; from >= Math.max(0, at - SEARCHED_BEFORE); from -= 4)
     if (attempt(() => parseFrames(image, segment + from, segment + length))?.last) return true;
   return false;
 }
 
-/** Where bytes look like a common entry, from a place on: a plausible length, id 0, a version, "z" and letters. -1: nowhere. */
+/** The first offset at which bytes look like a common entry: a plausible length, id 0, a version, "z" and letters. -1: none. */
 function commonEntry(bytes: Uint8Array, from: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,4 +1,4 @@
-/** Unwind tables for optimized code: C++ exceptions pass through it as through the original. */
+/** Unwind tables for optimized code: C++ exceptions pass through optimized code as through the original. */
 export { Cursor, Malformed } from './bytes.ts';
 export {
   type Code,

@@ -1,10 +1,10 @@
 /**
- * Language-specific data (LSDA): which landing pad a call site has, and what it catches. The format is GCC's
+ * Language-specific data (LSDA): which landing pad a call site has, and which exceptions the pad catches. The format is GCC's
  * (gcc/except.cc, output_function_exception_table; read by libstdc++-v3/libsupc++/eh_personality.cc) and shared by C++, C's
  * cleanup attribute, Rust and others.
  *
- * A call moved out of its function gets an LSDA of its own with one call-site record: the landing pad where it was, at its
- * original address, the chain of actions copied, the types it names copied with pointers of their own.
+ * A call moved out of its function gets an LSDA of its own with one call-site record: the landing pad at its original address, the
+ * chain of actions copied, the types named by the actions copied with pointers of their own.
  */
 import type { Addr } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
@@ -16,24 +16,24 @@ export type Handling =
   | { readonly kind: 'forbidden' }
   /** A record without a landing pad: the exception just goes on. */
   | { readonly kind: 'none' }
-  /** The function has no such data: the personality, if it has one, is told so. */
+  /** The function has no LSDA: the personality, if there is one, is told so. */
   | { readonly kind: 'absent' }
   | {
       readonly kind: 'pad';
-      /** What landing pads are relative to, and how far from it this one is (never 0, which means none). */
+      /** The base of landing pads, and this landing pad's distance from the base (never 0, which means none). */
       readonly base: Addr;
       readonly pad: number;
-      /** Undefined: a cleanup only. */
+      /** Undefined for a mere cleanup. */
       readonly actions: Actions | undefined;
     };
 /**
- * What a landing pad catches. Filters keep their numbers, and so do types and lists of types, because the landing pad's code
- * compares the number of the filter that matched.
+ * The exceptions that a landing pad catches. Filters keep their numbers, and so do types and lists of types, because the landing
+ * pad's code compares the number of the filter that matched.
  */
 interface Actions {
   /** First to last: n > 0 is the catch of type n, 0 a cleanup, -n the list at byte n-1 of `lists`. */
   readonly filters: readonly number[];
-  /** Of 1.. in order; only those that the filters lead to, the others undefined, as is the null that catches everything. */
+  /** Types 1, 2, ... in order: those that the filters lead to. Undefined: any other type, and the null that catches everything. */
   readonly types: readonly (Pointer | undefined)[];
   /** Lists of type numbers, each ended by 0: the types that may pass. */
   readonly lists: readonly number[];
@@ -51,18 +51,18 @@ export function padsOf(image: Image, lsda: Addr, functionStart: Addr): Addr[] {
   return pads;
 }
 
-/** The LSDA's header: what landing pads are relative to, where types are, and where the call sites end and the actions begin. */
+/** The LSDA's header: the base of landing pads, the address of the types, the end of the call sites, where the actions begin. */
 function header(c: Cursor, functionStart: Addr) {
   const baseEncoding = c.u8();
   const start = baseEncoding === PE.OMIT ? undefined : c.pointer(baseEncoding);
   if (start?.indirect) throw new Malformed('an indirect pointer to code');
   const base = baseEncoding === PE.OMIT ? functionStart : (start?.address ?? 0);
   const typeEncoding = c.u8();
-  // Unwinders want to know what types are relative to, whether there are any or not.
+  // Unwinders compute the base of types, whether there are types or not.
   if (typeEncoding !== PE.OMIT && ![0, PE.PCREL].includes(typeEncoding & 0x70)) throw new Malformed('a base of types');
   const typeBase = typeEncoding === PE.OMIT ? undefined : (({ distance, at }) => at + distance)(distanceAt(c));
   const siteEncoding = c.u8();
-  // Offsets, whatever they are stored as: relative to anything else they would be read in another way.
+  // Fields of call sites must be plain offsets, of any storage format: with another base unwinders would read them differently.
   if ((siteEncoding & 0xf0) !== 0) throw new Malformed('call sites that are no offsets');
   const tableSize = c.uleb();
   return { base, typeEncoding, typeBase, siteEncoding, actions: c.address + tableSize };
@@ -75,7 +75,7 @@ function siteAt(c: Cursor, encoding: number) {
   return { start, size, pad, action: c.uleb() };
 }
 
-/** What the LSDA of a function says for the call that returns to `returnAddress`. Throws Malformed. */
+/** The handling that a function's LSDA gives to the call that returns to `returnAddress`. Throws Malformed. */
 export function handlingAt(image: Image, lsda: Addr, functionStart: Addr, returnAddress: Addr): Handling {
   const c = new Cursor(image, lsda);
   const { base, typeEncoding, typeBase, siteEncoding, actions } = header(c, functionStart);
@@ -128,7 +128,7 @@ function chain(image: Image, first: Addr, encoding: number, typeBase: Addr | und
   return { filters, types, lists: listsEnd === 0 ? [] : [...new Cursor(image, typeBase!).take(listsEnd)] };
 }
 
-/** Longer than any range of code: the one record holds for all that the frame description covers. */
+/** Longer than any range of code: the one record holds for the whole range of the frame description. */
 const WHOLE_RANGE = 0x7fffffff;
 
 /** Appends an LSDA, 4-byte aligned. @returns its address */
@@ -146,7 +146,7 @@ export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'abse
   }
   const { filters, types, lists } = handling.actions ?? { filters: [], types: [], lists: [] };
   const records = new Writer(0);
-  // The distance to the next record counts from its own field, which is one byte.
+  // The distance to the next record counts from the distance's own field, which is one byte.
   for (const [index, filter] of filters.entries()) records.sleb(filter).sleb(index === filters.length - 1 ? 0 : 1);
   // One encoding holds for the whole type table.
   const indirect = types.some((t) => t?.indirect);
@@ -159,7 +159,7 @@ export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'abse
     out.put(RELATIVE | (indirect ? PE.INDIRECT : 0));
     const rest = 1 + new Writer(0).uleb(sites.address).address + sites.address + records.address;
     const fieldAt = out.address;
-    // The type table is aligned: how much padding that takes depends on the size of this very number.
+    // The type table is aligned: the amount of padding depends on the size of this very number.
     let size = 1;
     let distance: number;
     for (;;) {

@@ -51,13 +51,13 @@ const OP = {
   RESTORE: 0xc0,
 } as const;
 
-/** Compilers remember one state at a time, and RISC-V has this many registers. */
-const MOST_REMEMBERED = 64;
+/** Bounds far beyond need: compilers remember one state at a time, and RISC-V has 64 registers. */
+const MOST_STATES = 64;
 const MOST_RULES = 256;
 
 /**
- * The row in force at `pc`, which the description covers. Throws Malformed, also where unwinders differ: libgcc (unwind-dw2.c) goes on from
- * where the common entry has advanced to, and takes a register that is restored for one that is not saved, whatever the common entry says.
+ * The row in force at `pc`, which the description covers. Throws Malformed, also where unwinders differ: libgcc (unwind-dw2.c) goes on
+ * at the address that the common entry has advanced to, and takes a restored register for an unsaved one, whatever the common entry says.
  */
 export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
   const { cie } = fde;
@@ -115,7 +115,7 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
             rules.set(c.uleb(), { kind: 'register', register: c.uleb() });
             break;
           case OP.REMEMBER:
-            if (stack.length >= MOST_REMEMBERED || rules.size > MOST_RULES) throw new Malformed('too much to remember');
+            if (stack.length >= MOST_STATES || rules.size > MOST_RULES) throw new Malformed('too much to remember');
             stack.push({ cfa, rules: new Map(rules) });
             break;
           case OP.RESTORE_STATE: {
@@ -176,8 +176,8 @@ export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
 const [REG0, BREG0, REGX, BREGX] = [0x50, 0x70, 0x90, 0x92];
 
 /**
- * Does a row ask for what the return address's register holds, for more than where to return to? In optimized code that is another number. Of
- * expressions bytes that look like it are enough.
+ * Does a row read the return address's register for more than the return address? In optimized code the register holds another number.
+ * In an expression any byte that looks like such a read counts as one.
  */
 export function readsLink({ cfa, rules }: Row, column: number): boolean {
   const byExpression = (bytes: Uint8Array) =>
@@ -192,8 +192,8 @@ export function readsLink({ cfa, rules }: Row, column: number): boolean {
 const SP_COLUMN = 2;
 
 /**
- * What a CIE of ours begins every row with: CFA = sp + 0, as GNU as has it. Rows then are told in the same instructions as theirs, so
- * that an unwinder goes the ways it went in the profiled run.
+ * A new CIE's initial instructions: CFA = sp + 0, as GNU as writes. Rows are then encoded in the instructions that GNU as uses, so that
+ * an unwinder goes the ways it went in the profiled run.
  */
 export const initialInstructions = (): Uint8Array => new Uint8Array([OP.DEF_CFA_REGISTER, SP_COLUMN]);
 

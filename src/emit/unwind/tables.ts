@@ -1,13 +1,13 @@
 /**
  * Unwind tables for optimized code. At a call in optimized code the stack frame and the callee-saved registers are those of the
  * original at the original call; only the return address differs. So the new frame description of a call is the row of the
- * original one at that call, and its landing pad is the original landing pad.
+ * original description at that call, and its landing pad is the original landing pad.
  *
- * How unwinders find the new tables, for both ways there are:
+ * Unwinders find the new tables in one of two ways:
  * - Static glibc executables register .eh_frame at start (crtbeginT.o, __register_frame_info), and libgcc walks it to the zero
  *   word that ends it; a PT_GNU_EH_FRAME does not help there, since glibc from 2.35 on leaves _dl_find_object's range of a static
  *   executable empty. The table cannot grow in place, so its last record becomes an ignored one (a CIE that nothing refers to)
- *   whose length reaches to the new tables; the frame description it held is repeated there.
+ *   whose length reaches to the new tables; the frame description in the last record is repeated there.
  * - Where there is a PT_GNU_EH_FRAME, it gets a new search table over the old and the new descriptions.
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
@@ -25,9 +25,9 @@ export interface CallSite {
 }
 
 export interface UnwindTables extends UnwindPart {
-  /** Of `bytes`. */
+  /** Size of `bytes`. */
   readonly size: ByteCount;
-  /** Sites whose original can be unwound, but which got no description: exceptions must not pass them. */
+  /** Sites that got no description though the original call can be unwound: exceptions must not pass them. */
   readonly unserved: readonly CallSite[];
 }
 
@@ -36,7 +36,8 @@ export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr)
   const nothing = { address: at, bytes: new Uint8Array(0), size: 0, patches: [], header: undefined, link: undefined };
   if (sites.length === 0) return { ...nothing, unserved: [] };
   const frames = findFrames(image);
-  // Where there are none nobody unwinds. Behind a signal frame the return address itself is looked up, which has no description here.
+  // An image without descriptions is not unwound. Behind a signal frame unwinders look up the return address itself, which no new
+  // description covers.
   if (!frames) return { ...nothing, unserved: [] };
   if (frames === 'unreadable' || hasSignalFrames(frames)) return { ...nothing, unserved: sites };
   const { ranges, unserved } = describe(image, frames, sites);
@@ -49,12 +50,12 @@ export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr)
   }
 }
 
-/** Every landing pad of the image: the unwinder enters them, and no instruction shows it. */
+/** Every landing pad of the image: the unwinder enters landing pads, and no instruction shows these entries. */
 export function landingPads(image: Image): Addr[] {
   return readFrames(image)?.fdes.flatMap((fde) => padsOfFunction(image, fde) ?? []) ?? [];
 }
 
-/** undefined: its language-specific data cannot be read. */
+/** The landing pads of a function; undefined if its language-specific data cannot be read. */
 function padsOfFunction(image: Image, { lsda, start }: Fde): Addr[] | undefined {
   try {
     return lsda === undefined ? [] : padsOf(image, lsda, start);
@@ -65,8 +66,8 @@ function padsOfFunction(image: Image, { lsda, start }: Fde): Addr[] | undefined 
 }
 
 /**
- * What of the image's tables cannot be read, in words; undefined: nothing. Unwinders may read it all the same, and enter the program where
- * nobody knows, with registers that nobody takes for live: nothing can be said of such a program.
+ * The part of the image's tables that cannot be read, in words; undefined if all can be. Unwinders may read that part all the same, and
+ * enter the program at unknown addresses with unknown live registers: nothing can be said of such a program.
  */
 export function unreadableTables(image: Image): string | undefined {
   const frames = findFrames(image);
@@ -76,7 +77,7 @@ export function unreadableTables(image: Image): string | undefined {
   return bad && `the exception table of the function at ${hex(bad.start)}`;
 }
 
-/** Is any frame made by a signal? (Also code that is called can have such a frame.) */
+/** Is any frame described as a signal's? (Code that is called can also have such a description.) */
 export const hasSignalFrames = ({ fdes }: Frames): boolean => fdes.some(({ cie }) => cie.signalFrame);
 
 const hasHeader = (image: Image) => searchHeader(image) !== undefined;
@@ -97,7 +98,7 @@ function describe(image: Image, frames: Frames, sites: readonly CallSite[]): { r
   let previous: Range | undefined;
   for (const site of [...sites].sort((a, b) => a.returnAddress - b.returnAddress)) {
     const { returnAddress, originalReturnAddress } = site;
-    // Unwinders look up the return address less one: it is the call that matters, not what follows it.
+    // Unwinders look up the return address less one: the call matters, not the instruction behind it.
     const fde = coveringFde(frames, originalReturnAddress - 1);
     if (!fde) {
       previous = undefined;
@@ -125,7 +126,7 @@ function describe(image: Image, frames: Frames, sites: readonly CallSite[]): { r
   return { ranges, unserved };
 }
 
-/** What the CIE of a new description is made of. */
+/** The contents of a new description's CIE. */
 const partsOf = ({ dataAlign, returnColumn, signalFrame, personality }: Cie, handling: Handling) => ({
   dataAlign,
   returnColumn,
@@ -157,8 +158,8 @@ function write(image: Image, frames: Frames, ranges: readonly Range[], at: Addr)
   const { last } = frames;
   if (last && records > last.address) {
     const { fde } = last;
-    // Its copy comes first, so that the descriptions stay as sorted as they were: libgcc sorts them at the first exception, and one
-    // low address behind many high ones would cost it (unwind-dw2-fde.c, fde_split).
+    // The copy of the last description comes first, so that descriptions stay as sorted as they were: libgcc sorts them at the first
+    // exception, and a low address behind many high ones would cost time there (unwind-dw2-fde.c, fde_split).
     if (fde) {
       const withLsda = fde.cie.lsdaEncoding !== PE.OMIT;
       const instructions = codeBytes(image, fde.cie.instructions);
@@ -215,7 +216,7 @@ const codeBytes = (image: Image, code: { readonly start: Addr; readonly end: Add
 const newCie = (parts: ReturnType<typeof partsOf>) => ({ ...parts, codeAlign: 1, instructions: initialInstructions() });
 
 /**
- * Is a new description, with all that it consists of, byte for byte as it is written here? A number can be written in many ways, and readers
+ * Is a new description, with its CIE and its LSDA, byte for byte as `write` makes it? A number can be encoded in many ways, and unwinders
  * differ in the odd ones. Throws Malformed.
  */
 export function isAsWritten(image: Image, fde: Fde): boolean {
