@@ -1,6 +1,6 @@
 /**
  * Are two processes in the same state, under the address map? Two words are the same if they are equal, or if the map pairs them: a
- * return address in optimized code stands for the original one. Everything else that may differ is listed in `tolerated`.
+ * return address in optimized code stands for the original one. All other permitted differences are listed in `tolerated`.
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { SP } from '../base/units.ts';
@@ -17,16 +17,16 @@ export interface NewSegment {
 }
 
 export interface MemoryDifference {
-  /** Of the aligned 8-byte word. */
+  /** Address of the aligned 8-byte word, or of the page. */
   readonly address: Addr;
   readonly original: bigint;
   readonly optimized: bigint;
-  /** It is not the word but what may be done with its page. */
+  /** The difference is in the page's permissions, not in a word. */
   readonly permission?: true;
 }
 
-/** Below a stack pointer that is not on the first thread's stack, so much counts as dead. */
-const DEAD_BELOW = 65536;
+/** Bytes below any stack pointer, also one that is not on the first thread's stack, that count as dead. */
+const DEAD_BYTES = 65536;
 /** Largest frame that the kernel makes for a signal handler (struct rt_sigframe), rounded up. */
 const SIGNAL_FRAME = 2048;
 
@@ -43,15 +43,15 @@ export class Comparison {
   readonly #pairs = new Set<string>();
   /** Signal frames that hold dead registers: [low, high). */
   #frames: { low: Addr; high: Addr }[] = [];
-  /** Where the first thread's stack pointer was when it was last on its own stack. */
+  /** The first thread's stack pointer when it was last on its own stack. */
   #stackPointer: Addr;
   /** Bytes of memory compared so far. */
   compared = 0;
-  /** The most words that differed at once, of live stack and others that were adopted. */
+  /** The most words that differed at once: on the live stack, and others that were adopted. */
   staleWords = 0;
   /**
-   * Words that differ may be without consequence: a stack pointer was seen that is not on the first thread's stack, or an alarm has come, to
-   * each program where it was then.
+   * Words that differ may be without consequence: a stack pointer outside the first thread's stack was seen, or an alarm has come, which
+   * interrupts each program at a place of its own.
    */
   adoptable = false;
 
@@ -77,7 +77,7 @@ export class Comparison {
 
   #tolerated(original: bigint, optimized: bigint): boolean {
     if (this.#pairs.has(`${original},${optimized}`)) return true;
-    // Code addresses fit in 53 bits; other values are no addresses.
+    // Code addresses are below 2^47, and exact as numbers; other values are no addresses.
     if (optimized >= 1n << 47n || original >= 1n << 47n) return false;
     const { bias } = this.#original;
     const [o, p] = [Number(original), Number(optimized)];
@@ -88,19 +88,19 @@ export class Comparison {
       (s) => !s.flags.write && o >= s.address + bias && o < s.address + bias + s.size,
     );
     if (!inImage) return false;
-    // An unwinder keeps addresses of the tables it has read (a pending exception has that of its handler table)...
+    // An unwinder keeps addresses of the tables that it has read (a pending exception holds the address of its handler table)...
     if (p >= codeEnd && p < end) return true;
-    // ... and the start of the code they describe, which for a call in optimized code is its last two bytes.
+    // ... and the start of the described code, which for a call in optimized code is the call's last two bytes.
     return p >= codeStart && p < codeEnd && this.#map.toOriginal(p + 2 - bias) !== undefined;
   }
 
-  /** Both harts have stopped in the same syscall or fault: what a signal frame will say of the place. */
+  /** Both harts have stopped in the same syscall or fault: their pcs become a pair, since a signal frame will hold the pc. */
   pairPlaces(): void {
     const [o, p] = [this.#original.hart.pc, this.#optimized.hart.pc];
     if (o !== p) this.#pairs.add(`${BigInt(o)},${BigInt(p)}`);
   }
 
-  /** A syscall or fault has been served: if that entered a signal handler, its frame holds registers that may be dead. */
+  /** A syscall or fault has been served: if a signal handler was entered, its frame holds registers that may be dead. */
   noteFrame(stackPointerBefore: Addr): void {
     const now = Number(this.#original.hart.get(SP));
     if (now === stackPointerBefore) return;
@@ -117,10 +117,10 @@ export class Comparison {
   }
 
   /**
-   * The first word of memory that differs; code, and the stack below the stack pointer, are left out. Words above it are counted only:
-   * a frame may hold what earlier, deeper frames left behind (the unwinder's, or of registers that no longer matter), and a word that
-   * does matter comes to light in what it changes.
-   * @param adopt give the original what the optimized program has, wherever they differ
+   * The first word of memory that differs; code, and the stack below the stack pointer, are left out. Stack words above the stack pointer
+   * are only counted: a frame may hold words that earlier, deeper frames left behind (the unwinder's, or dead registers), and a word that
+   * matters shows in later events.
+   * @param adopt copy words that differ, other than on the stack, from the optimized program to the original
    */
   memory(adopt: boolean): MemoryDifference | undefined {
     const sp = Number(this.#original.hart.get(SP));
@@ -129,7 +129,7 @@ export class Comparison {
     this.#frames = this.#frames.filter(({ low }) => sp <= low);
     const dead = (address: Addr) =>
       (address >= stack.address && address < this.#stackPointer) ||
-      (address < sp && address >= sp - DEAD_BELOW) ||
+      (address < sp && address >= sp - DEAD_BYTES) ||
       this.#frames.some(({ low, high }) => address >= low && address < high);
     const [words] = this.#words;
     let first: MemoryDifference | undefined;
@@ -172,7 +172,7 @@ export class Comparison {
     const deadStack = { from: stack.address, to: this.#stackPointer - (this.#stackPointer % PAGE) };
     for (let page = 1; page < left.length; page++) {
       if (left[page] === 0 && right[page] === 0) {
-        // Most of the address space is empty: four pages a look.
+        // Most of the address space is empty: four pages are skipped at a time.
         while ((page & 3) === 3 && lefts[(page + 1) >> 2] === 0 && rights[(page + 1) >> 2] === 0) page += 4;
         continue;
       }

@@ -6,7 +6,7 @@ import type { Process } from '../machine/process.ts';
 import { entryProofs, outsideProblem, unproved } from './prove/prove.ts';
 import type { Setting, Side } from './setting.ts';
 
-/** Heads of the superblocks that ran: those between where control came in and the next place where it left. */
+/** Heads of the superblocks that ran: those between each entry of control and the next place where control left. */
 export function superblocksRun({ map }: Setting, { engine, process }: Side): Set<Addr> {
   const transfers = engine.transfers();
   const left = new Set(transfers.map(({ from }) => from - process.bias));
@@ -31,9 +31,9 @@ export function superblocksRun({ map }: Setting, { engine, process }: Side): Set
 }
 
 /**
- * Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. Where there is
- * no room for a jump, or it does not reach, it becomes a compressed breakpoint.
- * @returns where these are, and where to go on instead (run-time addresses)
+ * Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. Where a jump
+ * has no room or does not reach, the instruction becomes a compressed breakpoint.
+ * @returns the addresses of breakpoints, each with the address to go on at (run-time addresses)
  */
 export function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): ReadonlyMap<Addr, Addr> {
   const { map, options } = setting;
@@ -59,15 +59,15 @@ export function disable(setting: Setting, process: Process, heads: ReadonlySet<A
 export interface Culprit {
   /** The superblock at fault; undefined if there is none. */
   readonly head: Addr | undefined;
-  /** What is shipped has been proved: then one of these assumptions does not hold. Empty where it has not. */
+  /** If the shipped code has been proved: assumptions of which one does not hold. Empty if the code has not been proved. */
   readonly assumptions: readonly string[];
 }
 
 /**
- * The superblock at fault. A wrong one cannot be proved, so only those that ran and are not proved are suspects, where there are any.
- * Of several suspects it is, in the order of their addresses, the first that brings a difference when it joins those before it.
- * (Without the proof a superblock that leads to the wrong one would be blamed as well: with it off, the wrong one is not reached.)
- * @param differs runs with these switched off
+ * The superblock at fault. A wrong superblock cannot be proved, so only superblocks that ran and are not proved are suspects, if there
+ * are any. Of several suspects, in the order of their addresses, the first is blamed that brings a difference when it joins those before.
+ * (Without the proof a superblock that leads to the wrong one would be blamed as well: with the former off, the latter is not reached.)
+ * @param differs does a run with these superblocks switched off differ?
  */
 export function findCulprit(
   { map, options: { original, optimized } }: Setting,
@@ -81,7 +81,7 @@ export function findCulprit(
     .filter(({ head }) => ran.has(head))
     .sort((a, b) => a.start - b.start)
     .map(({ head }) => head);
-  // Those that did not run stay off: original code that runs instead of another superblock would enter them.
+  // Superblocks that did not run stay off: original code that runs instead of a superblock would enter them.
   const idle = map.data.superblocks.filter(({ head }) => !ran.has(head)).map(({ head }) => head);
   const goesWrong = (off: readonly Addr[]) => differs(new Set([...idle, ...off]));
   const suspect = firstToDiffer(
@@ -92,7 +92,7 @@ export function findCulprit(
   const head = firstToDiffer(inOrder, goesWrong);
   if (suspects.size > 0) return { head, assumptions: [] };
   if (head !== undefined) return { head, assumptions: proofs.get(head)?.assumptions ?? [] };
-  // No code is to blame: the program sees that it is in another file.
+  // No code is to blame: the program sees that its file is another.
   return { head, assumptions: outsideProblem(original, optimized, map) === undefined ? ['A5'] : [] };
 }
 

@@ -1,4 +1,4 @@
-/** Comparing what two processes ask of the kernel, what they write, how they end; and saying it in words. */
+/** Compares the syscalls, faults, output, files and ends of two processes, and puts differences in words. */
 import { createHash } from 'node:crypto';
 import { type Addr, hex } from '../base/units.ts';
 import type { ProcessEvent } from '../engine/execute.ts';
@@ -9,7 +9,7 @@ import type { Bytes, Exit, Process } from '../machine/process.ts';
 import type { Comparison } from './compare.ts';
 import type { Side } from './setting.ts';
 
-/** Where the two programs part. */
+/** The place where the two programs first differ. */
 export interface Difference {
   readonly kind:
     | 'syscall'
@@ -24,24 +24,24 @@ export interface Difference {
     | 'files';
   /** The number of the syscall, counted from 1. */
   readonly syscall: number;
-  /** Original address (as linked) where the original is then, and its symbol. */
+  /** The original's pc (as linked) at the difference, and its symbol. */
   readonly pc: Addr;
   readonly symbol: string | undefined;
-  /** Optimized address (as linked). */
+  /** The optimized program's pc (as linked). */
   readonly optimizedPc: Addr;
   /** Head of the superblock at fault, if it was found. */
   readonly superblock: Addr | undefined;
   readonly superblockSymbol: string | undefined;
-  /** Where all of the code at fault is proved: the assumptions of which one does not hold. */
+  /** If all of the code at fault is proved: the assumptions of which one does not hold. */
   readonly assumptions: readonly string[];
-  /** What is different, in words. */
+  /** The thing that is different, in words. */
   readonly what: string;
   readonly expected: string;
   readonly found: string;
 }
 
-/** The kinds of an argument that are 32 bits wide: what is above them has no meaning. */
-const NARROW: ReadonlySet<string> = new Set(['fd', 'int', 'signal', 'flags', 'mode']);
+/** The kinds of arguments that are 32 bits wide: the upper 32 bits have no meaning. */
+const NARROW_KINDS: ReadonlySet<string> = new Set(['fd', 'int', 'signal', 'flags', 'mode']);
 
 type Finding = readonly [Difference['kind'], string, string | bigint, string | bigint];
 
@@ -64,7 +64,7 @@ export function eventDifference(
   const unused = row?.unused?.(...call.args.map((value) => Number(BigInt.asUintN(32, value)))) ?? [];
   for (const [index, value] of call.args.entries()) {
     if (unused.includes(index)) continue;
-    const narrow = kinds !== undefined && NARROW.has(kinds[index]!);
+    const narrow = kinds !== undefined && NARROW_KINDS.has(kinds[index]!);
     const [a, b] = narrow
       ? [BigInt.asUintN(32, value), BigInt.asUintN(32, other.args[index]!)]
       : [value, other.args[index]!];
@@ -92,7 +92,7 @@ export function describeExit(exit: Exit | 'continue'): string {
   return `${exit.name}${exit.address === undefined ? '' : ` at ${hex(exit.address)}`}`;
 }
 
-/** Compares what both have written since the last time, and forgets it. */
+/** Compares the output of both since the last call, and drops it. */
 export function outputDifference(original: Side, optimized: Side): readonly [string, string] | undefined {
   const text = ({ output }: Side) => output.map(({ fd, bytes }) => `${fd}: ${Buffer.from(bytes).toString('latin1')}`);
   const equal =
@@ -141,7 +141,7 @@ function digest(bytes: Bytes): string {
       try {
         part = page.subarray(0, bytes.read(at, page));
       } catch (error) {
-        // It may lie in a host file that cannot be read.
+        // The bytes may lie in a host file that cannot be read.
         if (error instanceof Errno) return errnoName(error.code);
         throw error;
       }

@@ -2,10 +2,10 @@
  * Verification by rerun: the original and the optimized program run in step on the same input. At each syscall number, arguments,
  * result, output, the given registers, fcsr and memory must be equal under the address map; at the end exit status and files.
  *
- * What differs is reported with the superblock at fault. That is found by switching superblocks off (their first instruction becomes
- * a jump to the original code) and searching for the one without which the difference is gone.
+ * A difference is reported with the superblock at fault, which is found by switching superblocks off (their first instruction becomes
+ * a jump to the original code) and searching for the superblock without which the difference is gone.
  *
- * The original runs as its companion (setting.ts); as it is it runs too, and must give the same output and exit.
+ * The original runs as its companion (setting.ts); the unchanged original runs too, and must give the same output and exit.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { overLimit } from '../base/errors.ts';
@@ -45,13 +45,13 @@ export interface RerunResult {
   readonly differences: readonly Difference[];
   readonly original: RunStatistics;
   readonly optimized: RunStatistics;
-  /** The most words of memory that differed at a syscall without any consequence: left behind by frames that are gone. */
+  /** The most words of memory that differed at a syscall without any consequence: rests of frames that are gone. */
   readonly staleWords: number;
 }
 
-/** An engine's share before its progress is looked at. */
+/** Instructions that an engine runs before its progress is checked. */
 const SLICE: InsnCount = 2 ** 22;
-/** Memory is compared at every syscall as long as it costs little beside running: so many bytes, and so many an instruction. */
+/** Memory is compared at every syscall as long as the cost is small beside running: bytes compared in all, and for each instruction run. */
 const FREE_BYTES = 2 ** 28;
 const BYTES_PER_INSTRUCTION = 8;
 /** ecall has no compressed form. */
@@ -72,7 +72,7 @@ export function rerun(options: RerunOptions): RerunResult {
     if (first.adoptable && alone(setting) === first.events) return finish(setting, first);
   }
   const adopt = first.difference !== undefined && first.adoptable;
-  // The memory may not have been looked at for a while: find the very syscall.
+  // Memory may not have been compared for a while: find the exact syscall.
   const exact =
     adopted === undefined || adopt
       ? first
@@ -108,7 +108,7 @@ interface Attempt {
   readonly adopted: { readonly difference: Difference; readonly lastCompared: number } | undefined;
   /** Words that differ may be without consequence (`Comparison.adoptable`). */
   readonly adoptable: boolean;
-  /** With `output`: digest of what the original asked of the kernel and got, wrote, and left in files; and of its faults. */
+  /** With `output`: digest of the original's syscalls, results, faults, output and changed files. */
   readonly events: string;
   readonly original: RunStatistics;
   readonly optimized: RunStatistics;
@@ -124,15 +124,15 @@ interface How {
   readonly disabled?: ReadonlySet<Addr>;
   /**
    * Words of memory that differ, other than on the first thread's stack, are copied to the original, and both go on. Where code runs on
-   * other stacks too, they may be what dead frames and saved contexts have left; whether they matter shows in what the original does with them.
+   * other stacks too, such words may be rests of dead frames and saved contexts; whether they matter shows in the original's later events.
    */
   readonly adopt: boolean;
   /** Compare memory at each syscall from this one on. */
   readonly everyFrom?: number;
   readonly statistics?: boolean;
-  /** Hand on what the original writes. */
+  /** Hand on the original's output. */
   readonly output?: boolean;
-  /** Stop behind this syscall, as without difference. */
+  /** Stop behind this syscall, as if there were no difference. */
   readonly until?: number;
 }
 
@@ -201,14 +201,14 @@ function run(setting: Setting, how: How): Attempt {
   };
 
   /**
-   * The original's alarm has come while it ran so many instructions since the last event. The optimized program gets it somewhere on the
-   * same way, where it may have computed more or less by then: memory is not compared, nor the place.
+   * Delivers the original's alarm, which came `instructions` after the last event. The optimized program gets the alarm somewhere on the
+   * same path, where it may have computed more or less: neither memory nor the place is compared.
    */
   const alarm = (instructions: InsnCount): Difference | 'ended' | undefined => {
     const [o, p] = [original.process, optimized.process];
     behind += instructions;
     const found = toEvent(optimized, Math.ceil(instructions / PATIENCE.factor));
-    // It is further: the alarm comes before its syscall, which is made again behind the handler.
+    // The optimized program is further: the alarm comes before its syscall, which is made again behind the handler.
     if (found.kind === 'syscall') p.hart.pc -= ECALL_SIZE;
     if (found.kind === 'fault') return differ('fault', 'what happens next', 'SIGALRM', describe(found));
     comparison.pairPlaces();
@@ -243,7 +243,7 @@ function run(setting: Setting, how: How): Attempt {
       return differ('progress', 'the optimized program does not get to the next syscall', describe(expected), 'a loop');
     const kinds = eventDifference(expected, found, comparison);
     if (kinds) return differ(...kinds);
-    // rt_sigreturn has no result: it goes on in the midst of what was interrupted, where a0 is a register like any other.
+    // rt_sigreturn has no result: the interrupted code goes on, where a0 is a register like any other.
     const results = expected.kind === 'syscall' && expected.call.name !== 'rt_sigreturn';
     if (expected.kind === 'syscall') {
       const difference = state() ?? memory(false);
@@ -289,10 +289,10 @@ function run(setting: Setting, how: How): Attempt {
   };
 }
 
-/** Puts down what a process has come to: the event that is to be served next, or an alarm that has been. */
+/** Adds to the digest the event that is to be served next, or an alarm that has been served. */
 function note(events: Hash, { hart }: Process, event?: ProcessEvent): void {
   const what = event === undefined || event.kind === 'budget' ? 'alarm' : describe(event);
-  // The result of the event before, too.
+  // a0 holds the result of the event before.
   events.update(`${what} ${hart.get(A0)} ${hart.pc}\n`);
 }
 
@@ -302,7 +302,7 @@ function endOf(events: Hash, { process, exit }: Side): string {
   return events.digest('hex');
 }
 
-/** The digest of what the original does by itself. */
+/** The digest of the events of the original (as its companion) run by itself. */
 function alone(setting: Setting): string {
   const side = makeSide(setting, setting.companion);
   const { process } = side;
@@ -335,7 +335,7 @@ function toEvent(side: Side, budget: InsnCount, alarms = false): ProcessEvent {
   }
 }
 
-/** The equivalent case: does the original as it is do the same as its companion? */
+/** The equivalent case: does the unchanged original do the same as its companion? */
 function finish(setting: Setting, attempt: Attempt): RerunResult {
   const { optimized, original, output, staleWords } = attempt;
   const result = { verdict: 'equivalent' as const, differences: [], original, optimized, staleWords };

@@ -1,9 +1,9 @@
 /**
- * What a rerun is made of: the two images, checked to belong together, and processes of them that get the same of everything.
+ * The setting of a rerun: the two images, checked to belong together, and processes of both that get the same of everything.
  *
  * The original runs with the new segment's data, its program header and its unwind tables added, but none of its code (the
- * *companion*). For these change how a C library uses its heap: glibc makes an array of all PT_LOADs (_dl_find_object_init), libgcc
- * one of all frame descriptions.
+ * *companion*). For header and tables change how a C library uses its heap: glibc makes an array of all PT_LOADs
+ * (_dl_find_object_init), libgcc an array of all frame descriptions.
  */
 import { alignUp } from '../base/bits.ts';
 import { badOption, unsupported } from '../base/errors.ts';
@@ -26,20 +26,20 @@ import { mapOf } from './prove/prove.ts';
 export interface RerunOptions {
   readonly original: Image;
   readonly optimized: Image;
-  /** What the program runs on: the same for both. */
+  /** The program's input, the same for both. */
   readonly input: Omit<ProcessOptions, 'image' | 'heapStart' | 'sink' | 'strace' | 'report'>;
   /** Default: DEFAULT_ENGINE. */
   readonly engine?: string | undefined;
   /**
-   * Registers that must be equal at a syscall, by the original address behind the ecall (as linked). Default: sp, gp, tp. A register
-   * that no longer matters may differ; one that matters comes to light in what it changes.
+   * Registers that must be equal at a syscall, by the original address behind the ecall (as linked). Default: sp, gp, tp. A dead
+   * register may differ; a wrong live register shows in later events.
    */
   readonly liveAt?: (address: Addr) => Iterable<Reg>;
-  /** Of the original; what goes over it is a difference of neither. */
+  /** Limit for the original; a run beyond the limit is an error, not a difference. */
   readonly limitInstructions?: InsnCount | undefined;
   /** Look for the superblock at fault; default true. */
   readonly localize?: boolean;
-  /** Gets what the original writes to standard output and error. */
+  /** Gets the original's standard output and error. */
   readonly sink?: ProcessOptions['sink'];
   readonly report?: (message: string) => void;
 }
@@ -115,7 +115,7 @@ function companionOf(original: Image, optimized: Image, added: Segment): Image {
     return { ...segment, bytes };
   });
   const data = { ...added, flags: { read: true, write: false, execute: false } };
-  // The file that the program finds as its own: as long as the optimized one and with the same end, its code as it was.
+  // The file that the program finds as its own: as long as the optimized file and with the same end, but with the original's code.
   const bytes = optimized.bytes.slice();
   for (const segment of segments) bytes.set(segment.bytes, segment.offset);
   return {
@@ -132,11 +132,11 @@ function companionOf(original: Image, optimized: Image, added: Segment): Image {
 export interface Side {
   readonly process: Process;
   readonly engine: Engine;
-  /** Output since it was last looked at. */
+  /** Output since the last comparison. */
   output: { fd: 1 | 2; bytes: Uint8Array }[];
   syscalls: number;
   exit: Exit | undefined;
-  /** Superblocks that are switched off by a break: where to go on instead. */
+  /** Superblocks that are switched off by a breakpoint: its address, and the address to go on at. */
   off: ReadonlyMap<Addr, Addr>;
 }
 
@@ -145,7 +145,7 @@ export function makeSide(setting: Setting, image: Image): Side {
   const output: Side['output'] = [];
   const process = createProcess({
     ...input,
-    // Time that depended on retired instructions would differ; so would a name.
+    // A clock that depended on retired instructions would differ; so would the file's name.
     image: { ...image, file: options.original.file },
     programName: input.programName ?? options.original.file,
     clock: { ...input.clock, steady: true },

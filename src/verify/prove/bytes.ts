@@ -1,7 +1,7 @@
 /**
- * The bytes that loading puts into memory. A loader maps whole pages of the file: what lies before a segment's first byte in its page,
- * and behind its last one, comes along, but for a writable segment's end where bss begins, which is zeroed. All of that is as it was
- * but for patches and the file's headers, which are looked at elsewhere (`file.ts`, `headers.ts`).
+ * The bytes that loading puts into memory. A loader maps whole pages of the file: the bytes before a segment's first byte in its page,
+ * and behind its last byte, are mapped too, except that a writable segment is zeroed from its bss on. All mapped bytes must be as they
+ * were, but for patches and the file's headers, which other files check (`file.ts`, `headers.ts`).
  */
 import { alignDown, alignUp } from '../../base/bits.ts';
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
@@ -20,7 +20,7 @@ export function mappedBytes({ offset, fileSize, memSize, flags }: ProgramHeader)
   return [alignDown(offset, PAGE), zeroed ? end : alignUp(end, PAGE)];
 }
 
-/** Every mapped byte of the original is what it was, but for patches and the file's own headers. */
+/** Checks that every mapped byte of the original is as it was, but for patches and the file's own headers. */
 export function byteProblems(
   original: Image,
   optimized: Image,
@@ -49,7 +49,7 @@ export function byteProblems(
   return { checked: bytes, problems };
 }
 
-/** A program that reads its own file finds behind it, and where that was, what it found behind the original: an archive, or nothing. */
+/** Checks the data appended to the original (an archive, or nothing): at the end and at the old offset a program must find it again. */
 export function endProblems(original: Image, optimized: Image): string[] {
   const was = appended(original);
   if (Buffer.compare(was, appended(optimized)) !== 0) return ['it does not end with what was appended to the original'];
@@ -58,7 +58,7 @@ export function endProblems(original: Image, optimized: Image): string[] {
   return stays ? [] : ['what was appended to the original is not where it was'];
 }
 
-/** How often a patch comes into memory where it may be run: a jump leads elsewhere from another place. */
+/** The number of executable mappings of a patch's bytes: at another address its jump would lead elsewhere. */
 function mappings(original: Image, address: Addr, size: ByteCount): number {
   const header = original.programHeaders.find(
     ({ type, vaddr, fileSize }) => type === PT.LOAD && address >= vaddr && address + size <= vaddr + fileSize,
@@ -81,7 +81,7 @@ function patchedOffsets(original: Image, patches: AddressMapData['patches']): Re
   return changed;
 }
 
-/** Where the table has grown it has taken bytes that were nobody's: zeros that no section of the original has. */
+/** Checks that a header table that has grown took unused bytes: zeros that are in no section of the original. */
 function growthProblems(original: Image, to: number): string[] {
   const [, end] = tableOf(original);
   if (to <= end) return [];

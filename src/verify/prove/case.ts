@@ -1,6 +1,6 @@
 /**
- * A counterexample as a test case file: both forms' code that is run, and the state it is run on. Everything is in the file, so that it
- * can be replayed with neither executable at hand.
+ * A counterexample as a test case file: the code that both forms run, and the state that they run on. The file is complete, so that a
+ * case can be replayed with neither executable at hand.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import type { Sides } from './superblock.ts';
 
 type Text = Readonly<Record<string, string>>;
 
-/** As it stands in the file: numbers are hexadecimal text. */
+/** The contents of the file: numbers are hexadecimal text. */
 export interface CounterexampleCase {
   readonly version: 1;
   /** SHA-256 of the original file. */
@@ -27,16 +27,16 @@ export interface CounterexampleCase {
   readonly difference: string;
   readonly registers: Text;
   readonly frm: number;
-  /** Bytes of memory by address, as far as they are accessed. */
+  /** Bytes of memory that are accessed, by address. */
   readonly memory: Text;
-  /** Bytes of instructions by address, as far as they are run. */
+  /** Bytes of instructions that are run, by address. */
   readonly code: { readonly original: Text; readonly optimized: Text };
   /** Addresses of optimized code that stand for original ones: return points, and the exit. */
   readonly returns: Text;
   readonly exit: Text;
   /** Registers that count at the exit. */
   readonly counted: readonly string[];
-  /** Assumption A8: what lies below the stack pointer does not count. */
+  /** Assumption A8: memory below the stack pointer does not count. */
   readonly deadFrames: boolean;
 }
 
@@ -49,7 +49,7 @@ function codeText(code: ReadonlyMap<Addr, Insn>): Text {
   return Object.fromEntries(sorted.map(([at, insn]) => [hex(at), bytesText(encodeBytes(insn, insn.size === 2))]));
 }
 
-/** Runs of bytes that lie side by side. */
+/** Memory as runs of adjacent bytes. */
 function memoryText(bytes: ReadonlyMap<bigint, number>): Text {
   const runs: { at: bigint; bytes: number[] }[] = [];
   for (const [at, byte] of [...bytes].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -108,7 +108,7 @@ const isInsn = (bytes: string, at: string): boolean =>
   isRun(bytes, at) && decodeAt(Uint8Array.from(bytesOf(bytes)), 0)?.size === bytes.length / 2;
 const isCode = isText(isAddress, isInsn);
 
-/** What each field must be. */
+/** The check of each field. */
 const FIELDS: { readonly [Name in keyof CounterexampleCase]: (value: unknown) => boolean } = {
   version: (value) => value === 1,
   original: (value) => typeof value === 'string' && /^[0-9a-f]+$/.test(value),
@@ -128,7 +128,7 @@ const FIELDS: { readonly [Name in keyof CounterexampleCase]: (value: unknown) =>
   deadFrames: (value) => typeof value === 'boolean',
 };
 
-/** Reads a case back. Throws cannotRead, or unsupported where it is none. */
+/** Reads a case back. Throws cannotRead, or unsupported where the file is no case. */
 export function readCase(file: string): CounterexampleCase {
   let data: CounterexampleCase | null;
   try {
@@ -154,7 +154,7 @@ function codeIn(text: Text): ReadonlyMap<Addr, Insn> {
 const addresses = (text: Text): ReadonlyMap<Addr, Addr> =>
   new Map(Object.entries(text).map(([from, to]) => [Number(from), Number(to)]));
 
-/** Runs both forms of a case again. @returns what differs; undefined if nothing does any more */
+/** Runs both forms of a case again. @returns the difference; undefined if there is none any more */
 export function replayCase(data: CounterexampleCase): string | undefined {
   const [original, optimized] = [codeIn(data.code.original), codeIn(data.code.optimized)];
   const [returns, exit] = [addresses(data.returns), addresses(data.exit)];

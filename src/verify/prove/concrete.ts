@@ -1,7 +1,6 @@
 /**
  * Both forms of a superblock run on one concrete state, by the basic engine over real memories. A difference refutes the superblock;
- * nothing here is needed to believe that another one is proved. Memory is mapped where the forms access it, with what the state says or
- * with noise.
+ * no proof rests on this file. Memory is mapped where the forms access it, and filled with the state's bytes or with noise.
  */
 import { type Addr, hex, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import { ALL_REGS, hasReg, type RegSet, regSet, union } from '../../cfg/regset.ts';
@@ -17,29 +16,29 @@ import { type InsnSource, linksAt } from './original.ts';
 import { type Start, startByte } from './start.ts';
 import type { Entry, Sides } from './superblock.ts';
 
-/** Guest addresses there are; all code must lie below. */
+/** Size of the guest's address space; all code must lie below. */
 export const SPACE = 2 ** 30;
-const HOST = 2 ** 20;
+const HOST_BYTES = 2 ** 20;
 
 /** A run that cannot go on. */
 class Trouble extends Error {
-  /** The access that failed, if it is one. */
+  /** The access that failed, if an access has failed. */
   readonly access: string | undefined;
   constructor(what: string, access?: string) {
     super(what);
     this.access = access;
   }
 }
-/** The state is of no use: what happens on it cannot be told. */
+/** The state is of no use: the forms cannot be compared on it. */
 class Useless extends Error {}
 
-/** A memory for each form, kept: reserving one costs more than a run. */
+/** A memory for each form, kept: reserving a memory costs more than a run. */
 const memories = new Map<'was' | 'is', { memory: Memory; hart: Hart }>();
 
 function memoryFor(form: 'was' | 'is'): { memory: Memory; hart: Hart } {
   let kept = memories.get(form);
   if (kept === undefined) {
-    const memory = new Memory(SPACE, HOST);
+    const memory = new Memory(SPACE, HOST_BYTES);
     kept = { memory, hart: new Hart(memory) };
     memories.set(form, kept);
   }
@@ -53,9 +52,9 @@ class Run {
   readonly events: string[] = [];
   /** Addresses of bytes stored to. */
   readonly written = new Set<Addr>();
-  /** What was in memory where it was first accessed. */
+  /** The initial contents of accessed memory. */
   readonly first = new Map<bigint, number>();
-  /** Of the last transfer that linked. */
+  /** Address of the last linking transfer. */
   call: Addr | undefined;
   /** Code that was run. */
   readonly code = new Map<Addr, Insn>();
@@ -83,7 +82,7 @@ class Run {
     hart.pc = at;
   }
 
-  /** Where control is: any 64 bits. */
+  /** The pc: any 64 bits. */
   get at(): bigint {
     return this.#memory.view.getBigUint64(this.hart.base + HART.PC, true);
   }
@@ -91,7 +90,7 @@ class Run {
     return this.#map(address) ? this.#memory.bytes[address]! : 0;
   }
 
-  /** Makes the page of an address be there. @returns false where none can be */
+  /** Maps the page of an address. @returns false where no page can be */
   #map(address: Addr): boolean {
     const page = Math.floor(address / PAGE);
     if (!(page >= 0 && page < SPACE / PAGE)) return false;
@@ -116,7 +115,7 @@ class Run {
     this.code.set(pc, insn);
   }
 
-  /** Runs the instruction at hand. @throws Trouble where that cannot be */
+  /** Runs the instruction at the pc. @throws Trouble where it cannot run, Useless where the state is of no use */
   step(source: InsnSource): Insn {
     const pc = Number(this.at);
     const insn = source.insnAt(pc);
@@ -136,7 +135,7 @@ class Run {
         : store && accessText('store', address, store.bytes);
       throw new Trouble(`it has a fault at ${hex(pc)}: a ${access ?? 'fetch'}`, access);
     }
-    // A rounding mode that is none: what the original does not get past shows nothing.
+    // An invalid rounding mode: an instruction that the original does not get past shows nothing.
     const mode = stop.kind === 'illegal' && insn.row.operands.includes('rm') && insn.rm === 7;
     if (mode && this.#form === 'was') throw new Useless();
     throw new Trouble(`it stops at ${hex(pc)}: ${stop.kind}`);
@@ -158,24 +157,24 @@ class Run {
 const accessText = (kind: string, address: bigint, bytes: number): string =>
   `${kind} of ${bytes} bytes at ${hex(address)}`;
 
-/** Instructions a run may have. */
-const MOST = 3000;
-/** Of lines it may run as much more as they are long. */
-const mostOf = (...runs: readonly Run[]): number => runs.reduce((most, { code }) => most + 2 * code.size, MOST);
+/** Instructions that a run may have, however short its code. */
+const MOST_INSNS = 3000;
+/** The bound of a run: long lines may run for longer. */
+const runBound = (...runs: readonly Run[]): number => runs.reduce((most, { code }) => most + 2 * code.size, MOST_INSNS);
 
-/** Where the optimized form leaves: an address of the original, or any value of a computed jump. */
+/** The exit of the optimized form: to an address of the original, or to any value of a computed jump. */
 interface Left {
   readonly to: bigint;
-  /** The address at which it left, if it came to one that stands for `to`. */
+  /** The address of optimized code at which it was left, if that address stands for `to`. */
   readonly at?: Addr;
-  /** It left by a jump to a computed address that is not in the optimized code. */
+  /** The exit is a jump to a computed address outside of the optimized code. */
   readonly computed: boolean;
 }
 
 const isAddress = (value: bigint): boolean => value < BigInt(SPACE);
 
 function runOptimized(sides: Sides, entry: Entry, run: Run): Left {
-  for (let steps = 0; steps < mostOf(run); steps++) {
+  for (let steps = 0; steps < runBound(run); steps++) {
     const at = Number(run.at);
     const to = steps === 0 && entry.first ? undefined : sides.standsFor(at);
     if (to !== undefined) return { to: BigInt(to), at, computed: false };
@@ -190,14 +189,14 @@ function runOptimized(sides: Sides, entry: Entry, run: Run): Left {
 
 export interface Difference {
   readonly text: string;
-  /** The state with all that was accessed of memory; the rest does not matter. */
+  /** The state with all bytes of memory that were accessed; other bytes do not matter. */
   readonly start: Start;
-  /** What was run, by address. */
+  /** The instructions that were run, by address. */
   readonly original: ReadonlyMap<Addr, Insn>;
   readonly optimized: ReadonlyMap<Addr, Insn>;
   /** Registers that count at the exit. */
   readonly counted: RegSet;
-  /** The address of the optimized code at which it was left, if that stands for another one. */
+  /** The address of the optimized code at which it was left, if that address stands for an original one. */
   readonly exit: { readonly at: Addr; readonly to: Addr } | undefined;
 }
 
@@ -205,8 +204,8 @@ export interface Difference {
 type Counted = (reg: Reg) => boolean;
 
 /**
- * Says how the two forms differ on a state; undefined where they do not, or where that cannot be told.
- * @param counted registers that count at the exit, where that is known; otherwise liveness tells
+ * The difference of the two forms on a state; undefined if there is none, or if the forms cannot be compared.
+ * @param counted registers that count at the exit, where they are known; otherwise liveness tells
  */
 export function differenceOn(sides: Sides, entry: Entry, start: Start, counted?: RegSet): Difference | undefined {
   const comparison = new Comparison(sides, entry, start, counted);
@@ -260,15 +259,15 @@ class Comparison {
     };
   }
 
-  /** Runs the original to where the optimized form has left, or on and on. @returns what differs at the last such place */
+  /** Runs the original to the exit of the optimized form, or to the bound. @returns the difference at the last such place */
   #follow(left: Left | undefined): string | undefined {
     const { original, liveness } = this.#sides;
     const was = this.#was;
     let nearest = left && `the original does not come to ${hex(left.to)}`;
-    /** It has been where the optimized form has left. */
+    /** The original has been at the exit of the optimized form. */
     let came = false;
     try {
-      for (let retired = 0; retired < mostOf(was, this.#is); retired++) {
+      for (let retired = 0; retired < runBound(was, this.#is); retired++) {
         if (left !== undefined && was.at === left.to && retired >= (this.#entry.progress ? 1 : 0) && !left.computed) {
           const at = Number(was.at);
           nearest = this.#compare(liveness?.liveIn(at), (reg) => isNeeded(original, at, reg));
@@ -281,7 +280,7 @@ class Comparison {
         if (linksAt(original, site)) was.call = site;
         if (left?.computed && was.at === left.to) {
           const to = Number(was.at);
-          // What the convention says of the jump, besides what is read where it leads.
+          // Registers that the calling convention needs at the jump, besides those read at its target.
           const needed = (reg: Reg) =>
             (isAddress(was.at) && isNeeded(original, to, reg)) || isNeeded(original, site, reg);
           nearest = this.#compare(liveness?.liveAfter(site), needed);
@@ -291,13 +290,14 @@ class Comparison {
       }
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      // Which of two faults comes first does not count, and a load that nobody needs may be left out. Behind the exit nothing is shown.
+      // The order of two faults does not count, and an unneeded load may be left out: a fault of the original before the exit shows
+      // nothing, and a fault behind the exit does not undo the difference found there.
       if (error.access !== undefined && !came) throw new Useless();
     }
     return nearest;
   }
 
-  /** Is a byte of a return address that has been saved, the optimized one for the original one (A7)? Such slots are aligned. */
+  /** Is this byte part of a saved return address, the optimized one in the stead of the original one (A7)? Such slots are aligned. */
   #isLink(at: Addr): boolean {
     const word = (run: { byte(at: Addr): number }) => {
       let value = 0n;
@@ -330,7 +330,7 @@ class Comparison {
     if (wrong !== undefined) return `${regName(wrong)} is ${hex(is.hart.get(wrong))}, not ${hex(was.hart.get(wrong))}`;
     const stack = was.hart.get(SP);
     for (const at of new Set([...was.written, ...is.written])) {
-      if (deadFrames && BigInt(at) < stack && stack - BigInt(at) < FRAMES) continue;
+      if (deadFrames && BigInt(at) < stack && stack - BigInt(at) < DEAD_FRAME_BYTES) continue;
       const [a, b] = [was.byte(at), is.byte(at)];
       if (a !== b && !this.#isLink(at)) return `the byte at ${hex(at)} is ${hex(b)}, not ${hex(a)}`;
     }
@@ -342,5 +342,5 @@ class Comparison {
   }
 }
 
-/** So far below the stack pointer may frames lie that were given back (assumption A8). */
-const FRAMES = 65536n;
+/** Bytes below the stack pointer in which frames may lie that were given back (assumption A8). */
+const DEAD_FRAME_BYTES = 65536n;

@@ -1,12 +1,12 @@
 /**
- * Decidable parts of assumptions. Of A2: nothing in the original is seen to come into the middle of a patch, whatever the profile saw. What a program
- * computes so that no look at its code and data shows it is assumed not to lead there.
+ * The decidable parts of A2 and A7. A2: no code or data of the original is seen to lead into the middle of a patch, whatever the profile
+ * saw. Targets that a program computes without showing them in its code and data are assumed not to lead there.
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import { imageEntries } from '../../emit/entries.ts';
 
-/** Why a patch may not lie there; undefined if nothing speaks against it. */
+/** The reason why a patch may not lie at an address; undefined if there is none. */
 export function enteredWithin(original: Image, address: Addr, size: ByteCount): string | undefined {
   const at = imageEntries(original).into(address, size);
   if (at === undefined) return undefined;
@@ -15,5 +15,5 @@ export function enteredWithin(original: Image, address: Addr, size: ByteCount): 
     : `the original is entered at ${hex(at)}, in its middle`;
 }
 
-/** The decidable part of A7: is something in the original seen to return elsewhere than to a return point, but near one? */
+/** The decidable part of A7: is some code of the original seen to return to an address near a return point instead? */
 export const returnsBehind = (original: Image): boolean => imageEntries(original).returnsBehind;

@@ -1,12 +1,13 @@
 /**
- * What a machine must have for optimized code (assumption A9). On each way that is compared, the original has run instructions of some extensions, so
- * the machine has these; and it has what of RV64GC the original's header and code ask for. What the optimized way needs beyond that is named. An
- * extension that the original has elsewhere only does not count: it may be there for machines that have it.
+ * The extensions that optimized code needs of a machine (assumption A9). On each compared path the original has run instructions of some
+ * extensions, so the machine has these; the machine also has the parts of RV64GC that the original's header and code ask for. Extensions
+ * that the optimized path needs beyond these are named. An extension that the original uses only on other paths does not count: such
+ * code may be there for machines that have the extension.
  */
 import { type ExtensionSet, extensionNames } from '../../isa/extensions.ts';
 
 export class Machine {
-  /** More may be asked of it than the original does (A9). */
+  /** More may be asked of the machine than the original asks (A9). */
   readonly #more: boolean;
   readonly #has: ExtensionSet;
   #needed: ExtensionSet = 0n;
@@ -17,8 +18,8 @@ export class Machine {
   }
 
   /**
-   * @param was what the original's way needs, `is` what the optimized one does
-   * @returns whether more is needed; a text if it may not be
+   * @param was extensions that the original's path needs; `is`: those of the optimized path
+   * @returns whether more is needed; the names of the extensions if more may not be asked
    */
   asks(was: ExtensionSet, is: ExtensionSet): boolean | readonly string[] {
     const beyond = is & ~was & ~this.#has;
@@ -28,7 +29,7 @@ export class Machine {
     return true;
   }
 
-  /** Names of what was needed beyond the original. */
+  /** Names of the extensions needed beyond the original. */
   get needed(): string[] {
     return extensionNames(this.#needed);
   }

@@ -1,6 +1,6 @@
 /**
- * What has been decided on a way, and what follows from it. Facts are a list that ways share; a table of the one at hand, by the terms that a
- * fact is about, goes from one way to the next by what they do not share.
+ * The facts decided on a path, and their consequences. Facts are a list whose tail is shared between paths; an index of the current list,
+ * by the terms that a fact is about, is moved from one path's list to the next by the facts that these do not share.
  */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
@@ -14,21 +14,21 @@ export interface Fact {
 }
 export type Facts = List<Fact> | undefined;
 
-/** What follows from a number of facts, the oldest ones; of constants, from none. */
+/** A consequence of the `needs` oldest facts; a consequence of constants needs none. */
 export interface Decision<T> {
   readonly is: T;
   readonly needs: number;
 }
 
-const EVEN = 0xfffffffffffffffen;
+const EVEN_MASK = 0xfffffffffffffffen;
 
 export class Decisions {
-  /** The list at hand, the oldest first. */
+  /** The current list, the oldest fact first. */
   readonly #cells: List<Fact>[] = [];
   readonly #depths = new WeakMap<List<Fact>, number>();
-  /** Positions in it of the facts about a pair of terms, or about one that is no comparison. */
+  /** Positions in the current list of the facts about a pair of compared terms, or about a term that is no comparison. */
   readonly #about = new Map<string, number[]>();
-  /** Of the facts that a term is equal to something. */
+  /** Positions of the facts that a term is equal to another. */
   readonly #equal = new Map<Term, number[]>();
 
   readonly #terms: ProofTerms;
@@ -37,18 +37,18 @@ export class Decisions {
     this.#terms = terms;
   }
 
-  /** How many facts a list has. */
+  /** The number of facts in a list. */
   count(facts: Facts): number {
     this.#turnTo(facts);
     return this.#cells.length;
   }
-  /** So many of the oldest facts of a list. */
+  /** The `count` oldest facts of a list. */
   oldest(facts: Facts, count: number): Facts {
     this.#turnTo(facts);
     return this.#cells[count - 1];
   }
 
-  /** Is a condition decided by what is known? What is less is neither equal nor more. */
+  /** The value of a condition, if the facts decide it. Of equal, less and greater, a known relation of two terms excludes the others. */
   decided(condition: Term, facts: Facts): Decision<boolean> | undefined {
     const { term, when } = plainCondition(condition);
     if (term.value !== undefined) return { is: (term.value !== 0n) === when, needs: 0 };
@@ -68,15 +68,15 @@ export class Decisions {
   }
 
   /**
-   * A computed target with what is known put in: a return address, or an operand that a guard has found equal to a constant.
-   * @param standsFor the original address in whose stead a register or a jump table holds this address of the optimized file
+   * The address of a computed target: a return address, or an operand that a guard has found equal to a constant.
+   * @param standsFor the original address that an address of the optimized file stands for, in a register or a jump table
    */
   target(target: Term, facts: Facts, standsFor: (address: Addr) => Addr | undefined): Decision<Addr> | undefined {
     const direct = this.#terms.linkTarget(target) ?? this.#terms.addressOf(target);
     if (direct !== undefined) return { is: direct, needs: 0 };
     this.#turnTo(facts);
-    // A jalr's: the operand with its last bit off.
-    const operand = target.op === 'and' && target.args[1]!.value === EVEN ? target.args[0]! : undefined;
+    // A jalr's target is its operand with the last bit cleared.
+    const operand = target.op === 'and' && target.args[1]!.value === EVEN_MASK ? target.args[0]! : undefined;
     const found = [...(this.#equal.get(target) ?? []), ...((operand && this.#equal.get(operand)) ?? [])];
     for (const position of found.sort((a, b) => b - a)) {
       const { args } = this.#cells[position]!.item.condition;
@@ -113,7 +113,7 @@ export class Decisions {
 
 const isLess = ({ op }: Term): boolean => op === 'ltS' || op === 'ltU';
 
-/** What a condition is about: the two that it compares, in whatever order, or itself. */
+/** The key of a condition: the two terms that it compares, in either order, or the condition itself. */
 function subject(condition: Term): string {
   const [a, b] = condition.args;
   if (condition.op !== 'eq' && !isLess(condition)) return `${condition.id}`;

@@ -1,7 +1,7 @@
 /**
- * What is checked of the optimized file as a whole. Outside: map, headers and bytes are what they have to be, nothing of the original has
- * changed but for the patches that the map lists (`map.ts`, `headers.ts`, `segment.ts`, `bytes.ts`). Inside: each patch leads to what stands
- * for its place (`tables.ts`), return points stand for the original ones, unwinders find what they found (`unwind.ts`).
+ * Checks of the optimized file as a whole. Outside: map, headers and bytes are as required, nothing of the original has changed but the
+ * patches that the map lists (`map.ts`, `headers.ts`, `segment.ts`, `bytes.ts`). Inside: each patch leads to code that stands for the
+ * patched place (`tables.ts`), return points stand for the original ones, unwinders find the same as before (`unwind.ts`).
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
@@ -20,16 +20,16 @@ import { checkUnwind, isUnwindLink } from './unwind.ts';
 
 export interface FileCheck {
   readonly what: string;
-  /** How many places of that kind were looked at. */
+  /** Number of places that were checked. */
   readonly checked: number;
-  /** What is wrong, one line each. */
+  /** Faults, one line each. */
   readonly problems: readonly string[];
   /** Patches and return points that are not proved, by address. */
   readonly places: readonly Addr[];
   readonly assumptions: readonly string[];
 }
 
-/** Where the map says that things are. */
+/** Optimized code and the addresses that it stands for, by the map. */
 export interface Places {
   readonly returns: ReadonlyMap<Addr, Addr>;
   readonly code: { readonly start: Addr; readonly end: Addr };
@@ -61,7 +61,7 @@ interface FileRequest {
   readonly sides: Sides;
 }
 
-/** What is looked at before anything is proved: where this is wrong, the map says nothing of the file, and no proof is made. */
+/** The checks before any proof: where one fails, the map says nothing of the file, and no proof is made. */
 export function checkOutside(
   original: Image,
   optimized: Image,
@@ -76,7 +76,7 @@ export function checkOutside(
       ...headerProblems(original, optimized),
       ...segmentProblems(original, optimized),
     ]),
-    // Where headers lie is shown to who reads its own file, or these.
+    // A program that reads its own file or headers sees where the headers lie.
     check('bytes of the original', bytes.checked, [...bytes.problems, ...endProblems(original, optimized)], ['A5']),
   ];
 }
@@ -99,7 +99,7 @@ const check = (
   assumptions: [...new Set(assumptions)].sort(),
 });
 
-/** What comes behind a call in optimized code stands for what comes behind the original one. */
+/** Checks that the code behind a call in optimized code stands for the code behind the original call. */
 function checkReturns({ map, sides }: FileRequest): FileCheck {
   const problems: string[] = [];
   const places: Addr[] = [];
@@ -115,7 +115,7 @@ function checkReturns({ map, sides }: FileRequest): FileCheck {
   return check('return points', map.data.returns.length, problems, assumptions, places);
 }
 
-/** Rows and landing pads at return points; A7 goes with every return address that is another number. */
+/** Checks rows and landing pads at return points; every return address that is another number rests on A7 anyway. */
 function checkFrames({ original, optimized, map, places }: FileRequest): FileCheck {
   const { checked, problems } = checkUnwind(original, optimized, map.data.returns, places.code);
   return check('frame descriptions', checked, problems);
@@ -156,13 +156,13 @@ const NOT_TEXT: Found = {
 
 type Found = Pick<EntryProof, 'verdict' | 'reason' | 'assumptions'>;
 
-/** A jump over an original instruction, to what stands for that place. */
+/** Checks a jump over an original instruction, to code that stands for the patched address. */
 function checkJump({ original, optimized, sides, places }: FileRequest, address: Addr, size: ByteCount): Found {
   const no = (what: string): Found => ({ verdict: 'unproved', reason: { kind: 'patch', what }, assumptions: [] });
   const code = codeOf(optimized);
   const text = codeOf(original);
   if (text.insnAt(address) === undefined) return no('there is no instruction in the original');
-  // All of its bytes are run: nothing is left over that something could enter.
+  // All bytes of the patch are run: none is left over that other code could enter.
   let end = address;
   while (end < address + size) end += code.insnAt(end)?.size ?? size + 1;
   if (end !== address + size) return no('it is no instruction');
@@ -180,7 +180,7 @@ function checkJump({ original, optimized, sides, places }: FileRequest, address:
   return entered === undefined ? { ...proof, assumptions: [...proof.assumptions, 'A2'] } : no(entered);
 }
 
-/** An entry of a jump table that led to a place and now leads to what stands for it. Undefined if it is none. */
+/** Checks a jump table's entry whose new target must stand for its old one. Undefined if the patch is no such entry. */
 function checkTableEntry(
   { original, optimized, sides, places }: FileRequest,
   address: Addr,

@@ -1,7 +1,7 @@
 /**
- * The ELF header and the program headers: what the loader goes by and what the program finds of them in memory. All of it is as it was, but
- * for what the new segment needs: one more PT_LOAD, in its place; one header less that loading does not need, or a longer table; where
- * the table and the unwind table are. Fields are compared as they stand in the file, whatever a loader makes of them.
+ * The ELF header and the program headers, which the loader reads and the program finds in memory. All fields must be as they were, but
+ * for the needs of the new segment: one more PT_LOAD, in its place; one header less that loading does not need, or a longer table; the
+ * places of the table and of the unwind table. Fields are compared as they stand in the file, whatever a loader makes of them.
  */
 import { alignUp } from '../../base/bits.ts';
 import { type Addr, hex } from '../../base/units.ts';
@@ -11,11 +11,11 @@ import type { Image } from '../../elf/image.ts';
 
 const PAGE = 4096;
 const PT_GNU_EH_FRAME = 0x6474e550;
-/** Headers that loading does not need: one of them may give way to the new segment's. */
-const SPARE: ReadonlySet<bigint> = new Set([0, PT.NOTE, PT.RISCV_ATTRIBUTES].map(BigInt));
+/** Types of headers that loading does not need: one such header may give way to the new segment's. */
+const SPARE_TYPES: ReadonlySet<bigint> = new Set([0, PT.NOTE, PT.RISCV_ATTRIBUTES].map(BigInt));
 
-/** Fields of the ELF header that change: where the program headers are and how many, and the same of sections, which nobody loads. */
-const RENEWED: readonly (readonly [number, number])[] = [
+/** Fields of the ELF header that may change: offset and number of program headers, and of section headers, which no loader reads. */
+const RENEWED_FIELDS: readonly (readonly [number, number])[] = [
   [32, 48],
   [56, 58],
   [60, 62],
@@ -57,8 +57,8 @@ export function headerProblems(original: Image, optimized: Image): string[] {
   const problems = [...elfHeaderProblems(original, optimized), ...tableProblems(original, optimized)];
   const [was, is] = [entriesOf(original), entriesOf(optimized)];
   const more = is.length - was.length;
-  const spares = was.flatMap(({ type }, index) => (SPARE.has(type) ? [index] : []));
-  // One header gave way, or the table has one more.
+  const spares = was.flatMap(({ type }, index) => (SPARE_TYPES.has(type) ? [index] : []));
+  // One header gave way, or the table has one header more.
   const ways = more === 0 ? spares : more === 1 ? [undefined] : [];
   if (ways.length === 0) return [...problems, `its ${is.length} program headers are not one more than needed`];
   const tries = ways.map((gone) =>
@@ -78,7 +78,7 @@ function elfHeaderProblems(original: Image, optimized: Image): string[] {
   if (optimized.entry !== original.entry)
     problems.push(`its entry is ${hex(optimized.entry)}, not ${hex(original.entry)}`);
   for (let at = 0; at < ELF_HEADER_SIZE; at++) {
-    if (RENEWED.some(([from, to]) => at >= from && at < to)) continue;
+    if (RENEWED_FIELDS.some(([from, to]) => at >= from && at < to)) continue;
     if (optimized.bytes[at] !== original.bytes[at]) {
       problems.push(`byte ${at} of its ELF header is not as it was`);
       break;
@@ -87,7 +87,7 @@ function elfHeaderProblems(original: Image, optimized: Image): string[] {
   return problems;
 }
 
-/** The entries in their order: the new segment's is right behind the other segments', since they must rise. */
+/** Compares entries in their order: the new segment's is right behind the other PT_LOADs, since their addresses must rise. */
 function entryProblems(original: Image, optimized: Image, kept: readonly Entry[], list: readonly Entry[]): string[] {
   const problems: string[] = [];
   const last = kept.findLastIndex(isLoad);
@@ -106,7 +106,7 @@ function entryProblems(original: Image, optimized: Image, kept: readonly Entry[]
   return problems;
 }
 
-/** PT_PHDR of the table as it is now. */
+/** PT_PHDR as the present table requires. */
 function renewedTable(was: Entry, optimized: Image, moved: boolean): Entry {
   const size = BigInt(optimized.programHeaders.length * PROGRAM_HEADER_SIZE);
   const sized = { ...was, fileSize: size, memSize: size };
@@ -115,7 +115,7 @@ function renewedTable(was: Entry, optimized: Image, moved: boolean): Entry {
   return { ...sized, offset: BigInt(optimized.programHeaderOffset), vaddr: at, paddr: at };
 }
 
-/** A search table in the new segment; what is in it is looked at elsewhere (`unwind.ts`). */
+/** A search table in the new segment; `unwind.ts` checks its contents. */
 function isUnwindTable(was: Entry, is: Entry, added: Entry): boolean {
   const { offset, vaddr, fileSize } = is;
   return (
@@ -126,7 +126,7 @@ function isUnwindTable(was: Entry, is: Entry, added: Entry): boolean {
   );
 }
 
-/** What is never loaded may lie elsewhere in the file, and attributes may say more: loading reads neither. */
+/** Contents that are never loaded may lie elsewhere in the file, and attributes may say more: loading reads neither. */
 function sameElsewhere(original: Image, optimized: Image, was: Entry, is: Entry): boolean {
   const { offset, fileSize } = is;
   if (isLoad(was) || was.fileSize === 0n || !same({ ...was, offset, fileSize }, is)) return false;
@@ -141,8 +141,8 @@ function sameElsewhere(original: Image, optimized: Image, was: Entry, is: Entry)
 }
 
 /**
- * The new segment's header: all of its fields follow from where it is. It begins in a page of its own behind all that was loaded, no further
- * than that and the file's length make it, so that the heap's place and the process's size stay what they are within that.
+ * The new segment's header: all fields follow from the segment's place. The segment begins in a page of its own behind all original
+ * segments, no further than these and the file's length require, so that the heap's place and the process's size move no further either.
  */
 function addedProblems(original: Image, optimized: Image, added: Entry): string[] {
   const problems: string[] = [];
@@ -169,7 +169,7 @@ function addedProblems(original: Image, optimized: Image, added: Entry): string[
   return problems;
 }
 
-/** Where a byte of the file lies in memory, as kernels from 5.18 on look for the program headers: the last segment that holds it. */
+/** The address of a byte of the file, as kernels from 5.18 on look for the program headers: in the last segment that holds the byte. */
 function memoryOf(image: Image, offset: number): Addr | undefined {
   const holder = image.programHeaders.findLast(
     (h) => h.type === PT.LOAD && offset >= h.offset && offset < h.offset + h.fileSize,
@@ -178,9 +178,9 @@ function memoryOf(image: Image, offset: number): Addr | undefined {
 }
 
 /**
- * A program finds its headers where the loader says (AT_PHDR). Kernels from 5.18 on look for them in the segments; those before take the
- * first segment's address less its offset, and qemu the least such difference of all. What found them must find them; what did not must go on
- * to say what it said. Where there is nothing in memory wherever they are looked for, no program has read them.
+ * A program finds its headers where the loader says (AT_PHDR). Kernels from 5.18 on look for the headers in the segments; older kernels
+ * take the first segment's address less its offset, and qemu the least such difference of all segments. A loader that found the headers
+ * must find them again; a loader that gave another address must give it again. Where no such address is mapped, no program has read them.
  */
 function tableProblems(original: Image, optimized: Image): string[] {
   const said = (image: Image): readonly (Addr | undefined)[] => {

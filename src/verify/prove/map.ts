@@ -1,6 +1,6 @@
 /**
- * The address map by itself, before anything is proved by it: superblocks, return points and patches are places of their own, in the code
- * they should be in. So no more is proved than there is code for, and each place stands for one.
+ * Checks of the address map by itself, before any proof uses it: superblocks, return points and patches are places of their own, in the
+ * code where they belong. So there are no more proofs than the code has places, and each place stands for one original address.
  */
 import { type Addr, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
@@ -54,7 +54,7 @@ function overlaps(ranges: readonly Range[], code: Range): string[] {
   return [];
 }
 
-/** A return point is behind a transfer that links, or a superblock that stands for one. */
+/** A return point is behind a linking transfer, or at the start of a superblock that stands for a return point. */
 function returnProblems(original: Image, optimized: Image, map: AddressMapData, code: Range): string[] {
   const problems: string[] = [];
   const starts = new Set(map.superblocks.map(({ start }) => start));

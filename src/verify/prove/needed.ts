@@ -1,7 +1,7 @@
 /**
- * Is a register's value certain to matter at a place, for some input? Liveness says where it may; a difference in a register only refutes
- * a superblock where it does. Looks along the original's code for an instruction that reads it before one writes it; at returns the
- * calling convention tells. What is not found near is held not to be known.
+ * Does a register's value at a place certainly matter, for some input? Liveness says where the value may matter; a difference in a
+ * register refutes a superblock only where it does. The search follows the original's code to an instruction that reads the register
+ * before another writes it; at calls and returns the calling convention tells. A read that is not found nearby counts as none.
  */
 import type { Addr, Reg } from '../../base/units.ts';
 import { ARGUMENTS, PRESERVED, RESULTS } from '../../cfg/abi.ts';
@@ -10,13 +10,13 @@ import { facts } from '../../domain/record.ts';
 import { targetOf } from '../../isa/row.ts';
 import type { InsnSource } from './original.ts';
 
-/** Instructions looked at. */
-const MOST = 400;
+/** Instructions that a search looks at. */
+const MOST_INSNS = 400;
 
 export function isNeeded(code: InsnSource, from: Addr, reg: Reg): boolean {
   const seen = new Set<Addr>();
   const open: Addr[] = [from];
-  for (let at = open.pop(); at !== undefined && seen.size < MOST; at = open.pop()) {
+  for (let at = open.pop(); at !== undefined && seen.size < MOST_INSNS; at = open.pop()) {
     const insn = seen.has(at) ? undefined : code.insnAt(at);
     seen.add(at);
     if (insn === undefined) continue;
