@@ -1,65 +1,64 @@
 /**
- * What running the original along a way has shown of that way: facts about addresses, for all states that go it. They hang on the segments of
- * the original's run in which they were found, and hold on every way that passes there: what happens on another way says nothing. They are
- * about numbers, so they hold from the head on, whenever they were found.
+ * Facts about addresses that the original's run along a path has shown, for all states that take the path. A fact belongs to the segment
+ * of the original's run in which it was found, and holds on every path through that segment: a run along another path says nothing. A
+ * fact is about numbers, so it holds from the head on, whenever it was found.
  *
- * - *apart*: while a frame keeps a saved register in a slot, the original has accessed other bytes, not through the stack pointer. By
- *   assumption A3 they are none of the slot's.
- * - *unread*: the frame was given back, and the original has loaded other bytes since. By assumption A8 those of them that are the slot's have
- *   been stored since: through other pointers, which are listed. Where there are none, the bytes are none of the slot's. (What has been
- *   stored over a part of it through the stack pointer is seen, and only the rest counts.)
- * - *links*: at a slot the original saves the return address of a call.
+ * - *apart*: while a frame keeps a saved register in a slot, the original has accessed bytes through another pointer than the stack
+ *   pointer. By assumption A3 these bytes are disjoint from the slot.
+ * - *unread*: a frame was given back, and the original has loaded bytes through another pointer since. By assumption A8 a loaded byte
+ *   that lies in the slot has been stored since, through another pointer: such stores are listed. With none listed, the loaded bytes are
+ *   disjoint from the slot. (Stores through the stack pointer over a part of the slot are known exactly, and only the rest counts.)
+ * - *links*: the original saves the return address of a call at a slot.
  */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
 import type { List } from './list.ts';
 import { disjoint, endOf, type Span } from './pieces.ts';
 
-/** What a frame has kept, and the loads that it depends on. */
+/** A value that a frame has kept, and the loads that the value depends on. */
 export interface Restored {
   readonly value: Term;
   readonly depends: bigint;
 }
-/** Bytes in a row that are accessed. */
+/** Consecutive bytes that are accessed. */
 export interface Accessed {
   readonly address: Term;
   readonly bytes: number;
 }
-/** Bytes of a slot. */
-const SLOT = 8;
+const SLOT_BYTES = 8;
 const keyOf = (kind: string, { offset, bytes }: Span, { id }: Term): string => `${kind}${offset}:${bytes},${id}`;
 /** Stores, latest first. */
 export interface Stores extends List<Accessed> {
   readonly rest: Stores | undefined;
-  /** How many there are. */
+  /** Number of stores in the list. */
   readonly count: number;
 }
-/** Bytes that have been loaded, and what has been stored since the frame was given back that may be both in the slot and among these. */
+/** Bytes that have been loaded, and the stores since the frame was given back that may overlap both the slot and these bytes (`open`). */
 interface Unread {
   readonly bytes: number;
-  /** How much had been stored before. */
+  /** Number of stores before the frame was given back. */
   readonly given: number;
   readonly open: readonly Accessed[];
-  /** Assumption A3 says of others that they are not in the slot. */
+  /** Assumption A3 shows that other stores are not in the slot. */
   readonly saved: boolean;
 }
-/** What shows that bytes are not seen: assumption A8 but for a slot that is kept, and A3 if `saved`. */
+/** Assumptions by which bytes of a slot are not seen: A8, and A3 if `saved`. */
 interface Shown {
   readonly saved: boolean;
 }
-/** What is known of so many bytes. */
+/** A fact about bytes beside a slot. */
 type Beside = Pick<Accessed, 'bytes'> | Unread;
-type What = 0 | Restored | Beside;
+type Content = 0 | Restored | Beside;
 
-/** Of more stores than so many it is not asked whether they cover a slot. */
+/** Stores that are examined for whether they cover a slot; a longer list is not examined. */
 const MOST_STORED = 32;
-/** Frames are given back again and again: of one slot and address so many facts are enough. */
+/** Facts about one slot and address: frames are given back again and again. */
 const MOST_UNREAD = 8;
 
-/** One segment's place in the tree of ways, and what has been found there or before. */
+/** A segment's node in the tree of paths, and the facts found at the node or above it. */
 export class Knowledge {
   readonly #parent: Knowledge | undefined;
-  /** Further back than the parent: by both any place on the way here is come to in few steps. */
+  /** An ancestor further back than the parent: by both any ancestor is reached in few steps. */
   readonly #back: Knowledge | undefined;
   readonly #depth: number;
   readonly #found: Found;
@@ -70,19 +69,19 @@ export class Knowledge {
     this.#found = parent === undefined ? new Found() : parent.#found;
     this.#back = parent?.backBehind();
   }
-  /** Twice as far back as the parent where that has two of one length behind it (Myers: An applicative random-access stack, 1983). */
+  /** The `#back` of a child: this node, or two jumps back where these have one length (Myers: An applicative random-access stack, 1983). */
   backBehind(): Knowledge {
     const back = this.#back;
     if (back === undefined || back.#back === undefined) return this;
     return this.#depth - back.#depth === back.#depth - back.#back.#depth ? back.#back : this;
   }
 
-  /** How many facts there are, here or elsewhere. */
+  /** Number of facts in the whole tree. */
   get size(): number {
     return this.#found.size;
   }
 
-  /** Parts of slots of which something is known beside another address, here or elsewhere. */
+  /** Parts of slots with a fact beside an address, at any node of the tree. */
   slotsBeside(other: Term): readonly Span[] {
     return this.#found.slotsBeside(other);
   }
@@ -95,19 +94,19 @@ export class Knowledge {
   }
 
   /**
-   * @param stores what has been stored through other pointers than the stack pointer, latest first
-   * @param given how many of these before the frame was given back
+   * @param stores stores through other pointers than the stack pointer, latest first
+   * @param given number of these stores before the frame was given back
    */
   noteUnread(slot: Span, accessed: Accessed, stores: Stores | undefined, given: number): void {
     const known = this.#beside<Unread>('unread', slot, accessed);
-    // By now more has been stored since.
+    // A later fact would list more stores, and say less.
     if (known.length >= MOST_UNREAD || known.some((each) => each.given === given)) return;
     const since = this.since(stores, given);
     if (since === undefined) return;
     const { open, saved } = this.#open(since, slot, accessed);
     this.#found.addBeside('unread', slot, accessed.address, this, { bytes: accessed.bytes, given, open, saved });
   }
-  /** What has been stored since there were so many; undefined where that is too much to look at. */
+  /** The stores behind the first `given`; undefined where they are too many to examine. */
   since(stores: Stores | undefined, given: number): Accessed[] | undefined {
     const since: Accessed[] = [];
     for (let at = stores; at !== undefined && at.count > given; at = at.rest) {
@@ -116,7 +115,7 @@ export class Knowledge {
     }
     return since;
   }
-  /** What of it may be in the slot and among these bytes, by what is known here, which may be more than elsewhere. */
+  /** The stores that may overlap both the slot and these bytes, by the facts at this node, where more may be known than at another. */
   #open(stored: readonly Accessed[], slot: Span, accessed: Accessed): Pick<Unread, 'open' | 'saved'> {
     let saved = false;
     const open = stored.filter((store) => {
@@ -128,8 +127,8 @@ export class Knowledge {
     return { open, saved };
   }
   /**
-   * Does a load of these bytes find none that a store to the slot has stored?
-   * @param covered are these bytes stored behind that one?
+   * Does a load of these bytes see nothing of an earlier store to the slot?
+   * @param covered have these bytes been stored behind that store?
    */
   unread(slot: Span, accessed: Accessed, covered: (stored: Accessed) => boolean): Shown | undefined {
     for (const known of this.#beside<Unread>('unread', slot, accessed)) {
@@ -138,12 +137,12 @@ export class Knowledge {
     }
     return undefined;
   }
-  /** Are these bytes none of the slot's? */
+  /** Are these bytes disjoint from the slot? */
   misses(slot: Span, accessed: Accessed): Shown | undefined {
     if (this.apart(slot, accessed)) return { saved: true };
     return this.#beside<Unread>('unread', slot, accessed).find(({ open }) => open.length === 0);
   }
-  /** What is known of these bytes, or more, beside this part of a slot, or more of it. */
+  /** The facts about these bytes, or more bytes, beside this part of a slot, or a larger part. */
   #beside<T extends Beside>(kind: string, slot: Span, { address, bytes }: Accessed): T[] {
     return this.#found
       .beside(kind, slot, address)
@@ -159,7 +158,7 @@ export class Knowledge {
     return this.#holds(`link${slot.id},${link}`) !== undefined;
   }
 
-  /** A register that the original has loaded from where its frame keeps it, as its access of this number. */
+  /** Notes that the original's access of this number loads a saved register from its slot. */
   noteRestored(access: number, restored: Restored): void {
     if (this.restoredAt(access) === undefined) this.#found.add(`restored${access}`, this, restored);
   }
@@ -167,16 +166,16 @@ export class Knowledge {
     return this.#holds(`restored${access}`);
   }
 
-  #holds<T extends What>(key: string): T | undefined {
+  #holds<T extends Content>(key: string): T | undefined {
     const known = this.#found.of(key);
     for (let index = known.length - 1; index >= 0; index--)
       if (known[index]!.at.leadsTo(this)) return known[index]!.what as T;
     return undefined;
   }
-  #all<T extends What>(key: string): T[] {
+  #all<T extends Content>(key: string): T[] {
     return this.#found.of(key).flatMap(({ at, what }) => (at.leadsTo(this) ? [what as T] : []));
   }
-  /** Is this on the way to another place, or that one itself? */
+  /** Is this node an ancestor of another, or the same node? */
   leadsTo(other: Knowledge): boolean {
     let at: Knowledge = other;
     while (at.#depth > this.#depth)
@@ -185,10 +184,10 @@ export class Knowledge {
   }
 }
 
-/** All facts of one proof, by what they say. */
+/** All facts of one proof, by their contents. */
 class Found {
-  readonly #facts = new Map<string, { readonly at: Knowledge; readonly what: What }[]>();
-  /** By an address and where they begin, parts of slots: how many bytes they are. */
+  readonly #facts = new Map<string, { readonly at: Knowledge; readonly what: Content }[]>();
+  /** Sizes of the parts of slots with a fact, by the other address and the part's offset. */
   readonly #beside = new Map<Term, Map<number, Set<number>>>();
   size = 0;
 
@@ -206,23 +205,23 @@ class Found {
       for (const bytes of widths) slots.push({ offset, bytes });
     return slots;
   }
-  /** Keys of what may be known of an address beside parts of slots that have this one in them. */
+  /** Keys of possible facts about an address beside the parts of slots that contain this part. */
   beside(kind: string, slot: Span, other: Term): string[] {
     const slots = this.#beside.get(other);
     const keys: string[] = [];
-    for (let offset = slot.offset; slots !== undefined && offset > slot.offset - SLOT; offset--)
+    for (let offset = slot.offset; slots !== undefined && offset > slot.offset - SLOT_BYTES; offset--)
       for (const bytes of slots.get(offset) ?? [])
         if (offset + bytes >= endOf(slot)) keys.push(keyOf(kind, { offset, bytes }, other));
     return keys;
   }
 
-  add(key: string, at: Knowledge, what: What): void {
+  add(key: string, at: Knowledge, what: Content): void {
     const known = this.#facts.get(key);
     if (known === undefined) this.#facts.set(key, [{ at, what }]);
     else known.push({ at, what });
     this.size++;
   }
-  of(key: string): readonly { readonly at: Knowledge; readonly what: What }[] {
+  of(key: string): readonly { readonly at: Knowledge; readonly what: Content }[] {
     return this.#facts.get(key) ?? [];
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Memory as a term: an unknown at the start, and what has been stored since. Equal terms are equal memories, for all inputs.
+ * Memory as a term: an unknown at the start, and the stores since. Equal terms are equal memories, for all inputs.
  *
- * An address is a base and a distance. Of two accesses with one base it is known whether they overlap; with two bases they may. So of each
- * base and byte only what was stored last counts: everything older there is gone, wherever it stood. What is left is a line of *runs*: what
- * was stored through one base, with nothing through another in between. Within a run no two things overlap, so the order there does not
- * matter; that of runs does. This form does not depend on the order in which stores that cannot overlap were made.
+ * An address is a base and a distance. Two accesses with one base are known to overlap or not; accesses with two bases may overlap. So for
+ * each base and byte only the last store counts: an older store to the byte is removed, wherever it stood. The stores left form a line of
+ * *runs*: stores through one base, with no store through another base in between. Within a run no two pieces overlap, so their order does
+ * not matter; the order of runs does. This form does not depend on the order in which stores that cannot overlap were made.
  *
- * No fault is lost where an optimizer leaves out what is overwritten: memory is equal at the exit, so what overwrites it is stored by both, and
- * faults where the one left out would have (no system call is between them that could change a page).
+ * An optimizer that leaves out an overwritten store loses no fault: memory is equal at the exit, so both sides make the overwriting store,
+ * which faults where the one left out would have (no system call is between the two that could change a page).
  *
- * Stores of eight bytes to the stack are *saved*: of them it may be known, by assumption, that what goes by another base misses them. They stand
- * beside the line, as stored behind all of it. That is so whatever is known: where a store may meet one, that one goes to the end of the line
- * before it. For others to see, all of them do (`settled`).
+ * Stores of eight bytes to the stack are *saved*: by assumption it may be known that accesses through another base miss them. Saved stores
+ * stand beside the line, and count as stored behind all of it. This holds whatever is known: a saved store that another store may overlap
+ * goes to the end of the line before that store. In a memory that is compared all saved stores are in the line (`settled`).
  *
- * Runs are ordered by address and the line of them by time, both in trees that share what they have in common (treap.ts). So a store
- * and a load take a logarithm of the length of what came before, and equality takes one comparison.
+ * A run is ordered by address and the line by time, both in trees that share common parts (treap.ts). So a store and a load take time
+ * logarithmic in the number of earlier stores, and equality takes one comparison.
  */
 import type { Term, Terms } from '../../domain/term.ts';
 import { OwnerTrees } from './owners.ts';
@@ -51,25 +51,25 @@ import { firstOf, itemsOf, lastOf, nextBehind, noise, Treap } from './treap.ts';
 export class Memories {
   readonly #terms: Terms;
   readonly #stack: Term;
-  /** What memory was beneath stores that leave nothing of it to be seen. */
+  /** The memory beneath stores that leave no byte of it to be seen. */
   readonly #beneath: Term;
   readonly #none: Term;
   readonly #known = new Map<Term, Memory>();
   readonly #runs = new Map<Term, Run>();
   readonly #unions = new Map<string, Run | undefined>();
-  /** What loads have looked at, and that as a memory, once parts of them have been asked for. */
+  /** The memories that loads depend on; in `#parts`, made into a `Memory` once a part of the loaded value has been asked for. */
   readonly #looked = new Map<Term, Pick<Memory, 'origin' | 'line'>>();
   readonly #parts = new Map<Term, Memory>();
-  /** How many nodes have been made: the work that was done. */
+  /** Number of nodes made: a measure of the work done. */
   made = 0;
 
   readonly #run = new Treap<Piece, Run>(
-    // By place alone: values that are shown to be equal in another way then stand at the same place.
+    // Priority by place alone: values that are shown to be equal in another way then stand at the same place of the tree.
     ({ offset, bytes }) => noise(offset, bytes),
     (left, piece, right) => this.#makeRun(left, piece, right),
   );
   readonly #line = new Treap<Stamped, Line>(
-    // So here, but where one place is stored to again and again and all of it is kept.
+    // By place here too; the value decides only between repeated stores to one place that are all kept.
     ({ run: { item } }) => noise(item.offset, item.bytes, idOf(item.base)) + (noise(item.value.id) >>> 12) / 2 ** 20,
     (left, item, right) => this.#makeLine(left, item, right),
   );
@@ -85,7 +85,7 @@ export class Memories {
     this.#none = terms.apply('no stores', []);
   }
 
-  /** What a term says that stands for a memory; of any other, that it is an unknown one. */
+  /** The memory that a term stands for; any other term stands for an unknown memory. */
   of(term: Term): Memory {
     return this.#known.get(term) ?? this.#make({ origin: term });
   }
@@ -133,9 +133,9 @@ export class Memories {
   /**
    * Memory after a store.
    * @param value the bytes stored, zero-extended
-   * @param misses what is saved
-   * @param slots where there may be something that it misses
-   * @param kept is a store to stay in the line though it is overwritten? Absent: none is
+   * @param misses which parts of slots the store is known to miss
+   * @param slots the parts to ask about
+   * @param kept does an overwritten store stay in the line? Absent: none does
    */
   store(
     memory: Memory,
@@ -151,7 +151,7 @@ export class Memories {
     const now = draftOf(memory);
     const saved = base === this.#stack && bytes === 8;
     if (base !== this.#stack) this.#queue(now, misses, slots);
-    // What is not saved would come beneath what is hidden.
+    // A piece in the line would come beneath hidden pieces.
     else if (!saved) this.#uncover(now, piece);
     for (
       let owner = this.#owners.first(now.owners, piece);
@@ -173,7 +173,7 @@ export class Memories {
     });
   }
 
-  /** Of what is saved, what an access through another base misses, and what it may meet. */
+  /** The saved pieces that an access through another base misses, and those that the access may overlap. */
   #parted(saved: Run | undefined, misses: Misses, slots: readonly Extent[]) {
     let [missed, met]: (Run | undefined)[] = [undefined, saved];
     for (const slot of saved === undefined ? [] : slots) {
@@ -196,25 +196,25 @@ export class Memories {
     }
     return found;
   }
-  /** A line, and behind it a run. */
+  /** A line with a run behind it. */
   #followed(line: Line | undefined, run: Run | undefined): Line | undefined {
     if (run === undefined) return line;
     const stamp = line === undefined ? 0 : lastOf(line).stamp + 1;
     return this.#meet(line, this.#line.single({ stamp, run }));
   }
-  /** What was saved goes to the end of the line, but for what is missed. */
+  /** Moves saved pieces to the end of the line, but for those that are missed. */
   #queue(now: Draft, misses: Misses, slots: readonly Extent[]): void {
     if (now.saved === undefined) return;
     const beneath = this.#parted(now.hidden, misses, slots);
     const { missed, met } = this.#parted(now.saved, misses, slots);
-    // Of what is hidden nobody is the owner.
+    // Hidden pieces have no owners.
     this.#atEnd(now, beneath.met);
     now.hidden = beneath.missed;
     for (const piece of itemsOf(met)) this.#uncover(now, piece);
     this.#lineUp(now, met);
     now.saved = missed;
   }
-  /** Nothing of what is hidden is where this piece is. */
+  /** Removes hidden bytes at the place of a piece. */
   #uncover(now: Draft, piece: Piece): void {
     if (now.hidden !== undefined) now.hidden = this.#beside(now.hidden, piece);
   }
@@ -224,7 +224,7 @@ export class Memories {
       for (const owner of this.#owners.all(now.owners, piece))
         now.owners = this.#owners.with(this.#owners.without(now.owners, owner), { ...owner, stamp });
   }
-  /** Lays what has been stored to the stack behind the line. @returns the stamp of its run, which is that of the last one where that is the stack's too */
+  /** Puts a run of stack stores behind the line. @returns its stamp: that of the line's last run, where this is of the stack too */
   #atEnd(now: Draft, run: Run | undefined): number {
     const last = now.line && lastOf(now.line);
     const joins = last !== undefined && baseOf(last) === this.#stack;
@@ -236,7 +236,7 @@ export class Memories {
     return stamp;
   }
 
-  /** Memory as others see it: without what has been kept, and all of it in the line. */
+  /** Memory as it is compared: without kept stores, and with all saved stores in the line. */
   settled(memory: Memory): Memory {
     const all = memory.settled ?? memory;
     if (all.saved === undefined) return all;
@@ -249,8 +249,8 @@ export class Memories {
   }
 
   /**
-   * A settled memory as it would be had all been known before that is known now.
-   * @param known of an address: what is missed by what goes there, and where that may be
+   * A settled memory as it would be had all present facts been known from the beginning.
+   * @param known for an access: which parts of slots it misses, and the parts to ask about
    */
   ordered(
     memory: Pick<Memory, 'term' | 'origin' | 'line'>,
@@ -269,7 +269,7 @@ export class Memories {
     return this.settled(this.#make({ origin: memory.origin, ...now }));
   }
 
-  /** Memory without these pieces, as far as they are all there. */
+  /** Memory without those of the pieces that are whole in it. */
   without(memory: Memory, pieces: readonly Piece[]): Memory {
     const now = draftOf(memory);
     for (const piece of pieces) {
@@ -279,17 +279,17 @@ export class Memories {
     if (now.line === memory.line && now.saved === memory.saved) return memory;
     return this.#make({ ...now, origin: memory.origin });
   }
-  /** A settled memory without what has been stored in parts of slots, as far as what is known says so. */
+  /** A settled memory without the stores to parts of slots that are known to be missed. */
   unseen(memory: Memory, slots: readonly Extent[], misses: Misses): Memory {
     const now = draftOf(memory);
     this.#takeOut(now, slots, misses);
     return now.line === memory.line ? memory : this.#make({ ...now, origin: memory.origin });
   }
-  /** From the line what has been stored in parts of slots, where that is missed. */
+  /** Takes stores to parts of slots out of the line, where these are missed. */
   #takeOut(now: Draft, slots: readonly Extent[], misses: Misses): void {
     for (const slot of slots)
       for (let at = slot.offset; at < endOf(slot); ) {
-        // Each is looked up anew: where a run is gone two others may have become one.
+        // Each owner is looked up anew: where a run has gone two other runs may have become one.
         const owner = this.#owners.first(now.owners, { ...slot, offset: at, bytes: endOf(slot) - at });
         if (owner === undefined) break;
         at = endOf(owner);
@@ -298,11 +298,11 @@ export class Memories {
         if (misses(slot, behind)) this.#replace(now, owner, []);
       }
   }
-  /** Is this piece there, all of it and no more of its store? */
+  /** Is this piece in the memory, whole, and no more of its store? */
   has(memory: Memory, piece: Piece): boolean {
     return this.#owners.ofPiece(memory.owners, piece) !== undefined;
   }
-  /** Takes from an owner what a piece overwrites. */
+  /** Takes the bytes that a piece overwrites from their owner. */
   #overwrite(now: Draft, owner: Owner, piece: Piece, saved: boolean, kept: Kept | undefined): void {
     const { piece: old, stamp } = owner;
     const inLast = !saved && stamp !== SAVED && lastOf(now.line!).stamp === stamp;
@@ -317,7 +317,7 @@ export class Memories {
         now.hidden = this.#added(now.hidden, old);
       }
     }
-    // What is kept is for others to look at: nobody can in between two stores of one run.
+    // A store is kept for accesses through other bases: none of these lies between two stores of one run.
     else if (owner.kept || (!inLast && stays())) {
       now.keeps = true;
       now.owners = this.#owners.without(now.owners, owner);
@@ -331,7 +331,7 @@ export class Memories {
     );
   }
 
-  /** Puts parts of it, or nothing, in a piece's place. */
+  /** Puts parts of a piece, or nothing, in its place. */
   #replace(now: Draft, owner: Owner, parts: readonly Piece[]): void {
     const { piece: old, stamp } = owner;
     now.owners = this.#owners.without(now.owners, owner);
@@ -356,18 +356,18 @@ export class Memories {
     else now.line = this.#line.join(left, this.#line.join(this.#line.single({ stamp, run }), right));
   }
 
-  /** A piece behind all others. @returns its run's stamp */
+  /** Puts a piece behind the line. @returns its run's stamp */
   #append(now: Draft, piece: Piece): number {
     const last = now.line && lastOf(now.line);
     const same = last !== undefined && baseOf(last) === piece.base;
-    // Of what is kept there nothing stays that is overwritten in the same run.
+    // Of kept pieces in the same run no byte stays that is overwritten.
     const run = this.#added(same ? this.#beside(last.run, piece) : undefined, piece);
     const stamp = last === undefined ? 0 : same ? last.stamp : last.stamp + 1;
     now.line = this.#line.join(same ? this.#line.dropLast(now.line!) : now.line, this.#line.single({ stamp, run }));
     return stamp;
   }
 
-  /** Where a run is gone two of one base may meet, which then are one. */
+  /** Joins the line where a run has gone: two runs of one base that meet become one. */
   #close(now: Draft, left: Line | undefined, right: Line | undefined): void {
     now.line = this.#meet(left, right);
     const [a, b] = [left && lastOf(left), right && firstOf(right)];
@@ -379,7 +379,7 @@ export class Memories {
           now.owners = this.#owners.with(this.#owners.without(now.owners, owner), { ...owner, stamp: large.stamp });
   }
 
-  /** One part of a line behind another; the larger of two runs that meet keeps its stamp. */
+  /** Puts one part of a line behind another; the larger of two runs that meet keeps its stamp. */
   #meet(left: Line | undefined, right: Line | undefined): Line | undefined {
     if (left === undefined || right === undefined) return left ?? right;
     const [a, b] = [lastOf(left), firstOf(right)];
@@ -389,7 +389,7 @@ export class Memories {
     return this.#line.join(this.#line.join(this.#line.dropLast(left), both), this.#line.dropFirst(right));
   }
 
-  /** The pieces of two runs; undefined where some overlap. Runs that are mostly alike have mostly been united before. */
+  /** The union of two runs; undefined where pieces overlap. Results are kept: parts of runs that are mostly alike are united again. */
   #union(a: Run, b: Run): Run | undefined {
     const key = `${a.term.id},${b.term.id}`;
     if (this.#unions.has(key)) return this.#unions.get(key);
@@ -407,7 +407,7 @@ export class Memories {
     this.#unions.set(key, made);
     return made;
   }
-  /** Where they overlap, those of the second stay. */
+  /** The union of two runs, the second laid over the first. */
   #laidOver(a: Run, b: Run): Run {
     let run: Run = a;
     for (const piece of itemsOf(b)) run = this.#added(this.#beside(run, piece), piece);
@@ -424,7 +424,7 @@ export class Memories {
       ({ offset }) => offset > at,
     );
   }
-  /** What of a run a piece does not overwrite. */
+  /** The part of a run that a piece does not overwrite. */
   #beside(run: Run, piece: Piece): Run | undefined {
     const [left, rest] = this.#run.split(run, (old) => endOf(old) <= piece.offset);
     const [over, right] = this.#run.split(rest, (old) => old.offset < endOf(piece));
@@ -442,9 +442,9 @@ export class Memories {
   }
 
   /**
-   * Memory behind something that nothing is known of.
-   * @param origin what it is then
-   * @param misses what is saved
+   * Memory behind an event whose stores are unknown.
+   * @param origin the memory behind the event
+   * @param misses which parts of slots the event is known to miss
    */
   behind(memory: Memory, origin: Term, misses: Misses, slots: readonly Extent[]): Memory {
     const saved = this.#parted(memory.saved, misses, slots).missed;
@@ -457,10 +457,10 @@ export class Memories {
   }
 
   /**
-   * What is loaded: a part of what was stored, or if that is not known, the memory that it depends on. What misses these bytes is not in that,
-   * and nothing that was there before all of them were overwritten.
-   * @param misses what goes by the stack pointer
-   * @param slots where there may be something that it misses
+   * A loaded value: a part of a stored value or, if that is not known, the memory that the load depends on. This memory has no stores that
+   * miss the loaded bytes, and none from before all of these bytes were overwritten.
+   * @param misses which parts of slots the load is known to miss
+   * @param slots the parts to ask about
    */
   load(memory: Memory, place: Place, bytes: Bytes, misses: Misses, slots: readonly Extent[]): Loaded {
     const { base, offset: from } = place;
@@ -497,8 +497,8 @@ export class Memories {
   }
 
   /**
-   * A part of what is loaded, from what was looked at for it.
-   * @param from what `load` has given
+   * A part of a loaded value, from the memory that the load depends on.
+   * @param from that memory, as `load` has given it
    */
   part(from: Term, place: Place, bytes: Bytes): Loaded | undefined {
     const looked = this.#looked.get(from);
@@ -512,8 +512,8 @@ export class Memories {
   }
 
   /**
-   * The line without a base's runs, but for these of its pieces where they stand.
-   * @param whole only what is behind the first of those
+   * The line without a base's runs, but with these pieces of the base at their places.
+   * @param whole only the line from the first of these pieces on
    */
   #others(
     { line, owners, settled }: Pick<Memory, 'line' | 'owners' | 'settled'>,
@@ -524,7 +524,7 @@ export class Memories {
     if (own.size === 0 && (whole || line === undefined || (line.bases & bitOf(base)) === 0))
       return whole ? undefined : line;
     const stamps = new Set(own.keys());
-    // Where it has few pieces, the places of their runs are known, and the rest is free of it.
+    // The places of a base's runs are known if it has few pieces, and the rest of the line is free of the base.
     const few = settled === undefined ? this.#owners.few(owners, base) : undefined;
     for (const { stamp } of few ?? []) if (stamp !== SAVED) stamps.add(stamp);
     let made: Line | undefined;
@@ -542,7 +542,7 @@ export class Memories {
     }
     return begun ? this.#meet(made, few ? rest : this.#except(rest, base)) : undefined;
   }
-  /** A line without what was stored through a base, or only without the bytes below an address. Parts are shared, and done once. */
+  /** A line without the stores through a base, or only without their bytes below an address. Shared parts of lines are done once. */
   #except(line: Line | undefined, base: Term | undefined, below = Number.POSITIVE_INFINITY): Line | undefined {
     if (line === undefined || (line.bases & bitOf(base)) === 0) return line;
     const key = `${idOf(base)},${below}`;
@@ -560,7 +560,7 @@ export class Memories {
       !isOf(left && lastOf(left), line.item) &&
       !isOf(right && firstOf(right), line.item)
     )
-      // What was below it in the tree still is, where runs have only gone.
+      // The item stays above these in the tree, where runs have only gone.
       made = this.#makeLine(left, line.item, right);
     else made = this.#meet(this.#meet(left, rest && this.#line.single({ stamp, run: rest })), right);
     line.parts.set(key, made);
@@ -573,12 +573,12 @@ export class Memories {
     return this.#added(this.#run.dropFirst(rest!), partOf(first, { offset: below, bytes: endOf(first) - below }));
   }
 
-  /** A settled memory without the bytes that were stored through a base below an address. */
+  /** A settled memory without the bytes stored through a base below an address. */
   above({ origin, line }: Memory, { base, offset }: Place): Term {
     return this.#termOf(origin, this.#except(line, base, offset));
   }
 
-  /** Addresses and values of two settled memories in turn, if they are as many pieces of the same widths; else undefined. */
+  /** Pairs of addresses and pairs of values of two settled memories, if these have as many pieces of the same widths; else undefined. */
   pairs(a: Memory, b: Memory): (readonly [Term, Term])[] | undefined {
     const [left, right] = [a, b].map(({ line }) => itemsOf(line).map(({ run }) => run)) as [Run[], Run[]];
     if (a.origin !== b.origin || left.length !== right.length) return undefined;

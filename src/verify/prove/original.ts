@@ -1,6 +1,6 @@
 /**
- * The original's run from a head, along what optimized ways decide: a tree of segments, each from one decision to the next. Ways that share
- * a beginning share its segments. What it shows about addresses on the way is noted as knowledge (knowledge.ts).
+ * The original's symbolic run from a head, along the decisions of optimized paths: a tree of segments, each from one decision to the next.
+ * Paths that share a beginning share its segments. Facts that the run shows about addresses are noted as knowledge (knowledge.ts).
  */
 import { type Addr, SP } from '../../base/units.ts';
 import type { Saves } from '../../cfg/saves.ts';
@@ -17,13 +17,13 @@ export interface InsnSource {
   insnAt(address: Addr): Insn | undefined;
 }
 
-/** Where the original is before an instruction. */
+/** The original's state before an instruction. */
 export interface Point {
   readonly pc: Addr;
   readonly state: State;
   /** Instructions retired since the head. */
   readonly retired: number;
-  /** The last linking transfer on the way. */
+  /** The last linking transfer on the path. */
   readonly call: Addr | undefined;
   readonly stack: Stack;
   /** The computed jump that has just led here. */
@@ -38,43 +38,43 @@ export interface OriginalRequest {
   readonly saves: Saves | undefined;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
-  /** For a run along one way: all that is known of that way, from its beginning on. */
+  /** For a run along one path: all facts about that path, from its beginning on. */
   readonly known?: Knowledge;
 }
 
 /** A slot of the stack at the head in which a frame keeps a register, or has kept it. */
 export interface Slot {
   readonly address: Term;
-  /** Of the slot from the stack pointer at the head. */
+  /** Distance of the slot from the stack pointer at the head. */
   readonly offset: number;
   readonly value: Term;
-  /** The loads that it depends on, where others may look. */
+  /** The loads that the value depends on, where others may look. */
   readonly depends: bigint;
-  /** What of it nothing has been stored over through the stack pointer, and nobody else may have. */
+  /** Parts of the slot that no store through the stack pointer has overwritten. */
   readonly rest: readonly Span[];
-  /** How much had been stored through other pointers when the frame was given back. */
+  /** Number of stores through other pointers before the frame was given back. */
   readonly given: number;
 }
 
-/** What is kept on the stack: in frames that are there, and left in those that were given back. */
+/** Saved registers on the stack: `kept` in present frames, and `left` in frames that were given back. */
 export interface Stack {
   readonly kept: readonly Slot[];
   readonly left: readonly Slot[];
-  /** What has been stored through other pointers than the stack pointer, latest first. */
+  /** Stores through other pointers than the stack pointer, latest first. */
   readonly stores: Stores | undefined;
 }
 
-/** So often a segment may come by one place: a loop without a decision does not end. More often than loops are unrolled. */
+/** Visits of one address in a segment, more than loops are unrolled: a loop without a decision does not end. */
 const MOST_VISITS = 20;
-/** A saved register that is loaded again may lead to more that is found. */
+/** Runs of one segment: a saved register that is loaded again may lead to further facts. */
 const MOST_ROUNDS = 5;
 
 export class Segment {
   readonly knowledge: Knowledge;
   readonly points: readonly Point[];
-  /** How it ends, behind the last point; undefined where there is no instruction. */
+  /** The outcome of the last point; undefined where there is no instruction. */
   readonly end: Exclude<Outcome, { kind: 'goto' }> | undefined;
-  /** What is kept on the stack at the end. */
+  /** Saved registers on the stack at the end. */
   readonly stack: Stack;
   readonly #request: OriginalRequest;
   readonly #run: OriginalRun;
@@ -87,7 +87,7 @@ export class Segment {
     this.knowledge = run.request.known ?? new Knowledge(parent);
     let known = this.knowledge.size;
     let ran = this.#ran(start);
-    // What is found on the way holds from its beginning on.
+    // Facts found in the segment hold from its beginning on.
     for (let round = 1; round < MOST_ROUNDS && this.knowledge.size !== known; round++) {
       known = this.knowledge.size;
       ran = this.#ran(start);
@@ -99,15 +99,15 @@ export class Segment {
     run.add(this);
   }
 
-  /** Instructions retired before it. */
+  /** Instructions retired before the segment. */
   get retired(): number {
     return this.points[0]!.retired;
   }
-  /** Addresses that it comes to. */
+  /** Addresses of the segment's points. */
   get addresses(): Iterable<Addr> {
     return this.#at.keys();
   }
-  /** Where it comes to an address. */
+  /** The segment's points at an address. */
   at(address: Addr | undefined): readonly Point[] {
     return (address !== undefined && this.#at.get(address)) || [];
   }
@@ -166,7 +166,7 @@ export class Segment {
     }
   }
 
-  /** Notes what an access shows, before anything is loaded by it. */
+  /** Notes the facts that an access shows, before its value is loaded. */
   #noteAccess(kind: 'load' | 'store', bytes: Accessed, { kept, left, stores }: Stack): void {
     if (this.#request.terms.stackOffset(bytes.address) !== undefined) return;
     for (const slot of kept) this.knowledge.noteApart(whole(slot), bytes);
@@ -174,7 +174,7 @@ export class Segment {
     for (const { rest, given } of left) for (const part of rest) this.knowledge.noteUnread(part, bytes, stores, given);
   }
 
-  /** Notes what a step shows. @returns what is kept on the stack behind it */
+  /** Notes the facts that a step shows. @returns the saved registers on the stack behind the step */
   #note(saves: boolean, before: State, after: State, stack: Stack): Stack {
     if (this.#request.saves === undefined) return stack;
     const { terms, deadFrames } = this.#request;
@@ -210,7 +210,7 @@ export class Segment {
     if (after.registers[SP] !== before.registers[SP] && kept.length > 0) {
       const top = terms.stackOffset(after.registers[SP]!);
       const was = terms.stackOffset(before.registers[SP]!);
-      // Where the stack pointer is not known, neither is what is given back. It is raised to give back what lies below it, whole.
+      // An unknown stack pointer gives back an unknown part of the stack. A raised one gives back the slots that lie below it, whole.
       const rises = top !== undefined && was !== undefined && top > was;
       const given = (slot: Slot) => rises && slot.offset + 8 <= top;
       if (deadFrames) left = [...left, ...kept.filter(given).map((slot) => ({ ...slot, given: stores?.count ?? 0 }))];
@@ -221,11 +221,11 @@ export class Segment {
   }
 }
 
-/** The tree of one proof's segments, and where in it what is. */
+/** The tree of one proof's segments, with indexes of it. */
 export class OriginalRun {
   readonly request: OriginalRequest;
   readonly first: Segment;
-  /** Segments by addresses that they come to, and by the target of the jump at their end. */
+  /** Segments by the addresses of their points, and by the target of the jump at their end. */
   readonly #at = new Map<Addr, Segment[]>();
   readonly #jumps = new Map<Term, Segment[]>();
 
@@ -240,7 +240,7 @@ export class OriginalRun {
     for (const address of segment.addresses) listIn(this.#at, address).push(segment);
     if (segment.end?.kind === 'jump') listIn(this.#jumps, segment.end.target).push(segment);
   }
-  /** Segments on the way to one that come to an address, or jump to this target, in order. */
+  /** Segments on the path to a segment that come to an address, or jump to a target, in order. */
   before(segment: Segment, to: Addr | undefined, target: Term | undefined): Segment[] {
     const found = new Set([
       ...((to !== undefined && this.#at.get(to)) || []),
@@ -252,7 +252,7 @@ export class OriginalRun {
   }
 }
 
-/** What is left of frames that were given back. */
+/** Slots left in frames that were given back. */
 const partsOf = (terms: ProofTerms, { left }: Stack): ReadonlySet<Extent> =>
   left.length === 0 ? NONE : new Set(terms.onStack(left.flatMap(({ rest }) => rest)));
 const NONE: ReadonlySet<Extent> = new Set();
@@ -269,14 +269,14 @@ function listIn<K, T>(map: Map<K, T[]>, key: K): T[] {
   return list;
 }
 
-/** What is new in a list, oldest first. */
+/** New items of a list, oldest first. */
 function since<T>(list: List<T> | undefined, before: List<T> | undefined): T[] {
   const items: T[] = [];
   for (let at = list; at !== before && at !== undefined; at = at.rest) items.push(at.item);
   return items.reverse();
 }
 
-/** Does a transfer that links stand here? */
+/** Does a linking transfer stand at an address? */
 export function linksAt(code: InsnSource, pc: Addr): boolean {
   const insn = code.insnAt(pc);
   if (insn === undefined) return false;

@@ -1,18 +1,18 @@
 /**
- * Who has stored which bytes last, in one memory: trees of owners by base and address that share what they have in common (treap.ts). No two
- * of one tree have a byte in common.
+ * Owners of the bytes of one memory, which have stored these bytes last: trees by base and address that share common parts (treap.ts).
+ * No two owners of one tree have a byte in common.
  */
 import type { Term } from '../../domain/term.ts';
 import { before, type Extent, endOf, idOf, type Owner, type Owners, type Piece, sizeOf } from './pieces.ts';
 import { countFirst, itemsOf, nextBehind, noise, Treap } from './treap.ts';
 
-/** Of a base with fewer owners than this the runs are taken out of a line one by one. */
-const FEW = 8;
+/** A base with no more owners has its runs taken out of a line one by one. */
+const MOST_OWNERS = 8;
 
 export class OwnerTrees {
   readonly #trees: Treap<Owner, Owners>;
 
-  /** @param made is told of each node that is made */
+  /** @param made called for each node that is made */
   constructor(made: () => void) {
     this.#trees = new Treap(
       ({ base, offset }) => noise(offset, 0, idOf(base)),
@@ -44,7 +44,7 @@ export class OwnerTrees {
     }
     return found;
   }
-  /** Who owns all of a piece, and no more of its store. */
+  /** The owner of a whole piece, and of no more of its store. */
   ofPiece(owners: Owners | undefined, piece: Piece): Owner | undefined {
     const owner = this.first(owners, piece);
     if (owner === undefined || owner.kept) return undefined;
@@ -59,11 +59,11 @@ export class OwnerTrees {
     for (const owner of found) covered += Math.min(endOf(owner), endOf(bytes)) - Math.max(owner.offset, bytes.offset);
     return covered === bytes.bytes && found.every((owner) => owner.stamp > stamp);
   }
-  /** All of a base, if they are few. */
+  /** All owners of a base, if they are few. */
   few(owners: Owners | undefined, base: Term | undefined): Owner[] | undefined {
     const isBefore = before({ base, offset: Number.NEGATIVE_INFINITY });
     const isWithin = (owner: Owner) => isBefore(owner) || owner.base === base;
-    if (countFirst(owners, isWithin) - countFirst(owners, isBefore) > FEW) return undefined;
+    if (countFirst(owners, isWithin) - countFirst(owners, isBefore) > MOST_OWNERS) return undefined;
     return itemsOf(this.#trees.split(this.#trees.split(owners, isBefore)[1], ({ base: of }) => of === base)[0]);
   }
 }

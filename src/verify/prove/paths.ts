@@ -1,4 +1,4 @@
-/** Every way through the emitted code from a superblock's start to where it leaves, with what was decided on the way. */
+/** Every path through optimized code from a superblock's start to its exits, with the facts decided on the path. */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
 import { Decisions, type Facts } from './facts.ts';
@@ -7,32 +7,32 @@ import type { InsnSource, Segment } from './original.ts';
 import { headState, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
 
-/** How an optimized way ends: at an original address, or by a computed jump. */
+/** The end of an optimized path: at an original address, or by a computed jump. */
 export interface Leaf {
   readonly to: Addr | undefined;
-  /** The address of the optimized file that stands for it. */
+  /** The address of the optimized file that stands for `to`. */
   readonly at: Addr | undefined;
   readonly target: Term | undefined;
   /** The last instruction's address. */
   readonly from: Addr;
   readonly state: State;
   readonly facts: Facts;
-  /** How far the original has been followed along what was decided. */
+  /** The segment up to which the original has been followed along the decisions. */
   readonly front: Segment;
-  /** Which way was gone at each branch, the last one first. */
+  /** The turns at branches, the last branch first. */
   readonly turns: Turns;
 }
 
-/** At a branch: was it taken? */
+/** For each branch of a path: was it taken? */
 export type Turns = List<boolean> | undefined;
 
-/** Exits leave a line one after the other; only code that is made for it has ways by the thousand. */
+/** Exits leave a line one after the other; only code made for this purpose has thousands of paths. */
 const MOST_LEAVES = 4000;
 const MOST_STEPS = 100_000;
-/** Loops end at heads: a way through one superblock hardly ever leads back. */
+/** Backward transfers of one path. Loops end at heads: a path through one superblock hardly ever leads back. */
 const MOST_RETREATS = 4;
 
-/** The optimized code that is explored, and where it stands in its file. */
+/** The optimized code that is explored, and the original addresses that it stands for. */
 export interface OptimizedCode {
   readonly code: InsnSource;
   /** The original return address that an optimized one stands for (A7). */
@@ -43,18 +43,18 @@ export interface OptimizedCode {
   inside(address: Addr): boolean;
 }
 
-/** How the original goes on from a segment, by what is decided; undefined where that is not. */
+/** The original's next segment, by the decided facts; undefined where these do not decide it. */
 export type Follow = (segment: Segment, facts: Facts) => Segment | undefined;
 
-/** The original is not followed further ahead of the optimized way than this: a loop that is decided all along need not be run. */
+/** Instructions that the original is followed ahead of the optimized path: a loop that is decided all along need not be run. */
 const MOST_AHEAD = 1000;
 
 /**
- * Every way through optimized code. The original is followed beside it as far as a way decides, so that each step is made with all that is
- * known of addresses on that way (knowledge.ts).
- * @param start its address
- * @param first it may not leave before it has done something
- * @param along only the way with these turns; there is none if what is known decides otherwise
+ * Every path through optimized code. Beside a path the original is followed as far as the path decides, so that each step is made with all
+ * facts about addresses on that path (knowledge.ts).
+ * @param start address of the first instruction
+ * @param first a path does not end at `start` before its first instruction
+ * @param along only the path with these turns; there is none if the facts decide otherwise
  */
 export function explore(
   terms: ProofTerms,

@@ -1,4 +1,4 @@
-/** What memories are made of (memory.ts): addresses as a base and a distance, pieces of what was stored, runs of them, and who owns which bytes. */
+/** The parts of memories (memory.ts): addresses as a base and a distance, pieces of stored values, runs of pieces, and owners of bytes. */
 import { toSigned } from '../../base/bits.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Node } from './treap.ts';
@@ -11,14 +11,15 @@ export interface Place {
   readonly offset: number;
 }
 
-/** Distances are kept small enough for sums of them to be exact. */
-const FAR = 2n ** 51n;
+/** Distances are kept smaller, so that their sums are exact. */
+const MAX_DISTANCE = 2n ** 51n;
 
-/** An address as a base and a distance. One at a distance that no object has is a base of its own: nothing is then known of its distance. */
+/** An address as a base and a distance. An address at a distance that no object has is a base of its own, at no known distance. */
 export function placeOf(address: Term): Place {
   const constant = address.value ?? (address.op === 'add' ? address.args[1]!.value : undefined);
   const distance = constant === undefined ? 0n : toSigned(constant);
-  if (constant === undefined || distance >= FAR || distance <= -FAR) return { base: address, offset: 0 };
+  if (constant === undefined || distance >= MAX_DISTANCE || distance <= -MAX_DISTANCE)
+    return { base: address, offset: 0 };
   return { base: address.value === undefined ? address.args[0] : undefined, offset: Number(distance) };
 }
 
@@ -26,34 +27,34 @@ export interface Span {
   readonly offset: number;
   readonly bytes: number;
 }
-/** Bytes in a row somewhere. */
+/** Consecutive bytes at a place. */
 export interface Extent extends Place, Span {}
 /** Is the first a part of the second? */
 export const within = (a: Extent, b: Extent): boolean =>
   a.base === b.base && a.offset >= b.offset && endOf(a) <= endOf(b);
 export const endOf = ({ offset, bytes }: Span): number => offset + bytes;
 
-/** Are these bytes known to be none of those? */
+/** Are these two ranges of bytes known to be disjoint? */
 export function disjoint(a: { address: Term; bytes: number }, b: { address: Term; bytes: number }): boolean {
   const [one, other] = [placeOf(a.address), placeOf(b.address)];
   const apart = one.offset + a.bytes <= other.offset || other.offset + b.bytes <= one.offset;
   return one.base === other.base && apart;
 }
 
-/** Bytes in a row that one store has written, or what is left of them: those of a value from byte `at` on. */
+/** Consecutive bytes that one store has written, or a part left of them: the bytes of `value` from byte `at` on. */
 export interface Piece extends Place, Span {
   readonly at: number;
   readonly value: Term;
 }
 
-/** Pieces of one base in the order of their addresses; none overlap. Equal runs are one object. */
+/** Pieces of one base in the order of their addresses; no two overlap. Equal runs are one object. */
 export interface Run extends Node<Piece> {
   readonly left: Run | undefined;
   readonly right: Run | undefined;
   readonly term: Term;
 }
 
-/** A run at its place in the line. Stamps rise along the line, so that a run is found again; they are no part of what memory is. */
+/** A run at its place in the line. Stamps rise along the line, so that a run is found again; a memory's term does not have them. */
 export interface Stamped {
   readonly stamp: number;
   readonly run: Run;
@@ -62,18 +63,18 @@ export interface Line extends Node<Stamped> {
   readonly left: Line | undefined;
   readonly right: Line | undefined;
   readonly term: Term;
-  /** Bits of the bases in it; a bit may be that of several. */
+  /** Bits of the bases in the line; several bases may share a bit. */
   readonly bases: number;
-  /** What is left of it, by what was taken out. */
+  /** Rests of the line (`Memories.#except`), by the part taken out. */
   parts: Map<string, Line | undefined> | undefined;
 }
 
-/** Who has written some bytes last. */
+/** The piece that has written some bytes last. */
 export interface Owner extends Place, Span {
   readonly piece: Piece;
-  /** Of the run it is in; SAVED where it is saved. */
+  /** Stamp of the piece's run; SAVED for a saved piece. */
   readonly stamp: number;
-  /** The piece is to stay in the line as it is, though later ones have overwritten some of it. */
+  /** The piece stays in the line whole, though later pieces have overwritten some of its bytes. */
   readonly kept: boolean;
 }
 export const SAVED = -1;
@@ -84,7 +85,7 @@ export const bitOf = (base: Term | undefined): number => 1 << ((idOf(base) + 1) 
 export const sizeOf = (left: Node<unknown> | undefined, right: Node<unknown> | undefined): number =>
   (left?.size ?? 0) + 1 + (right?.size ?? 0);
 
-/** What of some bytes lies before and behind those from one address to another. */
+/** The parts of a span before the bytes [from, to) and behind them. */
 export function restsOf<T extends Span>(span: T, from: number, to: number): Span[] {
   const rests: Span[] = [];
   if (span.offset < from) rests.push({ offset: span.offset, bytes: Math.min(endOf(span), from) - span.offset });
@@ -99,7 +100,7 @@ export const partOf = (piece: Piece, { offset, bytes }: Span): Piece => ({
   at: piece.at + offset - piece.offset,
 });
 
-/** An owner lies before an address. */
+/** Does an owner lie before an address? */
 export const before =
   ({ base, offset }: Place) =>
   (owner: Owner): boolean =>
@@ -114,44 +115,44 @@ export const isOf = (each: Stamped | undefined, other: Stamped): boolean =>
 export const bySize = (a: Stamped, b: Stamped): readonly [Stamped, Stamped] =>
   a.run.size < b.run.size ? [a, b] : [b, a];
 
-/** Is a store to stay in the line though it is overwritten? */
+/** Does an overwritten store stay in the line? */
 export type Kept = (address: Term, bytes: number, value: Term) => boolean;
 
 /**
- * Is it known that an access misses what has been stored in a part of a slot of the stack?
- * @param behind have these bytes been stored behind that? Absent: nobody knows
+ * Is an access known to miss the stores to a part of a slot of the stack?
+ * @param behind have these bytes been stored behind such a store? Absent: unknown
  */
 export type Misses = (part: Extent, behind?: (bytes: Extent) => boolean) => boolean;
 
-/** What is loaded: bytes of a value from one of them on, or what is in a memory. */
+/** A loaded value: bytes of a value from byte `at` on, or a load from a memory. */
 export type Loaded =
   | { readonly value: Term; readonly at: number; readonly from?: undefined }
-  /** `parts`: what was stored to some of its bytes, or to more. */
+  /** `parts`: values stored to some of the loaded bytes, or to more bytes. */
   | { readonly from: Term; readonly parts: readonly Term[] };
 
 export interface Memory {
   readonly term: Term;
-  /** What it was at the start: an unknown, or what is behind a barrier. */
+  /** The memory at the start: an unknown, or the memory behind a barrier. */
   readonly origin: Term;
   readonly line: Line | undefined;
   readonly saved: Run | undefined;
-  /** Saved before, beneath what is, where that has been kept. */
+  /** Kept stores that were saved earlier, beneath `saved`. */
   readonly hidden: Run | undefined;
   /** By base and address. */
   readonly owners: Owners | undefined;
-  /** Without what has been kept; absent: nothing has. */
+  /** The memory without kept stores; absent if none was kept. */
   readonly settled: Memory | undefined;
-  /** It with all that is saved in the line, once that has been asked for. */
+  /** The memory with all saved stores in the line, once it has been asked for. */
   flat: Memory | undefined;
 }
 
-/** A memory in the making. */
+/** A memory under construction. */
 export interface Draft {
   line: Line | undefined;
   saved: Run | undefined;
   hidden: Run | undefined;
   owners: Owners | undefined;
-  /** Something is kept in the line. */
+  /** An overwritten store has been kept. */
   keeps: boolean;
 }
 export const draftOf = ({ line, saved, hidden, owners }: Memory): Draft => ({

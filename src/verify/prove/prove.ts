@@ -1,7 +1,8 @@
 /**
- * Proves an optimized file against its original, for all inputs: every superblock, every return point, every patch. Made from the
- * original image, the optimized file's bytes and the address map in it, and from nothing else; the files of this folder, the rows, the
- * term domain, liveness and the map's format are all there is to believe.
+ * Proves an optimized file against its original, for all inputs: every superblock, every return point, every patch. A proof is made from
+ * the original image, the optimized file's bytes and the address map in it, and from nothing else. The trusted base: the files of this
+ * folder, the instruction rows, the term domain, the analyses of src/cfg (liveness, saves, entries, tables), and the readers of ELF, map
+ * and unwind tables.
  */
 import { badElf, unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
@@ -23,20 +24,20 @@ import { askSolver, byNumber, type EntryProof, proveEntry, type Sides } from './
 
 export interface SuperblockProof {
   readonly verdict: 'proved' | 'unproved' | 'refuted';
-  /** Why it is not proved. */
+  /** Why the superblock is not proved. */
   readonly reason: Reason | undefined;
   /** refuted: a state on which the two forms differ, and how. */
   readonly counterexample: Counterexample | undefined;
   /** The assumptions the proof rests on, by id. */
   readonly assumptions: readonly string[];
-  /** Ways through it that were compared. */
+  /** Number of paths through the superblock that were compared. */
   readonly ways: number;
-  /** Goals that the solver closed; what rewriting closes is not counted. */
+  /** Goals that the solver closed; goals closed by rewriting are not counted. */
   readonly solved: number;
   readonly head: Addr;
   readonly start: Addr;
   readonly identity: boolean;
-  /** How often it was expected to be entered. */
+  /** Expected number of entries. */
   readonly count: number;
   /** Instructions on its line, times count. */
   readonly weight: number;
@@ -44,9 +45,9 @@ export interface SuperblockProof {
 
 export interface Proof {
   readonly superblocks: readonly SuperblockProof[];
-  /** What was checked of the file as a whole: no `problem`, no fault. */
+  /** Checks of the file as a whole: a check without `problems` has passed. */
   readonly file: readonly FileCheck[];
-  /** What is wrong with map, headers or bytes of the original, so that nothing was proved. */
+  /** A fault of map, headers or bytes of the original, because of which nothing was proved. */
   readonly outside?: string | undefined;
   /** The assumptions that the proofs and the checks rest on. */
   readonly assumptions: readonly string[];
@@ -54,7 +55,7 @@ export interface Proof {
   readonly extensions: readonly string[];
 }
 
-/** The address map of an optimized file. Throws unsupported where there is none, or where it is of another original. */
+/** The address map of an optimized file. Throws unsupported where the file has none, or the map of another original; badElf. */
 export function mapOf(original: Image, optimized: Image): AddressMap {
   const note = readNote(optimized);
   if (note === undefined)
@@ -67,8 +68,8 @@ export function mapOf(original: Image, optimized: Image): AddressMap {
 }
 
 /**
- * Is what the map lists no more than there are bytes for? Who goes through it byte by byte comes to an end then. What else must be right is a
- * matter of the proof.
+ * Do the ranges of the map cover no more bytes than the files have? Loops over the bytes of the map's ranges then end. All else that must
+ * be right is a matter of the proof.
  */
 function isWithin(original: Image, optimized: Image, { data: { superblocks, patches } }: AddressMap): boolean {
   const ranges = superblocks.flatMap(({ start, end, stubs }) => [[start, end] as const, ...stubs]);
@@ -81,31 +82,31 @@ function isWithin(original: Image, optimized: Image, { data: { superblocks, patc
 export interface ProveOptions {
   /** Only the superblocks of these heads. */
   readonly heads?: ReadonlySet<Addr> | undefined;
-  /** What `imageLiveness(original)` gives, where it is at hand. */
+  /** The result of `imageLiveness(original)`, if at hand. */
   readonly liveness?: Liveness | undefined;
-  /** For what rewriting does not close and no state refutes. */
+  /** For goals that rewriting does not close and no state refutes. */
   readonly solver?: Solver | undefined;
-  /** Assumptions that are not accepted, by id: what rests on one of them is not proved. */
+  /** Assumptions that are not accepted, by id: code whose proof rests on one of them is not proved. */
   readonly without?: readonly string[] | undefined;
-  /** Search for states and ask the solver however much is not proved: for files of one's own making. */
+  /** Search for states and ask the solver however many superblocks are not proved: for files of one's own making. */
   readonly thorough?: boolean | undefined;
 }
 
-/** A strange file may have nothing that is proved: after so many superblocks that are not, no states are searched for any more. */
+/** Unproved superblocks for which states are searched: in a strange file no superblock may be proved. */
 const MOST_SEARCHED = 64;
-/** Or after so many terms have been looked at for that. */
+/** Terms that these searches may look at, all together. */
 const MOST_TERMS = 30_000_000;
-/** And after so many that the solver could not close it is not asked. */
+/** Superblocks that the solver may fail to close before it is no longer asked. */
 const MOST_ASKED = 6;
 
-/** How much has not been proved. */
+/** The effort spent on unproved superblocks. */
 interface Doubts {
   searched: number;
   asked: number;
   readonly budget: Budget;
 }
 
-/** @param map what `mapOf` gives; another one can be tried against the same file */
+/** @param map the result of `mapOf`, or another map to be tried against the same file */
 export function prove(original: Image, optimized: Image, map: AddressMap, options: ProveOptions = {}): Proof {
   const outside = checkOutside(original, optimized, map, codeRange(optimized));
   const listed = map.data.superblocks.filter(({ head }) => options.heads === undefined || options.heads.has(head));
@@ -134,7 +135,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   return { superblocks, file, assumptions: [...used].sort(byNumber), extensions: sides.machine?.needed ?? [] };
 }
 
-/** The proofs of the superblocks of these heads, one by one; no state is searched for, and nothing else of the file is looked at. */
+/** The proofs of the superblocks of these heads, one by one; no state is searched for, and nothing else of the file is checked. */
 export function entryProofs(
   original: Image,
   optimized: Image,
@@ -149,11 +150,11 @@ export function entryProofs(
   );
 }
 
-/** The heads of those that are none. */
+/** The heads whose proofs have failed. */
 export const unproved = (proofs: ReadonlyMap<Addr, EntryProof>): ReadonlySet<Addr> =>
   new Set([...proofs].filter(([, { verdict }]) => verdict !== 'proved').map(([head]) => head));
 
-/** What is wrong with map, headers or bytes of the original, if anything is. */
+/** The first fault of map, headers or bytes of the original, if there is one. */
 export const outsideProblem = (original: Image, optimized: Image, map: AddressMap): string | undefined =>
   checkOutside(original, optimized, map, codeRange(optimized)).flatMap(({ problems }) => problems)[0];
 
@@ -163,7 +164,7 @@ function codeRange(optimized: Image): Places['code'] {
   return { start: code.address, end: code.address + code.bytes.length };
 }
 
-/** What proofs of single pieces are made from. */
+/** The inputs of proofs of single pieces of code. */
 export function sidesOf(
   original: Image,
   optimized: Image,
@@ -190,7 +191,7 @@ export function sidesOf(
   return { sides, places };
 }
 
-/** Where the file as a whole is wrong. */
+/** The result for a superblock where the file as a whole is wrong. */
 const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
   head,
   start,
@@ -205,7 +206,7 @@ const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): Superb
   solved: 0,
 });
 
-/** What cannot be proved because the prover fails is not proved; that costs no other superblock its proof. */
+/** A superblock on which the prover fails is not proved; the failure costs no other superblock its proof. */
 function attempt(superblock: MappedSuperblock, work: () => SuperblockProof): SuperblockProof {
   try {
     return work();

@@ -1,23 +1,23 @@
-/** Why something is not proved: what a program can tell apart, and the same in words. */
+/** Reasons why a piece of code or a file is not proved: as data, and in words. */
 import { type Addr, hex, type Reg, regName } from '../../base/units.ts';
 
 export type Reason =
-  /** At this exit the optimized code is nowhere as the original is. `to`: undefined if it leaves by a computed jump. */
+  /** At this exit the optimized code's state is none of the original's. `to`: undefined if the exit is a computed jump. */
   | { readonly kind: 'exit'; readonly at: Addr; readonly to: Addr | undefined; readonly what: Mismatch }
   /** The optimized code cannot be followed to its exits. */
   | { readonly kind: 'way'; readonly what: Obstacle }
-  /** What is over the original's code is no jump into the optimized code. */
+  /** A patch over the original's code is no jump into the optimized code. */
   | { readonly kind: 'patch'; readonly what: string }
-  /** It is proved, but rests on what is not accepted. */
+  /** The proof rests on an assumption that is not accepted. */
   | { readonly kind: 'assumption'; readonly id: string }
-  /** Map, headers or bytes of the file are not what they say, so nothing was proved. */
+  /** Map, headers or bytes of the file are wrong, so nothing was proved. */
   | { readonly kind: 'file' }
   /** The prover itself has failed. */
   | { readonly kind: 'failed'; readonly what: string }
-  /** It is wrong: there is a state that shows it. */
+  /** The code is wrong: a state shows a difference. */
   | { readonly kind: 'refuted'; readonly reason: Reason; readonly difference: string };
 
-/** How the optimized code's end of a way differs from where the original is nearest to it. */
+/** How the end of an optimized path differs from the nearest state of the original. */
 export type Mismatch =
   | { readonly kind: 'register'; readonly reg: Reg }
   | { readonly kind: 'memory' }
@@ -25,9 +25,9 @@ export type Mismatch =
   | { readonly kind: 'events' }
   | { readonly kind: 'flags' }
   | { readonly kind: 'extensions'; readonly names: readonly string[] }
-  /** Where others may look in between. */
+  /** Without assumption A11: the accesses differ in a way that others may see. */
   | { readonly kind: 'seen'; readonly what: 'count' | 'accesses' | 'pinned' | 'dependences' }
-  /** The original does not get there: it decides what is not decided, jumps elsewhere, has no instruction there, or stops. */
+  /** The original does not reach the exit: at `at` an undecided branch, a jump elsewhere, no instruction, or an instruction that stops. */
   | { readonly kind: 'open' | 'elsewhere' | 'nothing'; readonly at: Addr }
   | { readonly kind: 'stops'; readonly at: Addr; readonly why: string }
   | { readonly kind: 'never' };
@@ -37,7 +37,7 @@ export type Obstacle =
   | { readonly kind: 'leads' | 'nothing'; readonly at: Addr }
   | { readonly kind: 'stops'; readonly why: string };
 
-/** In words; nothing where there is no reason. */
+/** A reason in words; an empty text where there is none. */
 export function reasonText(reason: Reason | undefined): string {
   switch (reason?.kind) {
     case undefined:

@@ -1,4 +1,4 @@
-/** Looks for a state on which an unproved superblock does something else than the original: both forms are run on it. */
+/** Looks for a state on which an unproved superblock differs from the original: both forms are run on candidate states. */
 import { type Difference, differenceOn } from './concrete.ts';
 import { OriginalRun } from './original.ts';
 import { explore, type Leaf } from './paths.ts';
@@ -11,22 +11,22 @@ import { ProofTerms } from './terms.ts';
 export interface Counterexample {
   /** Registers, and all of memory that either form accesses. */
   readonly start: Start;
-  /** What is different at the exit that it leads to. */
+  /** The difference at the exit that the state leads to. */
   readonly difference: string;
-  /** What both forms have run, and of what superblock they are. */
+  /** The code that both forms have run, and the superblock. */
   readonly found: Difference;
   readonly sides: Sides;
   readonly entry: Entry;
 }
 
-/** States tried for one way. */
+/** States tried for one path. */
 export const EFFORT = 12;
-/** Terms looked at for one superblock, if nothing else is said. */
+/** Terms that the searches for one superblock look at, by default. */
 const MOST_TERMS = 8_000_000;
 
 /**
- * @param effort states tried for the way that could not be matched; fewer for the others
- * @param budget what the searches may cost: a strange superblock has thousands of ways, a strange file many such
+ * @param effort states tried for the path that could not be matched; fewer for other paths
+ * @param budget bound on the searches: a strange superblock has thousands of paths, a strange file many such superblocks
  */
 export function refute(
   sides: Sides,
@@ -60,7 +60,7 @@ export function refute(
   return undefined;
 }
 
-/** The ways through a superblock's code, for states that go along each; none where they cannot be followed. */
+/** The paths through a superblock's code, for states that take each path; none where the code cannot be followed. */
 export function waysThrough(sides: Sides, entry: Entry): readonly Leaf[] {
   try {
     const terms = new ProofTerms(sides.relocatable, stackName);

@@ -1,6 +1,6 @@
 /**
- * Looks for a concrete state that goes a given way: starts from noise and, decision by decision, changes an input so that the next one
- * comes out right. It may fail to find one that there is; what it finds is then tried on both forms, so nothing rests on it.
+ * Searches for a concrete state that takes a given path: starts from noise and, decision by decision, changes an input so that the next
+ * decision comes out as wanted. A search may miss a state; a state that is found is tried on both forms, so no verdict rests on a search.
  */
 import { F0, REG_COUNT, regByName, SP } from '../../base/units.ts';
 import { concrete } from '../../domain/concrete.ts';
@@ -64,7 +64,7 @@ interface Model {
   frm: number;
   bytes: Map<bigint, number>;
   seed: number;
-  /** Terms that have been looked at in it. */
+  /** Terms that have been evaluated in the model. */
   work: number;
 }
 
@@ -75,16 +75,16 @@ export function randomStart(seed: number): Start {
   );
   registers[0] = 0n;
   registers[SP] = pointer(random) & ~15n;
-  // Once in a while a rounding mode that is none: it makes some instructions illegal.
+  // Once in a while an invalid rounding mode: some instructions are then illegal.
   return { registers, frm: seed % 12 === 11 ? 5 : random(5), bytes: new Map(), seed };
 }
 
 const LOAD = /^load([1248])$/;
 
-/** Of a term that is deeper it is not looked what it is: a state that is found by that may be of no use. */
-const DEEPEST = 500;
+/** Depth of evaluated terms; a deeper term counts as 0, so that a state found may be of no use. */
+const MAX_DEPTH = 500;
 
-/** What a term is in a state. What has no meaning outside a run (a CSR's contents) is 0. */
+/** Values of terms in a state. A term that has no meaning outside a run (a CSR's contents) is 0. */
 class Evaluator {
   readonly model: Model;
   readonly #known = new Map<Term, bigint>();
@@ -97,7 +97,7 @@ class Evaluator {
     this.model.work++;
     let value = this.#known.get(term);
     if (value === undefined) {
-      if (this.#depth > DEEPEST) return 0n;
+      if (this.#depth > MAX_DEPTH) return 0n;
       this.#depth++;
       value = this.#compute(term);
       this.#depth--;
@@ -145,7 +145,7 @@ class Evaluator {
   }
 }
 
-/** Changes the state so that a term comes to a value, if it can be seen how. */
+/** Changes the state so that a term gets a value. @returns false if no input was found to change */
 function make(term: Term, want: bigint, evaluator: Evaluator, random: Random): boolean {
   const { model } = evaluator;
   const value = BigInt.asUintN(64, want);
@@ -216,7 +216,7 @@ function decide(condition: Term, holds: boolean, evaluator: Evaluator, random: R
   const [target, other] = left ? [args[0]!, evaluator.of(args[1]!)] : [args[1]!, evaluator.of(args[0]!)];
   const step = [1n, 1n, 2n, 8n, BigInt(1 + random(1000)), randomValue(random)][random(6)]!;
   if (op === 'eq') return make(target, holds ? other : other + (random(2) === 0 ? step : -step), evaluator, random);
-  // Below the other where it is to be less, not below where not.
+  // The target goes below the other operand where it is the left one and must be less, or the right one and must not be greater.
   const below = left === holds;
   const distance = holds ? step : random(2) === 0 ? 0n : step;
   return make(target, below ? other - distance : other + distance, evaluator, random);
@@ -226,18 +226,18 @@ const TRIES = 120;
 /** Terms looked at in one search. */
 const MOST_WORK = 500_000;
 
-/** How many terms may still be looked at in searches, all together. */
+/** Terms that may still be evaluated in searches, all together. */
 export interface Budget {
   left: number;
 }
 
-/** What a state must make true: a decision, or that an access is where memory can be. */
+/** A condition on a state: a decision, or an access whose address must be where memory can be. */
 type Wanted = Fact | { readonly address: Term };
 
-const END = BigInt(POINTERS.from + POINTERS.size);
-const isFine = (address: bigint): boolean => address < END;
+const MEMORY_END = BigInt(POINTERS.from + POINTERS.size);
+const canBeMapped = (address: bigint): boolean => address < MEMORY_END;
 
-/** A state that goes the way that these facts tell, if one is found; its accesses where memory can be, as far as that can be had. */
+/** A state that takes the path of these facts, if one is found, with its accesses where memory can be, as far as possible. */
 export function searchStart(
   facts: Facts,
   accesses: readonly (List<Access> | undefined)[],
@@ -281,7 +281,7 @@ export function searchStart(
 function firstWrong(model: Model, wanted: readonly Wanted[]): number {
   const evaluator = new Evaluator(model);
   const at = wanted.findIndex((want) =>
-    'address' in want ? !isFine(evaluator.of(want.address)) : (evaluator.of(want.condition) !== 0n) !== want.holds,
+    'address' in want ? !canBeMapped(evaluator.of(want.address)) : (evaluator.of(want.condition) !== 0n) !== want.holds,
   );
   return at < 0 ? wanted.length : at;
 }

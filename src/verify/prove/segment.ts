@@ -1,6 +1,6 @@
 /**
- * The new segment's own bytes: a note, the code, frame descriptions, the address map, and perhaps the program headers, each where it has to be;
- * what lies between is zero. Code, descriptions, map and headers are looked at elsewhere.
+ * The layout of the new segment: a note, the code, frame descriptions, the address map, and perhaps the program headers, each at its
+ * required place; bytes between map and headers are zero. The contents of code, descriptions, map and headers are checked elsewhere.
  */
 import { alignUp } from '../../base/bits.ts';
 import type { Image } from '../../elf/image.ts';

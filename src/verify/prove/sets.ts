@@ -1,6 +1,6 @@
 /**
- * Sets of terms that grow along the ways of a proof: of what has been accessed, of operations that have accrued flags. Each is a list that shares
- * its beginning with others; as a set it is a tree that shares as much, and equal sets are one term (treap.ts).
+ * Sets of terms that grow along the paths of a proof: accesses, and operations that have accrued flags. A set is given as a list that
+ * shares its older items with other lists; its tree shares as much with other trees, and equal sets are one term (treap.ts).
  */
 import type { Term, Terms } from '../../domain/term.ts';
 import type { List } from './list.ts';
@@ -23,10 +23,10 @@ export class TermSets<T> {
     ({ id }) => noise(id),
     (left, item, right) => this.#make(left, item, right),
   );
-  /** How many nodes have been made or compared: the work that was done. */
+  /** Number of nodes made or compared: a measure of the work done. */
   made = 0;
 
-  /** @param itemOf what stands for an item of a list; equal ones are one */
+  /** @param itemOf the term of an item of a list; equal items have one term */
   constructor(terms: Terms, itemOf: (item: T) => Term) {
     this.#terms = terms;
     this.#itemOf = itemOf;
@@ -63,7 +63,7 @@ export class TermSets<T> {
     return this.of(list)?.term ?? this.#none;
   }
 
-  /** Is all of the first among the second? Sets that are mostly alike have mostly been compared before. */
+  /** Is the first set a subset of the second? Results are kept: sets that are mostly alike have mostly been compared before. */
   within(part: TermSet | undefined, whole: TermSet | undefined): boolean {
     if (part === undefined || part === whole) return true;
     if (whole === undefined || part.size > whole.size) return false;

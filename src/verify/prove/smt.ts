@@ -1,7 +1,7 @@
 /**
- * Terms as bit-vector problems in SMT-LIB 2.6 (theory FixedSizeBitVectors, logic QF_UFBV). Loads, stores, floating point and whatever
- * else is a function of which nothing is known stay that: so the solver may say too little, never too much. What a term says of its own
- * width is stated of inputs and unknown functions; of all else it follows.
+ * Terms as bit-vector problems in SMT-LIB 2.6 (theory FixedSizeBitVectors, logic QF_UFBV). Loads, stores, floating point and other unknown
+ * functions stay uninterpreted: so the solver may show too little, never too much. The width of a term is asserted for inputs and
+ * uninterpreted functions; for all other terms the width follows.
  *
  * Division is the instruction set's, as the concrete domain has it: SMT-LIB says the same but for signed division by zero.
  */
@@ -26,7 +26,7 @@ const wide = (how: 'sign' | 'zero', value: string): string => `((_ ${how}_extend
 const upper = (a: string, b: string): string => `((_ extract 127 64) (bvmul ${a} ${b}))`;
 /** A shift's amount is its low six bits. */
 const by = (amount: string): string => `(bvand ${amount} ${constant(63n)})`;
-/** The place of the first bit that is set, looking in this order; 64 if none is. */
+/** The index in `order` of the first bit that is set; 64 if no bit is. */
 const first = (value: string, order: readonly number[]): string =>
   order.reduceRight(
     (rest, at, index) => `(ite (= ${bit(value, at)} #b1) ${constant(BigInt(index))} ${rest})`,
@@ -35,7 +35,7 @@ const first = (value: string, order: readonly number[]): string =>
 const UPWARD = Array.from({ length: 64 }, (_, at) => at);
 const DOWNWARD = UPWARD.toReversed();
 
-/** The SMT-LIB text of an operation on texts; undefined for what has no operands or is not known. */
+/** The SMT-LIB text of an operation on texts; undefined for inputs and uninterpreted functions. */
 function operation(op: Term['op'], [a = '', b = '', c = '']: readonly string[]): string | undefined {
   switch (op) {
     case 'add':
@@ -92,7 +92,7 @@ function operation(op: Term['op'], [a = '', b = '', c = '']: readonly string[]):
   }
 }
 
-/** Declarations and assertions that nothing satisfies if the goal holds for all values. */
+/** Declarations and assertions that no values satisfy if the goal holds for all values. */
 export function goalText({ facts, oneOf }: Goal): string {
   const lines: string[] = [];
   const declared = new Map<string, string>();
@@ -117,7 +117,7 @@ export function goalText({ facts, oneOf }: Goal): string {
     return operands.length === 0 ? name : `(${name} ${operands.join(' ')})`;
   };
   const define = (term: Term): string => {
-    // Terms share what is in them and may be deep: neither all paths nor the host's stack will do.
+    // Terms share subterms and may be deep: neither a walk of all paths nor recursion on the host's stack will do.
     const open = [term];
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
       const missing = top.args.filter((arg) => !names.has(arg));

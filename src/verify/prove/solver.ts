@@ -1,28 +1,28 @@
 /**
- * What rewriting does not close goes to a bit-vector solver: Z3, from the npm package z3-solver, which is optional. It runs in a process
- * of its own that is started only when there is something to ask, several goals at a time. What it may spend on a goal is counted in its
- * own units, not in seconds, so that the answers are the same everywhere. Answers are kept by the text of the goal.
+ * Goals that rewriting does not close go to a bit-vector solver: Z3, from the npm package z3-solver, which is optional. The solver runs in
+ * a process of its own that is started only when there are goals, several at a time. Its effort on a goal is limited in its own units, not
+ * in seconds, so that the answers are the same everywhere. Answers are kept by the text of the goal.
  *
- * It is believed only where it says that no value contradicts.
+ * Only the answer that no values contradict a goal is believed.
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { type Goal, goalText } from './smt.ts';
 
 export interface Solver {
-  /** By goal: does it hold for all values? False also if that could not be found out. */
+  /** By goal: does the goal hold for all values? False also if the answer is unknown. */
   holds(goals: readonly Goal[]): readonly boolean[];
 }
 
-/** What Z3 may spend on a goal (its `rlimit`): about a second. */
+/** Z3's `rlimit` for a goal: about a second. */
 const MOST_RESOURCES = 4_000_000;
-/** A bound for what does not keep to that, in milliseconds, for each goal. */
-const MOST_TIME = 60_000;
+/** A bound for each goal, in milliseconds, should `rlimit` not stop Z3. */
+const MOST_MILLISECONDS = 60_000;
 
 /**
- * Reads scripts as a JSON list of texts, writes as another which of them no values satisfy. The package's own way to run a script hands
- * the text to a thread that may read it too late; taking it in and checking it are two calls for that reason. If a script cannot be
- * taken in as a whole, what is refuted is a part of it, which refutes all of it.
+ * Reads scripts as a JSON list of texts, writes as another list which of them no values satisfy. The package's own function that runs a
+ * script hands the text to a thread that may read it too late; parsing and checking are two calls for that reason. If only a part of a
+ * script can be parsed and no values satisfy this part, none satisfy the whole.
  */
 const PROCESS = `
 const { init } = require(process.argv[1]);
@@ -57,10 +57,10 @@ function installed(): string | undefined {
   }
 }
 
-/** Is there one on this machine? */
+/** Is a solver installed on this machine? */
 export const hasSolver = (): boolean => installed() !== undefined;
 
-/** By script: does nothing satisfy it? Fewer answers where there is no solver or it did not come to an end. */
+/** By script: do no values satisfy it? No answers where there is no solver or it did not come to an end. */
 function askZ3(scripts: readonly string[]): readonly boolean[] {
   const file = installed();
   if (file === undefined) return [];
@@ -68,7 +68,7 @@ function askZ3(scripts: readonly string[]): readonly boolean[] {
     input: JSON.stringify(scripts),
     encoding: 'utf8',
     stdio: ['pipe', 'pipe', 'ignore'],
-    timeout: MOST_TIME * scripts.length,
+    timeout: MOST_MILLISECONDS * scripts.length,
     maxBuffer: 2 ** 26,
   });
   return status === 0 ? JSON.parse(stdout) : [];

@@ -9,7 +9,7 @@ export interface Start {
   readonly seed: number;
 }
 
-/** Where pointers made up point to: [from, from + size). */
+/** The range of made-up pointers: [from, from + size). */
 export const POINTERS = { from: 2 ** 28, size: 2 ** 28 } as const;
 
 function mix(a: number, b: number): number {
@@ -20,8 +20,7 @@ function mix(a: number, b: number): number {
 }
 
 /**
- * What memory holds where nobody has written: small numbers, words, doubles of moderate size, pointers; lest no branch on it ever goes
- * both ways.
+ * The contents of unwritten memory: small numbers, words, doubles of moderate size, pointers, so that branches on them go both ways.
  */
 function noise(seed: number, address: bigint): number {
   const index = Number(BigInt.asUintN(32, address >> 3n));

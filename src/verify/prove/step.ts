@@ -1,14 +1,14 @@
 /**
- * Symbolic execution: what one instruction does to a state of terms. The rows say what that is; here is only what a register file,
- * a memory, an order of events and a return address are.
+ * Symbolic execution: the effect of one instruction on a state of terms. The instruction rows define the effect; this file defines register
+ * file, memory, order of events and return addresses.
  *
  * A return address is a term of its own only where the psABI keeps it: in ra or t0, where a call of the original has left it, and in a slot
- * where the original saves it. There optimized code may have the address of what stands for the return point (assumption A7). Wherever else
- * the original puts it, and whatever it computes with it, it is a number, and the optimized code has to come to the same.
+ * where the original saves it. There optimized code may hold the address of code that stands for the return point (assumption A7). In any
+ * other place, and in any computation, the original's return address is a number, and the optimized code must have the same number.
  *
- * Where others may write between two accesses (assumption A11 is not made), each access is of its own: what is loaded is known only where it
- * is a saved register, and each access notes what decides what others see of it: the stack pointer, below which a signal may write, global and
- * thread pointer, and on which loads it depends (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
+ * Where others may write between two accesses (assumption A11 is not made), each access stands alone: a loaded value is known only where it
+ * is a saved register, and each access records all that decides how others see it: the stack pointer, below which a signal may write,
+ * global and thread pointer, and the loads that it depends on (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
  */
 import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import { POINTERS } from '../../cfg/abi.ts';
@@ -30,13 +30,13 @@ export interface Access {
   readonly kind: 'load' | 'store';
   readonly address: Term;
   readonly bytes: number;
-  /** What a store stores. */
+  /** The value that a store stores. */
   readonly value: Term | undefined;
-  /** What others can tell of it; absent where nobody looks. */
+  /** What others can see of the access; absent under assumption A11. */
   readonly seen: Seen | undefined;
 }
 
-/** Where others may look: the pinned registers at an access, and the loads, a bit each by number, that it depends on. */
+/** Where others may look: the pinned registers at an access, and the loads that the access depends on, a bit each by number. */
 export interface Seen {
   readonly pinned: readonly Term[];
   readonly address: bigint;
@@ -45,44 +45,44 @@ export interface Seen {
 }
 
 /**
- * What a signal handler counts on wherever it comes in between: it gets a frame below the stack pointer, and finds its data by global and thread
- * pointer.
+ * The registers that a signal handler relies on wherever it interrupts: the kernel puts its frame below the stack pointer, and the handler
+ * finds its data by global and thread pointer.
  */
 export const PINNED: readonly Reg[] = regsIn(POINTERS);
 
-/** A value that was put into one of these, behind so many accesses. */
+/** A value that was put into a pinned register, `behind` so many accesses. */
 export interface Pinned {
   readonly reg: Reg;
   readonly value: Term;
   readonly behind: number;
-  /** Only the upper part of an address, to which the rest is added. */
+  /** The value is only the upper part of an address, to which the rest is added. */
   readonly part: boolean;
 }
 
-/** Immutable: a step makes a new one. */
+/** Immutable: a step makes a new state. */
 export interface State {
   /** By register; entry 0 is the constant 0. */
   readonly registers: readonly Term[];
   readonly memory: Term;
-  /** Everything ordered that has happened: CSR accesses, atomics, fences. */
+  /** All ordered events so far: CSR accesses, atomics, fences. */
   readonly order: Term;
-  /** What a dynamic rounding mode depends on. */
+  /** The dynamic rounding mode. */
   readonly rounding: Term;
-  /** Operations that have accrued flags since the last CSR access, or were legal only with the rounding mode there was: neither order nor repetition matters. */
+  /** Operations since the last CSR access that accrued flags or needed a legal rounding mode: neither order nor repetition matters. */
   readonly flags: List<Term> | undefined;
   readonly accesses: List<Access> | undefined;
   readonly accessCount: number;
-  /** Where others may look: by register, and by what has been decided, the loads that it depends on. */
+  /** Where others may look: the loads that each register depends on, and the loads that the decisions so far depend on. */
   readonly depends: { readonly registers: readonly bigint[]; readonly control: bigint } | undefined;
-  /** Where others may look. */
+  /** Where others may look: writes to pinned registers. */
   readonly pinned: List<Pinned> | undefined;
   /** Extensions of all instructions so far. */
   readonly extensions: ExtensionSet;
 }
 
-/** Whose instruction it is. */
+/** The side that an instruction belongs to. */
 export type View =
-  /** `saves`: it saves a register (assumption A3). `accesses` is told of each access before it is made. */
+  /** `saves`: the instruction saves a register (assumption A3). `accesses` is called with each access before it is made. */
   | {
       readonly side: 'original';
       readonly saves: boolean;
@@ -91,7 +91,7 @@ export type View =
   /** `returns`: the original return addresses that optimized ones stand for (assumption A7). */
   | { readonly side: 'optimized'; readonly returns: ReadonlyMap<Addr, Addr> };
 
-/** What cannot be followed or compared; the text says what. */
+/** Thrown where optimized code cannot be followed. */
 export class Unproved extends Error {
   readonly what: Obstacle;
   constructor(what: Obstacle) {
@@ -110,7 +110,7 @@ export type Outcome =
       readonly fall: Addr;
       readonly state: State;
     }
-  /** A computed target that is not known. `links`: to the address behind it. */
+  /** A computed jump. */
   | { readonly kind: 'jump'; readonly target: Term; readonly state: State }
   | { readonly kind: 'stop'; readonly why: string };
 
@@ -134,7 +134,7 @@ export function headState(terms: ProofTerms): State {
   };
 }
 
-/** Its result is one of its operands, unchanged. */
+/** Is the instruction's result one of its operands, unchanged? */
 function isCopy(insn: Insn): boolean {
   const terms = new Terms();
   const [rs1, rs2] = [terms.input('rs1'), terms.input('rs2')];
@@ -162,7 +162,7 @@ class SymbolicStep implements Step<Term> {
   readonly #pc: Addr;
   readonly #before: State;
   readonly #view: View;
-  /** Return addresses stay what they are: it hands them on. */
+  /** The instruction hands return addresses on unchanged. */
   readonly #hands: boolean;
   #written: Term | undefined;
   #memory: Term;
@@ -171,7 +171,7 @@ class SymbolicStep implements Step<Term> {
   #flags: List<Term> | undefined;
   #accesses: List<Access> | undefined;
   #accessCount: number;
-  /** The load whose value the result is, or the saved register's loads. */
+  /** The load that gave the result, or the loads that a restored register depends on. */
   #loaded: bigint | undefined;
   #condition: Term | undefined;
   #target: Term | undefined;
@@ -196,7 +196,7 @@ class SymbolicStep implements Step<Term> {
   #isLinkIn(reg: Reg): boolean {
     return this.#terms.linkOf(this.#before.registers[reg]!) !== undefined;
   }
-  /** To return to, to save, or to ra or t0 again. */
+  /** Does the instruction return to a return address, save it, or copy it to ra or t0? */
   #handsOn(): boolean {
     const { control, load, store } = factsOf(this.#insn);
     if (control === 'indirect') return this.#insn.imm === 0;
@@ -207,17 +207,17 @@ class SymbolicStep implements Step<Term> {
   #saves(): boolean {
     return this.#view.side === 'optimized' || this.#view.saves;
   }
-  /** A value as what the instruction reads: of a return address its number, but where it is handed on. */
+  /** The value that the instruction reads: for a return address its number, unless the instruction hands it on. */
   #read(reg: Reg): Term {
     const value = this.#before.registers[reg]!;
     return this.#hands ? value : this.#numbered(value);
   }
-  /** A value; of a return address its number. */
+  /** A value; for a return address its number. */
   #numbered(value: Term): Term {
     const link = this.#terms.linkOf(value);
     return link === undefined ? value : this.#numberOf(link);
   }
-  /** Of a return address that optimized code has loaded nothing is known but what it returns to: as a number it is equal to no other. */
+  /** A return address that optimized code has loaded has an unknown number, equal to no other: only its return point is known. */
   #numberOf(link: Addr): Term {
     return this.#view.side === 'optimized' ? this.#terms.unknown() : this.#terms.code(link);
   }
@@ -241,7 +241,7 @@ class SymbolicStep implements Step<Term> {
       accessCount: this.#accessCount,
       depends: this.#depends(),
       pinned: this.#pinned(),
-      // Without compressed instructions none may stand between two words (unprivileged manual, "IALIGN").
+      // Without compressed instructions no instruction may stand between two words (unprivileged manual, "IALIGN").
       extensions: this.#before.extensions | needsOf(insn) | (this.#pc % 4 === 0 ? 0n : COMPRESSED),
     };
     const next = this.#pc + insn.size;
@@ -252,7 +252,7 @@ class SymbolicStep implements Step<Term> {
     return { kind: 'goto', to: this.#goes ? leads : next, state };
   }
 
-  /** What registers depend on behind it. */
+  /** The dependencies behind the instruction. */
   #depends(): State['depends'] {
     const { depends } = this.#before;
     if (depends === undefined) return undefined;
@@ -353,7 +353,7 @@ class SymbolicStep implements Step<Term> {
     // Where others may look in between, all accesses are compared.
     if (!this.#terms.watched) this.#memory = this.#terms.store(this.#memory, address, bytes, stored);
   }
-  /** What optimized code stores where the original saves a return address is that address if it stands for it. */
+  /** A value that optimized code stores where the original saves a return address is that return address, if the value stands for it. */
   #asSaved(address: Term, value: Term): Term {
     const terms = this.#terms;
     if (this.#view.side === 'original') return value;
@@ -377,7 +377,7 @@ class SymbolicStep implements Step<Term> {
     const { rm } = this.#insn;
     const dynamic = rm === DYNAMIC;
     if (EXACT.has(op)) {
-      // Its result depends on no rounding mode. Whether it is an instruction does: a dynamic mode that is none makes it illegal.
+      // The result does not depend on the rounding mode, but legality does: an invalid dynamic mode makes the instruction illegal.
       if (dynamic) this.#flags = { item: this.#terms.apply('rounding mode', [this.#rounding]), rest: this.#flags };
       return this.#terms.apply(op, operands);
     }
@@ -403,8 +403,8 @@ class SymbolicStep implements Step<Term> {
     return old;
   }
   /**
-   * Nothing that accesses memory moves across what comes before or behind. Where others may look memory is not followed: there it is how many
-   * accesses come before.
+   * An event that no access to memory moves across. Where others may look memory is not followed: the number of accesses before the event
+   * stands for it.
    */
   #barrier(name: string, ...more: Term[]): void {
     const memory = this.#terms.watched

@@ -1,12 +1,12 @@
-/** What memories as terms say (memory.ts), for whoever knows what terms are in one state. */
+/** Reads bytes of memories given as terms (memory.ts), with the values of terms in one state. */
 import type { Term } from '../../domain/term.ts';
 
 const STORE = /^store([1-8])(?: from ([1-7]))?$/;
 
 /**
- * The byte at an address in a memory that is given as a term: the value it was stored from and which of its bytes it is; undefined if nothing was
- * stored there since the start, or the last barrier.
- * @param meaning of a term
+ * The byte at an address in a memory that is given as a term: the stored value and the byte's index in it; undefined if nothing was stored
+ * to the address since the start, or the last barrier.
+ * @param meaning the value of a term
  */
 export function storedByte(
   memory: Term,
@@ -14,14 +14,14 @@ export function storedByte(
   meaning: (term: Term) => bigint,
 ): { readonly value: Term; readonly at: number } | undefined {
   if (!isMade(memory)) return undefined;
-  // What is saved first, then from the newest run back.
+  // Saved stores first, then the runs from the newest back.
   const open = memory.args.slice(1);
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
     if (top.name === 'line') open.push(...top.args);
     if (top.name !== 'run') continue;
     const [left, piece, right] = top.args;
     const [, bytes, at = '0'] = STORE.exec(piece!.name!)!;
-    // Addresses rise along a run, as far as they are within half of all there are.
+    // Addresses rise along a run, as far as they are within half of the address space.
     const distance = BigInt.asIntN(64, address - meaning(piece!.args[0]!));
     if (distance >= 0n && distance < BigInt(bytes!))
       return { value: piece!.args[1]!, at: Number(at) + Number(distance) };
@@ -30,7 +30,7 @@ export function storedByte(
   return undefined;
 }
 
-/** What a memory was at the start, or behind its last barrier. */
+/** The memory at the start, or behind the last barrier. */
 export const originOf = (memory: Term): Term => (isMade(memory) ? memory.args[0]! : memory);
 
 /** Something has been stored since the start. */

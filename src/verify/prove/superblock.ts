@@ -1,11 +1,11 @@
 /**
- * The proof of one piece of optimized code: for all states at its start, wherever it leaves, the original leaves there too, with the
- * same registers (as far as they are live), memory, floating-point flags and events, and it has accessed all that the optimized code
- * has accessed.
+ * The proof of one piece of optimized code: for all states at its start, at each of its exits, the original comes to the same address, with
+ * the same registers (as far as they are live), memory, floating-point flags and events, and the original has accessed all that the
+ * optimized code has accessed.
  *
- * Each way through the optimized code is matched with the original's run from the head along the same decisions. At every branch the
- * original must be decided by what the optimized way has decided: so what an optimized way does was done by the original on that very
- * way, and nothing can be loaded above the guard that makes it safe.
+ * Each path through the optimized code is matched with the original's run from the head along the same decisions. Every branch of the
+ * original must be decided by the decisions of the optimized path: so the original does all that the optimized path does on that very
+ * path, and no load can move above the guard that makes it safe.
  */
 import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
@@ -25,16 +25,16 @@ import type { Solver } from './solver.ts';
 import { type Access, PINNED, type State, stackName, Unproved } from './step.ts';
 import { type Left, ProofTerms } from './terms.ts';
 
-/** What proofs are made from: both files' instructions, the map, and what is live in the original. */
+/** The inputs of proofs: both files' instructions, the map, and liveness in the original. */
 export interface Sides {
   readonly original: InsnSource;
   readonly optimized: InsnSource;
-  /** Return addresses of calls in optimized code, and the original ones they stand for (assumption A7). */
+  /** Return addresses of calls in optimized code, and the original return addresses that they stand for (assumption A7). */
   readonly returns: ReadonlyMap<Addr, Addr>;
   readonly relocatable: boolean;
-  /** Of the original, under assumption A1; undefined if that may not be made. */
+  /** Liveness in the original, under assumption A1; undefined if A1 may not be made. */
   readonly liveness: Liveness | undefined;
-  /** Of the original: which stores save registers, where assumption A3 may be made. */
+  /** The original's stores that save registers, where assumption A3 may be made. */
   readonly saves?: Saves | undefined;
   /** Assumption A11 may not be made: others may look and write between two accesses. */
   readonly watched?: boolean | undefined;
@@ -42,67 +42,67 @@ export interface Sides {
   readonly jumpTables: boolean;
   /** Assumption A8 may be made. */
   readonly deadFrames: boolean;
-  /** What the machine has; absent: everything. */
+  /** The machine's extensions; absent: all. */
   readonly machine?: Machine | undefined;
-  /** The original address an address of the optimized file stands for, where control may go. */
+  /** The original address that an address of the optimized file stands for, where control may go. */
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
   inside(address: Addr): boolean;
 }
 
-/** A piece of optimized code and what it stands for. */
+/** A piece of optimized code and the original address that it stands for. */
 export interface Entry {
   readonly head: Addr;
   readonly start: Addr;
-  /** Its first address does not itself count as having left. */
+  /** The piece's first address is no exit before its first instruction. */
   readonly first: boolean;
-  /** It must do at least one original instruction; if not, then coming here was one. So that no two places lead to each other for ever. */
+  /** The piece must do at least one original instruction (else the transfer to it was one), lest two places lead to each other for ever. */
   readonly progress: boolean;
 }
 
 export interface EntryProof {
   readonly verdict: 'proved' | 'unproved';
-  /** Why not. */
+  /** Why the piece is not proved. */
   readonly reason: Reason | undefined;
   /** The assumptions the proof rests on, by id. */
   readonly assumptions: readonly string[];
-  /** Ways through it that were compared. */
+  /** Number of paths through the piece that were compared. */
   readonly ways: number;
   /** Goals that the solver closed. */
   readonly solved: number;
-  /** How much work it was: nothing else is said by it. */
+  /** A measure of the work done, and of nothing else. */
   readonly work: number;
-  /** Values were compared, or decided by, whose terms are not the same: a solver may know more. */
+  /** Terms were compared, or decided by, that are not the same: a solver may show that they are equal. */
   readonly unequal: boolean;
-  /** Where they leave, and from which instruction. */
+  /** The ends of all paths. */
   readonly leaves: readonly Leaf[];
-  /** The way that could not be matched, and the state of the original as far as it could be followed along it. */
+  /** The path that could not be matched, and the last state of the original that was followed along it. */
   readonly failed: Leaf | undefined;
   readonly followed: State | undefined;
 }
 
-/** So often a solver is asked for one piece of code. */
+/** Questions to the solver about one piece of code. */
 const MOST_QUESTIONS = 6;
 
-/** The original may run this much further than what a way decides has led it. */
+/** Points that the original may run beyond the segment that an optimized path has led it to. */
 const MOST_POINTS = 20_000;
 
-/** A run along a way with all that is known may show more of it. */
+/** Repeated runs along a path: each may show more facts. */
 const MOST_HINDSIGHT = 3;
 
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
   const plain = attempt(sides, entry, undefined, false);
-  // Keeping what is overwritten is for what was stored to a frame that has been another's since: what that one stored over it may be gone.
+  // Overwritten stores are kept for a frame whose place another frame has taken since: the latter's overwriting stores may be left out.
   const kept = plain.verdict === 'proved' ? plain : attempt(sides, entry, undefined, true);
   const proof = kept.verdict === 'proved' ? kept : plain;
   return solver === undefined ? proof : askSolver(sides, entry, proof, solver);
 }
 
-/** Asks a solver where rewriting did not make terms the same. @param before what `proveEntry` has found without */
+/** Asks a solver where rewriting did not make terms the same. @param before the result of `proveEntry` without a solver */
 export function askSolver(sides: Sides, entry: Entry, before: EntryProof, solver: Solver): EntryProof {
   const { verdict, reason, unequal } = before;
-  // What is no value it says nothing of.
+  // A solver compares values only.
   const values = reason?.kind !== 'exit' || !NO_VALUES.has(reason.what.kind);
   if (verdict === 'proved' || !unequal || !values) return before;
   const proof = attempt(sides, entry, solver, false);
@@ -110,7 +110,7 @@ export function askSolver(sides: Sides, entry: Entry, before: EntryProof, solver
 }
 const NO_VALUES: ReadonlySet<string> = new Set<Mismatch['kind']>(['events', 'flags', 'extensions', 'seen']);
 
-/** @param keeping stores that are overwritten, as far as optimized code makes them (`ProofTerms.keep`) */
+/** @param keeping whether overwritten stores are kept, as far as optimized code makes them (`ProofTerms.keep`) */
 function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping: boolean): EntryProof {
   const terms = new ProofTerms(sides.relocatable, stackName, sides.watched);
   const used = new Set<string>();
@@ -150,7 +150,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     const ways = (from: Segment, along?: Leaf) =>
       explore(terms, explored, entry.start, entry.first, from, follow, decisions, along);
     const least = entry.progress ? 1 : 0;
-    /** What is known of a way in the end was not when its beginning was run: so it is run again. */
+    /** Runs a path again with the facts known at its end, which were not yet known at its beginning. @returns whether it is matched then */
     const inHindsight = (leaf: Leaf): boolean => {
       const known = new Knowledge(leaf.front.knowledge);
       for (let round = 0, size = -1; round < MOST_HINDSIGHT && known.size !== size; round++) {
@@ -167,7 +167,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
         terms.keep(storesOf(terms, leaf));
         original = run();
       }
-      // Where it was followed, memory is not as it is now; and a solver may find targets equal that are not the same term.
+      // A segment followed earlier has memory without kept stores; and a solver may find targets equal that are not the same term.
       const anew = keeping || (solver !== undefined && leaf.target !== undefined);
       const why = match(proving, leaf, original, anew ? original.first : leaf.front, least);
       if (why !== undefined && !inHindsight(leaf))
@@ -184,7 +184,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
 /** A2 before A11. */
 export const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));
 
-/** Is this a store that a way makes? */
+/** Tells the stores that a path makes. */
 function storesOf(terms: ProofTerms, { state }: Leaf): (address: Term, bytes: number, value: Term) => boolean {
   const keyOf = (address: Term, bytes: number, value: Term) => `${bytes}:${address.id},${value.id}`;
   const stores = new Set<string>();
@@ -194,7 +194,7 @@ function storesOf(terms: ProofTerms, { state }: Leaf): (address: Term, bytes: nu
   return (address, bytes, value) => stores.has(keyOf(address, bytes, value));
 }
 
-/** What a proof is made with, and the assumptions that it has used. */
+/** The state of a proof attempt, with the assumptions used so far. */
 interface Proving {
   readonly sides: Sides;
   readonly terms: ProofTerms;
@@ -202,14 +202,14 @@ interface Proving {
   readonly decisions: Decisions;
   readonly solver: Solver | undefined;
   questions: number;
-  /** Terms were not the same that may be equal all the same. */
+  /** Terms were met that are not the same but may be equal. */
   unequal: boolean;
   solved: number;
-  /** The original's last state on the way at hand. */
+  /** The original's last state on the current path. */
   followed: State | undefined;
 }
 
-/** Does the solver show all of it? */
+/** Does the solver show all goals? */
 function shown(proving: Proving, goals: readonly Goal[]): boolean {
   proving.unequal = true;
   if (proving.solver === undefined || proving.questions >= MOST_QUESTIONS) return false;
@@ -219,15 +219,15 @@ function shown(proving: Proving, goals: readonly Goal[]): boolean {
   return true;
 }
 
-/** What the solver says a condition comes to. */
+/** The value of a condition, if the solver shows it. */
 function shownCondition(proving: Proving, condition: Term, facts: Facts): boolean | undefined {
-  // That it cannot be otherwise: there is no state with the opposite as one more fact.
+  // A value is shown if no state has the opposite as one more fact.
   for (const value of [true, false])
     if (shown(proving, [{ facts: { item: { condition, holds: !value }, rest: facts }, oneOf: [] }])) return value;
   return undefined;
 }
 
-/** Where the original goes on from a segment, by what is decided. */
+/** The original's next segment, by the decided facts; undefined where these do not decide it. */
 function onward(proving: Proving, segment: Segment, facts: Facts): Segment | undefined {
   const { end } = segment;
   if (end?.kind === 'branch') {
@@ -240,9 +240,9 @@ function onward(proving: Proving, segment: Segment, facts: Facts): Segment | und
 }
 
 /**
- * Finds where the original is when the optimized code leaves.
- * @param front a segment that is known to be on the way
- * @returns why it is nowhere the same, or undefined
+ * Finds the point of the original at which its state equals the optimized code's at the exit.
+ * @param front a segment that is known to be on the path
+ * @returns why no point matches, or undefined
  */
 function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, least: number): Mismatch | undefined {
   const { sides } = proving;
@@ -259,7 +259,7 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
       proving.followed = point.state;
       if (point.retired < least) continue;
       if (same(point, liveness?.liveIn(point.pc))) return true;
-      // Where a computed jump has led here, what is live behind any such is enough.
+      // If a computed jump has led to this point, the registers live behind any computed jump are enough.
       if (point.jump !== undefined && same(point, liveness?.liveAfter(point.jump))) return true;
     }
     const { end, points, stack } = segment;
@@ -293,14 +293,14 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
   return nearest ?? { kind: 'never' };
 }
 
-/** Where the original is compared. */
+/** The part of a point that is compared. */
 type Place = Pick<Point, 'state' | 'call' | 'stack'>;
 
-/** What differs between an optimized way's end and a point of the original, or undefined. */
+/** The difference between an optimized path's end and a point of the original, or undefined. */
 function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet): Mismatch | undefined {
   const { sides, terms, used } = proving;
   const [was, is] = [point.state, leaf.state];
-  // What is known of addresses on this way, as far as it has been followed, is what both sides are compared by.
+  // Both sides are compared by the facts about addresses on this path, as far as it has been followed.
   terms.knowledge = leaf.front.knowledge;
   const [memory, made] = [terms.settled(was.memory), terms.settled(is.memory)];
   const { facts } = leaf;
@@ -314,7 +314,7 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
     const kind = original === optimized ? 'same' : linkKind(proving, reg, original, optimized);
     if (kind === 'other') {
       links = true;
-      // A real call: what is live is what callee and return point need together.
+      // A real call: live are the registers that callee or return point need.
       if (calls && sides.liveness !== undefined && point.call !== undefined)
         live = union(live, sides.liveness.liveAfter(point.call));
     } else if (kind === undefined) unequal.push(reg);
@@ -343,14 +343,14 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   const more = sides.machine?.asks(was.extensions, is.extensions);
   if (typeof more === 'object') return { kind: 'extensions', names: more };
   if (more) used.add('A9');
-  // Between one access and the next, and where the stack is another.
+  // A11 is about the time between two accesses, and about times with another stack pointer.
   if (!terms.watched && (Math.max(was.accessCount, is.accessCount) > 1 || !samePinned(was, is))) used.add('A11');
   if (unequal.length > wrong.length) used.add('A1');
   if (links) used.add('A7');
   return undefined;
 }
 
-/** Is memory equal, or but for what is left of frames that were given back, and what lies below the stack pointer (assumption A8)? */
+/** Are two memories equal, but for slots left in frames that were given back, and bytes below the stack pointer (assumption A8)? */
 function sameMemory(
   { sides, terms, used }: Proving,
   stack: Term | undefined,
@@ -358,7 +358,7 @@ function sameMemory(
   was: Term,
   is: Term,
 ): boolean {
-  // What is left may be anything, unless something was stored over it since: so where the optimized code stores it, it has to do so in its place.
+  // A slot left may hold anything unless it was stored over since: so if optimized code stores to it, that store's place in the line counts.
   const sameButForLeft = (a: Term, b: Term): boolean => {
     if (!sides.deadFrames) return false;
     const without = terms.without(
@@ -379,7 +379,7 @@ function sameMemory(
 const leftOf = ({ offset, rest, value }: Slot): Left[] =>
   rest.map((part) => ({ ...part, at: part.offset - offset, value }));
 
-/** What an address of the optimized file stands for in a register or a jump table: a return point (A7), or a head (A4). */
+/** The original address that an optimized one stands for in a register or a jump table: a return point (A7), or a head (A4). */
 function stoodFor({ sides, used }: Proving, address: Addr): Addr | undefined {
   const link = sides.returns.get(address);
   if (link !== undefined) {
@@ -393,8 +393,8 @@ function stoodFor({ sides, used }: Proving, address: Addr): Addr | undefined {
 }
 
 /**
- * A return address that the original has made by a call, and what the optimized code has for it: the same number, or, where the psABI keeps
- * it, another one that stands for it (A7). Undefined if it is neither.
+ * Compares a return address that the original has made by a call with the optimized code's value: 'same' number, or, where the psABI keeps
+ * return addresses, an 'other' one that stands for it (A7). Undefined if the value is neither.
  */
 function linkKind({ sides, terms }: Proving, reg: Reg, original: Term, optimized: Term): 'same' | 'other' | undefined {
   const [link, at] = [terms.linkOf(original), terms.addressOf(optimized)];
@@ -404,8 +404,8 @@ function linkKind({ sides, terms }: Proving, reg: Reg, original: Term, optimized
 }
 
 /**
- * Where others may look: do both make the same accesses in the same order? Each also has to depend on all loads that it depends on in the
- * original, by which a memory model orders it behind them.
+ * Where others may look: do both sides make the same accesses in the same order? Each optimized access also has to depend on all loads that
+ * it depends on in the original, since the memory model orders it behind these loads.
  */
 function orderProblem(terms: ProofTerms, was: State, is: State): Mismatch | undefined {
   const wrong = (what: (Mismatch & { kind: 'seen' })['what']): Mismatch => ({ kind: 'seen', what });
@@ -421,15 +421,15 @@ function orderProblem(terms: ProofTerms, was: State, is: State): Mismatch | unde
   return pinnedAlike(terms, was, is) ? undefined : wrong('pinned');
 }
 
-/** What the pinned registers hold for a while: from behind so many accesses on. */
+/** The values that the pinned registers hold for a while: from `behind` so many accesses on. */
 interface Held {
   readonly values: readonly Term[];
-  /** Of which registers it is the upper part of an address only. */
+  /** Which of the values are the upper part of an address only. */
   readonly parts: readonly boolean[];
   readonly behind: number;
 }
 
-/** All that they hold, one after the other. */
+/** All values of the pinned registers, in order of time. */
 function heldIn(terms: ProofTerms, pinned: State['pinned']): Held[] {
   const held: Held[] = [
     { values: PINNED.map((reg) => terms.input(regName(reg))), parts: PINNED.map(() => false), behind: 0 },
@@ -442,13 +442,13 @@ function heldIn(terms: ProofTerms, pinned: State['pinned']): Held[] {
   return held;
 }
 
-/** Those that are in force at some time behind so many accesses and before the next. */
+/** The values that are in force at some time behind so many accesses and before the next. */
 const heldBehind = (held: readonly Held[], accesses: number): readonly Held[] =>
   held.filter(({ behind }, i) => behind <= accesses && (held[i + 1]?.behind ?? Number.POSITIVE_INFINITY) >= accesses);
 
 /**
- * Does a signal handler, wherever it comes, find in the pinned registers what it could find between the same two accesses of the original, all
- * together and in the same order? An upper part of an address, before the rest is added, depends on where the code is: it stands for one.
+ * Does a signal handler, wherever it comes, find values in the pinned registers that it could find between the same two accesses of the
+ * original, all together and in the same order? The upper part of an address depends on the code's place: any upper part equals any other.
  */
 function pinnedAlike(terms: ProofTerms, was: State, is: State): boolean {
   if (was.pinned === is.pinned) return true;

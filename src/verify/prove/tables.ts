@@ -1,14 +1,14 @@
 /**
- * Changed entries of jump tables. Such an entry led to a place and now leads to the superblock that stands for it (A4). What can be decided
- * of that is: the original has a jump that reads this very table, all of the table up to the entry leads to code, and nothing in the
- * original shows that something else lies there or that the table serves another purpose (`cfg/jump-tables.ts`).
+ * Changed entries of jump tables. Such an entry led to an original address and now leads to the superblock that stands for it (A4). The
+ * decidable part of A4: the original has a jump that reads this very table, all of the table up to the entry leads to code, and nothing in
+ * the original shows that other data lies there or that the table serves another purpose (`cfg/jump-tables.ts`).
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { numberAt } from '../../cfg/accesses.ts';
 import { imageTables } from '../../cfg/jump-tables.ts';
 import type { Image } from '../../elf/image.ts';
 
-/** The place that an entry led to, and where it leads now; undefined if there is no such entry. */
+/** The address that an entry led to, and the address that it leads to now; undefined if there is no such entry. */
 export function changedEntry(
   original: Image,
   optimized: Image,

@@ -1,7 +1,7 @@
 /**
  * Terms as the prover needs them: the domain's own, with a few more rules, memory, and code addresses. Every rule holds for all values;
- * test/verify checks each against the concrete domain. What memory is as a term is said in memory.ts; here is what is known of addresses, and
- * what assumptions say.
+ * test/verify checks each rule against the concrete domain. memory.ts defines memory as a term; this file adds the knowledge about
+ * addresses and the assumptions.
  */
 import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
@@ -21,11 +21,11 @@ import {
 } from './pieces.ts';
 import { TermSets } from './sets.ts';
 
-/** Of terms that are loads: how many bytes. */
+/** Number of bytes of a load, by its term's name. */
 const WIDTHS: ReadonlyMap<string, number> = new Map([1, 2, 4, 8].map((bytes) => [`load${bytes}`, bytes]));
 
-/** What jalr does to its target. */
-const EVEN = MASK64 - 1n;
+/** The mask that jalr applies to its target. */
+const EVEN_MASK = MASK64 - 1n;
 
 /** Bytes of a value, from byte `at` on, that are left at a distance from the stack pointer at the head. */
 export interface Left {
@@ -35,7 +35,7 @@ export interface Left {
   readonly value: Term;
 }
 
-/** Parts of a slot, and how much had been stored through other pointers when it was given back. */
+/** Parts of a slot, and the number of stores through other pointers before its frame was given back. */
 interface Unseen {
   readonly rest: readonly Span[];
   readonly given: number;
@@ -43,7 +43,7 @@ interface Unseen {
 
 export class ProofTerms extends Terms {
   readonly memory: Term;
-  /** What has accrued flags on a way, and what has been accessed. */
+  /** Operations that have accrued flags on a path, and accesses. */
   readonly flags = new TermSets<Term>(this, (term) => term);
   readonly accesses = new TermSets<Accessed & { readonly kind: string }>(this, ({ kind, address, bytes }) =>
     this.apply(`${kind} of ${bytes}`, [address]),
@@ -53,15 +53,15 @@ export class ProofTerms extends Terms {
   readonly #bias: Term;
   readonly #stack: Term;
   #kept: Kept | undefined;
-  /** Instructions that have been run, and facts that have been turned to. */
+  /** Number of instructions that have been run, and of facts that have been added to or taken from the current list. */
   steps = 0;
-  /** What is known of addresses on the way that is being run or compared. */
+  /** The facts about addresses on the path that is being run or compared. */
   knowledge: Knowledge | undefined;
-  /** While the original is run: what is left of frames that it has given back, which it does not read (assumption A8). */
+  /** While the original is run: slots left in frames that it has given back, which it does not read (assumption A8). */
   left: ReadonlySet<Extent> = new Set();
   /** Assumption A3 has been used. */
   usedSaved = false;
-  /** Assumption A8 has been used, of a load behind where a frame was given back. */
+  /** Assumption A8 has been used, for a load behind a frame's end. */
   usedUnread = false;
   /** Assumption A7 has been used. */
   usedLinks = false;
@@ -84,22 +84,22 @@ export class ProofTerms extends Terms {
     this.#memories = new Memories(this, this.#stack);
   }
 
-  /** How much work it has been: steps, and nodes of what memories and sets are made of. */
+  /** A measure of the work done: steps, and nodes of memories and sets. */
   get work(): number {
     return this.steps + this.#memories.made + this.flags.made + this.accesses.made;
   }
 
   /**
-   * From now on stores that are wholly overwritten stay where they are, if they are among these. That is as true as to take them out: what is
-   * loaded through a pointer that does not lead to the later store is not in the earlier one either. So where optimized code has left out the
-   * later store, to a frame that is gone by now, and made the earlier one, both sides say the same of it.
-   * @param kept absent: none
+   * From now on a wholly overwritten store stays in its place if `kept` says so. Removing and keeping an overwritten store are equally
+   * sound: a load through a pointer that misses the later store misses the earlier one too. So where optimized code has left out the later
+   * store, to a frame that is gone by now, and made the earlier one, both sides have the earlier store.
+   * @param kept absent: none stays
    */
   keep(kept?: Kept): void {
     this.#kept = kept;
   }
 
-  /** Memory as it is compared: without stores that later ones wholly overwrite, where some of them have been kept. */
+  /** Memory as it is compared: without kept stores that later stores wholly overwrite. */
   settled(memory: Term): Term {
     return this.#memories.settled(this.#memories.of(memory)).term;
   }
@@ -109,7 +109,7 @@ export class ProofTerms extends Terms {
     const constant = this.const(BigInt(address));
     return this.#relocatable ? this.add(this.#bias, constant) : constant;
   }
-  /** The address as linked that a term is, if it is one. */
+  /** The address as linked that a term stands for, if it is a code address. */
   addressOf(term: Term): Addr | undefined {
     const value = this.#relocatable
       ? term.op === 'add' && term.args[0] === this.#bias
@@ -119,39 +119,39 @@ export class ProofTerms extends Terms {
     return value !== undefined && value < 1n << 48n ? Number(value) : undefined;
   }
 
-  /** A return address of the original, of which no number is known: what stands for it in optimized code is another one (A7). */
+  /** A return address of the original, as a term without a number: optimized code may have another number for it (A7). */
   link(address: Addr): Term {
     const term = this.input(`link ${address}`);
     this.#links.set(term, address);
     return term;
   }
-  /** A value that is the same as no other. */
+  /** A value that equals no other term. */
   unknown(): Term {
     return this.input(`unknown ${this.#unknowns++}`);
   }
   linkOf(term: Term): Addr | undefined {
     return this.#links.get(term);
   }
-  /** The return address that is jumped to, where the target is one. */
+  /** The return address that a target jumps to, if it is one. */
   linkTarget(target: Term): Addr | undefined {
     const [address, mask] = target.args;
-    return target.op === 'and' && mask!.value === EVEN ? this.linkOf(address!) : undefined;
+    return target.op === 'and' && mask!.value === EVEN_MASK ? this.linkOf(address!) : undefined;
   }
 
-  /** The bytes of a load from one of them on are what a load of these bytes gives; so parts of a value that was put together are known. */
+  /** Bytes of a load from byte `at` on, as a load of just these bytes: so parts of a value that was put together are known. */
   #loadedPart(value: Term, at: number, bytes: Bytes): Term | undefined {
     const { op, args, name = '' } = value;
     const shift = op === 'shr' ? args[1]!.value : undefined;
     if (shift !== undefined && shift % 8n === 0n) return this.#loadedPart(args[0]!, at + Number(shift) / 8, bytes);
     const width = WIDTHS.get(name);
-    // Where stores stay that are overwritten it is not known of a piece what is seen of it.
+    // Where overwritten stores stay, the visible bytes of a piece are not known.
     if (width === undefined || width === bytes || at + bytes > width || this.#kept !== undefined) return undefined;
     const address = this.add(args[1]!, this.const(BigInt(at)));
     const loaded = this.#memories.part(args[0]!, placeOf(address), bytes);
     return loaded && this.#loaded(loaded, address, bytes);
   }
   #loaded(loaded: Loaded, address: Term, bytes: Bytes): Term {
-    // A part of a return address: in optimized code it is another one, of which no number is known.
+    // A part of a return address: its number differs in optimized code, and is not known.
     const whole = loaded.from === undefined && loaded.at === 0 && bytes === 8;
     const parts = loaded.from === undefined ? [loaded.value] : loaded.parts;
     if (!whole && parts.some((part) => this.linkOf(part) !== undefined)) return this.unknown();
@@ -171,7 +171,7 @@ export class ProofTerms extends Terms {
     const part = this.#upperPart(a, b);
     return part === undefined ? super.sar(a, b) : this.sext(part, (64 - Number(b.value)) as Bits);
   }
-  /** What of eight bytes is left of a shift to the right by half of them, or more. */
+  /** The bytes of an eight-byte load that a shift to the right by 4, 6 or 7 bytes leaves. */
   #upperPart(value: Term, amount: Term): Term | undefined {
     const left = 64n - (amount.value ?? 0n);
     if (value.name !== 'load8' || (left !== 32n && left !== 16n && left !== 8n)) return undefined;
@@ -180,7 +180,7 @@ export class ProofTerms extends Terms {
 
   /** Programs are loaded at whole pages: the last bit of a code address is not the bias's. */
   override and(a: Term, b: Term): Term {
-    const address = b.value === EVEN ? this.addressOf(a) : a.value === EVEN ? this.addressOf(b) : undefined;
+    const address = b.value === EVEN_MASK ? this.addressOf(a) : a.value === EVEN_MASK ? this.addressOf(b) : undefined;
     return address === undefined ? super.and(a, b) : this.code(address - (address % 2));
   }
 
@@ -197,19 +197,19 @@ export class ProofTerms extends Terms {
     const [before, place, slots] = [this.#memories.of(memory), placeOf(address), this.#slotsBeside(address)];
     return this.#memories.store(before, place, bytes, this.stored(value, bytes), misses, slots, this.#kept).term;
   }
-  /** What of a value a store stores. */
+  /** The bytes of a value that a store stores. */
   stored(value: Term, bytes: Bytes): Term {
     return bytes === 8 ? value : this.zext(value, (bytes * 8) as Bits);
   }
 
-  /** Memory behind an ordered event: what is loaded from it is not taken from stores before, but for what frames keep: no other hart overwrites that. */
+  /** Memory behind an ordered event: earlier stores answer no loads, but for slots that frames keep: no other hart overwrites these. */
   barrier(memory: Term, order: Term): Term {
     const behind = this.apply('barrier', [this.settled(memory), order]);
     const misses: Misses = (slot) => this.#outOfReach(slot, { address: order, bytes: 8 });
     return this.#memories.behind(this.#memories.of(memory), behind, misses, this.#slotsBeside(order)).term;
   }
 
-  /** What a load of so many bytes gives, zero-extended. */
+  /** The value of a load, zero-extended. */
   load(memory: Term, address: Term, bytes: Bytes): Term {
     const slots = [...this.left, ...this.#slotsBeside(address)];
     const misses: Misses = (slot, behind) => {
@@ -222,15 +222,15 @@ export class ProofTerms extends Terms {
   }
 
   /**
-   * A settled memory without what was stored below a stack pointer since the last barrier, in slots of the stack at the head (assumption A8).
-   * Undefined where that stack pointer is not known from the one at the head.
+   * A settled memory without the bytes stored below a stack pointer since the last barrier, through the stack pointer at the head
+   * (assumption A8). Undefined where the former's distance from the latter is not known.
    */
   above(memory: Term, stack: Term): Term | undefined {
     const place = placeOf(stack);
     return place.base === this.#stack ? this.#memories.above(this.#memories.of(memory), place) : undefined;
   }
 
-  /** A settled memory as it would be had all been known before that is known now. */
+  /** A settled memory as it would be had all present facts been known from the beginning. */
   ordered(memory: Term): Term {
     const known = (address: Term, bytes: number): readonly [Misses, readonly Extent[]] => [
       (slot) => this.#outOfReach(slot, { address, bytes }),
@@ -239,20 +239,20 @@ export class ProofTerms extends Terms {
     return this.#memories.ordered(this.#memories.of(memory), known).term;
   }
 
-  /** Is this in a settled memory? */
+  /** Is this piece in a settled memory? */
   has(memory: Term, left: Left): boolean {
     return this.#memories.has(this.#memories.of(memory), this.#pieceOf(left));
   }
 
-  /** A settled memory without these. */
+  /** A settled memory without these pieces. */
   without(memory: Term, left: readonly Left[]): Term {
     const pieces = left.map((each) => this.#pieceOf(each));
     return this.#memories.without(this.#memories.of(memory), pieces).term;
   }
   /**
-   * A settled memory without what has been stored in slots of frames that were given back: what stands in the line before all that has been
-   * stored through other pointers since, and may be there, is not to be seen (assumption A8).
-   * @param stores what the original has stored through other pointers
+   * A settled memory without the stores to slots of frames that were given back: such a store is not seen (assumption A8) if each store
+   * through another pointer since then misses the slot, or its bytes were stored behind the store to the slot.
+   * @param stores the original's stores through other pointers
    */
   unseen(memory: Term, slots: readonly Unseen[], stores: Stores | undefined): Term {
     let made = this.#memories.of(memory);
@@ -273,8 +273,8 @@ export class ProofTerms extends Terms {
   }
 
   /**
-   * What must be equal for two settled memories to be, if they are as many stores of the same widths, each to the same as the other: addresses
-   * and values in turn. Undefined where they are not.
+   * The pairs of terms that must be equal for two settled memories to be equal, if these have as many stores of the same widths in the same
+   * order: addresses and values in turn. Undefined where they have not.
    */
   pairs(a: Term, b: Term): (readonly [Term, Term])[] | undefined {
     return this.#memories.pairs(this.#memories.of(a), this.#memories.of(b));
@@ -296,8 +296,8 @@ export class ProofTerms extends Terms {
   }
 
   /**
-   * Assumptions A3 and A8: the first is a slot that an access of these bytes does not lead to, or where a load finds nothing of a store.
-   * @param behind has something been stored behind that one? Absent: the access is no load
+   * Assumptions A3 and A8: does an access of these bytes miss a part of a slot, or does a load see nothing of a store to that part?
+   * @param behind have bytes been stored behind that store? Absent: unknown
    */
   #outOfReach(part: Span, accessed: Accessed, behind?: (bytes: Extent) => boolean): boolean {
     if (this.knowledge === undefined) return false;
@@ -312,14 +312,14 @@ export class ProofTerms extends Terms {
     this.usedSaved ||= shown.saved;
     return true;
   }
-  /** How far an address is from the stack pointer at the head, where that is known. */
+  /** The distance of an address from the stack pointer at the head, where it is known. */
   stackOffset(address: Term): number | undefined {
     const { base, offset } = placeOf(address);
     return base === this.#stack ? offset : undefined;
   }
 }
 
-/** A condition without its negations: `eq(c, 0)` of a comparison c is c the other way round. */
+/** A condition without its negations: `eq(c, 0)` of a comparison c is the negation of c. */
 export function plainCondition(condition: Term): { readonly term: Term; readonly when: boolean } {
   let term = condition;
   let when = true;

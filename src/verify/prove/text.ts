@@ -1,7 +1,6 @@
 /**
- * Is a patch made over code? That nobody reads as data what is patched is assumption A5; what can be decided of it is that the place is in
- * an executable section (without sections: that the analysis finds code there that something leads to), and that nothing loads or stores
- * there, as far as code shows.
+ * Is a patch made over code? By assumption A5 patched bytes are not read as data. The decidable part of it: the place is in an executable
+ * section (without sections: the analysis finds code there that other code leads to), and no instruction is seen to load or store there.
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { isAccessed } from '../../cfg/accesses.ts';

@@ -1,5 +1,5 @@
 /**
- * Ordered lists that share what they have in common: adding, taking out, splitting and joining make a logarithm of new nodes, and every
+ * Persistent ordered lists, which share common parts: adding, taking out, splitting and joining make a logarithm of new nodes, and every
  * list made before stays as it was. The shape of the tree follows from the items alone (a treap: ordered by place, and by priority from the
  * root down; of equal priorities the first is nearest to the root), so equal lists are equal trees, however they came about (Seidel and
  * Aragon: Randomized Search Trees, 1996).
@@ -16,7 +16,7 @@ export class Treap<I, N extends Node<I>> {
   readonly #make: (left: Tree<I, N>, item: I, right: Tree<I, N>) => N;
   readonly #priority: (item: I) => number;
 
-  /** @param priority of an item, a whole number: what looks like noise keeps trees flat */
+  /** @param priority of an item: priorities like noise keep trees flat */
   constructor(priority: (item: I) => number, make: (left: Tree<I, N>, item: I, right: Tree<I, N>) => N) {
     this.#priority = priority;
     this.#make = make;
@@ -26,7 +26,7 @@ export class Treap<I, N extends Node<I>> {
     return this.#make(undefined, item, undefined);
   }
 
-  /** Is the root of the first one that of both, where the second one is behind it? */
+  /** If `right` is joined behind `left`: is the root of `left` the root of both? */
   isAbove(left: N, right: N): boolean {
     return this.#priority(left.item) >= this.#priority(right.item);
   }
@@ -40,7 +40,7 @@ export class Treap<I, N extends Node<I>> {
       : this.#make(this.join(left, leftOf(right)), right.item, rightOf(right));
   }
 
-  /** The first items, for which it is true, and those behind them. */
+  /** The first items, for which `isFirst` is true, and the items behind them. */
   split(tree: Tree<I, N>, isFirst: (item: I) => boolean): readonly [Tree<I, N>, Tree<I, N>] {
     if (tree === undefined) return [undefined, undefined];
     if (isFirst(tree.item)) {
@@ -51,7 +51,7 @@ export class Treap<I, N extends Node<I>> {
     return left === undefined ? [undefined, tree] : [left, this.#make(right, tree.item, rightOf(tree))];
   }
 
-  /** Another item behind those for which it is true. */
+  /** The list with an item added behind those for which `isFirst` is true. */
   insert(tree: Tree<I, N>, item: I, isFirst: (item: I) => boolean): N {
     const [left, right] = this.split(tree, isFirst);
     return this.join(this.join(left, this.single(item)), right)!;
@@ -66,7 +66,7 @@ export class Treap<I, N extends Node<I>> {
     return right === undefined ? leftOf(tree) : this.#make(leftOf(tree), tree.item, this.dropLast(right));
   }
 
-  /** Without the items that are behind the first ones and before the last ones. */
+  /** The list without the items for which neither `isBefore` nor `isBehind` is true. */
   without(tree: Tree<I, N>, isBefore: (item: I) => boolean, isBehind: (item: I) => boolean): Tree<I, N> {
     const [left, rest] = this.split(tree, isBefore);
     return this.join(left, this.split(rest, (item) => !isBehind(item))[1]);
@@ -76,7 +76,7 @@ export class Treap<I, N extends Node<I>> {
 const leftOf = <I, N extends Node<I>>(tree: N): Tree<I, N> => tree.left as Tree<I, N>;
 const rightOf = <I, N extends Node<I>>(tree: N): Tree<I, N> => tree.right as Tree<I, N>;
 
-/** How many of the first items it is true for. */
+/** The number of first items, for which `isFirst` is true. */
 export function countFirst<I>(tree: Node<I> | undefined, isFirst: (item: I) => boolean): number {
   let count = 0;
   for (let at = tree; at !== undefined; ) {
@@ -87,7 +87,7 @@ export function countFirst<I>(tree: Node<I> | undefined, isFirst: (item: I) => b
   return count;
 }
 
-/** The first item for which it is not true that it is among the first ones. */
+/** The first item for which `isFirst` is not true. */
 export function nextBehind<I>(tree: Node<I> | undefined, isFirst: (item: I) => boolean): I | undefined {
   let found: I | undefined;
   for (let at = tree; at !== undefined; ) {

@@ -1,8 +1,8 @@
 /**
  * Unwinding from optimized code: at each return address the frame description of the optimized file must say of the caller's registers
- * and of landing pads what the original's says at the original return address. Unwinders come by it in one of two ways, along the chain
- * of descriptions or through the search table of PT_GNU_EH_FRAME; both must lead there, and everything that they led to before is there as
- * it was. What is new lies in optimized code, no two descriptions over one address.
+ * and of landing pads what the original's says at the original return address. Unwinders find descriptions in one of two ways, along the
+ * chain of descriptions or through the search table of PT_GNU_EH_FRAME; both must lead to the new descriptions, and still to all that
+ * they led to before. New descriptions cover optimized code only, and no two of them the same address.
  */
 import { type Addr, hex } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
@@ -36,7 +36,7 @@ interface UnwindCheck {
 
 /**
  * @param returns return addresses of optimized code, and the original ones that they stand for
- * @param code where optimized code is
+ * @param code the range of optimized code
  */
 export function checkUnwind(
   original: Image,
@@ -52,12 +52,12 @@ export function checkUnwind(
   }
 }
 
-/** Is this the change that makes the chain of descriptions lead on: over its last record, which the table's end follows? */
+/** Is this patch the link of the chain to the new descriptions: over the chain's last record, which the table's end follows? */
 export function isUnwindLink(original: Image, optimized: Image, address: Addr, size: number): boolean {
   return size === 8 && readFrames(original)?.last?.address === address && linkedTo(optimized, address) !== undefined;
 }
 
-/** Where the chain goes on behind its last record, which nothing may refer to any more (a common entry's mark); undefined if it does not. */
+/** The address where the chain goes on behind its last record, now a common entry that no record refers to; undefined if it ends there. */
 function linkedTo(optimized: Image, last: Addr): Addr | undefined {
   const cursor = new Cursor(optimized, last);
   const next = last + 4 + cursor.u32();
@@ -79,7 +79,7 @@ function check(
     return { checked: returns.length, problems: [`${unreadable} of the original cannot be read`] };
   if (frames === undefined)
     return { checked: returns.length, problems: renewed ? ['there is a search table, and was none'] : [] };
-  // Behind such a frame the return address itself is looked up.
+  // Behind a signal's frame unwinders look up the return address itself.
   if (returns.length > 0 && hasSignalFrames(frames))
     return { checked: returns.length, problems: ['the original has frames of signals'] };
   const { last } = frames;
@@ -87,12 +87,12 @@ function check(
   const search = renewed ? usualSearch(optimized, header!) : undefined;
   const found = search?.entries.map(({ start, at }) => ({ start, fde: recordAt(optimized, at) })) ?? [];
   const chain = next === undefined ? undefined : endedTable(optimized, next);
-  // Where the chain has no end to go on from there is only the search table.
+  // A chain without an end cannot go on: its new descriptions are found only through the search table.
   const added = chain?.fdes ?? found.map(({ fde }) => fde).filter((fde) => fde.address >= code.end);
   const isOurs = ({ start, end }: Fde) => start >= code.start && end <= code.end;
   const ours = added.filter(isOurs);
   const copies = added.filter((fde) => !isOurs(fde));
-  // What a new description is made of is new as well: nothing that the program may change.
+  // All parts of a new description are new as well: none is in bytes that the program may change.
   const onlyNew = { ...optimized, segments: optimized.segments.slice(-1) };
   const problems = [
     ...overlaps(ours),
@@ -106,7 +106,7 @@ function check(
     problems.push(...searchProblems(original, frames, search, next === undefined, copies, ours));
   let needed = false;
   for (const [at, link] of returns) {
-    // Unwinders look up the return address less one: it is the call that matters.
+    // Unwinders look up the return address less one: the call matters.
     const was = coveringFde(frames, link - 1);
     const is = coveringFde({ fdes: ours }, at - 1);
     needed ||= was !== undefined;
@@ -143,13 +143,13 @@ function overlaps(fdes: readonly Fde[]): string[] {
   return problems;
 }
 
-/** Does it begin with new parts? */
+/** Problems of a new description with parts that are not behind the optimized code. */
 const elsewhere = ({ address, cie, lsda }: Fde, least: Addr): string[] =>
   Math.min(address, cie.address, lsda ?? least) < least
     ? [`the frame description at ${hex(address)} is not whole`]
     : [];
 
-/** What lies outside of optimized code is the record that has become the link, as it was; it is there once if it described anything. */
+/** New descriptions of original code must be one copy of the record that has become the link, or none if it described nothing. */
 function copyProblems(original: Image, optimized: Image, last: Frames['last'], copies: readonly Fde[]): string[] {
   const was = last?.fde?.start === 0 ? undefined : last?.fde;
   if (copies.length !== (was === undefined ? 0 : 1))
@@ -167,7 +167,7 @@ function copyProblems(original: Image, optimized: Image, last: Frames['last'], c
   return same ? [] : [`the frame description of ${hex(was.start)} is not as it was`];
 }
 
-/** The same instructions, perhaps with more of those that do nothing at their end. */
+/** Are these the same instructions, perhaps with more DW_CFA_nop at their end? */
 function sameCode(original: Image, was: Code, optimized: Image, is: Code): boolean {
   const [before, after] = [bytesOf(original, was), bytesOf(optimized, is)];
   return after.length >= before.length && after.every((byte, at) => byte === (before[at] ?? 0));
@@ -176,7 +176,7 @@ function sameCode(original: Image, was: Code, optimized: Image, is: Code): boole
 const bytesOf = (image: Image, { start, end }: Code): Uint8Array =>
   end === start ? new Uint8Array(0) : new Cursor(image, start).take(end - start);
 
-/** What another description says otherwise of a call, in words. @param link the original's return address, @param at the other's */
+/** How another description differs for a call, in words. @param link the original's return address, @param at the other's */
 export function frameDiffers(
   original: Image,
   was: Fde,
@@ -212,7 +212,7 @@ function usualSearch(image: Image, header: Addr): Search {
   return search;
 }
 
-/** All that was found by it is found as before, and all that is new; it is sorted, as those who look in it go by halves. */
+/** Checks that the search table leads to all old and new descriptions and nothing else, and is sorted for the binary search. */
 function searchProblems(
   original: Image,
   frames: Frames,
