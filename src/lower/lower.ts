@@ -47,7 +47,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
   // A call counts as inlined only if its return point is on the path.
   const path = new Set(superblock.path);
   const comesAlong = (address: Addr) => path.has(address);
-  const computed = computedWith(superblock);
+  const numeric = numericResults(superblock);
   const regOf = (value: Value | undefined): Reg =>
     value === undefined || value.kind === 'const' ? 0 : (homes.homeOf(value) ?? 0);
   const placed = (op: Op): Insn => ({ ...op.insn, rs1: regOf(op.rs1), rs2: regOf(op.rs2), rs3: regOf(op.rs3) });
@@ -86,7 +86,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
     } else if (fact.control === 'jump') {
       if (fact.writes === undefined) line.push({ kind: 'insn', insn: jumpInsn(2), pc: op.pc });
       else {
-        const kind = isLink(fact.writes) && !computed.has(op.id) ? 'link' : 'address';
+        const kind = isLink(fact.writes) && !numeric.has(op.id) ? 'link' : 'address';
         line.push({ kind, reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
       }
     } else if (fact.readsPc) {
@@ -142,7 +142,7 @@ export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): L
 }
 
 /** Ids of results used for more than to return to them, save them or hold them in ra: their numbers must be the original's. */
-function computedWith(superblock: Superblock): ReadonlySet<number> {
+function numericResults(superblock: Superblock): ReadonlySet<number> {
   const used = new Set<number>();
   const add = (value: Value | undefined) => {
     if (value?.kind === 'op') used.add(value.id);

@@ -28,7 +28,7 @@ export interface MemoryDifference {
 /** Bytes below any stack pointer, also one that is not on the first thread's stack, that count as dead. */
 const DEAD_BYTES = 65536;
 /** Largest frame that the kernel makes for a signal handler (struct rt_sigframe), rounded up. */
-const SIGNAL_FRAME = 2048;
+const SIGNAL_FRAME_BYTES = 2048;
 
 export class Comparison {
   readonly #original: Process;
@@ -105,8 +105,8 @@ export class Comparison {
     const now = Number(this.#original.hart.get(SP));
     if (now === stackPointerBefore) return;
     this.#noteStack(now);
-    const near = stackPointerBefore > now && stackPointerBefore - now < SIGNAL_FRAME;
-    this.#frames.push({ low: now, high: near ? stackPointerBefore : now + SIGNAL_FRAME });
+    const near = stackPointerBefore > now && stackPointerBefore - now < SIGNAL_FRAME_BYTES;
+    this.#frames.push({ low: now, high: near ? stackPointerBefore : now + SIGNAL_FRAME_BYTES });
   }
 
   /** The first register of `registers` that differs. */

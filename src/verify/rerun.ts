@@ -69,7 +69,7 @@ export function rerun(options: RerunOptions): RerunResult {
   const { adopted } = first;
   if (first.difference === undefined) {
     if (adopted === undefined) return finish(setting, first);
-    if (first.adoptable && alone(setting) === first.events) return finish(setting, first);
+    if (first.adoptable && companionDigest(setting) === first.events) return finish(setting, first);
   }
   const adopt = first.difference !== undefined && first.adoptable;
   // Memory may not have been compared for a while: find the exact syscall.
@@ -119,7 +119,7 @@ interface Attempt {
   readonly staleWords: number;
 }
 
-interface How {
+interface RunRequest {
   /** Superblocks that are switched off. */
   readonly disabled?: ReadonlySet<Addr>;
   /**
@@ -136,7 +136,7 @@ interface How {
   readonly until?: number;
 }
 
-function run(setting: Setting, how: How): Attempt {
+function run(setting: Setting, how: RunRequest): Attempt {
   const { options, map, segment } = setting;
   const original = makeSide(setting, setting.companion);
   const optimized = makeSide(setting, options.optimized);
@@ -215,7 +215,7 @@ function run(setting: Setting, how: How): Attempt {
     comparison.adoptable = true;
     const sp = Number(o.hart.get(SP));
     const [result, other] = [o.alarm(), p.alarm()];
-    note(events, o);
+    addToDigest(events, o);
     const [a, b] = [describeExit(result), describeExit(other)];
     if (a !== b) return differ('exit', 'the end', a, b);
     if (result !== 'continue' && other !== 'continue') {
@@ -250,7 +250,7 @@ function run(setting: Setting, how: How): Attempt {
       if (difference) return difference;
     }
     const sp = Number(o.hart.get(SP));
-    note(events, o, expected);
+    addToDigest(events, o, expected);
     const [result, other] = [serve(o, expected), serve(p, found)];
     original.syscalls++;
     optimized.syscalls++;
@@ -290,7 +290,7 @@ function run(setting: Setting, how: How): Attempt {
 }
 
 /** Adds to the digest the event that is to be served next, or an alarm that has been served. */
-function note(events: Hash, { hart }: Process, event?: ProcessEvent): void {
+function addToDigest(events: Hash, { hart }: Process, event?: ProcessEvent): void {
   const what = event === undefined || event.kind === 'budget' ? 'alarm' : describe(event);
   // a0 holds the result of the event before.
   events.update(`${what} ${hart.get(A0)} ${hart.pc}\n`);
@@ -303,15 +303,15 @@ function endOf(events: Hash, { process, exit }: Side): string {
 }
 
 /** The digest of the events of the original (as its companion) run by itself. */
-function alone(setting: Setting): string {
+function companionDigest(setting: Setting): string {
   const side = makeSide(setting, setting.companion);
   const { process } = side;
   const events = createHash('sha256');
   while (side.exit === undefined) {
     const event = toEvent(side, Number.POSITIVE_INFINITY, true);
-    if (event.kind !== 'budget') note(events, process, event);
+    if (event.kind !== 'budget') addToDigest(events, process, event);
     const result = event.kind === 'budget' ? process.alarm() : serve(process, event);
-    if (event.kind === 'budget') note(events, process);
+    if (event.kind === 'budget') addToDigest(events, process);
     for (const { bytes } of side.output.splice(0)) events.update(bytes);
     if (result !== 'continue') side.exit = result;
   }

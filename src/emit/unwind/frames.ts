@@ -275,9 +275,9 @@ function scan(image: Image): Frames | 'unreadable' | undefined {
 }
 
 /** The stretch before a table that is searched for a chain into the table: its first records may be of a form that the scan misses. */
-const SEARCHED_BEFORE: ByteCount = 65536;
+const SEARCH_BYTES_BEFORE: ByteCount = 65536;
 function goesInto(image: Image, segment: Addr, at: number, length: number): boolean {
-  for (let from = at - 4; from >= Math.max(0, at - SEARCHED_BEFORE); from -= 4)
+  for (let from = at - 4; from >= Math.max(0, at - SEARCH_BYTES_BEFORE); from -= 4)
     if (attempt(() => parseFrames(image, segment + from, segment + length))?.last) return true;
   return false;
 }

@@ -21,7 +21,7 @@ export const SPACE = 2 ** 30;
 const HOST_BYTES = 2 ** 20;
 
 /** A run that cannot go on. */
-class Trouble extends Error {
+class RunFailure extends Error {
   /** The access that failed, if an access has failed. */
   readonly access: string | undefined;
   constructor(what: string, access?: string) {
@@ -30,7 +30,7 @@ class Trouble extends Error {
   }
 }
 /** The state is of no use: the forms cannot be compared on it. */
-class Useless extends Error {}
+class UselessState extends Error {}
 
 /** A memory for each form, kept: reserving a memory costs more than a run. */
 const memories = new Map<'was' | 'is', { memory: Memory; hart: Hart }>();
@@ -104,25 +104,25 @@ class Run {
 
   #place(insn: Insn, pc: Addr): void {
     if (this.code.has(pc)) return;
-    if (insn.size === 2 && compress(insn) === undefined) throw new Useless();
-    if (!this.#map(pc) || !this.#map(pc + insn.size - 1)) throw new Useless();
+    if (insn.size === 2 && compress(insn) === undefined) throw new UselessState();
+    if (!this.#map(pc) || !this.#map(pc + insn.size - 1)) throw new UselessState();
     const bytes = encodeBytes(insn, insn.size === 2);
     for (let i = 0; i < bytes.length; i++) {
-      if (this.written.has(pc + i) || this.first.has(BigInt(pc + i))) throw new Useless();
+      if (this.written.has(pc + i) || this.first.has(BigInt(pc + i))) throw new UselessState();
       this.#isCode.add(pc + i);
     }
     this.#memory.bytes.set(bytes, pc);
     this.code.set(pc, insn);
   }
 
-  /** Runs the instruction at the pc. @throws Trouble where it cannot run, Useless where the state is of no use */
+  /** Runs the instruction at the pc. @throws RunFailure where it cannot run, UselessState where the state is of no use */
   step(source: InsnSource): Insn {
     const pc = Number(this.at);
     const insn = source.insnAt(pc);
-    if (insn === undefined) throw new Trouble(`there is no instruction at ${hex(pc)}`);
+    if (insn === undefined) throw new RunFailure(`there is no instruction at ${hex(pc)}`);
     this.#place(insn, pc);
     const { load, store, ordered, control } = facts(insn);
-    if (control === 'syscall' || control === 'trap') throw new Trouble('it comes to what no superblock holds');
+    if (control === 'syscall' || control === 'trap') throw new RunFailure('it comes to what no superblock holds');
     const address = BigInt.asUintN(64, this.hart.get(insn.rs1) + BigInt(insn.imm));
     if (ordered) this.events.push(`${insn.row.name} ${insn.csr} ${insn.rm} ${load || store ? hex(address) : insn.imm}`);
     if (load) this.#access('load', address, load.bytes);
@@ -133,12 +133,12 @@ class Run {
       const access = load
         ? accessText('load', address, load.bytes)
         : store && accessText('store', address, store.bytes);
-      throw new Trouble(`it has a fault at ${hex(pc)}: a ${access ?? 'fetch'}`, access);
+      throw new RunFailure(`it has a fault at ${hex(pc)}: a ${access ?? 'fetch'}`, access);
     }
     // An invalid rounding mode: an instruction that the original does not get past shows nothing.
     const mode = stop.kind === 'illegal' && insn.row.operands.includes('rm') && insn.rm === 7;
-    if (mode && this.#form === 'was') throw new Useless();
-    throw new Trouble(`it stops at ${hex(pc)}: ${stop.kind}`);
+    if (mode && this.#form === 'was') throw new UselessState();
+    throw new RunFailure(`it stops at ${hex(pc)}: ${stop.kind}`);
   }
 
   #access(kind: 'load' | 'store', address: bigint, bytes: number): void {
@@ -146,7 +146,7 @@ class Run {
     if (address >= BigInt(SPACE)) return;
     for (let i = 0; i < bytes; i++) {
       const at = Number(address) + i;
-      if (this.#isCode.has(at)) throw new Useless();
+      if (this.#isCode.has(at)) throw new UselessState();
       if (!this.#map(at)) return;
       if (!this.written.has(at)) this.first.set(BigInt(at), this.#memory.bytes[at]!);
       if (kind === 'store') this.written.add(at);
@@ -184,7 +184,7 @@ function runOptimized(sides: Sides, entry: Entry, run: Run): Left {
     if (!isAddress(next) || (!sides.inside(Number(next)) && sides.standsFor(Number(next)) === undefined))
       return { to: next, computed: true };
   }
-  throw new Trouble('it does not end');
+  throw new RunFailure('it does not end');
 }
 
 export interface Difference {
@@ -212,7 +212,7 @@ export function differenceOn(sides: Sides, entry: Entry, start: Start, counted?:
   try {
     return comparison.difference();
   } catch (error) {
-    if (error instanceof Useless) return undefined;
+    if (error instanceof UselessState) return undefined;
     throw error;
   }
 }
@@ -238,11 +238,11 @@ class Comparison {
   difference(): Difference | undefined {
     const [was, is] = [this.#was, this.#is];
     let left: Left | undefined;
-    let trouble: Trouble | undefined;
+    let trouble: RunFailure | undefined;
     try {
       left = runOptimized(this.#sides, this.#entry, is);
     } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
+      if (!(error instanceof RunFailure)) throw error;
       trouble = error;
     }
     const found = this.#follow(left);
@@ -289,10 +289,10 @@ class Comparison {
         }
       }
     } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
+      if (!(error instanceof RunFailure)) throw error;
       // The order of two faults does not count, and an unneeded load may be left out: a fault of the original before the exit shows
       // nothing, and a fault behind the exit does not undo the difference found there.
-      if (error.access !== undefined && !came) throw new Useless();
+      if (error.access !== undefined && !came) throw new UselessState();
     }
     return nearest;
   }

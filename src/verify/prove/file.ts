@@ -129,9 +129,11 @@ function checkPatches(request: FileRequest): FileCheck {
   const assumable = new Set(map.data.assumptions);
   const { patches } = map.data;
   for (const [address, size] of patches) {
-    const jump = isText(original, address, size) ? checkJump(request, address, size) : NOT_TEXT;
+    const jump = isText(original, address, size) ? checkJump(request, address, size) : NO_CODE_FOUND;
     const found =
-      jump.verdict === 'proved' ? jump : (checkTableEntry(request, address, size) ?? linked(request, address, size));
+      jump.verdict === 'proved'
+        ? jump
+        : (checkTableEntry(request, address, size) ?? unwindLink(request, address, size));
     if (found === undefined) {
       problems.push(`the patch at ${hex(address)}: ${reasonText(jump.reason)}`);
       places.push(address);
@@ -143,12 +145,12 @@ function checkPatches(request: FileRequest): FileCheck {
   return check('patches', patches.length, problems, assumptions, places);
 }
 
-const linked = ({ original, optimized }: FileRequest, address: Addr, size: ByteCount): Found | undefined =>
+const unwindLink = ({ original, optimized }: FileRequest, address: Addr, size: ByteCount): Found | undefined =>
   isUnwindLink(original, optimized, address, size)
     ? { verdict: 'proved', reason: undefined, assumptions: [] }
     : undefined;
 
-const NOT_TEXT: Found = {
+const NO_CODE_FOUND: Found = {
   verdict: 'unproved',
   reason: { kind: 'patch', what: 'it is not over code' },
   assumptions: [],

@@ -51,9 +51,9 @@ type Beside = Pick<Accessed, 'bytes'> | Unread;
 type Content = 0 | Restored | Beside;
 
 /** Stores that are examined for whether they cover a slot; a longer list is not examined. */
-const MOST_STORED = 32;
+const MOST_STORES = 32;
 /** Facts about one slot and address: frames are given back again and again. */
-const MOST_UNREAD = 8;
+const MOST_UNREAD_FACTS = 8;
 
 /** A segment's node in the tree of paths, and the facts found at the node or above it. */
 export class Knowledge {
@@ -100,7 +100,7 @@ export class Knowledge {
   noteUnread(slot: Span, accessed: Accessed, stores: Stores | undefined, given: number): void {
     const known = this.#beside<Unread>('unread', slot, accessed);
     // A later fact would list more stores, and say less.
-    if (known.length >= MOST_UNREAD || known.some((each) => each.given === given)) return;
+    if (known.length >= MOST_UNREAD_FACTS || known.some((each) => each.given === given)) return;
     const since = this.since(stores, given);
     if (since === undefined) return;
     const { open, saved } = this.#open(since, slot, accessed);
@@ -110,7 +110,7 @@ export class Knowledge {
   since(stores: Stores | undefined, given: number): Accessed[] | undefined {
     const since: Accessed[] = [];
     for (let at = stores; at !== undefined && at.count > given; at = at.rest) {
-      if (since.length === MOST_STORED) return undefined;
+      if (since.length === MOST_STORES) return undefined;
       since.push(at.item);
     }
     return since;

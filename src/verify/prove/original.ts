@@ -152,7 +152,7 @@ export class Segment {
       if (stack.left !== left) [left, parts] = [stack.left, partsOf(terms, stack)];
       terms.left = parts;
       const outcome = symbolicStep(terms, insn, pc, state, { side: 'original', saves: saved, accesses });
-      terms.left = NONE;
+      terms.left = NO_PARTS;
       if (outcome.kind === 'stop') return { points, end: outcome, stack };
       stack = this.#note(saved, state, outcome.state, stack);
       if (outcome.kind !== 'goto') return { points, end: outcome, stack };
@@ -254,8 +254,8 @@ export class OriginalRun {
 
 /** Slots left in frames that were given back. */
 const partsOf = (terms: ProofTerms, { left }: Stack): ReadonlySet<Extent> =>
-  left.length === 0 ? NONE : new Set(terms.onStack(left.flatMap(({ rest }) => rest)));
-const NONE: ReadonlySet<Extent> = new Set();
+  left.length === 0 ? NO_PARTS : new Set(terms.onStack(left.flatMap(({ rest }) => rest)));
+const NO_PARTS: ReadonlySet<Extent> = new Set();
 /** A slot without these bytes, if anything is left of it. */
 function cut(slot: Slot, { offset, bytes }: Span): Slot[] {
   const rest = slot.rest.flatMap((part) => restsOf(part, offset, offset + bytes));

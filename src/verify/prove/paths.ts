@@ -47,7 +47,7 @@ export interface OptimizedCode {
 export type Follow = (segment: Segment, facts: Facts) => Segment | undefined;
 
 /** Instructions that the original is followed ahead of the optimized path: a loop that is decided all along need not be run. */
-const MOST_AHEAD = 1000;
+const MOST_INSNS_AHEAD = 1000;
 
 /**
  * Every path through optimized code. Beside a path the original is followed as far as the path decides, so that each step is made with all
@@ -70,7 +70,7 @@ export function explore(
   const guide = along && listed(along.turns).reverse();
   const advance = (segment: Segment, facts: Facts, depth: number): Segment => {
     let front = segment;
-    const most = depth + MOST_AHEAD;
+    const most = depth + MOST_INSNS_AHEAD;
     while (front.points.at(-1)!.retired < most) {
       const next = follow(front, facts);
       if (next === undefined) break;

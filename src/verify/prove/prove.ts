@@ -93,11 +93,11 @@ export interface ProveOptions {
 }
 
 /** Unproved superblocks for which states are searched: in a strange file no superblock may be proved. */
-const MOST_SEARCHED = 64;
+const MOST_SEARCHES = 64;
 /** Terms that these searches may look at, all together. */
 const MOST_TERMS = 30_000_000;
 /** Superblocks that the solver may fail to close before it is no longer asked. */
-const MOST_ASKED = 6;
+const MOST_SOLVER_FAILURES = 6;
 
 /** The effort spent on unproved superblocks. */
 interface Doubts {
@@ -112,7 +112,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const listed = map.data.superblocks.filter(({ head }) => options.heads === undefined || options.heads.has(head));
   const wrong = outside.flatMap(({ problems }) => problems)[0];
   if (wrong !== undefined)
-    return { superblocks: listed.map(notLookedAt), file: outside, outside: wrong, assumptions: [], extensions: [] };
+    return { superblocks: listed.map(uncheckedProof), file: outside, outside: wrong, assumptions: [], extensions: [] };
   const { sides, places } = sidesOf(original, optimized, map, options.liveness, options.without);
   const doubts: Doubts = options.thorough
     ? { searched: -Infinity, asked: -Infinity, budget: { left: Number.POSITIVE_INFINITY } }
@@ -192,7 +192,7 @@ export function sidesOf(
 }
 
 /** The result for a superblock where the file as a whole is wrong. */
-const notLookedAt = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
+const uncheckedProof = ({ head, start, count, identity }: MappedSuperblock): SuperblockProof => ({
   head,
   start,
   identity,
@@ -212,7 +212,7 @@ function attempt(superblock: MappedSuperblock, work: () => SuperblockProof): Sup
     return work();
   } catch (error) {
     const what = (error as Error)?.message ?? String(error);
-    return { ...notLookedAt(superblock), reason: { kind: 'failed', what } };
+    return { ...uncheckedProof(superblock), reason: { kind: 'failed', what } };
   }
 }
 
@@ -227,9 +227,9 @@ function proveSuperblock(
   for (let at = start; at < end; line++) at += sides.optimized.insnAt(at)?.size ?? end;
   const entry = { head, start, first: true, progress: true };
   let proof = proveEntry(sides, entry);
-  const searching = proof.verdict === 'unproved' && doubts.searched++ < MOST_SEARCHED;
+  const searching = proof.verdict === 'unproved' && doubts.searched++ < MOST_SEARCHES;
   const counterexample = searching ? refute(sides, entry, proof, EFFORT, doubts.budget) : undefined;
-  if (searching && counterexample === undefined && solver !== undefined && doubts.asked < MOST_ASKED) {
+  if (searching && counterexample === undefined && solver !== undefined && doubts.asked < MOST_SOLVER_FAILURES) {
     const solved = askSolver(sides, entry, proof, solver);
     if (solved.verdict === 'proved') proof = solved;
     else doubts.asked++;

@@ -59,7 +59,7 @@ export function reasonText(reason: Reason | undefined): string {
   }
 }
 
-const SEEN = {
+const SEEN_TEXTS = {
   count: 'it has not as many accesses as the original',
   accesses: 'its accesses are not those of the original',
   pinned: 'the stack, global or thread pointer is another at an access or between two',
@@ -81,7 +81,7 @@ function mismatchText(what: Mismatch): string {
     case 'extensions':
       return `it needs ${what.names.join(', ')}, which the original does not on that way`;
     case 'seen':
-      return SEEN[what.what];
+      return SEEN_TEXTS[what.what];
     case 'open':
       return `the original decides at ${hex(what.at)} what is not decided in the optimized code`;
     case 'elsewhere':

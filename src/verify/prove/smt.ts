@@ -25,7 +25,7 @@ const bit = (value: string, at: number): string => `((_ extract ${at} ${at}) ${v
 const wide = (how: 'sign' | 'zero', value: string): string => `((_ ${how}_extend 64) ${value})`;
 const upper = (a: string, b: string): string => `((_ extract 127 64) (bvmul ${a} ${b}))`;
 /** A shift's amount is its low six bits. */
-const by = (amount: string): string => `(bvand ${amount} ${constant(63n)})`;
+const shiftAmount = (amount: string): string => `(bvand ${amount} ${constant(63n)})`;
 /** The index in `order` of the first bit that is set; 64 if no bit is. */
 const first = (value: string, order: readonly number[]): string =>
   order.reduceRight(
@@ -46,11 +46,11 @@ function operation(op: Term['op'], [a = '', b = '', c = '']: readonly string[]):
     case 'xor':
       return `(bv${op} ${a} ${b})`;
     case 'shl':
-      return `(bvshl ${a} ${by(b)})`;
+      return `(bvshl ${a} ${shiftAmount(b)})`;
     case 'shr':
-      return `(bvlshr ${a} ${by(b)})`;
+      return `(bvlshr ${a} ${shiftAmount(b)})`;
     case 'sar':
-      return `(bvashr ${a} ${by(b)})`;
+      return `(bvashr ${a} ${shiftAmount(b)})`;
     case 'mulhs':
       return upper(wide('sign', a), wide('sign', b));
     case 'mulhu':

@@ -144,10 +144,10 @@ function isCopy(insn: Insn): boolean {
 }
 
 /** Integers of 32 bits always fit in a double: no flag, no rounding. */
-const EXACT: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
+const EXACT_OPS: ReadonlySet<FloatOp> = new Set<FloatOp>(['f64.from.i32', 'f64.from.u32']);
 const COMPARISON = /\.(?:eq|lt|le)$/;
 const TO_WORD = /\.to\.[iu]32$/;
-const DYNAMIC = 7;
+const DYNAMIC_MODE = 7;
 
 function floatWidths(op: FloatOp): { signed?: number; unsigned?: number } {
   if (COMPARISON.test(op)) return { unsigned: 1 };
@@ -375,8 +375,8 @@ class SymbolicStep implements Step<Term> {
   float(op: FloatOp, a: Term, b?: Term, c?: Term): Term {
     const operands = [a, b, c].filter((operand) => operand !== undefined);
     const { rm } = this.#insn;
-    const dynamic = rm === DYNAMIC;
-    if (EXACT.has(op)) {
+    const dynamic = rm === DYNAMIC_MODE;
+    if (EXACT_OPS.has(op)) {
       // The result does not depend on the rounding mode, but legality does: an invalid dynamic mode makes the instruction illegal.
       if (dynamic) this.#flags = { item: this.#terms.apply('rounding mode', [this.#rounding]), rest: this.#flags };
       return this.#terms.apply(op, operands);

@@ -88,7 +88,7 @@ const MOST_QUESTIONS = 6;
 const MOST_POINTS = 20_000;
 
 /** Repeated runs along a path: each may show more facts. */
-const MOST_HINDSIGHT = 3;
+const MOST_RERUNS = 3;
 
 /** @param solver asked where rewriting does not make terms the same */
 export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryProof {
@@ -103,12 +103,12 @@ export function proveEntry(sides: Sides, entry: Entry, solver?: Solver): EntryPr
 export function askSolver(sides: Sides, entry: Entry, before: EntryProof, solver: Solver): EntryProof {
   const { verdict, reason, unequal } = before;
   // A solver compares values only.
-  const values = reason?.kind !== 'exit' || !NO_VALUES.has(reason.what.kind);
+  const values = reason?.kind !== 'exit' || !VALUELESS_KINDS.has(reason.what.kind);
   if (verdict === 'proved' || !unequal || !values) return before;
   const proof = attempt(sides, entry, solver, false);
   return proof.verdict === 'proved' ? proof : before;
 }
-const NO_VALUES: ReadonlySet<string> = new Set<Mismatch['kind']>(['events', 'flags', 'extensions', 'seen']);
+const VALUELESS_KINDS: ReadonlySet<string> = new Set<Mismatch['kind']>(['events', 'flags', 'extensions', 'seen']);
 
 /** @param keeping whether overwritten stores are kept, as far as optimized code makes them (`ProofTerms.keep`) */
 function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping: boolean): EntryProof {
@@ -142,7 +142,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     const { saves, deadFrames } = sides;
     const run = (known?: Knowledge) =>
       new OriginalRun({ terms, code: sides.original, head: entry.head, saves, deadFrames, ...(known && { known }) });
-    const follow: Follow = (segment, facts) => onward(proving, segment, facts);
+    const follow: Follow = (segment, facts) => nextSegment(proving, segment, facts);
     terms.keep(keeping ? () => true : undefined);
     let original = run();
     const { optimized: code, returns } = sides;
@@ -151,9 +151,9 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
       explore(terms, explored, entry.start, entry.first, from, follow, decisions, along);
     const least = entry.progress ? 1 : 0;
     /** Runs a path again with the facts known at its end, which were not yet known at its beginning. @returns whether it is matched then */
-    const inHindsight = (leaf: Leaf): boolean => {
+    const matchesOnRerun = (leaf: Leaf): boolean => {
       const known = new Knowledge(leaf.front.knowledge);
-      for (let round = 0, size = -1; round < MOST_HINDSIGHT && known.size !== size; round++) {
+      for (let round = 0, size = -1; round < MOST_RERUNS && known.size !== size; round++) {
         size = known.size;
         const again = run(known);
         const [found] = ways(again.first, leaf);
@@ -170,7 +170,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
       // A segment followed earlier has memory without kept stores; and a solver may find targets equal that are not the same term.
       const anew = keeping || (solver !== undefined && leaf.target !== undefined);
       const why = match(proving, leaf, original, anew ? original.first : leaf.front, least);
-      if (why !== undefined && !inHindsight(leaf))
+      if (why !== undefined && !matchesOnRerun(leaf))
         return result('unproved', { kind: 'exit', at: leaf.from, to: leaf.to, what: why }, leaf);
       compared++;
     }
@@ -210,7 +210,7 @@ interface Proving {
 }
 
 /** Does the solver show all goals? */
-function shown(proving: Proving, goals: readonly Goal[]): boolean {
+function solverShows(proving: Proving, goals: readonly Goal[]): boolean {
   proving.unequal = true;
   if (proving.solver === undefined || proving.questions >= MOST_QUESTIONS) return false;
   proving.questions++;
@@ -220,22 +220,22 @@ function shown(proving: Proving, goals: readonly Goal[]): boolean {
 }
 
 /** The value of a condition, if the solver shows it. */
-function shownCondition(proving: Proving, condition: Term, facts: Facts): boolean | undefined {
+function solvedCondition(proving: Proving, condition: Term, facts: Facts): boolean | undefined {
   // A value is shown if no state has the opposite as one more fact.
   for (const value of [true, false])
-    if (shown(proving, [{ facts: { item: { condition, holds: !value }, rest: facts }, oneOf: [] }])) return value;
+    if (solverShows(proving, [{ facts: { item: { condition, holds: !value }, rest: facts }, oneOf: [] }])) return value;
   return undefined;
 }
 
 /** The original's next segment, by the decided facts; undefined where these do not decide it. */
-function onward(proving: Proving, segment: Segment, facts: Facts): Segment | undefined {
+function nextSegment(proving: Proving, segment: Segment, facts: Facts): Segment | undefined {
   const { end } = segment;
   if (end?.kind === 'branch') {
     const taken = proving.decisions.decided(end.condition, facts);
     return taken === undefined ? undefined : segment.next(taken.is ? end.taken : end.fall);
   }
   if (end?.kind !== 'jump') return undefined;
-  const to = proving.decisions.target(end.target, facts, (address) => stoodFor(proving, address));
+  const to = proving.decisions.target(end.target, facts, (address) => originalOf(proving, address));
   return to === undefined ? undefined : segment.next(to.is);
 }
 
@@ -266,7 +266,7 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
     const { pc, state } = points.at(-1)!;
     proving.followed = state;
     if (end?.kind !== 'jump' || target === undefined) return false;
-    if (target !== end.target && !(proving.solver && shown(proving, [{ facts, oneOf: [[target, end.target]] }])))
+    if (target !== end.target && !(proving.solver && solverShows(proving, [{ facts, oneOf: [[target, end.target]] }])))
       return false;
     const call = linksAt(sides.original, pc) ? pc : undefined;
     return same({ state: end.state, call, stack }, liveness?.liveAfter(pc));
@@ -282,9 +282,9 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
     const at = segment.points.at(-1)!.pc;
     if (end === undefined) return nearest ?? { kind: 'nothing', at };
     if (end.kind === 'stop') return nearest ?? { kind: 'stops', at, why: end.why };
-    let next = onward(proving, segment, leaf.facts);
+    let next = nextSegment(proving, segment, leaf.facts);
     if (next === undefined && end.kind === 'branch') {
-      const taken = shownCondition(proving, end.condition, leaf.facts);
+      const taken = solvedCondition(proving, end.condition, leaf.facts);
       if (taken !== undefined) next = segment.next(taken ? end.taken : end.fall);
     }
     if (next === undefined) return nearest ?? { kind: end.kind === 'branch' ? 'open' : 'elsewhere', at };
@@ -334,12 +334,12 @@ function differs(proving: Proving, leaf: Leaf, point: Place, liveThere: RegSet):
   if (was.order !== is.order || was.rounding !== is.rounding) return { kind: 'events' };
   if (terms.flags.termOf(was.flags) !== terms.flags.termOf(is.flags)) return { kind: 'flags' };
   const within = terms.accesses.within(terms.accesses.of(is.accesses), terms.accesses.of(was.accesses));
-  for (const { kind, bytes, address } of within ? [] : outside(is.accesses, was.accesses)) {
+  for (const { kind, bytes, address } of within ? [] : missingAccesses(is.accesses, was.accesses)) {
     what ??= { kind: 'access', access: kind, bytes };
     const like = listed(was.accesses).filter((access) => access.kind === kind && access.bytes === bytes);
     goals.push({ facts, oneOf: like.map((access) => [access.address, address] as const) });
   }
-  if (what !== undefined && !shown(proving, goals)) return what;
+  if (what !== undefined && !solverShows(proving, goals)) return what;
   const more = sides.machine?.asks(was.extensions, is.extensions);
   if (typeof more === 'object') return { kind: 'extensions', names: more };
   if (more) used.add('A9');
@@ -358,7 +358,7 @@ function sameMemory(
   was: Term,
   is: Term,
 ): boolean {
-  // A slot left may hold anything unless it was stored over since: so if optimized code stores to it, that store's place in the line counts.
+  // A slot left may hold anything unless stored over since: so if optimized code stores to it, the place of that store in the line counts.
   const sameButForLeft = (a: Term, b: Term): boolean => {
     if (!sides.deadFrames) return false;
     const without = terms.without(
@@ -380,7 +380,7 @@ const leftOf = ({ offset, rest, value }: Slot): Left[] =>
   rest.map((part) => ({ ...part, at: part.offset - offset, value }));
 
 /** The original address that an optimized one stands for in a register or a jump table: a return point (A7), or a head (A4). */
-function stoodFor({ sides, used }: Proving, address: Addr): Addr | undefined {
+function originalOf({ sides, used }: Proving, address: Addr): Addr | undefined {
   const link = sides.returns.get(address);
   if (link !== undefined) {
     used.add('A7');
@@ -476,7 +476,7 @@ function samePinned(was: State, is: State): boolean {
 const accessKey = ({ kind, address, bytes }: Access): string => `${kind}${bytes}:${address.id}`;
 
 /** Accesses of the first list that are not in the second. */
-function outside(list: List<Access> | undefined, of: List<Access> | undefined): Access[] {
+function missingAccesses(list: List<Access> | undefined, of: List<Access> | undefined): Access[] {
   const known = new Set(listed(of).map(accessKey));
   return listed(list).filter((access) => !known.has(accessKey(access)));
 }

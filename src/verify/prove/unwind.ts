@@ -96,7 +96,7 @@ function check(
   const onlyNew = { ...optimized, segments: optimized.segments.slice(-1) };
   const problems = [
     ...overlaps(ours),
-    ...ours.flatMap((fde) => elsewhere(fde, code.end)),
+    ...ours.flatMap((fde) => misplacedParts(fde, code.end)),
     ...ours.flatMap((fde) =>
       isAsWritten(onlyNew, fde) ? [] : [`the frame description at ${hex(fde.address)} is in an odd form`],
     ),
@@ -144,7 +144,7 @@ function overlaps(fdes: readonly Fde[]): string[] {
 }
 
 /** Problems of a new description with parts that are not behind the optimized code. */
-const elsewhere = ({ address, cie, lsda }: Fde, least: Addr): string[] =>
+const misplacedParts = ({ address, cie, lsda }: Fde, least: Addr): string[] =>
   Math.min(address, cie.address, lsda ?? least) < least
     ? [`the frame description at ${hex(address)} is not whole`]
     : [];
