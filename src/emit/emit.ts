@@ -1,6 +1,6 @@
 /**
- * Emission turns lowered superblocks into the optimized file. The original stays at its addresses, byte for byte but for patches,
- * retargeted jump tables and the link to new unwind tables; superblocks go into a new segment behind bss.
+ * Emission turns lowered superblocks into the optimized file. The original stays at its addresses, byte for byte but for headers,
+ * patches, retargeted jump tables and the link to new unwind tables; superblocks go into a new segment behind bss.
  */
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';

@@ -389,7 +389,7 @@ export class Memories {
     return this.#line.join(this.#line.join(this.#line.dropLast(left), both), this.#line.dropFirst(right));
   }
 
-  /** The union of two runs; undefined where pieces overlap. Results are kept: parts of runs that are mostly alike are united again. */
+  /** The union of two runs; undefined where pieces overlap. Results are kept: runs that are mostly alike have parts united before. */
   #union(a: Run, b: Run): Run | undefined {
     const key = `${a.term.id},${b.term.id}`;
     if (this.#unions.has(key)) return this.#unions.get(key);

@@ -92,7 +92,7 @@ export interface ProveOptions {
   readonly thorough?: boolean | undefined;
 }
 
-/** Unproved superblocks for which states are searched: in a strange file no superblock may be proved. */
+/** Unproved superblocks for which states are searched: of a strange file perhaps no superblock can be proved. */
 const MOST_SEARCHES = 64;
 /** Terms that these searches may look at, all together. */
 const MOST_TERMS = 30_000_000;

@@ -259,7 +259,7 @@ function match(proving: Proving, leaf: Leaf, run: OriginalRun, front: Segment, l
       proving.followed = point.state;
       if (point.retired < least) continue;
       if (same(point, liveness?.liveIn(point.pc))) return true;
-      // If a computed jump has led to this point, the registers live behind any computed jump are enough.
+      // If a computed jump has led to this point, the registers live behind that jump are enough.
       if (point.jump !== undefined && same(point, liveness?.liveAfter(point.jump))) return true;
     }
     const { end, points, stack } = segment;
