@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'limit'
   | 'bad-text'
   | 'not-proved'
+  | 'out-of-reach'
   | 'internal';
 
 export class IsoformError extends Error {
@@ -77,6 +78,9 @@ export const notProved = (file: string, problem: string) =>
     hint: '--allow tested writes it for verify to test',
   });
 /** A superblock text, an assembler text, ... that does not parse. */
+/** @param distance in bytes */
+export const outOfReach = (distance: number) =>
+  new IsoformError('out-of-reach', `an address ${distance} bytes away is out of reach of pc-relative code`);
 export const badText = (problem: string, line?: number) =>
   new IsoformError('bad-text', line === undefined ? problem : `line ${line}: ${problem}`);
 /** A broken invariant of isoform itself: never the user's doing, but still reported as one line. */

@@ -12,7 +12,10 @@ import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
 import { imageConstants } from './constants.ts';
-import { functionsBy, type Known, knownAddresses } from './known-addresses.ts';
+import { functionsBy } from './groups.ts';
+import { blockFrom, type Known, knownAddresses, readsAddress } from './known-addresses.ts';
+import { originsIn } from './origins.ts';
+import { wholePointers } from './pointers.ts';
 
 /** A use of a place in the data. */
 export interface Use {
@@ -71,39 +74,70 @@ export function firstUse(uses: readonly Use[], at: Addr): number {
 
 function accessesOf(image: Image): Accesses {
   const cfg = imageCfg(image);
-  const reads: JumpRead[] = [];
   const uses: Use[] = [];
   const ownerOf = functionsBy(cfg);
   const isEntry = (address: Addr) => ownerOf(address) === address;
   const isData = (value: number) => value >= image.segments[0]!.address && value < image.end;
   let terms = new Terms();
-  const shownTargets = (block: CfgBlock, state: Known): Addr[] | undefined => {
-    const shown: JumpRead[] = [];
-    readBlock(cfg, block, state, terms, isData, isEntry, shown, []);
-    return shown[0] && targetsOf(cfg, shown[0]);
+  const readsOf = (block: CfgBlock, state: Known | undefined, others: Use[]): JumpRead[] => {
+    const reads: JumpRead[] = [];
+    readBlock(cfg, block, state, terms, isData, isEntry, reads, others);
+    return reads;
   };
-  const { states, using } = knownAddresses(cfg, ownerOf, shownTargets);
+  const states = knownStates(cfg, ownerOf, (block, state) => {
+    const [table] = readsOf(block, state, []);
+    return table && targetsOf(cfg, table);
+  });
+  const reads: JumpRead[] = [];
+  /** Jumps that are not seen to read a table on every way into their blocks. */
+  const open = new Set<Addr>();
   let blocks = 0;
-  for (const block of using.values()) {
-    // A Terms object keeps all terms that it has made, so now and then it is replaced to free memory.
-    if (blocks++ % 4096 === 0) terms = new Terms();
-    readBlock(cfg, block, states.get(block.start), terms, isData, isEntry, reads, uses);
+  for (const [at, state] of states) {
+    const block = blockFrom(cfg, at);
+    if (block === undefined) continue;
+    const shown: JumpRead[] = [];
+    if (readsAddress(cfg, block, state)) {
+      // A Terms object keeps all terms that it has made, so now and then it is replaced to free memory.
+      if (blocks++ % 4096 === 0) terms = new Terms();
+      shown.push(...readsOf(block, state, uses));
+    }
+    if (shown.length === 0) open.add(block.site);
+    reads.push(...shown);
   }
   uses.push(...wordsOf(image, isData));
   for (const { kind, address } of image.symbols)
     if (kind === 'object') uses.push({ at: address, bytes: 0, by: 'symbol' });
   uses.sort((a, b) => a.at - b.at);
-  return { uses, reads };
+  return { uses, reads: reads.filter(({ site }) => !open.has(site)) };
 }
 
-/** Longest jump table. */
-const MAX_ENTRIES = 8192;
+function knownStates(
+  cfg: Cfg,
+  ownerOf: (address: Addr) => Addr,
+  shownTargets: (block: CfgBlock, state: Known) => Addr[] | undefined,
+): ReadonlyMap<Addr, Known> {
+  const places = wholePointers(cfg.image).map(({ to }) => to);
+  const labels = new Set(places.filter((to) => ownerOf(to) !== to && blockFrom(cfg, to) !== undefined));
+  const origins = originsIn(cfg);
+  const computed = new Map<Addr, boolean>();
+  const isComputed = (block: CfgBlock): boolean => {
+    let is = computed.get(block.site);
+    if (is === undefined) {
+      is = false;
+      for (const { kind, changed } of origins(block))
+        is ||= kind === 'computed' || kind === 'nowhere' || (changed && kind !== 'constant');
+      computed.set(block.site, is);
+    }
+    return is;
+  };
+  return knownAddresses(cfg, ownerOf, { shownTargets, isComputed, labels });
+}
 
 /** The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes. */
 export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>): Addr[] {
   const targets: Addr[] = [];
   const end = imageConstants(image).nextAbove(at);
-  for (let place = at; place + width <= end && targets.length < MAX_ENTRIES; place += width) {
+  for (let place = at; place + width <= end; place += width) {
     const entry = numberAt(image, place, width);
     if (entry === undefined || entry === 0 || code.insnAt(base + entry) === undefined) break;
     targets.push(base + entry);

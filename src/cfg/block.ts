@@ -26,6 +26,18 @@ export interface CfgBlock {
   readonly flow: readonly Addr[];
   /** False if control may also go to places that `flow` lacks: an unresolved indirect jump, a return, a trap, bytes that do not decode. */
   readonly flowKnown: boolean;
+  /**
+   * Start of the block behind bytes that do not decode, if control goes on to these bytes: they may be an instruction of an unknown
+   * extension, which may change any register. The block is in `flow`, and `flowKnown` is false.
+   */
+  readonly behindUnknown: Addr | undefined;
   /** Entry of the function that the block belongs to. */
   readonly function: Addr;
 }
+
+/** May control go on from a block to bytes that do not decode? An unknown extension's instruction may stand there. */
+export const entersUnknown = ({ flowKnown, ending, target }: CfgBlock): boolean =>
+  !flowKnown &&
+  ending !== 'return' &&
+  ending !== 'trap' &&
+  !((ending === 'indirect' || ending === 'indirect-call') && target === undefined);

@@ -89,7 +89,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
   }
 
   const drafts = leaders.map((start) => draft(code, found.isLeader, start));
-  const flows = drafts.map((block) => flowOf(block, found.isLeader, bySite.get(block.site) ?? []));
+  const flows = drafts.map((block) => flowOf(code, block, found.isLeader, bySite.get(block.site) ?? []));
   const counts = countsOf(drafts, ran.blocks, profile);
   // Field by field: spreading objects is several times as slow, and there may be a hundred thousand blocks.
   const blocks: CfgBlock[] = drafts.map((block, i) => ({
@@ -105,6 +105,7 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
     leavesLink: block.leavesLink,
     flow: flows[i]!.flow,
     flowKnown: flows[i]!.flowKnown,
+    behindUnknown: flows[i]!.behindUnknown,
     function: block.start,
   }));
   const entries = new Set<Addr>([image.entry, ...found.callees]);
@@ -174,20 +175,29 @@ function draft(code: Code, isLeader: (address: Addr) => boolean, start: Addr): D
 
 /** The successors of a block. In damaged code control may go to an address that starts no block: then the flow is not known. */
 function flowOf(
+  code: Code,
   block: Draft,
   isLeader: (address: Addr) => boolean,
   edges: readonly ProfiledEdge[],
-): Pick<CfgBlock, 'flow' | 'flowKnown'> {
-  const { ending, target, end, returnPoint } = block;
+): Pick<CfgBlock, 'flow' | 'flowKnown' | 'behindUnknown'> {
+  const { ending, target, end } = block;
   const flow: Addr[] = [];
   let flowKnown = true;
+  let behindUnknown: Addr | undefined;
   const leadsTo = (to: Addr) => {
     if (!isLeader(to)) flowKnown = false;
     else if (!flow.includes(to)) flow.push(to);
   };
-  if (ending === 'none' || ending === 'branch' || ending === 'syscall') leadsTo(end);
-  if (returnPoint !== undefined) leadsTo(returnPoint);
-  if (block.leavesLink) leadsTo(end);
+  const fallsThrough = () => {
+    leadsTo(end);
+    let behind = end;
+    for (let size = 1; size > 0 && code.insnAt(behind) === undefined; behind += size) size = code.lengthAt(behind);
+    if (behind === end || !isLeader(behind)) return;
+    behindUnknown = behind;
+    leadsTo(behind);
+  };
+  const calls = block.returnPoint !== undefined;
+  if (ending === 'none' || ending === 'branch' || ending === 'syscall' || calls || block.leavesLink) fallsThrough();
   if (target !== undefined && ending !== 'call' && ending !== 'indirect-call') leadsTo(target);
   if (ending === 'indirect' && target === undefined) {
     flowKnown = false;
@@ -195,7 +205,7 @@ function flowOf(
   }
   if (ending === 'return' || ending === 'trap') flowKnown = false;
   if (flow.length > 1) flow.sort((a, b) => a - b);
-  return { flow, flowKnown };
+  return { flow, flowKnown, behindUnknown };
 }
 
 /** Counts of blocks: the count of the enclosing block of the profile, minus the runs that stopped in it before. */

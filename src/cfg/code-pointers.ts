@@ -8,8 +8,9 @@ import type { CodeRange } from '../profile/code.ts';
 import type { TableJump } from './flowing.ts';
 
 /**
- * Entries of a table are looked for no further than this, and only up to the first entry that leads to no code. A constant that points into
- * the table does not end it: the constant may be an index, or a pointer into the table.
+ * Entries of a table that no jump is seen to read are looked for no further than this (assumption A2 says so), and only up to the first
+ * entry that leads to no code. A constant that points into the table does not end it: the constant may be an index, or a pointer into the
+ * table.
  */
 const TABLE_BYTES = 1 << 16;
 
@@ -84,7 +85,7 @@ export function codePointers(
     // Up to the next constant all entries count; behind the constant, entries count up to the first that leads to no code.
     const sure = (starts.find((start) => start > table) ?? Number.POSITIVE_INFINITY) - segment.address;
     const begin = table - segment.address;
-    const end = Math.min(begin + (one ? bytes : TABLE_BYTES), segment.bytes.length);
+    const end = one ? Math.min(begin + bytes, segment.bytes.length) : segment.bytes.length;
     for (let at = begin; at + bytes <= end; at += bytes) {
       if (at >= sure && begun.has(segment.address + at)) break;
       const distance = numberAt(view, at, bytes, signed);

@@ -16,6 +16,8 @@ export interface MadeConstant {
   /** The instruction that makes the constant, and the register that it writes. */
   readonly pc: Addr;
   readonly reg: Reg;
+  /** The constant is more than an upper part. */
+  readonly whole: boolean;
 }
 
 export interface Constants {
@@ -62,8 +64,9 @@ function constantsOf(image: Image): Constants {
       if (writes !== undefined) made[writes] = value;
       if (value !== undefined && value < ADDRESS_LIMIT) {
         const number = Number(value);
-        all.push({ value: number, pc, reg: insn.rd });
-        if (insn.rs1 !== 0 && reads.length > 0) sums.add(number);
+        const whole = insn.rs1 !== 0 && reads.length > 0;
+        all.push({ value: number, pc, reg: insn.rd, whole });
+        if (whole) sums.add(number);
       }
       if (control === 'indirect' || control === 'jump') made.fill(undefined);
       pc += insn.size;

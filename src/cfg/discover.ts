@@ -170,6 +170,10 @@ export function discover(image: Image, code: Code, executed: Iterable<Addr>): Di
   stage = 4;
   for (const address of codeAddresses(image)) reach(address);
   drain();
+  const entries = new Set(callees);
+  for (const { kind, address } of image.symbols) if (kind === 'function') entries.add(address);
+  for (const range of sweepable(image, code)) for (const at of hiddenCallers(code, range, marks, entries)) reach(at);
+  drain();
 
   return {
     isLeader: (address) => (marks.get(address) & LEADER_MARK) !== 0,
@@ -192,6 +196,30 @@ function codeAddresses(image: Image): Set<Addr> {
       add(view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32);
   }
   for (const { value } of imageConstants(image).all) add(value);
+  return found;
+}
+
+/**
+ * Addresses of unmarked instructions that call or jump to a known function. The sweep may have lost its step in data that lies in the
+ * text, and such a caller may read registers that no other caller reads.
+ */
+function hiddenCallers(
+  code: Code,
+  range: { start: Addr; end: Addr },
+  marks: Marks,
+  entries: ReadonlySet<Addr>,
+): Addr[] {
+  const found: Addr[] = [];
+  for (let at = range.start; at < range.end; at += 2) {
+    if ((marks.get(at) & INSN_MARK) !== 0) continue;
+    const insn = code.insnAt(at);
+    if (insn === undefined) continue;
+    const next = at + insn.size;
+    const behind = code.insnAt(next);
+    const target = targetOf(insn, at) ?? (behind && farTarget(insn, at, behind));
+    const leads = target !== undefined && entries.has(target) && target !== at;
+    if (leads && (endingOf(insn) === 'call' || endingOf(insn) === 'jump' || endingOf(insn) === 'none')) found.push(at);
+  }
   return found;
 }
 

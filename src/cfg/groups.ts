@@ -64,3 +64,20 @@ export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]>
   }
   return groups;
 }
+
+/** The entry of the function that an address is in: the last call target or function symbol at or before the address. */
+export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
+  const entries = new Set<Addr>([image.entry]);
+  for (const { ending, target } of blocks) if (ending === 'call' && target !== undefined) entries.add(target);
+  for (const { kind, address } of image.symbols) if (kind === 'function') entries.add(address);
+  const rising = [...entries].sort((a, b) => a - b);
+  return (address) => {
+    let [low, high] = [0, rising.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (rising[middle]! <= address) low = middle + 1;
+      else high = middle;
+    }
+    return rising[low - 1] ?? 0;
+  };
+}

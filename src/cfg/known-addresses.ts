@@ -1,17 +1,18 @@
 /**
- * Addresses that registers hold, by a forward dataflow within functions. A block without known predecessors is taken for a target of its
- * function's unresolved jumps; callees preserve the registers that the psABI says. The result shows where code accesses data. It may be
- * wrong, and users must not depend on its soundness.
+ * Addresses that registers hold on all paths, by a forward dataflow within functions. A jump whose target is not known may lead to any
+ * block of its function without known predecessors, to every label that a code pointer leads to, and, if its target is computed, to any
+ * block; functions count with all their parts. A landing pad is entered from the calls of its function. Code that only the sweep found, and
+ * that nothing of this leads to, is not entered.
  */
 import { type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
-import type { Image } from '../elf/image.ts';
-import { PRESERVED } from './abi.ts';
 import type { CfgBlock } from './block.ts';
-import type { Cfg } from './build.ts';
+import { type Cfg, insnsOf } from './build.ts';
 import { imageConstants } from './constants.ts';
-import { hasReg } from './regset.ts';
+import { functionGroups } from './groups.ts';
+import { preservation } from './preserved.ts';
+import { hasReg, type RegSet } from './regset.ts';
 import { returning } from './returning.ts';
 
 /** By register, the address of the image that it is known to hold. */
@@ -19,120 +20,191 @@ export type Known = ReadonlyMap<Reg, number>;
 
 /** An upper part lies within this distance of its whole address. */
 const UPPER_PART_BYTES = 4096;
-/**
- * By block, the addresses that registers hold at its start on all paths.
- * @param shownTargets targets of a block's jump by the table that it reads; undefined if the known addresses show no table
- */
+
+/** What the dataflow asks about jumps. */
+export interface JumpKnowledge {
+  /** Targets of a block's jump by the table that the jump reads; undefined if the known addresses show no table. */
+  shownTargets(block: CfgBlock, state: Known): readonly Addr[] | undefined;
+  /** Is the target of a block's jump computed, or may it be? */
+  isComputed(block: CfgBlock): boolean;
+  /** Labels that code pointers lead to. */
+  readonly labels: ReadonlySet<Addr>;
+}
+
+/** By block, or by a place in a block's middle that something leads to: the addresses that registers hold there on all paths. */
 export function knownAddresses(
   cfg: Cfg,
   ownerOf: (address: Addr) => Addr,
-  shownTargets: (block: CfgBlock, state: Known) => readonly Addr[] | undefined,
-): {
-  readonly states: ReadonlyMap<Addr, Known>;
-  /** Blocks that read a register with a known address; from their middle on where a table leads there. */
-  readonly using: ReadonlyMap<Addr, CfgBlock>;
-} {
-  const { blocks, image } = cfg;
-  const comesBack = returning(cfg);
-  const gp = globalPointer(image);
-  const start: Known = new Map(gp === undefined ? [] : [[GP, gp]]);
-  const led = new Set(blocks.flatMap(({ flow }) => flow));
-  /** By function: blocks that no known edge leads to. */
-  const orphans = new Map<Addr, Addr[]>();
-  for (const block of blocks) {
-    const owner = ownerOf(block.start);
-    if (block.start === owner || led.has(block.start)) continue;
-    const list = orphans.get(owner);
-    if (list === undefined) orphans.set(owner, [block.start]);
-    else list.push(block.start);
-  }
-  const states = new Map<Addr, Known>();
-  const open = new Set<Addr>();
-  const lead = (to: Addr, state: Known) => {
-    const was = states.get(to);
-    const now = to === ownerOf(to) ? start : was === undefined ? state : common(was, state);
-    if (was !== undefined && now.size === was.size) return;
-    states.set(to, now);
-    open.add(to);
-  };
-  for (const { start: at } of blocks) if (at === ownerOf(at)) lead(at, start);
-  const using = new Map<Addr, CfgBlock>();
-  for (const at of open) {
-    open.delete(at);
-    const over = cfg.blockAt(at) ?? cfg.blockOver(at);
-    if (over === undefined) continue;
-    const block = over.start === at ? over : { ...over, start: at };
-    const { after: state, uses } = stateBehind(cfg, block, states.get(at)!);
-    if (uses) using.set(at, block);
-    if (!comesBack(block)) continue;
-    const unknown = block.ending === 'indirect' && block.target === undefined;
-    const shown = unknown ? shownTargets(block, states.get(at)!) : block.flow;
-    for (const to of shown ?? orphans.get(ownerOf(at)) ?? []) lead(to, state);
-  }
-  // In a block that no path has reached, only the global pointer is known.
-  for (const block of blocks) {
-    if (states.has(block.start)) continue;
-    states.set(block.start, start);
-    if (stateBehind(cfg, block, start).uses) using.set(block.start, block);
-  }
-  return { states, using };
+  jumps: JumpKnowledge,
+): ReadonlyMap<Addr, Known> {
+  return new Dataflow(cfg, ownerOf, jumps).solve();
 }
 
-/** The entry of the function that an address is in: the last call target or function symbol at or before the address. */
-export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
-  const entries = new Set<Addr>([image.entry]);
-  for (const { ending, target } of blocks) if (ending === 'call' && target !== undefined) entries.add(target);
-  for (const { kind, address } of image.symbols) if (kind === 'function') entries.add(address);
-  const rising = [...entries].sort((a, b) => a - b);
-  return (address) => {
-    let [low, high] = [0, rising.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (rising[middle]! <= address) low = middle + 1;
-      else high = middle;
+class Dataflow {
+  readonly #cfg: Cfg;
+  readonly #ownerOf: (address: Addr) => Addr;
+  readonly #jumps: JumpKnowledge;
+  readonly #comesBack: (block: CfgBlock) => boolean;
+  readonly #preserved: (block: CfgBlock) => RegSet;
+  /** Nothing is known but the global pointer. */
+  readonly #nothing: Known;
+  readonly #states = new Map<Addr, Known>();
+  readonly #open = new Set<Addr>();
+  /** By block, the group of functions that the block belongs to. */
+  readonly #groupOf: ReadonlyMap<Addr, Addr>;
+  /** By group of functions: all blocks; those that no known edge leads to; labels. */
+  readonly #blocks = new Map<Addr, Addr[]>();
+  readonly #orphans = new Map<Addr, Addr[]>();
+  readonly #labels = new Map<Addr, Addr[]>();
+  /** By group: orphans that no jump was found to lead to, which are taken for landing pads. */
+  readonly #pads = new Map<Addr, Addr[]>();
+
+  constructor(cfg: Cfg, ownerOf: (address: Addr) => Addr, jumps: JumpKnowledge) {
+    this.#cfg = cfg;
+    this.#ownerOf = ownerOf;
+    this.#jumps = jumps;
+    this.#comesBack = returning(cfg);
+    this.#preserved = preservation(cfg);
+    const gp = globalPointer(cfg);
+    this.#nothing = new Map(gp === undefined ? [] : [[GP, gp]]);
+    this.#groupOf = new Map(
+      [...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group])),
+    );
+    const led = new Set(cfg.blocks.flatMap(({ flow }) => flow));
+    for (const block of cfg.blocks) {
+      const { start } = block;
+      append(this.#blocks, this.#groupAt(start), start);
+      if (start !== ownerOf(start) && !led.has(start) && block.evidence !== 'guess' && !isPadding(cfg, block))
+        append(this.#orphans, this.#groupAt(start), start);
     }
-    return rising[low - 1] ?? 0;
-  };
+    for (const label of jumps.labels) append(this.#labels, this.#groupAt(label), label);
+  }
+
+  #groupAt(address: Addr): Addr {
+    const block = this.#cfg.blockAt(address) ?? this.#cfg.blockOver(address);
+    return block === undefined ? address : this.#groupOf.get(block.start)!;
+  }
+
+  solve(): ReadonlyMap<Addr, Known> {
+    const { blocks } = this.#cfg;
+    for (const { start } of blocks) if (start === this.#ownerOf(start)) this.#lead(start, this.#nothing);
+    this.#run();
+    for (const { start, returnPoint } of blocks) {
+      const group = this.#groupAt(start);
+      if (returnPoint === undefined || this.#pads.has(group)) continue;
+      const pads = (this.#orphans.get(group) ?? []).filter((orphan) => !this.#states.has(orphan));
+      if (pads.length > 0) this.#pads.set(group, pads);
+    }
+    for (const at of this.#states.keys()) if (this.#pads.has(this.#groupAt(at))) this.#open.add(at);
+    this.#run();
+    for (const { start, evidence } of blocks)
+      if (!this.#states.has(start) && evidence !== 'guess' && evidence !== 'swept') this.#lead(start, this.#nothing);
+    this.#run();
+    return this.#states;
+  }
+
+  /** Notes that control may come to an address in a state. */
+  #lead(to: Addr, state: Known): void {
+    const was = this.#states.get(to);
+    const now = to === this.#ownerOf(to) ? this.#nothing : was === undefined ? state : common(was, state);
+    if (was !== undefined && now.size === was.size) return;
+    this.#states.set(to, now);
+    this.#open.add(to);
+  }
+
+  #run(): void {
+    for (const at of this.#open) {
+      this.#open.delete(at);
+      const block = blockFrom(this.#cfg, at);
+      if (block !== undefined) this.#follow(block);
+    }
+  }
+
+  #follow(block: CfgBlock): void {
+    const group = this.#groupAt(block.start);
+    const before = this.#states.get(block.start)!;
+    const state = stateBehind(this.#cfg, block, before, this.#preserved(block));
+    if (block.returnPoint !== undefined) for (const pad of this.#pads.get(group) ?? []) this.#lead(pad, state);
+    if (!this.#comesBack(block)) return;
+    for (const to of block.flow) this.#lead(to, to === block.behindUnknown ? this.#nothing : state);
+    if (block.ending !== 'indirect' || block.target !== undefined) return;
+    const shown = this.#jumps.shownTargets(block, before);
+    if (shown !== undefined) for (const to of shown) this.#lead(to, state);
+    else if (this.#jumps.isComputed(block)) for (const to of this.#blocks.get(group) ?? []) this.#lead(to, state);
+    else
+      for (const list of [this.#orphans, this.#labels]) for (const to of list.get(group) ?? []) this.#lead(to, state);
+  }
+}
+
+/** Does a block do nothing, as the padding before an aligned label? */
+const isPadding = (cfg: Cfg, block: CfgBlock): boolean =>
+  insnsOf(cfg, block).every(({ insn }) => facts(insn).pure && facts(insn).writes === undefined);
+
+function append(lists: Map<Addr, Addr[]>, key: Addr, item: Addr): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}
+
+/** The block at an address, or the rest of the block that the address is in the middle of. */
+export function blockFrom(cfg: Cfg, at: Addr): CfgBlock | undefined {
+  const over = cfg.blockAt(at) ?? cfg.blockOver(at);
+  return over === undefined || over.start === at ? over : { ...over, start: at };
 }
 
 const common = (a: Known, b: Known): Known => new Map([...a].filter(([reg, value]) => b.get(reg) === value));
 
-/** The addresses known behind a block (upper parts that are no address of the image are dropped), and whether the block reads one. */
-function stateBehind(
+/** The values of registers behind a block that is entered in a state, and whether the block reads an address, or the upper part of one. */
+function runBlock(
   { code, image }: Cfg,
   block: CfgBlock,
   state: Known,
-): { readonly after: Known; readonly uses: boolean } {
+): { readonly values: readonly (bigint | undefined)[]; readonly readsAddress: boolean } {
   const [low, high] = [BigInt(image.segments[0]!.address - UPPER_PART_BYTES), BigInt(image.end + UPPER_PART_BYTES)];
-  let uses = false;
-  const made: (bigint | undefined)[] = new Array(REG_COUNT).fill(undefined);
-  for (const [reg, value] of state) made[reg] = BigInt(value);
-  const operand = (reg: Reg): bigint | undefined => (reg === 0 ? 0n : made[reg]);
+  let readsAddress = false;
+  const values: (bigint | undefined)[] = new Array(REG_COUNT).fill(undefined);
+  for (const [reg, value] of state) values[reg] = BigInt(value);
+  const operand = (reg: Reg): bigint | undefined => (reg === 0 ? 0n : values[reg]);
   for (let pc = block.start; pc < block.end; ) {
     const insn = code.insnAt(pc)!;
     const { pure, writes, reads } = facts(insn);
-    uses ||= reads.some((reg) => made[reg] !== undefined && made[reg] >= low && made[reg] < high);
+    readsAddress ||= reads.some((reg) => values[reg] !== undefined && values[reg] >= low && values[reg] < high);
     if (writes !== undefined && writes !== GP) {
-      const ready = pure && reads.every((reg) => made[reg] !== undefined);
-      made[writes] = ready
+      const ready = pure && reads.every((reg) => values[reg] !== undefined);
+      values[writes] = ready
         ? evaluate(insn, { rs1: operand(insn.rs1), rs2: operand(insn.rs2), rs3: operand(insn.rs3), pc: BigInt(pc) })
         : undefined;
     }
     pc += insn.size;
   }
-  const after = new Map<Reg, number>();
-  const calls = block.returnPoint !== undefined;
-  for (const [reg, value] of made.entries()) {
-    if (value === undefined || reg === 0 || (calls && !hasReg(PRESERVED, reg))) continue;
-    if (value >= BigInt(image.segments[0]!.address) && value < BigInt(image.end)) after.set(reg, Number(value));
-  }
-  return { after, uses };
+  return { values, readsAddress };
 }
 
-/** The global pointer's value, if the code makes one value for it only. */
-function globalPointer(image: Image): number | undefined {
+/** Does a block, entered in a state, read a register with a known address, or the upper part of one? */
+export const readsAddress = (cfg: Cfg, block: CfgBlock, state: Known): boolean =>
+  runBlock(cfg, block, state).readsAddress;
+
+/**
+ * The addresses known behind a block; upper parts that are no address of the image are dropped.
+ * @param preserved registers that the block's last instruction, or its callee, leaves as they are
+ */
+function stateBehind(cfg: Cfg, block: CfgBlock, state: Known, preserved: RegSet): Known {
+  const [low, high] = [BigInt(cfg.image.segments[0]!.address), BigInt(cfg.image.end)];
+  const after = new Map<Reg, number>();
+  for (const [reg, value] of runBlock(cfg, block, state).values.entries()) {
+    if (value === undefined || reg === 0 || (reg !== GP && !hasReg(preserved, reg))) continue;
+    if (value >= low && value < high) after.set(reg, Number(value));
+  }
+  return after;
+}
+
+/** The global pointer's value, if the code makes one value for it only, and nothing else writes the register. */
+function globalPointer(cfg: Cfg): number | undefined {
   const values = new Map<Addr, number>();
-  for (const { reg, pc, value } of imageConstants(image).all) if (reg === GP) values.set(pc, value);
+  for (const { reg, pc, value } of imageConstants(cfg.image).all) if (reg === GP) values.set(pc, value);
+  for (const block of cfg.blocks)
+    for (const { at, insn } of block.evidence === 'guess' ? [] : insnsOf(cfg, block))
+      if (facts(insn).writes === GP && !values.has(at)) return undefined;
   // The upper part is four bytes before the instruction that completes it.
   const whole = [...values].filter(([pc]) => !values.has(pc + 4)).map(([, value]) => value);
   return new Set(whole).size === 1 ? whole[0] : undefined;

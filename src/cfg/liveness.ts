@@ -45,7 +45,7 @@ import type { Image } from '../elf/image.ts';
 import { isLink, SYSCALL_READS, T0 } from '../profile/flow.ts';
 import { ARGUMENTS, CLOBBERED, PASSED, POINTERS, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
 import { imageAccesses, targetsOf } from './accesses.ts';
-import type { CfgBlock } from './block.ts';
+import { type CfgBlock, entersUnknown } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { functionGroups } from './groups.ts';
 import { ALL_REGS, intersect, type RegSet, union, without } from './regset.ts';
@@ -175,14 +175,7 @@ class Solver {
         if (this.callee[i]! >= 0) add(this.callee[i]!, i);
       }
     });
-    this.holes = Uint8Array.from(blocks, ({ flowKnown, ending, target }) =>
-      Number(
-        !flowKnown &&
-          ending !== 'return' &&
-          ending !== 'trap' &&
-          !((ending === 'indirect' || ending === 'indirect-call') && target === undefined),
-      ),
-    );
+    this.holes = Uint8Array.from(blocks, (block) => Number(entersUnknown(block)));
     this.comes = this.comesBack();
     this.siblings = this.makeSiblings();
   }
@@ -377,6 +370,7 @@ class Solver {
    */
   private certain(block: CfgBlock, next: CfgBlock): boolean {
     if (!block.flow.includes(next.start) || block === this.blocks[this.pool]) return false;
+    if (next.start === block.behindUnknown) return false;
     if (block.returnPoint === undefined && block.ending !== 'none' && block.ending !== 'syscall') return true;
     // The code behind a call that does not return may belong to another function.
     const leaves = next.function !== block.function;

@@ -3,7 +3,7 @@
  * compilers put other code right behind it.
  */
 import type { Addr } from '../base/units.ts';
-import type { CfgBlock } from './block.ts';
+import { type CfgBlock, entersUnknown } from './block.ts';
 import type { Cfg } from './build.ts';
 
 /** Does control seem to return from a block's callee? True also for a block that calls nothing or an unknown callee. */
@@ -29,6 +29,7 @@ export function returning(cfg: Cfg): (block: CfgBlock) => boolean {
       if (block === undefined) return true;
       const { ending, target, flow, returnPoint, leavesLink } = block;
       if (ending === 'return' || leavesLink || (ending === 'indirect' && target === undefined)) return true;
+      if (entersUnknown(block)) return true;
       if (returnPoint !== undefined && !comesBack(block)) {
         const list = waiting.get(target!);
         if (list === undefined) waiting.set(target!, new Set([callee]));

@@ -31,6 +31,11 @@ export interface Saves {
   savesAt(at: Addr): boolean;
 }
 
+export interface FunctionSaves extends Saves {
+  /** By group of functions (`functionGroups`): preserved registers that its functions may change for their callers. */
+  readonly changed: ReadonlyMap<Addr, RegSet>;
+}
+
 /** Registers that a function must give back, except sp, gp and tp. */
 const TRACKED_REGS: RegSet = without(union(PRESERVED, RETURN_ADDRESS), regSet([SP, 3, 4]));
 const NO_REGS: RegSet = { x: 0, f: 0 };
@@ -154,6 +159,10 @@ interface Save {
 /** The findings of one function with all its parts. */
 interface Found {
   readonly saves: readonly Save[];
+  /** Preserved registers that the function changes and never stores to the stack. */
+  readonly lost: RegSet;
+  /** Registers that the function stores to the stack while they hold their values at entry. */
+  readonly stored: RegSet;
   /** The function makes an address in its frame. */
   readonly exposed: boolean;
   /** Preserved registers that the function changes and never stores to the stack, or whose values at entry it uses. */
@@ -197,7 +206,8 @@ function analyseFunction(
     const calls = block.returnPoint !== undefined;
     if (calls) state = afterCall(state, cfg.code.insnAt(block.site)!);
     else if (block.leavesLink) state = UNKNOWN_STATE;
-    for (const to of block.flow) if (index.has(to)) come(index.get(to)!, state);
+    for (const to of block.flow)
+      if (index.has(to)) come(index.get(to)!, to === block.behindUnknown ? UNKNOWN_STATE : state);
     if (loose.length > 0 && (calls || (block.ending === 'indirect' && state.sp !== 0))) {
       const now = meet(around, state);
       if (now === around) continue;
@@ -270,39 +280,72 @@ function analyseFunction(
     !others.some((other) => overlap(slot, other.slot, other.bytes)) &&
     !keeps.some((other) => overlap(slot, other.slot, 8) && (other.slot !== slot || other.reg !== reg));
   const kept = without(TRACKED_REGS, RETURN_ADDRESS);
-  const lost = matters ? without(intersect(changed, kept), union(stored, intersect(passed, got))) : NO_REGS;
+  const unsaved = matters ? without(intersect(changed, kept), union(stored, intersect(passed, got))) : NO_REGS;
   // A switch to another context also loads sp, from where that context's registers are.
-  const context = hasReg(loaded, SP) && regsIn(intersect(lost, loaded)).length >= MIN_CONTEXT_LOADS;
-  const careless = union(context ? NO_REGS : lost, intersect(used, kept));
-  return { saves: keeps.filter(saves), exposed, careless };
+  const context = hasReg(loaded, SP) && regsIn(intersect(unsaved, loaded)).length >= MIN_CONTEXT_LOADS;
+  const lost = context ? NO_REGS : unsaved;
+  return { saves: keeps.filter(saves), lost, stored, exposed, careless: union(lost, intersect(used, kept)) };
 }
 
-export function savesOf(cfg: Cfg): Saves {
-  const entries = entriesOf(cfg);
-  const comesBack = returning(cfg);
-  const found = [...functionGroups(cfg).values()].map((blocks) =>
-    analyseFunction(
-      cfg,
-      blocks.filter(({ evidence }) => evidence !== 'guess'),
-      entries,
-      comesBack,
-    ),
-  );
-  const careless = found.reduce((all, one) => union(all, one.careless), NO_REGS);
-  const saves = new Set<Addr>();
-  for (const each of found)
-    for (const { at, reg } of each.saves) if (!each.exposed || !hasReg(careless, reg)) saves.add(at);
-  return { savesAt: (at) => saves.has(at) };
-}
+const known = new WeakMap<Cfg, FunctionSaves>();
 
-const known = new WeakMap<Image, Saves>();
-
-/** The saves in all code that is found in an image without a profile; the same object for the same image, as for liveness. */
-export function imageSaves(image: Image): Saves {
-  let saves = known.get(image);
+/** The saves in all code of a graph; the same object for the same graph. */
+export function savesOf(cfg: Cfg): FunctionSaves {
+  let saves = known.get(cfg);
   if (saves === undefined) {
-    saves = savesOf(imageCfg(image));
-    known.set(image, saves);
+    saves = findSaves(cfg);
+    known.set(cfg, saves);
   }
   return saves;
 }
+
+function findSaves(cfg: Cfg): FunctionSaves {
+  const entries = entriesOf(cfg);
+  const comesBack = returning(cfg);
+  const groups = functionGroups(cfg);
+  const found = new Map<Addr, Found>();
+  for (const [group, blocks] of groups) {
+    const certain = blocks.filter(({ evidence }) => evidence !== 'guess');
+    found.set(group, analyseFunction(cfg, certain, entries, comesBack));
+  }
+  const careless = [...found.values()].reduce((all, one) => union(all, one.careless), NO_REGS);
+  const saves = new Set<Addr>();
+  for (const each of found.values())
+    for (const { at, reg } of each.saves) if (!each.exposed || !hasReg(careless, reg)) saves.add(at);
+  return { savesAt: (at) => saves.has(at), changed: changedBy(groups, found) };
+}
+
+/** Registers that functions lose, and that their callees lose unless the function itself saves them. */
+function changedBy(
+  groups: ReadonlyMap<Addr, readonly CfgBlock[]>,
+  found: ReadonlyMap<Addr, Found>,
+): ReadonlyMap<Addr, RegSet> {
+  const groupOf = new Map<Addr, Addr>();
+  for (const [group, blocks] of groups) for (const { start } of blocks) groupOf.set(start, group);
+  const callers = new Map<Addr, Set<Addr>>();
+  for (const [group, blocks] of groups)
+    for (const { target, flow, returnPoint } of blocks)
+      for (const to of returnPoint === undefined ? flow : [target ?? -1]) {
+        const callee = groupOf.get(to);
+        if (callee === undefined || callee === group) continue;
+        const list = callers.get(callee);
+        if (list === undefined) callers.set(callee, new Set([group]));
+        else list.add(group);
+      }
+  const changed = new Map([...found].map(([group, { lost }]) => [group, lost]));
+  const open = new Set(changed.keys());
+  for (const callee of open) {
+    open.delete(callee);
+    for (const caller of callers.get(callee) ?? []) {
+      const was = changed.get(caller)!;
+      const now = union(was, without(changed.get(callee)!, found.get(caller)!.stored));
+      if (now.x === was.x && now.f === was.f) continue;
+      changed.set(caller, now);
+      open.add(caller);
+    }
+  }
+  return changed;
+}
+
+/** The saves in all code that is found in an image without a profile; the same object for the same image, as for liveness. */
+export const imageSaves = (image: Image): Saves => savesOf(imageCfg(image));

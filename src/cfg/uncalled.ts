@@ -38,6 +38,7 @@ export function uncalled({ image, blocks, functions, blockAt }: Cfg): CfgBlock {
     leavesLink: false,
     flow,
     flowKnown: true,
+    behindUnknown: undefined,
     function: NO_ADDRESS,
   };
 }

@@ -11,21 +11,17 @@ import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { Ending } from '../profile/flow.ts';
-import { PRESERVED } from './abi.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { functionGroups } from './groups.ts';
-import { functionsBy } from './known-addresses.ts';
-import { hasReg } from './regset.ts';
+import { functionGroups, functionsBy } from './groups.ts';
+import { originsIn, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
 
 /** [start, end) */
 export type Extent = readonly [Addr, Addr];
 
 const INDIRECT_ENDINGS: ReadonlySet<Ending> = new Set(['indirect', 'indirect-call', 'return']);
-/** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
-const TRIAL_VALUES = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
 
 /** The extents in which the unseen jumps of an image may lead anywhere: their functions, with parts. */
 export function unseenJumps(image: Image): readonly Extent[] {
@@ -49,8 +45,8 @@ export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
     const { ending, target, site } = block;
     if (!INDIRECT_ENDINGS.has(ending) || target !== undefined || resolved.has(site)) return false;
     for (const { kind, insn, changed } of origins(block)) {
-      // Pointers that are called may be disguised (glibc's PTR_MANGLE), which is no sum.
-      if (kind === 'computed' && (ending !== 'indirect-call' || addsUp(insn!))) return true;
+      // Pointers that are called may be disguised (glibc's PTR_MANGLE): an exclusive or gives the whole pointer back.
+      if (kind === 'computed' && (ending !== 'indirect-call' || !undoesItself(insn!))) return true;
       // A changed constant is still a constant. If a path cannot be followed to its beginning, the target may be computed.
       if (kind !== 'computed' && kind !== 'constant' && changed) return true;
       if (kind === 'nowhere' && ending === 'indirect') return true;
@@ -59,16 +55,14 @@ export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
   };
 }
 
-/** The extent of the function that has an address in its middle; undefined if the function begins there, or if no code is known. */
+/** The extent of the function that an address lies in; undefined if no code is known there. */
 export function functionExtents(image: Image): (address: Addr) => Extent | undefined {
   const cfg = imageCfg(image);
   const ownerOf = functionsBy(cfg);
   let all: ReadonlyMap<Addr, Extent> | undefined;
   return (address) => {
-    const owner = ownerOf(address);
-    if (owner === address) return undefined;
     all ??= extents(cfg, ownerOf);
-    return all.get(owner);
+    return all.get(ownerOf(address));
   };
 }
 
@@ -126,113 +120,16 @@ function linkSlots(cfg: Cfg, links: readonly Reg[]): ReadonlyMap<Addr, (load: In
   return found;
 }
 
-function predecessors(
-  cfg: Cfg,
-  comesBack: (block: CfgBlock) => boolean = () => true,
-): ReadonlyMap<Addr, readonly CfgBlock[]> {
-  const before = new Map<Addr, CfgBlock[]>();
-  for (const block of cfg.blocks)
-    for (const to of comesBack(block) && block.evidence !== 'guess' ? block.flow : []) {
-      const list = before.get(to);
-      if (list === undefined) before.set(to, [block]);
-      else list.push(block);
-    }
-  return before;
-}
-
-/** The origin of a jump's target on one path. */
-interface Origin {
-  /**
-   * constant; loaded, or the link of a jump; computed from more than one register; passed: in a register at the function's entry; result:
-   * in a register behind a call; nowhere: the path cannot be followed further.
-   */
-  readonly kind: 'constant' | 'loaded' | 'computed' | 'passed' | 'result' | 'nowhere';
-  readonly reg: Reg;
-  /** The instruction that made the value; undefined for the kinds passed, result and nowhere. */
-  readonly insn: Insn | undefined;
-  /** Start of the block in which the search ended. */
-  readonly at: Addr;
-  /** An instruction has changed the value since. */
-  readonly changed: boolean;
-}
-
-/** Follows the target of a jump backward, on all paths within its function. */
-function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: CfgBlock) => Generator<Origin> {
-  const before = predecessors(cfg, comesBack);
-  const ownerOf = functionsBy(cfg);
-  return function* (jump) {
-    const last = cfg.code.insnAt(jump.site)!;
-    const seen = new Set<string>();
-    const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
-      { block: jump, reg: last.rs1, end: jump.site, changed: last.imm !== 0 },
-    ];
-    for (let way = open.pop(); way !== undefined; way = open.pop()) {
-      const { block } = way;
-      let { reg, changed } = way;
-      const made = (kind: Origin['kind'], insn?: Insn): Origin => ({ kind, reg, insn, at: block.start, changed });
-      // A callee that returns through one link register preserves the other, so ra is followed past a call that links in t0.
-      const calls = way.end === block.end && block.returnPoint !== undefined;
-      if (calls && !hasReg(PRESERVED, reg) && (reg !== RA || facts(cfg.code.insnAt(block.site)!).writes === RA)) {
-        yield made('result');
-        continue;
-      }
-      let found: Origin | undefined;
-      for (const { insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
-        if (facts(insn).writes !== reg) continue;
-        const from = sourceOf(insn);
-        if (typeof from === 'string') {
-          found = made(from, insn);
-          break;
-        }
-        reg = from.reg;
-        changed ||= from.changed;
-      }
-      if (found !== undefined) {
-        yield found;
-        continue;
-      }
-      if (block.start === ownerOf(block.start)) {
-        yield made('passed');
-        continue;
-      }
-      const ways = before.get(block.start) ?? [];
-      if (ways.length === 0) yield made('nowhere');
-      for (const from of ways) {
-        const key = `${from.start},${reg},${changed}`;
-        if (seen.has(key)) continue;
-        seen.add(key);
-        open.push({ block: from, reg, end: from.end, changed });
-      }
-    }
-  };
-}
-
 /** Does an instruction load from a frame or store to one, through sp or the frame pointer? */
 const isOnStack = (insn: Insn): boolean =>
   (insn.rs1 === SP || insn.rs1 === S0) && (facts(insn).load !== undefined || facts(insn).store !== undefined);
 
-/** The source of an instruction's result: one register (`changed` unless the result is a copy), no operands, a load, or a computation. */
-function sourceOf(insn: Insn): 'constant' | 'loaded' | 'computed' | { readonly reg: Reg; readonly changed: boolean } {
-  const { pure, reads, load, control } = facts(insn);
-  if (load !== undefined || control !== 'none') return 'loaded';
-  if (reads.length === 0) return pure ? 'constant' : 'loaded';
-  if (!pure || reads.length > 1) return 'computed';
-  const [from] = reads;
-  const value = (role: Reg, tried: bigint) => (role === from ? tried : undefined);
-  const copies = (tried: bigint) => {
-    const [rs1, rs2] = [value(insn.rs1, tried), value(insn.rs2, tried)];
-    return evaluate(insn, { ...(rs1 !== undefined && { rs1 }), ...(rs2 !== undefined && { rs2 }) }) === tried;
-  };
-  return { reg: from!, changed: !TRIAL_VALUES.every(copies) };
-}
-
-/** Does the result grow by one with rs1, for all trial values of rs1 and rs2? */
-function addsUp(insn: Insn): boolean {
-  const grows = (one: bigint, other: bigint) => {
-    const [less, more] = [0n, 1n].map((by) => evaluate(insn, { rs1: one + by, rs2: other }));
-    return less !== undefined && more !== undefined && BigInt.asUintN(64, more - less) === 1n;
-  };
-  return TRIAL_VALUES.every((one) => TRIAL_VALUES.every((other) => grows(one, other)));
+/** Does the instruction, applied to its own result and the same rs2, give rs1 back, for all trial values? */
+function undoesItself(insn: Insn): boolean {
+  const apply = (rs1: bigint | undefined, rs2: bigint) => rs1 && evaluate(insn, { rs1, rs2 });
+  return TRIAL_VALUES.slice(1).every((rs1) =>
+    TRIAL_VALUES.slice(1).every((rs2) => apply(apply(rs1, rs2), rs2) === rs1),
+  );
 }
 
 /** Functions with their other parts, such as `.cold` ones: functions into whose middle they jump, or that jump into theirs. */

@@ -20,7 +20,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A2',
     name: 'code is entered where it can be seen to be',
-    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables; those that instructions make, as far as constants are followed; and every instruction of a function that has a jump which computes its target and does not show from what. That nothing else leads there (from another function, to a target that is computed from what is not constant) is assumed.',
+    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables (in the first 64 KiB of a table that no jump is seen to read); those that instructions make, as far as constants are followed; and every instruction of a function that has a jump which computes its target and does not show from what. That nothing else leads there (from another function, by a pointer to a label within this one, or to a target that is computed from what is not constant) is assumed.',
     check:
       'No patch is made over a place that is seen to be entered, or that the profile saw entered; the proof looks again, without the profile, at every patch.',
   },
@@ -34,7 +34,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A4',
     name: 'jump tables only jump',
-    text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code; nor is it read as a part of something larger that it lies in.',
+    text: 'A table of code addresses that holds every profiled target of an indirect jump is read for jumping only, so that its entries may lead into optimized code, and every jump that reads it adds the same base to an entry; nor is it read as a part of something larger that it lies in.',
     check:
       'The code shows a jump that goes by what it loads from this very table, and nothing else that loads, stores, makes, hands on or keeps an address in it, nor (where symbols tell) in the object that it is a part of; up to a changed entry all lead to code; entries never seen as targets stay as they are.',
   },

@@ -3,7 +3,7 @@
  * beside the rows because no other code outside a row names an instruction for its meaning.
  */
 import { fitsSigned, toSigned } from '../base/bits.ts';
-import { internal } from '../base/errors.ts';
+import { internal, outOfReach } from '../base/errors.ts';
 import { type Addr, F0, type Reg, ZERO } from '../base/units.ts';
 import { makeInsn } from './encode.ts';
 import type { Insn } from './row.ts';
@@ -44,7 +44,7 @@ export function constantInsns(rd: Reg, value: bigint): Insn[] {
 export function splitDistance(distance: number): { high: number; low: number } {
   const low = ((distance & 0xfff) ^ 0x800) - 0x800;
   const high = distance - low;
-  if (high < -(2 ** 31) || high >= 2 ** 31) throw internal(`a distance of ${distance} bytes is out of auipc's reach`);
+  if (high < -(2 ** 31) || high >= 2 ** 31) throw outOfReach(distance);
   return { high, low };
 }
 

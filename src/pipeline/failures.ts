@@ -1,4 +1,7 @@
-/** A fault of the optimizer itself in one superblock costs that superblock alone, and is reported as an internal error. */
+/**
+ * A superblock that cannot be made costs that superblock alone. A fault of the optimizer itself is reported as an internal error, an
+ * address that the new code cannot reach as what it is.
+ */
 import { IsoformError } from '../base/errors.ts';
 import { type Addr, hex } from '../base/units.ts';
 
@@ -15,12 +18,16 @@ export interface Failure extends Rejection {
 /** Receives each failure. Without a receiver the error is thrown, so that no test misses a failure. */
 export type OnFailure = (failure: Failure) => void;
 
-/** The message of an error that is the optimizer's own fault; undefined for errors that are meant for the user. */
-function faultIn(error: unknown): string | undefined {
-  if (!(error instanceof IsoformError)) return (error as Error)?.message ?? String(error);
-  return error.code === 'internal' ? error.message.replace(/^internal error: /, '') : undefined;
+/**
+ * Why a superblock cannot be made; undefined for errors that concern the whole file.
+ * @param what names the work that failed
+ */
+function reasonOf(error: unknown, what: () => string): string | undefined {
+  if (error instanceof IsoformError && error.code === 'out-of-reach') return error.message;
+  if (error instanceof IsoformError && error.code !== 'internal') return undefined;
+  const fault = String((error as Error)?.message ?? error).replace(/^internal error: /, '');
+  return `internal error ${what()}: ${fault} (please report this)`;
 }
-const reasonOf = (what: string, fault: string): string => `internal error ${what}: ${fault} (please report this)`;
 
 /**
  * Does the work for one superblock. @returns undefined if the work failed
@@ -37,9 +44,9 @@ export function attempt<T>(
   try {
     return work();
   } catch (error) {
-    const fault = faultIn(error);
-    if (onFailure === undefined || fault === undefined) throw error;
-    onFailure({ head, form, reason: reasonOf(what(), fault) });
+    const reason = reasonOf(error, what);
+    if (onFailure === undefined || reason === undefined) throw error;
+    onFailure({ head, form, reason });
     return undefined;
   }
 }
@@ -63,11 +70,11 @@ export function emitWithout<T>(
     try {
       return formed.emit(rejected, untouched);
     } catch (error) {
-      const fault = faultIn(error);
-      if (fault === undefined || leftOut === OMISSION_LIMIT) throw error;
-      const head = culprit(heads.filter((at) => rejected.get(at)?.form !== 'none'));
-      if (head === undefined) throw error;
-      onFailure({ head, form: 'none', reason: reasonOf(`in placing ${hex(head)}`, fault) });
+      const head =
+        leftOut === OMISSION_LIMIT ? undefined : culprit(heads.filter((at) => rejected.get(at)?.form !== 'none'));
+      const reason = head === undefined ? undefined : reasonOf(error, () => `in placing ${hex(head)}`);
+      if (head === undefined || reason === undefined) throw error;
+      onFailure({ head, form: 'none', reason });
     }
   }
 

@@ -68,6 +68,27 @@ export const CORNERS: readonly Corner[] = [
   { file: 'plain-labels.c', flags: TINY, inputs: [['0'], ['1']] },
   // An environment is no argument, but passed all the same.
   { file: 'static-chain.c', inputs: [['20000'], ['100000']] },
+  // A table's address in registers holds only on the ways that are seen: pointers, callees, gp and unknown instructions may change it.
+  ...[
+    'table-by-pointer.S',
+    'label-from-elsewhere.S',
+    'elsewhere-by-table.S',
+    'callee-changes-base.S',
+    'millicode-changes-base.S',
+    'gp-changes.S',
+    'unknown-in-callee.S',
+    'unknown-in-line.S',
+    'unknown-before-entry.S',
+    'masked-pointer.S',
+    'into-unrolled.S',
+    'long-table.S',
+  ].map((file) => ({ file, flags: BARE, inputs: [['0'], ['1']] })),
+  // Direct callers that the sweep misses are callers.
+  ...['ODD', 'DIST', 'UNAL'].map((form) => ({
+    file: 'hidden-caller.c',
+    flags: [...STATIC, '-s', `-D${form}`],
+    inputs: [['0'], ['1']],
+  })),
   // Who looks at the whole sees its parts.
   { file: 'table-in-object.c', flags: CLANG, inputs: [['20000'], ['3', 'whole']] },
   // What unwinders go by is more than where registers are.

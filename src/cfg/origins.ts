@@ -1,0 +1,124 @@
+/** Origins of the targets of jumps: a search backward from a jump, on all paths within its function. */
+import { type Addr, RA, type Reg } from '../base/units.ts';
+import { evaluate } from '../domain/concrete.ts';
+import { facts } from '../domain/record.ts';
+import type { Insn } from '../isa/row.ts';
+import type { CfgBlock } from './block.ts';
+import { type Cfg, insnsOf } from './build.ts';
+import { functionsBy } from './groups.ts';
+import { wholePointers } from './pointers.ts';
+import { preservation } from './preserved.ts';
+import { hasReg } from './regset.ts';
+
+/** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
+export const TRIAL_VALUES = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];
+
+function predecessors(
+  cfg: Cfg,
+  comesBack: (block: CfgBlock) => boolean = () => true,
+): ReadonlyMap<Addr, readonly CfgBlock[]> {
+  const before = new Map<Addr, CfgBlock[]>();
+  for (const block of cfg.blocks)
+    for (const to of comesBack(block) && block.evidence !== 'guess' ? block.flow : []) {
+      const list = before.get(to);
+      if (list === undefined) before.set(to, [block]);
+      else list.push(block);
+    }
+  return before;
+}
+
+/** The origin of a jump's target on one path. */
+export interface Origin {
+  /**
+   * constant; loaded, or the link of a jump; computed from more than one register; passed: in a register at the function's entry; result:
+   * in a register behind a call; nowhere: the path cannot be followed further.
+   */
+  readonly kind: 'constant' | 'loaded' | 'computed' | 'passed' | 'result' | 'nowhere';
+  readonly reg: Reg;
+  /** The instruction that made the value; undefined for the kinds passed, result and nowhere. */
+  readonly insn: Insn | undefined;
+  /** Start of the block in which the search ended. */
+  readonly at: Addr;
+  /** An instruction has changed the value since. */
+  readonly changed: boolean;
+}
+
+/**
+ * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
+ * at a label that a code pointer leads to.
+ */
+export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: CfgBlock) => Generator<Origin> {
+  const before = predecessors(cfg, comesBack);
+  const ownerOf = functionsBy(cfg);
+  const preserved = preservation(cfg);
+  const labels = new Set(wholePointers(cfg.image).map(({ to }) => to));
+  const isLabel = (at: Addr) => labels.has(at) && at !== ownerOf(at);
+  return function* (jump) {
+    const last = cfg.code.insnAt(jump.site)!;
+    const seen = new Set<string>();
+    const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
+      { block: jump, reg: last.rs1, end: jump.site, changed: last.imm !== 0 },
+    ];
+    for (let way = open.pop(); way !== undefined; way = open.pop()) {
+      const { block } = way;
+      let { reg, changed } = way;
+      const made = (kind: Origin['kind'], insn?: Insn): Origin => ({ kind, reg, insn, at: block.start, changed });
+      // A callee that returns through one link register preserves the other, so ra is followed past a call that links in t0.
+      const passes = way.end !== block.end || hasReg(preserved(block), reg);
+      if (!passes && (reg !== RA || block.leavesLink || facts(cfg.code.insnAt(block.site)!).writes === RA)) {
+        yield made(block.leavesLink ? 'nowhere' : 'result');
+        continue;
+      }
+      let found: Origin | undefined;
+      let entered = isLabel(way.end === block.site ? block.site : block.start);
+      for (const { at, insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
+        if (facts(insn).writes === reg) {
+          const from = sourceOf(insn);
+          if (typeof from === 'string') {
+            found = made(from, insn);
+            break;
+          }
+          reg = from.reg;
+          changed ||= from.changed;
+        }
+        entered ||= isLabel(at);
+      }
+      if (entered) yield made('nowhere');
+      if (found !== undefined) {
+        yield found;
+        continue;
+      }
+      if (block.start === ownerOf(block.start)) {
+        yield made('passed');
+        continue;
+      }
+      const ways = before.get(block.start) ?? [];
+      if (ways.length === 0) yield made('nowhere');
+      for (const from of ways) {
+        if (from.behindUnknown === block.start) {
+          yield made('nowhere');
+          continue;
+        }
+        const key = `${from.start},${reg},${changed}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        open.push({ block: from, reg, end: from.end, changed });
+      }
+    }
+  };
+}
+
+/** The source of an instruction's result: one register (`changed` unless the result is a copy), no operands, a load, or a computation. */
+function sourceOf(insn: Insn): 'constant' | 'loaded' | 'computed' | { readonly reg: Reg; readonly changed: boolean } {
+  const { pure, reads, load, control } = facts(insn);
+  if (load !== undefined || control !== 'none') return 'loaded';
+  if (reads.length === 0) return pure ? 'constant' : 'loaded';
+  if (!pure || reads.length > 1) return 'computed';
+  const [from] = reads;
+  const value = (role: Reg, tried: bigint) => (role === from ? tried : undefined);
+  const copies = (tried: bigint) => {
+    const [rs1, rs2] = [value(insn.rs1, tried), value(insn.rs2, tried)];
+    return evaluate(insn, { ...(rs1 !== undefined && { rs1 }), ...(rs2 !== undefined && { rs2 }) }) === tried;
+  };
+  return { reg: from!, changed: !TRIAL_VALUES.every(copies) };
+}

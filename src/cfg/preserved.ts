@@ -1,0 +1,27 @@
+/** Registers that calls preserve: for direct callees as their code shows, for others as the psABI says. */
+import { PRESERVED, SYSCALL_RESULT } from './abi.ts';
+import type { CfgBlock } from './block.ts';
+import type { Cfg } from './build.ts';
+import { functionGroups } from './groups.ts';
+import { ALL_REGS, type RegSet, without } from './regset.ts';
+import { savesOf } from './saves.ts';
+
+const NO_REGS: RegSet = { x: 0, f: 0 };
+
+/**
+ * @returns the registers that hold after a block, for its successors other than a direct callee, what they held before the block's last
+ * instruction. A jump that links against the psABI may come back with any register changed; a direct callee is not held to the psABI.
+ */
+export function preservation(cfg: Cfg): (block: CfgBlock) => RegSet {
+  const { changed } = savesOf(cfg);
+  const groupOf = new Map(
+    [...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group])),
+  );
+  return ({ returnPoint, leavesLink, target, ending }) => {
+    if (leavesLink) return NO_REGS;
+    if (returnPoint === undefined) return ending === 'syscall' ? without(ALL_REGS, SYSCALL_RESULT) : ALL_REGS;
+    const group = target === undefined ? undefined : groupOf.get(target);
+    const lost = group === undefined ? NO_REGS : changed.get(group)!;
+    return without(PRESERVED, lost);
+  };
+}

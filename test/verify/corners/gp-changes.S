@@ -1,0 +1,61 @@
+# The program loads gp.
+  .globl _start
+  .option norelax
+_start:
+  ld a0, 16(sp)
+  lbu s3, 0(a0)
+  addi s3, s3, -48
+  li s4, 0
+  li s0, 3000
+again:
+  mv a0, s0
+  mv a1, s3
+  call interpret
+  add s4, s4, a0
+  addi s0, s0, -1
+  bnez s0, again
+  andi a0, s4, 127
+  li a7, 93
+  ecall
+  .type interpret, @function
+interpret:
+  c.mv a2, a0
+.Larm2:
+  c.addi a2, 5
+  lla gp, T1
+  beqz a1, 1f
+  lla t1, params
+  ld gp, 0(t1)
+  li a1, 0
+1:
+  andi a3, a0, 3
+  slli a3, a3, 3
+  add a3, a3, gp
+  ld a4, 8(a3)
+  ld a5, 0(gp)
+  sub a4, a4, a5
+  lla a3, T1
+  andi a3, a0, 3
+  slli a3, a3, 2
+  add a3, a3, gp
+  lw a4, 40(a3)
+  add a4, a4, gp
+  jr a4
+.La: addi a2, a2, 3
+.Lb: slli a2, a2, 1
+.Lc: addi a2, a2, 5
+.Ld: mv a0, a2
+  ret
+  .size interpret, .-interpret
+  .section .rodata
+  .balign 8
+T1: .dword 1,2,3,4,5
+ .4byte .La - T1, .Lb - T1, .Lc - T1, .Ld - T1
+ .4byte 0,0
+ .data
+ .balign 8
+params: .dword T2
+ .dword 0
+ .space 70000
+T2: .dword 1,2,3,4,5
+ .4byte .Larm2 - T2, .Larm2 - T2, .Larm2 - T2, .Larm2 - T2
