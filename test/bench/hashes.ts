@@ -80,9 +80,10 @@ if (findTool('gcc') === undefined || findTool('clang') === undefined)
 else {
   const folder = scratch('hashes');
   try {
-    for (const [index, corner] of CORNERS.entries()) {
+    for (const corner of CORNERS) {
       const image = { ...readImage(buildCorner(corner, folder)), file: corner.file };
-      tellForms(`${index}-${corner.file}`, image, { args: corner.inputs[0]! }, { optimized: {}, strict: STRICT });
+      const how = (corner.flags ?? []).filter((flag) => !flag.includes('/')).join('');
+      tellForms(`${corner.file}${how}`, image, { args: corner.inputs[0]! }, { optimized: {}, strict: STRICT });
     }
   } finally {
     rmSync(folder, { recursive: true });
