@@ -106,7 +106,8 @@ export const CORNERS: readonly Corner[] = [
 export function buildCorner({ file, with: others = [], flags = STATIC }: Corner, folder: string): string {
   const out = join(folder, `${file}.elf`);
   const files = [file, ...others].map((name) => join(CORNERS_FOLDER, name));
-  const result = run(tool(flags === CLANG ? 'clang' : 'gcc'), [...files, ...flags, '-o', out]);
+  // The linker names objects in the symbol table: their names are to be the same each time.
+  const result = run(tool(flags === CLANG ? 'clang' : 'gcc'), [...files, ...flags, '-save-temps=obj', '-o', out]);
   if (result.status !== 0) throw new Error(`${file}: ${result.stderr}`);
   return out;
 }
