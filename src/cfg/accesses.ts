@@ -13,9 +13,9 @@ import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
 import { imageConstants } from './constants.ts';
 import { functionsBy } from './groups.ts';
-import { blockFrom, type Known, knownAddresses, readsAddress } from './known-addresses.ts';
+import { blockFrom, type Known, type KnownAddresses, knownAddresses, readsAddress } from './known-addresses.ts';
 import { originsIn } from './origins.ts';
-import { wholePointers } from './pointers.ts';
+import { pointerTargets } from './pointers.ts';
 
 /** A use of a place in the data. */
 export interface Use {
@@ -84,7 +84,7 @@ function accessesOf(image: Image): Accesses {
     readBlock(cfg, block, state, terms, isData, isEntry, reads, others);
     return reads;
   };
-  const states = knownStates(cfg, ownerOf, (block, state) => {
+  const { states, elsewhere } = knownStates(cfg, ownerOf, (block, state) => {
     const [table] = readsOf(block, state, []);
     return table && targetsOf(cfg, table);
   });
@@ -92,18 +92,24 @@ function accessesOf(image: Image): Accesses {
   /** Jumps that are not seen to read a table on every way into their blocks. */
   const open = new Set<Addr>();
   let blocks = 0;
+  const readFrom = (block: CfgBlock, state: Known): JumpRead[] => {
+    if (!readsAddress(cfg, block, state)) return [];
+    // A Terms object keeps all terms that it has made, so now and then it is replaced to free memory.
+    if (blocks++ % 4096 === 0) terms = new Terms();
+    return readsOf(block, state, uses);
+  };
   for (const [at, state] of states) {
     const block = blockFrom(cfg, at);
-    if (block === undefined) continue;
-    const shown: JumpRead[] = [];
-    if (readsAddress(cfg, block, state)) {
-      // A Terms object keeps all terms that it has made, so now and then it is replaced to free memory.
-      if (blocks++ % 4096 === 0) terms = new Terms();
-      shown.push(...readsOf(block, state, uses));
-    }
-    if (shown.length === 0) open.add(block.site);
+    const shown = block === undefined ? [] : readFrom(block, state);
+    if (block !== undefined && shown.length === 0) open.add(block.site);
     reads.push(...shown);
   }
+  // Code that is not seen to be entered shows no table of a jump, but its accesses count.
+  for (const block of cfg.blocks)
+    if (!states.has(block.start)) {
+      readFrom(block, elsewhere);
+      open.add(block.site);
+    }
   uses.push(...wordsOf(image, isData));
   for (const { kind, address } of image.symbols)
     if (kind === 'object') uses.push({ at: address, bytes: 0, by: 'symbol' });
@@ -115,9 +121,9 @@ function knownStates(
   cfg: Cfg,
   ownerOf: (address: Addr) => Addr,
   shownTargets: (block: CfgBlock, state: Known) => Addr[] | undefined,
-): ReadonlyMap<Addr, Known> {
-  const places = wholePointers(cfg.image).map(({ to }) => to);
-  const labels = new Set(places.filter((to) => ownerOf(to) !== to && blockFrom(cfg, to) !== undefined));
+): KnownAddresses {
+  const isLabel = (to: Addr) => ownerOf(to) !== to && blockFrom(cfg, to) !== undefined;
+  const labels = new Set([...pointerTargets(cfg.image)].filter(isLabel));
   const origins = originsIn(cfg);
   const computed = new Map<Addr, boolean>();
   const isComputed = (block: CfgBlock): boolean => {

@@ -31,12 +31,14 @@ export interface JumpKnowledge {
   readonly labels: ReadonlySet<Addr>;
 }
 
-/** By block, or by a place in a block's middle that something leads to: the addresses that registers hold there on all paths. */
-export function knownAddresses(
-  cfg: Cfg,
-  ownerOf: (address: Addr) => Addr,
-  jumps: JumpKnowledge,
-): ReadonlyMap<Addr, Known> {
+export interface KnownAddresses {
+  /** By block, or by a place in a block's middle that something leads to: the addresses that registers hold there on all paths. */
+  readonly states: ReadonlyMap<Addr, Known>;
+  /** The addresses that registers hold at the start of blocks that nothing is seen to lead to. */
+  readonly elsewhere: Known;
+}
+
+export function knownAddresses(cfg: Cfg, ownerOf: (address: Addr) => Addr, jumps: JumpKnowledge): KnownAddresses {
   return new Dataflow(cfg, ownerOf, jumps).solve();
 }
 
@@ -85,7 +87,7 @@ class Dataflow {
     return block === undefined ? address : this.#groupOf.get(block.start)!;
   }
 
-  solve(): ReadonlyMap<Addr, Known> {
+  solve(): KnownAddresses {
     const { blocks } = this.#cfg;
     for (const { start } of blocks) if (start === this.#ownerOf(start)) this.#lead(start, this.#nothing);
     this.#run();
@@ -100,7 +102,7 @@ class Dataflow {
     for (const { start, evidence } of blocks)
       if (!this.#states.has(start) && evidence !== 'guess' && evidence !== 'swept') this.#lead(start, this.#nothing);
     this.#run();
-    return this.#states;
+    return { states: this.#states, elsewhere: this.#nothing };
   }
 
   /** Notes that control may come to an address in a state. */

@@ -6,7 +6,7 @@ import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
 import { functionsBy } from './groups.ts';
-import { wholePointers } from './pointers.ts';
+import { pointerTargets } from './pointers.ts';
 import { preservation } from './preserved.ts';
 import { hasReg } from './regset.ts';
 
@@ -51,7 +51,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (
   const before = predecessors(cfg, comesBack);
   const ownerOf = functionsBy(cfg);
   const preserved = preservation(cfg);
-  const labels = new Set(wholePointers(cfg.image).map(({ to }) => to));
+  const labels = pointerTargets(cfg.image);
   const isLabel = (at: Addr) => labels.has(at) && at !== ownerOf(at);
   return function* (jump) {
     const last = cfg.code.insnAt(jump.site)!;

@@ -5,34 +5,29 @@ import { codeOf } from '../profile/code.ts';
 import { imageConstants } from './constants.ts';
 import { codePlaces } from './places.ts';
 
-export interface CodePointer {
-  /** The address of the word that holds the pointer; undefined for a pointer that code makes. */
-  readonly word: Addr | undefined;
-  /** A code address; a pointer's lowest bit is ignored, as by jumps. */
-  readonly to: Addr;
-  /** The pointer has four bytes: many such words are mere numbers. */
-  readonly narrow: boolean;
-}
+const known = new WeakMap<Image, ReadonlySet<Addr>>();
 
-const known = new WeakMap<Image, readonly CodePointer[]>();
-
-/** All pointers to code: at any place of the data, in words aligned to eight bytes of the code, and constants that code makes. */
-export function wholePointers(image: Image): readonly CodePointer[] {
-  let pointers = known.get(image);
-  if (pointers === undefined) {
-    pointers = findPointers(image);
-    known.set(image, pointers);
+/**
+ * The addresses that pointers to code lead to; a pointer's lowest bit is ignored, as by jumps. Pointers are words of eight bytes at any
+ * place of the data, and at multiples of eight in the code; aligned words of four bytes, unless the image can be relocated; and constants.
+ * Some are mere numbers.
+ */
+export function pointerTargets(image: Image): ReadonlySet<Addr> {
+  let targets = known.get(image);
+  if (targets === undefined) {
+    targets = findTargets(image);
+    known.set(image, targets);
   }
-  return pointers;
+  return targets;
 }
 
-function findPointers(image: Image): CodePointer[] {
+function findTargets(image: Image): Set<Addr> {
   const places = codePlaces(image);
   const isCode = (address: Addr) => places.some(({ start, end }) => address >= start && address < end);
   const [low, high] = [Math.min(...places.map(({ start }) => start)), Math.max(...places.map(({ end }) => end))];
-  const found: CodePointer[] = [];
-  const add = (word: Addr | undefined, value: number, narrow = false) => {
-    if (value >= low && value < high && isCode(value)) found.push({ word, to: value - (value % 2), narrow });
+  const found = new Set<Addr>();
+  const add = (value: number) => {
+    if (isCode(value)) found.add(value - (value % 2));
   };
   const { ranges } = codeOf(image);
   for (const { address, bytes } of image.segments) {
@@ -42,12 +37,11 @@ function findPointers(image: Image): CodePointer[] {
       const value = view.getUint32(at, true);
       if (value < low || value >= high) continue;
       const here = address + at;
-      if (holdsCode && here % 8 !== 0 && isCode(here)) continue;
-      // Position-independent programs hold no 32-bit addresses.
+      const inCode = holdsCode && isCode(here);
       const wide = at + 8 <= bytes.length && view.getUint32(at + 4, true) === 0;
-      if (wide || (!image.relocatable && here % 4 === 0 && !isCode(here))) add(here, value, !wide);
+      if (wide ? !inCode || here % 8 === 0 : !inCode && here % 4 === 0 && !image.relocatable) add(value);
     }
   }
-  for (const { value, whole } of imageConstants(image).all) if (whole) add(undefined, value);
+  for (const { value, whole } of imageConstants(image).all) if (whole) add(value);
   return found;
 }
