@@ -18,6 +18,7 @@ export interface ClockOptions {
 const START = 1_704_067_200n * 1_000_000_000n;
 /** Uptime of the machine at the start of the guest. */
 const UPTIME = 1000n * 1_000_000_000n;
+const KTIME_MAX = 2n ** 63n - 1n;
 
 export class Clock {
   readonly #start: bigint;
@@ -58,6 +59,14 @@ export class Clock {
   }
   sleep(nanoseconds: bigint): void {
     this.#passed += nanoseconds;
+  }
+  /** Nanoseconds that a syscall takes. */
+  get perCall(): bigint {
+    return this.#perCall;
+  }
+  /** Is so long a sleep beyond what Linux counts (ktime_t: 292 years)? */
+  neverPasses(nanoseconds: bigint): boolean {
+    return this.realtime + nanoseconds >= KTIME_MAX;
   }
   /** Nanoseconds since the guest started. */
   get elapsed(): bigint {

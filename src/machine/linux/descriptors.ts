@@ -303,6 +303,12 @@ export class Descriptors {
   /** RLIMIT_NOFILE. */
   static readonly LIMIT = 1024;
   readonly #files = new Map<number, { file: OpenFile; cloexec: boolean }>();
+  #size = 64;
+
+  /** Descriptors that the table has room for: the table grows as in Linux (fs/file.c, expand_fdtable), and select looks no further. */
+  get size(): number {
+    return this.#size;
+  }
 
   find(fd: number): OpenFile | undefined {
     return this.#files.get(fd)?.file;
@@ -351,6 +357,7 @@ export class Descriptors {
   }
   #put(fd: number, file: OpenFile, cloexec: boolean): void {
     file.references++;
+    while (this.#size <= fd) this.#size *= 2;
     this.#files.set(fd, { file, cloexec });
   }
 }

@@ -20,7 +20,7 @@ import { findAt, may, parentAt } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { SocketEnd } from './socket.ts';
-import { waitFor, withMask } from './wait.ts';
+import { waitAndTellLeft, withMask } from './wait.ts';
 
 const F = {
   DUPFD: 0,
@@ -227,12 +227,12 @@ function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Add
     return ready;
   };
   const blocked = new Blocked('a poll of descriptors that never become ready', () => look() > 0);
-  return withMask(kernel, mask, maskSize, () => waitFor(kernel, limit, blocked, look));
+  return withMask(kernel, mask, maskSize, () => waitAndTellLeft(kernel, timeout, limit, blocked, look));
 }
 
 function select(
   kernel: Kernel,
-  count: number,
+  asked: number,
   readSet: Addr,
   writeSet: Addr,
   exceptSet: Addr,
@@ -240,7 +240,8 @@ function select(
   mask: Addr,
 ): number {
   const { guest } = kernel;
-  if (count < 0 || count > Descriptors.LIMIT) fail(E.INVAL);
+  if (asked < 0) fail(E.INVAL);
+  const count = Math.min(asked, kernel.descriptors.size);
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
   const sets = [readSet, writeSet, exceptSet];
   const wanted = [POLL.IN | POLL.HUP | POLL.ERR, POLL.OUT | POLL.ERR, 0];
@@ -263,7 +264,7 @@ function select(
   // The sixth argument points to the mask's address and its size.
   const [set, size] = mask === 0 ? [0, 0] : [guest.word(mask), guest.word(mask + 8)];
   const blocked = new Blocked('a select of descriptors that never become ready', () => look() > 0);
-  const ready = withMask(kernel, set, size, () => waitFor(kernel, limit, blocked, look));
+  const ready = withMask(kernel, set, size, () => waitAndTellLeft(kernel, timeout, limit, blocked, look));
   for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]!);
   return ready;
 }

@@ -40,6 +40,14 @@ export class Guest {
     return this.#memory.slice(address, Math.min(length, MAX_TRANSFER), 'store');
   }
 
+  /** As `input` and `output`, but only the bytes before the first bad page; none if the first byte is bad. */
+  inputBefore(address: Addr, length: ByteCount): Uint8Array {
+    return this.#before(address, length, 'load');
+  }
+  outputBefore(address: Addr, length: ByteCount): Uint8Array {
+    return this.#before(address, length, 'store');
+  }
+
   u8(address: Addr): number {
     return this.#check(address, 1, 'load').getUint8(address);
   }
@@ -147,6 +155,17 @@ export class Guest {
     this.setU64(address + 8, (nanoseconds % 1_000_000_000n) / 1000n);
   }
 
+  #before(address: Addr, length: ByteCount, access: 'load' | 'store'): Uint8Array {
+    // Linux checks the whole range against the end of user addresses first (access_ok).
+    this.inside(address, length);
+    const wanted = Math.min(length, MAX_TRANSFER);
+    if (wanted === 0) return NO_BYTES;
+    const permission = access === 'load' ? PERMISSION.READ : PERMISSION.WRITE;
+    const { permissions } = this.#memory;
+    let end = address - (address % PAGE);
+    while (end < address + wanted && ((permissions[end / PAGE] ?? 0) & permission) !== 0) end += PAGE;
+    return end <= address ? NO_BYTES : this.#memory.slice(address, Math.min(end - address, wanted), access);
+  }
   #check(address: Addr, length: ByteCount, access: 'load' | 'store'): DataView {
     const permission = access === 'load' ? PERMISSION.READ : PERMISSION.WRITE;
     if (!this.#memory.allows(address, length, permission)) throw new GuestFault(access, address);

@@ -154,7 +154,9 @@ function setAffinity(kernel: Kernel, _pid: number, size: number, at: Addr): numb
 
 function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): number | Steps {
   if (flags & ~7) fail(E.INVAL);
-  return move(kernel.guest.output(at, Math.min(size, 2 ** 25 - 1)), (part) => {
+  const bytes = kernel.guest.outputBefore(at, Math.min(size, 2 ** 25 - 1));
+  if (bytes.length === 0 && size > 0) fail(E.FAULT);
+  return move(bytes, (part) => {
     kernel.random(part);
     return part.length;
   });

@@ -146,6 +146,12 @@ export function forgetIgnored(kernel: Kernel, signal: number): void {
       }
 }
 
+/** Drops pending signals that are ignored and no longer blocked: they end no wait. */
+export function dropIgnored(kernel: Kernel): void {
+  for (const { signal } of [...kernel.task.pending, ...kernel.pending])
+    if ((kernel.task.mask & maskOf(signal)) === 0n) forgetIgnored(kernel, signal);
+}
+
 /** Signals that a task could take, as a mask. */
 export const pendingSet = (kernel: Kernel, task: Task): bigint =>
   [...task.pending, ...kernel.pending].reduce((set, { signal }) => set | maskOf(signal), 0n);

@@ -6,6 +6,7 @@ import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
 import { BUFFER, MSG, SOCK, SocketEnd, type SocketKind } from './socket.ts';
+import { readTarget } from './transfers.ts';
 
 const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
 const SOL_SOCKET = 1;
@@ -87,7 +88,9 @@ function receiveFrom(
 ): number {
   kernel.guest.inside(buffer, size);
   const socket = socketOf(kernel, fd);
-  const { count, length } = socket.receive(kernel.guest.output(buffer, size), flags);
+  const whole = (flags & MSG.WAITALL) !== 0;
+  const target = whole ? kernel.guest.output(buffer, size) : readTarget(kernel, socket, buffer, size);
+  const { count, length } = socket.receive(target, flags);
   // The sender has no address.
   if (from !== 0 && fromSize !== 0) kernel.guest.setU32(fromSize, 0);
   return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;

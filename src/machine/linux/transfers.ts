@@ -1,11 +1,14 @@
 /** Syscalls that move bytes: read, write and their variants, also from file to file. */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import { O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
+import { GuestFault } from '../memory.ts';
+import { isPipe, O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
+import { OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
+import { SocketEnd } from './socket.ts';
 import { type Move, move, moveParts, type Pause, PIECE, type Steps } from './steps.ts';
 
 /** Bytes that are moved from file to file at a time. */
@@ -29,6 +32,38 @@ function placedFile(kernel: Kernel, fd: number, offset: number, by: typeof reade
 
 const notNegative = (offset: number): number => (offset < 0 ? fail(E.INVAL) : offset);
 
+/** Bytes that a read gives at most; undefined: unknown. @param at offset of the read; undefined: the position */
+function ahead(file: OpenFile, at: number | undefined): ByteCount | undefined {
+  if (file instanceof RegularFile) return Math.max(0, file.end() - (at ?? file.position));
+  if (file instanceof PipeReader || file instanceof OpenFifo) return file.pipe.count;
+  if (file instanceof SocketEnd) return file.waiting;
+  if (file instanceof OpenDirectory || (file instanceof OpenDevice && file.node.device === 'null')) return 0;
+  return undefined;
+}
+
+/**
+ * The bytes of a buffer that a read may fill. Linux meets a bad page where bytes are stored, not before: a read ends in front of the page,
+ * except that pipes and sockets keep bytes that do not fit.
+ */
+export function readTarget(kernel: Kernel, file: OpenFile, buffer: Addr, size: ByteCount, at?: number): Uint8Array {
+  const bytes = kernel.guest.outputBefore(buffer, size);
+  if (bytes.length >= Math.min(size, MAX_TRANSFER)) return bytes;
+  const most = ahead(file, at);
+  // Nothing will be stored: the call ends, fails or waits.
+  if (most === 0) return new Uint8Array(1);
+  const fits = most !== undefined && most <= bytes.length;
+  const keeps = isPipe(file) || file instanceof SocketEnd;
+  if (bytes.length === 0 || (most !== undefined && keeps && !fits)) throw new GuestFault('store', buffer);
+  return bytes;
+}
+/** The bytes of a buffer that a write may take: to a file, all in front of a bad page. */
+function writeSource(kernel: Kernel, file: OpenFile, buffer: Addr, size: ByteCount): Uint8Array {
+  if (!(file instanceof RegularFile)) return kernel.guest.input(buffer, size);
+  const bytes = kernel.guest.inputBefore(buffer, size);
+  if (bytes.length === 0 && size > 0) throw new GuestFault('load', buffer);
+  return bytes;
+}
+
 /** Writes; a broken pipe also raises SIGPIPE. */
 function put(kernel: Kernel, write: () => number | Steps): number | Steps {
   try {
@@ -49,15 +84,16 @@ function* putRest(kernel: Kernel, steps: Steps): Steps {
 /** The parts of an iovec that are not empty, up to MAX_TRANSFER bytes in all. */
 function* partsOf(
   vectors: readonly { address: Addr; length: ByteCount }[],
-  view: (address: Addr, length: ByteCount) => Uint8Array,
+  view: (address: Addr, length: ByteCount, done: ByteCount) => Uint8Array,
 ): Generator<Uint8Array> {
   let left = MAX_TRANSFER;
   for (const { address, length } of vectors) {
     if (length === 0) continue;
     if (left === 0) return;
-    const part = view(address, Math.min(length, left));
+    const part = view(address, Math.min(length, left), MAX_TRANSFER - left);
     left -= part.length;
     yield part;
+    if (part.length < length && left > 0) throw new GuestFault('load', address + part.length);
   }
 }
 
@@ -73,17 +109,16 @@ function readMessage({ guest }: Kernel, vector: Addr, count: number, file: OpenF
   return got;
 }
 
-function readParts(kernel: Kernel, vector: Addr, count: number, transfer: Move): Steps {
-  const { guest } = kernel;
-  return moveParts(
-    partsOf(guest.vectors(vector, count), (at, length) => guest.output(at, length)),
-    transfer,
-    false,
+/** @param offset of the read; undefined: the position */
+function readParts(kernel: Kernel, file: OpenFile, vector: Addr, count: number, offset?: number): Steps {
+  const parts = partsOf(kernel.guest.vectors(vector, count), (at, length, done) =>
+    readTarget(kernel, file, at, length, offset === undefined ? undefined : offset + done),
   );
+  const transfer: Move = (part, done) => (offset === undefined ? file.read(part) : file.readAt(offset + done, part));
+  return moveParts(parts, transfer, false);
 }
-function writeParts(kernel: Kernel, vector: Addr, count: number, transfer: Move): number | Steps {
-  const { guest } = kernel;
-  const parts = partsOf(guest.vectors(vector, count), (at, length) => guest.input(at, length));
+function writeParts(kernel: Kernel, file: OpenFile, vector: Addr, count: number, transfer: Move): number | Steps {
+  const parts = partsOf(kernel.guest.vectors(vector, count), (at, length) => writeSource(kernel, file, at, length));
   return put(kernel, () => moveParts(parts, transfer, true));
 }
 
@@ -171,7 +206,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'buffer', 'size'],
     run: (k, fd, buffer, size) => {
       const file = reader(k, fd);
-      return move(k.guest.output(buffer, size), (part) => file.read(part));
+      return move(readTarget(k, file, buffer, size), (part) => file.read(part));
     },
   },
   {
@@ -181,7 +216,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     run: (k, fd, buffer, size) =>
       put(k, () => {
         const file = writer(k, fd);
-        return move(k.guest.input(buffer, size), (part) => file.write(part), true);
+        return move(writeSource(k, file, buffer, size), (part) => file.write(part), true);
       }),
   },
   {
@@ -190,9 +225,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'address', 'int'],
     run: (k, fd, vector, count) => {
       const file = reader(k, fd);
-      return readsMessages(file)
-        ? readMessage(k, vector, count, file)
-        : readParts(k, vector, count, (part) => file.read(part));
+      return readsMessages(file) ? readMessage(k, vector, count, file) : readParts(k, file, vector, count);
     },
   },
   {
@@ -203,7 +236,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
       const file = writer(k, fd);
       return file.nameless === 'socket'
         ? put(k, () => file.write(k.guest.gather(k.guest.vectors(vector, count))))
-        : writeParts(k, vector, count, (part) => file.write(part));
+        : writeParts(k, file, vector, count, (part) => file.write(part));
     },
   },
   {
@@ -212,7 +245,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'buffer', 'size', 'offset'],
     run: (k, fd, buffer, size, offset) => {
       const file = placedFile(k, fd, offset, reader);
-      return move(k.guest.output(buffer, size), (part, done) => file.readAt(offset + done, part));
+      return move(readTarget(k, file, buffer, size, offset), (part, done) => file.readAt(offset + done, part));
     },
   },
   {
@@ -222,7 +255,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     run: (k, fd, buffer, size, offset) =>
       put(k, () => {
         const file = placedFile(k, fd, offset, writer);
-        return move(k.guest.input(buffer, size), (part, done) => file.writeAt(offset + done, part), true);
+        return move(writeSource(k, file, buffer, size), (part, done) => file.writeAt(offset + done, part), true);
       }),
   },
   {
@@ -231,7 +264,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'address', 'int', 'offset'],
     run: (k, fd, vector, count, offset) => {
       const file = placedFile(k, fd, offset, reader);
-      return readParts(k, vector, count, (part, done) => file.readAt(offset + done, part));
+      return readParts(k, file, vector, count, offset);
     },
   },
   {
@@ -240,7 +273,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     arguments: ['fd', 'address', 'int', 'offset'],
     run: (k, fd, vector, count, offset) => {
       const file = placedFile(k, fd, offset, writer);
-      return writeParts(k, vector, count, (part, done) => file.writeAt(offset + done, part));
+      return writeParts(k, file, vector, count, (part, done) => file.writeAt(offset + done, part));
     },
   },
   { number: 71, name: 'sendfile', arguments: ['fd', 'fd', 'address', 'size'], run: sendFile },

@@ -3,9 +3,10 @@
  * deterministic clock, or is cut short by a timer's event, or would last for ever.
  */
 import type { Addr } from '../../base/units.ts';
+import { PERMISSION } from '../memory.ts';
 import { type Blocked, Deadlock, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { blockable, pendingSet } from './signals.ts';
+import { blockable, dropIgnored, pendingSet } from './signals.ts';
 import type { Timer } from './timers.ts';
 
 const arrived = (kernel: Kernel): boolean => (pendingSet(kernel, kernel.task) & ~blockable(kernel.task.mask)) !== 0n;
@@ -20,12 +21,12 @@ export type Waited = { readonly kind: 'ready' | 'passed' } | { readonly kind: 's
  */
 export function wait(kernel: Kernel, time: bigint | undefined, { what, ready }: Blocked): Waited {
   const { clock, timers } = kernel;
-  let left = time;
+  let left = time === undefined || clock.neverPasses(time) ? undefined : time;
   // A timer whose first expiry ends the wait neither by a signal nor by the event will not end the wait by later expiries.
   const passed = new Set<Timer>();
   for (;;) {
     if (ready()) return { kind: 'ready' };
-    if (arrived(kernel)) return { kind: 'signal', left: left ?? 0n };
+    if (arrived(kernel)) return { kind: 'signal', left: left ?? time ?? 0n };
     const timer = timers.next((each) => !passed.has(each));
     const until = timer && timer.at > clock.monotonic ? timer.at - clock.monotonic : 0n;
     if (timer === undefined || (left !== undefined && until > left)) break;
@@ -47,6 +48,30 @@ export function waitFor(kernel: Kernel, time: bigint | undefined, blocked: Block
 }
 
 /**
+ * The same for calls whose limit is a struct timespec that gets the time left, also in an error (fs/select.c, poll_select_finish). The
+ * call's own time counts, so that a guest that goes on until no time is left comes to an end.
+ * @param at address of the limit, or 0
+ * @param limit the limit as read from there
+ */
+export function waitAndTellLeft(
+  kernel: Kernel,
+  at: Addr,
+  limit: bigint | undefined,
+  blocked: Blocked,
+  result: () => number,
+): number {
+  const { clock, guest, memory } = kernel;
+  const end = clock.monotonic - clock.perCall + (limit ?? 0n);
+  try {
+    return waitFor(kernel, limit, blocked, result);
+  } finally {
+    const left = end > clock.monotonic ? end - clock.monotonic : 0n;
+    // A limit in read-only memory stays as it is.
+    if (limit && memory.allows(at, 16, PERMISSION.WRITE)) guest.setTimespec(at, left);
+  }
+}
+
+/**
  * Runs `body` with another signal mask, if one is given (ppoll, pselect, sigsuspend). If a signal is about to be delivered
  * then, its handler runs under that mask, and the handler's return restores the old mask.
  * @param set address of the mask, or 0
@@ -57,6 +82,7 @@ export function withMask<T>(kernel: Kernel, set: Addr, size: number, body: () =>
   const { task } = kernel;
   const old = task.mask;
   task.mask = blockable(kernel.guest.u64(set));
+  dropIgnored(kernel);
   try {
     return body();
   } finally {

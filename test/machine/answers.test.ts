@@ -1,0 +1,20 @@
+/** Answers of system calls in which qemu has its own way: test/machine/answers holds what the host's Linux has printed, file by file. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { runGuest } from '../support/guest.ts';
+import { compileFile, needs, ROOT } from '../support/tools.ts';
+
+const EXPECTED = join(ROOT, 'test/machine/answers');
+
+describe.runIf(needs("answers of the host's Linux", 'gcc'))('Linux answers', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'isoform-answers-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  test.each(readdirSync(EXPECTED))('%s', (part) => {
+    const file = compileFile('test/machine/guests/answers.c', ['-O2', '-static', '-w']);
+    const run = { args: [part], stdin: Buffer.from('hello\n'), dir };
+    expect(runGuest(file, run, 'dispatch').stdout.toString()).toBe(readFileSync(join(EXPECTED, part), 'latin1'));
+  });
+});
