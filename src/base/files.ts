@@ -37,7 +37,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
     chmodSync(temporary, mode & ~process.umask());
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    remove(temporary);
     throw cannotWrite(path, error);
   }
   removeLeftovers(folder);
@@ -46,13 +46,27 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
 /** Removes the files and folders that dead processes of this machine have left. */
 export function removeLeftovers(folder: string): void {
   const own = `${PREFIX}${machine()}-`;
+  for (const name of namesIn(folder)) {
+    const pid = name.startsWith(own) ? /^\d+(?=-[0-9a-f]{16}$)/.exec(name.slice(own.length))?.[0] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid))) remove(join(folder, name));
+  }
+}
+
+/** A folder that cannot be listed stays as it is. */
+function namesIn(folder: string): readonly string[] {
   try {
-    for (const name of readdirSync(folder)) {
-      const pid = name.startsWith(own) ? /^\d+(?=-[0-9a-f]{16}$)/.exec(name.slice(own.length))?.[0] : undefined;
-      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
-    }
+    return readdirSync(folder);
   } catch {
-    // A folder that cannot be listed stays as it is. A leftover that cannot be removed (another user's) stays, with all listed behind it.
+    return [];
+  }
+}
+
+/** Removes a file or folder, unless the host refuses (another user's). */
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // The leftover stays for its owner.
   }
 }
 

@@ -1,8 +1,9 @@
 /** The guest's input, for commands that run the guest more than once: the same for every run. */
-import { fstatSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Command } from 'commander';
-import { cannotRead } from '../base/errors.ts';
+import { cannotRead, IsoformError } from '../base/errors.ts';
+import { readToEnd } from '../base/read.ts';
 import type { Image } from '../elf/image.ts';
 import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { GuestInput } from '../pipeline/profile-run.ts';
@@ -53,12 +54,20 @@ function inputOf(flags: GuestFlags, image: Image, args: readonly string[], stdin
   return { args, env, grants, memorySize, clock, stdin };
 }
 
-/** @throws cannot-read */
+/**
+ * The bytes of an input file. A FIFO may be meant, as in a shell's process substitution.
+ * @throws cannot-read, limit for an input that has no end
+ */
 export function readInputFile(file: string): Uint8Array {
   try {
-    return readFileSync(file);
+    const fd = openSync(file, 'r');
+    try {
+      return readToEnd(fd, file);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
-    throw cannotRead(file, error);
+    throw error instanceof IsoformError ? error : cannotRead(file, error);
   }
 }
 
@@ -67,11 +76,11 @@ function ownInput(): Uint8Array {
   try {
     // A standard input that is closed or a directory counts as empty.
     if (fstatSync(0).isDirectory()) return new Uint8Array(0);
-    return readFileSync(0);
+    return readToEnd(0, 'standard input');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EBADF' || code === 'EOF') return new Uint8Array(0);
-    throw cannotRead('standard input', error);
+    throw error instanceof IsoformError ? error : cannotRead('standard input', error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** `isoform replay`: a saved counterexample, run again. */
 import type { Command } from 'commander';
+import { checkRegular } from '../base/read.ts';
 import { print } from './say.ts';
 
 export function register(program: Command): void {
@@ -15,6 +16,7 @@ export function register(program: Command): void {
 
 async function replay(file: string): Promise<void> {
   const { readCase, replayCase } = await import('../verify/prove/case.ts');
+  checkRegular(file);
   const data = readCase(file);
   const difference = replayCase(data);
   print(`${data.head}: ${difference ?? 'both forms do the same'}\n`);

@@ -4,9 +4,9 @@
  *
  * Sections and symbols are not needed for loading; broken sections or symbols are left out (empty), since a kernel ignores them, too.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { badElf, cannotRead, needsInterpreter, unsupported, wrongArchitecture } from '../base/errors.ts';
-import type { Addr, ByteCount } from '../base/units.ts';
+import { badElf, needsInterpreter, unsupported, wrongArchitecture } from '../base/errors.ts';
+import { readRegular } from '../base/read.ts';
+import type { Addr } from '../base/units.ts';
 import {
   EF_RISCV,
   ELF_HEADER_SIZE,
@@ -23,8 +23,6 @@ import {
 } from './constants.ts';
 import type { ElfSymbol, Image, ProgramHeader, SectionHeader, Segment } from './image.ts';
 
-/** A file larger than this is refused before it is read. */
-const MAX_FILE_SIZE: ByteCount = 2 ** 30;
 /** Linux refuses a program header table of more than 64 KiB (fs/binfmt_elf.c, load_elf_phdrs). */
 const MAX_PROGRAM_HEADERS = Math.floor(65536 / PROGRAM_HEADER_SIZE);
 /** The end of Sv48 user space; addresses above can never be mapped. */
@@ -47,36 +45,7 @@ const MACHINES: Readonly<Record<number, string>> = {
 };
 
 /** Reads an executable from disk. Throws IsoformError (cannot-read, bad-elf, wrong-architecture, needs-interpreter, unsupported). */
-export function readImage(file: string): Image {
-  let bytes: Uint8Array;
-  try {
-    bytes = readWhole(file);
-  } catch (error) {
-    if ((error as Error).name === 'IsoformError') throw error;
-    throw cannotRead(file, error);
-  }
-  return parseImage(bytes, file);
-}
-
-function readWhole(file: string): Uint8Array {
-  const fd = openSync(file, 'r');
-  try {
-    const stat = fstatSync(fd);
-    // A fifo or a terminal would block for ever, a directory cannot be read.
-    if (!stat.isFile()) throw badElf(file, 'it is not a regular file');
-    if (stat.size > MAX_FILE_SIZE) throw badElf(file, `it has ${stat.size} bytes; ${MAX_FILE_SIZE} are the most`);
-    const bytes = new Uint8Array(stat.size);
-    let at = 0;
-    while (at < bytes.length) {
-      const got = readSync(fd, bytes, at, bytes.length - at, at);
-      if (got === 0) return bytes.subarray(0, at);
-      at += got;
-    }
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
-}
+export const readImage = (file: string): Image => parseImage(readRegular(file), file);
 
 /** Parses an executable. The bytes are kept, not copied: the caller must not change them. Throws as readImage does. */
 export function parseImage(bytes: Uint8Array, file: string): Image {

@@ -9,8 +9,8 @@
  * Reading checks every byte it reads; each defect becomes a bad-profile error and nothing else.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { badProfile, cannotRead, overLimit, profileMismatch } from '../base/errors.ts';
+import { badProfile, overLimit, profileMismatch } from '../base/errors.ts';
+import { readRegular } from '../base/read.ts';
 import type { Image } from '../elf/image.ts';
 import { OTHERS, type Other } from '../machine/others.ts';
 import { type Counted, sumCounted, sumTransfers } from './collect.ts';
@@ -154,15 +154,7 @@ export function decodeProfile(bytes: Uint8Array, file: string): Profile {
 }
 
 /** @throws cannot-read, bad-profile */
-export function readProfile(file: string): Profile {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw cannotRead(file, error);
-  }
-  return decodeProfile(bytes, file);
-}
+export const readProfile = (file: string): Profile => decodeProfile(readRegular(file), file);
 
 /**
  * The sum of profiles. Associative and commutative; merging nothing gives the profile of no runs. Where one image was profiled under

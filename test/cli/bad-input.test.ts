@@ -1,12 +1,14 @@
 /** Bad input of every kind, to every command that takes a file: one clear line, exit 2, no file left behind. */
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseImage } from '../../src/elf/read.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { decodeProfile, encodeProfile, profileOf, readProfile } from '../../src/profile/store.ts';
 import { readCase } from '../../src/verify/prove/case.ts';
+import { CLI } from '../support/cli.ts';
 import { Forgery } from '../support/forgery.ts';
 import { makeRandom } from '../support/random.ts';
+import { run } from '../support/tools.ts';
 import { expectOneLine, sample, workplace } from './support.ts';
 
 const place = workplace('bad-input');
@@ -164,6 +166,29 @@ describe('executables', () => {
         expect(expectOneLine(place.run(command)), command.join(' ')).toMatch(/cannot be read|not a regular file/);
     }
     expect(place.files()).toEqual(files);
+  });
+
+  test('a FIFO or a device as an input file is not waited for', () => {
+    run('mkfifo', [place.path('fifo')]);
+    for (const file of ['fifo', '/dev/zero'])
+      for (const command of [
+        ['run', file],
+        ['dump', 'image', file],
+        ['prove', elf, file],
+        ['optimize', '-p', file, elf],
+        ['merge', '-o', 'sum.isoprof', file],
+        ['replay', file],
+      ])
+        expect(expectOneLine(place.run(command, { timeout: 60_000 })), command.join(' ')).toMatch(/not a regular file/);
+    rmSync(place.path('fifo'));
+  });
+
+  test('standard input may come from a pipe, if it ends', () => {
+    const command = `exec "$0" "$1" profile -q -o piped.isoprof --stdin <(echo 6) "$2"`;
+    const cwd = place.path('.');
+    expect(run('bash', ['-c', command, process.execPath, CLI, elf], { cwd })).toMatchObject({ status: 0 });
+    rmSync(place.path('piped.isoprof'));
+    expect(expectOneLine(place.run(['profile', '--stdin', '/dev/zero', elf]))).toMatch(/more than \d+ bytes/);
   });
 });
 
