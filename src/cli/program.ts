@@ -3,7 +3,7 @@
  * file is the guest's.
  */
 import { Command, CommanderError } from 'commander';
-import { IsoformError } from '../base/errors.ts';
+import { cannotRead, cannotWrite, IsoformError } from '../base/errors.ts';
 import { printableLines } from '../base/printable.ts';
 import { say } from './say.ts';
 
@@ -51,12 +51,16 @@ export async function execute(args: readonly string[], commands: Commands, versi
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILURE;
-  const what = String((error as Error)?.message ?? error).replaceAll('\n', ' ');
-  const internal = `internal error: ${what} (please report this)`;
-  const line = error instanceof IsoformError ? error.line() : internal;
-  say(line);
+  say(lineOf(error));
   if (process.env.ISOFORM_DEBUG) process.stderr.write(`${(error as Error)?.stack}\n`);
   return FAILURE;
+}
+
+function lineOf(error: unknown): string {
+  if (error instanceof IsoformError) return error.line();
+  if ((error as NodeJS.ErrnoException)?.syscall === 'uv_cwd') return cannotRead('the working directory', error).line();
+  const what = String((error as Error)?.message ?? error).replaceAll('\n', ' ');
+  return `internal error: ${what} (please report this)`;
 }
 
 /** A shell's exit status of a process that SIGPIPE has ended: 128 plus the signal's number. */
@@ -65,5 +69,7 @@ const BROKEN_PIPE = 141;
 // The reader of our output may stop reading (`isoform ... | head`): no message is printed then, but the exit status is no success. A
 // listener on the streams themselves would make every start load Node's stream and network modules.
 process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? BROKEN_PIPE : report(error));
+  if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
+  // Only the streams write where nobody catches.
+  process.exit(report(error.syscall === 'write' ? cannotWrite('standard output', error) : error));
 });

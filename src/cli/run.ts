@@ -6,7 +6,7 @@ import { DEFAULT_ENGINE, ENGINE_HELP } from '../engine/names.ts';
 import type { Exit } from '../machine/process.ts';
 import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.ts';
 import { type GuestFlags, guestOptions, withGuestOptions } from './options.ts';
-import { say, sayBare } from './say.ts';
+import { say, sayBare, sayWithin } from './say.ts';
 import { hostStreams } from './streams.ts';
 
 interface RunFlags extends GuestFlags, CodeCacheFlags {
@@ -38,6 +38,7 @@ async function run(file: string, args: readonly string[], flags: RunFlags): Prom
     import('../engine/engines.ts'),
     import('../engine/execute.ts'),
   ]);
+  if (flags.limitTime !== undefined) sayWithin(flags.limitTime);
   const out = flags.writeThrough;
   const image = readImage(file);
   const guest = createProcess({

@@ -93,9 +93,26 @@ const outputBy =
       try {
         at += retrying(access, () => writeSync(access.of(fd), bytes, at, bytes.length - at));
       } catch (error) {
-        throw error instanceof NotYet ? new NotYet(at) : error;
+        // What the host has taken counts: an error is the next write's.
+        throw error instanceof NotYet || at > 0 ? new NotYet(at) : error;
       }
   };
+
+/**
+ * Writes to standard error as long as somebody reads it.
+ * @param deadline on the clock of `performance`, in milliseconds: what cannot be written by then is dropped
+ */
+export function writeErrorBefore(deadline: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; )
+    try {
+      at += writeSync(POLLING_ACCESS.of(2), bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      if (performance.now() >= deadline) return;
+      sleep(2);
+    }
+}
 
 export interface Streams {
   readonly stdin: Source;

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { momentaryName, removeLeftovers, replaceFile } from '../../src/base/files.ts';
 
-const host = vi.hoisted(() => ({ refuses: (_name: string) => false }));
+const host = vi.hoisted(() => ({ refuses: (_name: string): boolean => false }));
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
   const rmSync: typeof fs.rmSync = (path, options) => {

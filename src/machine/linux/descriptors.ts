@@ -253,6 +253,13 @@ export type Source = (target: Uint8Array) => number;
 /** Takes bytes that are live in guest memory: a sink must use or copy them before it returns. */
 export type Sink = (fd: 1 | 2, bytes: Uint8Array) => void;
 
+/** Makes an error of the host's stream the guest's own: the same, or EIO if this Linux has none of that name. Other errors pass. */
+function hostFailed(error: unknown): never {
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error;
+  return fail((E as Readonly<Record<string, number>>)[code.slice(1)] ?? E.IO);
+}
+
 export class InputStream extends OpenFile {
   readonly #source: Source;
   constructor(source: Source) {
@@ -260,7 +267,11 @@ export class InputStream extends OpenFile {
     this.#source = source;
   }
   read(target: Uint8Array): number {
-    return target.length === 0 ? 0 : this.#source(target);
+    try {
+      return target.length === 0 ? 0 : this.#source(target);
+    } catch (error) {
+      return hostFailed(error);
+    }
   }
   write(): number {
     return fail(E.BADF);
@@ -285,11 +296,7 @@ export class OutputStream extends OpenFile {
     try {
       if (source.length > 0) this.#sink(this.#fd, source);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') fail(E.PIPE);
-      if (code === 'ENOSPC') fail(E.NOSPC);
-      if (code === 'EIO') fail(E.IO);
-      throw error;
+      hostFailed(error);
     }
     return source.length;
   }
