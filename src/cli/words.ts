@@ -29,9 +29,9 @@ export function verifiedText({ input, differences, result }: Verified): string {
     const taken = `${count(original.takenBranches)} -> ${count(optimized.takenBranches)} taken branches (${change(original.takenBranches, optimized.takenBranches)})`;
     return `equivalent on ${input.name}: ${plural(input.syscalls, 'syscall')}, ${input.end}; ${instructions}, ${taken}`;
   }
-  const { what, expected, found, pc, symbol, superblock, assumptions } = differences[0]!;
+  const { what, expected, found, pc, symbol, superblock, assumptions, cause } = differences[0]!;
   const where = `${pc === undefined ? '' : ` at ${pc}`}${symbol === undefined ? '' : ` (${symbol})`}`;
-  return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}${brokenText(assumptions)}`;
+  return `different on ${input.name}: ${what}${where}: expected ${expected}, found ${found}${superblock === undefined ? '' : `, superblock ${superblock}`}${brokenText(assumptions)}${cause === undefined ? '' : `; ${cause}`}`;
 }
 
 /** Names the assumptions of proved code that differs all the same: at least one of them does not hold. */

@@ -4,7 +4,7 @@
  *   - a fault names the first byte of the access (or of the instruction, for a fetch), wherever in it the offending page begins;
  *   - LR, SC and AMO check alignment first, then permissions; AMO and SC need a writable page, SC even when it is going to fail;
  *   - SC succeeds if and only if the reservation is on the same address, whatever has been stored since;
- *   - cycle and instret are the instructions retired before this one, time is a hundredth of that;
+ *   - cycle and instret are the instructions retired before this one, time is the hart's own;
  *   - a rounding mode of 7 with a reserved frm is illegal, also where the operation never rounds.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
@@ -25,8 +25,6 @@ class Trap {
   }
 }
 
-/** Instructions per tick of the `time` CSR. */
-const INSNS_PER_TICK = 100n;
 /** Instructions between two looks at the clock. */
 const CLOCK_INTERVAL = 1024;
 
@@ -172,7 +170,7 @@ class BasicStep implements Step<bigint> {
         if (!write) return instret;
         break;
       case CSR.time:
-        if (!write) return instret / INSNS_PER_TICK;
+        if (!write) return hart.time(hart.retired + this.#retired);
         break;
     }
     throw new Trap({ kind: 'illegal' });

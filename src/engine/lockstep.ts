@@ -16,6 +16,22 @@ import { HART, Hart } from '../machine/hart.ts';
 import { Memory, PAGE, PERMISSION } from '../machine/memory.ts';
 import type { Engine, Stop, Transfer } from './engine.ts';
 
+/** Reads of the time may change it: the shadow's reads get what the first hart's reads got, at the same instruction. */
+function shareTime(hart: Hart, shadow: Hart): void {
+  const read = hart.time;
+  const reads = new Map<InsnCount, bigint>();
+  hart.time = (retired) => {
+    const time = read(retired);
+    reads.set(retired, time);
+    return time;
+  };
+  shadow.time = (retired) => {
+    const time = reads.get(retired) ?? read(retired);
+    reads.delete(retired);
+    return time;
+  };
+}
+
 type MakeEngine = (memory: Memory) => Engine;
 
 /** Instructions between comparisons of memory: enough to hide their cost, few enough to find the place again soon. */
@@ -59,6 +75,7 @@ class Lockstep implements Engine {
     let shadowHart = this.#harts.get(hart);
     if (shadowHart === undefined) {
       shadowHart = new Hart(this.#shadow);
+      shareTime(hart, shadowHart);
       this.#harts.set(hart, shadowHart);
     }
     const first: Side = { engine: this.#first, hart, memory: this.#memory };

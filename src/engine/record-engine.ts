@@ -62,8 +62,6 @@ const SLICE = 2 ** 20;
 /** Bounds of the same under a time limit, where a stay is to take some milliseconds; LONG: the milliseconds of a stay that is too long. */
 const PACE = { LEAST: 2 ** 10, FIRST: 2 ** 16, MOST: 2 ** 22, LONG: 20 } as const;
 const LARGEST_STORE_BYTES = 8;
-/** Instructions per tick of the `time` CSR, as in the basic engine. */
-const INSNS_PER_TICK = 100n;
 
 /** One hart's generated code. */
 interface Core {
@@ -255,8 +253,8 @@ export class RecordEngine implements Engine {
           counter: (csr, record, budget) => {
             // An address comes from WebAssembly as a signed number.
             const unspent = budget + view.getInt32((record >>> 0) + RECORD.RUN, true);
-            const retired = BigInt(hart.retired + made.before + made.given - unspent);
-            return csr === CSR.time ? retired / INSNS_PER_TICK : retired;
+            const retired = hart.retired + made.before + made.given - unspent;
+            return csr === CSR.time ? hart.time(retired) : BigInt(retired);
           },
         },
         run: () => EXIT.DECODE,

@@ -38,6 +38,8 @@ export class Hart {
   /** Offset of this hart's block in the linear memory. */
   readonly base: number;
   readonly #view: DataView;
+  /** The time CSR at a number of retired instructions; called once for each read. The machine sets it; a bare hart counts instructions. */
+  time: (retired: number) => bigint = (retired) => BigInt(Math.floor(retired / 100));
 
   constructor(memory: Memory) {
     this.memory = memory;

@@ -5,7 +5,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { badOption } from '../base/errors.ts';
+import { badOption, overLimit } from '../base/errors.ts';
 import { sleep } from '../base/sleep.ts';
 import { A0, A7, type Addr, type ByteCount } from '../base/units.ts';
 import type { ElfSymbol, Image } from '../elf/image.ts';
@@ -52,6 +52,8 @@ export interface ProcessOptions {
   /** First address of the heap; default: behind the image. An optimized file needs that of its original (`Process.heapStart`). */
   readonly heapStart?: Addr | undefined;
   readonly clock?: ClockOptions | undefined;
+  /** Addresses whose pages /proc/self/maps shows as executable where they can be read. */
+  readonly shownExecutable?: { readonly from: Addr; readonly to: Addr } | undefined;
   /** Seed of getrandom, /dev/urandom and AT_RANDOM. */
   readonly seed?: bigint;
   /** Gets one line a syscall, as strace prints it. */
@@ -139,6 +141,7 @@ export class Process {
     const layout = layoutOf(size);
     const space = new AddressSpace(this.memory, layout.mappingTop);
     const clock = new Clock(options.clock);
+    hart.time = (retired) => clock.ticks(retired);
     const random = makeRandom(options.seed ?? 0x69736f666f726dn);
     const cwd = resolve(options.cwd ?? process.cwd());
     const overlay = new Overlay(
@@ -194,7 +197,14 @@ export class Process {
     const { stackLow: low, stackTop: top } = layout;
     const args = [fileName, ...(options.args ?? [])];
     this.kernel.traits.name = Buffer.from(basename(fileName)).subarray(0, 15);
-    provideProc({ kernel: this.kernel, executable, args, env: options.env ?? [], stack: { low, top } });
+    provideProc({
+      kernel: this.kernel,
+      executable,
+      args,
+      env: options.env ?? [],
+      stack: { low, top },
+      shownExecutable: options.shownExecutable,
+    });
     bump(this.#starts, loaded.entry);
     const sink = options.sink ?? (() => {});
     const { descriptors } = this.kernel;
@@ -355,7 +365,12 @@ export class Process {
   }
 }
 
+/** Addresses at which signals may interrupt a guest: a Map holds 2^24 entries. */
+const MAX_INTERRUPTED = 2 ** 23;
+
 const bump = (counts: Map<Addr, number>, at: Addr): void => {
+  if (counts.size >= MAX_INTERRUPTED && !counts.has(at))
+    throw overLimit(`signals have interrupted the guest at ${MAX_INTERRUPTED} addresses`, 'run it with fewer signals');
   counts.set(at, (counts.get(at) ?? 0) + 1);
 };
 const sorted = (counts: ReadonlyMap<Addr, number>): AddressCount[] =>

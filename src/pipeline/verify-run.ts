@@ -39,6 +39,7 @@ export function verifyRun(request: VerifyRequest): Verified {
       ...(difference.symbol !== undefined && { symbol: difference.symbol }),
       ...(difference.superblock !== undefined && { superblock: hex(difference.superblock) }),
       ...(difference.assumptions.length > 0 && { assumptions: difference.assumptions }),
+      ...(difference.cause !== undefined && { cause: difference.cause }),
     })),
     result,
   };

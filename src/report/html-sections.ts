@@ -202,7 +202,7 @@ the end exit status, output and files.</p>`,
           (
             difference,
           ) => html`<li><div class="head"><b>${difference.what}</b> <span class="quiet">on ${difference.input}${difference.pc && ` at ${difference.pc}`}${difference.symbol && ` in ${difference.symbol}`}${difference.superblock && `, superblock ${difference.superblock}`}</span></div>
-<p>Expected <code>${difference.expected}</code>, found <code>${difference.found}</code>${difference.assumptions && `. It is proved, so of ${difference.assumptions.join(', ')} one does not hold for this program`}</p></li>`,
+<p>Expected <code>${difference.expected}</code>, found <code>${difference.found}</code>${difference.assumptions && `. It is proved, so of ${difference.assumptions.join(', ')} one does not hold for this program`}${difference.cause && `. No code is blamed: ${difference.cause}`}</p></li>`,
         )}</ul>`,
   );
 }

@@ -194,6 +194,8 @@ export interface Difference {
   readonly superblock?: HexAddress;
   /** If all of the code at fault is proved: its assumptions, of which at least one does not hold. */
   readonly assumptions?: readonly string[];
+  /** Why the program differs though no code is at fault, in words. */
+  readonly cause?: string;
 }
 
 export interface VerifyReport {

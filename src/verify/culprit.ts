@@ -61,6 +61,8 @@ export interface Culprit {
   readonly head: Addr | undefined;
   /** If the shipped code has been proved: assumptions of which one does not hold. Empty if the code has not been proved. */
   readonly assumptions: readonly string[];
+  /** Why the program differs though no code is at fault, in words. */
+  readonly cause?: string | undefined;
 }
 
 /**
@@ -68,14 +70,18 @@ export interface Culprit {
  * are any. Of several suspects, in the order of their addresses, the first is blamed that brings a difference when it joins those before.
  * (Without the proof a superblock that leads to the wrong one would be blamed as well: with the former off, the latter is not reached.)
  * @param differs does a run with these superblocks switched off differ?
+ * @param causeOf why the original alone would differ too, in words
  */
 export function findCulprit(
   { map, options: { original, optimized } }: Setting,
   ran: ReadonlySet<Addr>,
   differs: (disabled: ReadonlySet<Addr>) => boolean,
+  causeOf: () => string | undefined,
 ): Culprit {
   const proofs = entryProofs(original, optimized, map, ran);
   const suspects = unproved(proofs);
+  const cause = suspects.size === 0 ? causeOf() : undefined;
+  if (cause !== undefined) return { head: undefined, assumptions: [], cause };
   if (suspects.size === 1) return { head: [...suspects][0], assumptions: [] };
   const inOrder = map.data.superblocks
     .filter(({ head }) => ran.has(head))

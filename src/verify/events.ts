@@ -34,6 +34,8 @@ export interface Difference {
   readonly superblockSymbol: string | undefined;
   /** If all of the code at fault is proved: the assumptions of which one does not hold. */
   readonly assumptions: readonly string[];
+  /** Why the program differs though no code is at fault, in words. */
+  readonly cause?: string | undefined;
   /** The thing that is different, in words. */
   readonly what: string;
   readonly expected: string;

@@ -14,7 +14,7 @@ import type { Image } from '../elf/image.ts';
 import { execute, type ProcessEvent, runToEvent, serve } from '../engine/execute.ts';
 import type { Process } from '../machine/process.ts';
 import { Comparison } from './compare.ts';
-import { disable, findCulprit, superblocksRun } from './culprit.ts';
+import { type Culprit, disable, findCulprit, superblocksRun } from './culprit.ts';
 import {
   type Difference,
   describe,
@@ -78,14 +78,18 @@ export function rerun(options: RerunOptions): RerunResult {
       ? first
       : run(setting, { adopt, everyFrom: adopted.lastCompared + 1, statistics: true });
   const difference = exact.difference ?? first.difference ?? adopted!.difference;
-  const { head: superblock, assumptions } =
-    options.localize === false
-      ? { head: undefined, assumptions: [] }
-      : findCulprit(
-          setting,
-          exact.ran,
-          (disabled) => run(setting, { disabled, adopt, until: difference.syscall }).difference !== undefined,
-        );
+  const {
+    head: superblock,
+    assumptions,
+    cause,
+  }: Culprit = options.localize === false
+    ? { head: undefined, assumptions: [] }
+    : findCulprit(
+        setting,
+        exact.ran,
+        (disabled) => run(setting, { disabled, adopt, until: difference.syscall }).difference !== undefined,
+        () => (exact.alarms && differsFromItself(setting, adopt) ? ALARM_IS_SEEN : undefined),
+      );
   return {
     verdict: 'different',
     differences: [
@@ -94,6 +98,7 @@ export function rerun(options: RerunOptions): RerunResult {
         superblock: superblock,
         superblockSymbol: superblock === undefined ? undefined : symbolOf(options.original, superblock),
         assumptions,
+        cause,
       },
     ],
     original: exact.original,
@@ -102,12 +107,23 @@ export function rerun(options: RerunOptions): RerunResult {
   };
 }
 
+const ALARM_IS_SEEN =
+  'the program itself tells where an alarm interrupts it: the original differs from itself if the alarm comes at another instruction';
+const MAPS_ARE_READ = 'the program reads /proc/self/maps, which shows the new segment';
+
+/** Does the original differ from an original that gets its alarms elsewhere, as the optimized program does? */
+const differsFromItself = (setting: Setting, adopt: boolean): boolean =>
+  run({ ...setting, options: { ...setting.options, optimized: setting.companion } }, { adopt }).difference !==
+  undefined;
+
 interface Attempt {
   readonly difference: Difference | undefined;
   /** The first words of memory that differed and were adopted, and the last syscall before at which memory was found equal. */
   readonly adopted: { readonly difference: Difference; readonly lastCompared: number } | undefined;
   /** Words that differ may be without consequence (`Comparison.adoptable`). */
   readonly adoptable: boolean;
+  /** Alarms have come, to each program at an instruction of its own. */
+  readonly alarms: boolean;
   /** With `output`: digest of the original's syscalls, results, faults, output and changed files. */
   readonly events: string;
   readonly original: RunStatistics;
@@ -152,6 +168,7 @@ function run(setting: Setting, how: RunRequest): Attempt {
   let syscall = 0;
   /** Instructions that the original ran before alarms since the last event. */
   let behind: InsnCount = 0;
+  let alarms = false;
 
   const differ = (
     kind: Difference['kind'],
@@ -207,6 +224,7 @@ function run(setting: Setting, how: RunRequest): Attempt {
   const alarm = (instructions: InsnCount): Difference | 'ended' | undefined => {
     const [o, p] = [original.process, optimized.process];
     behind += instructions;
+    alarms = true;
     const found = toEvent(optimized, Math.ceil(instructions / PATIENCE.factor));
     // The optimized program is further: the alarm comes before its syscall, which is made again behind the handler.
     if (found.kind === 'syscall') p.hart.pc -= ECALL_SIZE;
@@ -280,6 +298,7 @@ function run(setting: Setting, how: RunRequest): Attempt {
     difference: outcome === 'ended' ? undefined : outcome,
     adopted,
     adoptable: comparison.adoptable,
+    alarms,
     events: how.output ? endOf(events, original) : '',
     original: how.statistics ? statistics(original) : NO_STATISTICS,
     optimized: how.statistics ? statistics(optimized) : NO_STATISTICS,
@@ -360,7 +379,13 @@ function finish(setting: Setting, attempt: Attempt): RerunResult {
         optimizedPc: 0,
         superblock: undefined,
         superblockSymbol: undefined,
-        assumptions: outsideProblem(setting.options.original, setting.options.optimized, setting.map) ? [] : ['A5'],
+        ...(side.process.kernel.mapsRead
+          ? { assumptions: [], cause: MAPS_ARE_READ }
+          : {
+              assumptions: outsideProblem(setting.options.original, setting.options.optimized, setting.map)
+                ? []
+                : ['A5'],
+            }),
         what: 'output or exit of the original without the new data',
         expected: describeExit(exit),
         found: describeExit(original.exit!),

@@ -141,7 +141,7 @@ export interface Side {
 }
 
 export function makeSide(setting: Setting, image: Image): Side {
-  const { options, input, heapStart } = setting;
+  const { options, input, heapStart, segment } = setting;
   const output: Side['output'] = [];
   const process = createProcess({
     ...input,
@@ -150,6 +150,8 @@ export function makeSide(setting: Setting, image: Image): Side {
     programName: input.programName ?? options.original.file,
     clock: { ...input.clock, steady: true },
     heapStart,
+    // The companion's maps look like those of the optimized program.
+    shownExecutable: image === setting.companion ? { from: segment.start, to: segment.end } : undefined,
     sink: (fd, bytes) => side.output.push({ fd, bytes: Uint8Array.from(bytes) }),
   });
   const engine = makeEngine(options.engine ?? DEFAULT_ENGINE, process.memory);

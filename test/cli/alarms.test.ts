@@ -146,3 +146,97 @@ describe.runIf(needs('guests that mend their faults', 'gcc', 'qemu'))('a handler
     expect(qemu(place.path('fast'), ['more'])).toEqual(qemu(file, ['more']));
   });
 });
+
+const SENSES = `
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+static volatile int stop;
+static void ring(int signal) { stop = 1; }
+static volatile unsigned x = 1;
+__attribute__((noinline)) unsigned work(unsigned n) {
+  unsigned sum = 0;
+  for (unsigned i = 0; i < n; i++) {
+    if (i & 1) sum += i * x;
+    else sum ^= i;
+  }
+  return sum;
+}
+static unsigned long ticks(void) {
+  unsigned long now;
+  __asm__ volatile("rdtime %0" : "=r"(now));
+  return now;
+}
+int main(int argc, char **argv) {
+  unsigned long rounds = 0, from, to, found = 0, before = ticks();
+  if (argv[1][0] == 'r') {
+    signal(SIGALRM, ring);
+    ualarm(20000, 0);
+    for (; !stop; rounds++) work(100);
+  }
+  unsigned sum = work(20000);
+  if (argv[1][0] == 'm') {
+    char line[300];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps)) {
+      unsigned long here = (unsigned long)&line;
+      if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from <= here && here < to) found = 1;
+      if (argv[2]) fputs(line, stdout);
+    }
+  }
+  if (argv[1][0] == 't') {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    unsigned long time = now.tv_sec * 10000000UL + now.tv_nsec / 100, until = ticks() + 1000;
+    found = time >= before && time - before < 100000 && until - time < 2000;
+    nanosleep(&(struct timespec){1, 0}, 0);
+    found += ticks() - until > 9900000;
+    for (until = ticks() + 1000; ticks() < until;) rounds++;
+    rounds += ticks() - before;
+  }
+  return printf("%lu %lu %u\\n", rounds, found, sum) < 0;
+}
+`;
+
+describe.runIf(needs('guests that look at time and maps', 'gcc'))('a guest that looks at', () => {
+  const place = workplace('senses');
+  let file: string;
+  beforeAll(() => {
+    file = compile(SENSES);
+    const ways = ['t', 'm', 'r'];
+    for (const way of ways) expect(place.run(['profile', '-q', '-o', way, file, way]).status).toBe(0);
+    expect(place.run(['merge', '-o', 'all', ...ways]).status).toBe(0);
+    expect(place.run(['optimize', '-q', '-p', 'all', '-o', 'fast', file]).status).toBe(0);
+  });
+  const verified = (...args: readonly string[]) => {
+    const { status, stdout } = place.run(['verify', file, 'fast', ...args]);
+    return { status, verdict: stdout.toString() };
+  };
+
+  test('the time counter: both forms read the clock', () => {
+    const { stdout } = place.run(['run', file, 't']);
+    expect(stdout.toString()).toMatch(/^\d+ 2 /);
+    // All engines read the same.
+    const lockstep = 'lockstep:basic,translate-soon';
+    for (const engine of ['basic', 'dispatch', lockstep])
+      expect(place.run(['run', '--engine', engine, file, 't'])).toMatchObject({ status: 0, stdout });
+    // On the steady clock each read counts.
+    expect(place.run(['profile', '-q', '-o', 'steady', '--engine', lockstep, file, 't']).status).toBe(0);
+    expect(verified('t')).toEqual({ status: 0, verdict: expect.stringMatching(/equivalent/) });
+  });
+  test('its maps: both forms see the same', () => {
+    expect(verified('m')).toEqual({ status: 0, verdict: expect.stringMatching(/equivalent/) });
+  });
+  test('its maps and prints them: the new segment is told of', () => {
+    const { status, verdict } = verified('m', 'all');
+    expect([status, verdict]).toEqual([1, expect.stringMatching(/the program reads \/proc\/self\/maps/)]);
+    expect(verdict).not.toMatch(/A5|superblock/);
+  });
+  test('how far it gets before its alarm: no code is blamed', () => {
+    const { status, verdict } = verified('r');
+    expect([status, verdict]).toEqual([1, expect.stringMatching(/tells where an alarm interrupts it/)]);
+    expect(verdict).not.toMatch(/A5|superblock/);
+  });
+});

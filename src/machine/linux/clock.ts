@@ -18,6 +18,8 @@ export interface ClockOptions {
 const START = 1_704_067_200n * 1_000_000_000n;
 /** Uptime of the machine at the start of the guest. */
 const UPTIME = 1000n * 1_000_000_000n;
+/** Nanoseconds of a tick of the time CSR. */
+const TICK = 100n;
 const KTIME_MAX = 2n ** 63n - 1n;
 
 export class Clock {
@@ -67,6 +69,14 @@ export class Clock {
   /** Is so long a sleep beyond what Linux counts (ktime_t: 292 years)? */
   neverPasses(nanoseconds: bigint): boolean {
     return this.realtime + nanoseconds >= KTIME_MAX;
+  }
+  /**
+   * Reads the time CSR: CLOCK_MONOTONIC at 10 MHz, at a number of retired instructions. On a steady clock a read takes a tick, so that a
+   * guest that spins until a time gets there.
+   */
+  ticks(retired: number): bigint {
+    if (this.#steady) this.#passed += TICK;
+    return (UPTIME + this.#passed + (this.#steady ? 0n : this.#taken(retired))) / TICK;
   }
   /** Nanoseconds since the guest started. */
   get elapsed(): bigint {

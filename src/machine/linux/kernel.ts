@@ -143,6 +143,8 @@ export class Kernel {
     dumpable: 1,
     noNewPrivileges: 0,
   };
+  /** The guest has opened its /proc/self/maps. */
+  mapsRead = false;
   /** The program break. */
   brk: Addr;
   /** By signal number; missing: default. */

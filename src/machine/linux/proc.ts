@@ -1,4 +1,5 @@
 /** Files of /proc about the guest and about the machine, generated when they are opened, as in Linux. */
+import type { Addr } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
 import type { Kernel } from './kernel.ts';
 import { toBinary } from './nodes.ts';
@@ -13,6 +14,8 @@ export interface ProcParts {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly stack: { readonly low: number; readonly top: number };
+  /** Addresses whose pages `maps` shows as executable where they can be read. */
+  readonly shownExecutable?: { readonly from: Addr; readonly to: Addr } | undefined;
 }
 
 const text = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1');
@@ -21,12 +24,15 @@ const strings = (items: readonly string[]): Uint8Array =>
 const kilobytes = (bytes: number): string => `${Math.floor(bytes / 1024)} kB`.padStart(11);
 
 /** Puts the files of /proc into the overlay; none of them counts as a change. */
-export function provideProc({ kernel, executable, args, env, stack }: ProcParts): void {
+export function provideProc({ kernel, executable, args, env, stack, shownExecutable }: ProcParts): void {
   const { overlay, pid, uid } = kernel;
   const own = `/proc/${pid}`;
   overlay.provideLink(`${own}/exe`, executable);
   const made: Readonly<Record<string, () => Uint8Array>> = {
-    [`${own}/maps`]: () => text(maps(kernel, stack)),
+    [`${own}/maps`]: () => {
+      kernel.mapsRead = true;
+      return text(maps(kernel, stack, shownExecutable));
+    },
     [`${own}/cmdline`]: () => strings(args),
     [`${own}/environ`]: () => strings(env),
     [`${own}/comm`]: () => text([Buffer.from(kernel.traits.name).toString('latin1')]),
@@ -78,12 +84,14 @@ interface Area {
 }
 
 /** /proc/PID/maps (proc(5)). The permission table is the record of mapped pages; `shared` and `backed` record their files. */
-function maps(kernel: Kernel, stack: ProcParts['stack']): string[] {
+function maps(kernel: Kernel, stack: ProcParts['stack'], shown: ProcParts['shownExecutable']): string[] {
   const { memory } = kernel;
   const areas: Area[] = [];
   for (let page = 0; page < memory.permissions.length; page++) {
     const start = page * PAGE;
-    const bits = kernel.beyond.get(start) ?? memory.permissions[page]!;
+    const own = kernel.beyond.get(start) ?? memory.permissions[page]!;
+    const isShown = shown && start < shown.to && start + PAGE > shown.from && (own & PERMISSION.READ) !== 0;
+    const bits = isShown ? own | PERMISSION.EXECUTE : own;
     if (bits === 0) continue;
     const shared = kernel.shared.length > 0 ? sharedAt(kernel, start) : undefined;
     const part = shared ? { ...shared, offset: shared.view.offset } : kernel.backed.at(start);
