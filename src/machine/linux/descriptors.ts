@@ -17,9 +17,12 @@ export const O = {
   TRUNC: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
+  ASYNC: 0o20000,
+  DIRECT: 0o40000,
   LARGEFILE: 0o100000,
   DIRECTORY: 0o200000,
   NOFOLLOW: 0o400000,
+  NOATIME: 0o1000000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
   TMPFILE: 0o20200000,
@@ -44,6 +47,9 @@ export const WRITABLE = POLL.OUT | POLL.WRNORM;
 export abstract class OpenFile {
   flags: number;
   position = 0;
+  /** Process and signal of F_SETOWN and F_SETSIG, kept only. */
+  owner = 0;
+  signal = 0;
   /** Number of descriptors that refer to this file. */
   references = 0;
   constructor(flags: number) {

@@ -19,6 +19,7 @@ import type { Place } from './overlay.ts';
 import { findAt, may, parentAt } from './paths.ts';
 import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
+import { SIGNAL_COUNT } from './signals.ts';
 import { SocketEnd } from './socket.ts';
 import { waitAndTellLeft, withMask } from './wait.ts';
 
@@ -31,12 +32,17 @@ const F = {
   GETLK: 5,
   SETLK: 6,
   SETLKW: 7,
+  SETOWN: 8,
   GETOWN: 9,
+  SETSIG: 10,
   GETSIG: 11,
+  SETOWN_EX: 15,
+  GETOWN_EX: 16,
   OFD_GETLK: 36,
   OFD_SETLK: 37,
   OFD_SETLKW: 38,
   GETLEASE: 1025,
+  NOTIFY: 1026,
   DUPFD_CLOEXEC: 1030,
   SETPIPE_SZ: 1031,
   GETPIPE_SZ: 1032,
@@ -54,6 +60,7 @@ const COMMANDS_WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
 /** fcntl commands that descriptors opened with O_PATH allow. */
 const O_PATH_COMMANDS: ReadonlySet<number> = new Set([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL]);
 const F_UNLCK = 2;
+const F_OWNER_PID = 1;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
@@ -67,6 +74,7 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
   if (node.kind === 'directory' && (writes || flags & O.CREAT)) fail(E.ISDIR);
   if (!may(node, (access !== O.WRONLY ? 4 : 0) | (writes ? 2 : 0))) fail(E.ACCES);
   if (node.kind === 'fifo') return new OpenFifo(node, flags);
+  if (node.kind === 'device' && node.device === 'tty') return fail(E.NXIO);
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
   if (node.kind === 'directory') return new OpenDirectory(node, flags, kernel.overlay);
   if (node.kind !== 'file') return fail(E.NXIO);
@@ -146,6 +154,22 @@ function seek(kernel: Kernel, fd: number, offset: number, whence: number): numbe
   return position;
 }
 
+/** The owner gets the signals of O_ASYNC, of which there are none. */
+function setOwner(kernel: Kernel, file: OpenFile, id: number): number {
+  if (id !== 0 && id !== kernel.pid) fail(E.SRCH);
+  file.owner = id;
+  return 0;
+}
+
+/** F_SETFL. Files may be opened for direct transfers and without access times, which changes nothing here. */
+function setFlags(kernel: Kernel, file: OpenFile, asked: number): number {
+  const settable = O.APPEND | O.NONBLOCK | O.NOATIME | (file instanceof RegularFile ? O.DIRECT : 0);
+  if (asked & O.ASYNC)
+    kernel.report('the guest asked for SIGIO when a file becomes ready (O_ASYNC), which never comes');
+  file.flags = (file.flags & ~settable) | (asked & settable);
+  return 0;
+}
+
 function control(kernel: Kernel, fd: number, command: number, argument: number): number {
   const { descriptors, guest } = kernel;
   const file = descriptors.any(fd);
@@ -163,8 +187,31 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
     case F.GETFL:
       return file.node && file.node.kind !== 'fifo' ? file.flags | O.LARGEFILE : file.flags;
     case F.SETFL:
-      file.flags = (file.flags & ~(O.APPEND | O.NONBLOCK)) | (argument & (O.APPEND | O.NONBLOCK));
+      return setFlags(kernel, file, argument);
+    case F.GETOWN:
+      return file.owner;
+    case F.SETOWN:
+      return setOwner(kernel, file, argument);
+    // struct f_owner_ex: the kind (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP), and the id.
+    case F.GETOWN_EX:
+      guest.setU32(argument, F_OWNER_PID);
+      guest.setU32(argument + 4, file.owner);
       return 0;
+    case F.SETOWN_EX: {
+      const [kind, id] = [guest.i32(argument), guest.i32(argument + 4)];
+      return kind < 0 || kind > F_OWNER_PID + 1 ? fail(E.INVAL) : setOwner(kernel, file, id);
+    }
+    case F.GETSIG:
+      return file.signal;
+    case F.SETSIG:
+      file.signal = argument < 0 || argument > SIGNAL_COUNT ? fail(E.INVAL) : argument;
+      return 0;
+    case F.GETLEASE:
+      return F_UNLCK;
+    case F.NOTIFY:
+      if (argument === 0) return 0;
+      if (file instanceof OpenDirectory) kernel.report('the guest asked for signals of changes in a directory: EINVAL');
+      return fail(file instanceof OpenDirectory ? E.INVAL : E.NOTDIR);
     // One process: every lock is free to take.
     case F.GETLK:
     case F.OFD_GETLK:
@@ -369,6 +416,35 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     run: (k: Kernel, fd: number) => (isStored(k.descriptors.get(fd)) ? 0 : fail(E.INVAL)),
   })),
   { number: 81, name: 'sync', arguments: [], run: () => 0 },
+  {
+    number: 84,
+    name: 'sync_file_range',
+    arguments: ['fd', 'offset', 'offset', 'flags'],
+    run: (k, fd, from, length, flags) => {
+      const file = k.descriptors.get(fd);
+      if (flags & ~7 || from < 0 || length < 0 || from + length >= 2 ** 63) fail(E.INVAL);
+      return isPipe(file) || file instanceof SocketEnd ? fail(E.SPIPE) : 0;
+    },
+  },
+  {
+    number: 213,
+    name: 'readahead',
+    arguments: ['fd', 'offset', 'size'],
+    run: (k, fd) => {
+      const file = k.descriptors.get(fd);
+      if (!file.readable) fail(E.BADF);
+      return file instanceof RegularFile ? 0 : fail(E.INVAL);
+    },
+  },
+  {
+    number: 267,
+    name: 'syncfs',
+    arguments: ['fd'],
+    run: (k, fd) => {
+      k.descriptors.get(fd);
+      return 0;
+    },
+  },
   {
     number: 279,
     name: 'memfd_create',

@@ -1,6 +1,7 @@
 /** Syscalls about the process, its threads, limits and the system. One process, one thread, one user, all the same in every run. */
 import type { Addr } from '../../base/units.ts';
 import { STACK_SIZE } from '../layout.ts';
+import { processControl } from './control.ts';
 import { Descriptors } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import { type Kernel, SIGNALS_PENDING } from './kernel.ts';
@@ -10,7 +11,7 @@ import { wait } from './wait.ts';
 
 const INFINITY = 2n ** 64n - 1n;
 const LIMIT_COUNT = 16;
-const RLIMIT = { DATA: 2, STACK: 3, CORE: 4, NOFILE: 7, AS: 9, SIGPENDING: 11 } as const;
+const RLIMIT = { DATA: 2, STACK: 3, CORE: 4, NOFILE: 7, AS: 9, SIGPENDING: 11, NICE: 13, REAL_TIME: 14 } as const;
 const FUTEX = {
   WAIT: 0,
   WAKE: 1,
@@ -22,26 +23,18 @@ const FUTEX = {
   COMMAND: 127,
 } as const;
 const UTS_FIELD = 65;
-const PR = {
-  SET_NAME: 15,
-  GET_NAME: 16,
-  GET_DUMPABLE: 3,
-  SET_DUMPABLE: 4,
-  SET_NO_NEW_PRIVS: 38,
-  GET_NO_NEW_PRIVS: 39,
-} as const;
-
 function exit(kernel: Kernel, status: number): undefined {
   kernel.ending = { kind: 'status', status: status & 255 };
 }
 
-function limitOf(kernel: Kernel, resource: number): [bigint, bigint] {
+export function limitOf(kernel: Kernel, resource: number): [bigint, bigint] {
   if (resource < 0 || resource >= LIMIT_COUNT) fail(E.INVAL);
   if (resource === RLIMIT.STACK) return [BigInt(STACK_SIZE), INFINITY];
   if (resource === RLIMIT.CORE) return [0n, INFINITY];
   if (resource === RLIMIT.NOFILE) return [BigInt(Descriptors.LIMIT), BigInt(Descriptors.LIMIT)];
   if (resource === RLIMIT.SIGPENDING) return [BigInt(SIGNALS_PENDING), BigInt(SIGNALS_PENDING)];
   if (resource === RLIMIT.AS) return [BigInt(kernel.memory.size), INFINITY];
+  if (resource === RLIMIT.NICE || resource === RLIMIT.REAL_TIME) return [0n, 0n];
   return [INFINITY, INFINITY];
 }
 
@@ -109,51 +102,10 @@ function systemInfo(kernel: Kernel, at: Addr): number {
   return 0;
 }
 
-function processControl(kernel: Kernel, option: number, argument: Addr, ...rest: readonly number[]): number {
-  const { guest, traits } = kernel;
-  const noFurtherArguments = rest.every((more) => more === 0);
-  switch (option) {
-    case PR.SET_NAME:
-      traits.name = Buffer.from(nameAt(kernel, argument), 'latin1');
-      return 0;
-    case PR.GET_NAME:
-      guest.output(argument, 16).fill(0).set(traits.name);
-      return 0;
-    case PR.GET_DUMPABLE:
-      return traits.dumpable;
-    case PR.SET_DUMPABLE:
-      if (argument > 1) fail(E.INVAL);
-      traits.dumpable = argument;
-      return 0;
-    case PR.SET_NO_NEW_PRIVS:
-      if (argument !== 1 || !noFurtherArguments) fail(E.INVAL);
-      traits.noNewPrivileges = 1;
-      return 0;
-    case PR.GET_NO_NEW_PRIVS:
-      return argument === 0 && noFurtherArguments ? traits.noNewPrivileges : fail(E.INVAL);
-    default:
-      return fail(E.INVAL);
-  }
-}
-
-/** A thread's name: up to 15 bytes, or up to a NUL. */
-function nameAt({ guest }: Kernel, address: Addr): string {
-  let name = '';
-  for (let at = address; name.length < 15; at++) {
-    const byte = guest.u8(at);
-    if (byte === 0) break;
-    name += String.fromCharCode(byte);
-  }
-  return name;
-}
-
-/** The machine has one processor, which the set must contain. */
-function setAffinity(kernel: Kernel, _pid: number, size: number, at: Addr): number {
-  return size > 0 && (kernel.guest.u8(at) & 1) !== 0 ? 0 : fail(E.INVAL);
-}
-
 function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): number | Steps {
-  if (flags & ~7) fail(E.INVAL);
+  const GRND = { NONBLOCK: 1, RANDOM: 2, INSECURE: 4 };
+  const both = GRND.RANDOM | GRND.INSECURE;
+  if (flags & ~(GRND.NONBLOCK | both) || (flags & both) === both) fail(E.INVAL);
   const bytes = kernel.guest.outputBefore(at, Math.min(size, 2 ** 25 - 1));
   if (bytes.length === 0 && size > 0) fail(E.FAULT);
   return move(bytes, (part) => {
@@ -162,11 +114,30 @@ function randomBytes(kernel: Kernel, at: Addr, size: number, flags: number): num
   });
 }
 
-function affinity(kernel: Kernel, size: number, at: Addr): number {
-  if (size < 8 || size % 8 !== 0) fail(E.INVAL);
-  kernel.guest.setU64(at, 1);
-  return 8;
+/** Commands of membarrier up to those for private memory, expedited, which a process registers for. */
+const MEMBARRIER = { QUERY: 0, PRIVATE: 8, REGISTER: 16, ALL: 31 } as const;
+
+/** With one task, memory is in order: there is nothing to do. */
+function barrier({ traits }: Kernel, command: number, flags: number): number {
+  if (flags !== 0) fail(E.INVAL);
+  if (command === MEMBARRIER.QUERY) return MEMBARRIER.ALL;
+  // One bit.
+  if ((command & MEMBARRIER.ALL) !== command || (command & (command - 1)) !== 0) fail(E.INVAL);
+  if (command === MEMBARRIER.REGISTER) traits.barriers = true;
+  return command === MEMBARRIER.PRIVATE && !traits.barriers ? fail(E.PERM) : 0;
 }
+
+/** Options of wait4 and waitid, KINDS those for kinds of children (__WALL, __WCLONE, __WNOTHREAD); and whom waitid waits for. */
+const WAIT = {
+  NOHANG: 1,
+  STOPPED: 2,
+  EXITED: 4,
+  CONTINUED: 8,
+  NOWAIT: 0x1000000,
+  KINDS: 0xe0000000 | 0,
+  PROCESS: 1,
+  GROUP: 2,
+} as const;
 
 /** A syscall whose result depends on no argument. */
 const constantRow = (
@@ -205,8 +176,6 @@ const sharedMemoryRow = (number: number, name: string, kinds: readonly ArgumentK
     return notThere(kernel, name, why);
   });
 
-const uid = (kernel: Kernel) => kernel.uid;
-
 const CLONE = {
   VM: 0x100,
   VFORK: 0x4000,
@@ -221,7 +190,6 @@ const FUTEX_ARGUMENTS: Readonly<Record<number, number>> = { 0: 4, 1: 3, 3: 5, 4:
 const NO_THREADS = 'a second thread or process is not supported';
 
 export const IDENTITY_ROWS: readonly SyscallRow[] = [
-  zeroRow(90, 'capget', ['address', 'address']),
   zeroRow(92, 'personality', ['flags']),
   { number: 93, name: 'exit', arguments: ['int'], run: exit },
   { number: 94, name: 'exit_group', arguments: ['int'], run: exit },
@@ -243,52 +211,6 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
   },
   zeroRow(99, 'set_robust_list', ['address', 'size']),
   missingRow(100, 'get_robust_list', ['int', 'address', 'address']),
-  zeroRow(118, 'sched_setparam', ['int', 'address']),
-  zeroRow(119, 'sched_setscheduler', ['int', 'int', 'address']),
-  zeroRow(120, 'sched_getscheduler', ['int']),
-  {
-    number: 121,
-    name: 'sched_getparam',
-    arguments: ['int', 'address'],
-    run: (k, _pid, at) => {
-      k.guest.setU32(at, 0);
-      return 0;
-    },
-  },
-  { number: 122, name: 'sched_setaffinity', arguments: ['int', 'size', 'address'], run: setAffinity },
-  {
-    number: 123,
-    name: 'sched_getaffinity',
-    arguments: ['int', 'size', 'address'],
-    run: (k, _pid, size, at) => affinity(k, size, at),
-  },
-  zeroRow(124, 'sched_yield'),
-  constantRow(125, 'sched_get_priority_max', ['int'], () => 0),
-  constantRow(126, 'sched_get_priority_min', ['int'], () => 0),
-  zeroRow(140, 'setpriority', ['int', 'int', 'int']),
-  // The kernel's getpriority gives 20 - nice.
-  constantRow(141, 'getpriority', ['int', 'int'], () => 20),
-  zeroRow(144, 'setgid', ['int']),
-  zeroRow(146, 'setuid', ['int']),
-  ...[148, 150].map((number) => ({
-    number,
-    name: number === 148 ? 'getresuid' : 'getresgid',
-    arguments: ['address', 'address', 'address'] as const,
-    run: (k: Kernel, ...at: number[]) => {
-      for (const address of at) k.guest.setU32(address, k.uid);
-      return 0;
-    },
-  })),
-  zeroRow(154, 'setpgid', ['int', 'int']),
-  {
-    number: 155,
-    name: 'getpgid',
-    arguments: ['int'],
-    run: (k, pid) => (pid === 0 || pid === k.pid ? k.pid : fail(E.SRCH)),
-  },
-  constantRow(156, 'getsid', ['int'], (k) => k.pid),
-  constantRow(157, 'setsid', [], (k) => k.pid),
-  zeroRow(158, 'getgroups', ['int', 'address']),
   { number: 160, name: 'uname', arguments: ['address'], run: systemName },
   {
     number: 163,
@@ -311,12 +233,6 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       return 0;
     },
   },
-  constantRow(172, 'getpid', [], (k) => k.pid),
-  constantRow(173, 'getppid', [], (k) => k.pid - 1),
-  constantRow(174, 'getuid', [], uid),
-  constantRow(175, 'geteuid', [], uid),
-  constantRow(176, 'getgid', [], uid),
-  constantRow(177, 'getegid', [], uid),
   constantRow(178, 'gettid', [], (k) => k.task.tid),
   { number: 179, name: 'sysinfo', arguments: ['address'], run: systemInfo },
   {
@@ -332,7 +248,24 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
   },
   missingRow(221, 'execve', ['path', 'address', 'address'], 'other programs are not run'),
   missingRow(258, 'riscv_hwprobe', ['address', 'size', 'size', 'address', 'flags']),
-  constantRow(260, 'wait4', ['int', 'address', 'int', 'address'], () => -E.CHILD),
+  {
+    number: 95,
+    name: 'waitid',
+    arguments: ['int', 'int', 'address', 'flags', 'address'],
+    run: (_, which, id, __, options) => {
+      const events = WAIT.EXITED | WAIT.STOPPED | WAIT.CONTINUED;
+      if (options & ~(WAIT.NOHANG | WAIT.NOWAIT | WAIT.KINDS | events) || (options & events) === 0) fail(E.INVAL);
+      if (which < 0 || which > WAIT.GROUP || (which === WAIT.PROCESS && id <= 0) || id < 0) fail(E.INVAL);
+      return -E.CHILD;
+    },
+  },
+  {
+    number: 260,
+    name: 'wait4',
+    arguments: ['int', 'address', 'flags', 'address'],
+    run: (_, __, ___, options) =>
+      options & ~(WAIT.NOHANG | WAIT.STOPPED | WAIT.CONTINUED | WAIT.KINDS) ? -E.INVAL : -E.CHILD,
+  },
   {
     number: 261,
     name: 'prlimit64',
@@ -344,7 +277,7 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
     },
   },
   { number: 278, name: 'getrandom', arguments: ['address', 'size', 'flags'], run: randomBytes },
-  constantRow(283, 'membarrier', ['int', 'flags', 'int'], () => 0),
+  { number: 283, name: 'membarrier', arguments: ['int', 'flags', 'int'], run: barrier },
   missingRow(293, 'rseq', ['address', 'size', 'flags', 'flags']),
   sharedMemoryRow(196, 'shmat', ['int', 'address', 'flags'], 'shared memory of System V is not supported'),
   sharedMemoryRow(425, 'io_uring_setup', ['int', 'address'], 'it is not supported'),

@@ -90,6 +90,43 @@ export interface SharedMapping {
   readonly view: View;
 }
 
+/** Attributes of the process that syscalls set and tell. */
+export interface Traits {
+  name: Uint8Array;
+  dumpable: number;
+  noNewPrivileges: number;
+  deathSignal: number;
+  keepCapabilities: number;
+  subreaper: number;
+  noHugePages: number;
+  /** Nanoseconds; undefined: the default. */
+  timerSlack: number | undefined;
+  /** Registered for membarrier. */
+  barriers: boolean;
+  /** Scheduling. */
+  policy: number;
+  nice: number;
+  /** Ids of the process group and the session. */
+  group: number;
+  session: number;
+}
+/** A process of its parent's group and session, as a script starts it. */
+const newTraits = (parent: number): Traits => ({
+  name: Buffer.from('guest'),
+  dumpable: 1,
+  noNewPrivileges: 0,
+  deathSignal: 0,
+  keepCapabilities: 0,
+  subreaper: 0,
+  noHugePages: 0,
+  timerSlack: undefined,
+  barriers: false,
+  policy: 0,
+  nice: 0,
+  group: parent,
+  session: parent,
+});
+
 export interface KernelParts {
   readonly memory: Memory;
   readonly space: AddressSpace;
@@ -123,6 +160,8 @@ export class Kernel {
   readonly trampoline: Addr;
   readonly uid: number;
   readonly pid: number;
+  /** The parent's process id. */
+  readonly parent: number;
   readonly heapStart: Addr;
   /** The heap may not grow beyond this. */
   readonly heapLimit: Addr;
@@ -137,12 +176,7 @@ export class Kernel {
   task: Task;
   cwd: DirectoryNode;
   umask = 0o022;
-  /** Attributes of the process that prctl sets. */
-  readonly traits: { name: Uint8Array; dumpable: number; noNewPrivileges: number } = {
-    name: Buffer.from('guest'),
-    dumpable: 1,
-    noNewPrivileges: 0,
-  };
+  readonly traits: Traits;
   /** The guest has opened its /proc/self/maps. */
   mapsRead = false;
   /** The program break. */
@@ -180,6 +214,8 @@ export class Kernel {
     this.trampoline = parts.trampoline;
     this.uid = parts.uid;
     this.pid = parts.pid;
+    this.parent = parts.pid - 1;
+    this.traits = newTraits(this.parent);
     this.cwd = parts.cwd;
     this.heapStart = parts.heapStart;
     this.heapLimit = parts.heapLimit;

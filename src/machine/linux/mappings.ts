@@ -111,8 +111,9 @@ function mmap(
 function munmap(kernel: Kernel, address: Addr, size: number): number {
   if (address % PAGE !== 0 || size === 0) fail(E.INVAL);
   const length = alignUp(size, PAGE);
-  if (!kernel.space.contains(address, length)) fail(E.INVAL);
-  kernel.space.unmap(address, length);
+  if (address + length > TOP) fail(E.INVAL);
+  const end = Math.min(address + length, kernel.memory.size);
+  if (address < end) kernel.space.unmap(address, end - address);
   return 0;
 }
 
@@ -123,10 +124,14 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   if (address % PAGE !== 0) fail(E.INVAL);
   if (size === 0) return 0;
   const length = alignUp(size, PAGE);
-  if (!kernel.space.contains(address, length) || !kernel.space.mapped(address, length)) fail(E.NOMEM);
-  kernel.space.protect(address, length, permissions);
-  settle(kernel, address, length);
-  return 0;
+  // The pages in front of a hole are changed nevertheless.
+  let end = address;
+  while (end < address + length && kernel.space.contains(end, PAGE) && kernel.space.mapped(end, PAGE)) end += PAGE;
+  if (end > address) {
+    kernel.space.protect(address, end - address, permissions);
+    settle(kernel, address, end - address);
+  }
+  return end < address + length ? fail(E.NOMEM) : 0;
 }
 
 function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, flags: number, wanted: Addr): number {
@@ -236,11 +241,14 @@ function mincore(kernel: Kernel, address: Addr, size: number, vector: Addr): num
   return 0;
 }
 
+const lock = (kernel: Kernel, address: Addr, size: number): number =>
+  pagesOf(kernel, address - (address % PAGE), size === 0 ? 0 : size + (address % PAGE), () => {});
+
 const lockRow = (number: number, name: string): SyscallRow => ({
   number,
   name,
   arguments: ['address', 'size'],
-  run: (k, address, size) => pagesOf(k, address - (address % PAGE), size === 0 ? 0 : size + (address % PAGE), () => {}),
+  run: lock,
 });
 
 const ROWS: readonly SyscallRow[] = [
@@ -258,6 +266,12 @@ const ROWS: readonly SyscallRow[] = [
   { number: 227, name: 'msync', arguments: ['address', 'size', 'flags'], run: msync },
   lockRow(228, 'mlock'),
   lockRow(229, 'munlock'),
+  {
+    number: 284,
+    name: 'mlock2',
+    arguments: ['address', 'size', 'flags'],
+    run: (k, address, size, flags) => (flags & ~1 ? fail(E.INVAL) : lock(k, address, size)),
+  },
   { number: 230, name: 'mlockall', arguments: ['flags'], run: () => 0 },
   { number: 231, name: 'munlockall', arguments: [], run: () => 0 },
   { number: 232, name: 'mincore', arguments: ['address', 'size', 'address'], run: mincore },

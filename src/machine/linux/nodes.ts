@@ -76,7 +76,8 @@ export interface LinkNode extends Common {
 
 export interface DeviceNode extends Common {
   readonly kind: 'device';
-  readonly device: 'null' | 'zero' | 'full' | 'random';
+  /** tty: the controlling terminal, which the process has not. */
+  readonly device: 'null' | 'zero' | 'full' | 'random' | 'tty';
 }
 
 /** A FIFO or socket, of which only the name is in the file system. */

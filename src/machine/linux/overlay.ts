@@ -73,7 +73,7 @@ export class Overlay {
     tmp.mode = 0o1777;
     tmp.sealed = false;
     const devices = this.#ancestors('/dev');
-    for (const device of ['null', 'zero', 'full', 'random', 'urandom'] as const)
+    for (const device of ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const)
       if (!devices.entries.has(device))
         devices.entries.set(device, this.#device(device === 'urandom' ? 'random' : device));
   }

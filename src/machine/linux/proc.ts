@@ -1,9 +1,11 @@
 /** Files of /proc about the guest and about the machine, generated when they are opened, as in Linux. */
-import type { Addr } from '../../base/units.ts';
+import { type Addr, SP } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
+import { limitOf } from './identity.ts';
 import type { Kernel } from './kernel.ts';
 import { toBinary } from './nodes.ts';
 import { sharedAt } from './shared.ts';
+import { SIG } from './signals.ts';
 
 /** The parameters of the start of a process. */
 export interface ProcParts {
@@ -27,6 +29,7 @@ const kilobytes = (bytes: number): string => `${Math.floor(bytes / 1024)} kB`.pa
 export function provideProc({ kernel, executable, args, env, stack, shownExecutable }: ProcParts): void {
   const { overlay, pid, uid } = kernel;
   const own = `/proc/${pid}`;
+  const startStack = kernel.task.hart.number(SP);
   overlay.provideLink(`${own}/exe`, executable);
   const made: Readonly<Record<string, () => Uint8Array>> = {
     [`${own}/maps`]: () => {
@@ -43,13 +46,22 @@ export function provideProc({ kernel, executable, args, env, stack, shownExecuta
         ...[
           ['Tgid', pid],
           ['Pid', pid],
-          ['PPid', 1],
+          ['PPid', kernel.parent],
           ['TracerPid', 0],
         ].map(([name, value]) => `${name}:\t${value}`),
         ...['Uid', 'Gid'].map((name) => `${name}:\t${[uid, uid, uid, uid].join('\t')}`),
         `VmSize:\t${kilobytes(mapped(kernel))}`,
         'Threads:\t1',
       ]),
+    [`${own}/stat`]: () => text([stat(kernel, startStack).join(' ')]),
+    [`${own}/statm`]: () => {
+      const pages = mapped(kernel) / PAGE;
+      return text([`${pages} ${pages} 0 0 0 ${pages} 0`]);
+    },
+    [`${own}/limits`]: () => text(limits(kernel)),
+    [`${own}/mounts`]: () => text(['overlay / overlay rw,relatime 0 0', 'proc /proc proc rw,relatime 0 0']),
+    // One processor, which is never idle.
+    '/proc/uptime': () => text([`${(Number(kernel.clock.monotonic / 10_000_000n) / 100).toFixed(2)} 0.00`]),
     '/proc/cpuinfo': () =>
       text(['processor\t: 0', 'hart\t\t: 0', 'isa\t\t: rv64imafdc_zicntr_zicsr_zifencei', 'mmu\t\t: sv39', '']),
     '/proc/meminfo': () => {
@@ -63,6 +75,60 @@ export function provideProc({ kernel, executable, args, env, stack, shownExecuta
   };
   for (const [path, contents] of Object.entries(made)) overlay.provideMade(path, contents);
   overlay.provideLink('/proc/self', `${pid}`);
+  overlay.provideLink('/proc/mounts', 'self/mounts');
+}
+
+/** The fields of /proc/PID/stat (proc(5)), in their order; 0: unknown, or none. */
+function stat(kernel: Kernel, startStack: Addr): (string | number | bigint)[] {
+  const { traits, pid, parent, clock, heapStart } = kernel;
+  const { nice, policy, group, session } = traits;
+  const zeros = (count: number) => new Array<number>(count).fill(0);
+  const size = mapped(kernel);
+  return [
+    ...[pid, `(${Buffer.from(traits.name).toString('latin1')})`, 'R', parent, group, session],
+    // No terminal, no flags, no page faults; time in user mode.
+    ...[0, -1, ...zeros(5), clock.elapsed / CLOCK_TICK, ...zeros(3)],
+    // Threads, and the time of the start.
+    ...[20 + nice, nice, 1, 0, (clock.monotonic - clock.elapsed) / CLOCK_TICK],
+    ...[size, size / PAGE, 2n ** 64n - 1n, 0, 0, startStack],
+    // Registers and signals; the parent gets SIGCHLD; processor, scheduling.
+    ...[...zeros(9), SIG.CHLD, 0, 0, policy & 7],
+    ...[...zeros(5), heapStart, ...zeros(5)],
+  ];
+}
+/** Nanoseconds of a tick of USER_HZ. */
+const CLOCK_TICK = 10_000_000n;
+
+/** Rows of /proc/PID/limits by number of the resource. */
+const LIMITS: readonly (readonly [string, string])[] = [
+  ['Max cpu time', 'seconds'],
+  ['Max file size', 'bytes'],
+  ['Max data size', 'bytes'],
+  ['Max stack size', 'bytes'],
+  ['Max core file size', 'bytes'],
+  ['Max resident set', 'bytes'],
+  ['Max processes', 'processes'],
+  ['Max open files', 'files'],
+  ['Max locked memory', 'bytes'],
+  ['Max address space', 'bytes'],
+  ['Max file locks', 'locks'],
+  ['Max pending signals', 'signals'],
+  ['Max msgqueue size', 'bytes'],
+  ['Max nice priority', ''],
+  ['Max realtime priority', ''],
+  ['Max realtime timeout', 'us'],
+];
+function limits(kernel: Kernel): string[] {
+  const row = (name: string, soft: string, hard: string, unit: string) =>
+    `${name.padEnd(25)} ${soft.padEnd(20)} ${hard.padEnd(20)} ${unit.padEnd(10)}`;
+  const shown = (limit: bigint) => (limit === 2n ** 64n - 1n ? 'unlimited' : `${limit}`);
+  return [
+    row('Limit', 'Soft Limit', 'Hard Limit', 'Units'),
+    ...LIMITS.map(([name, unit], resource) => {
+      const [soft, hard] = limitOf(kernel, resource);
+      return row(name, shown(soft), shown(hard), unit);
+    }),
+  ];
 }
 
 /** Bytes of the guest's address space that are mapped. */

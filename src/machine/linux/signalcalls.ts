@@ -70,12 +70,14 @@ function signalTo(kernel: Kernel, signal: number, code: number, task?: Task, inf
 const taskOf = (kernel: Kernel, tid: number): Task =>
   tid <= 0 ? fail(E.INVAL) : (kernel.tasks.find((task) => task.tid === tid) ?? fail(E.SRCH));
 
-/** kill(2). Its own id, 0 (its group), -1 (all processes) and its group's id all mean the only process. */
+/**
+ * kill(2). The own id, 0 (the group), -1 (all processes) and the group's id all mean the only process; init and the parent are there, but
+ * get no signals.
+ */
 function kill(kernel: Kernel, pid: number, signal: number): number {
-  const meant = pid === kernel.pid || pid === 0 || pid === -1 || pid === -kernel.pid;
-  return meant
-    ? signalTo(kernel, checkedSignal(signal), CODE.USER)
-    : fail(checkedSignal(signal) >= 0 ? E.SRCH : E.INVAL);
+  checkedSignal(signal);
+  if ([kernel.pid, 0, -1, -kernel.traits.group].includes(pid)) return signalTo(kernel, signal, CODE.USER);
+  return fail(pid === 1 || pid === kernel.parent ? E.PERM : E.SRCH);
 }
 
 /** Sends a signal with a siginfo_t of the sender; a siginfo_t like those of the kernel or of tkill may go to the own process only. */

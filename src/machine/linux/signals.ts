@@ -117,9 +117,9 @@ export function send(kernel: Kernel, pending: Pending, task?: Task): void {
   if (!blocked && ignores(kernel.actions.get(signal) ?? DEFAULT_ACTION, signal)) return;
   const queue = (task ?? kernel).pending;
   if (signal < 32 && queue.some((p) => p.signal === signal)) return;
-  // With a full queue, a signal of kill or the kernel is dropped if the same signal is pending; other senders get EAGAIN
-  // (kernel/signal.c, __send_signal_locked).
-  if (queue.length >= SIGNALS_PENDING && !pending.timer) {
+  // With a full queue, a real-time signal of kill or the kernel is dropped if the same signal is pending; other senders of real-time
+  // signals get EAGAIN (kernel/signal.c, __send_signal_locked).
+  if (signal >= 32 && queue.length >= SIGNALS_PENDING && !pending.timer) {
     if (pending.code !== CODE.USER && pending.code !== CODE.KERNEL) fail(E.AGAIN);
     if (queue.some((p) => p.signal === signal)) return;
   }

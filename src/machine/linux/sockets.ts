@@ -43,8 +43,9 @@ function socketpair(kernel: Kernel, domain: number, type: number, protocol: numb
   kernel.guest.output(at, 8);
   if (domain === AF.INET || domain === AF.INET6) {
     if (asked !== SOCK.STREAM && asked !== SOCK.DGRAM && asked !== SOCK.RAW) fail(E.SOCKTNOSUPPORT);
-    // Raw sockets need a protocol, other kinds have their own (0); none of them makes pairs.
-    fail((asked === SOCK.RAW) === (protocol !== 0) ? E.OPNOTSUPP : E.PROTONOSUPPORT);
+    // Raw sockets need a protocol, other kinds have their own (0, TCP or UDP); none of them makes pairs.
+    const own = protocol === 0 || protocol === { [SOCK.STREAM]: 6, [SOCK.DGRAM]: 17 }[asked as number];
+    fail((asked === SOCK.RAW ? protocol !== 0 : own) ? E.OPNOTSUPP : E.PROTONOSUPPORT);
   }
   if (domain !== AF.UNIX) fail(E.AFNOSUPPORT);
   if (protocol !== 0 && protocol !== AF.UNIX) fail(E.PROTONOSUPPORT);

@@ -49,7 +49,8 @@ function statOf(node: Node): Stat {
             ? BLOCK
             : 0,
     pages: node.kind === 'file' ? node.contents.pages : node.kind === 'directory' ? 1 : 0,
-    rdev: node.kind === 'device' ? { null: 0x103, zero: 0x105, full: 0x107, random: 0x109 }[node.device] : 0,
+    rdev:
+      node.kind === 'device' ? { null: 0x103, zero: 0x105, full: 0x107, random: 0x109, tty: 0x500 }[node.device] : 0,
     ...node.times,
   };
 }

@@ -2,6 +2,7 @@
 import { A0, type Reg } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import { GuestFault } from '../memory.ts';
+import { CREDENTIAL_ROWS } from './credentials.ts';
 import { EPOLL_ROWS } from './epoll.ts';
 import { Blocked, Deadlock, E, Errno, errnoName } from './errno.ts';
 import { EVENT_ROWS } from './events.ts';
@@ -11,6 +12,7 @@ import type { Kernel, Restart } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
 import { OTHER_NAMES } from './names.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
+import { SCHEDULING_ROWS } from './scheduling.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
 import { type Delivered, deliver, signalName } from './signals.ts';
 import { SOCKET_ROWS } from './sockets.ts';
@@ -29,6 +31,8 @@ export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
     ...TREE_ROWS,
     ...MAPPING_ROWS,
     ...IDENTITY_ROWS,
+    ...CREDENTIAL_ROWS,
+    ...SCHEDULING_ROWS,
     ...TIME_ROWS,
     ...SIGNAL_ROWS,
     ...SOCKET_ROWS,

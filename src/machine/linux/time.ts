@@ -24,9 +24,13 @@ export function readClock(kernel: Kernel, id: number): bigint {
   return fail(E.INVAL);
 }
 
+/** The thread's CPU time, raw and coarse clocks, and alarms, for which the machine has no clock. */
+const CLOCKS_WITHOUT_SLEEP: ReadonlySet<number> = new Set([3, 4, 5, 6, 8, 9]);
+
 function sleep(kernel: Kernel, id: number, flags: number, request: Addr, rest: Addr): number {
-  const wanted = kernel.guest.timespec(request);
   const now = readClock(kernel, id);
+  if (CLOCKS_WITHOUT_SLEEP.has(id)) fail(E.OPNOTSUPP);
+  const wanted = kernel.guest.timespec(request);
   const time = flags & TIMER_ABSTIME ? wanted - now : wanted;
   const waited = wait(kernel, time > 0n ? time : 0n, new Blocked('time'));
   if (waited.kind !== 'signal') return 0;
@@ -56,7 +60,8 @@ function setTimer(kernel: Kernel, which: number, wanted: Addr, old: Addr): numbe
     if (seconds < 0n || microseconds < 0n || microseconds >= 1_000_000n) fail(E.INVAL);
     return seconds * 1_000_000_000n + microseconds * 1000n;
   };
-  const [interval, value] = [timeval(wanted), timeval(wanted + 16)];
+  // Linux takes NULL for zeros.
+  const [interval, value] = wanted === 0 ? [0n, 0n] : [timeval(wanted), timeval(wanted + 16)];
   if (which === ITIMER_REAL) {
     kernel.alarm ??= makeAlarm(kernel);
     kernel.alarm.at = value === 0n ? undefined : kernel.clock.monotonic + value;

@@ -2,16 +2,21 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,10 +124,190 @@ static void pieces(void) {
   TELL(read(open(".", O_RDONLY), end, 200));
 }
 
+/* What a process without privileges, children and terminal is told of itself. */
+static void process(void) {
+  struct timespec time = {0, 1000};
+  for (int clock = 0; clock < 13; clock++)
+    if (clock != 2) printf("%d ", clock), TELL(syscall(SYS_clock_nanosleep, clock, 0, &time, 0));
+  TELL(syscall(SYS_clock_nanosleep, 4, 0, 8, 0));
+  TELL(syscall(SYS_clock_nanosleep, 99, 0, 8, 0));
+  for (int flags = 0; flags < 9; flags++) printf("%d ", flags), TELL(syscall(SYS_getrandom, &time, 8, flags));
+  struct sched_param param = {50};
+  for (int policy = -1; policy < 7; policy++) {
+    printf("%d ", policy), TELL(sched_get_priority_max(policy));
+    printf("%d ", policy), TELL(sched_get_priority_min(policy));
+  }
+  TELL(sched_setscheduler(0, SCHED_FIFO, &param));
+  TELL(sched_setscheduler(0, SCHED_OTHER, &param));
+  TELL(sched_setscheduler(0, 77, &param));
+  TELL(sched_setscheduler(99999999, SCHED_FIFO, &param));
+  TELL(sched_setscheduler(0, SCHED_FIFO, 0));
+  TELL(sched_setparam(0, &param));
+  param.sched_priority = 0;
+  TELL(sched_setparam(0, &param));
+  TELL(sched_setscheduler(0, SCHED_BATCH, &param));
+  TELL(sched_getscheduler(0));
+  TELL(sched_getscheduler(-1));
+  TELL(sched_getscheduler(99999999));
+  TELL(sched_getparam(99999999, &param));
+  TELL(sched_getparam(0, 0));
+  TELL(sched_rr_get_interval(0, &time));
+  TELL(nice(5));
+  TELL(getpriority(PRIO_PROCESS, 0));
+  TELL(getpriority(PRIO_USER, 99999999));
+  TELL(setpriority(PRIO_PROCESS, 0, -20));
+  TELL(setpriority(PRIO_PROCESS, 0, 100));
+  TELL(getpriority(PRIO_PROCESS, 0));
+  TELL(getpriority(77, 0));
+  TELL(setuid(0));
+  TELL(setgid(0));
+  TELL(setuid(-1));
+  TELL(syscall(SYS_setresuid, -1, 0, -1));
+  TELL(setresuid(-1, -1, -1));
+  TELL(setresgid(1000, 1000, 1000));
+  TELL(setreuid(1000, -1));
+  TELL(setuid(1000));
+  TELL(syscall(SYS_setfsuid, 0));
+  TELL(setgroups(1, (gid_t[]){5}));
+  TELL(getsid(99999999));
+  TELL(getpgid(-1));
+  TELL(setpgid(99999999, 0));
+  TELL(setpgid(0, 99999999));
+  TELL(setpgid(-1, 0));
+  TELL(setpgid(0, 0));
+  TELL(getpgid(0) == getpid());
+  TELL(setsid());
+  TELL(kill(1, 0));
+  TELL(kill(99999999, 0));
+  TELL(kill(1, 65));
+  TELL(wait4(-1, 0, 0x123400, 0));
+  TELL(wait4(-1, 0, WNOHANG | 0x40000000, 0));
+  siginfo_t info;
+  TELL(waitid(P_ALL, 0, &info, WEXITED));
+  TELL(waitid(P_PID, 0, &info, WEXITED));
+  TELL(waitid(P_ALL, 0, &info, 0));
+  TELL(waitid(77, 0, &info, WEXITED));
+  TELL(setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {100, 0}}, 0));
+  TELL(syscall(SYS_setitimer, ITIMER_REAL, 0, 0));
+  TELL(alarm(0));
+  int value = -1;
+  TELL(prctl(PR_SET_PDEATHSIG, SIGTERM));
+  TELL(prctl(PR_GET_PDEATHSIG, &value));
+  TELL(value);
+  TELL(prctl(PR_SET_PDEATHSIG, 65));
+  TELL(prctl(PR_SET_TIMERSLACK, 100));
+  TELL(prctl(PR_GET_TIMERSLACK));
+  TELL(prctl(PR_SET_TIMERSLACK, 0));
+  TELL(prctl(PR_SET_KEEPCAPS, 1));
+  TELL(prctl(PR_GET_KEEPCAPS));
+  TELL(prctl(PR_GET_SECUREBITS));
+  TELL(prctl(PR_SET_KEEPCAPS, 2));
+  TELL(prctl(PR_GET_SECCOMP));
+  TELL(prctl(PR_CAPBSET_READ, 99));
+  TELL(prctl(PR_CAPBSET_DROP, 1, 0, 0, 0));
+  TELL(prctl(PR_SET_CHILD_SUBREAPER, 7));
+  TELL(prctl(PR_GET_CHILD_SUBREAPER, &value));
+  TELL(value);
+  TELL(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+  TELL(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+  TELL(prctl(PR_GET_THP_DISABLE, 0, 1, 0, 0));
+  TELL(prctl(PR_GET_TIMING));
+  TELL(prctl(9999));
+  TELL(syscall(SYS_capget, 0, 0));
+  unsigned header[2] = {0, 0}, data[6];
+  TELL(syscall(SYS_capget, header, 0));
+  printf("%x\n", header[0]);
+  memset(data, 255, sizeof data);
+  TELL(syscall(SYS_capget, header, data));
+  TELL(data[0] | data[1]);
+  header[0] = 7;
+  TELL(syscall(SYS_capget, header, data));
+  TELL(syscall(SYS_membarrier, 0, 0, 0) & 31);
+  TELL(syscall(SYS_membarrier, 0, 1, 0));
+  TELL(syscall(SYS_membarrier, 8, 0, 0));
+  TELL(syscall(SYS_membarrier, 16, 0, 0));
+  TELL(syscall(SYS_membarrier, 8, 0, 0));
+  TELL(syscall(SYS_membarrier, 12345, 0, 0));
+  int pair[2];
+  for (int type = 1; type < 3; type++)
+    for (int protocol = 0; protocol < 18; protocol += protocol == 6 ? 11 : 6)
+      printf("%d %d ", type, protocol), TELL(socketpair(AF_INET, type, protocol, pair));
+  FILE *status = fopen("/proc/self/status", "r");
+  for (char line[200]; fgets(line, sizeof line, status);)
+    if (sscanf(line, "PPid: %d", &value) == 1) TELL(value == getppid());
+  FILE *stat = fopen("/proc/self/stat", "r");
+  int id = 0, parent = 0, fields = 3;
+  TELL(fscanf(stat, "%d (%*[^)]) R %d", &id, &parent));
+  for (char word[50]; fscanf(stat, "%49s", word) == 1;) fields++;
+  printf("%d %d %d\n", id == getpid(), parent == getppid(), fields);
+  const char *made[] = {"/proc/self/statm", "/proc/self/limits", "/proc/self/mounts", "/proc/mounts", "/proc/uptime"};
+  for (int i = 0; i < 5; i++) {
+    char text[10];
+    printf("%s ", made[i]), TELL(read(open(made[i], O_RDONLY), text, 5));
+  }
+  /* A standard signal needs no room in the queue; a real-time signal does. */
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, 0);
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_SIGPENDING, &none);
+  for (int i = 0; i < 2000; i++) syscall(SYS_tgkill, getpid(), getpid(), 40);
+  TELL(syscall(SYS_tgkill, getpid(), getpid(), 40));
+  TELL(syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1));
+  sigpending(&all);
+  TELL(sigismember(&all, SIGUSR1));
+}
+
+/* Flags, owners and memory at the edges. */
+static void edges(void) {
+  int file = open("edges", O_RDWR | O_CREAT, 0644), ends[2], flags;
+  pipe(ends);
+  TELL(fcntl(file, F_GETOWN));
+  TELL(fcntl(file, F_SETOWN, 99999999));
+  TELL(fcntl(file, F_SETOWN, getpid()));
+  TELL(fcntl(file, F_GETOWN) == getpid());
+  TELL(fcntl(ends[0], F_GETOWN));
+  TELL(fcntl(file, F_GETSIG));
+  TELL(fcntl(file, F_SETSIG, 65));
+  TELL(fcntl(file, F_SETSIG, 40));
+  TELL(fcntl(file, F_GETSIG));
+  TELL(fcntl(file, F_GETLEASE));
+  TELL(fcntl(file, F_NOTIFY, 0));
+  TELL(fcntl(file, F_NOTIFY, 1));
+  TELL(fcntl(file, F_SETFL, O_NOATIME | O_APPEND | O_SYNC));
+  flags = fcntl(file, F_GETFL);
+  printf("%d %d %d\n", (flags & O_NOATIME) != 0, (flags & O_APPEND) != 0, (flags & O_SYNC) != 0);
+  TELL(open("/dev/tty", O_RDWR));
+  TELL(access("/dev/tty", F_OK));
+  TELL(syncfs(file));
+  TELL(syncfs(99));
+  TELL(readahead(file, 0, 10));
+  TELL(readahead(ends[0], 0, 10));
+  TELL(readahead(ends[1], 0, 10));
+  TELL(syscall(SYS_sync_file_range, file, 0L, 0L, 0));
+  TELL(syscall(SYS_sync_file_range, file, -1L, 0L, 0));
+  TELL(syscall(SYS_sync_file_range, file, 0L, 0L, 8));
+  TELL(syscall(SYS_sync_file_range, ends[0], 0L, 0L, 0));
+  char *memory = mmap(0, 5 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  TELL(syscall(SYS_mlock2, memory, 4096L, 0));
+  TELL(syscall(SYS_mlock2, memory, 4096L, 2));
+  TELL(munmap((void *)0x2000000000, 4096));
+  TELL(munmap((void *)(1L << 62), 4096));
+  munmap(memory + 2 * 4096, 4096);
+  TELL(mprotect(memory, 5 * 4096, PROT_READ | PROT_WRITE));
+  TELL(read(0, memory, 1));
+  TELL(read(0, memory + 4096, 1));
+  TELL(read(0, memory + 3 * 4096, 1));
+  TELL(mprotect(memory + 2 * 4096, 4096, PROT_READ));
+  TELL(munmap(memory, 5 * 4096));
+}
+
 int main(int count, char **args) {
   setvbuf(stdout, 0, _IONBF, 0);
   if (count < 2) return 2;
   if (!strcmp(args[1], "left")) left();
   if (!strcmp(args[1], "pieces")) pieces();
+  if (!strcmp(args[1], "process")) process();
+  if (!strcmp(args[1], "edges")) edges();
   return 0;
 }
