@@ -161,7 +161,8 @@ export class Guest {
     const wanted = Math.min(length, MAX_TRANSFER);
     if (wanted === 0) return NO_BYTES;
     const permission = access === 'load' ? PERMISSION.READ : PERMISSION.WRITE;
-    const { permissions } = this.#memory;
+    const { permissions, bytes } = this.#memory;
+    if (this.#memory.allows(address, wanted, permission)) return bytes.subarray(address, address + wanted);
     let end = address - (address % PAGE);
     while (end < address + wanted && ((permissions[end / PAGE] ?? 0) & permission) !== 0) end += PAGE;
     return end <= address ? NO_BYTES : this.#memory.slice(address, Math.min(end - address, wanted), access);
