@@ -2,6 +2,7 @@
 import type { Addr } from '../../base/units.ts';
 import { O } from './descriptors.ts';
 import { E, fail } from './errno.ts';
+import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
@@ -90,7 +91,9 @@ function receiveFrom(
   kernel.guest.inside(buffer, size);
   const socket = socketOf(kernel, fd);
   const whole = (flags & MSG.WAITALL) !== 0;
-  const target = whole ? kernel.guest.output(buffer, size) : readTarget(kernel, socket, buffer, size);
+  const target = whole
+    ? kernel.guest.output(buffer, size)
+    : readTarget(kernel, socket, buffer, Math.min(size, MAX_TRANSFER));
   const { count, length } = socket.receive(target, flags);
   // The sender has no address.
   if (from !== 0 && fromSize !== 0) kernel.guest.setU32(fromSize, 0);

@@ -3,7 +3,7 @@ import type { Addr, ByteCount } from '../../base/units.ts';
 import { GuestFault } from '../memory.ts';
 import { isPipe, O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
-import { MAX_TRANSFER } from './guest.ts';
+import { MAX_TRANSFER, TOP } from './guest.ts';
 import type { Kernel } from './kernel.ts';
 import { OpenFifo, PipeReader } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
@@ -46,6 +46,7 @@ function ahead(file: OpenFile, at: number | undefined): ByteCount | undefined {
  * except that pipes and sockets keep bytes that do not fit.
  */
 export function readTarget(kernel: Kernel, file: OpenFile, buffer: Addr, size: ByteCount, at?: number): Uint8Array {
+  if (buffer + size > TOP) throw new GuestFault('store', buffer);
   const bytes = kernel.guest.outputBefore(buffer, size);
   if (bytes.length >= Math.min(size, MAX_TRANSFER)) return bytes;
   const most = ahead(file, at);
@@ -59,6 +60,7 @@ export function readTarget(kernel: Kernel, file: OpenFile, buffer: Addr, size: B
 /** The bytes of a buffer that a write may take: to a file, all in front of a bad page. */
 function writeSource(kernel: Kernel, file: OpenFile, buffer: Addr, size: ByteCount): Uint8Array {
   if (!(file instanceof RegularFile)) return kernel.guest.input(buffer, size);
+  if (buffer + size > TOP) throw new GuestFault('load', buffer);
   const bytes = kernel.guest.inputBefore(buffer, size);
   if (bytes.length === 0 && size > 0) throw new GuestFault('load', buffer);
   return bytes;

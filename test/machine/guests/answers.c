@@ -92,6 +92,9 @@ static void pieces(void) {
   TELL(pread(file, end, 200, 5));
   TELL(pread(file, end, 200, 0));
   TELL(pread(file, end, 1L << 62, 0));
+  TELL(pread(file, memory, 1L << 62, 5));
+  TELL(pwrite(file, memory, -1L, 5));
+  TELL(pread(file, memory, -1L, 5));
   TELL(preadv(file, (struct iovec[]){{near, 96}, {end, 1000}}, 2, 0));
   memset(big, 'x', sizeof big);
   pwrite(file, big, sizeof big, 0);
