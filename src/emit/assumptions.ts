@@ -48,7 +48,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A6',
     name: 'nobody looks in between',
-    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, nor does an exception that a handler throws pass through it (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; no one counts instructions (the cycle, time and instret counters).',
+    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, nor does an exception that a handler throws pass through it (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; no one counts instructions (the cycle and instret counters).',
     check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
   },
   {
