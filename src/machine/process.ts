@@ -190,6 +190,7 @@ export class Process {
     space.onRelease = (address, length) => {
       if (this.kernel.shared.length > 0) unshare(this.kernel, address, length);
       this.kernel.backed.release(address, length);
+      if (!this.kernel.sharedMemory.empty) this.kernel.sharedMemory.remove(address, address + length);
       if (this.kernel.beyond.size > 0)
         for (let page = address; page < address + length; page += PAGE) this.kernel.beyond.delete(page);
     };

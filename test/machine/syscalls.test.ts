@@ -1,13 +1,18 @@
 /** A few of the random sequences of system calls that `campaign/syscalls` runs by the thousand: each answer as qemu gives it, or the host's Linux. */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseImage } from '../../src/elf/read.ts';
+import { Blocked } from '../../src/machine/linux/errno.ts';
 import { OTHER_NAMES } from '../../src/machine/linux/names.ts';
+import type { SyscallRow } from '../../src/machine/linux/row.ts';
 import { SYSCALLS } from '../../src/machine/linux/table.ts';
+import { createProcess } from '../../src/machine/process.ts';
 import { makeSequences } from '../campaign/syscalls/compare.ts';
+import { bareElf } from '../support/bare-elf.ts';
 import { needs, temporary } from '../support/tools.ts';
 
 /** Those in which qemu does nothing otherwise than Linux, so that it has the last word. */
-const SEEDS = [3, 7, 8, 13, 14, 20, 25, 26, 29, 30, 33, 34, 39, 44, 51, 55, 58, 69, 72, 90];
+const SEEDS = [3, 7, 8, 13, 14, 20, 25, 26, 29, 30, 33, 34, 39, 44, 51, 55, 58, 69, 72, 81, 90];
 
 test('each system call is in one of the lists: those that are there, and the names of the others', () => {
   expect([...OTHER_NAMES.keys()].filter((number) => SYSCALLS.has(number))).toEqual([]);
@@ -18,6 +23,22 @@ test('what a call does not look at is nothing that two forms of a program must a
   // glibc's pause is a ppoll without a mask; the size of the mask is whatever was in the register.
   expect(SYSCALLS.get(73)!.unused!(0, 0, 0, 0, 99)).toEqual([4]);
   expect(SYSCALLS.get(73)!.unused!(0, 0, 0, 4096, 8)).toEqual([]);
+});
+
+test('a call that cannot go on although its event has come is looked at each time', () => {
+  const code = bareElf([{ address: 0x10000, bytes: Uint8Array.of(0x73, 0, 0, 0), execute: true }], 0x10000);
+  const process = createProcess({ image: parseImage(code, 'guest') });
+  let made = 0;
+  const run = () => {
+    made++;
+    throw new Blocked('nothing', () => true);
+  };
+  const rows = SYSCALLS as Map<number, SyscallRow>;
+  rows.set(5000, { number: 5000, name: 'never', arguments: [], run });
+  process.hart.setNumber(17, 5000);
+  const steps = process.beginSyscall()!;
+  expect([steps.next().value, steps.next().value, steps.next().value, made]).toEqual(['look', 'look', 'look', 3]);
+  rows.delete(5000);
 });
 
 describe.runIf(needs('sequences of system calls', 'gcc', 'qemu'))('sequences of system calls', () => {

@@ -2,9 +2,10 @@
  * Open files and the table of file descriptors. The operations of a descriptor are methods of its open file; operations that a kind of
  * file lacks fail as in Linux.
  */
+import { type Inode, PIPE_CAPACITY } from './buffer.ts';
 import { MAX_FILE_SIZE } from './contents.ts';
-import { E, fail } from './errno.ts';
-import type { DeviceNode, DirectoryNode, FileNode, Node } from './nodes.ts';
+import { E, Errno, fail } from './errno.ts';
+import { checkSeals, type DeviceNode, type DirectoryNode, type FileNode, type Node } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 
 /** asm-generic/fcntl.h. */
@@ -55,12 +56,10 @@ export abstract class OpenFile {
   constructor(flags: number) {
     this.flags = flags;
   }
-  /** Permission bits that fchmod gave a file without a node; undefined: those of its kind. */
-  get rights(): number | undefined {
-    return this.#rights;
-  }
-  set rights(rights: number | undefined) {
-    this.#rights = rights;
+  /** The inode of a file without a node. */
+  get inode(): Inode {
+    this.#inode ??= { number: 0, rights: undefined };
+    return this.#inode;
   }
   /** With both bits of the access mode set, a file is neither readable nor writable (open(2), "The nonportable access mode 3"). */
   get readable(): boolean {
@@ -78,7 +77,7 @@ export abstract class OpenFile {
   readonly node: Node | undefined = undefined;
   /** Kind of a file without a node. The standard streams look like pipes, as in a shell's pipeline. */
   readonly nameless: 'pipe' | 'socket' | 'anonymous' = 'pipe';
-  #rights: number | undefined;
+  #inode: Inode | undefined;
   /** Reads at the position and moves it. @returns bytes read, 0 at the end */
   abstract read(target: Uint8Array): number;
   abstract write(source: Uint8Array): number;
@@ -117,6 +116,13 @@ export abstract class OpenFile {
 }
 
 export const isPipe = ({ node, nameless }: OpenFile): boolean => (node ? node.kind === 'fifo' : nameless === 'pipe');
+
+const SIGXFSZ = 25;
+
+/** Fails with EFBIG, and raises SIGXFSZ, if RLIMIT_FSIZE forbids a file of a size. */
+export function checkLength({ sizeLimit }: Overlay, size: number): void {
+  if (size > sizeLimit) throw new Errno(E.FBIG, false, SIGXFSZ);
+}
 
 export class RegularFile extends OpenFile {
   override readonly node: FileNode;
@@ -168,7 +174,14 @@ export class RegularFile extends OpenFile {
     return this.node.contents.nextHole(position);
   }
   #put(at: number, source: Uint8Array): number {
-    const count = this.node.contents.write(at, source);
+    const { sizeLimit } = this.#overlay;
+    const end = at + source.length;
+    if (end > sizeLimit && source.length > 0) checkLength(this.#overlay, at + 1);
+    if (this.node.seals && source.length > 0) checkSeals(this.node, true, Math.max(end, this.node.contents.size));
+    const count = this.node.contents.write(
+      at,
+      end > sizeLimit ? source.subarray(0, Math.max(0, sizeLimit - at)) : source,
+    );
     if (count > 0) this.#overlay.modified(this.node);
     return count;
   }
@@ -268,16 +281,31 @@ function hostFailed(error: unknown): never {
 
 export class InputStream extends OpenFile {
   readonly #source: Source;
+  /** Bytes that the source has given before the guest has read them. */
+  #ahead = new Uint8Array(0);
   constructor(source: Source) {
     super(0);
     this.#source = source;
   }
   read(target: Uint8Array): number {
+    if (target.length === 0) return 0;
     try {
-      return target.length === 0 ? 0 : this.#source(target);
+      if (this.#ahead.length === 0) return this.#source(target);
     } catch (error) {
       return hostFailed(error);
     }
+    const part = this.#ahead.subarray(0, target.length);
+    target.set(part);
+    this.#ahead = this.#ahead.subarray(part.length);
+    return part.length;
+  }
+  /** Bytes that a read would get now, for FIONREAD; 0 at the end. The first byte is waited for: may throw NotYet. */
+  get waiting(): number {
+    if (this.#ahead.length === 0) {
+      const room = new Uint8Array(PIPE_CAPACITY);
+      this.#ahead = room.subarray(0, this.#source(room));
+    }
+    return this.#ahead.length;
   }
   write(): number {
     return fail(E.BADF);
@@ -311,12 +339,18 @@ export class OutputStream extends OpenFile {
   }
 }
 
+const ANONYMOUS_NUMBER = 1;
+
 /** The descriptors of a process. */
 export class Descriptors {
-  /** RLIMIT_NOFILE. */
+  /** The highest RLIMIT_NOFILE. */
   static readonly LIMIT = 1024;
+  /** RLIMIT_NOFILE. */
+  limit = Descriptors.LIMIT;
   readonly #files = new Map<number, { file: OpenFile; cloexec: boolean }>();
   #size = 64;
+  /** The last inode number given to a pipe or a socket. All anonymous files share the first number, as in Linux. */
+  #numbers = ANONYMOUS_NUMBER;
 
   /** Descriptors that the table has room for: the table grows as in Linux (fs/file.c, expand_fdtable), and select looks no further. */
   get size(): number {
@@ -340,7 +374,7 @@ export class Descriptors {
   free(from = 0): number {
     let fd = from;
     while (this.#files.has(fd)) fd++;
-    return fd < Descriptors.LIMIT ? fd : fail(E.MFILE);
+    return fd < this.limit ? fd : fail(E.MFILE);
   }
   /** Gives an open file the lowest free descriptor. */
   add(file: OpenFile, cloexec: boolean, from = 0): number {
@@ -350,7 +384,7 @@ export class Descriptors {
   }
   /** Puts an open file at a descriptor and closes the file that was there. */
   replace(fd: number, file: OpenFile, cloexec: boolean): void {
-    if (fd < 0 || fd >= Descriptors.LIMIT) fail(E.BADF);
+    if (fd < 0 || fd >= this.limit) fail(E.BADF);
     // The new reference comes first: `file` may be the one that is closed.
     file.references++;
     if (this.#files.has(fd)) this.close(fd);
@@ -369,7 +403,8 @@ export class Descriptors {
     (this.#files.get(fd) ?? fail(E.BADF)).cloexec = cloexec;
   }
   #put(fd: number, file: OpenFile, cloexec: boolean): void {
-    file.references++;
+    if (file.references++ === 0 && file.node === undefined && file.inode.number === 0)
+      file.inode.number = file.nameless === 'anonymous' ? ANONYMOUS_NUMBER : ++this.#numbers;
     while (this.#size <= fd) this.#size *= 2;
     this.#files.set(fd, { file, cloexec });
   }

@@ -31,11 +31,46 @@ interface Entry {
 
 const has = ({ events }: Entry, flag: number): boolean => (events & flag) !== 0;
 
+/**
+ * The state of each epoll within one evaluation of nested epolls. Without this table an evaluation would walk all paths through them,
+ * of which there may be far more than epolls.
+ */
+let looked: Map<Epoll, { ready?: boolean; arrivals?: number }> | undefined;
+
+/** Runs an evaluation in which each epoll is asked once, however many paths lead to the epoll. */
+export function lookOnce<T>(look: () => T): T {
+  if (looked) return look();
+  looked = new Map();
+  try {
+    return look();
+  } finally {
+    looked = undefined;
+  }
+}
+
+/** Number of steps of the longest chain from an epoll on; infinite if a chain reaches `end`. */
+function longest(
+  from: Epoll,
+  next: (epoll: Epoll) => readonly Epoll[],
+  end?: Epoll,
+  known = new Map<Epoll, number>(),
+): number {
+  if (from === end) return Number.POSITIVE_INFINITY;
+  let length = known.get(from);
+  if (length === undefined) {
+    length = Math.max(0, ...next(from).map((each) => 1 + longest(each, next, end, known)));
+    known.set(from, length);
+  }
+  return length;
+}
+
 export class Epoll extends OpenFile {
   override readonly nameless = 'anonymous';
   #entries: Entry[] = [];
   /** Entries that are polled first, in order. */
   #turns: Entry[] = [];
+  /** Epolls that watch this one. */
+  readonly #watchers = new Set<Epoll>();
 
   constructor(flags: number) {
     super(flags | O.RDWR);
@@ -50,7 +85,11 @@ export class Epoll extends OpenFile {
     return this.any() ? READABLE : 0;
   }
   override get arrivals(): number {
-    return this.#open.reduce((sum, { file }) => sum + file.arrivals, 0);
+    return lookOnce(() => {
+      const known = this.#known();
+      known.arrivals ??= this.#open.reduce((sum, { file }) => sum + file.arrivals, 0);
+      return known.arrivals;
+    });
   }
 
   /** Entries of files that are open. */
@@ -65,16 +104,25 @@ export class Epoll extends OpenFile {
   }
   add(fd: number, file: OpenFile, events: number, data: bigint): void {
     this.#entries.push({ fd, file, events, data, told: undefined });
+    if (file instanceof Epoll) file.#watchers.add(this);
   }
   remove(entry: Entry): void {
+    const { file } = entry;
     this.#entries = this.#entries.filter((each) => each !== entry);
+    if (file instanceof Epoll && !this.#entries.some((each) => each.file === file)) file.#watchers.delete(this);
   }
 
-  /** Length of the longest chain of epoll descriptors from this one down; more than allowed if the chain reaches `itself`. */
-  depth(itself: OpenFile, level = 0): number {
-    if (this === itself || level > MAX_DEPTH) return MAX_DEPTH + 1;
-    const below = this.#open.map(({ file }) => (file instanceof Epoll ? file.depth(itself, level + 1) : 0));
-    return 1 + Math.max(0, ...below);
+  /** Would a chain of epolls become longer than allowed if this epoll watched another one? */
+  tooDeep(other: Epoll): boolean {
+    const above = longest(this, (epoll) => [...epoll.#watchers].filter(({ references }) => references > 0));
+    const below = (epoll: Epoll) => epoll.#open.map(({ file }) => file).filter((file) => file instanceof Epoll);
+    return above + longest(other, below, this) + 2 > MAX_DEPTH;
+  }
+
+  #known(): { ready?: boolean; arrivals?: number } {
+    const known = looked!.get(this) ?? {};
+    looked!.set(this, known);
+    return known;
   }
 
   /** The events of an entry to report now. */
@@ -85,11 +133,18 @@ export class Epoll extends OpenFile {
     return entry.file.poll() & (entry.events | POLL.ERR | POLL.HUP);
   }
   any(): boolean {
-    return this.#open.some((entry) => this.#news(entry) !== 0);
+    return lookOnce(() => {
+      const known = this.#known();
+      known.ready ??= this.#open.some((entry) => this.#news(entry) !== 0);
+      return known.ready;
+    });
   }
 
   /** Takes up to so many events of ready entries. */
   take(most: number): { readonly events: number; readonly data: bigint }[] {
+    return lookOnce(() => this.#take(most));
+  }
+  #take(most: number): { readonly events: number; readonly data: bigint }[] {
     const open = this.#open;
     const turns = this.#turns.filter((entry) => open.includes(entry));
     turns.push(...open.filter((entry) => !turns.includes(entry)));
@@ -128,7 +183,7 @@ function control(kernel: Kernel, fd: number, operation: number, target: number, 
     const allowed = POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP | POLL.RDNORM | POLL.WRNORM | (1 << 29) | EPOLL.ET;
     if (operation === OP.MOD || file instanceof Epoll || events & ~(allowed | EPOLL.EXCLUSIVE)) fail(E.INVAL);
   }
-  if (operation === OP.ADD && file instanceof Epoll && file.depth(epoll) > MAX_DEPTH - 1) fail(E.LOOP);
+  if (operation === OP.ADD && file instanceof Epoll && epoll.tooDeep(file)) fail(E.LOOP);
   const entry = epoll.find(target, file);
   if (operation === OP.ADD) {
     if (entry) fail(E.EXIST);

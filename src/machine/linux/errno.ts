@@ -66,9 +66,12 @@ export class Errno {
   readonly code: number;
   /** A broken pipe that raises no SIGPIPE. */
   readonly quiet: boolean;
-  constructor(code: number, quiet = false) {
+  /** A signal that the error raises. */
+  readonly signal: number | undefined;
+  constructor(code: number, quiet = false, signal?: number) {
     this.code = code;
     this.quiet = quiet;
+    this.signal = signal;
   }
 }
 
@@ -84,10 +87,17 @@ export class Blocked {
   readonly ready: () => boolean;
   /** Limit of the wait in nanoseconds, after which the call fails with EAGAIN; undefined: no limit. */
   readonly time: bigint | undefined;
-  constructor(what: string, ready: () => boolean = () => false, time?: bigint) {
+  /** Bytes that the call has moved before the wait. If there are any, the end of the wait ends the call, with this result. */
+  readonly done: number;
+  constructor(what: string, ready: () => boolean = () => false, time?: bigint, done = 0) {
     this.what = what;
     this.ready = ready;
     this.time = time;
+    this.done = done;
+  }
+  /** The same wait of a call that has moved so many bytes more. */
+  after(done: number): Blocked {
+    return new Blocked(this.what, this.ready, this.time, this.done + done);
   }
 }
 

@@ -1,7 +1,9 @@
 /** Syscalls on open files and descriptors: open, seek, duplicate, pipes, poll. Calls that move bytes are in transfers.ts. */
 import type { Addr } from '../../base/units.ts';
+import { PIPE_CAPACITY, type Pipe } from './buffer.ts';
 import {
   Descriptors,
+  InputStream,
   isPipe,
   O,
   OpenDevice,
@@ -11,16 +13,18 @@ import {
   POLL,
   RegularFile,
 } from './descriptors.ts';
-import { Epoll } from './epoll.ts';
+import { Epoll, lookOnce } from './epoll.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { addSeals, sealsOf } from './memfd.ts';
 import type { DirectoryNode, Node } from './nodes.ts';
 import type { Place } from './overlay.ts';
 import { findAt, may, parentAt } from './paths.ts';
-import { makePipe, OpenFifo, PipeReader } from './pipe.ts';
+import { makePipe, OpenFifo, PipeEnd } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { SIGNAL_COUNT } from './signals.ts';
 import { SocketEnd } from './socket.ts';
+import { type Steps, untilReady } from './steps.ts';
 import { waitAndTellLeft, withMask } from './wait.ts';
 
 const F = {
@@ -46,6 +50,7 @@ const F = {
   DUPFD_CLOEXEC: 1030,
   SETPIPE_SZ: 1031,
   GETPIPE_SZ: 1032,
+  ADD_SEALS: 1033,
   GET_SEALS: 1034,
 } as const;
 const COMMANDS_WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
@@ -177,7 +182,7 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
   switch (command) {
     case F.DUPFD:
     case F.DUPFD_CLOEXEC:
-      if (argument < 0 || argument >= Descriptors.LIMIT) fail(E.INVAL);
+      if (argument < 0 || argument >= descriptors.limit) fail(E.INVAL);
       return descriptors.add(file, command === F.DUPFD_CLOEXEC, argument);
     case F.GETFD:
       return descriptors.cloexec(fd) ? 1 : 0;
@@ -222,15 +227,45 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
     case F.OFD_SETLK:
     case F.OFD_SETLKW:
       return 0;
+    case F.ADD_SEALS:
+      return addSeals(kernel, file, argument);
+    case F.GET_SEALS:
+      return sealsOf(file);
     case F.SETPIPE_SZ:
+      return resizePipe(kernel, file, argument);
     case F.GETPIPE_SZ:
-      return isPipe(file) ? 65536 : fail(E.BADF);
+      return isPipe(file) ? (pipeOf(file)?.capacity ?? PIPE_CAPACITY) : fail(E.BADF);
     default:
       return fail(E.INVAL);
   }
 }
 
-function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): number {
+/** The pipe behind a file. The standard streams, of which the guest holds one end only, have none here. */
+const pipeOf = (file: OpenFile): Pipe | undefined =>
+  file instanceof PipeEnd || file instanceof OpenFifo ? file.pipe : undefined;
+
+function resizePipe(kernel: Kernel, file: OpenFile, argument: number): number {
+  if (!isPipe(file)) return fail(E.BADF);
+  const asked = argument < 2 ** 53 ? argument % 2 ** 32 : Number.POSITIVE_INFINITY;
+  if (asked > 2 ** 31) fail(E.INVAL);
+  const capacity = 2 ** Math.ceil(Math.log2(Math.max(asked, 4096)));
+  // Larger pipes are for root (/proc/sys/fs/pipe-max-size).
+  if (capacity > 2 ** 20) fail(E.PERM);
+  const pipe = pipeOf(file);
+  if (!pipe) {
+    kernel.report('the guest set the size of a standard stream, which has none here: fcntl fails with EPERM');
+    return fail(E.PERM);
+  }
+  return pipe.resize(capacity) ? capacity : fail(E.BUSY);
+}
+
+/** FIONREAD of the standard input: waits until the host has given bytes, or the end. */
+function* putWaiting({ guest }: Kernel, file: InputStream, at: Addr): Steps {
+  guest.setU32(at, yield* untilReady(() => file.waiting));
+  return 0;
+}
+
+function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): number | Steps {
   const { descriptors, guest } = kernel;
   const file = descriptors.get(fd);
   switch (request) {
@@ -242,8 +277,10 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       file.flags = guest.i32(argument) !== 0 ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK;
       return 0;
     case IOCTL.FIONREAD:
-      if (file instanceof PipeReader || file instanceof OpenFifo) guest.setU32(argument, file.pipe.count);
-      else if (file instanceof SocketEnd) guest.setU32(argument, file.waiting);
+      if (isPipe(file)) {
+        if (file instanceof InputStream) return putWaiting(kernel, file, argument);
+        guest.setU32(argument, pipeOf(file)?.count ?? 0);
+      } else if (file instanceof SocketEnd) guest.setU32(argument, file.waiting);
       else if (file instanceof RegularFile) guest.setU32(argument, Math.max(0, file.end() - file.position));
       else return fail(E.NOTTY);
       return 0;
@@ -255,7 +292,7 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
 
 function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Addr, maskSize: number): number {
   const { guest } = kernel;
-  if (count > Descriptors.LIMIT) fail(E.INVAL);
+  if (count > kernel.descriptors.limit) fail(E.INVAL);
   const limit = timeout === 0 ? undefined : guest.timespec(timeout);
   const look = (): number => {
     let ready = 0;
@@ -273,8 +310,8 @@ function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Add
     }
     return ready;
   };
-  const blocked = new Blocked('a poll of descriptors that never become ready', () => look() > 0);
-  return withMask(kernel, mask, maskSize, () => waitAndTellLeft(kernel, timeout, limit, blocked, look));
+  const blocked = new Blocked('a poll of descriptors that never become ready', () => lookOnce(look) > 0);
+  return withMask(kernel, mask, maskSize, () => waitAndTellLeft(kernel, timeout, limit, blocked, () => lookOnce(look)));
 }
 
 function select(
@@ -310,8 +347,10 @@ function select(
   };
   // The sixth argument points to the mask's address and its size.
   const [set, size] = mask === 0 ? [0, 0] : [guest.word(mask), guest.word(mask + 8)];
-  const blocked = new Blocked('a select of descriptors that never become ready', () => look() > 0);
-  const ready = withMask(kernel, set, size, () => waitAndTellLeft(kernel, timeout, limit, blocked, look));
+  const blocked = new Blocked('a select of descriptors that never become ready', () => lookOnce(look) > 0);
+  const ready = withMask(kernel, set, size, () =>
+    waitAndTellLeft(kernel, timeout, limit, blocked, () => lookOnce(look)),
+  );
   for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]!);
   return ready;
 }
@@ -443,17 +482,6 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     run: (k, fd) => {
       k.descriptors.get(fd);
       return 0;
-    },
-  },
-  {
-    number: 279,
-    name: 'memfd_create',
-    arguments: ['path', 'flags'],
-    run: (k, name, flags) => {
-      const path = `/memfd:${k.guest.string(name, 249)} (deleted)`;
-      k.descriptors.free();
-      const file = new RegularFile(k.overlay.makeFile(0o777), () => path, O.RDWR, k.overlay);
-      return k.descriptors.add(file, (flags & 1) !== 0);
     },
   },
   { number: 436, name: 'close_range', arguments: ['size', 'size', 'flags'], run: closeRange },

@@ -9,8 +9,8 @@ const MAX_VECTORS = 1024;
 /** User addresses end here (Sv39). */
 export const TOP: Addr = 2 ** 38;
 const NO_BYTES = new Uint8Array(0);
-/** No socket takes a longer message. */
-const MAX_MESSAGE: ByteCount = 2 ** 20;
+/** Neither a pipe nor a socket has room for so many bytes at once. */
+const MAX_MESSAGE: ByteCount = 2 ** 21;
 
 /** A part of a buffer in several places (struct iovec). */
 export interface Part {
@@ -100,9 +100,9 @@ export class Guest {
     return text.length > limit ? fail(E.NAMETOOLONG) : text;
   }
 
-  /** struct iovec[count]. Fails with EINVAL as Linux does. */
-  vectors(address: Addr, count: number): Part[] {
-    if (count < 0 || count > MAX_VECTORS) fail(E.INVAL);
+  /** struct iovec[count]. Fails with EINVAL as Linux does. @param tooMany the error for too many of them */
+  vectors(address: Addr, count: number, tooMany: number = E.INVAL): Part[] {
+    if (count < 0 || count > MAX_VECTORS) fail(tooMany);
     const vectors = Array.from({ length: count }, (_, i) => ({
       address: this.word(address + 16 * i),
       length: this.word(address + 16 * i + 8),
@@ -128,6 +128,26 @@ export class Guest {
       done += piece.length;
     }
     return bytes;
+  }
+  /** The bytes of all parts up to the first byte that cannot be read, and the total length of the parts. */
+  gatherReadable(parts: readonly Part[]): { readonly bytes: Uint8Array; readonly total: ByteCount } {
+    const bytes = new Uint8Array(this.room(parts));
+    let done = 0;
+    for (const { address, length } of parts) {
+      const wanted = Math.min(length, bytes.length - done);
+      const piece = this.input(address, this.#allowed(address, wanted, PERMISSION.READ));
+      bytes.set(piece, done);
+      done += piece.length;
+      if (piece.length < wanted) break;
+    }
+    const total = parts.reduce((sum, { length }) => sum + length, 0);
+    return { bytes: bytes.subarray(0, done), total: Math.min(total, MAX_TRANSFER) };
+  }
+  /** Number of bytes of a range before the first byte that cannot be read, or written. */
+  #allowed(address: Addr, length: ByteCount, permission: number): ByteCount {
+    let end = address;
+    while (end < address + length && this.#memory.allows(end, 1, permission)) end += PAGE - (end % PAGE);
+    return Math.min(end - address, length);
   }
   /** Spreads bytes over parts, in order. */
   spread(parts: readonly Part[], bytes: Uint8Array): void {

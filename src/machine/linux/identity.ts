@@ -3,32 +3,33 @@ import type { Addr } from '../../base/units.ts';
 import { STACK_SIZE } from '../layout.ts';
 import { processControl } from './control.ts';
 import { Descriptors } from './descriptors.ts';
-import { Blocked, E, fail } from './errno.ts';
+import { E, fail } from './errno.ts';
 import { type Kernel, SIGNALS_PENDING } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { move, type Steps } from './steps.ts';
-import { wait } from './wait.ts';
 
 const INFINITY = 2n ** 64n - 1n;
 const LIMIT_COUNT = 16;
-const RLIMIT = { DATA: 2, STACK: 3, CORE: 4, NOFILE: 7, AS: 9, SIGPENDING: 11, NICE: 13, REAL_TIME: 14 } as const;
-const FUTEX = {
-  WAIT: 0,
-  WAKE: 1,
-  REQUEUE: 3,
-  CMP_REQUEUE: 4,
-  WAKE_OP: 5,
-  WAIT_BITSET: 9,
-  WAKE_BITSET: 10,
-  COMMAND: 127,
+const RLIMIT = {
+  FSIZE: 1,
+  DATA: 2,
+  STACK: 3,
+  CORE: 4,
+  NOFILE: 7,
+  AS: 9,
+  SIGPENDING: 11,
+  NICE: 13,
+  REAL_TIME: 14,
 } as const;
 const UTS_FIELD = 65;
 function exit(kernel: Kernel, status: number): undefined {
   kernel.ending = { kind: 'status', status: status & 255 };
 }
 
-export function limitOf(kernel: Kernel, resource: number): [bigint, bigint] {
+export function limitOf(kernel: Kernel, resource: number): readonly [bigint, bigint] {
   if (resource < 0 || resource >= LIMIT_COUNT) fail(E.INVAL);
+  const set = kernel.limits.get(resource);
+  if (set) return set;
   if (resource === RLIMIT.STACK) return [BigInt(STACK_SIZE), INFINITY];
   if (resource === RLIMIT.CORE) return [0n, INFINITY];
   if (resource === RLIMIT.NOFILE) return [BigInt(Descriptors.LIMIT), BigInt(Descriptors.LIMIT)];
@@ -45,41 +46,19 @@ function putLimit(kernel: Kernel, resource: number, at: Addr): void {
   kernel.guest.setU64(at + 8, hard);
 }
 
-/** Setting a limit changes nothing, but is checked against the hard limit first. */
+/** Keeps a limit. Only the limits of descriptors and of a file's size have an effect. */
 function setLimit(kernel: Kernel, resource: number, at: Addr): number {
-  const [, hard] = limitOf(kernel, resource);
+  const [before, hard] = limitOf(kernel, resource);
   const [soft, wantedHard] = [kernel.guest.u64(at), kernel.guest.u64(at + 8)];
   if (soft > wantedHard) fail(E.INVAL);
   if (wantedHard > hard) fail(E.PERM);
+  kernel.limits.set(resource, [soft, wantedHard]);
+  if (resource === RLIMIT.NOFILE) kernel.descriptors.limit = Number(soft);
+  else if (resource === RLIMIT.FSIZE)
+    kernel.overlay.sizeLimit = soft === INFINITY ? Number.POSITIVE_INFINITY : Number(soft);
+  else if (resource !== RLIMIT.CORE && soft < before)
+    kernel.report(`the guest lowered its resource limit ${resource}, which has no effect here`);
   return 0;
-}
-
-function futex(kernel: Kernel, at: Addr, operation: number, value: number, timeout: Addr): number {
-  const { guest } = kernel;
-  const command = operation & FUTEX.COMMAND;
-  if (at % 4 !== 0) fail(E.INVAL);
-  switch (command) {
-    case FUTEX.WAIT:
-    case FUTEX.WAIT_BITSET: {
-      if (guest.i32(at) !== value) fail(E.AGAIN);
-      const wakeEvent = new Blocked('a futex that no other thread can wake');
-      if (timeout === 0) throw wakeEvent;
-      // The time-out of WAIT is relative, that of WAIT_BITSET absolute (futex(2)), on CLOCK_REALTIME if bit 8 is set.
-      const time = guest.timespec(timeout);
-      const now = operation & 256 ? kernel.clock.realtime : kernel.clock.monotonic;
-      const left = command === FUTEX.WAIT ? time : time - now;
-      return fail(wait(kernel, left > 0n ? left : 0n, wakeEvent).kind === 'signal' ? E.INTR : E.TIMEDOUT);
-    }
-    case FUTEX.CMP_REQUEUE:
-    case FUTEX.WAKE:
-    case FUTEX.WAKE_BITSET:
-    case FUTEX.REQUEUE:
-    case FUTEX.WAKE_OP:
-      guest.i32(at);
-      return 0;
-    default:
-      return fail(E.NOSYS);
-  }
 }
 
 function systemName(kernel: Kernel, at: Addr): number {
@@ -185,8 +164,6 @@ const CLONE = {
   CHILD_SETTID: 0x1000000,
   PIDFD: 0x1000,
 } as const;
-/** Number of arguments by operation (futex(2)); other operations: all six. */
-const FUTEX_ARGUMENTS: Readonly<Record<number, number>> = { 0: 4, 1: 3, 3: 5, 4: 6, 5: 6, 6: 4, 7: 1, 8: 1, 10: 6 };
 const NO_THREADS = 'a second thread or process is not supported';
 
 export const IDENTITY_ROWS: readonly SyscallRow[] = [
@@ -201,13 +178,6 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       k.task.clearTid = at;
       return k.task.tid;
     },
-  },
-  {
-    number: 98,
-    name: 'futex',
-    arguments: ['address', 'int', 'int', 'address', 'address', 'int'],
-    unused: (_, operation) => [0, 1, 2, 3, 4, 5].slice(FUTEX_ARGUMENTS[operation & 127] ?? 6),
-    run: futex,
   },
   zeroRow(99, 'set_robust_list', ['address', 'size']),
   missingRow(100, 'get_robust_list', ['int', 'address', 'address']),

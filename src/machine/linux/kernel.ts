@@ -12,6 +12,7 @@ import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
 import type { DirectoryNode, FileNode } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
+import { Ranges } from './ranges.ts';
 import { type Timer, Timers } from './timers.ts';
 
 /** struct sigaction as riscv64 has it (no restorer). */
@@ -169,6 +170,10 @@ export class Kernel {
   readonly beyond = new Map<Addr, number>();
   /** Shared mappings of files. */
   readonly shared: SharedMapping[] = [];
+  /** Addresses of shared anonymous memory. */
+  readonly sharedMemory = new Ranges();
+  /** RLIMIT_* that the guest has set, soft and hard. */
+  readonly limits = new Map<number, readonly [bigint, bigint]>();
   /** Private pages of files. */
   readonly backed: BackedPages;
   readonly tasks: Task[];

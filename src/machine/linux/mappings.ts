@@ -7,9 +7,10 @@ import { settle } from './beyond.ts';
 import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { TOP } from './guest.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, SharedMapping } from './kernel.ts';
+import { checkSeals, SEAL } from './nodes.ts';
 import type { SyscallRow } from './row.ts';
-import { share, sharedAt, unshare } from './shared.ts';
+import { isShared, isSharedMemory, share, sharedAt, unshare } from './shared.ts';
 
 const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 const MAP = {
@@ -21,7 +22,7 @@ const MAP = {
   ANONYMOUS: 0x20,
   FIXED_NOREPLACE: 0x100000,
 } as const;
-const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
+const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 } as const;
 
 /** Page permissions of PROT_ bits. A writable page is readable, too (RISC-V has no write-only pages). */
 function permissionsOf(protection: number): number {
@@ -86,17 +87,20 @@ function mmap(
   if (file && !(file instanceof RegularFile || (file instanceof OpenDevice && file.node.device === 'zero')))
     fail(E.NODEV);
   const shared = file instanceof RegularFile && type !== MAP.PRIVATE;
+  if (shared && protection & PROT.WRITE) checkSeals(file.node, true, file.node.contents.size);
+  const writable = shared && file.writable && ((file.node.seals ?? 0) & (SEAL.WRITE | SEAL.FUTURE_WRITE)) === 0;
   // A read-only mapping counts, too: another process may write to the file, or mprotect may add PROT_WRITE.
   if (type !== MAP.PRIVATE) kernel.others.add('shared mapping');
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
   if (shared) {
-    if (!share(kernel, file.node, { address: at, length, offset, writable: file.writable, file: mappedFileOf(file) })) {
+    if (!share(kernel, file.node, { address: at, length, offset, writable, file: mappedFileOf(file) })) {
       kernel.space.unmap(at, length);
       kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
       fail(E.NODEV);
     }
-  } else if (file instanceof RegularFile) {
+  } else if (type !== MAP.PRIVATE) kernel.sharedMemory.add(at, at + length);
+  else if (file instanceof RegularFile) {
     const { contents } = file.node;
     const read = (from: number, target: Uint8Array) => {
       target.fill(0, contents.read(from, target));
@@ -124,39 +128,72 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   if (address % PAGE !== 0) fail(E.INVAL);
   if (size === 0) return 0;
   const length = alignUp(size, PAGE);
-  // The pages in front of a hole are changed nevertheless.
-  let end = address;
-  while (end < address + length && kernel.space.contains(end, PAGE) && kernel.space.mapped(end, PAGE)) end += PAGE;
-  if (end > address) {
-    kernel.space.protect(address, end - address, permissions);
-    settle(kernel, address, end - address);
+  // Linux protects the pages before a hole, and then fails.
+  const there = mappedLength(kernel, address, length);
+  const overlaps = (part: SharedMapping) => part.address < address + there && address < part.address + part.length;
+  if (protection & PROT.WRITE && kernel.shared.some((part) => !part.view.writable && overlaps(part))) fail(E.ACCES);
+  if (there > 0) {
+    kernel.space.protect(address, there, permissions);
+    settle(kernel, address, there);
   }
-  return end < address + length ? fail(E.NOMEM) : 0;
+  return there < length ? fail(E.NOMEM) : 0;
+}
+
+/** Bytes of a range up to the first page that is not mapped. */
+function mappedLength({ space }: Kernel, address: Addr, length: number): number {
+  if (space.contains(address, length) && space.mapped(address, length)) return length;
+  let end = address;
+  while (end < address + length && space.contains(end, PAGE) && space.mapped(end, PAGE)) end += PAGE;
+  return end - address;
+}
+
+/** The permissions of a page, also of one beyond the end of its file. */
+const permissionsAt = (kernel: Kernel, page: Addr): number =>
+  kernel.beyond.get(page) ?? kernel.memory.permissions[page / PAGE]!;
+
+/** Have all pages of a range the same permissions and the same kind, as the pages of one mapping have? */
+function alike(kernel: Kernel, address: Addr, length: number): boolean {
+  const kind = (page: Addr) => permissionsAt(kernel, page) | (isSharedMemory(kernel, page) ? 2 ** 8 : 0);
+  const first = kind(address);
+  for (let page = address + PAGE; page < address + length; page += PAGE) if (kind(page) !== first) return false;
+  return true;
+}
+
+/** Gives pages whose contents have moved elsewhere their initial contents. */
+function renewAll(kernel: Kernel, address: Addr, length: number, permissions: number): void {
+  const parts = kernel.backed.moved(address, length, address);
+  kernel.space.map(address, length, permissions);
+  kernel.backed.push(...parts);
+  for (let page = address; page < address + length; page += PAGE) renew(kernel, page);
 }
 
 function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, flags: number, wanted: Addr): number {
   const { space, memory } = kernel;
-  if (old % PAGE !== 0 || newSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) fail(E.INVAL);
-  const fixed = (flags & MREMAP.FIXED) !== 0;
-  if (fixed && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
+  if (old % PAGE !== 0 || newSize === 0 || flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED | MREMAP.DONTUNMAP)) fail(E.INVAL);
+  const [fixed, keeps] = [(flags & MREMAP.FIXED) !== 0, (flags & MREMAP.DONTUNMAP) !== 0];
+  if ((fixed || keeps) && ((flags & MREMAP.MAYMOVE) === 0 || wanted % PAGE !== 0)) fail(E.INVAL);
   if (newSize > memory.size) fail(E.NOMEM);
   const [oldLength, newLength] = [alignUp(oldSize, PAGE), alignUp(newSize, PAGE)];
+  if (keeps && oldLength !== newLength) fail(E.INVAL);
   // For a mapping that stays in place and does not grow, only the first page has to be mapped.
-  const kept = newLength <= oldLength && (flags & MREMAP.FIXED) === 0 ? PAGE : oldLength;
+  const kept = newLength <= oldLength && !fixed && !keeps ? PAGE : oldLength;
   if (!space.contains(old, kept || PAGE) || !space.mapped(old, kept || PAGE)) fail(E.FAULT);
-  if (oldSize === 0) {
-    if (sharedAt(kernel, old))
+  if (oldSize === 0 || (keeps && isShared(kernel, old))) {
+    if (isShared(kernel, old))
       kernel.report(
         'the guest wants a shared mapping in a second place, which is not supported: mremap fails with EINVAL',
       );
     fail(E.INVAL);
   }
-  const permissions = kernel.beyond.get(old) ?? memory.permissions[old / PAGE]!;
-  if (!fixed && newLength === oldLength) return old;
+  const permissions = permissionsAt(kernel, old);
+  if (!fixed && !keeps && newLength === oldLength) return old;
+  if ((newLength >= oldLength || fixed) && !alike(kernel, old, Math.min(oldLength, newLength))) fail(E.FAULT);
   const file = sharedAt(kernel, old);
+  const anonymous = isSharedMemory(kernel, old);
   if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);
   /** Shares the pages at their new place and length with the file again. */
   const shareAgain = (address: Addr): Addr => {
+    if (anonymous) kernel.sharedMemory.add(address, address + newLength);
     if (!file) return address;
     unshare(kernel, address, newLength);
     const { offset, writable } = file.view;
@@ -165,7 +202,7 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     settle(kernel, address, newLength);
     return address;
   };
-  if (!fixed) {
+  if (!fixed && !keeps) {
     if (newLength <= oldLength) {
       if (newLength < oldLength) space.unmap(old + newLength, oldLength - newLength);
       return old;
@@ -183,7 +220,8 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   const moved = kernel.backed.moved(old, Math.min(oldLength, newLength), at);
   space.map(at, newLength, permissions);
   memory.bytes.copyWithin(at, old, old + Math.min(oldLength, newLength));
-  space.unmap(old, oldLength);
+  if (keeps) renewAll(kernel, old, oldLength, permissions & ~PERMISSION.MAPPED);
+  else space.unmap(old, oldLength);
   kernel.backed.push(...moved);
   if (moved.length > 0) settle(kernel, at, newLength);
   return shareAgain(at);
@@ -209,15 +247,56 @@ function renew(kernel: Kernel, address: Addr): void {
   part?.read(part.offset + address - part.address, kernel.memory.bytes.subarray(address, address + PAGE));
 }
 
-/** Values of advice for madvise (uapi/asm-generic/mman-common.h). Only DONTNEED, which gives private pages up, has an effect here. */
-const ADVICE = { DONTNEED: 4, FREE: 8, REMOVE: 9, LAST: 25, POPULATE_READ: 22, POPULATE_WRITE: 23 } as const;
+/** Values of advice for madvise (uapi/asm-generic/mman-common.h). */
+const ADVICE = {
+  DONTNEED: 4,
+  FREE: 8,
+  REMOVE: 9,
+  WIPEONFORK: 18,
+  POPULATE_READ: 22,
+  POPULATE_WRITE: 23,
+  LAST: 25,
+} as const;
+
+/** Gives a page of shared memory up: a page of a file becomes a hole. */
+function remove(kernel: Kernel, page: Addr): void {
+  if (isSharedMemory(kernel, page)) {
+    kernel.space.clear(page);
+    return;
+  }
+  const { node, view, address } = sharedAt(kernel, page) ?? fail(kernel.backed.at(page) ? E.ACCES : E.INVAL);
+  if (!view.writable) fail(E.ACCES);
+  checkSeals(node, true, node.contents.size);
+  const from = view.offset + page - address;
+  node.contents.punch(from, from + PAGE);
+  kernel.overlay.modified(node);
+}
+
+function advisePage(kernel: Kernel, page: Addr, advice: number): void {
+  const may = (permission: number) => (permissionsAt(kernel, page) & permission) !== 0;
+  switch (advice) {
+    case ADVICE.DONTNEED:
+      if (!isShared(kernel, page)) renew(kernel, page);
+      break;
+    // Both are for private anonymous memory. The kernel may give such pages up at any time (FREE), here never.
+    case ADVICE.FREE:
+    case ADVICE.WIPEONFORK:
+      if (isShared(kernel, page) || kernel.backed.at(page)) fail(E.INVAL);
+      break;
+    case ADVICE.REMOVE:
+      remove(kernel, page);
+      break;
+    case ADVICE.POPULATE_READ:
+    case ADVICE.POPULATE_WRITE:
+      if (!may(advice === ADVICE.POPULATE_READ ? PERMISSION.READ : PERMISSION.WRITE)) fail(E.INVAL);
+      if (kernel.beyond.has(page)) fail(E.FAULT);
+  }
+}
 
 function madvise(kernel: Kernel, address: Addr, size: number, advice: number): number {
   if (advice < 0 || advice > ADVICE.LAST || (advice > 4 && advice < ADVICE.FREE)) fail(E.INVAL);
   if (address % PAGE !== 0 || address + alignUp(size, PAGE) > TOP) fail(E.INVAL);
-  return pagesOf(kernel, address, size, (at) => {
-    if (advice === ADVICE.DONTNEED && !sharedAt(kernel, at)) renew(kernel, at);
-  });
+  return pagesOf(kernel, address, size, (page) => advisePage(kernel, page, advice));
 }
 
 const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
@@ -258,7 +337,7 @@ const ROWS: readonly SyscallRow[] = [
     number: 216,
     name: 'mremap',
     arguments: ['address', 'size', 'size', 'flags', 'address'],
-    unused: (_, __, ___, flags) => (flags & MREMAP.FIXED ? [] : [4]),
+    unused: (_, __, ___, flags) => (flags & (MREMAP.FIXED | MREMAP.DONTUNMAP) ? [] : [4]),
     run: mremap,
   },
   { number: 222, name: 'mmap', arguments: ['address', 'size', 'flags', 'flags', 'fd', 'offset'], run: mmap },
@@ -272,7 +351,15 @@ const ROWS: readonly SyscallRow[] = [
     arguments: ['address', 'size', 'flags'],
     run: (k, address, size, flags) => (flags & ~1 ? fail(E.INVAL) : lock(k, address, size)),
   },
-  { number: 230, name: 'mlockall', arguments: ['flags'], run: () => 0 },
+  {
+    number: 230,
+    name: 'mlockall',
+    arguments: ['flags'],
+    run: (_, flags) => {
+      const [CURRENT, FUTURE, ON_FAULT] = [1, 2, 4];
+      return flags & ~(CURRENT | FUTURE | ON_FAULT) || (flags & (CURRENT | FUTURE)) === 0 ? fail(E.INVAL) : 0;
+    },
+  },
   { number: 231, name: 'munlockall', arguments: [], run: () => 0 },
   { number: 232, name: 'mincore', arguments: ['address', 'size', 'address'], run: mincore },
   { number: 233, name: 'madvise', arguments: ['address', 'size', 'int'], run: madvise },

@@ -5,6 +5,7 @@
  */
 import type { Pipe } from './buffer.ts';
 import type { Contents } from './contents.ts';
+import { E, fail } from './errno.ts';
 
 /** Bytes as one character each, and back. */
 export const toBinary = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -58,8 +59,20 @@ export interface DirectoryNode extends Common {
   gone: boolean;
 }
 
+/** Seals of a file in memory (uapi/linux/fcntl.h). */
+export const SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8, FUTURE_WRITE: 16 } as const;
+
+/** Fails with EPERM if a seal forbids a write, or the new size. @param size of the file after the change, in bytes */
+export function checkSeals({ seals, contents }: FileNode, writes: boolean, size: number): void {
+  if (!seals) return;
+  if (writes && seals & (SEAL.WRITE | SEAL.FUTURE_WRITE)) fail(E.PERM);
+  if (seals & (size > contents.size ? SEAL.GROW : size < contents.size ? SEAL.SHRINK : 0)) fail(E.PERM);
+}
+
 export interface FileNode extends Common {
   readonly kind: 'file';
+  /** The seals of a file in memory; undefined for other files. */
+  seals?: number;
   readonly contents: Contents;
   /** Number of open file descriptions and shared mappings of the file. */
   opens: number;

@@ -56,6 +56,8 @@ export class Overlay {
   readonly #usage = new Usage();
   readonly #reach = new Reach();
   #nextIno = 2;
+  /** RLIMIT_FSIZE, in bytes: writes do not make a file longer. */
+  sizeLimit = Number.POSITIVE_INFINITY;
 
   /**
    * @param grants absolute host directories, POSIX paths

@@ -1,21 +1,19 @@
 /** Pipes and FIFOs. One process holds all ends: a wait for another end lasts for ever. */
-import { PIPE_BUF, PIPE_CAPACITY, Pipe } from './buffer.ts';
+import type { ByteCount } from '../../base/units.ts';
+import { type Inode, Pipe } from './buffer.ts';
 import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { MeetingNode } from './nodes.ts';
 
 /** One end of a pipe: fstat and fchmod see both ends as one file. */
-abstract class PipeEnd extends OpenFile {
+export abstract class PipeEnd extends OpenFile {
   readonly pipe: Pipe;
   constructor(pipe: Pipe, flags: number) {
     super(flags);
     this.pipe = pipe;
   }
-  override get rights(): number | undefined {
-    return this.pipe.rights;
-  }
-  override set rights(rights: number | undefined) {
-    this.pipe.rights = rights;
+  override get inode(): Inode {
+    return this.pipe.inode;
   }
 }
 
@@ -56,17 +54,18 @@ export class PipeWriter extends PipeEnd {
   read(): number {
     return fail(E.BADF);
   }
-  write(source: Uint8Array): number {
-    if (this.pipe.readers === 0) fail(E.PIPE);
-    const room = PIPE_CAPACITY - this.pipe.count;
-    if (room < source.length) {
-      if (this.blocking) throw new Blocked('a write into a full pipe that it holds the other end of');
-      if (room === 0 || source.length <= PIPE_BUF) fail(E.AGAIN);
-    }
-    return this.pipe.put(source);
+  /** @param total bytes of the whole write, if the source holds only the first of them */
+  write(source: Uint8Array, total: ByteCount = source.length): number {
+    const { pipe } = this;
+    if (total === 0) return 0;
+    if (pipe.readers === 0) fail(E.PIPE);
+    const done = pipe.put(source, total);
+    if (done < total && pipe.full && this.blocking)
+      throw new Blocked('a write into a full pipe that it holds the other end of', undefined, undefined, done);
+    return done > 0 ? done : fail(pipe.full ? E.AGAIN : E.FAULT);
   }
   override poll(): number {
-    return (PIPE_CAPACITY - this.pipe.count >= PIPE_BUF ? WRITABLE : 0) | (this.pipe.readers === 0 ? POLL.ERR : 0);
+    return (this.pipe.full ? 0 : WRITABLE) | (this.pipe.readers === 0 ? POLL.ERR : 0);
   }
   override get arrivals(): number {
     return this.pipe.takes;
@@ -108,10 +107,10 @@ export class OpenFifo extends OpenFile {
     this.#reader.flags = this.flags;
     return this.#reader.read(target);
   }
-  write(source: Uint8Array): number {
+  write(source: Uint8Array, total?: ByteCount): number {
     if (this.#writer === undefined) return fail(E.BADF);
     this.#writer.flags = this.flags;
-    return this.#writer.write(source);
+    return this.#writer.write(source, total);
   }
   override poll(): number {
     return (this.#reader?.poll() ?? 0) | (this.#writer?.poll() ?? 0);

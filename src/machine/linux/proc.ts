@@ -4,7 +4,7 @@ import { PAGE, PERMISSION } from '../memory.ts';
 import { limitOf } from './identity.ts';
 import type { Kernel } from './kernel.ts';
 import { toBinary } from './nodes.ts';
-import { sharedAt } from './shared.ts';
+import { isSharedMemory, sharedAt } from './shared.ts';
 import { SIG } from './signals.ts';
 
 /** The parameters of the start of a process. */
@@ -165,7 +165,7 @@ function maps(kernel: Kernel, stack: ProcParts['stack'], shown: ProcParts['shown
     const area: Area = {
       start,
       end: start + PAGE,
-      permissions: `${flag(PERMISSION.READ, 'r')}${flag(PERMISSION.WRITE, 'w')}${flag(PERMISSION.EXECUTE, 'x')}${shared ? 's' : 'p'}`,
+      permissions: `${flag(PERMISSION.READ, 'r')}${flag(PERMISSION.WRITE, 'w')}${flag(PERMISSION.EXECUTE, 'x')}${shared || isSharedMemory(kernel, start) ? 's' : 'p'}`,
       file: part ? `08:01 ${part.file.ino}` : '00:00 0',
       offset: part ? part.offset + start - part.address : 0,
       name: part?.file.path ?? nameOf(kernel, stack, start),

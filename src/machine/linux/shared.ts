@@ -27,6 +27,13 @@ export function share(
 export const sharedAt = (kernel: Kernel, address: Addr): SharedMapping | undefined =>
   kernel.shared.find((m) => address >= m.address && address < m.address + m.length);
 
+/** Is an address in shared memory, of a file or not? */
+export const isShared = (kernel: Kernel, address: Addr): boolean =>
+  sharedAt(kernel, address) !== undefined || isSharedMemory(kernel, address);
+
+export const isSharedMemory = ({ sharedMemory }: Kernel, address: Addr): boolean =>
+  !sharedMemory.empty && sharedMemory.within(address, address + 1).next().value !== undefined;
+
 /** Ends sharing in a range of pages; the parts of a mapping before and behind the range stay shared. */
 export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void {
   const end = address + length;

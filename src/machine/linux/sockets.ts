@@ -1,24 +1,18 @@
 /** Syscalls on sockets. All sockets are pairs within the process: there is no network and no other process. */
 import type { Addr } from '../../base/units.ts';
 import { O } from './descriptors.ts';
-import { E, fail } from './errno.ts';
+import { Blocked, E, fail } from './errno.ts';
 import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
-import { BUFFER, MSG, SOCK, SocketEnd, type SocketKind } from './socket.ts';
+import { MSG, type Received, SOCK, SocketEnd, type SocketKind } from './socket.ts';
+import { optionWords, setOption } from './socketoptions.ts';
 import { readTarget } from './transfers.ts';
 
 const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
 const SOL_SOCKET = 1;
-const SO = { TYPE: 3, ERROR: 4, SNDBUF: 7, RCVBUF: 8, PEERCRED: 17, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39 } as const;
-/**
- * Options that can be set: reuse, broadcast, buffers, keepalive, priority, linger, low-water marks, time-outs, credentials. Only the
- * time-outs (20, 21) have an effect here.
- */
-const SETTABLE_OPTIONS: ReadonlySet<number> = new Set([
-  1, 2, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 20, 21, 29, 35,
-]);
+const SO = { TYPE: 3, ERROR: 4, PEERCRED: 17, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39 } as const;
 
 /** A descriptor that is a socket; fails with EBADF or ENOTSOCK. */
 function socketOf(kernel: Kernel, fd: number): SocketEnd {
@@ -91,19 +85,25 @@ function receiveFrom(
   kernel.guest.inside(buffer, size);
   const socket = socketOf(kernel, fd);
   const whole = (flags & MSG.WAITALL) !== 0;
-  const target = whole
-    ? kernel.guest.output(buffer, size)
-    : readTarget(kernel, socket, buffer, Math.min(size, MAX_TRANSFER));
-  const { count, length } = socket.receive(target, flags);
-  // The sender has no address.
-  if (from !== 0 && fromSize !== 0) kernel.guest.setU32(fromSize, 0);
+  const { count, length } = received(
+    () => {
+      const target = whole
+        ? kernel.guest.output(buffer, size)
+        : readTarget(kernel, socket, buffer, Math.min(size, MAX_TRANSFER));
+      return socket.receive(target, flags);
+    },
+    // The sender has no address.
+    () => {
+      if (from !== 0 && fromSize !== 0) kernel.guest.setU32(fromSize, 0);
+    },
+  );
   return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;
 }
 
 /** struct msghdr: name, its size, parts, their number, control data, its size, flags. */
 function messageAt(kernel: Kernel, at: Addr) {
   const { guest } = kernel;
-  const parts = guest.vectors(guest.word(at + 16), guest.word(at + 24));
+  const parts = guest.vectors(guest.word(at + 16), guest.word(at + 24), E.MSGSIZE);
   return { name: guest.word(at), parts, control: guest.word(at + 40) };
 }
 
@@ -118,16 +118,30 @@ function sendMessage(kernel: Kernel, fd: number, at: Addr, flags: number): numbe
   return put(kernel, socket, kernel.guest.gather(parts), flags);
 }
 
+/** Receives; a read that waits for more bytes gives the bytes that it has before it waits. */
+function received(receive: () => Received, give: (received: Received) => void): Received {
+  try {
+    const result = receive();
+    give(result);
+    return result;
+  } catch (error) {
+    if (error instanceof Blocked && error.done > 0) give({ count: error.done, length: error.done });
+    throw error;
+  }
+}
+
 function receiveMessage(kernel: Kernel, fd: number, at: Addr, flags: number): number {
   const { guest } = kernel;
   const socket = socketOf(kernel, fd);
-  const { parts } = messageAt(kernel, at);
+  const { name, parts } = messageAt(kernel, at);
   const bytes = new Uint8Array(guest.room(parts));
-  const { count, length } = socket.receive(bytes, flags);
-  guest.spread(parts, bytes.subarray(0, count));
-  guest.setU32(at + 8, 0);
-  guest.setU64(at + 40, 0);
-  guest.setU32(at + 48, length > count ? MSG.TRUNC : 0);
+  const give = ({ count, length }: Received): void => {
+    guest.spread(parts, bytes.subarray(0, count));
+    if (name !== 0) guest.setU32(at + 8, 0);
+    guest.setU64(at + 40, 0);
+    guest.setU32(at + 48, length > count ? MSG.TRUNC : 0);
+  };
+  const { count, length } = received(() => socket.receive(bytes, flags), give);
   return flags & MSG.TRUNC && socket.kind !== SOCK.STREAM ? length : count;
 }
 
@@ -166,9 +180,6 @@ function getOption(kernel: Kernel, fd: number, level: number, option: number, at
       return put(socket.kind);
     case SO.ERROR:
       return put(socket.error());
-    case SO.SNDBUF:
-    case SO.RCVBUF:
-      return put(BUFFER);
     case SO.PEERCRED:
       return put(kernel.pid, kernel.uid, kernel.uid);
     case SO.DOMAIN:
@@ -177,7 +188,7 @@ function getOption(kernel: Kernel, fd: number, level: number, option: number, at
     case SO.PROTOCOL:
       return put(0);
     default:
-      return SETTABLE_OPTIONS.has(option) ? put(0) : fail(E.NOPROTOOPT);
+      return put(...optionWords(socket, option));
   }
 }
 
@@ -214,14 +225,7 @@ export const SOCKET_ROWS: readonly SyscallRow[] = [
     run: (k, fd, level, option, at, size) => {
       const socket = socketOf(k, fd);
       if (level !== SOL_SOCKET) return fail(E.OPNOTSUPP);
-      if (!SETTABLE_OPTIONS.has(option)) return fail(E.NOPROTOOPT);
-      const limit = ({ 20: 'receive', 21: 'send' } as const)[option];
-      if (size < (limit ? 16 : 4)) return fail(E.INVAL);
-      if (limit) {
-        const [seconds, microseconds] = [k.guest.i64(at), k.guest.i64(at + 8)];
-        if (microseconds < 0n || microseconds >= 1_000_000n) return fail(E.DOM);
-        socket.limits[limit] = seconds < 0n ? 0n : seconds * 1_000_000_000n + microseconds * 1000n;
-      } else k.guest.i32(at);
+      setOption(k.guest, socket, option, at, size);
       return 0;
     },
   },

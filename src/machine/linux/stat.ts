@@ -23,6 +23,7 @@ const DEVICE_NUMBER = 0x801;
 
 interface Stat {
   readonly ino: number;
+  readonly device: number;
   readonly mode: number;
   readonly links: number;
   readonly size: number;
@@ -38,6 +39,7 @@ function statOf(node: Node): Stat {
   // A directory has 1 link, as in file systems that do not count subdirectories (tree walkers know).
   return {
     ino: node.ino,
+    device: DEVICE_NUMBER,
     mode: TYPE[node.kind] | node.mode,
     links: node.kind === 'directory' ? 1 : node.links,
     size:
@@ -55,19 +57,21 @@ function statOf(node: Node): Stat {
   };
 }
 
-const NAMELESS_MODES = {
-  pipe: { type: TYPE.fifo, rights: 0o600 },
-  socket: { type: TYPE.socket, rights: 0o777 },
-  anonymous: { type: 0, rights: 0o600 },
+/** Files without a node; each kind is in a file system of its own. */
+const NAMELESS_KINDS = {
+  pipe: { type: TYPE.fifo, rights: 0o600, device: 15 },
+  socket: { type: TYPE.socket, rights: 0o777, device: 8 },
+  anonymous: { type: 0, rights: 0o600, device: 16 },
 } as const;
 
 function statOfFile(kernel: Kernel, file: OpenFile): Stat {
   if (file.node) return statOf(file.node);
-  const { type, rights } = NAMELESS_MODES[file.nameless];
+  const { type, rights, device } = NAMELESS_KINDS[file.nameless];
   const start = kernel.clock.realtime - kernel.clock.elapsed;
   return {
-    ino: 1,
-    mode: type | (file.rights ?? rights),
+    ino: file.inode.number,
+    device,
+    mode: type | (file.inode.rights ?? rights),
     links: 1,
     size: 0,
     pages: 0,
@@ -85,7 +89,7 @@ const blocksOf = (stat: Stat): number => stat.pages * (BLOCK / 512);
 function putStat(kernel: Kernel, at: Addr, stat: Stat): number {
   const { guest } = kernel;
   guest.output(at, 128).fill(0);
-  guest.setU64(at, DEVICE_NUMBER);
+  guest.setU64(at, stat.device);
   guest.setU64(at + 8, stat.ino);
   guest.setU32(at + 16, stat.mode);
   guest.setU32(at + 20, stat.links);
@@ -124,8 +128,8 @@ function putStatx(kernel: Kernel, at: Addr, stat: Stat): number {
   putTime(112, stat.modified);
   guest.setU32(at + 128, stat.rdev >> 8);
   guest.setU32(at + 132, stat.rdev & 255);
-  guest.setU32(at + 136, DEVICE_NUMBER >> 8);
-  guest.setU32(at + 140, DEVICE_NUMBER & 255);
+  guest.setU32(at + 136, stat.device >> 8);
+  guest.setU32(at + 140, stat.device & 255);
   return 0;
 }
 

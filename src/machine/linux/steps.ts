@@ -2,7 +2,7 @@
  * Long syscalls, in steps: between two steps the caller may look at the clock, hear the host's signals, or end the guest. Where the
  * steps are cut shows nowhere else: the result is that of the whole syscall.
  */
-import { NotYet } from './errno.ts';
+import { Blocked, NotYet } from './errno.ts';
 
 /** The pause between two steps. `wait`: nothing can be done now, because the host's streams are not ready. */
 export type Pause = 'look' | 'wait';
@@ -17,7 +17,7 @@ export type Move = (part: Uint8Array, done: number) => number;
 
 /**
  * Moves bytes, at most PIECE of them at once.
- * @param whole wait until the host has taken all bytes; else a host that is not ready ends the move once bytes have been moved
+ * @param whole wait until all bytes have been taken; else a host that is not ready ends the move once bytes have been moved
  */
 export function move(bytes: Uint8Array, transfer: Move, whole = false): number | Steps {
   if (bytes.length > PIECE) return moveParts([bytes], transfer, whole);
@@ -65,10 +65,23 @@ export function* moveParts(
       skip = 0;
     }
   } catch (error) {
+    // A write waits with the rest of its bytes; a read ends with the bytes that it has.
+    if (whole && error instanceof Blocked) throw error.after(total);
     if (total > 0) return total;
     throw error;
   }
   return total;
+}
+
+/** Repeats a call until the host is ready. */
+export function* untilReady(run: () => number): Generator<Pause, number> {
+  for (;;)
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof NotYet)) throw error;
+      yield 'wait';
+    }
 }
 
 function attempt(transfer: Move, part: Uint8Array, done: number): number | NotYet {

@@ -7,14 +7,16 @@ import { EPOLL_ROWS } from './epoll.ts';
 import { Blocked, Deadlock, E, Errno, errnoName } from './errno.ts';
 import { EVENT_ROWS } from './events.ts';
 import { FILE_ROWS } from './files.ts';
+import { FUTEX_ROWS } from './futex.ts';
 import { IDENTITY_ROWS } from './identity.ts';
 import type { Kernel, Restart } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
+import { MEMFD_ROWS } from './memfd.ts';
 import { OTHER_NAMES } from './names.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { SCHEDULING_ROWS } from './scheduling.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
-import { type Delivered, deliver, signalName } from './signals.ts';
+import { CODE, type Delivered, deliver, send, signalName } from './signals.ts';
 import { SOCKET_ROWS } from './sockets.ts';
 import { STAT_ROWS } from './stat.ts';
 import type { Pause, Steps } from './steps.ts';
@@ -30,6 +32,8 @@ export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
     ...STAT_ROWS,
     ...TREE_ROWS,
     ...MAPPING_ROWS,
+    ...MEMFD_ROWS,
+    ...FUTEX_ROWS,
     ...IDENTITY_ROWS,
     ...CREDENTIAL_ROWS,
     ...SCHEDULING_ROWS,
@@ -82,39 +86,47 @@ type Trace = ((line: string) => void) | undefined;
 
 /** Runs a syscall, also one that is restarted behind a handler: its ecall has been counted, so control does not go back to the ecall. */
 function serve(kernel: Kernel, call: Restart, trace: Trace): Rest | undefined {
-  const row = SYSCALLS.get(call.number);
-  if (!row) return finish(kernel, call, trace, new Outcome(reportUnknown(kernel, call.number)));
-  for (;;) {
-    const given = attempt(kernel, () => row.run(kernel, ...call.args));
-    if (given === RETRY) continue;
-    if (given instanceof Outcome) return finish(kernel, call, trace, given);
-    if (typeof given !== 'object') return finish(kernel, call, trace, new Outcome(given));
-    return 'next' in given
-      ? inSteps(kernel, call, trace, given)
-      : finish(kernel, call, trace, new Outcome(undefined), given);
-  }
+  const given = make(kernel, call);
+  return isUnfinished(given) ? inSteps(kernel, call, trace, given) : finish(kernel, call, trace, given);
 }
 
-function* inSteps(kernel: Kernel, call: Restart, trace: Trace, steps: Steps): Rest {
-  for (;;) {
-    const step = attempt(kernel, () => steps.next());
-    if (step !== RETRY && !(step instanceof Outcome) && !step.done) {
-      yield step.value;
+/** The result of a row, or what became of an early end. */
+type Given = ReturnType<SyscallRow['run']> | Outcome | typeof RETRY;
+type Unfinished = Steps | typeof RETRY;
+
+const isUnfinished = (given: Given): given is Unfinished =>
+  given === RETRY || (typeof given === 'object' && 'next' in given);
+
+function make(kernel: Kernel, call: Restart): Given {
+  const row = SYSCALLS.get(call.number);
+  if (!row) return reportUnknown(kernel, call.number);
+  return attempt(kernel, () => row.run(kernel, ...call.args));
+}
+
+function* inSteps(kernel: Kernel, call: Restart, trace: Trace, first: Unfinished): Rest {
+  let given: Given = first;
+  while (isUnfinished(given)) {
+    if (given === RETRY) {
+      // A call that is blocked again although its event has come must not outlast the limits.
+      yield 'look';
+      given = make(kernel, call);
       continue;
     }
-    const more =
-      step === RETRY
-        ? serve(kernel, call, trace)
-        : finish(kernel, call, trace, step instanceof Outcome ? step : new Outcome(step.value as number | undefined));
-    if (more) yield* more;
-    return;
+    const steps: Steps = given;
+    const step = attempt(kernel, () => steps.next());
+    if (step === RETRY || step instanceof Outcome) given = step;
+    else if (step.done) given = step.value as number | undefined;
+    else yield step.value;
   }
+  const more = finish(kernel, call, trace, given);
+  if (more) yield* more;
 }
 
-/** @param again an interrupted call to restart now */
-function finish(kernel: Kernel, call: Restart, trace: Trace, outcome: Outcome, again?: Restart): Rest | undefined {
+/** @param given a result, or an interrupted call to restart now */
+function finish(kernel: Kernel, call: Restart, trace: Trace, given: Exclude<Given, Unfinished>): Rest | undefined {
   const { task } = kernel;
-  const { result, interrupted } = outcome;
+  const again = typeof given === 'object' && 'args' in given ? given : undefined;
+  const { result, interrupted } = given instanceof Outcome ? given : new Outcome(again ? undefined : (given as number));
   if (result !== undefined) task.hart.setNumber(A0, result);
   if (trace) {
     const row = SYSCALLS.get(call.number);
@@ -155,11 +167,15 @@ function attempt<T>(kernel: Kernel, run: () => T): T | Outcome | typeof RETRY {
   try {
     return run();
   } catch (error) {
-    if (error instanceof Errno) return new Outcome(-error.code);
+    if (error instanceof Errno) {
+      if (error.signal) send(kernel, { signal: error.signal, code: CODE.USER }, kernel.task);
+      return new Outcome(-error.code);
+    }
     if (error instanceof GuestFault) return new Outcome(-E.FAULT);
     try {
       if (!(error instanceof Blocked)) throw error;
       const { kind } = wait(kernel, error.time, error);
+      if (error.done > 0) return new Outcome(error.done);
       // Calls with a time-out of their own are not restarted (signal(7)).
       if (kind === 'signal') return new Outcome(-E.INTR, error.time === undefined);
       return kind === 'passed' ? new Outcome(-E.AGAIN) : RETRY;

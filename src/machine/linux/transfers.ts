@@ -2,10 +2,10 @@
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { GuestFault } from '../memory.ts';
 import { isPipe, O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
-import { E, fail } from './errno.ts';
+import { Blocked, E, fail } from './errno.ts';
 import { MAX_TRANSFER, TOP } from './guest.ts';
 import type { Kernel } from './kernel.ts';
-import { OpenFifo, PipeReader } from './pipe.ts';
+import { OpenFifo, PipeReader, PipeWriter } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
 import { SocketEnd } from './socket.ts';
@@ -124,8 +124,19 @@ function writeParts(kernel: Kernel, file: OpenFile, vector: Addr, count: number,
   return put(kernel, () => moveParts(parts, transfer, true));
 }
 
+/** Writes parts: a pipe or a socket takes all parts as one write. */
+function writeVector(kernel: Kernel, vector: Addr, count: number, file: OpenFile): number | Steps {
+  const { guest } = kernel;
+  if (file.nameless === 'socket') return put(kernel, () => file.write(guest.gather(guest.vectors(vector, count))));
+  if (!(file instanceof PipeWriter || file instanceof OpenFifo))
+    return writeParts(kernel, file, vector, count, (part) => file.write(part));
+  const { bytes, total } = guest.gatherReadable(guest.vectors(vector, count));
+  return put(kernel, () => file.write(bytes, total));
+}
+
 /**
- * Moves bytes from file to file; an error counts only if no bytes were moved.
+ * Moves bytes from file to file; an error counts only if no bytes were moved. The source's position moves by as many bytes as
+ * the target has taken.
  * @param from, to offsets to read and write at; undefined: the positions of the files
  */
 function* transfer(
@@ -138,22 +149,32 @@ function* transfer(
   const count = Math.min(asked, MAX_TRANSFER);
   const buffer = new Uint8Array(Math.min(CHUNK, count));
   let total = 0;
-  const read: Move = (bytes) => (from === undefined ? source.read(bytes) : source.readAt(from + total, bytes));
+  const begin = from ?? source.position;
+  const read: Move = (bytes) => source.readAt(begin + total, bytes);
   const write: Move = (bytes, done) =>
     to === undefined ? target.write(bytes) : target.writeAt(to + total + done, bytes);
+  const moved = (bytes: number): void => {
+    total += bytes;
+    if (from === undefined && source instanceof RegularFile) source.position = begin + total;
+  };
   try {
     for (let looked = 0; total < count; ) {
       const got = yield* moveParts([buffer.subarray(0, count - total)], read, false);
       if (got === 0) break;
-      const moved = yield* moveParts([buffer.subarray(0, got)], write, true);
-      total += moved;
-      if (moved < got) break;
+      const taken = yield* moveParts([buffer.subarray(0, got)], write, true);
+      moved(taken);
+      if (taken < got) break;
       if (total - looked < PIECE) continue;
       looked = total;
       yield 'look';
     }
   } catch (error) {
-    if (total === 0) throw error;
+    const before = total;
+    if (error instanceof Blocked) {
+      moved(error.done);
+      // A pipe takes as much as it has room for (fs/splice.c, splice_file_to_pipe); a write to another target waits with the rest.
+      if (total === 0 || !isPipe(target)) throw error.after(before);
+    } else if (total === 0) throw error;
   }
   return total;
 }
@@ -170,9 +191,17 @@ function sendFile(kernel: Kernel, out: number, input: number, offset: Addr, coun
   const givesBytes = source instanceof RegularFile || (source instanceof OpenDevice && source.node.device !== 'null');
   if (!givesBytes) fail(E.INVAL);
   return put(kernel, function* () {
-    const moved = yield* transfer(source, target, count, from);
-    if (from !== undefined) kernel.guest.setU64(offset, from + moved);
-    return moved;
+    const advance = (moved: number): void => {
+      if (from !== undefined && moved > 0) kernel.guest.setU64(offset, from + moved);
+    };
+    try {
+      const moved = yield* transfer(source, target, count, from);
+      advance(moved);
+      return moved;
+    } catch (error) {
+      if (error instanceof Blocked) advance(error.done);
+      throw error;
+    }
   });
 }
 
@@ -234,12 +263,7 @@ export const TRANSFER_ROWS: readonly SyscallRow[] = [
     number: 66,
     name: 'writev',
     arguments: ['fd', 'address', 'int'],
-    run: (k, fd, vector, count) => {
-      const file = writer(k, fd);
-      return file.nameless === 'socket'
-        ? put(k, () => file.write(k.guest.gather(k.guest.vectors(vector, count))))
-        : writeParts(k, file, vector, count, (part) => file.write(part));
-    },
+    run: (k, fd, vector, count) => writeVector(k, vector, count, writer(k, fd)),
   },
   {
     number: 67,

@@ -1,10 +1,10 @@
 /** Syscalls that change the tree of files: make, remove, rename, link, and change modes, times and sizes. */
 import type { Addr } from '../../base/units.ts';
 import { MAX_FILE_SIZE } from './contents.ts';
-import { isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
+import { checkLength, isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import type { DirectoryNode, Node } from './nodes.ts';
+import { checkSeals, type DirectoryNode, type Node } from './nodes.ts';
 import { AT, findAt, freeAt, may, nodeAt, parentAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -169,6 +169,8 @@ function changeTimes(kernel: Kernel, fd: number, path: Addr, times: Addr, flags:
 function resize(kernel: Kernel, node: Node | undefined, size: number): number {
   if (node?.kind === 'directory') return fail(E.ISDIR);
   if (size < 0 || node?.kind !== 'file') return fail(E.INVAL);
+  if (size > node.contents.size) checkLength(kernel.overlay, size);
+  checkSeals(node, false, size);
   node.contents.resize(size);
   kernel.overlay.modified(node);
   return 0;
@@ -199,6 +201,8 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   if (how === MODE.COLLAPSE || how === MODE.INSERT || how === MODE.UNSHARE) fail(E.OPNOTSUPP);
   const { node } = file;
   const grows = (mode & MODE.KEEP_SIZE) === 0 && offset + length > file.end();
+  if (grows) checkLength(kernel.overlay, offset + length);
+  checkSeals(node, how === MODE.PUNCH_HOLE, grows ? offset + length : file.end());
   if (how !== 0) node.contents.punch(offset, offset + length);
   if (how !== MODE.PUNCH_HOLE) node.contents.reserve(offset, offset + length);
   if (grows) node.contents.resize(offset + length);
@@ -271,7 +275,7 @@ const ROWS: readonly SyscallRow[] = [
       const file = k.descriptors.get(fd);
       if (file.node) return changeMode(k, file.node, mode);
       if (file.nameless === 'anonymous') return fail(E.OPNOTSUPP);
-      file.rights = mode & 0o7777;
+      file.inode.rights = mode & 0o7777;
       return 0;
     },
   },

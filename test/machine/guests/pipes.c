@@ -57,6 +57,10 @@ int main(void) {
   dup2(saved, 1);
   printf("seek %ld", (long)lseek(0, 0, SEEK_CUR));
   printf(" %s\n", strerror(errno));
+  struct pollfd input = {0, POLLIN, 0};
+  poll(&input, 1, -1);
+  printf("ioctl %d", ioctl(0, FIONREAD, &waiting));
+  printf(" %d\n", waiting > 0);
   long lines = 0, bytes = 0;
   for (int c; (c = getchar()) != EOF; bytes++) lines += c == '\n';
   printf("stdin %ld lines %ld bytes, end %d\n", lines, bytes, getchar() == EOF);
