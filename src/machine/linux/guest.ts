@@ -135,19 +135,13 @@ export class Guest {
     let done = 0;
     for (const { address, length } of parts) {
       const wanted = Math.min(length, bytes.length - done);
-      const piece = this.input(address, this.#allowed(address, wanted, PERMISSION.READ));
+      const piece = this.inputBefore(address, wanted);
       bytes.set(piece, done);
       done += piece.length;
       if (piece.length < wanted) break;
     }
     const total = parts.reduce((sum, { length }) => sum + length, 0);
     return { bytes: bytes.subarray(0, done), total: Math.min(total, MAX_TRANSFER) };
-  }
-  /** Number of bytes of a range before the first byte that cannot be read, or written. */
-  #allowed(address: Addr, length: ByteCount, permission: number): ByteCount {
-    let end = address;
-    while (end < address + length && this.#memory.allows(end, 1, permission)) end += PAGE - (end % PAGE);
-    return Math.min(end - address, length);
   }
   /** Spreads bytes over parts, in order. */
   spread(parts: readonly Part[], bytes: Uint8Array): void {
