@@ -406,6 +406,32 @@ describe('translated code', () => {
       finish(pair);
     });
 
+    it('is taken though more blocks than instructions are translated', () => {
+      const branching = [
+        'addi s0,zero,100',
+        'top: beq a0,zero,@one',
+        'ecall',
+        'addi a0,zero,0',
+        'jal zero,@next',
+        'one: ecall',
+        'addi a0,zero,1',
+        'next: addi s0,s0,-1',
+        'bne s0,zero,@top',
+        'ebreak',
+      ];
+      const whole = (kept?: Kept) => {
+        const pair = pairOf(assemble(branching), undefined, undefined, kept);
+        while (step(pair, 1e6).kind === 'ecall');
+        return pair;
+      };
+      const kept = read(whole().translated.engine.keep!()!);
+      const regions = kept.modules.flatMap((module) => module.regions);
+      expect(regions.some(({ pcs, counts }) => counts[0]! > pcs.length)).toBe(true);
+      const again = whole(kept);
+      expect(keptIn(again)).toBe(regions.length);
+      finish(again, 0);
+    });
+
     it('waits for the code to be there', () => {
       // The run begins on another page, and goes on where nothing is yet.
       const start = CODE + PAGE;

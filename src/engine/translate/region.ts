@@ -59,8 +59,13 @@ export interface Knowledge {
   follows(pc: Addr): boolean;
 }
 
-/** A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. */
+/**
+ * A bound for compile time; a function that is larger is cut where its blocks are furthest from the head. Instructions that are not
+ * translated count.
+ */
 export const MOST_INSNS = 3000;
+/** A block begins with an instruction of its own, translated or not; but for `enter`. */
+export const MOST_BLOCKS = MOST_INSNS + 1;
 const MOST_SWITCH_TARGETS = 512;
 /** Functions that a call through a register compares its target with before it goes through the table of regions. */
 const MOST_EXPECTED_CALLEES = 2;

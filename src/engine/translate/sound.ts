@@ -6,6 +6,7 @@ import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
 import { RECORD, Records, recordBytes } from '../records.ts';
 import type { Kept, KeptRegion } from './kept.ts';
 import { LIMITS_SIZE } from './ranges.ts';
+import { MOST_BLOCKS } from './region.ts';
 import { CELL } from './support.ts';
 
 /** Alignment of all places, in bytes. */
@@ -87,7 +88,7 @@ function isRegion({ head, pcs, code, accessed, ways, switches }: KeptRegion, mem
 /** Are the counts such as EdgeCounts.of reads? Counters must lie where counters can be, and the edges without counters must be a forest. */
 function areCounts({ pcs, counts }: KeptRegion, area: Area, returnCells: ReadonlySet<number>): boolean {
   const [outside = 0, left = 0, edges = 0] = counts;
-  if (counts.length !== 3 + 2 * left + 6 * edges || outside > pcs.length) return false;
+  if (counts.length !== 3 + 2 * left + 6 * edges || outside > MOST_BLOCKS) return false;
   const held = new Set(pcs);
   const parent = Int32Array.from({ length: outside + 1 }, (_, node) => node);
   const root = (node: number): number => {
