@@ -383,6 +383,35 @@ describe('translated code', () => {
     finish(pair, before + 1);
   });
 
+  it('code that the machine takes away while it waits to be translated, and puts back', () => {
+    const lines = [
+      'addi s0,zero,100',
+      'first: addi s0,s0,-1',
+      'bne s0,zero,@first',
+      'ecall',
+      'addi s0,zero,100',
+      'second: addi s0,s0,-1',
+      'bne s0,zero,@second',
+      'ecall',
+    ];
+    const two = { threshold: 2, batch: 2, pace: 0, perInsn: 0, perInsnAgain: 0 };
+    const [interpreted, translated] = [makeDispatch, (memory: Memory) => makeTranslate(memory, two)].map((make) =>
+      bare(make, assemble(lines)),
+    ) as [Bare, Bare];
+    const pair = { interpreted, translated };
+    // The first loop waits for a second one to be translated with it, which gets hot after the first is gone.
+    expect(step(pair, 1e6)).toEqual({ kind: 'ecall' });
+    for (const { engine } of [interpreted, translated]) engine.invalidate(CODE, 16);
+    expect(step(pair, 1e6)).toEqual({ kind: 'ecall' });
+    expect(regionsOf(pair)).toBe(1);
+    for (let round = 0; round < 2; round++) {
+      for (const { hart } of [interpreted, translated]) hart.pc = CODE;
+      for (let stop = 0; stop < 2; stop++) expect(step(pair, 1e6)).toEqual({ kind: 'ecall' });
+      for (const { engine } of [interpreted, translated]) engine.invalidate(CODE + 16, 16);
+    }
+    finish(pair, 2);
+  });
+
   describe('what a run has left', () => {
     const lines = ['loop: addi a0,a0,1', 'addi a1,a1,2', 'jal zero,@loop'];
     const left = () => {

@@ -493,7 +493,11 @@ export class Translator implements Upper {
         this.#drop(pc);
         if (pc < from || pc >= to) this.#candidate(pc, this.#options.threshold);
       }
-    for (const pc of keysWithin(this.#candidates, from, to)) if (records.known(pc)) records.unplant(records.find(pc)!);
+    for (const pc of keysWithin(this.#candidates, from, to)) {
+      if (records.known(pc)) records.unplant(records.find(pc)!);
+      // Other code may come to the address, and a head that waits is not translated without its code.
+      if (this.#candidates.get(pc) === HOT_MARK) this.#candidates.set(pc, this.#options.threshold);
+    }
     for (const pc of keysWithin(this.#targets, from, to)) this.#targets.delete(pc);
     this.#walked.clear();
     this.#insns.forget(from, to);
