@@ -226,12 +226,13 @@ export class Records {
     for (const pair of this.#stubs) yield* pair;
     for (const { start, end, records } of this.#regions) yield* [start, end, records];
   }
-  /** The lowest of the places in such numbers. */
+  /** The lowest of the places in such numbers, which need not be sound. */
   static lowest(numbers: Uint32Array): number {
     const [stubs = 0] = numbers;
+    const behind = Math.min(1 + stubs * 2, numbers.length);
     let lowest = 2 ** 32;
-    for (let i = 1; i <= stubs * 2; i += 2) lowest = Math.min(lowest, numbers[i]!);
-    for (let i = 1 + stubs * 2; i < numbers.length; i += 3) lowest = Math.min(lowest, numbers[i + 2]!);
+    for (let i = 1; i < behind; i += 2) lowest = Math.min(lowest, numbers[i]!);
+    for (let i = behind + 2; i < numbers.length; i += 3) lowest = Math.min(lowest, numbers[i]!);
     return lowest;
   }
   /** Puts stubs and regions at their places again, whether there is code yet or not. No record may have been made before. */

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { ENGINES, makeEngine } from '../../src/engine/engines.ts';
+import { Records } from '../../src/engine/records.ts';
 import { encode, makeInsn } from '../../src/isa/encode.ts';
 import { parse } from '../../src/isa/text.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
@@ -249,4 +250,10 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
       { from: CODE + 8, to: CODE, count: 2 * TARGETS - 2 },
     ]);
   });
+});
+
+test('the lowest place in numbers that name more stubs than there are', () => {
+  expect(Records.lowest(Uint32Array.of(2, 96, 0x1000, 64, 0x2000, 0x1000, 0x2000, 32))).toBe(32);
+  expect(Records.lowest(Uint32Array.of(3, 96, 0x1000))).toBe(96);
+  expect(Records.lowest(new Uint32Array(0))).toBe(2 ** 32);
 });
