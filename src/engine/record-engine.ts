@@ -85,9 +85,11 @@ export class RecordEngine implements Engine {
   readonly #upper: Upper | undefined;
   /** Instructions in a stay under a time limit. */
   #pace: InsnCount = PACE.FIRST;
-  /** Instructions run since the pace was last adapted, and the time of that. */
+  /** Instructions and milliseconds of the stays that were timed since the pace was last adapted. */
   #ran: InsnCount = 0;
-  #since = performance.now();
+  #took = 0;
+  /** Did the last stay run all that it was allowed? The next stay is timed then: a guest that makes many syscalls is not. */
+  #spent = false;
 
   constructor(name: string, memory: Memory, generate: Generate, makeUpper?: (code: Predecoder) => Upper) {
     this.name = name;
@@ -139,6 +141,7 @@ export class RecordEngine implements Engine {
 
       core.before = budget - remaining;
       core.given = Math.min(remaining, this.#upper?.slice ?? SLICE, until === undefined ? remaining : this.#pace);
+      const began = until !== undefined && this.#spent ? performance.now() : undefined;
       const exit = this.#stay(core, resolved, core.given);
       const at = view.getUint32(hart.base + EXIT_RECORD, true);
       const left = view.getInt32(hart.base + EXIT_BUDGET, true);
@@ -147,8 +150,8 @@ export class RecordEngine implements Engine {
       const kept = retires ? left : left + records.word(at, RECORD.RUN);
       remaining -= core.given - kept;
       this.#upper?.ran(core.given - kept);
-      this.#ran += core.given - kept;
-      if (until !== undefined && (exit === EXIT.BUDGET || exit === EXIT.STOP)) this.#keepPace(performance.now());
+      this.#spent = exit === EXIT.BUDGET || exit === EXIT.STOP;
+      if (began !== undefined && this.#spent) this.#keepPace(core.given - kept, performance.now() - began);
       pc = records.pcOf(at);
       found = at;
       const address = () => view.getBigUint64(hart.base + HART.STOP_ADDRESS, true);
@@ -196,9 +199,13 @@ export class RecordEngine implements Engine {
   }
 
   /** Adapts the pace to the time that stays take: instructions that the host does for the guest take a thousand times as long as others. */
-  #keepPace(now: number): void {
-    const took = ((now - this.#since) * this.#pace) / Math.max(1, this.#ran);
-    this.#since = now;
+  #keepPace(ran: InsnCount, milliseconds: number): void {
+    this.#ran += ran;
+    this.#took += milliseconds;
+    // Few instructions at the end of a budget tell little.
+    if (this.#ran < this.#pace / 2) return;
+    const took = (this.#took * this.#pace) / this.#ran;
+    this.#took = 0;
     this.#ran = 0;
     if (took > PACE.LONG) this.#pace = Math.max(PACE.LEAST, Math.floor((this.#pace * PACE.LONG) / took));
     else if (took < PACE.LONG / 4) this.#pace = Math.min(PACE.MOST, this.#pace * 2);

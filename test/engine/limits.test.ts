@@ -1,5 +1,5 @@
 /** The limit on time holds whatever the guest does; a program may be as long as it likes. */
-import { describe, expect, it, test } from 'vitest';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { readImage } from '../../src/elf/read.ts';
 import { ENGINES, makeEngine } from '../../src/engine/engines.ts';
 import { execute } from '../../src/engine/execute.ts';
@@ -67,14 +67,19 @@ describe.runIf(needs('limits on time', 'gcc'))('a limit on time ends', () => {
   );
 });
 
+/** A machine whose code is an endless loop. */
+function looping(name: string) {
+  const memory = new Memory(2 ** 24, 2 ** 26);
+  memory.protect(PAGE, PAGE, PERMISSION.MAPPED | PERMISSION.READ | PERMISSION.EXECUTE);
+  memory.bytes.set(words(encode(parse('addi a0,a0,1')), encode(parse(`jal zero,${PAGE}`, PAGE + 4))), PAGE);
+  const hart = new Hart(memory);
+  hart.pc = PAGE;
+  return { hart, engine: makeEngine(name, memory) };
+}
+
 describe.each([...ENGINES, 'lockstep'])('%s', (name) => {
   it('comes back when its time is over, and goes on from there', () => {
-    const memory = new Memory(2 ** 24, 2 ** 26);
-    memory.protect(PAGE, PAGE, PERMISSION.MAPPED | PERMISSION.READ | PERMISSION.EXECUTE);
-    memory.bytes.set(words(encode(parse('addi a0,a0,1')), encode(parse(`jal zero,${PAGE}`, PAGE + 4))), PAGE);
-    const hart = new Hart(memory);
-    hart.pc = PAGE;
-    const engine = makeEngine(name, memory);
+    const { hart, engine } = looping(name);
     const first = engine.run(hart, 1e12, performance.now() + 20);
     expect(first.stop).toEqual({ kind: 'pause' });
     const { stop, retired } = engine.run(hart, 1000, performance.now() + SLOW);
@@ -85,6 +90,31 @@ describe.each([...ENGINES, 'lockstep'])('%s', (name) => {
 
 /** Forms of engines that have records: all but the oracle. */
 const RECORDS = [...ENGINES.filter((name) => name !== 'basic'), 'translate-soon'];
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test.each(RECORDS)('%s looks at the clock no more often after the guest has waited', (name) => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const { hart, engine } = looping(name);
+  const looks = () => {
+    clock.mockClear();
+    expect(engine.run(hart, 2 ** 23, 1e9).stop).toEqual({ kind: 'budget' });
+    return clock.mock.calls.length;
+  };
+  for (let run = 0; run < 2; run++) looks();
+  const before = looks();
+  now += 10_000;
+  expect(looks()).toBeLessThanOrEqual(before);
+  // Stays that take long get shorter.
+  clock.mockImplementation(() => {
+    now += 100;
+    return now;
+  });
+  expect(looks()).toBeGreaterThan(before * 4);
+});
 
 describe.each(RECORDS)('%s, with little room for records', (name) => {
   const BASE = 2 ** 20;
