@@ -221,12 +221,13 @@ class Basic implements Engine {
 
   run(hart: Hart, budget: InsnCount, until?: number): { stop: Stop; retired: InsnCount } {
     const step = new BasicStep(hart);
-    // A guest may jump anywhere in 64 bits: a target outside its address space is kept in `far`, until the fetch faults.
+    // A guest may jump anywhere in 64 bits: a target outside its address space is kept in `far`, until the fetch faults. So is an odd pc;
+    // no instruction and no kernel makes one.
     const { view, size } = this.#memory;
     const slot = hart.base + HART.PC;
     const start = view.getBigUint64(slot, true);
     let pc: Addr = Number(start);
-    let far = start < BigInt(size) ? undefined : start;
+    let far = start < BigInt(size) && start % 2n === 0n ? undefined : start;
     let retired = 0;
     let stop: Stop = { kind: 'budget' };
     try {

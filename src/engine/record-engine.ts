@@ -117,7 +117,7 @@ export class RecordEngine implements Engine {
       access: 'fetch',
       address: BigInt.asUintN(64, address),
     });
-    // Records are for even addresses; an odd pc can come from outside only, as every instruction keeps pc even.
+    // Records are for even addresses; no instruction and no kernel makes an odd pc.
     if (start >= BigInt(this.#memory.size) || start % 2n !== 0n) return stopAt(fetchFault(start), start);
     let pc = Number(start);
     let found = records.find(pc);

@@ -71,8 +71,9 @@ export class Hart {
   get pc(): Addr {
     return this.#word(HART.PC);
   }
+  /** Bit 0 is lost: the kernel goes to user code through sepc, which has no such bit (privileged manual, "Supervisor Exception PC"). */
   set pc(value: Addr) {
-    this.#setWord(HART.PC, value);
+    this.#setWord(HART.PC, value - (value % 2));
   }
   get fflags(): number {
     return this.#view.getInt32(HART.FFLAGS, true);

@@ -178,6 +178,16 @@ describe.each([...ENGINES, 'translate-soon'])('%s', (name) => {
     prepare(['addi a0,a0,1', 'c addi a1,a1,1'], TEXT + 8186);
     expect(engine.run(hart, 100)).toEqual({ stop: fault('fetch', BigInt(TEXT + 8192)), retired: 2 });
   });
+  it('faults when it is to begin at an odd address, which no instruction goes to', () => {
+    prepare(['addi a0,a0,1', 'addi a1,a1,1']);
+    memory.view.setBigUint64(hart.base + HART.PC, BigInt(TEXT + 1), true);
+    expect(engine.run(hart, 100)).toEqual({ stop: fault('fetch', BigInt(TEXT + 1)), retired: 0 });
+    expect(exactPc()).toBe(BigInt(TEXT + 1));
+    // The kernel cannot put one there: it goes to user code through sepc, which has no bit 0.
+    hart.pc = TEXT + 1;
+    expect([engine.run(hart, 1), hart.pc]).toEqual([{ stop: { kind: 'budget' }, retired: 1 }, TEXT + 4]);
+  });
+
   it('uses its budget exactly, and goes on from there', () => {
     const loop = ['addi a0,a0,1', 'c addi a1,a1,1', 'bne a0,a2,0x10000', 'ecall'];
     prepare(loop);

@@ -68,6 +68,15 @@ describe.runIf(needs('order of signals', 'gcc'))('Linux decides where qemu has i
     const { stdout } = runHere(file, ['order'], tmpdir());
     expect(stdout).toBe('11 1 12 15 101 \n');
   });
+  test.each(['basic', 'dispatch', 'translate-soon'])(
+    '%s: handlers and returns at odd addresses lose bit 0',
+    (engine) => {
+      const file = compileFile('test/machine/guests/events.c', STATIC);
+      const { stdout, guest } = runHere(file, ['odd'], tmpdir(), engine);
+      expect(stdout).toBe('handled\nback\n');
+      expect(guest.starts.filter(({ at }) => at % 2 !== 0)).toEqual([]);
+    },
+  );
 });
 
 describe.runIf(needs('writes that are cut short', 'gcc'))('writes that are cut short', () => {

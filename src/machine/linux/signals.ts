@@ -236,13 +236,14 @@ function enterHandler(kernel: Kernel, task: Task, action: Action, pending: Pendi
   }
   task.restarts.delete(frame);
   writeFrame(kernel, task, frame, pending, onStack);
-  kernel.diverted(hart.pc, action.handler);
+  const from = hart.pc;
   hart.set(RA, BigInt(kernel.trampoline));
   hart.set(SP, BigInt(frame));
   hart.set(A0, BigInt(pending.signal));
   hart.set(A0 + 1, BigInt(frame));
   hart.set(A0 + 2, BigInt(frame + FRAME.CONTEXT));
   hart.pc = action.handler;
+  kernel.diverted(from, hart.pc);
   hart.reservation = -1n;
   task.mask |= blockable(action.mask);
   if ((action.flags & FLAG.NODEFER) === 0n) task.mask |= maskOf(pending.signal);
@@ -313,7 +314,7 @@ export function returnFromHandler(kernel: Kernel, task: Task): Restart | undefin
       size: guest.word(frame + FRAME.STACK + 16),
       flags: flags & SS.DISABLE,
     };
-    kernel.diverted(from, pc);
+    kernel.diverted(from, hart.pc);
     const restart = task.restarts.get(frame);
     task.restarts.delete(frame);
     return restart;

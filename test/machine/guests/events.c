@@ -16,6 +16,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define SHOW(e)                                                                      \
@@ -189,6 +190,18 @@ static void orderOfSignals(void) {
   puts("");
 }
 
+static void handled(int sig) { puts("handled"); }
+static void makeOdd(int sig, siginfo_t *info, void *context) { ((ucontext_t *)context)->uc_mcontext.__gregs[0]++; }
+static void oddAddresses(void) {
+  struct sigaction action = {.sa_handler = (void (*)(int))((uintptr_t)handled | 1)};
+  sigaction(SIGUSR1, &action, 0);
+  raise(SIGUSR1);
+  action = (struct sigaction){.sa_sigaction = makeOdd, .sa_flags = SA_SIGINFO};
+  sigaction(SIGUSR1, &action, 0);
+  raise(SIGUSR1);
+  puts("back");
+}
+
 static int ends[2];
 static void feed(int sig) { write(ends[1], "from the handler", 16); }
 static void interrupted(void) {
@@ -341,6 +354,10 @@ int main(int count, char **arguments) {
   int pair[2];
   if (count > 1 && !strcmp(arguments[1], "order")) {
     orderOfSignals();
+    return 0;
+  }
+  if (count > 1 && !strcmp(arguments[1], "odd")) {
+    oddAddresses();
     return 0;
   }
   sigset_t none;
