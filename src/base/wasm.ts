@@ -487,5 +487,5 @@ function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array {
 }
 function name(text: string): number[] {
   const bytes = [...new TextEncoder().encode(text)];
-  return [bytes.length, ...bytes];
+  return [...leb(bytes.length), ...bytes];
 }
