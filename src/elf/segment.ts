@@ -144,7 +144,8 @@ export function findNote(image: Image) {
     const { bytes, address } = segment;
     if (!segment.flags.execute || bytes.length < NOTE_SIZE) continue;
     const view = viewOf(bytes);
-    if (view.getUint32(0, true) !== NOTE_NAME.length || view.getUint32(4, true) !== NOTE_DESCRIPTION) continue;
+    const kind = [NOTE_NAME.length, NOTE_DESCRIPTION, NOTE_TYPE];
+    if (kind.some((field, i) => view.getUint32(4 * i, true) !== field)) continue;
     if (!ascii(NOTE_NAME).every((byte, i) => bytes[12 + i] === byte)) continue;
     if (view.getUint32(20, true) !== NOTE_VERSION)
       throw unsupported(`${image.file}: was optimized by another version of isoform`);

@@ -93,7 +93,11 @@ function forgetSections(out: Uint8Array, stay: FileOffset): void {
   if (getU64(view, 40) + view.getUint16(60, true) * SECTION_HEADER_SIZE <= stay) return;
   setU64(view, 40, 0);
   view.setUint16(60, 0, true);
+  view.setUint16(62, 0, true);
 }
+
+/** A string table to which names can be added: its last string ends, and its first one, which entries without names have, is empty. */
+const closed = (strings: Uint8Array): Uint8Array => (strings.at(-1) === 0 ? strings : concat(strings, ascii('\0')));
 
 interface AddedSection {
   readonly name: string;
@@ -138,9 +142,10 @@ export function makeTail(
     ]),
   );
   const addName = (table: number, name: string): number => {
-    const old = contents.get(table);
+    const strings = contents.get(table);
     // A file may have no table of section names; new sections then have no names.
-    if (!old) return 0;
+    if (!strings) return 0;
+    const old = closed(strings);
     contents.set(table, concat(old, ascii(`${name}\0`)));
     return old.length;
   };
@@ -197,7 +202,7 @@ export function makeTail(
       setU64(view, 16, symbol.size);
       return { name: symbol.name, entry, view };
     });
-    const strings = contents.get(image.sections[table]!.link)!;
+    const strings = closed(contents.get(image.sections[table]!.link)!);
     const places = new Map<string, number>();
     let at = strings.length;
     for (const { name, view } of symbols) {

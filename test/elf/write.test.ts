@@ -208,6 +208,47 @@ describe('addSegment without tools', () => {
     const output = addSegment(parseImage(lost, 'lost'), request);
     expect(new DataView(output.buffer).getBigUint64(40, true)).toBe(0n);
     expect(Buffer.compare(output, addSegment(image, request))).toBe(0);
+    view.setUint16(62, 2, true);
+    expect(Buffer.compare(addSegment(parseImage(lost, 'lost'), request), output)).toBe(0);
+  });
+
+  test.each([
+    ['whose last string has no end', '\0.text\0last', { text: 1, last: 7 }, ['.text'], ['last', 'new']],
+    ['that is empty', '', { text: 0, last: 0 }, [''], ['new']],
+  ])('new names do not change old ones in a string table %s', (_, strings, names, sections, symbols) => {
+    // Four sections: none, code, symbols, and the strings of both sections and symbols. Two symbols: none, and one in the code.
+    const at = image.bytes.length;
+    const [stringsAt, symbolsAt] = [at + 256, at + 288];
+    const bytes = Buffer.alloc(at + 336);
+    bytes.set(image.bytes);
+    bytes.write(strings, stringsAt);
+    const put = (where: number, fields: readonly number[]) => {
+      for (const [i, value] of fields.entries()) bytes.writeUInt32LE(value, where + 4 * i);
+    };
+    put(at + 64, [names.text, 1, 6, 0, 0x10000, 0, 4096, 0, code.length, 0, 0, 0, 4, 0, 0, 0]);
+    put(at + 128, [0, 2, 0, 0, 0, 0, symbolsAt, 0, 48, 0, 3, 1, 8, 0, 24]);
+    put(at + 192, [0, 3, 0, 0, 0, 0, stringsAt, 0, strings.length, 0, 0, 0, 1, 0, 0, 0]);
+    put(symbolsAt + 24, [names.last, 0x10000, 0x10000, 0, 0, 0]);
+    put(40, [at, 0]);
+    bytes.writeUInt16LE(4, 60);
+    bytes.writeUInt16LE(3, 62);
+    const named = parseImage(bytes, 'named');
+    const address = nextSegmentAddress(named);
+    const request = { address, code, patches: [], map: MAP, symbols: [{ name: 'new', address, size: 4 }] };
+    const again = parseImage(addSegment(named, request), 'again');
+    expect(again.sections.map(({ name }) => name)).toEqual([
+      ...['', ...sections, '', ''],
+      ...['.note.isoform', '.isoform.text', '.isoform.map'],
+    ]);
+    expect(again.symbols.map(({ name }) => name)).toEqual(symbols);
+  });
+
+  test('a note of another type is not one of an optimized image', () => {
+    const bytes = addSegment(image, { address: nextSegmentAddress(image), code, patches: [], map: MAP });
+    const optimized = parseImage(bytes, 'optimized');
+    expect(readNote(optimized)).toEqual(MAP);
+    bytes[optimized.segments.at(-1)!.offset + 8] = 2;
+    expect(readNote(parseImage(bytes, 'other'))).toBeUndefined();
   });
 
   test('patches outside the file are refused', () => {
