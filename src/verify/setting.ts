@@ -100,9 +100,11 @@ function readAll(source: Source): Uint8Array {
 function companionOf(original: Image, optimized: Image, added: Segment): Image {
   const last = readFrames(original)?.last;
   const { programHeaders, programHeaderOffset } = optimized;
-  // The bytes of the file that emission changes beside code and jump tables: the headers, and the link to the new unwind tables.
-  const changed = [{ offset: 0, size: programHeaderOffset + programHeaders.length * PROGRAM_HEADER_SIZE }];
-  if (programHeaderOffset !== original.programHeaderOffset) changed[0]!.size = ELF_HEADER_SIZE;
+  // The bytes of the file that emission changes beside code and jump tables: the ELF header, the program headers where they stay in place,
+  // and the link to the new unwind tables.
+  const changed = [{ offset: 0, size: ELF_HEADER_SIZE }];
+  if (programHeaderOffset === original.programHeaderOffset)
+    changed.push({ offset: programHeaderOffset, size: programHeaders.length * PROGRAM_HEADER_SIZE });
   const frames = last && original.segments.find((s) => last.address >= s.address && last.end <= s.address + s.size);
   if (last && frames) changed.push({ offset: frames.offset + (last.address - frames.address), size: 8 });
   const segments = original.segments.map((segment) => {

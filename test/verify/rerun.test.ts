@@ -4,6 +4,7 @@ import { parseImage, readImage } from '../../src/elf/read.ts';
 import { encodeBytes, makeInsn } from '../../src/isa/encode.ts';
 import { type RerunOptions, rerun } from '../../src/verify/rerun.ts';
 import { moveCalls } from '../emit/move-calls.ts';
+import { bareElf } from '../support/bare-elf.ts';
 import { compile, compileFile, needs, qemu } from '../support/tools.ts';
 
 const PROGRAM = `
@@ -153,4 +154,29 @@ describe.runIf(needs('verification by rerun', 'gcc', 'gxx', 'qemu'))('rerun', ()
     expect(() => rerun({ original: other, optimized, input: input() })).toThrow('another file');
     expect(() => rerun({ original, optimized, input: input(), limitInstructions: 1000 })).toThrow('the limit');
   });
+});
+
+test('a table of program headers behind the code: equivalent', () => {
+  const insn = (name: string, fields: object) => encodeBytes(makeInsn(name, fields), false);
+  const code = Buffer.concat([
+    insn('jal', { rd: RA, imm: 12 }),
+    insn('addi', { rd: 17, imm: 93 }),
+    insn('ecall', {}),
+    insn('addi', { rd: 10, imm: 7 }),
+    insn('jalr', { rs1: RA }),
+  ]);
+  const [address, table] = [0x10000, 64];
+  const bytes = bareElf([{ address, bytes: Buffer.concat([code, Buffer.alloc(256)]), execute: true }], address);
+  const { offset } = parseImage(bytes, 'bare').segments[0]!;
+  // The second header is a PT_NULL, which the new segment's header replaces.
+  const view = new DataView(bytes.buffer);
+  bytes.copyWithin(offset + table, 64, 64 + 56);
+  view.setBigUint64(32, BigInt(offset + table), true);
+  view.setUint16(56, 2, true);
+  const original = parseImage(bytes, 'original');
+  const optimized = parseImage(moveCalls(original, [{ address, size: 4 }], false).bytes, 'optimized');
+  expect(optimized.programHeaderOffset).toBe(original.programHeaderOffset);
+  const result = rerun({ original, optimized, input: input() });
+  expect(result.differences).toEqual([]);
+  expect(result.original.exit).toEqual({ kind: 'status', status: 7 });
 });
