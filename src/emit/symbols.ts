@@ -16,6 +16,15 @@ export function symbolsOf(image: Image, superblocks: readonly PlacedSuperblock[]
   const functions = image.symbols
     .filter(({ kind }) => kind === 'function')
     .sort((a, b) => a.address - b.address || b.size - a.size);
+  const holds = (index: number, at: Addr): boolean => at < functions[index]!.address + functions[index]!.size;
+  // By function, the last one before it that reaches beyond its address, or -1: all that hold an address behind are on this chain.
+  const around: number[] = [];
+  const lastHolding = (from: number, at: Addr): number => {
+    let index = from;
+    while (index >= 0 && !holds(index, at)) index = around[index]!;
+    return index;
+  };
+  for (const [index, { address }] of functions.entries()) around.push(lastHolding(index - 1, address));
   const nameOf = (head: Addr): string => {
     let low = 0;
     let high = functions.length;
@@ -25,8 +34,9 @@ export function symbolsOf(image: Image, superblocks: readonly PlacedSuperblock[]
       else high = middle;
     }
     const nearest = functions[low - 1];
-    const inside = nearest !== undefined && (head === nearest.address || head < nearest.address + nearest.size);
-    return `${inside ? nearest.name : `x${hex(head).slice(2)}`}.isoform`;
+    // A symbol without a size names its own address.
+    const found = nearest?.address === head ? nearest : functions[lastHolding(low - 1, head)];
+    return `${found?.name ?? `x${hex(head).slice(2)}`}.isoform`;
   };
   const symbols: NewSymbol[] = [];
   for (const { lowered, start, end } of [...superblocks].sort((a, b) => a.start - b.start)) {
