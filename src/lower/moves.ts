@@ -2,6 +2,7 @@
  * Puts values into the registers where a snapshot wants them: a parallel assignment, made sequential. A register is written only
  * when no pending task reads its content; a cycle is broken through a dead register, or with three xors.
  */
+import { internal } from '../base/errors.ts';
 import { type Addr, F0, RA, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns, crossMoveInsn, moveInsn, xorInsn } from '../isa/idioms.ts';
@@ -114,6 +115,7 @@ export function exitMoves(
     }
     if (value.kind === 'code' || value.kind === 'link') {
       const { kind, address } = value;
+      if (dest >= F0) throw internal('an exit wants an address in a floating-point register', address);
       // Outside ra a return address counts as a number, which is the original's.
       const links = kind === 'link' && dest === RA && isLink(address);
       tasks.push({
@@ -199,9 +201,12 @@ const moveItem = (dest: Reg, from: Reg): Item => ({
   insn: dest >= F0 === from >= F0 ? moveInsn(dest, from) : crossMoveInsn(dest, from),
 });
 
-/** Puts a constant into a register; a floating-point register can only be asked to hold 0. */
+/** Puts a constant into a register. @throws internal() for a floating-point register and a constant other than 0 */
 function constantItems(dest: Reg, value: bigint): Item[] {
-  if (dest >= F0) return [{ kind: 'insn', insn: crossMoveInsn(dest, 0) }];
+  if (dest >= F0) {
+    if (value !== 0n) throw internal(`an exit wants the constant ${value} in a floating-point register`);
+    return [{ kind: 'insn', insn: crossMoveInsn(dest, 0) }];
+  }
   return constantInsns(dest, value).map((insn) => ({ kind: 'insn', insn }));
 }
 

@@ -63,6 +63,11 @@ describe('what an exit wants', () => {
     ).toBeUndefined();
   });
   test('constants', () => expect(moves('a0', 'a0=74565')).toEqual(['lui a0,0x12', 'addiw a0,a0,837']));
+  test('in a floating-point register 0 alone', () => {
+    expect(moves('fa0', 'fa0=0')).toEqual(['fmv.d.x fa0,zero']);
+    for (const value of ['1', 'code:0x2000', 'link:0x2000'])
+      expect(() => moves('fa0', `fa0=${value}`), value).toThrow(/internal error/);
+  });
   test('a chain of sunk ops runs in one register, where all are live, and before it what reads what that held', () => {
     const { stubs } = lower(
       '%9 = beq a0, 0, .+64 @0x1000 leaves taken -> 0x1040 x2 live all {a4=a5 a5=%2}',
