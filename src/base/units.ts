@@ -21,12 +21,20 @@ export const RA: Reg = 1;
 export const SP: Reg = 2;
 export const GP: Reg = 3;
 export const TP: Reg = 4;
+/** The alternate link register: millicode such as __riscv_save_3 is called with it. */
+export const T0: Reg = 5;
 export const S0: Reg = 8;
 export const A0: Reg = 10;
 export const A7: Reg = 17;
 /** The first floating-point register. */
 export const F0: Reg = 32;
 export const REG_COUNT = 64;
+
+/**
+ * Is this a link register of the psABI: ra, or t0 for millicode? (Unprivileged manual, section "Unconditional Jumps", table of
+ * return-address stack prediction hints.) A link in any other register is a value like any other.
+ */
+export const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
 
 const X_NAMES =
   'zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6'.split(' ');

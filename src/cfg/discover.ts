@@ -9,6 +9,7 @@
  */
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
+import { SHF } from '../elf/segment.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { Code } from '../profile/code.ts';
 import { endingOf, farTarget, leavesLink } from '../profile/flow.ts';
@@ -27,8 +28,6 @@ const LEADER_MARK = 2;
 const INSIDE_MARK = 4;
 /** The stage that found an instruction is kept above these marks, as an index of EVIDENCE. */
 const STAGE_SHIFT = 3;
-
-const SHF_EXECINSTR = 4;
 
 export interface Discovery {
   /** Does a block start at an address? */
@@ -226,7 +225,7 @@ function hiddenCallers(
 /** The executable sections, or, if the file has none, all executable bytes. */
 function sweepable(image: Image, code: Code): { start: Addr; end: Addr }[] {
   const sections = image.sections
-    .filter(({ flags, address }) => (flags & SHF_EXECINSTR) !== 0 && code.isExecutable(address))
+    .filter(({ flags, address }) => (flags & SHF.EXECUTE) !== 0 && code.isExecutable(address))
     .map(({ address, size }) => ({ start: address + (address % 2), end: address + size }));
   if (sections.length > 0) return sections;
   return code.ranges.map(({ start, end }) => ({ start: start + (start % 2), end }));

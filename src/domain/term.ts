@@ -390,7 +390,7 @@ class TermStep implements Step<Term>, TermEffects {
   float(op: FloatOp, a: Term): Term {
     const exact = op === 'f64.from.i32' || op === 'f64.from.u32';
     if (exact && this.#insn.rm !== DYNAMIC_MODE) return this.#terms.apply(op, [a]);
-    return this.#opaque(op.startsWith('f64') ? {} : { unsigned: 64 });
+    return this.#opaque({});
   }
   csr(): Term {
     return this.#opaque({});

@@ -36,10 +36,10 @@ const DYNAMIC_MODE = 7;
 const INTEGRAL_OPS: readonly (OpName | undefined)[] = ['f64.nearest', 'f64.trunc', 'f64.floor', 'f64.ceil', undefined];
 
 const RANGES = {
-  i32: { low: -(2 ** 31), high: 2 ** 31, trunc: 'i64.trunc_sat_f64_s', back: 'f64.convert_i64_s' },
-  u32: { low: 0, high: 2 ** 32, trunc: 'i64.trunc_sat_f64_s', back: 'f64.convert_i64_s' },
-  i64: { low: -(2 ** 63), high: 2 ** 63, trunc: 'i64.trunc_sat_f64_s', back: 'f64.convert_i64_s' },
-  u64: { low: 0, high: 2 ** 64, trunc: 'i64.trunc_sat_f64_u', back: 'f64.convert_i64_u' },
+  i32: { low: -(2 ** 31), high: 2 ** 31, trunc: 'i64.trunc_sat_f64_s' },
+  u32: { low: 0, high: 2 ** 32, trunc: 'i64.trunc_sat_f64_s' },
+  i64: { low: -(2 ** 63), high: 2 ** 63, trunc: 'i64.trunc_sat_f64_s' },
+  u64: { low: 0, high: 2 ** 64, trunc: 'i64.trunc_sat_f64_u' },
 } as const;
 
 /** Emits an operation. @returns its result, as Step.float has it */

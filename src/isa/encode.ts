@@ -18,9 +18,6 @@ const PLACE: readonly (readonly [RegisterField, number])[] = [
   ['rs3', 27],
 ];
 
-/** Can this immediate be encoded in an instruction of this row? */
-export const immediateEncodable = (row: Row, imm: number): boolean => immediateFits(row, imm);
-
 /** The first field whose register the row cannot encode (one of the other file, or not 0 where the row has no such field), if any. */
 export function misfit({ row, ...insn }: Insn): RegisterField | undefined {
   const layout = layoutOf(row);

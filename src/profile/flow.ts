@@ -5,22 +5,18 @@
  * registers (section "Unconditional Jumps", table of return-address stack prediction hints). A jump that writes a link register is
  * a call, a jump that only reads one is a return. A jalr that both reads and writes a link register (a coroutine switch) counts as a call.
  */
-import { A0, type Addr, RA, type Reg } from '../base/units.ts';
+import { A0, type Addr, isLink } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { EdgeKind } from './profile.ts';
 
-/** x5, the alternate link register: millicode such as __riscv_save_3 is called with it. */
-export const T0: Reg = 5;
+export { isLink, T0 } from '../base/units.ts';
 
 /**
  * How control leaves a block. `none` runs on into the next block; `syscall` goes on behind the ecall; `trap` does not go on.
  */
 export type Ending = 'none' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall' | 'trap';
-
-/** Is this a link register of the psABI: ra, or t0 for millicode? A link in any other register is a value like any other. */
-export const isLink = (reg: Reg | undefined): boolean => reg === RA || reg === T0;
 
 /** Does a jump write the address behind it to a register that is no link register? Control may come back to that address all the same. */
 export function leavesLink(insn: Insn): boolean {

@@ -12,7 +12,8 @@ import { parseImage } from '../../src/elf/read.ts';
 import { readOptimizedCode } from '../../src/elf/write.ts';
 import { AddressMap, type AddressMapData, type MappedSuperblock } from '../../src/emit/map.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
-import { compress, encode, immediateEncodable, makeInsn } from '../../src/isa/encode.ts';
+import { compress, encode, makeInsn } from '../../src/isa/encode.ts';
+import { immediateFits } from '../../src/isa/fields.ts';
 import type { Insn } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
 import { print } from '../../src/isa/text.ts';
@@ -52,7 +53,7 @@ export function bytesOf(insn: Insn, size: 2 | 4): Uint8Array | undefined {
 const NOTHING = makeInsn('addi', {});
 const ROLES = ['rd', 'rs1', 'rs2', 'rs3'] as const;
 const withImm = (insn: Insn, imm: number): Insn | undefined =>
-  immediateEncodable(insn.row, imm) ? { ...insn, imm } : undefined;
+  immediateFits(insn.row, imm) ? { ...insn, imm } : undefined;
 
 /** Where a mutation happens: an instruction of a superblock's line or stubs. */
 interface Site {
@@ -85,7 +86,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
     );
     if (others.length === 0) return undefined;
     const changed = { ...insn, row: pick(random, others) };
-    return immediateEncodable(changed.row, changed.imm) ? changed : undefined;
+    return immediateFits(changed.row, changed.imm) ? changed : undefined;
   },
   'another width or sign': ({ insn }, random) => {
     const fact = facts(insn);

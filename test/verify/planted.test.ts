@@ -14,7 +14,8 @@ import { parseImage, readImage } from '../../src/elf/read.ts';
 import { writeExecutable } from '../../src/elf/write.ts';
 import type { MappedSuperblock } from '../../src/emit/map.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
-import { compress, encode, immediateEncodable, makeInsn } from '../../src/isa/encode.ts';
+import { compress, encode, makeInsn } from '../../src/isa/encode.ts';
+import { immediateFits } from '../../src/isa/fields.ts';
 import type { Insn } from '../../src/isa/row.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
@@ -89,7 +90,7 @@ type Edit = (insn: Insn) => Insn | undefined;
 const isCompute = (insn: Insn) => facts(insn).pure && facts(insn).writes !== undefined;
 const nothing = makeInsn('addi', {});
 const withImm = (insn: Insn, imm: number): Insn | undefined =>
-  immediateEncodable(insn.row, imm) ? { ...insn, imm } : undefined;
+  immediateFits(insn.row, imm) ? { ...insn, imm } : undefined;
 const two = (insn: Insn) => facts(insn).reads.length === 2 && insn.rs1 !== insn.rs2;
 
 const EDITS: Record<string, Edit> = {

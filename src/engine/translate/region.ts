@@ -2,7 +2,7 @@
  * Regions: the code that is reached from a head by branches and jumps, without code that has hardly run. The head dominates all of a region
  * (flow.ts makes further entries); calls leave the region and come back behind the call.
  */
-import type { Addr, InsnCount } from '../../base/units.ts';
+import { type Addr, type InsnCount, isLink } from '../../base/units.ts';
 import type { CodeInsn, CodeInsns } from './insns.ts';
 
 /** The target of an edge out of a block: a block of the same region, or code outside (block -1). */
@@ -69,9 +69,6 @@ export const MOST_BLOCKS = MOST_INSNS + 1;
 const MOST_SWITCH_TARGETS = 512;
 /** Functions that a call through a register compares its target with before it goes through the table of regions. */
 const MOST_EXPECTED_CALLEES = 2;
-
-/** Link registers, by the manual's hints for return-address prediction (unprivileged manual, section "Unconditional Jumps"). */
-export const isLink = (reg: number): boolean => reg === 1 || reg === 5;
 
 const endingOf = ({ insn, ending }: CodeInsn): Ending | undefined => {
   switch (ending) {

@@ -6,7 +6,7 @@
  * The translated code is made for the first hart only; other harts are interpreted.
  */
 import { alignDown } from '../../base/bits.ts';
-import type { Addr, InsnCount } from '../../base/units.ts';
+import { type Addr, type InsnCount, isLink } from '../../base/units.ts';
 import { decodeAt } from '../../isa/decode.ts';
 import { targetOf } from '../../isa/row.ts';
 import { type Memory, PAGE } from '../../machine/memory.ts';
@@ -25,7 +25,7 @@ import { isThere, keep, type Parts, restorePlaces, revived } from './keep.ts';
 import type { Kept, KeptModule } from './kept.ts';
 import { type CompiledModule, compileModule, type Table } from './modules.ts';
 import { Ranges } from './ranges.ts';
-import { formRegion, isLink, type Knowledge, MOST_INSNS, measureRegion, type Region } from './region.ts';
+import { formRegion, type Knowledge, MOST_INSNS, measureRegion, type Region } from './region.ts';
 import { nameOf, type Outline, outlineOf, Regions, type Translated } from './regions.ts';
 import { type Helpers, makeHelpers } from './support.ts';
 

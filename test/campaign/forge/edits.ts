@@ -8,7 +8,8 @@ import { viewOf } from '../../../src/elf/fields.ts';
 import { findNote } from '../../../src/elf/segment.ts';
 import type { MappedSuperblock } from '../../../src/emit/map.ts';
 import { readFrames, recordAt, tableAt } from '../../../src/emit/unwind/index.ts';
-import { encodeBytes, immediateEncodable } from '../../../src/isa/encode.ts';
+import { encodeBytes } from '../../../src/isa/encode.ts';
+import { immediateFits } from '../../../src/isa/fields.ts';
 import { addImmediateInsn, jumpInsn, pcRelativeAddress, reachesJump } from '../../../src/isa/idioms.ts';
 import type { Insn } from '../../../src/isa/row.ts';
 import { print } from '../../../src/isa/text.ts';
@@ -136,7 +137,7 @@ const EDITS: Readonly<Record<string, readonly [share: number, edit: Edit]>> = {
       const { control } = facts(site.insn);
       if (control !== 'branch' && control !== 'jump') return undefined;
       const near = Array.from({ length: 20 }, () => bench.place());
-      const to = near.find((place) => immediateEncodable(site.insn.row, place - site.at));
+      const to = near.find((place) => immediateFits(site.insn.row, place - site.at));
       const bytes = to && bytesOf({ ...site.insn, imm: to - site.at }, site.insn.size);
       if (to === undefined || bytes === undefined || to === site.at + site.insn.imm) return undefined;
       bench.forged.write(site.at, bytes);
