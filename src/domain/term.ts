@@ -6,6 +6,7 @@
  * The rules are in rules.ts, by name; test/domain checks each against the concrete domain on random values.
  */
 import { toSigned, toUnsigned } from '../base/bits.ts';
+import { internal } from '../base/errors.ts';
 import type { Domain, FloatOp, Insn, Step } from '../isa/row.ts';
 import { concrete } from './concrete.ts';
 import {
@@ -26,6 +27,18 @@ export type { Term } from './rules.ts';
 
 const COMMUTATIVE: ReadonlySet<TermOp> = new Set(['add', 'and', 'or', 'xor', 'mul', 'mulhs', 'mulhu', 'eq']);
 
+type Widths = { readonly signed?: number; readonly unsigned?: number };
+
+/** A zero extension of fewer than 64 bits is also a sign extension of one bit more. */
+const narrowed = (signed: number, unsigned: number): number =>
+  unsigned < 64 ? Math.min(signed, unsigned + 1) : signed;
+
+/** Are these the widths of a term, as far as there are any? */
+function hasWidths(term: Term, { signed, unsigned }: Widths): boolean {
+  if (signed === undefined && unsigned === undefined) return true;
+  return term.unsigned === (unsigned ?? 64) && term.signed === narrowed(signed ?? 64, unsigned ?? 64);
+}
+
 /** The fewest bits whose sign extension is this constant. */
 function signedWidth(value: bigint): number {
   const signed = toSigned(value);
@@ -33,7 +46,7 @@ function signedWidth(value: bigint): number {
 }
 
 /** The width of an operation, as far as its operands' widths tell. `by` is the amount of a shift by a constant. */
-function widthOf(op: BinaryOp, a: Term, b: Term): { readonly signed?: number; readonly unsigned?: number } {
+function widthOf(op: BinaryOp, a: Term, b: Term): Widths {
   const by = b.value === undefined ? undefined : Number(b.value & 63n);
   const [signed, unsigned] = [Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned)];
   switch (op) {
@@ -82,6 +95,8 @@ const EXTEND_BY_OP = rulesOf<ExtendRule>(EXTEND_RULES);
 const EMPTY_LIST: readonly never[] = [];
 /** Two ids below this limit make a key of 30 bits. */
 const SMALL_ID_LIMIT = 2 ** 15;
+/** Two ids below this limit make a key of less than 53 bits, which is exact; equal keys of other terms would make these equal. */
+const ID_LIMIT = 2 ** 26;
 
 /** An application of a rule: the operation and its operands (`bits` is the width of an extension or of `low`), and the resulting term. */
 export interface Rewrite {
@@ -100,17 +115,21 @@ export class Terms implements Domain<Term> {
   /** All other terms but constants and inputs, by operation, name and the operands' ids. */
   readonly #others = new Map<string, Term>();
   readonly #observe: ((rewrite: Rewrite) => void) | undefined;
+  readonly #most: number;
   #next = 0;
 
-  /** @param observe called for each rule that is applied */
-  constructor(observe?: (rewrite: Rewrite) => void) {
+  /**
+   * @param observe called for each rule that is applied
+   * @param most number of terms; one more throws internal()
+   */
+  constructor(observe?: (rewrite: Rewrite) => void, most = ID_LIMIT) {
     this.#observe = observe;
+    this.#most = most;
   }
 
   #new(op: TermOp, args: readonly Term[], signed = 64, unsigned = 64, value?: bigint, name?: string): Term {
-    // A zero extension of fewer than 64 bits is also a sign extension of one bit more.
-    const narrow = unsigned < 64 ? Math.min(signed, unsigned + 1) : signed;
-    return { id: this.#next++, op, args, value, name, signed: narrow, unsigned };
+    if (this.#next >= this.#most) throw internal(`more than ${this.#most} terms`);
+    return { id: this.#next++, op, args, value, name, signed: narrowed(signed, unsigned), unsigned };
   }
 
   const(value: bigint): Term {
@@ -122,13 +141,17 @@ export class Terms implements Domain<Term> {
     }
     return term;
   }
-  /** An unknown value, by name; equal names are the same term. The widths are all that is known of the value; the first call's count. */
-  input(name: string, widths: { signed?: number; unsigned?: number } = {}): Term {
+  /**
+   * An unknown value, by name; equal names are the same term. The widths are all that is known of the value.
+   * @param widths by the first call; later calls may leave them out
+   * @throws internal() if a later call has other widths: the name would stand for two values
+   */
+  input(name: string, widths: Widths = {}): Term {
     let term = this.#inputs.get(name);
     if (term === undefined) {
       term = this.#new('input', EMPTY_LIST, widths.signed, widths.unsigned, undefined, name);
       this.#inputs.set(name, term);
-    }
+    } else if (!hasWidths(term, widths)) throw internal(`two widths of ${name}`);
     return term;
   }
   #unary(op: TermOp, a: Term, signed: number, unsigned?: number): Term {
@@ -162,7 +185,7 @@ export class Terms implements Domain<Term> {
    * An uninterpreted function of its arguments: equal for equal arguments; nothing else is known of the function but its widths. Any
    * state that an operation reads besides values (memory, a rounding mode) must be among the arguments.
    */
-  apply(name: string, args: readonly Term[], widths: { signed?: number; unsigned?: number } = {}): Term {
+  apply(name: string, args: readonly Term[], widths: Widths = {}): Term {
     return this.#other('apply', args, widths.signed, widths.unsigned, name);
   }
 
@@ -323,8 +346,6 @@ interface TermOperands {
   readonly rs3?: Term | undefined;
   readonly pc: Term;
 }
-type Widths = { signed?: number; unsigned?: number };
-
 /** The rounding mode field of an instruction that takes its mode from frm. */
 const DYNAMIC_MODE = 7;
 

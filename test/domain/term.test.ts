@@ -245,6 +245,26 @@ describe('terms', () => {
         }
   });
 
+  test('an input has one width, however often it is asked for', () => {
+    const terms = new Terms();
+    const byte = terms.input('byte', { unsigned: 8 });
+    expect([terms.input('byte'), terms.input('byte', { unsigned: 8 })]).toEqual([byte, byte]);
+    expect(() => terms.input('byte', { signed: 8 })).toThrow(/byte/);
+    expect(() => terms.input('byte', { unsigned: 16 })).toThrow(/byte/);
+    terms.input('any', {});
+    expect(() => terms.input('any', { signed: 32 })).toThrow(/any/);
+    const narrow = terms.input('narrow', { signed: 64, unsigned: 8 });
+    expect(terms.input('narrow', { unsigned: 8 })).toBe(narrow);
+  });
+
+  test('there are no more than their keys can tell apart', () => {
+    const terms = new Terms(undefined, 3);
+    const [a, b] = [terms.input('a'), terms.input('b')];
+    terms.add(a, b);
+    expect(() => terms.sub(a, b)).toThrow(/internal error/);
+    expect(terms.add(b, a)).toBe(terms.add(a, b));
+  });
+
   test('equal computations are one term', () => {
     const terms = new Terms();
     const [a, b] = [terms.input('a'), terms.input('b')];
