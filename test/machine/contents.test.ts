@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Reach } from '../../src/base/reach.ts';
-import { Contents, MAX_FILE_SIZE } from '../../src/machine/linux/contents.ts';
+import { Contents, MAX_FILE_SIZE, type View } from '../../src/machine/linux/contents.ts';
 import { E } from '../../src/machine/linux/errno.ts';
 import { HostFile } from '../../src/machine/linux/hostfile.ts';
 import { Usage } from '../../src/machine/linux/usage.ts';
@@ -18,6 +18,13 @@ const bytesAt = (contents: Contents, at: number, count: number): number[] => {
   const bytes = new Uint8Array(count).fill(255);
   return [...bytes.subarray(0, contents.read(at, bytes))];
 };
+/** Shares a part with bytes that are zero. */
+function map(contents: Contents, view: View): void {
+  expect(contents.isShared(view.offset, view.bytes.length)).toBe(false);
+  for (const _ of contents.load(view.offset, view.bytes));
+  contents.attach(view);
+  expect(contents.isShared(view.offset, 1)).toBe(true);
+}
 const GB = 10 ** 9;
 
 describe('a sparse file', () => {
@@ -47,7 +54,7 @@ describe('a sparse file', () => {
   test('thousands of small files stay small', () => {
     const usage = new Usage();
     for (let k = 0; k < 1000; k++) new Contents(usage).write(0, Buffer.from('a few bytes'));
-    expect(usage.used).toBeLessThanOrEqual(256_000);
+    expect(usage.used).toBeLessThanOrEqual(1_000_000);
   });
 
   test('ends where ext4 ends: what goes beyond is cut off, and then there is no more', () => {
@@ -64,10 +71,62 @@ describe('a sparse file', () => {
     const half = new Contents(usage);
     expect(half.write(0, new Uint8Array(2 ** 19))).toBe(2 ** 19);
     const other = new Contents(usage);
-    expect(other.write(0, new Uint8Array(2 ** 20))).toBe(2 ** 19);
-    expect(codeOf(() => new Contents(usage).write(0, Uint8Array.of(1)))).toBe(E.NOSPC);
+    const rest = other.write(0, new Uint8Array(2 ** 20));
+    expect(rest % 65536).toBe(0);
+    expect(rest).toBeGreaterThan(2 ** 18);
+    expect(rest).toBeLessThanOrEqual(2 ** 19);
+    expect(codeOf(() => new Contents(usage).write(0, new Uint8Array(65536)))).toBe(E.NOSPC);
     other.discard();
     expect(codeOf(() => new Contents(usage).write(0, Uint8Array.of(1)))).toBe(undefined);
+  });
+
+  test('of very many parts has each of them found at once', () => {
+    const contents = new Contents(new Usage());
+    const places = Array.from({ length: 3000 }, (_, k) => ((k * 7919) % 3000) * 131072);
+    for (const place of places) contents.write(place, Buffer.from('x'));
+    contents.write(2 ** 43, Buffer.from('x'));
+    contents.punch(131072, 131073 + 8 * 131072);
+    const found = Array.from(contents.data(), ({ from }) => from / 131072);
+    const wanted = [0, ...Array.from({ length: 2991 }, (_, k) => k + 9), 2 ** 43 / 131072];
+    expect(found).toEqual(wanted);
+    expect([contents.nextData(131072), contents.nextData(2 ** 42), contents.nextData(2 ** 43 + 1)]).toEqual([
+      9 * 131072,
+      2 ** 43,
+      undefined,
+    ]);
+    contents.resize(131072 * 20);
+    expect([...contents.data()]).toHaveLength(12);
+  });
+
+  test('is mapped step by step, and its holes in no step', () => {
+    const contents = new Contents(new Usage());
+    contents.write(0, new Uint8Array(2 ** 20).fill(7));
+    contents.resize(2 ** 40);
+    const target = new Uint8Array(2 ** 21);
+    const steps = [...contents.load(4096, target)];
+    expect(steps.length).toBeGreaterThan(2);
+    expect(target.indexOf(0)).toBe(2 ** 20 - 4096);
+    expect([...contents.load(2 ** 39, target)]).toEqual([]);
+  });
+
+  test('what its bookkeeping takes is counted: of chunks with one byte, of pages that are allocated one by one', () => {
+    for (const step of [
+      (contents: Contents, k: number) => contents.write(k * 65536, Buffer.from('x')),
+      (contents: Contents, k: number) => contents.reserve(k * 8192, k * 8192 + 1),
+    ]) {
+      const usage = new Usage(100_000);
+      const contents = new Contents(usage);
+      let made = 0;
+      expect(
+        codeOf(() => {
+          for (; made < 1e5; made++) step(contents, made);
+        }),
+      ).toBe(E.NOSPC);
+      expect(made).toBeLessThan(1500);
+      contents.resize(0);
+      contents.discard();
+      expect(usage.used).toBe(0);
+    }
   });
 
   test('blocks as ext4 counts them', () => {
@@ -125,7 +184,7 @@ describe('a host file', () => {
     contents.write(15 * GB, Buffer.from('x'));
     contents.write(2, Buffer.from('G'));
     const view = { offset: 4096, bytes: new Uint8Array(2 ** 21), writable: true };
-    expect(contents.attach(view)).toBe(true);
+    map(contents, view);
     view.bytes[2 ** 20] = 7;
     contents.detach(view);
     expect(usage.used).toBeLessThan(4 * 65536);
@@ -142,7 +201,7 @@ describe('a host file', () => {
     const { contents } = host('same', 10, Buffer.from('0123456789'));
     bytesAt(contents, 0, 10);
     const view = { offset: 0, bytes: new Uint8Array(4096), writable: true };
-    contents.attach(view);
+    map(contents, view);
     expect(contents.changed).toBe(false);
     view.bytes[20] = 1;
     expect(contents.changed).toBe(false);
@@ -152,8 +211,9 @@ describe('a host file', () => {
 
   test('can be read when the memory for files is used up', () => {
     writeFileSync(join(folder, 'small'), 'small');
-    const usage = new Usage(1000);
-    new Contents(usage).write(0, new Uint8Array(1000));
+    const usage = new Usage(2000);
+    new Contents(usage).write(0, new Uint8Array(1360));
+    expect(usage.used).toBe(2000);
     expect(bytesAt(new Contents(usage, new HostFile(usage, new Reach(), join(folder, 'small'), 5)), 0, 9)).toEqual([
       ...Buffer.from('small'),
     ]);
@@ -191,7 +251,7 @@ test('whatever is done to it, it has the bytes that a plain array would have', (
           plain.fill(0, from, to);
         } else if (how === 'map') {
           const view = { offset: from - (from % 4096), bytes: new Uint8Array(8192), writable: true };
-          contents.attach(view);
+          map(contents, view);
           view.bytes[from % 4096] = 99;
           if (from < size) plain[from] = 99;
           contents.detach(view);

@@ -7,6 +7,8 @@ import { alignDown, alignUp } from '../../base/bits.ts';
 import { E, fail } from './errno.ts';
 import type { Base } from './hostfile.ts';
 import { type Range, Ranges } from './ranges.ts';
+import { SparseSet } from './sparse.ts';
+import { type Pause, PIECE } from './steps.ts';
 import type { Usage } from './usage.ts';
 
 /** No file may grow beyond this: ext4's limit, of 2^32 - 1 blocks. */
@@ -34,6 +36,11 @@ export interface View {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const ZEROS = new Uint8Array(CHUNK);
+/** Bytes of V8's heap that a chunk (without its bytes) and a range take, measured and rounded up. */
+const COST = { chunk: 640, range: 96 } as const;
+/** With more chunks a file keeps an ordered set of their numbers. */
+const MOST_UNORDERED = 32;
 
 export class Contents {
   readonly #usage: Usage;
@@ -41,6 +48,10 @@ export class Contents {
   /** The valid parts of the base, which never overlap a chunk. */
   readonly #kept = new Ranges();
   readonly #chunks = new Map<number, Chunk>();
+  /** The numbers of the chunks, where they are many. */
+  #order: SparseSet | undefined;
+  /** Number of ranges that are counted as used. */
+  #counted = 0;
   /** Number of pages in chunks that hold data. */
   #pages = 0;
   /** Whole pages that were allocated ahead and hold no data. */
@@ -114,7 +125,8 @@ export class Contents {
       if (done === 0) throw error;
     }
     const end = position + done;
-    this.#reserved.remove(alignDown(position, PAGE), alignUp(end, PAGE));
+    if (!this.#reserved.empty) this.#reserved.remove(alignDown(position, PAGE), alignUp(end, PAGE));
+    this.#recount();
     this.#changed = true;
     for (const view of this.#views) copyOverlap(position, source.subarray(0, done), view.offset, view.bytes);
     this.#resized(Math.max(this.#size, end));
@@ -130,6 +142,7 @@ export class Contents {
       this.#kept.remove(size, end);
       const index = Math.floor(size / CHUNK);
       this.#chunks.get(index)?.bytes.fill(0, size - index * CHUNK, end - index * CHUNK);
+      this.#recount();
     }
     for (const view of this.#views) view.bytes.fill(0, Math.max(0, Math.min(size, this.#size) - view.offset));
     if (size !== this.#size) this.#changed = true;
@@ -147,6 +160,7 @@ export class Contents {
     // A hole goes to the end of the file's last page and no further.
     const end = Math.min(to >= this.#size ? alignUp(this.#size, PAGE) : to, alignUp(this.#size, PAGE));
     if (from >= end) return;
+    this.#makeRoom();
     const [first, last] = [alignUp(from, PAGE), alignDown(end, PAGE)];
     if (first > last) this.#clear(from, end);
     else {
@@ -154,6 +168,7 @@ export class Contents {
       this.#clear(last, end);
       this.#drop(first, last);
     }
+    this.#recount();
     this.#changed = true;
     for (const view of this.#views) view.bytes.fill(0, Math.max(0, from - view.offset), Math.max(0, end - view.offset));
   }
@@ -161,6 +176,7 @@ export class Contents {
   /** Allocates pages ahead, also behind the end. */
   reserve(from: number, to: number): void {
     const [first, last] = [alignDown(from, PAGE), alignUp(to, PAGE)];
+    this.#makeRoom();
     this.#reserved.add(first, last);
     for (const part of this.#kept.within(first, last))
       this.#reserved.remove(alignDown(part.from, PAGE), alignUp(part.to, PAGE));
@@ -168,21 +184,39 @@ export class Contents {
       for (let page = 0; page < CHUNK / PAGE; page++)
         if (this.#chunks.get(index)!.pages & (1 << page))
           this.#reserved.remove(index * CHUNK + page * PAGE, index * CHUNK + (page + 1) * PAGE);
+    this.#recount();
+  }
+
+  /** Fails with ENOSPC where there is no room for ranges that a step may make. */
+  #makeRoom(): void {
+    this.#usage.take(2 * COST.range);
+    this.#usage.take(-2 * COST.range);
+  }
+  #recount(): void {
+    // The range that a base begins with belongs to the node.
+    const count = Math.max(0, this.#kept.count + this.#reserved.count - (this.#base ? 1 : 0));
+    if (count === this.#counted) return;
+    this.#usage.keep((count - this.#counted) * COST.range);
+    this.#counted = count;
   }
 
   /** The first byte at or behind a position that is in no hole. */
   nextData(position: number): number | undefined {
     this.#flush();
+    return this.#nextData(position);
+  }
+  #nextData(position: number): number | undefined {
+    if (position >= this.#size) return undefined;
     const start = alignDown(position, PAGE);
     let found = this.#kept.within(start, this.#size).next().value?.from ?? this.#size;
-    for (const [index, { pages }] of this.#chunks) {
+    for (const index of this.#chunksIn(start, found)) {
       const from = index * CHUNK;
-      if (from + CHUNK <= start || from >= found) continue;
-      for (let at = Math.max(from, start); at < from + CHUNK; at += PAGE)
-        if (pages & (1 << ((at - from) / PAGE))) {
-          found = Math.min(found, at);
-          break;
-        }
+      const { pages } = this.#chunks.get(index)!;
+      let at = Math.max(from, start);
+      while (at < from + CHUNK && (pages & (1 << ((at - from) / PAGE))) === 0) at += PAGE;
+      if (at === from + CHUNK) continue;
+      found = Math.min(found, at);
+      break;
     }
     const data = Math.max(found, position);
     return data < this.#size ? data : undefined;
@@ -191,6 +225,9 @@ export class Contents {
   /** The first byte at or behind a position that is in a hole, or the end. */
   nextHole(position: number): number {
     this.#flush();
+    return this.#nextHole(position);
+  }
+  #nextHole(position: number): number {
     let at = position;
     while (at < this.#size) {
       const page = alignDown(at, PAGE);
@@ -202,22 +239,36 @@ export class Contents {
     return this.#size;
   }
 
-  /** All parts that are in no hole. */
-  *data(): Generator<Range> {
-    for (let from = this.nextData(0); from !== undefined; ) {
-      const to = this.nextHole(from);
+  /** All parts that are in no hole, up to a position. */
+  *data(start = 0, end = this.#size): Generator<Range> {
+    for (const view of this.#sharing(start, end)) this.#flush(view);
+    for (let from = this.#nextData(start); from !== undefined && from < end; ) {
+      const to = this.#nextHole(from);
       yield { from, to };
-      from = this.nextData(to);
+      from = this.#nextData(to);
     }
   }
 
-  /** Begins to share a part with guest memory, which gets the file's bytes. False if another mapping shares some of it. */
-  attach(view: View): boolean {
-    const end = (v: View) => v.offset + v.bytes.length;
-    if (this.#views.some((v) => v.offset < end(view) && view.offset < end(v))) return false;
-    this.read(view.offset, view.bytes);
+  /** Reads into bytes that are zero, step by step; parts that are in a hole are not touched. */
+  *load(position: number, target: Uint8Array): Generator<Pause, void> {
+    const end = position + target.length;
+    for (const { from, to } of this.data(position, end))
+      for (let at = from; at < Math.min(to, end); at += PIECE) {
+        this.read(at, target.subarray(at - position, Math.min(at + PIECE, to, end) - position));
+        yield 'look';
+      }
+  }
+
+  /** Is some of a part shared with guest memory? */
+  isShared(offset: number, length: number): boolean {
+    return this.#sharing(offset, offset + length).length > 0;
+  }
+  #sharing(from: number, to: number): View[] {
+    return this.#views.filter(({ offset, bytes }) => offset < to && from < offset + bytes.length);
+  }
+  /** Begins to share a part with guest memory, which has the file's bytes. The part must not be shared already. */
+  attach(view: View): void {
     this.#views = [...this.#views, view];
-    return true;
   }
   /** Ends the sharing; the file keeps the bytes that were written through the mapping. */
   detach(view: View): void {
@@ -235,16 +286,26 @@ export class Contents {
     for (const view of only ? [only] : this.#views) {
       if (!view.writable) continue;
       const count = Math.min(view.bytes.length, this.#size - view.offset);
-      const old = Buffer.alloc(Math.min(CHUNK, Math.max(0, count)));
+      const buffer = new Uint8Array(Math.min(CHUNK, Math.max(0, count)));
       for (let at = 0; at < count; at += CHUNK) {
         const now = view.bytes.subarray(at, Math.min(at + CHUNK, count));
-        this.#stored(view.offset + at, old.subarray(0, now.length));
+        const old = this.#storedOrZeros(view.offset + at, buffer.subarray(0, now.length));
+        if (Buffer.compare(old, now) === 0) continue;
         for (let k = 0; k < now.length; k += PAGE) {
           const page = now.subarray(k, k + PAGE);
-          if (old.compare(page, 0, page.length, k, k + page.length) !== 0) this.write(view.offset + at + k, page);
+          if (Buffer.compare(old.subarray(k, k + PAGE), page) !== 0) this.write(view.offset + at + k, page);
         }
       }
     }
+  }
+
+  /** @returns the buffer, filled with the stored bytes, or as many zeros if the part is a hole */
+  #storedOrZeros(position: number, buffer: Uint8Array): Uint8Array {
+    const end = position + buffer.length;
+    const data = this.#nextData(position);
+    if (data === undefined || data >= end) return ZEROS.subarray(0, buffer.length);
+    this.#stored(position, buffer);
+    return buffer;
   }
 
   /** The file's bytes without those of mappings. */
@@ -289,7 +350,7 @@ export class Contents {
     // A full chunk before this one suggests sequential writing: this chunk is made full-sized at once.
     const full = this.#chunks.get(index - 1)?.bytes.length === CHUNK;
     const room = full ? CHUNK : Math.min(CHUNK, Math.max(length, kept, 2 * old.length, SMALLEST_CHUNK));
-    this.#usage.take(room - old.length);
+    this.#usage.take(room - old.length + (known ? 0 : COST.chunk));
     const bytes = new Uint8Array(room);
     if (known) {
       bytes.set(old);
@@ -301,6 +362,7 @@ export class Contents {
     for (const { from, to } of this.#kept.within(start, start + CHUNK)) this.#mark(chunk, from - start, to - start);
     this.#lose(start, start + CHUNK);
     this.#chunks.set(index, chunk);
+    this.#order?.add(index);
     return chunk;
   }
 
@@ -332,9 +394,11 @@ export class Contents {
         this.#pages--;
       }
       if (chunk.pages !== 0) continue;
-      this.#usage.take(-chunk.bytes.length);
+      this.#usage.take(-chunk.bytes.length - COST.chunk);
       this.#chunks.delete(index);
+      this.#order?.delete(index);
     }
+    if (this.#chunks.size === 0) this.#order = undefined;
     this.#lose(from, to);
     this.#reserved.remove(from, to);
   }
@@ -354,11 +418,24 @@ export class Contents {
     return this.#kept.within(page, page + PAGE).next().value !== undefined;
   }
 
-  /** Numbers of the chunks that overlap a part. */
-  #chunksIn(from: number, to: number): number[] {
-    const [first, last] = [Math.floor(from / CHUNK), Math.ceil(to / CHUNK)];
-    if (last - first > this.#chunks.size) return [...this.#chunks.keys()].filter((k) => k >= first && k < last);
-    return Array.from({ length: Math.max(0, last - first) }, (_, k) => first + k).filter((k) => this.#chunks.has(k));
+  /** Numbers of the chunks that overlap a part, in order; a chunk that was yielded may be deleted meanwhile. */
+  *#chunksIn(from: number, to: number): Generator<number> {
+    const last = Math.ceil(to / CHUNK);
+    for (let k = this.#nextChunk(Math.floor(from / CHUNK)); k !== undefined && k < last; k = this.#nextChunk(k + 1))
+      yield k;
+  }
+
+  /** The first chunk of this number or a higher one. */
+  #nextChunk(number: number): number | undefined {
+    if (!this.#order && this.#chunks.size > MOST_UNORDERED) {
+      this.#order = new SparseSet();
+      for (const index of this.#chunks.keys()) this.#order.add(index);
+    }
+    if (this.#order) return this.#order.next(number);
+    let found: number | undefined;
+    for (const index of this.#chunks.keys())
+      if (index >= number && (found === undefined || index < found)) found = index;
+    return found;
   }
 }
 

@@ -11,6 +11,7 @@ import type { Kernel, SharedMapping } from './kernel.ts';
 import { checkSeals, SEAL } from './nodes.ts';
 import type { SyscallRow } from './row.ts';
 import { isShared, isSharedMemory, share, sharedAt, unshare } from './shared.ts';
+import type { Steps } from './steps.ts';
 
 const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 const MAP = {
@@ -69,7 +70,7 @@ function mmap(
   flags: number,
   fd: number,
   offset: number,
-): number {
+): number | Steps {
   const type = flags & MAP.TYPE;
   if (offset % PAGE !== 0) fail(E.INVAL);
   const file = flags & MAP.ANONYMOUS ? undefined : kernel.descriptors.get(fd);
@@ -93,22 +94,35 @@ function mmap(
   if (type !== MAP.PRIVATE) kernel.others.add('shared mapping');
   const at = placeFor(kernel, hint, length, flags);
   kernel.space.map(at, length, permissions);
+  if (file instanceof RegularFile) return mapFile(kernel, file, { at, length, offset, shared, writable });
+  if (type !== MAP.PRIVATE) kernel.sharedMemory.add(at, at + length);
+  if (file) settle(kernel, at, length);
+  return at;
+}
+
+/** Gives pages that have just been mapped the bytes of a file. */
+function* mapFile(
+  kernel: Kernel,
+  file: RegularFile,
+  part: { at: Addr; length: number; offset: number; shared: boolean; writable: boolean },
+): Steps {
+  const { at, length, offset, shared, writable } = part;
+  const { contents } = file.node;
+  if (shared && contents.isShared(offset, length)) {
+    kernel.space.unmap(at, length);
+    kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
+    fail(E.NODEV);
+  }
+  yield* contents.load(offset, kernel.memory.bytes.subarray(at, at + length));
   if (shared) {
-    if (!share(kernel, file.node, { address: at, length, offset, writable, file: mappedFileOf(file) })) {
-      kernel.space.unmap(at, length);
-      kernel.report('the guest mapped a part of a file twice, shared, which is not supported: mmap fails with ENODEV');
-      fail(E.NODEV);
-    }
-  } else if (type !== MAP.PRIVATE) kernel.sharedMemory.add(at, at + length);
-  else if (file instanceof RegularFile) {
-    const { contents } = file.node;
+    share(kernel, file.node, { address: at, length, offset, writable, file: mappedFileOf(file) });
+  } else {
     const read = (from: number, target: Uint8Array) => {
       target.fill(0, contents.read(from, target));
     };
-    read(offset, kernel.memory.bytes.subarray(at, at + length));
     kernel.backed.push({ address: at, length, file: mappedFileOf(file), offset, read });
   }
-  if (file) settle(kernel, at, length);
+  settle(kernel, at, length);
   return at;
 }
 
@@ -197,8 +211,10 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     if (!file) return address;
     unshare(kernel, address, newLength);
     const { offset, writable } = file.view;
-    const part = { address, length: newLength, offset, writable, file: file.file };
-    if (!share(kernel, file.node, part)) fail(E.NODEV);
+    const { contents } = file.node;
+    if (contents.isShared(offset, newLength)) fail(E.NODEV);
+    for (const _ of contents.load(offset + oldLength, memory.bytes.subarray(address + oldLength, address + newLength)));
+    share(kernel, file.node, { address, length: newLength, offset, writable, file: file.file });
     settle(kernel, address, newLength);
     return address;
   };

@@ -9,6 +9,9 @@ export class Ranges {
   /** Ascending; no range touches the next. */
   readonly #ranges: Range[] = [];
 
+  get count(): number {
+    return this.#ranges.length;
+  }
   get empty(): boolean {
     return this.#ranges.length === 0;
   }

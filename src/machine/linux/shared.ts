@@ -7,20 +7,19 @@ import type { MappedFile } from './backed.ts';
 import type { Kernel, SharedMapping } from './kernel.ts';
 import type { FileNode } from './nodes.ts';
 
-/** Shares pages that have just been mapped with a file. False if a mapping shares some of that part already. */
+/** Shares pages that have just been mapped, and have its bytes, with a part of a file that no mapping shares. */
 export function share(
   kernel: Kernel,
   node: FileNode,
   part: { address: Addr; length: ByteCount; offset: number; writable: boolean; file: MappedFile },
-): boolean {
+): void {
   const { address, length, offset, writable, file } = part;
   const view = { offset, bytes: kernel.memory.bytes.subarray(address, address + length), writable };
-  if (!node.contents.attach(view)) return false;
+  node.contents.attach(view);
   node.opens++;
   if (writable) kernel.overlay.modified(node);
   kernel.shared.push({ address, length, file, node, view });
   kernel.memory.alias(address, length);
-  return true;
 }
 
 /** The shared mapping that an address is in. */
