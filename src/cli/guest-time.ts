@@ -23,7 +23,7 @@ export function guestTime(
   if (wanted !== undefined) return { start: BigInt(wanted) * SECOND };
   const within = directories.flatMap((directory) => entriesOf(directory).map((name) => join(directory, name)));
   const newest = [executable, ...directories, ...within].reduce((last, path) => {
-    const time = statSync(resolve(path), { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+    const time = modified(resolve(path));
     return time > last ? time : last;
   }, 0n);
   const next = (newest / DAY + 1n) * DAY;
@@ -35,5 +35,14 @@ function entriesOf(directory: string): readonly string[] {
     return readdirSync(directory).slice(0, ENTRY_LIMIT);
   } catch {
     return [];
+  }
+}
+
+/** Modification time in nanoseconds; 0 if the path leads nowhere, such as a link to itself. */
+function modified(path: string): bigint {
+  try {
+    return statSync(path, { bigint: true }).mtimeNs;
+  } catch {
+    return 0n;
   }
 }

@@ -6,12 +6,14 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { guestTime } from '../../src/cli/guest-time.ts';
 import { ENGINES } from '../../src/engine/engines.ts';
 import { CLI, isoform } from '../support/cli.ts';
 import { compile, compileFile, needs, qemu } from '../support/tools.ts';
@@ -184,6 +186,13 @@ describe.runIf(needs('the run command', 'gcc', 'qemu'))('run', () => {
     for (const wrong of ['', '-1', '1e9', '99999999999']) expect(says([`--time=${wrong}`])).toMatch(/: not a time \(/);
     expect(says([], { SOURCE_DATE_EPOCH: 'today' })).toMatch(/^isoform: today: not a time/);
     rmSync(folder, { recursive: true });
+  });
+
+  test('a link to itself in the folder does not matter to the clock', () => {
+    const place = mkdtempSync(join(tmpdir(), 'isoform-run-'));
+    symlinkSync('loop', join(place, 'loop'));
+    expect(guestTime(undefined, process.execPath, [place]).start).toBeGreaterThan(0n);
+    rmSync(place, { recursive: true });
   });
 
   test('a guest that waits for ever is stopped', () => {
