@@ -13,10 +13,11 @@ import { Hart } from './hart.ts';
 import { layoutOf, STACK_SIZE } from './layout.ts';
 import { backedBy } from './linux/backed.ts';
 import { isBeyond } from './linux/beyond.ts';
+import { type Change, changesOf } from './linux/changes.ts';
 import { Clock, type ClockOptions, makeRandom } from './linux/clock.ts';
 import { InputStream, OutputStream, type Sink, type Source } from './linux/descriptors.ts';
 import { Kernel } from './linux/kernel.ts';
-import { type Change, Overlay } from './linux/overlay.ts';
+import { Overlay } from './linux/overlay.ts';
 import { provideProc } from './linux/proc.ts';
 import { unshare } from './linux/shared.ts';
 import { CODE, deliver, force, SIG, signalName } from './linux/signals.ts';
@@ -26,9 +27,9 @@ import { type Loaded, load } from './load.ts';
 import { Memory, PAGE, PERMISSION } from './memory.ts';
 import { AddressSpace } from './space.ts';
 
+export type { Bytes, Change } from './linux/changes.ts';
 export type { ClockOptions } from './linux/clock.ts';
 export type { Sink, Source } from './linux/descriptors.ts';
-export type { Bytes, Change } from './linux/overlay.ts';
 export type { Pause } from './linux/steps.ts';
 
 export interface ProcessOptions {
@@ -339,7 +340,7 @@ export class Process {
 
   /** The paths that differ from the host's now; the bytes of files are read on demand. */
   changes(): Iterable<Change> {
-    return this.kernel.overlay.changes();
+    return changesOf(this.kernel.overlay);
   }
 
   /** `name+0x12` for a run-time address inside a function of the image, if it has symbols. */

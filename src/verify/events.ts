@@ -123,13 +123,14 @@ export function filesDifference(
 
 /** The files that a process has changed, a line each. */
 export const filesOf = (process: Process): readonly string[] =>
-  Array.from(process.changes(), (change) =>
-    JSON.stringify({
-      ...change,
-      path: fromBinary(change.path),
-      ...('contents' in change ? { contents: change.contents && digest(change.contents) } : {}),
-    }),
-  );
+  Array.from(process.changes(), (change) => {
+    const path = fromBinary(change.path);
+    if (change.kind === 'deleted') return JSON.stringify({ path, kind: change.kind });
+    const { kind, made, mode, times } = change;
+    const contents = kind === 'file' && change.contents ? digest(change.contents) : undefined;
+    const target = kind === 'link' ? change.target : undefined;
+    return JSON.stringify({ path, kind, made, mode, times, target, contents }, bigints);
+  });
 
 const PAGE_OF_ZEROS = Buffer.alloc(4096);
 

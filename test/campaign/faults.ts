@@ -28,7 +28,7 @@ const { values } = parseArgs({
 
 /** Calls that change what is on the disk; a question mark: not every machine has it. */
 const CALLS =
-  'openat,write,pwrite64,writev,?pwritev,ftruncate,fsync,fdatasync,fchmod,?chmod,fchmodat,?rename,?renameat,renameat2,?mkdir,mkdirat,?unlink,unlinkat,?rmdir,?symlink,symlinkat,?link,linkat,utimensat';
+  'openat,?chown,?lchown,fchown,?fchownat,write,pwrite64,writev,?pwritev,ftruncate,fsync,fdatasync,fchmod,?chmod,fchmodat,?rename,?renameat,renameat2,?mkdir,mkdirat,?unlink,unlinkat,?rmdir,?symlink,symlinkat,?link,linkat,utimensat';
 
 /** The nth call of a name by the main thread. */
 interface Place {

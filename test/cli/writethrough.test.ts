@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -14,6 +15,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +23,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { momentaryName } from '../../src/base/files.ts';
 import { writeThrough } from '../../src/cli/writethrough.ts';
+import { changesOf } from '../../src/machine/linux/changes.ts';
 import type { DirectoryNode, FileNode } from '../../src/machine/linux/nodes.ts';
 import { Overlay } from '../../src/machine/linux/overlay.ts';
 
@@ -59,7 +62,7 @@ function move(from: string, to: string): void {
   const [old, now] = [at(from), at(to)];
   overlay.move(old.directory, old.name, now.directory, now.name);
 }
-const out = () => writeThrough(overlay.changes(), granted);
+const out = () => writeThrough(changesOf(overlay), granted);
 const text = (path: string) => readFileSync(join(granted, path), 'utf8');
 const modeOf = (path: string) => lstatSync(join(granted, path)).mode & 0o7777;
 
@@ -76,7 +79,7 @@ describe('what the guest made, moved and removed', () => {
     expect(existsSync('/tmp/elsewhere')).toBe(false);
     // What it wrote is what a fresh overlay finds: no difference is left.
     overlay = new Overlay([granted], () => 5n);
-    expect([...overlay.changes()]).toEqual([]);
+    expect([...changesOf(overlay)]).toEqual([]);
   });
 
   test('two files that change places, and one that comes from what was deleted', () => {
@@ -193,6 +196,122 @@ describe('what the guest made, moved and removed', () => {
   });
 });
 
+/** Makes a FIFO on the host. */
+const fifo = (path: string) => spawnSync('mkfifo', [join(granted, path)]);
+const link = (from: string, to: string) => {
+  const { directory, name } = at(to);
+  overlay.place(directory, name, at(from).node!);
+};
+const inodes = (...paths: string[]) => paths.map((path) => lstatSync(join(granted, path)).ino);
+const write = (path: string, bytes: string) => (at(path).node as FileNode).contents.write(0, Buffer.from(bytes));
+
+describe('an inode stays what it is', () => {
+  test('a host file of several names has new bytes under all of them', () => {
+    linkSync(join(granted, 'file'), join(granted, 'same'));
+    linkSync(join(granted, 'file'), join(host, 'outside'));
+    const before = inodes('file')[0];
+    expect([at('file').node!.links, at('same').node]).toEqual([3, at('file').node]);
+    write('file', 'FROM');
+    move('same', 'moved');
+    out();
+    expect(inodes('file', 'moved')).toEqual([before, before]);
+    expect([text('file'), text('moved'), readFileSync(join(host, 'outside'), 'utf8')]).toEqual(
+      Array.from({ length: 3 }, () => 'FROM the host'),
+    );
+    expect(readdirSync(granted).sort()).toEqual(['file', 'moved', 'sub']);
+  });
+
+  test('of which the guest has seen only those that it has removed', () => {
+    linkSync(join(granted, 'file'), join(granted, 'unseen'));
+    write('file', 'FROM');
+    at('file').node!.mode = 0o640;
+    remove('file');
+    out();
+    expect([readdirSync(granted).sort(), text('unseen'), modeOf('unseen')]).toEqual([
+      ['sub', 'unseen'],
+      'FROM the host',
+      0o640,
+    ]);
+  });
+
+  test('several names that the guest made are names of one file', () => {
+    create('one', 'made');
+    link('one', 'sub/two');
+    link('file', 'three');
+    overlay.place(at('').node as DirectoryNode, 'link', overlay.makeLink('to'));
+    link('link', 'sub/same');
+    link('sub/inner', 'four');
+    write('sub/inner', 'INN');
+    out();
+    for (const [a, b] of [
+      inodes('one', 'sub/two'),
+      inodes('file', 'three'),
+      inodes('sub/inner', 'four'),
+      inodes('link', 'sub/same'),
+    ])
+      expect(a).toBe(b);
+    expect([text('sub/two'), text('four'), lstatSync(join(granted, 'four')).nlink]).toEqual(['made', 'INNer', 2]);
+  });
+
+  test('what was only moved: the same inode, with its time; a directory with time and bits', () => {
+    linkSync(join(granted, 'sub/inner'), join(granted, 'sub/same'));
+    symlinkSync('nowhere', join(granted, 'sub/link'));
+    fifo('sub/fifo');
+    chmodSync(join(granted, 'sub'), 0o2775);
+    const names = ['inner', 'same', 'link', 'fifo'];
+    for (const path of ['file', 'sub']) utimesSync(join(granted, path), 1e9, 1e9);
+    const before = [...inodes('file'), ...inodes(...names.map((name) => `sub/${name}`))];
+    move('file', 'moved');
+    move('sub', 'away');
+    out();
+    expect([...inodes('moved'), ...inodes(...names.map((name) => `away/${name}`))]).toEqual(before);
+    expect(['moved', 'away'].map((path) => statSync(join(granted, path)).mtimeMs)).toEqual([1e12, 1e12]);
+    expect([modeOf('away'), readdirSync(granted).sort()]).toEqual([0o2775, ['away', 'moved']]);
+  });
+
+  test('a file that was written keeps its owner', () => {
+    if (process.getuid?.() !== 0) return;
+    chownSync(join(granted, 'file'), 1234, 1235);
+    write('file', 'FROM');
+    out();
+    const { uid, gid } = statSync(join(granted, 'file'));
+    expect([uid, gid, text('file')]).toEqual([1234, 1235, 'FROM the host']);
+  });
+
+  test('pipes of the host are there: not made again, not lost with their directory', () => {
+    fifo('fifo');
+    fifo('sub/fifo');
+    expect([at('fifo').node?.kind, overlay.list(at('sub').node as DirectoryNode)]).toEqual(['fifo', ['fifo', 'inner']]);
+    move('sub', 'moved');
+    remove('fifo');
+    out();
+    expect([readdirSync(granted).sort(), lstatSync(join(granted, 'moved/fifo')).isFIFO()]).toEqual([
+      ['file', 'moved'],
+      true,
+    ]);
+  });
+
+  test('times are those that the guest has set; nothing else changes with them', () => {
+    chmodSync(join(granted, 'file'), 0o4755);
+    symlinkSync('file', join(granted, 'link'));
+    const set = (path: string, modified: bigint | 'now') => {
+      const node = at(path).node!;
+      node.changed = true;
+      node.asked = { modified };
+    };
+    const second = 1_000_000_000n;
+    const before = statSync(join(granted, 'file')).mtimeMs;
+    for (const path of ['sub', 'sub/inner', 'link']) set(path, 1_234_567_890n * second);
+    set('file', 'now');
+    create('early', '').asked = { modified: -5n * second };
+    out();
+    const times = ['sub', 'sub/inner', 'link', 'early'].map((path) => lstatSync(join(granted, path)).mtimeMs);
+    expect(times).toEqual([1_234_567_890_000, 1_234_567_890_000, 1_234_567_890_000, -5000]);
+    expect([modeOf('file'), text('file')]).toEqual([0o4755, 'from the host']);
+    expect(statSync(join(granted, 'file')).mtimeMs).toBeGreaterThan(before);
+  });
+});
+
 describe('rights', () => {
   test('bits that give rights to others stay inside; what the host had stays there', () => {
     create('program', '#!').mode = 0o6755;
@@ -208,7 +327,7 @@ describe('rights', () => {
       node.changed = true;
     }
     out();
-    expect(['program', 'open', 'sub', 'file'].map(modeOf)).toEqual([0o755, 0o777, 0o1755, 0o777]);
+    expect(['program', 'open', 'sub', 'file'].map(modeOf)).toEqual([0o755, 0o777, 0o1755, 0o4777]);
   });
 
   test('a directory that the guest closed has what was put into it before', () => {
@@ -231,7 +350,7 @@ describe('rights', () => {
     const node = at('file').node!;
     node.mode = 0o600;
     node.changed = true;
-    expect([...overlay.changes()]).toEqual([
+    expect([...changesOf(overlay)]).toMatchObject([
       { path: `${granted}/file`, kind: 'file', mode: 0o600, contents: undefined },
     ]);
     out();
@@ -244,7 +363,7 @@ describe('rights', () => {
     const folder = overlay.get(overlay.root, join(host, 'link'), true);
     folder.mode = 0o700;
     folder.changed = true;
-    writeThrough(overlay.changes(), join(host, 'link'));
+    writeThrough(changesOf(overlay), join(host, 'link'));
     expect([lstatSync(join(host, 'link')).isSymbolicLink(), modeOf('.')]).toEqual([true, 0o700]);
   });
 });

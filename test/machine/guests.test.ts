@@ -1,4 +1,5 @@
 /** Guests that use the whole syscall interface, compared with qemu-riscv64: output, exit status, files left behind. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +37,7 @@ const all = (contents: Bytes): Buffer => {
 };
 
 /** Those that have tests of their own, or are run with other arguments; all others that are in the folder are run alike. */
-const OTHERS = ['answers', 'ends', 'fixed', 'kept', 'pie', 'proc'];
+const OTHERS = ['answers', 'ends', 'fixed', 'kept', 'paths', 'pie', 'proc'];
 const guests = readdirSync(join(ROOT, 'test/machine/guests'))
   .map((file) => file.replace(/\.c$/, ''))
   .filter((name) => !OTHERS.includes(name));
@@ -113,6 +114,18 @@ describe.runIf(needs('/proc', 'gcc'))('/proc tells the guest about itself', () =
   test('where things are, whose they are, what runs', () => {
     const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
     const { stdout, exit } = runHere(compileFile('test/machine/guests/proc.c', STATIC), [], folder);
+    rmSync(folder, { recursive: true });
+    expect(stdout.split('\n').filter((line) => !line.endsWith(': yes'))).toEqual(['']);
+    expect(exit).toEqual({ kind: 'status', status: 0 });
+  });
+});
+
+describe.runIf(needs('paths', 'gcc'))('a path', () => {
+  test('lets through whom Linux lets through, if he is not root', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'isoform-guest-'));
+    mkdirSync(join(folder, 'host'));
+    spawnSync('mkfifo', [join(folder, 'host/pipe')]);
+    const { stdout, exit } = runHere(compileFile('test/machine/guests/paths.c', STATIC), [], folder);
     rmSync(folder, { recursive: true });
     expect(stdout.split('\n').filter((line) => !line.endsWith(': yes'))).toEqual(['']);
     expect(exit).toEqual({ kind: 'status', status: 0 });

@@ -12,10 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Bytes, changesOf } from '../../src/machine/linux/changes.ts';
 import { OpenDirectory, RegularFile } from '../../src/machine/linux/descriptors.ts';
 import { E } from '../../src/machine/linux/errno.ts';
 import type { DirectoryNode, FileNode, Node } from '../../src/machine/linux/nodes.ts';
-import { type Bytes, Overlay } from '../../src/machine/linux/overlay.ts';
+import { Overlay } from '../../src/machine/linux/overlay.ts';
 import { codeOf } from '../support/errno.ts';
 
 let host: string;
@@ -58,7 +59,7 @@ describe('what the guest sees', () => {
     expect(text(at(overlay, `${granted}/file`))).toBe('from the host');
     expect(text(at(overlay, `${granted}/sub/../shortcut`))).toBe('inner');
     expect(overlay.list(at(overlay, granted) as DirectoryNode)).toEqual(['escape', 'file', 'shortcut', 'sub']);
-    expect([...overlay.changes()]).toEqual([]);
+    expect([...changesOf(overlay)]).toEqual([]);
   });
 
   test('when the host last looked at a file does not show', () => {
@@ -122,7 +123,7 @@ describe('what the guest changes', () => {
     create(overlay, `${granted}/short-lived`, 'x');
     remove(overlay, `${granted}/short-lived`);
     expect(
-      Array.from(overlay.changes(), (c) => [
+      Array.from(changesOf(overlay), (c) => [
         c.path.slice(granted.length),
         c.kind,
         'contents' in c && all(c.contents!).toString(),
@@ -143,7 +144,7 @@ describe('what the guest changes', () => {
     overlay.move(directory, 'sub', directory, 'moved');
     expect(text(at(overlay, `${granted}/moved/inner`))).toBe('inner');
     expect(overlay.pathOf(node as DirectoryNode)).toBe(`${granted}/moved`);
-    expect(Array.from(overlay.changes(), ({ path, kind }) => [path.slice(granted.length), kind])).toEqual([
+    expect(Array.from(changesOf(overlay), ({ path, kind }) => [path.slice(granted.length), kind])).toEqual([
       ['/moved', 'directory'],
       ['/moved/inner', 'file'],
       ['/sub', 'deleted'],
@@ -158,7 +159,7 @@ describe('what the guest changes', () => {
       overlay.place(directory, 'deep', node);
       directory = node;
     }
-    const changes = [...overlay.changes()];
+    const changes = [...changesOf(overlay)];
     expect(changes.length).toBe(9000);
     expect(changes.at(-1)!.path).toBe(overlay.pathOf(directory));
   });

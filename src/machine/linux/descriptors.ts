@@ -15,9 +15,11 @@ export const O = {
   RDWR: 2,
   CREAT: 0o100,
   EXCL: 0o200,
+  NOCTTY: 0o400,
   TRUNC: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
+  DSYNC: 0o10000,
   ASYNC: 0o20000,
   DIRECT: 0o40000,
   LARGEFILE: 0o100000,
@@ -25,6 +27,7 @@ export const O = {
   NOFOLLOW: 0o400000,
   NOATIME: 0o1000000,
   CLOEXEC: 0o2000000,
+  SYNC: 0o4010000,
   PATH: 0o10000000,
   TMPFILE: 0o20200000,
 } as const;
@@ -75,6 +78,8 @@ export abstract class OpenFile {
   }
   /** The node that stat describes; undefined if the file is nowhere in the file system. */
   readonly node: Node | undefined = undefined;
+  /** The path by which it was opened. */
+  where: (() => string) | undefined;
   /** Kind of a file without a node. The standard streams look like pipes, as in a shell's pipeline. */
   readonly nameless: 'pipe' | 'socket' | 'anonymous' = 'pipe';
   #inode: Inode | undefined;
@@ -182,7 +187,7 @@ export class RegularFile extends OpenFile {
       at,
       end > sizeLimit ? source.subarray(0, Math.max(0, sizeLimit - at)) : source,
     );
-    if (count > 0) this.#overlay.modified(this.node);
+    if (count > 0) this.#overlay.written(this.node);
     return count;
   }
 }
@@ -348,6 +353,18 @@ export class Descriptors {
   /** RLIMIT_NOFILE. */
   limit = Descriptors.LIMIT;
   readonly #files = new Map<number, { file: OpenFile; cloexec: boolean }>();
+  readonly #closed: (file: OpenFile, last: boolean) => void;
+
+  /** @param closed called when a descriptor is closed; `last`: it was the last one of the open file */
+  constructor(closed: (file: OpenFile, last: boolean) => void) {
+    this.#closed = closed;
+  }
+
+  /** In order. */
+  get numbers(): number[] {
+    return [...this.#files.keys()].sort((a, b) => a - b);
+  }
+
   #size = 64;
   /** The last inode number given to a pipe or a socket. All anonymous files share the first number, as in Linux. */
   #numbers = ANONYMOUS_NUMBER;
@@ -394,7 +411,9 @@ export class Descriptors {
   close(fd: number): void {
     const file = this.any(fd);
     this.#files.delete(fd);
-    if (--file.references === 0) file.close();
+    const last = --file.references === 0;
+    this.#closed(file, last);
+    if (last) file.close();
   }
   cloexec(fd: number): boolean {
     return this.#files.get(fd)?.cloexec ?? fail(E.BADF);

@@ -1,4 +1,4 @@
-/** Syscalls on open files and descriptors: open, seek, duplicate, pipes, poll. Calls that move bytes are in transfers.ts. */
+/** Syscalls on open files and descriptors: seek, duplicate, pipes, poll. Calls that move bytes are in transfers.ts. */
 import type { Addr } from '../../base/units.ts';
 import { PIPE_CAPACITY, type Pipe } from './buffer.ts';
 import {
@@ -9,17 +9,14 @@ import {
   OpenDevice,
   OpenDirectory,
   type OpenFile,
-  OpenPath,
   POLL,
   RegularFile,
 } from './descriptors.ts';
 import { Epoll, lookOnce } from './epoll.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { isFlock } from './locks.ts';
 import { addSeals, sealsOf } from './memfd.ts';
-import type { DirectoryNode, Node } from './nodes.ts';
-import type { Place } from './overlay.ts';
-import { findAt, may, parentAt } from './paths.ts';
 import { makePipe, OpenFifo, PipeEnd } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { SIGNAL_COUNT } from './signals.ts';
@@ -69,78 +66,11 @@ const F_OWNER_PID = 1;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
-function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Node }, flags: number): OpenFile {
-  if (flags & O.PATH)
-    return node.kind === 'directory' ? new OpenDirectory(node, flags, kernel.overlay) : new OpenPath(node, flags);
-  const access = flags & O.ACCMODE;
-  if (node.kind === 'link') return fail(E.LOOP);
-  // O_TRUNC writes to the file in every access mode.
-  const writes = access !== 0 || (flags & O.TRUNC) !== 0;
-  if (node.kind === 'directory' && (writes || flags & O.CREAT)) fail(E.ISDIR);
-  if (!may(node, (access !== O.WRONLY ? 4 : 0) | (writes ? 2 : 0))) fail(E.ACCES);
-  if (node.kind === 'fifo') return new OpenFifo(node, flags);
-  if (node.kind === 'device' && node.device === 'tty') return fail(E.NXIO);
-  if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
-  if (node.kind === 'directory') return new OpenDirectory(node, flags, kernel.overlay);
-  if (node.kind !== 'file') return fail(E.NXIO);
-  // A running executable cannot be written to; here only the guest's own runs.
-  if (node.runs && writes) fail(E.TXTBSY);
-  if (flags & O.TRUNC) {
-    node.contents.resize(0);
-    kernel.overlay.modified(node);
-  }
-  // A file of /proc is generated at each open, and each time a file of its own.
-  const file = node.made ? { ...node, contents: kernel.overlay.bytes(node.made()) } : node;
-  return new RegularFile(file, pathOf(kernel, directory, name), flags, kernel.overlay);
-}
-
-/** The path of a file, on demand. */
-const pathOf = (kernel: Kernel, directory: DirectoryNode, name: string) => (): string =>
-  `${kernel.overlay.pathOf(directory) ?? ''}/${name}`.replace(/^\/\//, '/');
-
-function open(kernel: Kernel, fd: number, path: Addr, asked: number, mode: number): number {
-  // With O_PATH all flags but these are ignored.
-  const flags = asked & O.PATH ? asked & (O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC) : asked;
-  if ((flags & (O.CREAT | O.DIRECTORY)) === (O.CREAT | O.DIRECTORY)) fail(E.INVAL);
-  const follow = (flags & O.NOFOLLOW) === 0 && (flags & (O.CREAT | O.EXCL)) !== (O.CREAT | O.EXCL);
-  const cloexec = (flags & O.CLOEXEC) !== 0;
-  // The flags that F_GETFL shows.
-  const kept = flags & ~(O.CREAT | O.EXCL | O.TRUNC | O.CLOEXEC);
-  if (kernel.guest.string(path) === '') fail(E.NOENT);
-  kernel.descriptors.free();
-  // O_CREAT refuses a slash behind the name, even of an existing directory (fs/namei.c, open_last_lookups).
-  if (flags & O.CREAT) {
-    const wanted = parentAt(kernel, fd, path);
-    if (wanted.slash && wanted.name !== '.') fail(E.ISDIR);
-  }
-  const place = findAt(kernel, fd, path, follow);
-  const { directory, name, node, slash } = place;
-  if ((flags & O.TMPFILE) === O.TMPFILE) {
-    if (node?.kind !== 'directory') return fail(node ? E.NOTDIR : E.NOENT);
-    const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
-    const path = () => `${pathOf(kernel, node.parent, node.name)()}/#${file.ino} (deleted)`;
-    return kernel.descriptors.add(new RegularFile(file, path, kept, kernel.overlay), cloexec);
-  }
-  if (node) {
-    if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) fail(E.EXIST);
-    if (flags & O.DIRECTORY && node.kind !== 'directory') fail(E.NOTDIR);
-    const file = openNode(kernel, { ...place, node }, flags);
-    file.flags = kept;
-    return kernel.descriptors.add(file, cloexec);
-  }
-  if ((flags & O.CREAT) === 0) return fail(E.NOENT);
-  if (slash) return fail(E.ISDIR);
-  if (directory.gone) fail(E.NOENT);
-  if (!may(directory, 3)) fail(E.ACCES);
-  const file = kernel.overlay.makeFile(mode & ~kernel.umask & 0o7777);
-  kernel.overlay.place(directory, name, file);
-  const made = new RegularFile(file, pathOf(kernel, directory, name), kept, kernel.overlay);
-  return kernel.descriptors.add(made, cloexec);
-}
-
 function seek(kernel: Kernel, fd: number, offset: number, whence: number): number {
   const file = kernel.descriptors.get(fd);
   if (whence < 0 || whence > SEEK.HOLE) fail(E.INVAL);
+  // The position of a device never moves (null_lseek).
+  if (file instanceof OpenDevice) return 0;
   // The position never moves, whatever the arguments (noop_llseek).
   if (file.nameless === 'anonymous') return 0;
   const end = file.end();
@@ -190,7 +120,9 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
       descriptors.setCloexec(fd, (argument & 1) !== 0);
       return 0;
     case F.GETFL:
-      return file.node && file.node.kind !== 'fifo' ? file.flags | O.LARGEFILE : file.flags;
+      return file.node && file.node.kind !== 'fifo' && (file.flags & O.PATH) === 0
+        ? file.flags | O.LARGEFILE
+        : file.flags;
     case F.SETFL:
       return setFlags(kernel, file, argument);
     case F.GETOWN:
@@ -217,16 +149,17 @@ function control(kernel: Kernel, fd: number, command: number, argument: number):
       if (argument === 0) return 0;
       if (file instanceof OpenDirectory) kernel.report('the guest asked for signals of changes in a directory: EINVAL');
       return fail(file instanceof OpenDirectory ? E.INVAL : E.NOTDIR);
-    // One process: every lock is free to take.
     case F.GETLK:
     case F.OFD_GETLK:
-      guest.setU16(argument, F_UNLCK);
-      return 0;
+      return kernel.locks.get(file, argument, command === F.OFD_GETLK);
     case F.SETLK:
     case F.SETLKW:
     case F.OFD_SETLK:
     case F.OFD_SETLKW:
-      return 0;
+      return kernel.locks.set(file, argument, {
+        ofd: command >= F.OFD_GETLK,
+        waits: command === F.SETLKW || command === F.OFD_SETLKW,
+      });
     case F.ADD_SEALS:
       return addSeals(kernel, file, argument);
     case F.GET_SEALS:
@@ -408,20 +341,9 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     name: 'flock',
     arguments: ['fd', 'int'],
     run: (k, fd, operation) => {
-      const LOCK = { SHARED: 1, EXCLUSIVE: 2, WITHOUT_WAITING: 4, NONE: 8 };
-      const how = operation & ~LOCK.WITHOUT_WAITING;
-      if (![LOCK.SHARED, LOCK.EXCLUSIVE, LOCK.NONE].includes(how)) fail(E.INVAL);
-      k.descriptors.get(fd);
-      return 0;
+      if (!isFlock(operation)) fail(E.INVAL);
+      return k.locks.flock(k.descriptors.get(fd), operation);
     },
-  },
-  {
-    number: 56,
-    name: 'openat',
-    arguments: ['fd', 'path', 'flags', 'mode'],
-    slow: true,
-    unused: (_, __, flags) => (flags & O.CREAT || (flags & O.TMPFILE) === O.TMPFILE ? [] : [3]),
-    run: open,
   },
   {
     number: 57,
@@ -485,13 +407,4 @@ export const FILE_ROWS: readonly SyscallRow[] = [
     },
   },
   { number: 436, name: 'close_range', arguments: ['size', 'size', 'flags'], run: closeRange },
-  {
-    number: 437,
-    name: 'openat2',
-    arguments: ['fd', 'path', 'address', 'size'],
-    run: (k, fd, path, how, size) => {
-      if (size < 24) return fail(E.INVAL);
-      return open(k, fd, path, k.guest.word(how), k.guest.word(how + 8));
-    },
-  },
 ];

@@ -18,6 +18,13 @@ export interface Part {
   readonly length: ByteCount;
 }
 
+/** A time as seconds and nanoseconds, which are never negative. */
+export function split(time: bigint): [seconds: bigint, nanoseconds: bigint] {
+  const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
+  return [(time - nanoseconds) / SECOND, nanoseconds];
+}
+const SECOND = 1_000_000_000n;
+
 export class Guest {
   readonly #memory: Memory;
   constructor(memory: Memory) {
@@ -161,12 +168,14 @@ export class Guest {
     return seconds * 1_000_000_000n + nanoseconds;
   }
   setTimespec(address: Addr, nanoseconds: bigint): void {
-    this.setU64(address, nanoseconds / 1_000_000_000n);
-    this.setU64(address + 8, nanoseconds % 1_000_000_000n);
+    const [seconds, rest] = split(nanoseconds);
+    this.setU64(address, seconds);
+    this.setU64(address + 8, rest);
   }
   setTimeval(address: Addr, nanoseconds: bigint): void {
-    this.setU64(address, nanoseconds / 1_000_000_000n);
-    this.setU64(address + 8, (nanoseconds % 1_000_000_000n) / 1000n);
+    const [seconds, rest] = split(nanoseconds);
+    this.setU64(address, seconds);
+    this.setU64(address + 8, rest / 1000n);
   }
 
   #before(address: Addr, length: ByteCount, access: 'load' | 'store'): Uint8Array {

@@ -10,6 +10,7 @@ import type { Clock } from './clock.ts';
 import type { View } from './contents.ts';
 import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
+import { Locks } from './locks.ts';
 import type { DirectoryNode, FileNode } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 import { Ranges } from './ranges.ts';
@@ -157,7 +158,8 @@ export class Kernel {
   readonly overlay: Overlay;
   readonly clock: Clock;
   readonly random: (target: Uint8Array) => void;
-  readonly descriptors = new Descriptors();
+  readonly locks: Locks;
+  readonly descriptors = new Descriptors((file, last) => this.locks.closed(file, last));
   readonly trampoline: Addr;
   readonly uid: number;
   readonly pid: number;
@@ -219,6 +221,7 @@ export class Kernel {
     this.trampoline = parts.trampoline;
     this.uid = parts.uid;
     this.pid = parts.pid;
+    this.locks = new Locks(this.guest, parts.pid);
     this.parent = parts.pid - 1;
     this.traits = newTraits(this.parent);
     this.cwd = parts.cwd;

@@ -29,6 +29,12 @@ export interface Times {
   changed: bigint;
 }
 
+/** Times that the guest has set by name (utimensat); `now` is the time when they come to the host. */
+export interface AskedTimes {
+  readonly accessed?: bigint | 'now' | undefined;
+  readonly modified?: bigint | 'now' | undefined;
+}
+
 interface Common {
   readonly ino: number;
   /** Permission bits, 0..07777. */
@@ -37,6 +43,9 @@ interface Common {
   readonly times: Times;
   /** Contents, mode or times differ from the host's. */
   changed: boolean;
+  /** A path of the inode on the host, and its time of modification there. */
+  readonly origin?: { readonly path: string; readonly modified: bigint };
+  asked?: AskedTimes;
   /** Made by the guest: the memory of the node is counted as long as the node can be reached. */
   counted?: boolean;
 }
@@ -57,6 +66,13 @@ export interface DirectoryNode extends Common {
   name: string;
   /** Removed: nothing can be created in it. */
   gone: boolean;
+  /** Entries that the kernel makes at each look (/proc). */
+  readonly live?: LiveEntries;
+}
+
+export interface LiveEntries {
+  names(): string[];
+  entry(name: string): Node | undefined;
 }
 
 /** Seals of a file in memory (uapi/linux/fcntl.h). */
@@ -76,6 +92,8 @@ export interface FileNode extends Common {
   readonly contents: Contents;
   /** Number of open file descriptions and shared mappings of the file. */
   opens: number;
+  /** A file without a name (O_TMPFILE) that may get one. */
+  linkable?: boolean;
   /** The guest's own executable. */
   readonly runs?: boolean;
   /** Generates the contents at each open (/proc). */
@@ -85,12 +103,17 @@ export interface FileNode extends Common {
 export interface LinkNode extends Common {
   readonly kind: 'link';
   readonly target: string;
+  /** The node that a link of /proc/self/fd leads to, whatever its target says. */
+  readonly to?: () => Node;
 }
 
 export interface DeviceNode extends Common {
   readonly kind: 'device';
-  /** tty: the controlling terminal, which the process has not. */
-  readonly device: 'null' | 'zero' | 'full' | 'random' | 'tty';
+  /** tty: the controlling terminal, which the process has not; host: a device of the host, which cannot be opened. */
+  readonly device: 'null' | 'zero' | 'full' | 'random' | 'tty' | 'host';
+  readonly rdev: number;
+  /** A block device; else a character device. */
+  readonly block: boolean;
 }
 
 /** A FIFO or socket, of which only the name is in the file system. */
@@ -98,6 +121,11 @@ export interface MeetingNode extends Common {
   readonly kind: 'fifo' | 'socket';
   /** The pipe of a FIFO that is open. */
   pipe: Pipe | undefined;
+  /** The guest cannot open the FIFO by a path. */
+  readonly foreign?: boolean;
 }
 
 export type Node = DirectoryNode | FileNode | LinkNode | DeviceNode | MeetingNode;
+
+/** Does a node grant permissions? The guest owns all nodes: only the owner's bits count. @param wanted 4 read, 2 write, 1 execute */
+export const may = (node: Node, wanted: number): boolean => ((node.mode >> 6) & wanted) === wanted;

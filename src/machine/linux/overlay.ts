@@ -3,7 +3,7 @@
  * renames or removes stays in memory. Ancestors of granted directories exist and list only the way there; every other path is refused
  * with ENOENT without a look at the host, so that a run depends on nothing outside the grant.
  */
-import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { badOption } from '../../base/errors.ts';
 import { Reach } from '../../base/reach.ts';
 import { Contents } from './contents.ts';
@@ -17,28 +17,23 @@ import {
   type DirectoryNode,
   type FileNode,
   type LinkNode,
+  type LiveEntries,
   type MeetingNode,
+  may,
   type Node,
   type Times,
   toBinary,
 } from './nodes.ts';
 import { Usage } from './usage.ts';
 
+/** uapi/linux/openat2.h. */
+export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16, CACHED: 32 } as const;
 const MAX_LINKS = 40;
 const MAX_NAME = 255;
 export const MAX_PATH = 4096;
-
-/** The bytes of a changed file, to be read in pieces: many bytes are possible, and some may lie in a host file. */
-export type Bytes = Pick<Contents, 'size' | 'read' | 'data'>;
-
-/** One path that differs from the host after the run. Paths and targets are binary strings. */
-export type Change =
-  /** Without `contents`, the bytes are those of the host. */
-  | { readonly path: string; readonly kind: 'file'; readonly mode: number; readonly contents: Bytes | undefined }
-  /** `made`: the host has no such directory there. */
-  | { readonly path: string; readonly kind: 'directory'; readonly mode: number; readonly made: boolean }
-  | { readonly path: string; readonly kind: 'link'; readonly target: string }
-  | { readonly path: string; readonly kind: 'deleted' };
+const [S_ISUID, S_ISGID, S_IXGRP] = [0o4000, 0o2000, 0o10];
+/** Device numbers, as st_rdev has them. */
+const DEVICES = { null: 0x103, zero: 0x105, full: 0x107, random: 0x109, tty: 0x500 } as const;
 
 /** Where a path leads: its last directory, its last name, and the node there (if any). */
 export interface Place {
@@ -55,6 +50,8 @@ export class Overlay {
   readonly #now: () => bigint;
   readonly #usage = new Usage();
   readonly #reach = new Reach();
+  /** Host files of several names, by device and inode number. */
+  readonly #linked = new Map<string, Node>();
   #nextIno = 2;
   /** RLIMIT_FSIZE, in bytes: writes do not make a file longer. */
   sizeLimit = Number.POSITIVE_INFINITY;
@@ -120,6 +117,24 @@ export class Overlay {
     return node;
   }
 
+  /** A directory of /proc. */
+  provideLive(path: string, live: LiveEntries): void {
+    const at = path.lastIndexOf('/');
+    const parent = this.#ancestors(path.slice(0, at), true);
+    const node = this.#directory(undefined, parent, path.slice(at + 1));
+    this.#provide(path, Object.assign(node, { live, sealed: true, mode: 0o500 }));
+  }
+  /** An entry of such a directory. */
+  magicLink(mode: number, target: () => string, to: () => Node): LinkNode {
+    return Object.defineProperty({ kind: 'link' as const, target: '', to, ...this.#common(mode) }, 'target', {
+      get: target,
+    });
+  }
+  /** A stand-in for a pipe or socket that is nowhere in the file system. */
+  nameless(kind: MeetingNode['kind'], mode: number): MeetingNode {
+    return { kind, pipe: undefined, foreign: true, ...this.#common(mode) };
+  }
+
   #provide(path: string, node: Node): void {
     const at = path.lastIndexOf('/');
     this.#ancestors(path.slice(0, at), true).entries.set(toBinary(path.slice(at + 1)), node);
@@ -130,26 +145,43 @@ export class Overlay {
    * component may be missing (node undefined).
    * @param base where a relative path starts
    * @param follow follow a symbolic link in the last component (with a trailing slash, a link is always followed)
+   * @param resolve bits of RESOLVE
    */
-  find(base: DirectoryNode, path: string, follow: boolean): Place {
+  find(base: DirectoryNode, path: string, follow: boolean, resolve = 0): Place {
     if (path === '') fail(E.NOENT);
     if (path.length >= MAX_PATH) fail(E.NAMETOOLONG);
-    let directory = path.startsWith('/') ? this.root : base;
+    const beneath = (resolve & RESOLVE.BENEATH) !== 0;
+    const scoped = (resolve & (RESOLVE.BENEATH | RESOLVE.IN_ROOT)) !== 0;
+    const root = scoped ? base : this.root;
+    let directory = base;
+    const toRoot = (name: string) => {
+      if (!name.startsWith('/')) return;
+      if (beneath) fail(E.XDEV);
+      directory = root;
+    };
+    toRoot(path);
     let rest = path.split('/').filter((part) => part !== '');
     const slash = path.endsWith('/');
     let links = 0;
     while (rest.length > 0) {
       const name = rest.shift()!;
       const last = rest.length === 0;
+      if (!may(directory, 1)) fail(E.ACCES);
       if (name === '.' || name === '..') {
-        if (name === '..') directory = directory.parent;
+        if (name === '..' && directory !== root) directory = directory.parent;
+        else if (name === '..' && beneath) fail(E.XDEV);
         if (last) return { directory, name: '.', node: directory, slash };
         continue;
       }
-      const node = this.entry(directory, name);
+      let node = this.entry(directory, name);
       if (node?.kind === 'link' && (!last || follow || slash)) {
-        if (++links > MAX_LINKS) fail(E.LOOP);
-        if (node.target.startsWith('/')) directory = this.root;
+        if (++links > MAX_LINKS || resolve & RESOLVE.NO_SYMLINKS) fail(E.LOOP);
+        if (node.to && resolve & RESOLVE.NO_MAGICLINKS) fail(E.LOOP);
+        if (node.to && scoped) fail(E.XDEV);
+        if (!node.to) toRoot(node.target);
+        else node = node.to();
+      }
+      if (node?.kind === 'link' && (!last || follow || slash)) {
         rest = [...node.target.split('/').filter((part) => part !== ''), ...rest];
         continue;
       }
@@ -176,6 +208,7 @@ export class Overlay {
 
   /** One entry of a directory. Ungranted entries do not exist (ENOENT): programs handle missing entries, but not forbidden ones. */
   lookup(directory: DirectoryNode, name: string): Node | undefined {
+    if (directory.live) return directory.live.entry(name);
     const known = directory.entries.get(name);
     if (known !== undefined) return known ?? undefined;
     if (directory.sealed) return undefined;
@@ -184,6 +217,7 @@ export class Overlay {
 
   /** All names in a directory, in byte order, without `.` and `..`. */
   list(directory: DirectoryNode): string[] {
+    if (directory.live) return directory.live.names();
     const names = new Set<string>();
     if (directory.host !== undefined)
       try {
@@ -242,7 +276,7 @@ export class Overlay {
     const node = this.lookup(directory, name);
     if (!node) return;
     this.#unlinked(node);
-    if (directory.host !== undefined && this.#hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
+    if (directory.host !== undefined && this.hostHas(`${directory.host}/${name}`)) directory.entries.set(name, null);
     else directory.entries.delete(name);
     if (directory.placed.delete(name)) this.#usage.take(-costOfName(name));
     this.#touch(directory);
@@ -304,7 +338,7 @@ export class Overlay {
   }
   makeDirectory(mode: number, parent: DirectoryNode, name: string): DirectoryNode {
     const node = this.#directory(undefined, parent, name);
-    node.mode = mode;
+    node.mode = mode | (parent.mode & S_ISGID);
     node.links = 0;
     return this.#made(node);
   }
@@ -315,9 +349,20 @@ export class Overlay {
     return this.#made({ kind: 'link', target, ...this.#common(0o777), links: 0 });
   }
 
+  /** As modified; a write takes away the bits that let a program act for its owner (fs/attr.c, setattr_should_drop_suidgid). */
+  written(node: Node): void {
+    if (node.mode & (S_ISUID | S_ISGID)) this.dropPrivileges(node);
+    this.modified(node);
+    if (node.asked?.modified !== 'now') node.asked = { ...node.asked, modified: 'now' };
+  }
+  dropPrivileges(node: Node): void {
+    if (node.kind === 'directory') return;
+    node.mode &= ~(node.mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
+  }
   /** Marks a node as changed by the guest, now. */
   modified(node: Node): void {
     node.changed = true;
+    if (node.asked && node.asked.modified !== 'now') node.asked = { accessed: node.asked.accessed };
     node.times.modified = node.times.changed = this.#now();
   }
 
@@ -334,46 +379,8 @@ export class Overlay {
     return `/${parts.reverse().join('/')}`;
   }
 
-  /**
-   * All paths that differ from the host: a directory before its entries, in byte order of names. A host entry whose place a directory
-   * has taken is deleted first; a FIFO or socket in the place of a host entry is only a deletion. Two equal runs give equal lists.
-   */
-  *changes(): Generator<Change> {
-    // No recursion: a guest's directories may be deeper than our stack.
-    const pending: { directory: DirectoryNode; path: string; names: string[] }[] = [];
-    const enter = (directory: DirectoryNode, path: string) => {
-      const names = isAtHostPath(directory, path) ? [...directory.entries.keys()].sort() : this.list(directory);
-      pending.push({ directory, path, names: names.reverse() });
-    };
-    enter(this.root, '');
-    while (pending.length > 0) {
-      const { directory, path, names } = pending.at(-1)!;
-      const name = names.pop();
-      if (name === undefined) {
-        pending.pop();
-        continue;
-      }
-      const inside = `${path}/${name}`;
-      const unmoved = isAtHostPath(directory, path);
-      const node = this.lookup(directory, name);
-      const onHost = unmoved && directory.host !== undefined && directory.placed.has(name) && this.#hostHas(inside);
-      if (!node) yield { path: inside, kind: 'deleted' };
-      else if (node.kind === 'directory') {
-        const stays = unmoved && (!directory.placed.has(name) || node.host === inside);
-        if (onHost && !stays) yield { path: inside, kind: 'deleted' };
-        if (!stays || node.changed) yield { path: inside, kind: 'directory', mode: node.mode, made: !stays };
-        enter(node, inside);
-      } else if (node.kind === 'file') {
-        const fresh = !unmoved || directory.placed.has(name) || node.contents.changed;
-        const { mode, contents } = node;
-        if (fresh || node.changed) yield { path: inside, kind: 'file', mode, contents: fresh ? contents : undefined };
-      } else if (node.kind === 'link') {
-        if (!unmoved || directory.placed.has(name)) yield { path: inside, kind: 'link', target: node.target };
-      } else if (onHost) yield { path: inside, kind: 'deleted' };
-    }
-  }
-
   #touch(directory: DirectoryNode): void {
+    if (directory.asked) directory.asked = { accessed: directory.asked.accessed };
     directory.times.modified = directory.times.changed = this.#now();
   }
 
@@ -404,8 +411,8 @@ export class Overlay {
     return node;
   }
 
-  #device(device: DeviceNode['device']): DeviceNode {
-    return { kind: 'device', device, ...this.#common(0o666) };
+  #device(device: keyof typeof DEVICES): DeviceNode {
+    return { kind: 'device', device, rdev: DEVICES[device], block: false, ...this.#common(0o666) };
   }
 
   /**
@@ -451,7 +458,13 @@ export class Overlay {
     Object.assign(at.times, times);
   }
 
-  #hostHas(path: string): boolean {
+  /** Files that have, or had, several names on the host. */
+  get linked(): Iterable<Node> {
+    return this.#linked.values();
+  }
+
+  /** Is there anything at a path of the host? */
+  hostHas(path: string): boolean {
     try {
       this.#reach.at(path, (reached) => lstatSync(reached));
       return true;
@@ -462,34 +475,39 @@ export class Overlay {
 
   #fromHost(directory: DirectoryNode, name: string): Node | undefined {
     const host = `${directory.host}/${name}`;
-    let node: Node;
     try {
       const stat = this.#reach.at(host, (path) => lstatSync(path, { bigint: true }));
-      const mode = Number(stat.mode) & 0o7777;
-      const times = timesOf(stat);
-      if (stat.isFile()) {
-        node = {
-          kind: 'file',
-          contents: new Contents(this.#usage, new HostFile(this.#usage, this.#reach, host, Number(stat.size))),
-          opens: 0,
-          ...this.#common(mode, times),
-        };
-      } else if (stat.isDirectory()) {
-        node = this.#directory(host, directory, name, times);
-        node.mode = mode;
-      } else if (stat.isSymbolicLink()) {
-        const target = this.#reach.at(host, (path) => readlinkSync(path, { encoding: 'latin1' }));
-        node = { kind: 'link', target, ...this.#common(0o777, times) };
-      } else {
-        // Sockets, fifos and devices of the host would make a run depend on other processes.
-        return undefined;
-      }
+      const key = stat.isFile() && stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+      const linked = key === undefined ? undefined : this.#linked.get(key);
+      const node = linked ?? this.#standFor(stat, host, directory, name);
+      if (key !== undefined && !linked) this.#linked.set(key, node);
+      directory.entries.set(name, node);
+      return node;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       return code === 'ENOENT' ? undefined : fail(code === 'ENAMETOOLONG' ? E.NAMETOOLONG : E.ACCES);
     }
-    directory.entries.set(name, node);
-    return node;
+  }
+
+  /** A node for an inode of the host. */
+  #standFor(stat: BigIntStats, path: string, parent: DirectoryNode, name: string): Node {
+    const origin = { path, modified: stat.mtimeNs };
+    const mode = Number(stat.mode) & 0o7777;
+    const times = timesOf(stat);
+    if (stat.isDirectory()) return Object.assign(this.#directory(path, parent, name, times), { mode, origin });
+    const common = { ...this.#common(mode, times), links: Number(stat.nlink), origin };
+    if (stat.isFile()) {
+      const base = new HostFile(this.#usage, this.#reach, path, Number(stat.size));
+      return { kind: 'file', contents: new Contents(this.#usage, base), opens: 0, ...common };
+    }
+    if (stat.isSymbolicLink()) {
+      const target = this.#reach.at(path, (reached) => readlinkSync(reached, { encoding: 'latin1' }));
+      return { kind: 'link', target, ...common, mode: 0o777 };
+    }
+    // FIFOs, sockets and devices of the host are there, but opening one would make a run depend on other processes.
+    if (stat.isFIFO() || stat.isSocket())
+      return { kind: stat.isFIFO() ? 'fifo' : 'socket', pipe: undefined, foreign: true, ...common };
+    return { kind: 'device', device: 'host', rdev: Number(stat.rdev), block: stat.isBlockDevice(), ...common };
   }
 }
 
@@ -514,7 +532,3 @@ const timesOf = (stat: { mtimeNs: bigint; ctimeNs: bigint }): Times => ({
   modified: stat.mtimeNs,
   changed: stat.ctimeNs,
 });
-
-/** Is a directory at its path on the host, or without one? Then its entries alone tell the differences. */
-const isAtHostPath = (directory: DirectoryNode, path: string): boolean =>
-  directory.host === undefined || directory.host === path;

@@ -1,9 +1,11 @@
 /** Files of /proc about the guest and about the machine, generated when they are opened, as in Linux. */
 import { type Addr, SP } from '../../base/units.ts';
 import { PAGE, PERMISSION } from '../memory.ts';
+import { type OpenFile, RegularFile } from './descriptors.ts';
 import { limitOf } from './identity.ts';
 import type { Kernel } from './kernel.ts';
-import { toBinary } from './nodes.ts';
+import { type LinkNode, type LiveEntries, type Node, toBinary } from './nodes.ts';
+import type { Overlay } from './overlay.ts';
 import { isSharedMemory, sharedAt } from './shared.ts';
 import { SIG } from './signals.ts';
 
@@ -74,6 +76,7 @@ export function provideProc({ kernel, executable, args, env, stack, shownExecuta
     },
   };
   for (const [path, contents] of Object.entries(made)) overlay.provideMade(path, contents);
+  overlay.provideLive(`${own}/fd`, descriptorLinks(kernel));
   overlay.provideLink('/proc/self', `${pid}`);
   overlay.provideLink('/proc/mounts', 'self/mounts');
 }
@@ -129,6 +132,39 @@ function limits(kernel: Kernel): string[] {
       return row(name, shown(soft), shown(hard), unit);
     }),
   ];
+}
+
+/** /proc/PID/fd: a link for each descriptor, which leads to the open file itself. */
+function descriptorLinks({ overlay, descriptors }: Kernel): LiveEntries {
+  const links = new WeakMap<OpenFile, LinkNode>();
+  return {
+    names: () => descriptors.numbers.map(String),
+    entry: (name) => {
+      const file = /^(0|[1-9]\d{0,3})$/.test(name) ? descriptors.find(Number(name)) : undefined;
+      if (!file) return undefined;
+      const known =
+        links.get(file) ?? overlay.magicLink(rightsOf(file), () => targetOf(overlay, file), nodeOf(overlay, file));
+      links.set(file, known);
+      return known;
+    },
+  };
+}
+
+const rightsOf = (file: OpenFile): number => (file.readable ? 0o500 : 0) | (file.writable ? 0o300 : 0);
+
+function nodeOf(overlay: Overlay, { node, nameless, inode }: OpenFile): () => Node {
+  const known = node ?? overlay.nameless(nameless === 'pipe' ? 'fifo' : 'socket', inode.rights ?? 0o600);
+  return () => known;
+}
+
+/** As readlink shows it. */
+function targetOf(overlay: Overlay, file: OpenFile): string {
+  const { node, nameless, where } = file;
+  if (node?.kind === 'directory') return overlay.pathOf(node) ?? '/ (deleted)';
+  const path = file instanceof RegularFile ? file.path : where?.();
+  if (path === undefined)
+    return nameless === 'anonymous' ? 'anon_inode:[unknown]' : `${nameless}:[${file.inode.number}]`;
+  return node?.links === 0 && !path.endsWith(' (deleted)') ? `${path} (deleted)` : path;
 }
 
 /** Bytes of the guest's address space that are mapped. */

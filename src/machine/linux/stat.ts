@@ -2,10 +2,11 @@
 import type { Addr } from '../../base/units.ts';
 import { OpenDirectory, type OpenFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
+import { split } from './guest.ts';
 import type { Kernel } from './kernel.ts';
-import type { Node } from './nodes.ts';
+import { may, type Node } from './nodes.ts';
 import { MAX_PATH } from './overlay.ts';
-import { AT, may, nodeAt } from './paths.ts';
+import { AT, namedBy, nodeAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
 const TYPE = {
@@ -16,8 +17,10 @@ const TYPE = {
   file: 0o100000,
   link: 0o120000,
 } as const;
+const BLOCK_DEVICE = 0o060000;
 /** d_type of getdents64: the file type shifted down. */
-const entryType = (node: Node): number => TYPE[node.kind] >> 12;
+const typeOf = (node: Node): number => (node.kind === 'device' && node.block ? BLOCK_DEVICE : TYPE[node.kind]);
+const entryType = (node: Node): number => typeOf(node) >> 12;
 const BLOCK = 4096;
 const DEVICE_NUMBER = 0x801;
 
@@ -40,7 +43,7 @@ function statOf(node: Node): Stat {
   return {
     ino: node.ino,
     device: DEVICE_NUMBER,
-    mode: TYPE[node.kind] | node.mode,
+    mode: typeOf(node) | node.mode,
     links: node.kind === 'directory' ? 1 : node.links,
     size:
       node.kind === 'file'
@@ -51,8 +54,7 @@ function statOf(node: Node): Stat {
             ? BLOCK
             : 0,
     pages: node.kind === 'file' ? node.contents.pages : node.kind === 'directory' ? 1 : 0,
-    rdev:
-      node.kind === 'device' ? { null: 0x103, zero: 0x105, full: 0x107, random: 0x109, tty: 0x500 }[node.device] : 0,
+    rdev: node.kind === 'device' ? node.rdev : 0,
     ...node.times,
   };
 }
@@ -120,8 +122,9 @@ function putStatx(kernel: Kernel, at: Addr, stat: Stat): number {
   guest.setU64(at + 40, stat.size);
   guest.setU64(at + 48, blocksOf(stat));
   const putTime = (offset: number, time: bigint) => {
-    guest.setU64(at + offset, time / 1_000_000_000n);
-    guest.setU32(at + offset + 8, Number(time % 1_000_000_000n));
+    const [seconds, nanoseconds] = split(time);
+    guest.setU64(at + offset, seconds);
+    guest.setU32(at + offset + 8, Number(nanoseconds));
   };
   putTime(64, stat.accessed);
   putTime(96, stat.changed);
@@ -141,11 +144,8 @@ function statAt(kernel: Kernel, fd: number, path: Addr, flags: number): Stat {
 }
 
 function access(kernel: Kernel, fd: number, path: Addr, mode: number, flags: number): number {
-  if (mode & ~7) fail(E.INVAL);
-  const empty = flags & AT.EMPTY_PATH && kernel.guest.u8(path) === 0;
-  const node = empty
-    ? (kernel.descriptors.any(fd).node ?? fail(E.ACCES))
-    : nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0);
+  if (mode & ~7 || flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
+  const node = namedBy(kernel, fd, path, flags) ?? fail(E.ACCES);
   return may(node, mode) ? 0 : fail(E.ACCES);
 }
 
@@ -168,6 +168,7 @@ function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): 
   if (size < 0) fail(E.INVAL);
   const { guest, overlay } = kernel;
   const directory = file.node;
+  if (directory.gone) fail(E.NOENT);
   const { names } = file;
   let used = 0;
   for (; file.position < names.length; file.position++) {

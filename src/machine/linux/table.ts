@@ -13,6 +13,7 @@ import type { Kernel, Restart } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
 import { MEMFD_ROWS } from './memfd.ts';
 import { OTHER_NAMES } from './names.ts';
+import { OPEN_ROWS } from './open.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { SCHEDULING_ROWS } from './scheduling.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
@@ -28,6 +29,7 @@ import { wait } from './wait.ts';
 export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
   [
     ...FILE_ROWS,
+    ...OPEN_ROWS,
     ...TRANSFER_ROWS,
     ...STAT_ROWS,
     ...TREE_ROWS,

@@ -4,8 +4,8 @@ import { MAX_FILE_SIZE } from './contents.ts';
 import { checkLength, isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { checkSeals, type DirectoryNode, type Node } from './nodes.ts';
-import { AT, findAt, freeAt, may, nodeAt, parentAt } from './paths.ts';
+import { checkSeals, type DirectoryNode, may, type Node } from './nodes.ts';
+import { AT, freeAt, namedBy, nodeAt, parentAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 
 const RENAME = { NOREPLACE: 1, EXCHANGE: 2, WHITEOUT: 4 } as const;
@@ -39,13 +39,14 @@ function makeNode(kernel: Kernel, fd: number, path: Addr, mode: number): number 
 
 function unlink(kernel: Kernel, fd: number, path: Addr, flags: number): number {
   if (flags & ~AT.REMOVEDIR) fail(E.INVAL);
-  const { directory, name, node, slash } = findAt(kernel, fd, path, false);
-  if (!node) return fail(E.NOENT);
+  const { directory, name, slash } = parentAt(kernel, fd, path);
+  const node = name === '.' ? directory : (kernel.overlay.entry(directory, name) ?? fail(E.NOENT));
   if (name === '.') {
     if ((flags & AT.REMOVEDIR) === 0) fail(E.ISDIR);
     const last = kernel.guest.string(path).replace(/\/+$/, '');
     fail(node === kernel.overlay.root ? E.BUSY : last.endsWith('..') ? E.NOTEMPTY : E.INVAL);
   }
+  if (slash && (flags & AT.REMOVEDIR) === 0) fail(node.kind === 'directory' ? E.ISDIR : E.NOTDIR);
   if (!may(directory, 3)) fail(E.ACCES);
   if (flags & AT.REMOVEDIR) {
     if (node.kind !== 'directory') return fail(E.NOTDIR);
@@ -55,7 +56,6 @@ function unlink(kernel: Kernel, fd: number, path: Addr, flags: number): number {
     node.gone = true;
   } else {
     if (node.kind === 'directory') fail(E.ISDIR);
-    if (slash) fail(E.NOTDIR);
     kernel.overlay.remove(directory, name);
   }
   return 0;
@@ -91,12 +91,18 @@ function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Ad
   for (const moved of [node, old]) if (moved?.kind === 'directory' && (moved.fixed || moved.sealed)) fail(E.BUSY);
   if (target.directory.gone) fail(E.NOENT);
   if (flags & RENAME.WHITEOUT) fail(E.INVAL);
+  // A directory that gets another parent is written to: its `..` is another.
+  const goes = (moved: Node | undefined) =>
+    moved?.kind !== 'directory' || source.directory === target.directory || may(moved, 2) || fail(E.ACCES);
   if (exchange) {
+    goes(node);
+    goes(old);
     kernel.overlay.exchange(source.directory, source.name, target.directory, target.name);
     return 0;
   }
   if (old && (node.kind === 'directory') !== (old.kind === 'directory'))
     fail(old.kind === 'directory' ? E.ISDIR : E.NOTDIR);
+  goes(node);
   if (old?.kind === 'directory') {
     if (kernel.overlay.list(old).length > 0) fail(E.NOTEMPTY);
     old.gone = true;
@@ -107,14 +113,13 @@ function rename(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Ad
 
 function link(kernel: Kernel, fromFd: number, from: Addr, toFd: number, to: Addr, flags: number): number {
   if (flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
-  const empty = flags & AT.EMPTY_PATH && kernel.guest.u8(from) === 0;
-  const node = empty
-    ? fromFd === AT.FDCWD
-      ? kernel.cwd
-      : (kernel.descriptors.any(fromFd).node ?? fail(E.INVAL))
-    : nodeAt(kernel, fromFd, from, (flags & AT.SYMLINK_FOLLOW) !== 0);
+  const how = (flags & AT.EMPTY_PATH) | (flags & AT.SYMLINK_FOLLOW ? 0 : AT.SYMLINK_NOFOLLOW);
+  const node = namedBy(kernel, fromFd, from, how) ?? fail(E.INVAL);
   const { directory, name } = freeAt(kernel, toFd, to);
   if (node.kind === 'directory') fail(E.PERM);
+  // A file that has lost its last name gets no other (fs/namei.c, vfs_link).
+  if (node.links === 0 && !(node.kind === 'file' && node.linkable)) fail(E.NOENT);
+  if (node.kind === 'file') node.linkable = false;
   kernel.overlay.place(directory, name, node);
   return 0;
 }
@@ -128,7 +133,7 @@ function symlink(kernel: Kernel, target: Addr, fd: number, path: Addr): number {
 }
 
 function changeMode(kernel: Kernel, node: Node, mode: number): number {
-  if (node.kind === 'device') return fail(E.PERM);
+  if (node.kind === 'device' && !node.origin) return fail(E.PERM);
   node.mode = mode & 0o7777;
   node.changed = true;
   node.times.changed = kernel.clock.realtime;
@@ -136,8 +141,14 @@ function changeMode(kernel: Kernel, node: Node, mode: number): number {
 }
 
 /** The guest owns all nodes and is not root: only -1 and its own id may be set. */
-const changeOwner = (kernel: Kernel, uid: number, gid: number): number =>
-  [uid, gid].every((id) => id === -1 || id === kernel.uid) ? 0 : fail(E.PERM);
+function changeOwner(kernel: Kernel, node: Node | undefined, uid: number, gid: number): number {
+  if ([uid, gid].some((id) => id !== -1 && id !== kernel.uid)) fail(E.PERM);
+  if (!node) return 0;
+  kernel.overlay.dropPrivileges(node);
+  node.changed = true;
+  node.times.changed = kernel.clock.realtime;
+  return 0;
+}
 
 type Asked = bigint | 'now' | 'omit';
 
@@ -153,14 +164,16 @@ function changeTimes(kernel: Kernel, fd: number, path: Addr, times: Addr, flags:
   const asked = times === 0 ? undefined : [0, 16].map((at) => timeAt(kernel, times + at));
   if (asked?.every((time) => time === 'omit')) return 0;
   if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH) || (path === 0 && fd !== AT.FDCWD && flags !== 0)) fail(E.INVAL);
-  const byFd = (path === 0 && fd !== AT.FDCWD) || (flags & AT.EMPTY_PATH && kernel.guest.u8(path) === 0);
-  const node = byFd ? kernel.descriptors.get(fd).node : nodeAt(kernel, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0);
+  const byFd = path === 0 && fd !== AT.FDCWD;
+  const node = byFd ? kernel.descriptors.get(fd).node : namedBy(kernel, fd, path, flags);
   if (!node) return 0;
   const now = kernel.clock.realtime;
-  const pick = (time: Asked | undefined, old: bigint): bigint =>
-    time === undefined || time === 'now' ? now : time === 'omit' ? old : time;
-  node.times.accessed = pick(asked?.[0], node.times.accessed);
-  node.times.modified = pick(asked?.[1], node.times.modified);
+  for (const [index, which] of (['accessed', 'modified'] as const).entries()) {
+    const time = asked?.[index] ?? 'now';
+    if (time === 'omit') continue;
+    node.times[which] = time === 'now' ? now : time;
+    node.asked = { ...node.asked, [which]: time };
+  }
   node.times.changed = now;
   node.changed = true;
   return 0;
@@ -172,7 +185,7 @@ function resize(kernel: Kernel, node: Node | undefined, size: number): number {
   if (size > node.contents.size) checkLength(kernel.overlay, size);
   checkSeals(node, false, size);
   node.contents.resize(size);
-  kernel.overlay.modified(node);
+  kernel.overlay.written(node);
   return 0;
 }
 
@@ -206,7 +219,7 @@ function allocate(kernel: Kernel, fd: number, mode: number, offset: number, leng
   if (how !== 0) node.contents.punch(offset, offset + length);
   if (how !== MODE.PUNCH_HOLE) node.contents.reserve(offset, offset + length);
   if (grows) node.contents.resize(offset + length);
-  if (how !== 0 || grows) kernel.overlay.modified(node);
+  if (how !== 0 || grows) kernel.overlay.written(node);
   return 0;
 }
 
@@ -229,7 +242,11 @@ const XATTR_ROWS: SyscallRow[] = ['set', 'get', 'list', 'remove'].flatMap((verb,
     number: 5 + 3 * group + which,
     name: `${prefix}${verb}xattr`,
     arguments: [prefix === 'f' ? ('fd' as const) : ('path' as const), 'address' as const],
-    run: () => -E.OPNOTSUPP,
+    run: (k: Kernel, what: number) => {
+      if (prefix === 'f') k.descriptors.get(what);
+      else nodeAt(k, AT.FDCWD, what, prefix === '');
+      return -E.OPNOTSUPP;
+    },
   })),
 );
 
@@ -290,8 +307,8 @@ const ROWS: readonly SyscallRow[] = [
     name: 'fchownat',
     arguments: ['fd', 'path', 'int', 'int', 'flags'],
     run: (k, fd, path, uid, gid, flags) => {
-      nodeAt(k, fd, path, (flags & AT.SYMLINK_NOFOLLOW) === 0);
-      return changeOwner(k, uid, gid);
+      if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) fail(E.INVAL);
+      return changeOwner(k, namedBy(k, fd, path, flags), uid, gid);
     },
   },
   {
@@ -299,8 +316,7 @@ const ROWS: readonly SyscallRow[] = [
     name: 'fchown',
     arguments: ['fd', 'int', 'int'],
     run: (k, fd, uid, gid) => {
-      k.descriptors.get(fd);
-      return changeOwner(k, uid, gid);
+      return changeOwner(k, k.descriptors.get(fd).node, uid, gid);
     },
   },
   { number: 88, name: 'utimensat', arguments: ['fd', 'path', 'address', 'flags'], run: changeTimes },
