@@ -1,4 +1,5 @@
 /** Finds the first rewrite that breaks a program, by fuel (base/fuel.ts). */
+import { internal } from '../base/errors.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { Image } from '../elf/image.ts';
 import { parseImage } from '../elf/read.ts';
@@ -69,30 +70,44 @@ export function bisect(request: BisectRequest): BisectResult {
   if (!all.bad) return { kind: 'equivalent', rewrites };
   if (rewrites === 0 || attempt(0).bad) return { kind: 'without-rewrites', rewrites };
   const found = firstBad(0, rewrites, (limit) => attempt(limit).bad);
-  const { after, pass, fuel } = lastRewritten(request, make, found);
-  const before = lastRewritten(request, make, found - 1, { pass, head: after.head }).after;
-  return { kind: 'found', fuel: found, rewrites, rewrite: fuel.last ?? '', before, after };
+  const broken = observedAt(request, make, found, ({ spent }) => spent === found);
+  const without = observedAt(request, make, found - 1, (_, index) => index === broken.index);
+  return {
+    kind: 'found',
+    fuel: found,
+    rewrites,
+    rewrite: broken.rewrite,
+    before: without.after,
+    after: broken.after,
+  };
 }
 
-/** A superblock after a pass with the given fuel: the pass and superblock of the last rewrite, or the wanted ones. */
-function lastRewritten(
+interface Observed {
+  /** Number of passes over superblocks before this one: runs are the same up to the first rewrite that one of them lacks. */
+  readonly index: number;
+  readonly after: Superblock;
+  /** The last rewrite, as `pass@address`. */
+  readonly rewrite: string;
+}
+
+/** A superblock after the first pass that meets a condition, with the given fuel. */
+function observedAt(
   { image, profile, options }: BisectRequest,
   make: typeof optimize,
   limit: number,
-  wanted?: { readonly pass: string; readonly head: number },
-): { readonly pass: string; readonly after: Superblock; readonly fuel: Fuel } {
+  wanted: (fuel: Fuel, index: number) => boolean,
+): Observed {
   const fuel = makeFuel(limit);
-  let found: { pass: string; after: Superblock } | undefined;
+  let index = 0;
+  let found: Observed | undefined;
   make(image, profile, {
     ...options,
     fuel,
-    observe(pass, _before, after) {
-      if (found !== undefined) return;
-      const here =
-        wanted === undefined ? fuel.spent === limit : pass.name === wanted.pass && after.head === wanted.head;
-      if (here) found = { pass: pass.name, after };
+    observe(_pass, _before, after) {
+      if (found === undefined && wanted(fuel, index)) found = { index, after, rewrite: fuel.last ?? '' };
+      index++;
     },
   });
-  const result = found!;
-  return { ...result, fuel };
+  if (found === undefined) throw internal('the rewrite was not seen again');
+  return found;
 }

@@ -55,7 +55,7 @@ export interface OptimizeOptions {
   readonly select?: Partial<SelectOptions> | undefined;
   /** How much the file may grow; default: 96 KiB or 8 % of its size, whichever is more. */
   readonly maxGrowth?: ByteCount | undefined;
-  /** Called with each superblock after each pass (`before === after` if the pass changed nothing). */
+  /** Called with each superblock after each pass, also of identity forms (`before === after` if the pass changed nothing). */
   readonly observe?: ((pass: Pass, before: Superblock, after: Superblock) => void) | undefined;
   /** Receives failures in single superblocks; default: they are thrown. */
   readonly onFailure?: OnFailure | undefined;
@@ -227,7 +227,8 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
     const lowered = lowerSuperblock(superblock, machine);
     return lowered && { superblock, lowered };
   };
-  const identityForm = (superblock: Superblock) => emittable(runPasses(superblock, identityPasses, { fuel }));
+  const identityForm = (superblock: Superblock) =>
+    emittable(runPasses(superblock, identityPasses, { fuel }, options.observe));
   const make = (before: Superblock): Candidate => {
     const stages: Superblock[] = [];
     const identity = once(() =>

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { IDENTITY_PASSES } from '../../passes/index.ts';
 import type { Fuel } from '../../src/base/fuel.ts';
 import { readImage } from '../../src/elf/read.ts';
 import { bisect, firstBad } from '../../src/pipeline/bisect.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
+import type { Pass } from '../../src/superblock/pass.ts';
 import { superblockText } from '../../src/superblock/text.ts';
 import { ROOT } from '../support/tools.ts';
 
@@ -39,17 +41,17 @@ describe('bisect', () => {
       bytes[MARK] = args[2]!.fuel!.spent >= wrong ? 1 : 0;
       return { ...result, bytes };
     };
-  const search = (wrong: number, limit?: number) =>
+  const search = (wrong: number, limit?: number, passes?: readonly Pass[]) =>
     bisect({
       image,
       profile,
-      options: {},
+      options: { passes },
       limit,
       equivalent: ({ bytes }) => bytes[MARK] === 0,
       optimize: faulty(wrong),
     });
   /** What the optimizer itself says the nth rewrite is. */
-  const nth = (number: number): string => {
+  const nth = (number: number, passes?: readonly Pass[]): string => {
     const names: string[] = [];
     const fuel: Fuel = {
       spend(pass, address) {
@@ -59,7 +61,7 @@ describe('bisect', () => {
       spent: 0,
       last: undefined,
     };
-    optimize(image, profile, { fuel });
+    optimize(image, profile, { fuel, passes });
     return names[number - 1]!;
   };
 
@@ -68,6 +70,24 @@ describe('bisect', () => {
       const found = search(wrong);
       if (found.kind !== 'found') throw new Error(found.kind);
       expect([found.fuel, found.rewrite]).toEqual([wrong, nth(wrong)]);
+      expect(found.before.head).toBe(found.after.head);
+      expect(found.rewrite).toContain(`@0x${found.after.head.toString(16)}`);
+      expect(superblockText(found.before)).not.toBe(superblockText(found.after));
+    }
+  });
+
+  test('names a rewrite of an identity form too', () => {
+    /** Makes every superblock dearer than the original, so that each ships in its identity form. */
+    const dear: Pass = {
+      name: 'dear',
+      description: 'adds to the count',
+      run: (superblock) => ({ ...superblock, count: superblock.count + 1 }),
+    };
+    const passes = [...IDENTITY_PASSES, dear];
+    for (const wrong of [1, 2, 5]) {
+      const found = search(wrong, undefined, passes);
+      if (found.kind !== 'found') throw new Error(found.kind);
+      expect([found.fuel, found.rewrite]).toEqual([wrong, nth(wrong, passes)]);
       expect(found.before.head).toBe(found.after.head);
       expect(found.rewrite).toContain(`@0x${found.after.head.toString(16)}`);
       expect(superblockText(found.before)).not.toBe(superblockText(found.after));
