@@ -12,16 +12,17 @@ import { superblockText } from '../superblock/text.ts';
 import { weightOf } from '../superblock/weight.ts';
 import { assumable, machineFor, type OptimizeOptions, prepare } from './optimize.ts';
 
-type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target'>;
+type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target' | 'maxGrowth' | 'select'>;
 
 /**
  * @param where an address (`0x10432`) or a symbol: a superblock's head, else an instruction on a path (of several superblocks, the one
  * entered most often is found)
  * @throws bad-option if `where` is neither, or no superblock is there
  */
-function findSuperblock(image: Image, profile: ImageProfile, { without }: Options, where: string): Superblock {
+function findSuperblock(image: Image, profile: ImageProfile, options: Options, where: string): Superblock {
   const address = addressOf(image, where);
-  const { superblocks } = prepare(image, profile, assumable(profile, without));
+  const { maxGrowth, select, without } = options;
+  const { superblocks } = prepare(image, profile, assumable(profile, without), maxGrowth, select);
   const found =
     superblocks.find(({ head }) => head === address) ??
     superblocks

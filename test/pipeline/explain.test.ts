@@ -1,0 +1,20 @@
+/** Explanations: the superblock that is explained is the one that is optimized. */
+import { expect, test } from 'vitest';
+import { hex } from '../../src/base/units.ts';
+import { explainSuperblock } from '../../src/pipeline/explain.ts';
+import { assumable, prepare } from '../../src/pipeline/optimize.ts';
+import { superblockText } from '../../src/superblock/text.ts';
+import { sample } from '../support/samples.ts';
+
+test('within a small growth budget too, for which other traces are selected', () => {
+  const { image, profile } = sample('base64');
+  const texts = (maxGrowth?: number) => {
+    const { superblocks } = prepare(image, profile, assumable(profile), maxGrowth);
+    return new Map(superblocks.map((superblock) => [superblock.head, superblockText(superblock)]));
+  };
+  const [small, roomy] = [texts(1), texts()];
+  const others = [...small].filter(([head, text]) => roomy.get(head) !== text);
+  expect(others.length).toBeGreaterThan(0);
+  for (const [head, text] of others)
+    expect(explainSuperblock(image, profile, { maxGrowth: 1 }, hex(head)).text()).toContain(text);
+});
