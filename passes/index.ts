@@ -74,8 +74,9 @@ export function choosePasses(list: string | readonly Pass[] | undefined): readon
   for (const name of names)
     if (!PASSES.some((pass) => pass.name === name.replace(/^-/, '')))
       throw badOption(`there is no pass '${name.replace(/^-/, '')}'`, `there are: ${known}`);
-  const left = new Set(names.filter((name) => name.startsWith('-')).map((name) => name.slice(1)));
-  return left.size === names.length
-    ? PASSES.filter((pass) => !left.has(pass.name))
-    : PASSES.filter((pass) => names.includes(pass.name));
+  const leaves = (name: string) => name.startsWith('-');
+  if (!names.some(leaves)) return PASSES.filter((pass) => names.includes(pass.name));
+  if (!names.every(leaves))
+    throw badOption(`the passes '${list}' name some to make and some to leave out`, 'give one kind only');
+  return PASSES.filter((pass) => !names.includes(`-${pass.name}`));
 }
