@@ -1,6 +1,16 @@
 /** Output files of commands: checked before the work begins, written whole or not at all. */
-import { closeSync, existsSync, mkdirSync, openSync, readSync, realpathSync, statSync, unlinkSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { badOption, cannotWrite } from '../base/errors.ts';
 import { momentaryName, replaceFile } from '../base/files.ts';
 import { print } from './say.ts';
@@ -19,11 +29,11 @@ export interface OutputOptions {
 
 /**
  * Checks, before hours of work, that a file can be written; leaves no file behind.
- * @returns the path to write to: for a symbolic link to an existing file, the path of that file, so that the link stays a link
+ * @returns the path to write to, free of symbolic links: a link stays a link, and the file that the link leads to is written
  * @throws cannot-write, bad-option
  */
 export function checkOutput(path: string, options: OutputOptions = {}): string {
-  const target = existsSync(path) ? realpathSync(path) : resolve(path);
+  const target = realTarget(path, resolve(path));
   if (existsSync(target)) {
     const stat = statSync(target);
     if (stat.isDirectory()) throw cannotWrite(path, { code: 'it is a directory' });
@@ -44,6 +54,34 @@ export function checkOutput(path: string, options: OutputOptions = {}): string {
     throw cannotWrite(path, error);
   }
   return target;
+}
+
+/** Linux follows no more symbolic links in one path (path_resolution(7)). */
+const LINK_LIMIT = 40;
+
+/**
+ * The path without symbolic links, as realpath(3) has it; the file and its folders need not exist.
+ * @param named the output's name, for messages
+ * @param links symbolic links followed so far
+ */
+function realTarget(named: string, path: string, links = 0): string {
+  if (existsSync(path)) return realpathSync(path);
+  if (links > LINK_LIMIT) throw cannotWrite(named, { code: 'ELOOP' });
+  const folder = dirname(path);
+  if (folder === path) return path;
+  const real = realTarget(named, folder, links);
+  const target = join(real, basename(path));
+  const next = linked(target);
+  return next === undefined ? target : realTarget(named, resolve(real, next), links + 1);
+}
+
+/** The text of a symbolic link; undefined if there is no such link. */
+function linked(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function sameFile(one: string, other: string): boolean {
@@ -82,10 +120,32 @@ export function writeWhole(target: string, content: string | Uint8Array, mode?: 
 /** The file name that means standard output: `--json -`. */
 export const STDOUT = '-';
 
-/** Checks a text output now and returns the function that writes it; undefined if no path is given. */
-export function textOutput(path: string | undefined, inputs: readonly string[]): ((text: string) => void) | undefined {
-  if (path === undefined) return undefined;
-  if (path === STDOUT) return print;
-  const target = checkOutput(path, { inputs, parents: true });
-  return (text) => writeWhole(target, text);
+export interface Outputs {
+  /** Checks an output as checkOutput does. @returns the path to write to */
+  file(path: string, options?: Omit<OutputOptions, 'inputs'>): string;
+  /** Checks a text output now and returns the function that writes it; undefined if no path is given. */
+  text(path: string | undefined): ((text: string) => void) | undefined;
+}
+
+/**
+ * The outputs of a command that writes several files: no two of them go to one file.
+ * @param inputs files that the command reads, which must not be overwritten
+ */
+export function makeOutputs(inputs: readonly string[]): Outputs {
+  const targets = new Set<string>();
+  const file: Outputs['file'] = (path, options = {}) => {
+    const target = checkOutput(path, { ...options, inputs });
+    if (targets.has(target)) throw badOption(`${path}: two outputs would go to this file`, 'name another one');
+    targets.add(target);
+    return target;
+  };
+  return {
+    file,
+    text(path) {
+      if (path === undefined) return undefined;
+      if (path === STDOUT) return print;
+      const target = file(path, { parents: true });
+      return (text) => writeWhole(target, text);
+    },
+  };
 }

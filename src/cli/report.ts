@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { printableJson } from '../base/printable.ts';
 import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
 import { repeatable } from './options.ts';
-import { STDOUT, stemOf, textOutput } from './output.ts';
+import { makeOutputs, STDOUT, stemOf } from './output.ts';
 import { makeProgress } from './progress.ts';
 import { verifiedText } from './words.ts';
 
@@ -49,8 +49,9 @@ async function report(original: string, optimized: string, args: readonly string
   profileOf(trained, images.original, flags.profile);
   const page = flags.output ?? `${stemOf(original)}.html`;
   const read = [original, optimized, flags.profile, ...flags.also, ...(flags.stdin === undefined ? [] : [flags.stdin])];
-  const writePage = textOutput(page, read);
-  const writeJson = textOutput(flags.json, read);
+  const outputs = makeOutputs(read);
+  const writePage = outputs.text(page);
+  const writeJson = outputs.text(flags.json);
   const guest = guestRun(flags, images.original, args);
   const progress = await makeProgress(flags.quiet);
   const words = ['isoform', 'report', '-p', flags.profile, ...inputWords(flags)];
