@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { hex } from '../base/units.ts';
+import { ASSUMPTIONS } from '../emit/assumptions.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
 import type { Proof } from '../verify/prove/prove.ts';
 import { reasonKind, reasonText } from '../verify/prove/reasons.ts';
@@ -38,11 +39,9 @@ export function register(program: Command): void {
     .action(proveFiles);
 }
 
-const ASSUMPTION_ID = /^A([1-9]|1[01])$/;
-
 function parseIds(text: string): readonly string[] {
   const ids = text.split(',');
-  const wrong = ids.find((id) => !ASSUMPTION_ID.test(id));
+  const wrong = ids.find((id) => !ASSUMPTIONS.some((assumption) => assumption.id === id));
   if (wrong !== undefined) throw badOption(`there is no assumption '${wrong}'`, 'for example --without A3,A8');
   return ids;
 }
@@ -51,7 +50,7 @@ function parseIds(text: string): readonly string[] {
 const LIST_LENGTH = 10;
 
 async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
-  const [{ ASSUMPTIONS, prove, readImage, restingOn, summarise }, { mapOf }, proofs] = await Promise.all([
+  const [{ prove, readImage, restingOn, summarise }, { mapOf }, proofs] = await Promise.all([
     import('../index.ts'),
     import('../verify/prove/prove.ts'),
     import('./proofs.ts'),
