@@ -7,7 +7,7 @@ const SECOND = 1_000_000_000n;
 const DAY = 86_400n * SECOND;
 /** 2024-01-01T00:00:00Z. */
 const EARLIEST_START = 1_704_067_200n * SECOND;
-/** At most so many entries of a folder are looked at, so that a start does not take long. */
+/** At most so many entries of a folder, the first by name, are looked at, so that a start does not take long. */
 const ENTRY_LIMIT = 10_000;
 
 /**
@@ -32,7 +32,7 @@ export function guestTime(
 
 function entriesOf(directory: string): readonly string[] {
   try {
-    return readdirSync(directory).slice(0, ENTRY_LIMIT);
+    return readdirSync(directory).sort().slice(0, ENTRY_LIMIT);
   } catch {
     return [];
   }
