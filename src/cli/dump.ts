@@ -50,16 +50,18 @@ const TEXTS = {
     return dumpProfile(found, image);
   },
   map: async (file: string) => {
-    const [{ unsupported }, { readImage }, { readNote }, { decodeMap }, { mapText }] = await Promise.all([
+    const [{ unsupported }, { readImage }, { readNote }, { decodeMap }, { mapText }, { byNumber }] = await Promise.all([
       import('../base/errors.ts'),
       import('../elf/read.ts'),
       import('../elf/write.ts'),
       import('../emit/map.ts'),
       import('../emit/map-text.ts'),
+      import('../verify/prove/superblock.ts'),
     ]);
     const note = readNote(readImage(file));
     if (note === undefined) throw unsupported(`${file}: has no address map`, 'give a file that isoform has optimized');
-    return mapText(decodeMap(note, file).data);
+    const { data } = decodeMap(note, file);
+    return mapText({ ...data, assumptions: [...data.assumptions].sort(byNumber) });
   },
   cfg: async (file: string, flags: DumpFlags) => {
     const [{ readImage }, { profileOf, readProfile }, { buildCfg }, { dotCfg, dumpCfg, findFunction }, { livenessOf }] =

@@ -104,7 +104,7 @@ async function summary(name: string, image: Image, made: ProvedForm, fuel: Count
       reason: reasonText(proofs.get(head)?.reason) || undefined,
     })),
     passes: passReports(made.passes, fuel),
-    assumptions: map.assumptions,
+    assumptions: made.assumptions,
     leftOut: leftOut.map(hex),
     dropped: made.dropped.map(hex),
     unpatched: unpatched.map(hex),

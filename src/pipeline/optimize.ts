@@ -39,6 +39,7 @@ import {
   traceUnrun,
 } from '../superblock/select.ts';
 import { weightOf } from '../superblock/weight.ts';
+import { byNumber } from '../verify/prove/superblock.ts';
 import { defaultGrowth, selectWithin, withinGrowth } from './budget.ts';
 import { attempt, type OnFailure, type Rejection } from './failures.ts';
 
@@ -75,6 +76,7 @@ export interface PassTotal {
 export interface Optimized extends Emitted {
   readonly superblocks: readonly Superblock[];
   readonly passes: readonly PassTotal[];
+  /** Ids, by number. */
   readonly assumptions: readonly string[];
   /** Heads of superblocks that the growth budget had no room for. */
   readonly dropped: readonly Addr[];
@@ -452,7 +454,7 @@ function emitFinal(request: FinalRequest): Optimized {
     ...emitted,
     superblocks: [...final.values()].map(({ superblock }) => superblock),
     passes,
-    assumptions: emitted.map.assumptions,
+    assumptions: [...emitted.map.assumptions].sort(byNumber),
     dropped: [...dropped].sort((a, b) => a - b),
   };
 }
