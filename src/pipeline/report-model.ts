@@ -37,7 +37,7 @@ export function reportModel(request: ReportRequest): ReportModel {
     inputs: request.inputs,
     original,
     optimized,
-    superblocks: summariesOf(original, optimized.image, map.data, { verdict: verdicts(map, differences, proof) }),
+    superblocks: summariesOf(original.image, optimized.image, map.data, { verdict: verdicts(map, differences, proof) }),
     passes: request.passes,
     assumptions: assumptionReports(map, differences.length === 0, proof),
     proof: proof && {

@@ -140,12 +140,12 @@ function programReport(counts: Counts): ProgramReport {
 function pictures(input: ReportInput, original: Counts, optimized: Counts, names: Names, byWeight: readonly string[]) {
   const rank = new Map(byWeight.map((head, index) => [head, index]));
   const summaries = [...input.superblocks].sort((a, b) => rank.get(hex(a.head))! - rank.get(hex(b.head))!);
-  const onPath = new Map<Addr, Addr>();
-  for (const { head, path } of summaries) for (const { start } of path) if (!onPath.has(start)) onPath.set(start, head);
+  const onPath = (address: Addr) =>
+    summaries.find(({ path }) => path.some(({ start, end }) => address >= start && address < end))?.head;
   const ranges = summaries.flatMap((summary) => summary.ranges.map((range) => ({ ...range, summary })));
   const inside = (address: Addr) => ranges.find(({ start, end }) => address >= start && address < end);
   return {
-    original: hotGraph(original, names.label, (address) => onPath.get(address)),
+    original: hotGraph(original, names.label, onPath),
     optimized: hotGraph(
       optimized,
       (address) => {

@@ -8,8 +8,7 @@ import type { AddressMapData, MappedSuperblock } from '../emit/map.ts';
 import { targetOf } from '../isa/row.ts';
 import { codeOf } from '../profile/code.ts';
 import { endingOf, farTarget } from '../profile/flow.ts';
-import type { ProfiledBlock } from '../profile/profile.ts';
-import { type Counts, instructionsAt, makeCounts, type PlacedInsn, type ProfiledRun } from './counts.ts';
+import { instructionsAt, type PlacedInsn } from './counts.ts';
 import { originsOf } from './match.ts';
 import type { ExitSummary, OptimizedRange, SuperblockSummary } from './superblocks.ts';
 
@@ -22,20 +21,17 @@ export interface SummaryOptions {
   readonly origins?: ReadonlyMap<Addr, Addr>;
 }
 
-/** @param original the profile by which superblocks were formed, or another of the same program that has the same blocks */
 export function summariesOf(
-  original: ProfiledRun,
+  original: Image,
   optimized: Image,
   map: AddressMapData,
   options: SummaryOptions = {},
 ): SuperblockSummary[] {
-  const counts = makeCounts(original);
-  const blocks = new Map(counts.blocks.map((block) => [block.start, block]));
   const reader = new ExitReader(optimized, map);
   return map.superblocks.map((mapped) => {
-    const path = mapped.path.flatMap((start) => pathBlocks(start, blocks, counts));
-    const code = path.map(({ start, end }) => instructionsAt(original.image, start, end));
     const line = instructionsAt(optimized, mapped.start, mapped.end);
+    const path = pathBlocks(original, mapped.path, reader.behind(mapped, line));
+    const code = path.map(({ start, end }) => instructionsAt(original, start, end));
     const stubs = mapped.stubs.flatMap(([start, end]) => instructionsAt(optimized, start, end));
     const found = originsOf(code.flat(), line, stubs);
     if (options.origins)
@@ -59,18 +55,24 @@ export function summariesOf(
   });
 }
 
-/** A block of the path, with the end that the given profile shows: another profile than the training run's may split the block. */
-function pathBlocks(start: Addr, blocks: ReadonlyMap<Addr, ProfiledBlock>, counts: Counts) {
-  const block = blocks.get(start);
-  if (block !== undefined) return [{ start, end: block.end }];
-  // No block of this profile starts here: take the code up to the next control transfer.
-  const code = codeOf(counts.image);
-  for (let end = start; ; ) {
-    const insn = code.insnAt(end);
-    if (insn === undefined) return end === start ? [] : [{ start, end }];
-    end += insn.size;
-    if (endingOf(insn) !== 'none') return [{ start, end }];
-  }
+/**
+ * The blocks of a path as the training run had them, whatever run is reported on. A block ends behind its first control transfer, or where
+ * the next block of the path begins. The last block may also end where the superblock goes on to.
+ * @param behind addresses to which control may go on from the path's end
+ */
+function pathBlocks(image: Image, starts: readonly Addr[], behind: readonly Addr[]) {
+  const code = codeOf(image);
+  const endOf = (start: Addr, ends: readonly (Addr | undefined)[]): Addr => {
+    for (let at = start; ; ) {
+      const insn = code.insnAt(at);
+      if (insn === undefined) return at;
+      at += insn.size;
+      if (endingOf(insn) !== 'none' || ends.includes(at)) return at;
+    }
+  };
+  return starts
+    .map((start, index) => ({ start, end: endOf(start, index + 1 < starts.length ? [starts[index + 1]] : behind) }))
+    .filter(({ start, end }) => end > start);
 }
 
 /** Reads exits out of optimized code. */
@@ -92,17 +94,31 @@ class ExitReader {
     );
   }
 
-  /** The original addresses that a transfer to an optimized address may lead to, through stubs; none for a computed target. */
+  /**
+   * The original addresses that a transfer to an optimized address may lead to, through stubs; none for a computed target, nor for stubs
+   * that lead to each other in a circle.
+   */
   #leadsTo(address: Addr): readonly Addr[] {
-    if (address < this.#map.originalEnd) return [address];
-    const heads = this.#heads.get(address);
-    if (heads !== undefined) return heads;
-    const end = this.#stubs.get(address);
-    if (end === undefined) return [];
-    const stub = instructionsAt(this.#image, address, end);
-    const target = jumpTarget(stub, stub.length - 1);
-    if (target !== undefined) return target === address ? [] : this.#leadsTo(target);
-    return endingOf(stub.at(-1)!.insn) === 'none' ? this.#leadsTo(end) : [];
+    const seen = new Set<Addr>();
+    for (let at = address; !seen.has(at); ) {
+      seen.add(at);
+      if (at < this.#map.originalEnd) return [at];
+      const heads = this.#heads.get(at);
+      if (heads !== undefined) return heads;
+      const end = this.#stubs.get(at);
+      const stub = end === undefined ? [] : instructionsAt(this.#image, at, end);
+      if (end === undefined || stub.length === 0) return [];
+      const target = jumpTarget(stub, stub.length - 1);
+      if (target === undefined && endingOf(stub.at(-1)!.insn) !== 'none') return [];
+      at = target ?? end;
+    }
+    return [];
+  }
+
+  /** The original addresses to which control may go on from the end of a line; the line may end in an inverted branch. */
+  behind(mapped: MappedSuperblock, line: readonly PlacedInsn[]): readonly Addr[] {
+    const to = line.length === 0 ? undefined : jumpTarget(line, line.length - 1);
+    return [mapped.end, ...(to === undefined ? [] : [to])].flatMap((address) => this.#leadsTo(address));
   }
 
   /** @param origins originals of the line's instructions, as far as they are known */
@@ -167,7 +183,7 @@ const EXIT_NAMES: Partial<Record<ReturnType<typeof endingOf>, string>> = {
   trap: 'trap',
 };
 
-/** The target of a jump or call of one instruction or two; undefined for a computed target. */
+/** The target of a branch, or of a jump or call of one instruction or two; undefined for a computed target. */
 function jumpTarget(code: readonly PlacedInsn[], index: number): Addr | undefined {
   const { address, insn } = code[index]!;
   const near = targetOf(insn, address);

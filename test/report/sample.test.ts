@@ -6,9 +6,13 @@ import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { makeEngine } from '../../src/engine/engines.ts';
 import { execute } from '../../src/engine/execute.ts';
+import { encodeBytes } from '../../src/isa/encode.ts';
+import { jumpInsn } from '../../src/isa/idioms.ts';
 import { createProcess } from '../../src/machine/process.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
+import { codeOf } from '../../src/profile/code.ts';
 import { collect } from '../../src/profile/collect.ts';
+import { endingOf } from '../../src/profile/flow.ts';
 import { buildReport } from '../../src/report/build.ts';
 import { makeCounts } from '../../src/report/counts.ts';
 import { renderHtml } from '../../src/report/html.ts';
@@ -31,7 +35,7 @@ describe.each(['bytecode', 'queens', 'words'])('the report of sample %s', (name)
   const before = profiled(readImage(file), input);
   const { bytes, map } = optimize(before.run.image, before.run.profile);
   const after = profiled(parseImage(bytes, `${file}.opt`), input, before.heapStart);
-  const superblocks = summariesOf(before.run, after.run.image, map);
+  const superblocks = summariesOf(before.run.image, after.run.image, map);
   const model = buildReport({
     ...exampleInput(),
     arguments: [],
@@ -60,6 +64,50 @@ describe.each(['bytecode', 'queens', 'words'])('the report of sample %s', (name)
       // The superblock in which the program ends is not left.
       expect(Math.abs(left - count), head).toBeLessThanOrEqual(1);
     }
+  });
+
+  it('has the paths of the training run, without the ecalls that stay in the original text', () => {
+    const code = codeOf(before.run.image);
+    const blocks = new Map(makeCounts(before.run).blocks.map(({ start, end }) => [start, end]));
+    for (const { path } of superblocks)
+      for (const { start, end } of path) {
+        const next = code.insnAt(end);
+        const stays = next !== undefined && endingOf(next) === 'syscall' ? end + next.size : end;
+        expect(blocks.get(start) ?? end).toBeOneOf([end, stays]);
+      }
+  });
+
+  it('has the same paths on another input, whose blocks end elsewhere', () => {
+    const stdin = new Uint8Array(0);
+    const other = profiled(readImage(file), stdin);
+    const again = buildReport({
+      ...exampleInput(),
+      original: other.run,
+      optimized: profiled(after.run.image, stdin, other.heapStart).run,
+      superblocks: summariesOf(other.run.image, after.run.image, map),
+    });
+    const lengths = ({ superblocks: all }: typeof model) =>
+      all.map(({ head, instructions }) => `${head} ${instructions.original}`).sort();
+    expect(lengths(again)).toEqual(lengths(model));
+  });
+
+  it('follows no circle of stubs', () => {
+    const { superblocks: all } = map;
+    const mapped = all.find(({ stubs }) => stubs.filter(([start, end]) => end - start >= 4).length >= 2)!;
+    const [one, other] = mapped.stubs.filter(([start, end]) => end - start >= 4).map(([start]) => start);
+    const wrong = Uint8Array.from(bytes);
+    const { address, offset } = after.run.image.segments.find(({ address, size }) => one! - address < size)!;
+    for (const [from, to] of [
+      [one!, other!],
+      [other!, one!],
+    ] as const)
+      wrong.set(encodeBytes(jumpInsn(to - from), false), offset + from - address);
+    const stubs = [one!, other!].map((start) => [start, start + 4] as const);
+    const circle = { ...map, superblocks: all.map((each) => (each === mapped ? { ...each, stubs } : each)) };
+    const found = summariesOf(before.run.image, parseImage(wrong, 'circle'), circle);
+    const lost = found.find(({ head }) => head === mapped.head)!.exits.filter(({ to }) => to === one || to === other);
+    expect(lost.length).toBeGreaterThan(0);
+    expect(lost.every(({ target }) => target === undefined)).toBe(true);
   });
 
   it('makes the same page each time, of a modest size', () => {
