@@ -73,9 +73,14 @@ function matchGreedily(path: readonly Insn[], line: readonly Insn[]): number[] {
   });
 }
 
+/** Is `b` perhaps `a` in other registers? Loads and stores of another offset, and transfers, are not matched. */
+const sameInOtherRegisters = (a: Insn, b: Insn): boolean =>
+  a.row === b.row && a.imm === b.imm && facts(a).control === 'none';
+
 /**
- * Addresses of the originals by address of the optimized instruction. The line is matched in order; then each stub instruction is
- * matched with the first equal instruction of the path that the line has lost.
+ * Addresses of the originals by address of the optimized instruction. The line is matched in order; then instructions of the line that were
+ * moved past others, and stub instructions, are each matched with the first such instruction of the path that has no partner yet: a moved
+ * one with an equal one, else with one that only has other registers.
  */
 export function originsOf(
   path: readonly PlacedInsn[],
@@ -87,10 +92,17 @@ export function originsOf(
     insns,
     line.map(({ insn }) => insn),
   );
+  const kept = new Set(matched);
+  for (const same of [sameInsn, sameInOtherRegisters])
+    for (const [index, { insn }] of line.entries()) {
+      if (matched[index] !== -1 || facts(insn).control !== 'none') continue;
+      const place = insns.findIndex((original, at) => !kept.has(at) && same(original, insn));
+      matched[index] = place;
+      kept.add(place);
+    }
   const origins = new Map<Addr, Addr>();
   for (const [index, place] of matched.entries())
     if (place >= 0) origins.set(line[index]!.address, path[place]!.address);
-  const kept = new Set(matched);
   for (const { address, insn } of stubs) {
     const place = insns.findIndex((original, index) => !kept.has(index) && sameInsn(original, insn));
     if (place >= 0 && facts(insn).control === 'none') origins.set(address, path[place]!.address);
