@@ -56,7 +56,7 @@ async function verify(original: string, optimized: string, args: readonly string
       arguments: args,
       inputs: guest.inputs,
       verified: [verified],
-      passes: [],
+      passes: undefined,
       commands: [command(['isoform', 'verify', '--json', ...inputWords(flags), original, optimized, ...args])],
     });
     progress.clear();

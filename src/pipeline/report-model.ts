@@ -23,8 +23,8 @@ export interface ReportRequest {
   readonly verified: readonly Verified[];
   /** Proof of the optimized form; without a proof superblocks are tested only. */
   readonly proof?: Proof | undefined;
-  /** Statistics of the passes; empty if they are not known. */
-  readonly passes: readonly PassReport[];
+  /** Statistics of the passes; undefined if they are not known. */
+  readonly passes: readonly PassReport[] | undefined;
   readonly commands: readonly string[];
 }
 

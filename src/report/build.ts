@@ -31,8 +31,8 @@ export interface ReportInput {
   readonly original: ProfiledRun;
   readonly optimized: ProfiledRun;
   readonly superblocks: readonly SuperblockSummary[];
-  /** In the order in which they ran. */
-  readonly passes: readonly PassReport[];
+  /** In the order in which they ran; undefined if it is not known which ones did. */
+  readonly passes: readonly PassReport[] | undefined;
   readonly assumptions: readonly AssumptionReport[];
   readonly proof?: ProofInput | undefined;
   readonly verify: { readonly inputs: readonly VerifiedInput[]; readonly differences: readonly Difference[] };
@@ -81,7 +81,7 @@ export function buildReport(input: ReportInput): ReportModel {
     coverage: coverageOf(superblocks, optimized.total),
     functions: reportFunctions(input.superblocks, original, optimized, names, 40),
     superblocks,
-    passes: input.passes,
+    ...(input.passes && { passes: input.passes }),
     assumptions: input.assumptions,
     cfg: pictures(
       input,

@@ -107,30 +107,34 @@ export function picturesSection(model: ReportModel): Html {
   );
 }
 
-export const passesSection = (model: ReportModel): Html =>
-  section(
+export function passesSection(model: ReportModel): Html {
+  const { passes } = model;
+  return section(
     'passes',
     'What each pass did',
     html`<p>In the order they ran. What it took away is counted by the profile, along the superblocks; a number below 0 was added. Cycles are those of the model.</p>`,
-    model.passes.length === 0
-      ? html`<p>No pass was enabled.</p>`
-      : scroll(
-          'What each pass did',
-          html`<table class="data sortable stack" role="table"><thead><tr><th scope="col">Pass</th><th scope="col">Rewrites</th><th scope="col">Instructions</th><th scope="col">Of all</th><th scope="col">Taken branches</th><th scope="col">Cycles</th></tr></thead>
-<tbody>${model.passes.map(
-            ({
-              name,
-              description,
-              rewrites,
-              removed,
-              taken,
-              cycles,
-            }) => html`<tr role="row"><td role="cell"><b>${name}</b><br><span class="quiet">${description}</span></td><td role="cell" data-l="Rewrites" data-v="${rewrites}">${count(rewrites)}</td>
+    passes === undefined
+      ? html`<p>Not known: this report does not come from the run that made the optimized file, and default options do not give the same file again.</p>`
+      : passes.length === 0
+        ? html`<p>No pass was enabled.</p>`
+        : scroll(
+            'What each pass did',
+            html`<table class="data sortable stack" role="table"><thead><tr><th scope="col">Pass</th><th scope="col">Rewrites</th><th scope="col">Instructions</th><th scope="col">Of all</th><th scope="col">Taken branches</th><th scope="col">Cycles</th></tr></thead>
+<tbody>${passes.map(
+              ({
+                name,
+                description,
+                rewrites,
+                removed,
+                taken,
+                cycles,
+              }) => html`<tr role="row"><td role="cell"><b>${name}</b><br><span class="quiet">${description}</span></td><td role="cell" data-l="Rewrites" data-v="${rewrites}">${count(rewrites)}</td>
 <td role="cell" class="number" data-l="Instructions" data-v="${removed}">${count(removed)}</td><td role="cell" class="number" data-l="Of all" data-v="${removed}">${percent(model.original.instructions === 0 ? 0 : removed / model.original.instructions)}</td>
 <td role="cell" class="number" data-l="Taken branches" data-v="${taken}">${count(taken)}</td><td role="cell" class="number" data-l="Cycles" data-v="${cycles}">${count(cycles)}</td></tr>`,
-          )}</tbody></table>`,
-        ),
+            )}</tbody></table>`,
+          ),
   );
+}
 
 export const assumptionsSection = (model: ReportModel): Html =>
   section(

@@ -23,7 +23,7 @@ export function superblocksSection(model: ReportModel): Html {
   const rest = model.superblocks.slice(detailed.length);
   return html`<section id="superblocks" aria-labelledby="superblocks-title"><h2 id="superblocks-title">Hot superblocks</h2>
 <p>A superblock is the optimized form of a path through the original code: one entry, many exits. The hottest first; each shows the
-original path beside what replaced it.</p>
+original path beside what replaced it. Which original an instruction stands for is found from the code; where code was rewritten it is a guess.</p>
 ${curve(model)}
 <p class="legend"><span><b>–</b> removed</span><span><b>↓</b> sunk into an exit stub</span><span><b>~</b> changed</span><span><b>+</b> new</span><span>Counts: how often each instruction was executed; a path's blocks are counted wherever they were executed</span></p>
 <div id="superblock-list"><p class="list-head" aria-hidden="true"><span>Rank</span><span>Head</span><span>Share of execution</span><span>Instructions</span><span>Verdict</span></p>${detailed}</div>

@@ -266,7 +266,8 @@ export interface ReportModel {
   readonly functions: readonly FunctionReport[];
   /** By falling weight. */
   readonly superblocks: readonly SuperblockReport[];
-  readonly passes: readonly PassReport[];
+  /** In the order in which they ran; absent if it is not known which ones did. */
+  readonly passes?: readonly PassReport[];
   readonly assumptions: readonly AssumptionReport[];
   readonly cfg: { readonly original: HotGraph; readonly optimized: HotGraph };
   readonly verify: VerifyReport;

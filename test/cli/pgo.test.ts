@@ -75,8 +75,8 @@ describe.each(['bytecode', 'queens'])('%s', (name) => {
     expect(proof!.ways).toBeGreaterThan(proof!.superblocks);
     expect(proof!.file.map(({ problems }) => problems)).toEqual(proof!.file.map(() => []));
     expect(model.assumptions.find(({ id }) => id === 'A1')!.proofs).toBeGreaterThan(0);
-    expect(model.passes.length).toBeGreaterThan(2);
-    expect(model.passes.some(({ rewrites }) => rewrites > 0)).toBe(true);
+    expect(model.passes!.length).toBeGreaterThan(2);
+    expect(model.passes!.some(({ rewrites }) => rewrites > 0)).toBe(true);
     const page = readFileSync(place.path(`${name}.html`), 'utf8');
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).toContain('equivalent');

@@ -64,6 +64,13 @@ describe('the page', () => {
     );
   });
 
+  it('tells passes that are not known from none at all', () => {
+    expect(renderHtml(buildReport({ ...input, passes: [] }))).toContain('No pass was enabled.');
+    const unknown = renderHtml(buildReport({ ...input, passes: undefined }));
+    expect(unknown).not.toContain('No pass was enabled.');
+    expect(unknown).toContain('<p>Not known: ');
+  });
+
   it('says first what share is proved, and never more than is', () => {
     const proved = buildReport({ ...input, proof: { ways: 9, open: new Map(), file: [] } });
     const { superblocks, share } = proved.proof!;

@@ -24,6 +24,7 @@ describe('the report model', () => {
       model,
       buildReport(exampleInput()),
       buildReport({ ...small, detailed: 0, passes: [], assumptions: [] }),
+      buildReport({ ...small, passes: undefined }),
     ]) {
       const plain = JSON.parse(JSON.stringify(each));
       expect(validate(plain), JSON.stringify(validate.errors)).toBe(true);
