@@ -40,13 +40,14 @@ export function selectWithin(limit: ByteCount, select: (copyShare: number) => Se
 
 /**
  * Emits until the output fits or no superblock is left to drop, and drops more superblocks each time.
- * @param weightOf instructions that a superblock executes, by its head
+ * @param weightOf instructions that a superblock executes, by its head; undefined for the code behind an exit that cannot reach the
+ * original: such code goes with the superblocks that need it, and dropping it alone would only have it fetched again
  * @param dropped heads of the superblocks left out; each round adds to them
  */
 export function withinGrowth<T extends Emitted>(
   limit: ByteCount,
   dropped: Set<Addr>,
-  weightOf: (head: Addr) => number,
+  weightOf: (head: Addr) => number | undefined,
   emit: () => T,
 ): T {
   for (;;) {
@@ -54,10 +55,11 @@ export function withinGrowth<T extends Emitted>(
     let over = made.bytesAdded - limit;
     if (over <= 0) return made;
     const candidates = made.map.superblocks
-      .filter(({ head }) => !dropped.has(head))
-      .map(({ head, start, end, stubs }) => {
+      .flatMap(({ head, start, end, stubs }) => {
+        const weight = weightOf(head);
+        if (weight === undefined || dropped.has(head)) return [];
         const bytes = stubs.reduce((sum, [from, to]) => sum + to - from, end - start) + OVERHEAD_BYTES;
-        return { head, bytes, density: weightOf(head) / bytes };
+        return [{ head, bytes, density: weight / bytes }];
       })
       .sort((a, b) => a.density - b.density || a.head - b.head);
     if (candidates.length === 0) return made;

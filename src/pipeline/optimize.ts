@@ -78,7 +78,7 @@ export interface Optimized extends Emitted {
   readonly passes: readonly PassTotal[];
   /** Ids, by number. */
   readonly assumptions: readonly string[];
-  /** Heads of superblocks that the growth budget had no room for. */
+  /** Heads of superblocks that the growth budget had no room for, and that are not in the file. */
   readonly dropped: readonly Addr[];
 }
 
@@ -344,7 +344,7 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
       withinGrowth(
         maxGrowth,
         dropped,
-        (head) => weights.get(head) ?? 0,
+        (head) => weights.get(head),
         () =>
           emitForms(
             (candidate) => {
@@ -450,12 +450,14 @@ function emitFinal(request: FinalRequest): Optimized {
     machine: request.machine,
     assumed,
   });
+  // The code at a dropped superblock's head may ship all the same, behind an exit that does not reach the original.
+  const shipped = new Set(emitted.map.superblocks.map(({ head }) => head));
   return {
     ...emitted,
     superblocks: [...final.values()].map(({ superblock }) => superblock),
     passes,
     assumptions: [...emitted.map.assumptions].sort(byNumber),
-    dropped: [...dropped].sort((a, b) => a - b),
+    dropped: [...dropped].filter((head) => !shipped.has(head)).sort((a, b) => a - b),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Optimized code beyond a jump's reach of the original, with no register known to be free (without A1). */
 import { describe, expect, test } from 'vitest';
 import { parseImage, readImage } from '../../src/elf/read.ts';
-import { ASSUMABLE, optimize } from '../../src/pipeline/optimize.ts';
+import { ASSUMABLE, formSuperblocks, optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
@@ -82,5 +82,24 @@ describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
     expect(file.flatMap(({ problems }) => problems)).toEqual([]);
     expect(superblocks.filter(({ verdict }) => verdict !== 'proved')).toEqual([]);
     expect(rerun({ original, optimized, input: {} }).verdict).toBe('equivalent');
+  });
+
+  test('what is fetched is not dropped for the growth allowed, and nothing that ships counts as dropped', () => {
+    const original = readImage(compile(THROUGH_JUMP, ['-static', '-nostdlib', '-no-pie'], 's'));
+    const profile = profileOf(profileRun({ image: original, input: {} }).profile, original);
+    const options = { without: ASSUMABLE, select: { coldShare: 0, closureShare: 0 } };
+    const formed = formSuperblocks(original, profile, options).heads;
+    const free = optimize(original, profile, options);
+    for (let less = 1; ; less += 80) {
+      const { dropped, map, bytesAdded } = optimize(original, profile, {
+        ...options,
+        maxGrowth: free.bytesAdded - less,
+      });
+      const shipped = map.superblocks.map(({ head }) => head);
+      expect(dropped.filter((head) => shipped.includes(head))).toEqual([]);
+      expect(dropped.filter((head) => !formed.includes(head))).toEqual([]);
+      if (shipped.length === 0) break;
+      expect(bytesAdded).toBeLessThanOrEqual(free.bytesAdded - less);
+    }
   });
 });
