@@ -78,9 +78,9 @@ const sameInOtherRegisters = (a: Insn, b: Insn): boolean =>
   a.row === b.row && a.imm === b.imm && facts(a).control === 'none';
 
 /**
- * Addresses of the originals by address of the optimized instruction. The line is matched in order; then instructions of the line that were
- * moved past others, and stub instructions, are each matched with the first such instruction of the path that has no partner yet: a moved
- * one with an equal one, else with one that only has other registers.
+ * Addresses of the originals by address of the optimized instruction. The line is matched in order. Of the instructions without a partner,
+ * each one of the line is then matched with the first equal one of the path: it has moved past others. Each one of a stub is matched with
+ * the first equal one that the line has lost. The rest of the line is matched with what differs in registers only.
  */
 export function originsOf(
   path: readonly PlacedInsn[],
@@ -92,20 +92,25 @@ export function originsOf(
     insns,
     line.map(({ insn }) => insn),
   );
-  const kept = new Set(matched);
-  for (const same of [sameInsn, sameInOtherRegisters])
-    for (const [index, { insn }] of line.entries()) {
-      if (matched[index] !== -1 || facts(insn).control !== 'none') continue;
-      const place = insns.findIndex((original, at) => !kept.has(at) && same(original, insn));
-      matched[index] = place;
-      kept.add(place);
-    }
   const origins = new Map<Addr, Addr>();
   for (const [index, place] of matched.entries())
     if (place >= 0) origins.set(line[index]!.address, path[place]!.address);
-  for (const { address, insn } of stubs) {
-    const place = insns.findIndex((original, index) => !kept.has(index) && sameInsn(original, insn));
-    if (place >= 0 && facts(insn).control === 'none') origins.set(address, path[place]!.address);
-  }
+  /** Indexes in `path` of the instructions that have a partner. */
+  const kept = new Set(matched);
+  const sunk = new Set<number>();
+  /** @param found receives the indexes in `path` of the partners; an instruction of the path may have several until it is in `kept` */
+  const matchRest = (code: readonly PlacedInsn[], same: (a: Insn, b: Insn) => boolean, found: Set<number>): void => {
+    for (const { address, insn } of code) {
+      if (origins.has(address) || facts(insn).control !== 'none') continue;
+      const place = insns.findIndex((original, index) => !kept.has(index) && same(original, insn));
+      if (place < 0) continue;
+      origins.set(address, path[place]!.address);
+      found.add(place);
+    }
+  };
+  matchRest(line, sameInsn, kept);
+  matchRest(stubs, sameInsn, sunk);
+  for (const place of sunk) kept.add(place);
+  matchRest(line, sameInOtherRegisters, kept);
   return origins;
 }
