@@ -167,6 +167,9 @@ describe('what is refused', () => {
     ['no profile file', ['optimize', '-p', elf, elf], /not a usable profile/],
     ['a missing profile', ['optimize', '-p', 'missing', elf], /missing: cannot be read: ENOENT/],
     ['an unknown pass', ['optimize', '-p', PROFILE, '--passes', 'magic', elf], /no pass 'magic' \(there are: /],
+    ['passes to make and to leave out', ['optimize', '-p', PROFILE, '--passes', 'sink,-stores', elf], /'sink,-stores'/],
+    ['two outputs in one file', ['pgo', '-o', 'x', '--report', './x', elf], /\.\/x: two outputs would go to this file/],
+    ['a page and data in one file', ['report', '-p', PROFILE, '--json', 'queens.html', elf, 'out'], /two outputs/],
     ['an unknown assumption', ['optimize', '-p', PROFILE, '--without', 'A77', elf], /no assumption 'A77'/],
     [
       'an assumption that must be made',
