@@ -76,7 +76,10 @@ function accessesOf(image: Image): Accesses {
   const cfg = imageCfg(image);
   const uses: Use[] = [];
   const ownerOf = functionsBy(cfg);
-  const isEntry = (address: Addr) => ownerOf(address) === address;
+  const called = new Set(
+    cfg.blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? []))),
+  );
+  const isEntry = (address: Addr) => called.has(address) || ownerOf(address) === address;
   const isData = (value: number) => value >= image.segments[0]!.address && value < image.end;
   let terms = new Terms();
   const readsOf = (block: CfgBlock, state: Known | undefined, others: Use[]): JumpRead[] => {
@@ -84,9 +87,10 @@ function accessesOf(image: Image): Accesses {
     readBlock(cfg, block, state, terms, isData, isEntry, reads, others);
     return reads;
   };
-  const { states, elsewhere } = knownStates(cfg, ownerOf, (block, state) => {
+  const { states, elsewhere } = knownStates(cfg, isEntry, (block, state) => {
     const [table] = readsOf(block, state, []);
-    return table && targetsOf(cfg, table);
+    // A constant may lead into the middle of a table of whole addresses, whose entries go on behind it.
+    return table && targetsOf(cfg, table, table.width === 8);
   });
   const reads: JumpRead[] = [];
   /** Jumps that are not seen to read a table on every way into their blocks. */
@@ -119,10 +123,10 @@ function accessesOf(image: Image): Accesses {
 
 function knownStates(
   cfg: Cfg,
-  ownerOf: (address: Addr) => Addr,
+  isEntry: (address: Addr) => boolean,
   shownTargets: (block: CfgBlock, state: Known) => Addr[] | undefined,
 ): KnownAddresses {
-  const isLabel = (to: Addr) => ownerOf(to) !== to && blockFrom(cfg, to) !== undefined;
+  const isLabel = (to: Addr) => !isEntry(to) && blockFrom(cfg, to) !== undefined;
   const labels = new Set([...pointerTargets(cfg.image)].filter(isLabel));
   const origins = originsIn(cfg);
   const computed = new Map<Addr, boolean>();
@@ -136,13 +140,16 @@ function knownStates(
     }
     return is;
   };
-  return knownAddresses(cfg, ownerOf, { shownTargets, isComputed, labels });
+  return knownAddresses(cfg, isEntry, { shownTargets, isComputed, labels });
 }
 
-/** The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes. */
-export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>): Addr[] {
+/**
+ * The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes.
+ * @param past addresses that code makes do not end the table
+ */
+export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>, past = false): Addr[] {
   const targets: Addr[] = [];
-  const end = imageConstants(image).nextAbove(at);
+  const end = past ? Number.POSITIVE_INFINITY : imageConstants(image).nextAbove(at);
   for (let place = at; place + width <= end; place += width) {
     const entry = numberAt(image, place, width);
     if (entry === undefined || entry === 0 || code.insnAt(base + entry) === undefined) break;

@@ -45,16 +45,14 @@ export function findEntries(image: Image, more: Iterable<Addr> = []): Entries {
   for (const { value } of imageConstants(image).all) finder.make(value);
   finder.sweep();
   const unseen = [...unseenJumps(image)];
-  const extentOf = functionExtents(image);
+  const extentsOf = functionExtents(image);
   // Jumps that `unseen` leaves out may read a table whose address was followed over any distance.
   for (const { at, width, base } of imageAccesses(image).reads)
     finder.read({ table: at, bytes: width, signed: true, one: false, times: 1, base });
   do {
     finder.follow();
-    for (const base of finder.bases.splice(0)) {
-      const extent = extentOf(base);
-      if (extent !== undefined && !unseen.includes(extent)) unseen.push(extent);
-    }
+    for (const base of finder.bases.splice(0))
+      for (const extent of extentsOf(base)) if (!unseen.includes(extent)) unseen.push(extent);
     for (const address of codePointers(image, finder.places, finder.made, finder.jumps.values())) finder.enter(address);
     for (const extent of unseen) finder.enterAll(extent);
   } while (finder.waits);

@@ -19,7 +19,7 @@ export function entriesOf(cfg: Cfg): Set<Addr> {
 }
 
 /** Pairs of a part and the function that its name says it belongs to. An address may have several names, and a name several addresses. */
-function namedParts({ image }: Cfg): [Addr, Addr][] {
+export function namedParts({ image }: Pick<Cfg, 'image'>): [Addr, Addr][] {
   const functions = image.symbols.filter(({ kind }) => kind === 'function');
   const places = new Map<string, Addr[]>();
   for (const { name, address } of functions) {
@@ -65,19 +65,33 @@ export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]>
   return groups;
 }
 
-/** The entry of the function that an address is in: the last call target or function symbol at or before the address. */
+/**
+ * The entry of the function that an address is in: the last function symbol or call target at or before the address. A call target within
+ * the bytes that a symbol gives to its function is a place of that function.
+ */
 export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
+  const symbols = image.symbols.filter(({ kind }) => kind === 'function').sort((a, b) => a.address - b.address);
   const entries = new Set<Addr>([image.entry]);
-  for (const { ending, target } of blocks) if (ending === 'call' && target !== undefined) entries.add(target);
-  for (const { kind, address } of image.symbols) if (kind === 'function') entries.add(address);
-  const rising = [...entries].sort((a, b) => a - b);
-  return (address) => {
-    let [low, high] = [0, rising.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (rising[middle]! <= address) low = middle + 1;
-      else high = middle;
-    }
-    return rising[low - 1] ?? 0;
+  const ends = symbols.map(({ address, size }) => address + size);
+  const starts = symbols.map(({ address }) => address);
+  const isInside = (address: Addr) => {
+    const at = lastAtOrBefore(starts, address);
+    return at >= 0 && starts[at]! < address && address < ends[at]!;
   };
+  for (const { ending, target } of blocks)
+    if (ending === 'call' && target !== undefined && !isInside(target)) entries.add(target);
+  for (const start of starts) entries.add(start);
+  const rising = [...entries].sort((a, b) => a - b);
+  return (address) => rising[lastAtOrBefore(rising, address)] ?? 0;
+}
+
+/** The index of the last of rising numbers that is not above a number; -1 if there is none. */
+function lastAtOrBefore(rising: readonly number[], number: number): number {
+  let [low, high] = [0, rising.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rising[middle]! <= number) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }

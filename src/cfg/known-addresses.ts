@@ -38,13 +38,13 @@ export interface KnownAddresses {
   readonly elsewhere: Known;
 }
 
-export function knownAddresses(cfg: Cfg, ownerOf: (address: Addr) => Addr, jumps: JumpKnowledge): KnownAddresses {
-  return new Dataflow(cfg, ownerOf, jumps).solve();
+export function knownAddresses(cfg: Cfg, isEntry: (address: Addr) => boolean, jumps: JumpKnowledge): KnownAddresses {
+  return new Dataflow(cfg, isEntry, jumps).solve();
 }
 
 class Dataflow {
   readonly #cfg: Cfg;
-  readonly #ownerOf: (address: Addr) => Addr;
+  readonly #isEntry: (address: Addr) => boolean;
   readonly #jumps: JumpKnowledge;
   readonly #comesBack: (block: CfgBlock) => boolean;
   readonly #preserved: (block: CfgBlock) => RegSet;
@@ -61,9 +61,9 @@ class Dataflow {
   /** By group: orphans that no jump was found to lead to, which are taken for landing pads. */
   readonly #pads = new Map<Addr, Addr[]>();
 
-  constructor(cfg: Cfg, ownerOf: (address: Addr) => Addr, jumps: JumpKnowledge) {
+  constructor(cfg: Cfg, isEntry: (address: Addr) => boolean, jumps: JumpKnowledge) {
     this.#cfg = cfg;
-    this.#ownerOf = ownerOf;
+    this.#isEntry = isEntry;
     this.#jumps = jumps;
     this.#comesBack = returning(cfg);
     this.#preserved = preservation(cfg);
@@ -76,7 +76,7 @@ class Dataflow {
     for (const block of cfg.blocks) {
       const { start } = block;
       append(this.#blocks, this.#groupAt(start), start);
-      if (start !== ownerOf(start) && !led.has(start) && block.evidence !== 'guess' && !isPadding(cfg, block))
+      if (!isEntry(start) && !led.has(start) && block.evidence !== 'guess' && !isPadding(cfg, block))
         append(this.#orphans, this.#groupAt(start), start);
     }
     for (const label of jumps.labels) append(this.#labels, this.#groupAt(label), label);
@@ -89,7 +89,7 @@ class Dataflow {
 
   solve(): KnownAddresses {
     const { blocks } = this.#cfg;
-    for (const { start } of blocks) if (start === this.#ownerOf(start)) this.#lead(start, this.#nothing);
+    for (const { start } of blocks) if (this.#isEntry(start)) this.#lead(start, this.#nothing);
     this.#run();
     for (const { start, returnPoint } of blocks) {
       const group = this.#groupAt(start);
@@ -108,7 +108,7 @@ class Dataflow {
   /** Notes that control may come to an address in a state. */
   #lead(to: Addr, state: Known): void {
     const was = this.#states.get(to);
-    const now = to === this.#ownerOf(to) ? this.#nothing : was === undefined ? state : common(was, state);
+    const now = this.#isEntry(to) ? this.#nothing : was === undefined ? state : common(was, state);
     if (was !== undefined && now.size === was.size) return;
     this.#states.set(to, now);
     this.#open.add(to);

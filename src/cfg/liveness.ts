@@ -13,7 +13,7 @@
  * - *Return through ra.* A jump to ra is a return if on all known paths ra holds the link of a call, kept in registers or on the stack
  *   (`jumpsByLink`). Live: results, also those beyond the psABI's, preserved registers, kept registers. *Return through t0*: the same if no
  *   call links through t0 (then the program has copied ra to t0). At any other jump to ra or t0 all registers are live.
- * - *Unknown call.* Live: argument registers, t2 and preserved registers. So preserved registers are live before any call that may unwind:
+ * - *Unknown call.* Live: argument registers, t2, preserved registers, and the link in ra, by which the callee returns. So preserved registers are live before any call that may unwind:
  *   landing pads of exceptions, which no edge leads to, can only count on these (and on a0, a1, which the unwinder passes in a return). At
  *   an unknown call through ra or t0, or with another link than ra, all registers are live: caller and callee may be coroutines.
  * - *Unknown jump* to an address that is loaded, passed or returned, in a function whose symbol has a size and whose bytes, with those of
@@ -72,8 +72,8 @@ export interface LivenessOptions {
 const KEEPABLE_REGS = without(CLOBBERED, RESULTS);
 const KEEPABLE_NON_ARGUMENTS = without(KEEPABLE_REGS, ARGUMENTS);
 const LIVE_AT_RETURN = union(RESULTS, PRESERVED);
-const LIVE_AT_UNKNOWN_CALL = union(PASSED, PRESERVED);
-const LIVE_AT_TAIL_CALL = union(LIVE_AT_UNKNOWN_CALL, RETURN_ADDRESS);
+/** At the entry of an unknown function: a call has just written ra, a tail call has left it as it was. */
+const LIVE_AT_UNKNOWN_ENTRY = union(union(PASSED, PRESERVED), RETURN_ADDRESS);
 
 /** How the live-out set of a block is computed, beyond the union over `flow`. */
 type Rule = 'flow' | 'all' | 'trap' | 'return' | 'call' | 'unknown-call' | 'linked-jump' | 'unknown-jump' | 'syscall';
@@ -526,7 +526,7 @@ class Solver {
       case 'all':
         return ALL_REGS;
       case 'trap':
-        return LIVE_AT_TAIL_CALL;
+        return LIVE_AT_UNKNOWN_ENTRY;
       case 'syscall':
         return union(without(after, SYSCALL_RESULT), { x: SYSCALL_READS, f: 0 });
       case 'return':
@@ -536,11 +536,11 @@ class Solver {
       case 'linked-jump':
         return union(this.liveIn.get(callee), after);
       case 'unknown-call':
-        return LIVE_AT_UNKNOWN_CALL;
+        return LIVE_AT_UNKNOWN_ENTRY;
       case 'unknown-jump':
         return union(
           union(after, union(this.kept.get(i), this.results.get(i))),
-          union(LIVE_AT_TAIL_CALL, this.groupLive.get(this.group[i]!)),
+          union(LIVE_AT_UNKNOWN_ENTRY, this.groupLive.get(this.group[i]!)),
         );
     }
   }

@@ -45,19 +45,25 @@ export interface Origin {
 
 /**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
- * at a label that a code pointer leads to.
+ * at a label that a code pointer leads to. Given another register, its value at the jump is followed instead of the target.
  */
-export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (jump: CfgBlock) => Generator<Origin> {
+export function originsIn(
+  cfg: Cfg,
+  comesBack?: (block: CfgBlock) => boolean,
+): (jump: CfgBlock, of?: Reg) => Generator<Origin> {
   const before = predecessors(cfg, comesBack);
   const ownerOf = functionsBy(cfg);
   const preserved = preservation(cfg);
   const labels = pointerTargets(cfg.image);
+  const called = new Set(
+    cfg.blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? []))),
+  );
   const isLabel = (at: Addr) => labels.has(at) && at !== ownerOf(at);
-  return function* (jump) {
+  return function* (jump, of) {
     const last = cfg.code.insnAt(jump.site)!;
     const seen = new Set<string>();
     const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
-      { block: jump, reg: last.rs1, end: jump.site, changed: last.imm !== 0 },
+      { block: jump, reg: of ?? last.rs1, end: jump.site, changed: of === undefined && last.imm !== 0 },
     ];
     for (let way = open.pop(); way !== undefined; way = open.pop()) {
       const { block } = way;
@@ -88,10 +94,9 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (
         yield found;
         continue;
       }
-      if (block.start === ownerOf(block.start)) {
-        yield made('passed');
-        continue;
-      }
+      const isEntry = block.start === ownerOf(block.start);
+      if (isEntry || called.has(block.start)) yield made('passed');
+      if (isEntry) continue;
       const ways = before.get(block.start) ?? [];
       if (ways.length === 0) yield made('nowhere');
       for (const from of ways) {
@@ -109,7 +114,9 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): (
 }
 
 /** The source of an instruction's result: one register (`changed` unless the result is a copy), no operands, a load, or a computation. */
-function sourceOf(insn: Insn): 'constant' | 'loaded' | 'computed' | { readonly reg: Reg; readonly changed: boolean } {
+export function sourceOf(
+  insn: Insn,
+): 'constant' | 'loaded' | 'computed' | { readonly reg: Reg; readonly changed: boolean } {
   const { pure, reads, load, control } = facts(insn);
   if (load !== undefined || control !== 'none') return 'loaded';
   if (reads.length === 0) return pure ? 'constant' : 'loaded';

@@ -14,7 +14,7 @@ import type { Ending } from '../profile/flow.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { functionGroups, functionsBy } from './groups.ts';
+import { functionGroups, functionsBy, namedParts } from './groups.ts';
 import { originsIn, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
 
@@ -30,11 +30,8 @@ export function unseenJumps(image: Image): readonly Extent[] {
   const ownerOf = functionsBy(cfg);
   const functions = new Set<Addr>();
   for (const block of cfg.blocks) if (isUnseen(block)) functions.add(ownerOf(block.site));
-  if (functions.size === 0) return [];
-  const all = extents(cfg, ownerOf);
-  return [...withParts(cfg, ownerOf, functions)]
-    .map((owner) => all.get(owner))
-    .filter((extent) => extent !== undefined);
+  const extentsOf = functionExtents(image);
+  return [...new Set([...functions].flatMap(extentsOf))];
 }
 
 /** Does a block end in a jump, call or return whose target is computed in an unseen way? */
@@ -49,21 +46,27 @@ export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
       if (kind === 'computed' && (ending !== 'indirect-call' || !undoesItself(insn!))) return true;
       // A changed constant is still a constant. If a path cannot be followed to its beginning, the target may be computed.
       if (kind !== 'computed' && kind !== 'constant' && changed) return true;
-      if (kind === 'nowhere' && ending === 'indirect') return true;
+      if (kind === 'nowhere' && (ending !== 'return' || cfg.code.insnAt(site)!.rs1 !== RA)) return true;
     }
     return false;
   };
 }
 
-/** The extent of the function that an address lies in; undefined if no code is known there. */
-export function functionExtents(image: Image): (address: Addr) => Extent | undefined {
+/** The extents of the function that an address lies in and of its parts; the same object for the same extent. */
+export function functionExtents(image: Image): (address: Addr) => readonly Extent[] {
   const cfg = imageCfg(image);
   const ownerOf = functionsBy(cfg);
-  let all: ReadonlyMap<Addr, Extent> | undefined;
+  const all = once(() => extents(cfg, ownerOf));
+  const parts = once(() => joinedParts(cfg, ownerOf));
   return (address) => {
-    all ??= extents(cfg, ownerOf);
-    return all.get(ownerOf(address));
+    const owner = ownerOf(address);
+    return [owner, ...(parts().get(owner) ?? [])].flatMap((part) => (all().has(part) ? [all().get(part)!] : []));
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /**
@@ -75,11 +78,14 @@ export function functionExtents(image: Image): (address: Addr) => Extent | undef
 export function jumpsByLink(cfg: Cfg, links: readonly Reg[]): (block: CfgBlock) => boolean {
   const origins = originsIn(cfg, returning(cfg));
   const kept = linkSlots(cfg, links);
+  const byHand = once(() => enteredByHand(cfg, origins));
   return (block) => {
     if (block.ending !== 'return') return false;
     for (const { kind, reg, insn, changed, at } of origins(block)) {
       if (kind === 'constant' || kind === 'computed' || kind === 'result' || changed) return true;
       if (kind === 'loaded' ? !isOnStack(insn!) || !kept.get(at)!(insn!) : !links.includes(reg)) return true;
+      // At an entry t0 holds no link of a call, and ra holds one unless code jumps there with another value.
+      if (kind === 'passed' && (reg !== RA || byHand().has(at))) return true;
     }
     return false;
   };
@@ -98,23 +104,46 @@ export function mayReturnBy(cfg: Cfg, links: ReadonlySet<Reg>): (block: CfgBlock
   };
 }
 
+/** Entries of functions that code jumps to with a link in ra that it has made by hand. */
+function enteredByHand(cfg: Cfg, origins: ReturnType<typeof originsIn>): ReadonlySet<Addr> {
+  const ownerOf = functionsBy(cfg);
+  const found = new Set<Addr>();
+  for (const block of cfg.blocks) {
+    if (block.evidence === 'guess' || (block.ending !== 'jump' && block.ending !== 'branch')) continue;
+    const target = targetOf(cfg.code.insnAt(block.site)!, block.site);
+    if (target === undefined || ownerOf(target) !== target || found.has(target)) continue;
+    for (const { kind } of origins(block, RA)) if (kind === 'constant' || kind === 'computed') found.add(target);
+  }
+  return found;
+}
+
 const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
 
 /**
  * By block, may a load from the stack load a link that its function has stored there? In a function that stores no link (millicode), a
- * load of ra may load a link that another function has stored.
+ * load of ra through sp may load a link that another function has stored. A function that changes to another frame or stack loads what
+ * that frame holds.
  */
 function linkSlots(cfg: Cfg, links: readonly Reg[]): ReadonlyMap<Addr, (load: Insn) => boolean> {
   const found = new Map<Addr, (load: Insn) => boolean>();
   for (const blocks of functionGroups(cfg).values()) {
     const stored = { links: new Set<string>(), others: new Set<string>() };
+    let [framed, switches] = [false, false];
     const mayHold = (load: Insn) =>
-      !stored.others.has(slotOf(load)) && (stored.links.size === 0 ? load.rd === RA : stored.links.has(slotOf(load)));
+      !switches &&
+      (load.rs1 !== S0 || framed) &&
+      !stored.others.has(slotOf(load)) &&
+      (stored.links.size === 0 ? load.rd === RA && load.rs1 === SP : stored.links.has(slotOf(load)));
     for (const block of blocks) {
       found.set(block.start, mayHold);
-      for (const { insn } of insnsOf(cfg, block))
-        if (isOnStack(insn) && facts(insn).store?.bytes === 8)
+      for (const { insn } of insnsOf(cfg, block)) {
+        const { writes, store, load, reads } = facts(insn);
+        if (isOnStack(insn) && store?.bytes === 8)
           stored[links.includes(insn.rs2) ? 'links' : 'others'].add(slotOf(insn));
+        framed ||= writes === S0 && reads.length === 1 && insn.rs1 === SP;
+        // A stack pointer that comes from elsewhere than the stack pointer or the frame pointer is another frame's, or another stack's.
+        switches ||= writes === SP && (load !== undefined || (insn.rs1 !== SP && insn.rs1 !== S0));
+      }
     }
   }
   return found;
@@ -132,22 +161,31 @@ function undoesItself(insn: Insn): boolean {
   );
 }
 
-/** Functions with their other parts, such as `.cold` ones: functions into whose middle they jump, or that jump into theirs. */
-function withParts(
-  { blocks, code }: Cfg,
-  ownerOf: (address: Addr) => Addr,
-  functions: ReadonlySet<Addr>,
-): ReadonlySet<Addr> {
-  const all = new Set(functions);
-  for (const { site, ending } of blocks) {
+/**
+ * By function, its other parts, such as `.cold` ones: functions into whose middle it jumps, or that jump into its own, and functions that
+ * names join with it.
+ */
+function joinedParts(cfg: Cfg, ownerOf: (address: Addr) => Addr): ReadonlyMap<Addr, ReadonlySet<Addr>> {
+  const joined = new Map<Addr, Set<Addr>>();
+  const join = (one: Addr, other: Addr) => {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const list = joined.get(from);
+      if (list === undefined) joined.set(from, new Set([to]));
+      else list.add(to);
+    }
+  };
+  for (const { site, ending } of cfg.blocks) {
     if (ending !== 'branch' && ending !== 'jump') continue;
-    const to = targetOf(code.insnAt(site)!, site);
+    const to = targetOf(cfg.code.insnAt(site)!, site);
     if (to === undefined) continue;
     const [here, there] = [ownerOf(site), ownerOf(to)];
-    if (here === there || to === there || (!functions.has(here) && !functions.has(there))) continue;
-    all.add(here).add(there);
+    if (here !== there && to !== there) join(here, there);
   }
-  return all;
+  for (const [part, whole] of namedParts(cfg)) if (part !== whole) join(ownerOf(part), ownerOf(whole));
+  return joined;
 }
 
 function extents({ blocks }: Cfg, ownerOf: (address: Addr) => Addr): ReadonlyMap<Addr, Extent> {

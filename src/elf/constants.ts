@@ -16,6 +16,7 @@ export const PT = {
   TLS: 7,
   GNU_STACK: 0x6474e551,
   RISCV_ATTRIBUTES: 0x70000003,
+  GNU_EH_FRAME: 0x6474e550,
 } as const;
 export const PF = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
 export const SHT = {

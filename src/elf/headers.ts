@@ -11,7 +11,6 @@ import type { SegmentRequest, UnwindPart } from './segment.ts';
 import { inFile, type Layout, type Tail } from './tail.ts';
 
 const PT_NULL = 0;
-const PT_GNU_EH_FRAME = 0x6474e550;
 
 export interface HeaderPlan {
   readonly kept: readonly ProgramHeader[];
@@ -29,7 +28,7 @@ const SPARE_TYPES_WITHOUT_ATTRIBUTES = [PT_NULL, PT.RISCV_ATTRIBUTES, PT.NOTE];
 
 export function planHeaders(image: Image, layout: Layout, request: SegmentRequest): HeaderPlan {
   const headers = image.programHeaders;
-  if (request.unwind?.header !== undefined && !headers.some((h) => h.type === PT_GNU_EH_FRAME))
+  if (request.unwind?.header !== undefined && !headers.some((h) => h.type === PT.GNU_EH_FRAME))
     throw internal('a table for a PT_GNU_EH_FRAME that the image has not');
   const attributes = image.sections.some((s) => s.name === '.riscv.attributes');
   const spare = (attributes ? SPARE_TYPES : SPARE_TYPES_WITHOUT_ATTRIBUTES)
@@ -67,7 +66,7 @@ export function encodeHeaders(
       const offset = tableAt === undefined ? header.offset : load.offset + (tableAt - load.vaddr);
       return { ...header, offset, vaddr: at, paddr: at, fileSize: plan.size, memSize: plan.size };
     }
-    if (header.type === PT_GNU_EH_FRAME && unwind?.header !== undefined) {
+    if (header.type === PT.GNU_EH_FRAME && unwind?.header !== undefined) {
       const size = unwind.address + unwind.bytes.length - unwind.header;
       const offset = load.offset + (unwind.header - load.vaddr);
       return { ...header, offset, vaddr: unwind.header, paddr: unwind.header, fileSize: size, memSize: size, align: 4 };

@@ -13,7 +13,7 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'A1',
     name: 'calling convention',
-    text: 'Functions reached by calls the analysis cannot follow, or by jumps to an address that is loaded, passed or returned, keep to the psABI (of jumps: where they are called by name somewhere, or have no symbol): they read argument registers and t2 (a static chain) only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
+    text: 'Functions reached by calls the analysis cannot follow, or by jumps to an address that is loaded, passed or returned, keep to the psABI (of jumps: where they are called by name somewhere, or have no symbol): they read argument registers and t2 (a static chain) only, preserve the callee-saved ones, and callers expect nothing of the others. Symbols of functions tell the truth of where these end. A function that stores a preserved register in its frame gives it back. What a directly called function returns beyond the psABI is read by its caller before an unknown jump, and not by the next call as an argument.',
     check:
       'Direct callees are analysed, not assumed: what they read, what they leave alone, and what their callers are seen to read behind them; the rerun compares the arguments of each syscall, memory and output.',
   },

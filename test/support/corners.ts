@@ -82,7 +82,18 @@ export const CORNERS: readonly Corner[] = [
     'masked-pointer.S',
     'into-unrolled.S',
     'long-table.S',
+    'call-within.S',
+    'second-row.S',
+    'label-by-return.S',
+    'label-by-call.S',
+    'return-from-outer.S',
+    'link-by-hand.S',
+    't0-by-hand.S',
   ].map((file) => ({ file, flags: BARE, inputs: [['0'], ['1']] })),
+  { file: 'cold-by-goto.c', flags: [...STATIC, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
+  // Not every load of ra and jump to it returns from a call.
+  { file: 'first-return.c', inputs: [['2000'], ['3']] },
+  { file: 'return-as-next.c', inputs: [['0'], ['1']] },
   // Direct callers that the sweep misses are callers.
   ...['ODD', 'DIST', 'UNAL'].map((form) => ({
     file: 'hidden-caller.c',

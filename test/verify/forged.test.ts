@@ -20,7 +20,9 @@ import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { byteProblems } from '../../src/verify/prove/bytes.ts';
-import { mapOf, prove } from '../../src/verify/prove/prove.ts';
+import { mapOf, prove, sidesOf } from '../../src/verify/prove/prove.ts';
+import { reasonText } from '../../src/verify/prove/reasons.ts';
+import { proveEntry } from '../../src/verify/prove/superblock.ts';
 import { doubts, type Field, Forgery } from '../support/forgery.ts';
 import { compile, compileFile, needs } from '../support/tools.ts';
 
@@ -109,6 +111,37 @@ describe.runIf(needs('forged files', 'gcc', 'gxx'))('forged files', () => {
         prove(pair.original, pair.optimized, mapOf(pair.original, pair.optimized)).superblocks.length,
       ).toBeGreaterThan(20);
     }
+  });
+
+  test('a call through a pointer made a jump, whose callee returns to an outer caller', () => {
+    const isCall = (pair: Pair, [at]: readonly [Addr, Addr]) => {
+      const [low, high] = forge(pair).read(at - 2, 2);
+      return low! % 128 === 0x02 && high! >> 4 === 9;
+    };
+    const { original, optimized: image } = plain;
+    const { returns } = mapOf(original, image).data;
+    const found = returns.find((pair) => isCall(plain, pair))!;
+    const [at] = found;
+    const forged = forge(plain);
+    const [low, high] = forged.read(at - 2, 2);
+    // c.jalr and c.jr differ in one bit.
+    forged
+      .write(at - 2, Uint8Array.of(low!, high! & ~0x10))
+      .setMap({ returns: returns.filter((pair) => pair !== found) });
+    expect(doubtsOf(forged)).toEqual([expect.stringMatching(/by a computed jump: ra differs$/)]);
+  });
+
+  test('code whose paths are longer than the file accounts for', () => {
+    const map = mapOf(plain.original, plain.optimized);
+    const { sides } = sidesOf(plain.original, plain.optimized, map);
+    const effort = { steps: 30 };
+    const reasons = map.data.superblocks.map(({ head, start }) =>
+      reasonText(proveEntry({ ...sides, effort }, { head, start, first: true, progress: true }).reason),
+    );
+    // The effort is that of all together: when it is spent nothing more is proved.
+    expect(reasons[0]).toBe('');
+    for (const reason of reasons.slice(-20)) expect(reason).toMatch(/longer than its code accounts for$/);
+    expect(sides.effort!.steps).toBeGreaterThan(100_000);
   });
 
   test('bytes behind the program headers, where those have not grown', () => {

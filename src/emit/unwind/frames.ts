@@ -3,10 +3,9 @@
  * descriptions (FDE).
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
+import { PT } from '../../elf/constants.ts';
 import type { Image } from '../../elf/image.ts';
 import { Cursor, Malformed, PE, type Pointer, sizeOfEncoding } from './bytes.ts';
-
-const PT_GNU_EH_FRAME = 0x6474e550;
 
 /** A common information entry: the part that several frame descriptions share. */
 export interface Cie {
@@ -75,7 +74,7 @@ export function readFrames(image: Image): Frames | undefined {
 
 /** The address of the search table according to PT_GNU_EH_FRAME. */
 export const searchHeader = (image: Image): Addr | undefined =>
-  image.programHeaders.find(({ type }) => type === PT_GNU_EH_FRAME)?.vaddr;
+  image.programHeaders.find(({ type }) => type === PT.GNU_EH_FRAME)?.vaddr;
 
 /** The table for the unwinders' binary search: pairs of a first address and a description. */
 export interface Search {

@@ -10,7 +10,6 @@ import { viewOf } from '../../elf/fields.ts';
 import type { Image } from '../../elf/image.ts';
 
 const PAGE = 4096;
-const PT_GNU_EH_FRAME = 0x6474e550;
 /** Types of headers that loading does not need: one such header may give way to the new segment's. */
 const SPARE_TYPES: ReadonlySet<bigint> = new Set([0, PT.NOTE, PT.RISCV_ATTRIBUTES].map(BigInt));
 
@@ -99,7 +98,7 @@ function entryProblems(original: Image, optimized: Image, kept: readonly Entry[]
     const is = rest[index]!;
     const wanted = was.type === BigInt(PT.PHDR) ? renewedTable(was, optimized, moved) : was;
     if (same(wanted, is)) continue;
-    if (was.type === BigInt(PT_GNU_EH_FRAME) && isUnwindTable(was, is, added)) continue;
+    if (was.type === BigInt(PT.GNU_EH_FRAME) && isUnwindTable(was, is, added)) continue;
     if (sameElsewhere(original, optimized, was, is)) continue;
     problems.push(`the program header for ${hex(Number(was.vaddr))} (type ${hex(Number(was.type))}) is not as it was`);
   }
@@ -115,14 +114,15 @@ function renewedTable(was: Entry, optimized: Image, moved: boolean): Entry {
   return { ...sized, offset: BigInt(optimized.programHeaderOffset), vaddr: at, paddr: at };
 }
 
-/** A search table in the new segment; `unwind.ts` checks its contents. */
+/** A search table in the new segment; `unwind.ts` checks its contents. Unwinders go by aligned tables only. */
 function isUnwindTable(was: Entry, is: Entry, added: Entry): boolean {
   const { offset, vaddr, fileSize } = is;
   return (
     same({ ...was, offset, vaddr, paddr: vaddr, fileSize, memSize: fileSize, align: 4n }, is) &&
     vaddr >= added.vaddr &&
     vaddr - added.vaddr + fileSize <= added.fileSize &&
-    vaddr - added.vaddr === offset - added.offset
+    vaddr - added.vaddr === offset - added.offset &&
+    vaddr % 4n === 0n
   );
 }
 

@@ -41,6 +41,12 @@ export interface OptimizedCode {
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
   inside(address: Addr): boolean;
+  /** Steps that are left for all paths of the file. */
+  readonly effort?: Effort | undefined;
+}
+
+export interface Effort {
+  steps: number;
 }
 
 /** The original's next segment, by the decided facts; undefined where these do not decide it. */
@@ -58,7 +64,7 @@ const MOST_INSNS_AHEAD = 1000;
  */
 export function explore(
   terms: ProofTerms,
-  { code, returns, standsFor, inside }: OptimizedCode,
+  { code, returns, standsFor, inside, effort }: OptimizedCode,
   start: Addr,
   first: boolean,
   original: Segment,
@@ -115,6 +121,7 @@ export function explore(
     const insn = code.insnAt(pc);
     if (insn === undefined) throw new Unproved({ kind: 'nothing', at: pc });
     if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved({ kind: 'endless' });
+    if (effort !== undefined && --effort.steps < 0) throw new Unproved({ kind: 'effort' });
     terms.knowledge = front.knowledge;
     const outcome = symbolicStep(terms, insn, pc, state, view);
     const go = (address: Addr, known: Facts, taken?: boolean) =>

@@ -99,6 +99,13 @@ const MOST_TERMS = 30_000_000;
 /** Superblocks that the solver may fail to close before it is no longer asked. */
 const MOST_SOLVER_FAILURES = 6;
 
+/**
+ * Steps of all paths of a file, for all its superblocks, return points and patches. Files that the optimizer makes need less than one step a
+ * byte; code that many entries share and none leaves would need the square of its length.
+ */
+const LEAST_STEPS = 500_000;
+const STEPS_PER_BYTE = 20;
+
 /** The effort spent on unproved superblocks. */
 interface Doubts {
   searched: number;
@@ -187,6 +194,7 @@ export function sidesOf(
     machine: new Machine(imageExtensions(original), assumed.has('A9')),
     standsFor: places.standsFor,
     inside: places.inside,
+    effort: { steps: LEAST_STEPS + STEPS_PER_BYTE * (places.code.end - places.code.start) },
   };
   return { sides, places };
 }

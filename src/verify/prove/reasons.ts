@@ -33,7 +33,7 @@ export type Mismatch =
   | { readonly kind: 'never' };
 
 export type Obstacle =
-  | { readonly kind: 'many' | 'endless' | 'further' }
+  | { readonly kind: 'many' | 'endless' | 'effort' | 'further' }
   | { readonly kind: 'leads' | 'nothing'; readonly at: Addr }
   | { readonly kind: 'stops'; readonly why: string };
 
@@ -101,6 +101,8 @@ function obstacleText(what: Obstacle): string {
       return 'too many ways through it';
     case 'endless':
       return 'it does not end';
+    case 'effort':
+      return 'the paths of the file are longer than its code accounts for';
     case 'further':
       return 'it goes on where it has ended before';
     case 'leads':

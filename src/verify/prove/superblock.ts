@@ -18,7 +18,7 @@ import { Decisions, type Facts } from './facts.ts';
 import { Knowledge } from './knowledge.ts';
 import { type List, listed } from './list.ts';
 import { type InsnSource, linksAt, OriginalRun, type Point, type Segment, type Slot, type Stack } from './original.ts';
-import { explore, type Follow, type Leaf } from './paths.ts';
+import { type Effort, explore, type Follow, type Leaf } from './paths.ts';
 import type { Mismatch, Reason } from './reasons.ts';
 import type { Goal } from './smt.ts';
 import type { Solver } from './solver.ts';
@@ -48,6 +48,8 @@ export interface Sides {
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
   inside(address: Addr): boolean;
+  /** Steps that are left for all paths of the file; absent: no bound. */
+  readonly effort?: Effort | undefined;
 }
 
 /** A piece of optimized code and the original address that it stands for. */
@@ -146,7 +148,7 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     terms.keep(keeping ? () => true : undefined);
     let original = run();
     const { optimized: code, returns } = sides;
-    const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
+    const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside, effort: sides.effort };
     const ways = (from: Segment, along?: Leaf) =>
       explore(terms, explored, entry.start, entry.first, from, follow, decisions, along);
     const least = entry.progress ? 1 : 0;

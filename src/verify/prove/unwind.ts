@@ -5,6 +5,7 @@
  * they led to before. New descriptions cover optimized code only, and no two of them the same address.
  */
 import { type Addr, hex } from '../../base/units.ts';
+import { PT } from '../../elf/constants.ts';
 import type { Image } from '../../elf/image.ts';
 import {
   type Code,
@@ -103,7 +104,10 @@ function check(
     ...copyProblems(original, optimized, next === undefined ? undefined : last, copies),
   ];
   if (search !== undefined)
-    problems.push(...searchProblems(original, frames, search, next === undefined, copies, ours));
+    problems.push(
+      ...searchProblems(original, frames, search, next === undefined, copies, ours),
+      ...sizeProblems(optimized, search),
+    );
   let needed = false;
   for (const [at, link] of returns) {
     // Unwinders look up the return address less one: the call matters.
@@ -210,6 +214,18 @@ function usualSearch(image: Image, header: Addr): Search {
   const search = searchAt(image, header);
   if (search === undefined) throw new Malformed('a search table of another kind');
   return search;
+}
+
+/** Bytes of a search table before its entries, and of an entry. */
+const [SEARCH_HEADER_SIZE, SEARCH_ENTRY_SIZE] = [12, 8];
+
+/** Some unwinders read as much of the search table as its program header says. */
+function sizeProblems({ programHeaders }: Image, { entries }: Search): string[] {
+  const size = SEARCH_HEADER_SIZE + entries.length * SEARCH_ENTRY_SIZE;
+  const header = programHeaders.find(({ type }) => type === PT.GNU_EH_FRAME);
+  return header?.memSize === size && header.fileSize === size
+    ? []
+    : ['the search table has another size than its header says'];
 }
 
 /** Checks that the search table leads to all old and new descriptions and nothing else, and is sorted for the binary search. */
