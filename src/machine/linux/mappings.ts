@@ -142,6 +142,7 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   if (address % PAGE !== 0) fail(E.INVAL);
   if (size === 0) return 0;
   const length = alignUp(size, PAGE);
+  if (address + length >= 2 ** 64) fail(E.NOMEM);
   // Linux protects the pages before a hole, and then fails.
   const there = mappedLength(kernel, address, length);
   const overlaps = (part: SharedMapping) => part.address < address + there && address < part.address + part.length;
@@ -202,6 +203,11 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   const permissions = permissionsAt(kernel, old);
   if (!fixed && !keeps && newLength === oldLength) return old;
   if ((newLength >= oldLength || fixed) && !alike(kernel, old, Math.min(oldLength, newLength))) fail(E.FAULT);
+  // Shrinking in place is unmapping the rest, of whatever kind.
+  if (newLength < oldLength && !fixed && !keeps) {
+    space.unmap(old + newLength, oldLength - newLength);
+    return old;
+  }
   const file = sharedAt(kernel, old);
   const anonymous = isSharedMemory(kernel, old);
   if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);
@@ -219,10 +225,6 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
     return address;
   };
   if (!fixed && !keeps) {
-    if (newLength <= oldLength) {
-      if (newLength < oldLength) space.unmap(old + newLength, oldLength - newLength);
-      return old;
-    }
     const more = newLength - oldLength;
     if (space.contains(old, newLength) && space.free(old + oldLength, more)) {
       space.map(old + oldLength, more, permissions);

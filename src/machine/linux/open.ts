@@ -26,7 +26,8 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
     );
     return fail(E.NXIO);
   }
-  if (node.kind === 'fifo') return new OpenFifo(node, flags);
+  // A pipe is opened for reading, writing or both (fs/pipe.c, fifo_open).
+  if (node.kind === 'fifo') return access === O.ACCMODE ? fail(E.INVAL) : new OpenFifo(node, flags);
   if (node.kind === 'device' && node.device === 'tty') return fail(E.NXIO);
   if (node.kind === 'device') return new OpenDevice(node, flags, kernel.random);
   if (node.kind === 'directory') return new OpenDirectory(node, flags, kernel.overlay);

@@ -78,7 +78,7 @@ const O_MORE = [
 const FILES: readonly Make[] = [
   (s) => {
     const flags = s.pick(O_ACCESS) | s.pick(O_MORE) | (s.chance(5) ? s.pick(O_MORE) : 0);
-    s.opened.push(s.step(56, s.dir(), s.name(), flags, s.pick([0o644, 0o600, 0o777, 0o1777, 0o4755])));
+    s.opened.push(s.step(56, s.dir(), s.name(), flags, s.pick([0o644, 0o600, 0o777, 0o1777, 0o1755])));
   },
   (s) => s.opened.push(s.step(56, AT_FDCWD, s.name(), s.pick([0o102, 0o2, 0o1102]), 0o644)),
   (s) => {
@@ -114,14 +114,15 @@ const FILES: readonly Make[] = [
       '^0',
     ),
   (s) => s.step(35, s.dir(), s.name(), s.mostly(0, [0x200, 1, 0x400])),
-  (s) => s.step(34, s.dir(), s.name(), s.pick([0o755, 0o700, 0o7777])),
+  (s) => s.step(34, s.dir(), s.name(), s.pick([0o755, 0o700, 0o1777])),
   (s) => s.step(276, s.dir(), s.name(), s.dir(), s.name(), s.mostly(0, [1, 2, 3, 8])),
   (s) => s.step(37, s.dir(), s.name(), s.dir(), s.name(), s.mostly(0, [0x400, 0x1000, 1])),
   (s) => s.step(36, s.name(), s.dir(), s.name()),
   (s) => s.step(78, s.dir(), s.name(), s.buffer(), s.pick([0, 1, 3, 64, -1])),
   (s) => {
     // What was opened is not the guest's input, which is another thing everywhere; who asks is root there, and may do all.
-    if (s.opened.length > 0) s.step(52, `#${s.pick(s.opened)}`, s.pick([0o744, 0o700, 0o777, 0o6755]));
+    // No set-id bits: the host's root keeps them over a write, the guest's user does not.
+    if (s.opened.length > 0) s.step(52, `#${s.pick(s.opened)}`, s.pick([0o744, 0o700, 0o777, 0o1755]));
   },
   (s) => s.step(53, s.dir(), s.name(), s.pick([0o755, 0o700, 0o777, 0o1777])),
   (s) => s.step(48, s.dir(), s.name(), s.mostly(s.random(5), [8, -1, 7])),
