@@ -11,11 +11,13 @@
  *   Results (a0 ...) are live at returns, so a callee that does not write a result register on some path has it in its live-in. Millicode
  *   (__riscv_save_N, linked through t0) returns through t0, where all registers are live.
  * - *Return through ra.* A jump to ra is a return if on all known paths ra holds the link of a call, kept in registers or on the stack
- *   (`jumpsByLink`). Live: results, also those beyond the psABI's, preserved registers, kept registers. *Return through t0*: the same if no
- *   call links through t0 (then the program has copied ra to t0). At any other jump to ra or t0 all registers are live.
- * - *Unknown call.* Live: argument registers, t2, preserved registers, and the link in ra, by which the callee returns. So preserved registers are live before any call that may unwind:
- *   landing pads of exceptions, which no edge leads to, can only count on these (and on a0, a1, which the unwinder passes in a return). At
- *   an unknown call through ra or t0, or with another link than ra, all registers are live: caller and callee may be coroutines.
+ *   (`jumpsByLink`); a load of ra in a function that changes to another stack or frame is no return. Live: results, also those beyond the
+ *   psABI's, preserved registers, kept registers. *Return through t0*: the same if no call links through t0 and the program has copied ra
+ *   to t0. At any other jump to ra or t0 all registers are live.
+ * - *Unknown call.* Live: argument registers, t2, preserved registers, and the link in ra, by which the callee returns. So preserved
+ *   registers are live before any call that may unwind: landing pads of exceptions, which no edge leads to, can only count on these (and on
+ *   a0, a1, which the unwinder passes in a return). At an unknown call through ra or t0, or with another link than ra, all registers are
+ *   live: caller and callee may be coroutines.
  * - *Unknown jump* to an address that is loaded, passed or returned, in a function whose symbol has a size and whose bytes, with those of
  *   its parts, all decode. Live: registers that are read or live anywhere in that function, for a computed goto; registers live at the
  *   targets of tables that the jump is seen to read, in any function; registers that named functions without a known call read (parts of

@@ -2,8 +2,7 @@
  * Unseen jumps: jumps that compute their targets from parts that are not all seen, such as labels' distances in a table that was passed as
  * an argument or whose address was made too far away. Such a jump may lead to any instruction of its function. A jump to an unchanged
  * address that was loaded, returned or passed leads to code addresses that the data holds or code makes. A jump that reads one table on all
- * paths leads to the targets of the table's entries (`accesses.ts`; all known paths, past callees that keep to the psABI). The same search
- * tells a jump through a link register from a return.
+ * paths leads to the targets of the table's entries (`accesses.ts`). The same search tells a jump through a link register from a return.
  */
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
