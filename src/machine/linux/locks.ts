@@ -46,7 +46,6 @@ export class Locks {
 
   flock(file: OpenFile, operation: number): number {
     const how = operation & ~FLOCK.WITHOUT_WAITING;
-    if (how !== FLOCK.NONE && !file.readable && !file.writable) fail(E.BADF);
     const key = file.node ?? file;
     const holders = this.#whole.get(key) ?? new Map<OpenFile, number>();
     this.#whole.set(key, holders);

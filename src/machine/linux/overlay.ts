@@ -161,7 +161,7 @@ export class Overlay {
     };
     toRoot(path);
     let rest = path.split('/').filter((part) => part !== '');
-    const slash = path.endsWith('/');
+    let slash = path.endsWith('/');
     let links = 0;
     while (rest.length > 0) {
       const name = rest.shift()!;
@@ -183,6 +183,8 @@ export class Overlay {
       }
       if (node?.kind === 'link' && (!last || follow || slash)) {
         rest = [...node.target.split('/').filter((part) => part !== ''), ...rest];
+        // A slash behind the target of the last link asks for a directory as a slash behind the path does.
+        if (last) slash ||= node.target.endsWith('/');
         continue;
       }
       if (last) {

@@ -58,7 +58,8 @@ function under(file: string, folder: string, script: string, refused: (what: str
   });
   const { exit } = execute(guest, makeEngine('dispatch', guest.memory), { limitInstructions: 1e8 });
   writeThrough(guest.changes(), folder);
-  const how = exit.kind === 'status' ? `status ${exit.status}` : JSON.stringify(exit);
+  const status = exit.kind === 'signal' ? 128 + exit.signal : exit.kind === 'status' ? exit.status : undefined;
+  const how = status === undefined ? JSON.stringify(exit) : `status ${status}`;
   return `${Buffer.concat(text).toString('latin1')}${how}\n${tree(folder).join('\n')}`;
 }
 

@@ -95,6 +95,13 @@ int main(void) {
   printf("readlink %.*s\n", (int)n, target);
   say("symlink loop", symlink("loop", "loop"));
   say("open loop", open("loop", O_RDONLY));
+  say("symlink with a slash", symlink("missing/", "slashed"));
+  say("create behind a slash", open("slashed", O_CREAT | O_RDWR, 0644));
+  int nothing = open("d/b.txt", O_ACCMODE);
+  say("lock without rights", flock(nothing, LOCK_SH));
+  say("unlock without rights", flock(nothing, LOCK_UN));
+  close(nothing);
+  unlink("slashed");
   say("open nofollow", open("s", O_RDONLY | O_NOFOLLOW));
   say("link", link("d/b.txt", "hard"));
   show("hard");

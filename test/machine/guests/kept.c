@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,6 +63,11 @@ static void moves(void) {
   mprotect(two + 4096, 4096, PROT_READ);
   SHOW(FAILS(mremap(two, 8192, 16384, MREMAP_MAYMOVE)));
   SHOW(FAILS(mremap(two, 8192, 4096, 0)));
+  SHOW(mprotect(two, -1UL, PROT_NONE));
+  two[0] = 1;
+  mkfifo("fifo", 0600);
+  SHOW(open("fifo", O_ACCMODE));
+  unlink("fifo");
   one[0] = 9;
   SHOW(FAILS(mremap(one, 8192, 4096, MREMAP_MAYMOVE | MREMAP_DONTUNMAP)));
   SHOW(FAILS(mremap(one, 8192, 8192, MREMAP_DONTUNMAP)));
