@@ -12,9 +12,9 @@ import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
 import { imageConstants } from './constants.ts';
-import { functionsBy } from './groups.ts';
+import { callTargets, functionsBy } from './groups.ts';
 import { blockFrom, type Known, type KnownAddresses, knownAddresses, readsAddress } from './known-addresses.ts';
-import { originsIn } from './origins.ts';
+import { mayBeComputed, originsIn } from './origins.ts';
 import { pointerTargets } from './pointers.ts';
 
 /** A use of a place in the data. */
@@ -76,9 +76,7 @@ function accessesOf(image: Image): Accesses {
   const cfg = imageCfg(image);
   const uses: Use[] = [];
   const ownerOf = functionsBy(cfg);
-  const called = new Set(
-    cfg.blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? []))),
-  );
+  const called = callTargets(cfg);
   const isEntry = (address: Addr) => called.has(address) || ownerOf(address) === address;
   const isData = (value: number) => value >= image.segments[0]!.address && value < image.end;
   let terms = new Terms();
@@ -134,8 +132,7 @@ function knownStates(
     let is = computed.get(block.site);
     if (is === undefined) {
       is = false;
-      for (const { kind, changed } of origins(block))
-        is ||= kind === 'computed' || kind === 'nowhere' || (changed && kind !== 'constant');
+      for (const origin of origins(block)) is ||= mayBeComputed(origin);
       computed.set(block.site, is);
     }
     return is;

@@ -34,8 +34,35 @@ export function namedParts({ image }: Pick<Cfg, 'image'>): [Addr, Addr][] {
     );
 }
 
+/** A fact about a graph, found when it is first asked for. */
+export function perGraph<T>(find: (cfg: Cfg) => T): (cfg: Cfg) => T {
+  const known = new WeakMap<Cfg, { readonly value: T }>();
+  return (cfg) => {
+    let found = known.get(cfg);
+    if (found === undefined) {
+      found = { value: find(cfg) };
+      known.set(cfg, found);
+    }
+    return found.value;
+  };
+}
+
 /** The blocks of each function with its parts, rising by start, by the entry of one of the parts. */
-export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
+export const functionGroups = perGraph(groupBlocks);
+
+/** By block, the group of functions that the block belongs to. */
+export const groupsByBlock = perGraph(
+  (cfg): ReadonlyMap<Addr, Addr> =>
+    new Map([...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group]))),
+);
+
+/** Targets of calls that the code alone tells. */
+export const callTargets = perGraph(
+  ({ blocks }): ReadonlySet<Addr> =>
+    new Set(blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? [])))),
+);
+
+function groupBlocks(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
   const called = entriesOf(cfg);
   const leader = new Map<Addr, Addr>();
   const find = (entry: Addr): Addr => {
@@ -69,7 +96,9 @@ export function functionGroups(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]>
  * The entry of the function that an address is in: the last function symbol or call target at or before the address. A call target within
  * the bytes that a symbol gives to its function is a place of that function.
  */
-export function functionsBy({ image, blocks }: Cfg): (address: Addr) => Addr {
+export const functionsBy = perGraph(findFunctions);
+
+function findFunctions({ image, blocks }: Cfg): (address: Addr) => Addr {
   const symbols = image.symbols.filter(({ kind }) => kind === 'function').sort((a, b) => a.address - b.address);
   const entries = new Set<Addr>([image.entry]);
   const ends = symbols.map(({ address, size }) => address + size);

@@ -10,7 +10,7 @@ import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
 import { imageConstants } from './constants.ts';
-import { functionGroups } from './groups.ts';
+import { groupsByBlock } from './groups.ts';
 import { preservation } from './preserved.ts';
 import { hasReg, type RegSet } from './regset.ts';
 import { returning } from './returning.ts';
@@ -69,9 +69,7 @@ class Dataflow {
     this.#preserved = preservation(cfg);
     const gp = globalPointer(cfg);
     this.#nothing = new Map(gp === undefined ? [] : [[GP, gp]]);
-    this.#groupOf = new Map(
-      [...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group])),
-    );
+    this.#groupOf = groupsByBlock(cfg);
     const led = new Set(cfg.blocks.flatMap(({ flow }) => flow));
     for (const block of cfg.blocks) {
       const { start } = block;

@@ -5,7 +5,7 @@ import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { functionsBy } from './groups.ts';
+import { callTargets, functionsBy } from './groups.ts';
 import { pointerTargets } from './pointers.ts';
 import { preservation } from './preserved.ts';
 import { hasReg } from './regset.ts';
@@ -44,6 +44,13 @@ export interface Origin {
 }
 
 /**
+ * May the target be computed from parts that are not all seen? A changed constant is still a constant; a path that cannot be followed to its
+ * beginning may compute anything.
+ */
+export const mayBeComputed = ({ kind, changed }: Origin): boolean =>
+  kind === 'computed' || kind === 'nowhere' || (changed && kind !== 'constant');
+
+/**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
  * at a label that a code pointer leads to. Given another register, its value at the jump is followed instead of the target.
  */
@@ -55,9 +62,7 @@ export function originsIn(
   const ownerOf = functionsBy(cfg);
   const preserved = preservation(cfg);
   const labels = pointerTargets(cfg.image);
-  const called = new Set(
-    cfg.blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? []))),
-  );
+  const called = callTargets(cfg);
   const isLabel = (at: Addr) => labels.has(at) && at !== ownerOf(at);
   return function* (jump, of) {
     const last = cfg.code.insnAt(jump.site)!;

@@ -2,7 +2,7 @@
 import { PRESERVED, SYSCALL_RESULT } from './abi.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
-import { functionGroups } from './groups.ts';
+import { groupsByBlock } from './groups.ts';
 import { ALL_REGS, type RegSet, without } from './regset.ts';
 import { savesOf } from './saves.ts';
 
@@ -14,9 +14,7 @@ const NO_REGS: RegSet = { x: 0, f: 0 };
  */
 export function preservation(cfg: Cfg): (block: CfgBlock) => RegSet {
   const { changed } = savesOf(cfg);
-  const groupOf = new Map(
-    [...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group])),
-  );
+  const groupOf = groupsByBlock(cfg);
   return ({ returnPoint, leavesLink, target, ending }) => {
     if (leavesLink) return NO_REGS;
     if (returnPoint === undefined) return ending === 'syscall' ? without(ALL_REGS, SYSCALL_RESULT) : ALL_REGS;

@@ -22,7 +22,7 @@ import type { Insn } from '../isa/row.ts';
 import { PRESERVED, RETURN_ADDRESS } from './abi.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { entriesOf, functionGroups } from './groups.ts';
+import { entriesOf, functionGroups, groupsByBlock } from './groups.ts';
 import { hasReg, intersect, type RegSet, regSet, regsIn, union, without } from './regset.ts';
 import { returning } from './returning.ts';
 
@@ -312,16 +312,15 @@ function findSaves(cfg: Cfg): FunctionSaves {
   const saves = new Set<Addr>();
   for (const each of found.values())
     for (const { at, reg } of each.saves) if (!each.exposed || !hasReg(careless, reg)) saves.add(at);
-  return { savesAt: (at) => saves.has(at), changed: changedBy(groups, found) };
+  return { savesAt: (at) => saves.has(at), changed: changedBy(groups, groupsByBlock(cfg), found) };
 }
 
 /** Registers that functions lose, and that their callees lose unless the function itself saves them. */
 function changedBy(
   groups: ReadonlyMap<Addr, readonly CfgBlock[]>,
+  groupOf: ReadonlyMap<Addr, Addr>,
   found: ReadonlyMap<Addr, Found>,
 ): ReadonlyMap<Addr, RegSet> {
-  const groupOf = new Map<Addr, Addr>();
-  for (const [group, blocks] of groups) for (const { start } of blocks) groupOf.set(start, group);
   const callers = new Map<Addr, Set<Addr>>();
   for (const [group, blocks] of groups)
     for (const { target, flow, returnPoint } of blocks)

@@ -4,6 +4,7 @@
  * address that was loaded, returned or passed leads to code addresses that the data holds or code makes. A jump that reads one table on all
  * paths leads to the targets of the table's entries (`accesses.ts`). The same search tells a jump through a link register from a return.
  */
+import { once } from '../base/once.ts';
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
@@ -13,8 +14,8 @@ import type { Ending } from '../profile/flow.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { functionGroups, functionsBy, namedParts } from './groups.ts';
-import { originsIn, TRIAL_VALUES } from './origins.ts';
+import { functionGroups, functionsBy, namedParts, perGraph } from './groups.ts';
+import { mayBeComputed, originsIn, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
 
 /** [start, end) */
@@ -40,20 +41,23 @@ export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
   return (block) => {
     const { ending, target, site } = block;
     if (!INDIRECT_ENDINGS.has(ending) || target !== undefined || resolved.has(site)) return false;
-    for (const { kind, insn, changed } of origins(block)) {
+    for (const origin of origins(block)) {
+      if (!mayBeComputed(origin)) continue;
+      const { kind, insn, changed } = origin;
       // Pointers that are called may be disguised (glibc's PTR_MANGLE): an exclusive or gives the whole pointer back.
-      if (kind === 'computed' && (ending !== 'indirect-call' || !undoesItself(insn!))) return true;
-      // A changed constant is still a constant. If a path cannot be followed to its beginning, the target may be computed.
-      if (kind !== 'computed' && kind !== 'constant' && changed) return true;
-      if (kind === 'nowhere' && (ending !== 'return' || cfg.code.insnAt(site)!.rs1 !== RA)) return true;
+      if (kind === 'computed' && ending === 'indirect-call' && undoesItself(insn!)) continue;
+      // A link in ra that is not followed to its beginning is a link all the same.
+      if (kind === 'nowhere' && !changed && ending === 'return' && cfg.code.insnAt(site)!.rs1 === RA) continue;
+      return true;
     }
     return false;
   };
 }
 
-/** The extents of the function that an address lies in and of its parts; the same object for the same extent. */
-export function functionExtents(image: Image): (address: Addr) => readonly Extent[] {
-  const cfg = imageCfg(image);
+/** The extents of the function that an address lies in and of its parts; the same object for the same extent of an image. */
+export const functionExtents = (image: Image): ((address: Addr) => readonly Extent[]) => extentsBy(imageCfg(image));
+
+const extentsBy = perGraph((cfg: Cfg): ((address: Addr) => readonly Extent[]) => {
   const ownerOf = functionsBy(cfg);
   const all = once(() => extents(cfg, ownerOf));
   const parts = once(() => joinedParts(cfg, ownerOf));
@@ -61,12 +65,7 @@ export function functionExtents(image: Image): (address: Addr) => readonly Exten
     const owner = ownerOf(address);
     return [owner, ...(parts().get(owner) ?? [])].flatMap((part) => (all().has(part) ? [all().get(part)!] : []));
   };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
-}
+});
 
 /**
  * Is a jump to ra or t0 no return: is its target, on some path, anything else than the link that a call has left in one of these registers,

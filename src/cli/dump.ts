@@ -56,7 +56,7 @@ const TEXTS = {
       import('../elf/write.ts'),
       import('../emit/map.ts'),
       import('../emit/map-text.ts'),
-      import('../verify/prove/superblock.ts'),
+      import('../emit/assumptions.ts'),
     ]);
     const note = readNote(readImage(file));
     if (note === undefined) throw unsupported(`${file}: has no address map`, 'give a file that isoform has optimized');

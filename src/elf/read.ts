@@ -5,6 +5,7 @@
  * Sections and symbols are not needed for loading; broken sections or symbols are left out (empty), since a kernel ignores them, too.
  */
 import { badElf, needsInterpreter, unsupported, wrongArchitecture } from '../base/errors.ts';
+import { once } from '../base/once.ts';
 import { readRegular } from '../base/read.ts';
 import type { Addr } from '../base/units.ts';
 import {
@@ -81,15 +82,6 @@ export function parseImage(bytes: Uint8Array, file: string): Image {
       return symbols();
     },
     end: last.address + last.size,
-  };
-}
-
-/** A value that is made when first asked for. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
   };
 }
 

@@ -82,3 +82,6 @@ export const ASSUMPTIONS: readonly Assumption[] = [
 ];
 
 export type AssumptionId = 'A1' | 'A2' | 'A3' | 'A4' | 'A5' | 'A6' | 'A7' | 'A8' | 'A9' | 'A11';
+
+/** Orders ids of assumptions: A2 before A11. */
+export const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));

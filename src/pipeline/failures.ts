@@ -70,10 +70,11 @@ export function emitWithout<T>(
     try {
       return formed.emit(rejected, untouched);
     } catch (error) {
-      const head =
-        leftOut === OMISSION_LIMIT ? undefined : culprit(heads.filter((at) => rejected.get(at)?.form !== 'none'));
-      const reason = head === undefined ? undefined : reasonOf(error, () => `in placing ${hex(head)}`);
-      if (head === undefined || reason === undefined) throw error;
+      // An error that concerns the whole file is no superblock's.
+      if (leftOut === OMISSION_LIMIT || reasonOf(error, () => '') === undefined) throw error;
+      const head = culprit(heads.filter((at) => rejected.get(at)?.form !== 'none'));
+      if (head === undefined) throw error;
+      const reason = reasonOf(error, () => `in placing ${hex(head)}`)!;
       onFailure({ head, form: 'none', reason });
     }
   }

@@ -5,13 +5,14 @@ import { choosePasses, IDENTITY_PASSES } from '../../passes/index.ts';
 import { retarget } from '../../passes/retarget.ts';
 import { unsupported } from '../base/errors.ts';
 import { type Fuel, makeFuel } from '../base/fuel.ts';
+import { once } from '../base/once.ts';
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageExtensions } from '../cfg/extensions.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
 import { imageSaves } from '../cfg/saves.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
-import type { AssumptionId } from '../emit/assumptions.ts';
+import { type AssumptionId, byNumber } from '../emit/assumptions.ts';
 import { type Emitted, emit } from '../emit/emit.ts';
 import { type Evidence, gatherEvidence } from '../emit/evidence.ts';
 import { findTables, type JumpTable } from '../emit/tables.ts';
@@ -39,7 +40,6 @@ import {
   traceUnrun,
 } from '../superblock/select.ts';
 import { weightOf } from '../superblock/weight.ts';
-import { byNumber } from '../verify/prove/superblock.ts';
 import { defaultGrowth, selectWithin, withinGrowth } from './budget.ts';
 import { attempt, type OnFailure, type Rejection } from './failures.ts';
 
@@ -363,15 +363,6 @@ export function formSuperblocks(image: Image, profile: ImageProfile, options: Op
         const form = emittable(number === 0 ? candidate.before : candidate.stages[number - 1]!);
         return form === undefined ? { form: candidate.identity() } : { form, passed: number };
       }, new Map()),
-  };
-}
-
-/** Computes a value at the first call and keeps it for the later ones. */
-function once<T>(work: () => T): () => T {
-  let computed: { readonly value: T } | undefined;
-  return () => {
-    computed ??= { value: work() };
-    return computed.value;
   };
 }
 

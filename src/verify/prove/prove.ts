@@ -11,6 +11,7 @@ import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
 import { imageSaves } from '../../cfg/saves.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
+import { byNumber } from '../../emit/assumptions.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
 import { returnsBehind } from './entered.ts';
@@ -20,7 +21,7 @@ import { type Reason, reasonText } from './reasons.ts';
 import { type Counterexample, EFFORT, refute } from './refute.ts';
 import type { Budget } from './search.ts';
 import type { Solver } from './solver.ts';
-import { askSolver, byNumber, type EntryProof, proveEntry, type Sides } from './superblock.ts';
+import { askSolver, type EntryProof, proveEntry, type Sides } from './superblock.ts';
 
 export interface SuperblockProof {
   readonly verdict: 'proved' | 'unproved' | 'refuted';

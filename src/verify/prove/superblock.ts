@@ -7,11 +7,13 @@
  * original must be decided by the decisions of the optimized path: so the original does all that the optimized path does on that very
  * path, and no load can move above the guard that makes it safe.
  */
+
 import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Saves } from '../../cfg/saves.ts';
 import type { Term } from '../../domain/term.ts';
+import { byNumber } from '../../emit/assumptions.ts';
 import { isLink } from '../../profile/flow.ts';
 import type { Machine } from './extensions.ts';
 import { Decisions, type Facts } from './facts.ts';
@@ -182,9 +184,6 @@ function attempt(sides: Sides, entry: Entry, solver: Solver | undefined, keeping
     return result('unproved', { kind: 'way', what: error.what });
   }
 }
-
-/** A2 before A11. */
-export const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b.slice(1));
 
 /** Tells the stores that a path makes. */
 function storesOf(terms: ProofTerms, { state }: Leaf): (address: Term, bytes: number, value: Term) => boolean {
