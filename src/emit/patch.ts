@@ -1,9 +1,11 @@
 /**
  * Patches: jumps written over original heads, so that original code enters the superblocks. A patch is made only where no code is seen
- * to enter the middle of its bytes (assumption A2): neither behind its first instruction, nor in that instruction's second half.
+ * to enter the middle of its bytes (assumption A2): neither behind its first instruction, nor in that instruction's second half. No patch
+ * is made within an LR..SC sequence.
  */
 import type { Addr, Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { sequenceWithin } from '../domain/reservations.ts';
 import type { Patch } from '../elf/write.ts';
 import { encodeBytes } from '../isa/encode.ts';
 import { addPcInsn, jumpInsn, jumpRegisterInsn, reachesJump, splitDistance } from '../isa/idioms.ts';
@@ -49,6 +51,7 @@ export function makePatches(
     const safe =
       (!narrow || first.size >= bytes.length) &&
       evidence.into(head, bytes.length) === undefined &&
+      sequenceWithin(code, head, bytes.length) === undefined &&
       nothingEnters(head, bytes.length, code, (at) => kept.has(at) || heads.has(at));
     if (!safe) {
       left.push(head);

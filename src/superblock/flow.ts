@@ -4,6 +4,7 @@
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { reservationHalf, sequenceEnd } from '../domain/reservations.ts';
 import type { Control, Insn } from '../isa/row.ts';
 import { isLink } from '../profile/flow.ts';
 import type { EdgeKind, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
@@ -28,7 +29,7 @@ export interface FlowBlock {
   readonly out: readonly ProfiledEdge[];
   /** Incoming edges, hottest first. */
   readonly into: readonly ProfiledEdge[];
-  /** Contains an LR or SC: such code runs only in the original text, so that no reservation is ever cut. */
+  /** Lies in a sequence from an LR to its SC: such code runs only in the original text, where the hardware promises that it gets through. */
   readonly reserved: boolean;
 }
 
@@ -56,6 +57,18 @@ export function staysBehind(insn: Insn): boolean {
   return control === 'syscall' || control === 'trap';
 }
 
+/** Where LR..SC sequences lie whose LR runs. */
+function sequencesIn(blocks: readonly ProfiledBlock[], code: InsnSource): [Addr, Addr][] {
+  const found: [Addr, Addr][] = [];
+  for (const block of blocks)
+    for (let pc = block.start; pc < block.end; ) {
+      const end = sequenceEnd(code, pc);
+      if (end !== undefined) found.push([pc, end]);
+      pc += code.insnAt(pc)?.size ?? block.end;
+    }
+  return found;
+}
+
 const INNER_EDGES: ReadonlySet<EdgeKind> = new Set(['fall', 'taken', 'jump', 'indirect', 'syscall']);
 
 export function makeFlow(
@@ -73,18 +86,17 @@ export function makeFlow(
     push(out, edge.from, edge);
     push(into, edge.to, edge);
   }
+  const sequences = sequencesIn(profiled.blocks, code);
   const blocks = new Map<Addr, FlowBlock>();
   const callBefore = new Map<Addr, FlowBlock>();
   let instructions = 0;
   for (const block of profiled.blocks) {
     const insns: { pc: Addr; insn: Insn }[] = [];
-    let reserved = false;
+    let reserved = sequences.some(([start, end]) => start < block.end && end > block.start);
     for (let pc = block.start; pc < block.end; ) {
       const insn = code.insnAt(pc);
       if (insn === undefined) break;
-      const fact = facts(insn);
-      // An atomic that only loads or only stores is half of an LR..SC pair.
-      if (fact.ordered && (fact.load === undefined) !== (fact.store === undefined)) reserved = true;
+      if (reservationHalf(insn) !== undefined) reserved = true;
       insns.push({ pc, insn });
       pc += insn.size;
     }

@@ -9,6 +9,7 @@
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { reservationHalf } from '../domain/reservations.ts';
 import type { Insn } from '../isa/row.ts';
 import { isLink } from '../profile/flow.ts';
 import { type Flow, type FlowBlock, type InsnSource, staysBehind } from './flow.ts';
@@ -231,7 +232,7 @@ export function traceUnrun(code: InsnSource, head: Addr): Trace | undefined {
     const insn = code.insnAt(pc);
     if (insn === undefined) return undefined;
     const fact = facts(insn);
-    const stays = staysBehind(insn) || (fact.ordered && (fact.load === undefined) !== (fact.store === undefined));
+    const stays = staysBehind(insn) || reservationHalf(insn) !== undefined;
     const links = isLink(fact.writes);
     if (!stays) insns.push({ pc, insn });
     if (insns.length === 0) return undefined;

@@ -4,6 +4,7 @@
  * patched place (`tables.ts`), return points stand for the original ones, unwinders find the same as before (`unwind.ts`).
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
+import { sequenceWithin } from '../../domain/reservations.ts';
 import type { Image } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { codeOf } from '../../profile/code.ts';
@@ -178,6 +179,8 @@ function checkJump({ original, optimized, sides, places }: FileRequest, address:
   const leads = proof.leaves[0]!;
   if (leads.from + (code.insnAt(leads.from)?.size ?? 0) !== end || leads.at === undefined || !places.inside(leads.at))
     return no('it is no jump into the optimized code');
+  const sequence = sequenceWithin(text, address, size);
+  if (sequence !== undefined) return no(`it lies between the LR at ${hex(sequence)} and its SC`);
   const entered = enteredWithin(original, address, size);
   return entered === undefined ? { ...proof, assumptions: [...proof.assumptions, 'A2'] } : no(entered);
 }
