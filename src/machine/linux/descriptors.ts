@@ -76,6 +76,9 @@ export abstract class OpenFile {
   get blocking(): boolean {
     return (this.flags & O.NONBLOCK) === 0;
   }
+  /** Does this kind of file read, or write, at all (FMODE_CAN_READ, FMODE_CAN_WRITE)? Else EINVAL, whatever the buffer is. */
+  readonly canRead: boolean = true;
+  readonly canWrite: boolean = true;
   /** The node that stat describes; undefined if the file is nowhere in the file system. */
   readonly node: Node | undefined = undefined;
   /** The path by which it was opened. */

@@ -66,6 +66,8 @@ function longest(
 
 export class Epoll extends OpenFile {
   override readonly nameless = 'anonymous';
+  override readonly canRead = false;
+  override readonly canWrite = false;
   #entries: Entry[] = [];
   /** Entries that are polled first, in order. */
   #turns: Entry[] = [];

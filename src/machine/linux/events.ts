@@ -64,6 +64,7 @@ class EventCounter extends Anonymous {
 
 /** timerfd_create(2). */
 class TimerFile extends Anonymous {
+  override readonly canWrite = false;
   readonly clock: number;
   readonly timer: Timer;
   readonly #close: () => void;
@@ -111,6 +112,7 @@ const INFO_SIZE = 128;
 
 /** signalfd(2): a read takes the pending signals of a set. */
 class SignalFile extends Anonymous {
+  override readonly canWrite = false;
   set: bigint;
   readonly #kernel: Kernel;
   constructor(kernel: Kernel, set: bigint, flags: number) {

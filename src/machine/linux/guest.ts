@@ -114,7 +114,11 @@ export class Guest {
       address: this.word(address + 16 * i),
       length: this.word(address + 16 * i + 8),
     }));
-    if (vectors.some((v) => v.length >= 2 ** 63)) fail(E.INVAL);
+    // Part by part, also where a part is empty (import_iovec).
+    for (const { address, length } of vectors) {
+      if (length >= 2 ** 63) fail(E.INVAL);
+      this.inside(address, length);
+    }
     return vectors;
   }
 

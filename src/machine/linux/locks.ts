@@ -30,12 +30,14 @@ export interface LockCommand {
 }
 
 export class Locks {
-  /** Keys are nodes, or open files without a node. */
+  /** Keys: what `#inodeOf` gives. */
   readonly #whole = new WeakMap<object, Map<OpenFile, number>>();
   readonly #ranges = new WeakMap<object, RangeLock[]>();
   #count = 0;
   /** The owner of POSIX locks. */
   readonly #process = {};
+  /** The inode that all epolls, event counters, timers and signal files share (fs/anon_inodes.c). */
+  readonly #anonymous = {};
   readonly #guest: Guest;
   readonly #pid: number;
 
@@ -46,7 +48,7 @@ export class Locks {
 
   flock(file: OpenFile, operation: number): number {
     const how = operation & ~FLOCK.WITHOUT_WAITING;
-    const key = file.node ?? file;
+    const key = this.#inodeOf(file);
     const holders = this.#whole.get(key) ?? new Map<OpenFile, number>();
     this.#whole.set(key, holders);
     if (holders.get(file) === how) return 0;
@@ -67,7 +69,7 @@ export class Locks {
     const lock = this.#asked(file, at, ofd);
     if (lock.type === TYPE.READ ? !file.readable : lock.type === TYPE.WRITE && !file.writable) fail(E.BADF);
     if (ofd && this.#guest.i32(at + 24) !== 0) fail(E.INVAL);
-    const key = file.node ?? file;
+    const key = this.#inodeOf(file);
     if (lock.type !== TYPE.NONE && this.#other(key, lock)) {
       if (!waits) fail(E.AGAIN);
       throw new Blocked('a lock on a file that the guest itself has locked', () => !this.#other(key, lock));
@@ -83,7 +85,7 @@ export class Locks {
     if (type !== TYPE.READ && type !== TYPE.WRITE) fail(E.INVAL);
     const lock = this.#asked(file, at, ofd);
     if (ofd && guest.i32(at + 24) !== 0) fail(E.INVAL);
-    const other = this.#other(file.node ?? file, lock);
+    const other = this.#other(this.#inodeOf(file), lock);
     guest.setU16(at, other?.type ?? TYPE.NONE);
     if (!other) return 0;
     guest.setU16(at + 2, 0);
@@ -95,13 +97,18 @@ export class Locks {
 
   /** A closed descriptor ends all POSIX locks on its file; the last descriptor of an open file ends the open file's own locks. */
   closed(file: OpenFile, last: boolean): void {
-    const key = file.node ?? file;
+    const key = this.#inodeOf(file);
     if (this.#count > 0)
       this.#keep(
         key,
         (this.#ranges.get(key) ?? []).filter(({ owner }) => owner !== this.#process && !(last && owner === file)),
       );
     if (last) this.#whole.get(key)?.delete(file);
+  }
+
+  /** What is locked: a node, the inode of all anonymous files, or that of a pipe (of both ends) or a socket. */
+  #inodeOf(file: OpenFile): object {
+    return file.node ?? (file.nameless === 'anonymous' ? this.#anonymous : file.inode);
   }
 
   /** struct flock (asm-generic/fcntl.h): type, whence, start, length, pid. */

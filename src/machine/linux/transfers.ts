@@ -16,11 +16,13 @@ const CHUNK = 65536;
 
 const reader = (kernel: Kernel, fd: number): OpenFile => {
   const file = kernel.descriptors.get(fd);
-  return file.readable ? file : fail(E.BADF);
+  if (!file.readable) fail(E.BADF);
+  return file.canRead ? file : fail(E.INVAL);
 };
 const writer = (kernel: Kernel, fd: number): OpenFile => {
   const file = kernel.descriptors.get(fd);
-  return file.writable ? file : fail(E.BADF);
+  if (!file.writable) fail(E.BADF);
+  return file.canWrite ? file : fail(E.INVAL);
 };
 
 /** The file of a read or write at an offset. Fails with EINVAL for a negative offset, with ESPIPE for a stream. */
