@@ -3,7 +3,9 @@
  * take their targets from, and other references to places in the data: addresses that code stores, passes to functions or that the data
  * itself holds, and object symbols. None of these lists is complete: pointers are not followed.
  */
+import { derived } from '../base/derived.ts';
 import { A0, type Addr, type Reg } from '../base/units.ts';
+import { imageConstants } from '../code/constants.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import { PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
@@ -11,10 +13,9 @@ import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
-import { imageConstants } from './constants.ts';
 import { callTargets, functionsBy } from './groups.ts';
 import { blockFrom, type Known, type KnownAddresses, knownAddresses, readsAddress } from './known-addresses.ts';
-import { mayBeComputed, originsIn } from './origins.ts';
+import { mayBeComputed, originsOf } from './origins.ts';
 import { pointerTargets } from './pointers.ts';
 
 /** A use of a place in the data. */
@@ -40,16 +41,7 @@ export interface Accesses {
   readonly reads: readonly JumpRead[];
 }
 
-const known = new WeakMap<Image, Accesses>();
-
-export function imageAccesses(image: Image): Accesses {
-  let accesses = known.get(image);
-  if (accesses === undefined) {
-    accesses = accessesOf(image);
-    known.set(image, accesses);
-  }
-  return accesses;
-}
+export const imageAccesses = derived('accesses', findAccesses);
 
 /** Is a load or store of one of these bytes known? */
 export function isAccessed(image: Image, from: Addr, to: Addr): boolean {
@@ -72,7 +64,7 @@ export function firstUse(uses: readonly Use[], at: Addr): number {
   return low;
 }
 
-function accessesOf(image: Image): Accesses {
+function findAccesses(image: Image): Accesses {
   const cfg = imageCfg(image);
   const uses: Use[] = [];
   const ownerOf = functionsBy(cfg);
@@ -126,7 +118,7 @@ function knownStates(
 ): KnownAddresses {
   const isLabel = (to: Addr) => !isEntry(to) && blockFrom(cfg, to) !== undefined;
   const labels = new Set([...pointerTargets(cfg.image)].filter(isLabel));
-  const origins = originsIn(cfg);
+  const origins = originsOf(cfg);
   const computed = new Map<Addr, boolean>();
   const isComputed = (block: CfgBlock): boolean => {
     let is = computed.get(block.site);

@@ -1,7 +1,7 @@
 /** A block of the control-flow graph. */
 import type { Addr, InsnCount } from '../base/units.ts';
-import type { Ending } from '../profile/flow.ts';
-import type { Evidence } from './discover.ts';
+import type { Evidence } from '../code/discover.ts';
+import type { Ending } from '../code/endings.ts';
 
 export interface CfgBlock {
   readonly start: Addr;

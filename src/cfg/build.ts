@@ -2,17 +2,18 @@
  * The control-flow graph of a program's discovered code: executed code with its exact counts, and all other code that was found, with
  * count 0 (cfg/discover.ts). Blocks are split at the leaders of both, so a block of the profile may be several blocks here.
  */
+
 import { DirectedGraph } from 'graphology';
-import type { Addr, InsnCount } from '../base/units.ts';
-import { hex } from '../base/units.ts';
+import { derived } from '../base/derived.ts';
+import { type Addr, hex, type InsnCount } from '../base/units.ts';
+import { type Code, codeOf } from '../code/code.ts';
+import { discover } from '../code/discover.ts';
+import { type EdgeKind, edgeKind, endingOf, farTarget, leavesLink } from '../code/endings.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { blocksOf } from '../profile/blocks.ts';
-import { type Code, codeOf } from '../profile/code.ts';
-import { edgeKind, endingOf, farTarget, leavesLink } from '../profile/flow.ts';
-import type { EdgeKind, ImageProfile, ProfiledEdge } from '../profile/profile.ts';
+import type { ImageProfile, ProfiledEdge } from '../profile/profile.ts';
 import type { CfgBlock } from './block.ts';
-import { discover } from './discover.ts';
 import { assignFunctions, type CfgFunction } from './functions.ts';
 
 export interface CfgEdge {
@@ -55,17 +56,8 @@ export function insnsOf(cfg: Cfg, block: { readonly start: Addr; readonly end: A
   return found;
 }
 
-const known = new WeakMap<Image, Cfg>();
-
-/** The graph of the code that is found in an image without a profile; the same object for the same image. */
-export function imageCfg(image: Image): Cfg {
-  let cfg = known.get(image);
-  if (cfg === undefined) {
-    cfg = buildCfg(image);
-    known.set(image, cfg);
-  }
-  return cfg;
-}
+/** The graph of the code that is found in an image without a profile. */
+export const imageCfg = derived('graph', (image: Image): Cfg => buildCfg(image));
 
 /**
  * @param profile without one, all counts are 0

@@ -10,16 +10,16 @@
  * few would cost correctness.
  */
 import { type Addr, type ByteCount, GP } from '../base/units.ts';
+import { type Code, codeOf } from '../code/code.ts';
+import { imageConstants } from '../code/constants.ts';
+import { Marks } from '../code/discover.ts';
+import { codePlaces } from '../code/places.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import { type Code, codeOf } from '../profile/code.ts';
 import { imageAccesses } from './accesses.ts';
 import { codePointers } from './code-pointers.ts';
-import { imageConstants } from './constants.ts';
-import { Marks } from './discover.ts';
 import { flow, LINKS, type Made, type TableJump } from './flowing.ts';
-import { codePlaces } from './places.ts';
 import { type Extent, functionExtents, unseenJumps } from './unseen-jumps.ts';
 
 export interface Entries {

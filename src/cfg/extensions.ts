@@ -3,27 +3,22 @@
  * that instructions reached from its entry and its functions belong to. Other extensions do not follow from reached instructions: programs
  * may ask the machine for Zbb or the like and branch by the answer.
  */
+import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
+import { codeOf } from '../code/code.ts';
+import { endingOf } from '../code/endings.ts';
 import { EF_RISCV } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import { type ExtensionSet, extensionSet, needsOf, RV64GC } from '../isa/extensions.ts';
 import { targetOf } from '../isa/row.ts';
-import { codeOf } from '../profile/code.ts';
-import { endingOf } from '../profile/flow.ts';
 
 /** File offset of e_flags (RISC-V ELF psABI, "File Header"). The float ABI in it is 0 for none, 1 for single, 2 for double. */
 const FLAGS_OFFSET = 48;
 
-const known = new WeakMap<Image, ExtensionSet>();
-
-export function imageExtensions(image: Image): ExtensionSet {
-  let set = known.get(image);
-  if (set === undefined) {
-    set = RV64GC & (headerExtensions(image) | codeExtensions(image));
-    known.set(image, set);
-  }
-  return set;
-}
+export const imageExtensions = derived(
+  'extensions',
+  (image: Image): ExtensionSet => RV64GC & (headerExtensions(image) | codeExtensions(image)),
+);
 
 function headerExtensions(image: Image): ExtensionSet {
   const flags = image.bytes[FLAGS_OFFSET]!;

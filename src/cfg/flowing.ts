@@ -3,12 +3,11 @@
  * callees and past calls. A call is taken to leave all registers unchanged: so more may be found, but never less. Entries loaded from a
  * table at a constant address are followed as well, so that a jump to the sum of an entry and a constant shows the table's targets.
  */
-import { type Addr, GP, RA, type Reg } from '../base/units.ts';
+import { type Addr, GP, RA, type Reg, T0 } from '../base/units.ts';
+import type { Code } from '../code/code.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import type { Code } from '../profile/code.ts';
-import { T0 } from '../profile/flow.ts';
 
 /** A constant that an instruction makes. */
 export interface Made {

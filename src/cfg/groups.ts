@@ -2,6 +2,7 @@
  * Functions with all their parts. Code that lies elsewhere (`.cold`), and code that is jumped to but neither called nor named as a function
  * of its own, belongs to the function that jumps there.
  */
+import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
@@ -34,31 +35,20 @@ export function namedParts({ image }: Pick<Cfg, 'image'>): [Addr, Addr][] {
     );
 }
 
-/** A fact about a graph, found when it is first asked for. */
-export function perGraph<T>(find: (cfg: Cfg) => T): (cfg: Cfg) => T {
-  const known = new WeakMap<Cfg, { readonly value: T }>();
-  return (cfg) => {
-    let found = known.get(cfg);
-    if (found === undefined) {
-      found = { value: find(cfg) };
-      known.set(cfg, found);
-    }
-    return found.value;
-  };
-}
-
 /** The blocks of each function with its parts, rising by start, by the entry of one of the parts. */
-export const functionGroups = perGraph(groupBlocks);
+export const functionGroups = derived('function groups', groupBlocks);
 
 /** By block, the group of functions that the block belongs to. */
-export const groupsByBlock = perGraph(
-  (cfg): ReadonlyMap<Addr, Addr> =>
+export const groupsByBlock = derived(
+  'groups by block',
+  (cfg: Cfg): ReadonlyMap<Addr, Addr> =>
     new Map([...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group]))),
 );
 
 /** Targets of calls that the code alone tells. */
-export const callTargets = perGraph(
-  ({ blocks }): ReadonlySet<Addr> =>
+export const callTargets = derived(
+  'call targets',
+  ({ blocks }: Cfg): ReadonlySet<Addr> =>
     new Set(blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? [])))),
 );
 
@@ -96,7 +86,7 @@ function groupBlocks(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
  * The entry of the function that an address is in: the last function symbol or call target at or before the address. A call target within
  * the bytes that a symbol gives to its function is a place of that function.
  */
-export const functionsBy = perGraph(findFunctions);
+export const functionsBy = derived('functions', findFunctions);
 
 function findFunctions({ image, blocks }: Cfg): (address: Addr) => Addr {
   const symbols = image.symbols.filter(({ kind }) => kind === 'function').sort((a, b) => a.address - b.address);

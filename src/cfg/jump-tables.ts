@@ -6,11 +6,12 @@
  * the data; another object's symbol; and, if an object begins before the table, an address in that object before the table. Assumption A4
  * says that the entries are for jumping alone; these checks decide the part of it that can be decided.
  */
+import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
+import { imageConstants } from '../code/constants.ts';
 import type { Image } from '../elf/image.ts';
 import { firstUse, imageAccesses, type JumpRead, targetsOf } from './accesses.ts';
 import { imageCfg } from './build.ts';
-import { imageConstants } from './constants.ts';
 
 export interface ReadTable {
   /** Address of the first entry. */
@@ -22,19 +23,10 @@ export interface ReadTable {
   readonly base: Addr;
 }
 
-const known = new WeakMap<Image, readonly ReadTable[]>();
-
 /** All tables of an image, by rising address. */
-export function imageTables(image: Image): readonly ReadTable[] {
-  let tables = known.get(image);
-  if (tables === undefined) {
-    tables = tablesOf(image);
-    known.set(image, tables);
-  }
-  return tables;
-}
+export const imageTables = derived('jump tables', findTables);
 
-function tablesOf(image: Image): ReadTable[] {
+function findTables(image: Image): readonly ReadTable[] {
   const tables = new Map<string, ReadTable>();
   for (const read of imageAccesses(image).reads) {
     const { at, width, base } = read;

@@ -5,11 +5,11 @@
  * that nothing of this leads to, is not entered.
  */
 import { type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
+import { imageConstants } from '../code/constants.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { imageConstants } from './constants.ts';
 import { groupsByBlock } from './groups.ts';
 import { preservation } from './preserved.ts';
 import { hasReg, type RegSet } from './regset.ts';

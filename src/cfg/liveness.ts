@@ -40,11 +40,11 @@
  * function keep to the psABI, and function symbols with sizes tell the truth. With `assumeAbi: false` A1 is not assumed: at every call,
  * return, ebreak and unknown jump all registers are live. fcsr is not tracked: it is always live, as are sp, gp and tp.
  */
-import type { Addr, Reg } from '../base/units.ts';
-import { RA, ZERO } from '../base/units.ts';
+import { derived } from '../base/derived.ts';
+import { type Addr, isLink, RA, type Reg, T0, ZERO } from '../base/units.ts';
+import { SYSCALL_READS } from '../code/endings.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
-import { isLink, SYSCALL_READS, T0 } from '../profile/flow.ts';
 import { ARGUMENTS, CLOBBERED, PASSED, POINTERS, PRESERVED, RESULTS, RETURN_ADDRESS, SYSCALL_RESULT } from './abi.ts';
 import { imageAccesses, targetsOf } from './accesses.ts';
 import { type CfgBlock, entersUnknown } from './block.ts';
@@ -577,17 +577,8 @@ export function livenessOf(cfg: Cfg, { assumeAbi = true }: LivenessOptions = {})
   };
 }
 
-const known = new WeakMap<Image, Liveness>();
-
 /**
- * Liveness of all code that is found in an image without a profile; the same object for the same image. Optimizer and prover must use the
- * same sets, or a sound superblock would not be proved.
+ * Liveness of all code that is found in an image without a profile. Optimizer and prover must use the same sets, or a sound superblock
+ * would not be proved.
  */
-export function imageLiveness(image: Image): Liveness {
-  let liveness = known.get(image);
-  if (liveness === undefined) {
-    liveness = livenessOf(imageCfg(image));
-    known.set(image, liveness);
-  }
-  return liveness;
-}
+export const imageLiveness = derived('liveness', (image: Image): Liveness => livenessOf(imageCfg(image)));

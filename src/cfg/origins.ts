@@ -1,4 +1,5 @@
 /** Origins of the targets of jumps: a search backward from a jump, on all paths within its function. */
+import { derived } from '../base/derived.ts';
 import { type Addr, RA, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
@@ -50,14 +51,16 @@ export interface Origin {
 export const mayBeComputed = ({ kind, changed }: Origin): boolean =>
   kind === 'computed' || kind === 'nowhere' || (changed && kind !== 'constant');
 
+type Origins = (jump: CfgBlock, of?: Reg) => Generator<Origin>;
+
+/** Where targets come from, with all code behind calls reached. */
+export const originsOf = derived('origins', (cfg: Cfg): Origins => originsIn(cfg));
+
 /**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
  * at a label that a code pointer leads to. Given another register, its value at the jump is followed instead of the target.
  */
-export function originsIn(
-  cfg: Cfg,
-  comesBack?: (block: CfgBlock) => boolean,
-): (jump: CfgBlock, of?: Reg) => Generator<Origin> {
+export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): Origins {
   const before = predecessors(cfg, comesBack);
   const ownerOf = functionsBy(cfg);
   const preserved = preservation(cfg);

@@ -1,27 +1,19 @@
 /** Whole code addresses that an image shows: words of its data, and constants that its code makes. */
+import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
+import { codeOf } from '../code/code.ts';
+import { imageConstants } from '../code/constants.ts';
+import { codePlaces } from '../code/places.ts';
 import type { Image } from '../elf/image.ts';
-import { codeOf } from '../profile/code.ts';
-import { imageConstants } from './constants.ts';
-import { codePlaces } from './places.ts';
-
-const known = new WeakMap<Image, ReadonlySet<Addr>>();
 
 /**
  * The addresses that pointers to code lead to; a pointer's lowest bit is ignored, as by jumps. Pointers are words of eight bytes at any
  * place of the data, and at multiples of eight in the code; aligned words of four bytes, unless the image can be relocated; and constants.
  * Some are mere numbers.
  */
-export function pointerTargets(image: Image): ReadonlySet<Addr> {
-  let targets = known.get(image);
-  if (targets === undefined) {
-    targets = findTargets(image);
-    known.set(image, targets);
-  }
-  return targets;
-}
+export const pointerTargets = derived('pointer targets', findTargets);
 
-function findTargets(image: Image): Set<Addr> {
+function findTargets(image: Image): ReadonlySet<Addr> {
   const places = codePlaces(image);
   const isCode = (address: Addr) => places.some(({ start, end }) => address >= start && address < end);
   const [low, high] = [Math.min(...places.map(({ start }) => start)), Math.max(...places.map(({ end }) => end))];

@@ -1,4 +1,5 @@
 /** Registers that calls preserve: for direct callees as their code shows, for others as the psABI says. */
+import { derived } from '../base/derived.ts';
 import { PRESERVED, SYSCALL_RESULT } from './abi.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
@@ -12,7 +13,7 @@ const NO_REGS: RegSet = { x: 0, f: 0 };
  * @returns the registers that hold after a block, for its successors other than a direct callee, what they held before the block's last
  * instruction. A jump that links against the psABI may come back with any register changed; a direct callee is not held to the psABI.
  */
-export function preservation(cfg: Cfg): (block: CfgBlock) => RegSet {
+export const preservation = derived('preserved registers', (cfg: Cfg): ((block: CfgBlock) => RegSet) => {
   const { changed } = savesOf(cfg);
   const groupOf = groupsByBlock(cfg);
   return ({ returnPoint, leavesLink, target, ending }) => {
@@ -22,4 +23,4 @@ export function preservation(cfg: Cfg): (block: CfgBlock) => RegSet {
     const lost = group === undefined ? NO_REGS : changed.get(group)!;
     return without(PRESERVED, lost);
   };
-}
+});

@@ -2,12 +2,15 @@
  * Which functions are seen to return. A call of a function that never returns (abort, a throw) does not lead to the code behind the call:
  * compilers put other code right behind it.
  */
+import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import { type CfgBlock, entersUnknown } from './block.ts';
 import type { Cfg } from './build.ts';
 
 /** Does control seem to return from a block's callee? True also for a block that calls nothing or an unknown callee. */
-export function returning(cfg: Cfg): (block: CfgBlock) => boolean {
+export const returning = derived('returning', findReturning);
+
+function findReturning(cfg: Cfg): (block: CfgBlock) => boolean {
   const { blocks } = cfg;
   const callees = new Set<Addr>();
   for (const { returnPoint, target } of blocks)

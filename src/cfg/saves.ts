@@ -14,6 +14,7 @@
  * function does not give it back; nor if some function uses the register's value at entry, which means nothing if it is only preserved for
  * the caller. A function that loads nearly all preserved registers from elsewhere (longjmp, setcontext) does not count.
  */
+import { derived } from '../base/derived.ts';
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, Terms } from '../domain/term.ts';
@@ -287,17 +288,8 @@ function analyseFunction(
   return { saves: keeps.filter(saves), lost, stored, exposed, careless: union(lost, intersect(used, kept)) };
 }
 
-const known = new WeakMap<Cfg, FunctionSaves>();
-
-/** The saves in all code of a graph; the same object for the same graph. */
-export function savesOf(cfg: Cfg): FunctionSaves {
-  let saves = known.get(cfg);
-  if (saves === undefined) {
-    saves = findSaves(cfg);
-    known.set(cfg, saves);
-  }
-  return saves;
-}
+/** The saves in all code of a graph. */
+export const savesOf = derived('saves', findSaves);
 
 function findSaves(cfg: Cfg): FunctionSaves {
   const entries = entriesOf(cfg);

@@ -4,18 +4,19 @@
  * address that was loaded, returned or passed leads to code addresses that the data holds or code makes. A jump that reads one table on all
  * paths leads to the targets of the table's entries (`accesses.ts`). The same search tells a jump through a link register from a return.
  */
+import { derived } from '../base/derived.ts';
 import { once } from '../base/once.ts';
 import { type Addr, RA, type Reg, S0, SP } from '../base/units.ts';
+import type { Ending } from '../code/endings.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import type { Ending } from '../profile/flow.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { functionGroups, functionsBy, namedParts, perGraph } from './groups.ts';
-import { mayBeComputed, originsIn, TRIAL_VALUES } from './origins.ts';
+import { functionGroups, functionsBy, namedParts } from './groups.ts';
+import { mayBeComputed, originsIn, originsOf, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
 
 /** [start, end) */
@@ -37,7 +38,7 @@ export function unseenJumps(image: Image): readonly Extent[] {
 /** Does a block end in a jump, call or return whose target is computed in an unseen way? */
 export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
   const resolved = new Set(imageAccesses(cfg.image).reads.map(({ site }) => site));
-  const origins = originsIn(cfg);
+  const origins = originsOf(cfg);
   return (block) => {
     const { ending, target, site } = block;
     if (!INDIRECT_ENDINGS.has(ending) || target !== undefined || resolved.has(site)) return false;
@@ -57,7 +58,7 @@ export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
 /** The extents of the function that an address lies in and of its parts; the same object for the same extent of an image. */
 export const functionExtents = (image: Image): ((address: Addr) => readonly Extent[]) => extentsBy(imageCfg(image));
 
-const extentsBy = perGraph((cfg: Cfg): ((address: Addr) => readonly Extent[]) => {
+const extentsBy = derived('extents', (cfg: Cfg): ((address: Addr) => readonly Extent[]) => {
   const ownerOf = functionsBy(cfg);
   const all = once(() => extents(cfg, ownerOf));
   const parts = once(() => joinedParts(cfg, ownerOf));
@@ -92,7 +93,7 @@ export function jumpsByLink(cfg: Cfg, links: readonly Reg[]): (block: CfgBlock) 
 /** May a jump be a return by one of these registers, in which jumps link against the psABI, or by a copy of such a link on the stack? */
 export function mayReturnBy(cfg: Cfg, links: ReadonlySet<Reg>): (block: CfgBlock) => boolean {
   if (links.size === 0) return () => false;
-  const origins = originsIn(cfg);
+  const origins = originsOf(cfg);
   return (block) => {
     for (const { kind, reg, insn } of origins(block)) {
       if (kind === 'loaded' && isOnStack(insn!)) return true;

@@ -4,10 +4,11 @@
  * taken. So each block is costed after the block from which control really came; only the path further back is assumed, as the likeliest.
  */
 import type { Addr } from '../base/units.ts';
+import { codeOf } from '../code/code.ts';
+import type { EdgeKind } from '../code/endings.ts';
 import type { Image } from '../elf/image.ts';
 import { blocksOf } from '../profile/blocks.ts';
-import { codeOf } from '../profile/code.ts';
-import type { EdgeKind, ImageProfile, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
+import type { ImageProfile, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
 import { type Timing, timingOf } from './core.ts';
 import { type Cause, Pipeline } from './pipeline.ts';
 

@@ -4,8 +4,7 @@
  */
 
 import { MASK64 } from '../base/bits.ts';
-import type { Code, OpName, ValueType } from '../base/wasm.ts';
-import { I32, I64 } from '../base/wasm.ts';
+import { type Code, I32, I64, type OpName, type ValueType } from '../base/wasm.ts';
 import type { Domain } from '../isa/row.ts';
 
 /**

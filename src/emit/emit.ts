@@ -3,11 +3,11 @@
  * patches, retargeted jump tables and the link to new unwind tables; superblocks go into a new segment behind bss.
  */
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
+import { codeOf } from '../code/code.ts';
 import type { Image } from '../elf/image.ts';
 import { addSegment, nextSegmentAddress, type Patch } from '../elf/write.ts';
 import type { ExtensionSet } from '../isa/extensions.ts';
 import type { LoweredSuperblock } from '../lower/item.ts';
-import { codeOf } from '../profile/code.ts';
 import type { AssumptionId } from './assumptions.ts';
 import { imageEntries } from './entries.ts';
 import type { Evidence } from './evidence.ts';

@@ -3,11 +3,11 @@
  * where no such entry leads into its middle (assumption A2).
  */
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
-import { imageConstants } from '../cfg/constants.ts';
+import { codeOf } from '../code/code.ts';
+import { imageConstants } from '../code/constants.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
-import { codeOf } from '../profile/code.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import { imageEntries } from './entries.ts';
 

@@ -9,6 +9,7 @@
  * is the chain with the most branches per byte to and from the code in reach (after Pettis and Hansen, Profile Guided Code
  * Positioning, 1990), so that side exits lead straight to other lines.
  */
+import { derived } from '../base/derived.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
 import type { Item, LoweredSuperblock } from '../lower/item.ts';
 
@@ -136,16 +137,11 @@ function chainsOf(
 /** An upper bound on an item's size. */
 const itemBytes = (item: Item): ByteCount =>
   item.kind === 'insn' ? item.insn.size : item.kind === 'branch' || item.kind === 'low' || item.kind === 'call' ? 4 : 8;
-function bytesOf(items: readonly Item[]): ByteCount {
-  let bytes = sizes.get(items);
-  if (bytes === undefined) {
-    bytes = items.reduce((sum, item) => sum + itemBytes(item), 0);
-    sizes.set(items, bytes);
-  }
-  return bytes;
-}
-/** Kept sizes: each chain that might join a group asks again for the sizes of lines and stubs. */
-const sizes = new WeakMap<readonly Item[], ByteCount>();
+/** The size of a line or a stub: each chain that might join a group asks for it again. */
+const bytesOf = derived(
+  'size',
+  (items: readonly Item[]): ByteCount => items.reduce((sum, item) => sum + itemBytes(item), 0),
+);
 const JUMP_BYTES: ByteCount = 4;
 
 const pieceBytes = (piece: Piece): ByteCount =>

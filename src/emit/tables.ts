@@ -5,11 +5,11 @@
  */
 import type { Addr, ByteCount, Reg } from '../base/units.ts';
 import { imageTables } from '../cfg/jump-tables.ts';
+import { codeOf } from '../code/code.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import type { Image } from '../elf/image.ts';
 import type { Patch } from '../elf/write.ts';
-import { codeOf } from '../profile/code.ts';
 import type { Flow, FlowBlock } from '../superblock/flow.ts';
 import { type Evidence, readTable } from './evidence.ts';
 

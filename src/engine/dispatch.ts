@@ -1,8 +1,7 @@
 /**
  * The dispatching engine: one generated function, a loop around a br_table over the routine of the record at hand.
  */
-import type { ValueType } from '../base/wasm.ts';
-import { Code, I32, type Label, ModuleBuilder } from '../base/wasm.ts';
+import { Code, I32, type Label, ModuleBuilder, type ValueType } from '../base/wasm.ts';
 import { LocalPool } from '../domain/wasm.ts';
 import type { Memory } from '../machine/memory.ts';
 import type { Engine } from './engine.ts';

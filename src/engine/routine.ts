@@ -3,8 +3,7 @@
  * and effects on the hart's block and guest memory. `Frame` hides the differences between the engines (how the next record is reached,
  * how generated code is left).
  */
-import type { AccessName, Code } from '../base/wasm.ts';
-import { I32, I64 } from '../base/wasm.ts';
+import { type AccessName, type Code, I32, I64 } from '../base/wasm.ts';
 import { type LocalPool, WasmDomain, type WasmValue } from '../domain/wasm.ts';
 import { emitFloat, type FloatSite } from '../domain/wasm-float.ts';
 import type { FloatOp, Row, Step } from '../isa/row.ts';

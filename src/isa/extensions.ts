@@ -1,4 +1,5 @@
 /** Sets of extensions, and the extensions that an instruction needs: its row's and, if compressed, its encoding's. */
+import { derived } from '../base/derived.ts';
 import { aliasOf } from './decode.ts';
 import type { Insn } from './row.ts';
 import { COMPRESSED, ROWS } from './table.ts';
@@ -26,15 +27,8 @@ export const RV64GC: ExtensionSet = extensionSet(['I', 'M', 'A', 'F', 'D', 'C', 
 /** The bit of the extension of a row or a compressed encoding. */
 export const bitOf = ({ extension }: { readonly extension: string }): ExtensionSet => BITS.get(extension)!;
 
-const known = new WeakMap<Insn, ExtensionSet>();
-
-/** @param insn the very object that was decoded: the alias of a compressed instruction is kept by object */
-export function needsOf(insn: Insn): ExtensionSet {
-  let needs = known.get(insn);
-  if (needs === undefined) {
-    const alias = insn.size === 2 ? aliasOf(insn) : undefined;
-    needs = bitOf(insn.row) | (alias === undefined ? 0n : bitOf(alias));
-    known.set(insn, needs);
-  }
-  return needs;
-}
+/** Of the very object that was decoded: the alias of a compressed instruction is kept by object. */
+export const needsOf = derived('extensions', (insn: Insn): ExtensionSet => {
+  const alias = insn.size === 2 ? aliasOf(insn) : undefined;
+  return bitOf(insn.row) | (alias === undefined ? 0n : bitOf(alias));
+});

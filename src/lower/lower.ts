@@ -3,13 +3,12 @@
  * order is the line's, and values that an exit wants in other registers are moved in its stub. With no pass run, lowering gives
  * back the original instructions one for one, apart from control transfers and pc-relative addresses.
  */
-import { type Addr, RA, REG_COUNT, type Reg, regName } from '../base/units.ts';
+import { type Addr, isLink, RA, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms } from '../domain/term.ts';
 import type { ExtensionSet } from '../isa/extensions.ts';
 import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
-import { isLink } from '../profile/flow.ts';
 import {
   type Exit,
   keyOf,

@@ -7,9 +7,9 @@
  */
 import { badProfile, internal } from '../base/errors.ts';
 import { type Addr, hex, type InsnCount } from '../base/units.ts';
+import { type Code, codeOf } from '../code/code.ts';
+import { edgeKind, endingOf } from '../code/endings.ts';
 import type { Image } from '../elf/image.ts';
-import { type Code, codeOf } from './code.ts';
-import { edgeKind, endingOf } from './flow.ts';
 import type { ImageProfile, ProfiledBlock, ProfiledEdge } from './profile.ts';
 
 export interface Blocks {

@@ -3,6 +3,7 @@
  * follow from the profile by flow (profile/blocks.ts): a block is entered by the starts there, by transfers and by falling into it.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
+import type { EdgeKind } from '../code/endings.ts';
 import type { Other } from '../machine/others.ts';
 
 /** The target of a transfer that leaves the image. No image reaches so far up. */
@@ -46,8 +47,6 @@ export interface ProfiledBlock {
   readonly insns: InsnCount;
   readonly count: InsnCount;
 }
-
-export type EdgeKind = 'fall' | 'taken' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall';
 
 /** A control transfer between two blocks. `from` is the source block's start, `site` its last instruction. */
 export interface ProfiledEdge {

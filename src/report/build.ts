@@ -6,18 +6,19 @@ import { modelledCycles } from '../cost/run.ts';
 import { type Counts, makeCounts, type ProfiledRun } from './counts.ts';
 import { reportFunctions } from './functions.ts';
 import { hotGraph } from './graph.ts';
-import type {
-  AssumptionReport,
-  Difference,
-  ModelledReport,
-  PassReport,
-  ProgramReport,
-  ProofReport,
-  ReportModel,
-  SuperblockReport,
-  VerifiedInput,
+import {
+  type AssumptionReport,
+  type Difference,
+  type ModelledReport,
+  type PassReport,
+  type ProgramReport,
+  type ProofReport,
+  REPORT_FORMAT,
+  REPORT_VERSION,
+  type ReportModel,
+  type SuperblockReport,
+  type VerifiedInput,
 } from './model.ts';
-import { REPORT_FORMAT, REPORT_VERSION } from './model.ts';
 import { makeNames, type Names } from './names.ts';
 import { command } from './shell.ts';
 import { statisticsOf } from './statistics.ts';

@@ -1,10 +1,10 @@
 /** Exact counts of a run's instructions by address, with the decoded instructions. */
 import { unsupported } from '../base/errors.ts';
 import type { Addr, InsnCount } from '../base/units.ts';
+import { codeOf } from '../code/code.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import { blocksOf } from '../profile/blocks.ts';
-import { codeOf } from '../profile/code.ts';
 import type { ImageProfile, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
 
 /** One run (or several summed up) of one image, the original or the optimized. */

@@ -1,6 +1,5 @@
 /** Names of the functions that addresses lie in. */
-import type { Addr } from '../base/units.ts';
-import { hex } from '../base/units.ts';
+import { type Addr, hex } from '../base/units.ts';
 import type { ElfSymbol } from '../elf/image.ts';
 import { type Counts, firstIndex } from './counts.ts';
 

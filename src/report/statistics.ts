@@ -1,7 +1,9 @@
 /** A run's executed instructions and transfers by kind. */
+
+import type { EdgeKind } from '../code/endings.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
-import type { EdgeKind, ImageProfile } from '../profile/profile.ts';
+import type { ImageProfile } from '../profile/profile.ts';
 import { type Counts, makeCounts } from './counts.ts';
 import type { Statistics } from './model.ts';
 

@@ -3,11 +3,11 @@
  * therefore says the same as one made by the optimizer, and describes the code in the file, not the optimizer's intent.
  */
 import type { Addr, InsnCount } from '../base/units.ts';
+import { codeOf } from '../code/code.ts';
+import { endingOf, farTarget } from '../code/endings.ts';
 import type { Image } from '../elf/image.ts';
 import type { AddressMapData, MappedSuperblock } from '../emit/map.ts';
 import { targetOf } from '../isa/row.ts';
-import { codeOf } from '../profile/code.ts';
-import { endingOf, farTarget } from '../profile/flow.ts';
 import { instructionsAt, type PlacedInsn } from './counts.ts';
 import { originsOf } from './match.ts';
 import type { ExitSummary, OptimizedRange, SuperblockSummary } from './superblocks.ts';

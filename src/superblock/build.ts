@@ -2,13 +2,12 @@
  * From a trace to a superblock: renames registers to values, takes a snapshot at each exit, and drops transfers that the trace
  * makes unnecessary: a return to a link that the trace itself made needs no guard.
  */
-import { type Addr, type InsnCount, REG_COUNT, type Reg, SP } from '../base/units.ts';
+import { type Addr, type InsnCount, isLink, REG_COUNT, type Reg, SP } from '../base/units.ts';
 import type { Saves } from '../cfg/saves.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, Terms } from '../domain/term.ts';
 import { jumpRegisterInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
-import { isLink } from '../profile/flow.ts';
 import type { Flow } from './flow.ts';
 import {
   ALL_REGS,

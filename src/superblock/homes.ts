@@ -3,6 +3,7 @@
  * used only until that register is overwritten. So lowering needs no other registers, and a superblock can never run out of them.
  * Positions: -1 is the head, i is the i-th op, ops.length the final exit. An op reads before it writes.
  */
+import { derived } from '../base/derived.ts';
 import type { Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
@@ -50,19 +51,16 @@ export interface Uses {
   readonly final: boolean;
 }
 
-/** Positions by id, kept for each line, since passes ask for the same line many times. */
-const positions = new WeakMap<readonly Op[], readonly (number | undefined)[]>();
+/** Positions in a line by id. Passes ask for the same line many times. */
+const positionsIn = derived('positions', (ops: readonly Op[]): readonly (number | undefined)[] => {
+  const positions: (number | undefined)[] = [];
+  for (const [position, op] of ops.entries()) positions[op.id] = position;
+  return positions;
+});
 
 /** The position of an op in the line; undefined if it is not there. */
-export function positionIn({ ops }: Superblock, id: number): number | undefined {
-  let known = positions.get(ops);
-  if (known === undefined) {
-    const made: (number | undefined)[] = [];
-    for (const [position, op] of ops.entries()) made[op.id] = position;
-    positions.set(ops, (known = made));
-  }
-  return known[id];
-}
+export const positionIn = ({ ops }: Superblock, id: number): number | undefined => positionsIn(ops)[id];
+
 /** The op of the line with an id. */
 export function opIn(superblock: Superblock, id: number): Op | undefined {
   const position = positionIn(superblock, id);
@@ -91,16 +89,10 @@ export function isUsed({ ops, final }: Superblock, id: number): boolean {
   );
 }
 
-const allUses = new WeakMap<Superblock, ReadonlyMap<number, Uses>>();
-
 /** Uses of every op's result, by id. Head values are left out, though each register missing from a snapshot uses its own. */
-export function usesOf(superblock: Superblock): ReadonlyMap<number, Uses> {
-  let uses = allUses.get(superblock);
-  if (uses === undefined) allUses.set(superblock, (uses = findUses(superblock)));
-  return uses;
-}
+export const usesOf = derived('uses', findUses);
 
-function findUses(superblock: Superblock): Map<number, Uses> {
+function findUses(superblock: Superblock): ReadonlyMap<number, Uses> {
   const uses = new Map<number, { line: number[]; exits: number[]; final: boolean }>();
   const of = (id: number) => {
     const known = uses.get(id);

@@ -1,4 +1,5 @@
 /** The cost of running a superblock over all entries, by its counts. A pass's gain is reported in these units. */
+import { derived } from '../base/derived.ts';
 import type { InsnCount } from '../base/units.ts';
 import { type Timing, TURN, timingAt } from '../cost/core.ts';
 import { Pipeline } from '../cost/pipeline.ts';
@@ -22,17 +23,7 @@ export function timingsOf(superblock: Superblock): Timing[] {
   return superblock.ops.map(({ insn, rs1, rs2, rs3 }) => timingAt(insn, reg(rs1), reg(rs2), reg(rs3)));
 }
 
-/** Emission may ask for the same superblocks again. */
-const known = new WeakMap<Superblock, RunCost>();
-
-export function runCost(superblock: Superblock): RunCost {
-  let cost = known.get(superblock);
-  if (cost === undefined) {
-    cost = run(superblock);
-    known.set(superblock, cost);
-  }
-  return cost;
-}
+export const runCost = derived('run cost', run);
 
 /** Instructions beyond the line's ops (moves, constants and jumps at exits) are counted as a cycle each. */
 function run(superblock: Superblock): RunCost {

@@ -7,11 +7,10 @@
  * A trace that comes to another trace's head goes on and copies the blocks behind the join, and a loop is unrolled, where the copy runs
  * often enough for its bytes: a copy saves a jump and lets the passes see more (tail duplication; Hwu et al., The Superblock, 1993).
  */
-import type { Addr, InsnCount } from '../base/units.ts';
+import { type Addr, type InsnCount, isLink } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { reservationHalf } from '../domain/reservations.ts';
 import type { Insn } from '../isa/row.ts';
-import { isLink } from '../profile/flow.ts';
 import { type Flow, type FlowBlock, type InsnSource, staysBehind } from './flow.ts';
 
 /** The transfer from a block to the next block of its trace. */

@@ -2,11 +2,12 @@
  * The result of each op of a superblock as a term over the registers at the head. A load has a term too: the term of the value that the
  * line has stored to or loaded from that very place, if no store since can overlap it. Two accesses with different bases may overlap.
  */
+
 import { toSigned } from '../base/bits.ts';
-import { F0, regName, SP } from '../base/units.ts';
+import { derived } from '../base/derived.ts';
+import { F0, isLink, regName, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { runTerms, type Term, type TermEffects, Terms } from '../domain/term.ts';
-import { isLink } from '../profile/flow.ts';
 import type { Exit, Op, Superblock, Value } from './form.ts';
 
 export interface SuperblockTerms {
@@ -108,13 +109,8 @@ class Memory {
   }
 }
 
-/** The last superblock's terms are kept: most passes change nothing, and then the next pass gets the same superblock. */
-let last: { readonly superblock: Superblock; readonly known: SuperblockTerms } | undefined;
-
-export function termsOf(superblock: Superblock): SuperblockTerms {
-  if (last?.superblock !== superblock) last = { superblock, known: makeTerms(superblock) };
-  return last.known;
-}
+/** The terms of a superblock. Most passes change nothing, and the next pass gets the same superblock and terms. */
+export const termsOf = derived('terms', makeTerms);
 
 function makeTerms(superblock: Superblock): SuperblockTerms {
   const terms = new Terms();

@@ -1,4 +1,5 @@
 /** The number of instructions that a superblock executes, by its counts: passes and reports compare superblocks by this weight. */
+import { derived } from '../base/derived.ts';
 import { REG_COUNT, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns } from '../isa/idioms.ts';
@@ -29,21 +30,11 @@ const holdsIt = (held: number, reg: Reg, value: Value): boolean =>
 const makes = (sunk: readonly Op[], value: Value): boolean =>
   value.kind === 'op' && sunk.some((op) => op.id === value.id);
 
-/** Weights are kept: each rewrite is compared with the same superblock before it. */
-const known = new WeakMap<Superblock, number>();
-
 /**
  * Number of instructions over all entries: each op as often as control comes to it, and for each exit, as often as it is taken, its sunk
  * ops, the moves and constants that its snapshot asks for, and the transfer behind them (none for an empty stub or a final goto).
  */
-export function weightOf(superblock: Superblock): number {
-  let weight = known.get(superblock);
-  if (weight === undefined) {
-    weight = weigh(superblock);
-    known.set(superblock, weight);
-  }
-  return weight;
-}
+export const weightOf = derived('weight', weigh);
 
 function weigh(superblock: Superblock): number {
   /** By register, the id of the op whose result it holds. */

@@ -2,8 +2,7 @@
  * Are two processes in the same state, under the address map? Two words are the same if they are equal, or if the map pairs them: a
  * return address in optimized code stands for the original one. All other permitted differences are listed in `tolerated`.
  */
-import type { Addr, Reg } from '../base/units.ts';
-import { SP } from '../base/units.ts';
+import { type Addr, type Reg, SP } from '../base/units.ts';
 import type { AddressMap } from '../emit/map.ts';
 import { PAGE, PERMISSION } from '../machine/memory.ts';
 import type { Process } from '../machine/process.ts';

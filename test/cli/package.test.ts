@@ -48,7 +48,6 @@ test('the command works', () => {
 });
 
 const PROGRAM = `
-import { readFileSync } from 'node:fs';
 import {
   type Image, IsoformError, type ProvedForm, optimize, profile, profileOf, prove, readImage, report, summarise, verify,
 } from 'isoform';

@@ -1,5 +1,6 @@
 /** The estimate from counts against the same core fed with every instruction in the order it really ran. */
 import { describe, expect, test } from 'vitest';
+import { codeOf } from '../../src/code/code.ts';
 import { timingOf } from '../../src/cost/core.ts';
 import { Pipeline } from '../../src/cost/pipeline.ts';
 import { modelledCycles } from '../../src/cost/run.ts';
@@ -7,7 +8,6 @@ import { makeEngine } from '../../src/engine/engines.ts';
 import { attach, runToEvent, serve } from '../../src/engine/execute.ts';
 import { createProcess } from '../../src/machine/process.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
-import { codeOf } from '../../src/profile/code.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { sample } from '../support/samples.ts';
 

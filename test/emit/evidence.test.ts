@@ -1,9 +1,9 @@
 /** What counts as an entry, and what does not. */
 import { describe, expect, test } from 'vitest';
+import { codeOf } from '../../src/code/code.ts';
 import { readImage } from '../../src/elf/read.ts';
 import { gatherEvidence } from '../../src/emit/evidence.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
-import { codeOf } from '../../src/profile/code.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { compile, needs } from '../support/tools.ts';
 

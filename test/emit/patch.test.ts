@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Addr } from '../../src/base/units.ts';
-import { RA } from '../../src/base/units.ts';
+import { type Addr, RA } from '../../src/base/units.ts';
 import type { Evidence } from '../../src/emit/evidence.ts';
 import { makePatches, type PatchRequest } from '../../src/emit/patch.ts';
 import { decodeAt } from '../../src/isa/decode.ts';

@@ -1,6 +1,7 @@
 /** Jump tables of each form compilers make, and what only looks like one. */
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../src/base/units.ts';
+import { codeOf } from '../../src/code/code.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { gatherEvidence } from '../../src/emit/evidence.ts';
@@ -8,7 +9,6 @@ import { findTables } from '../../src/emit/tables.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { blocksOf } from '../../src/profile/blocks.ts';
-import { codeOf } from '../../src/profile/code.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { makeFlow } from '../../src/superblock/flow.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';

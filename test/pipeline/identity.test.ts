@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { hex, type Reg } from '../../src/base/units.ts';
+import { codeOf } from '../../src/code/code.ts';
 import { facts } from '../../src/domain/record.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { readImage } from '../../src/elf/read.ts';
@@ -14,7 +15,6 @@ import { print } from '../../src/isa/text.ts';
 import { type Optimized, optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { blocksOf } from '../../src/profile/blocks.ts';
-import { codeOf } from '../../src/profile/code.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { type Flow, makeFlow } from '../../src/superblock/flow.ts';

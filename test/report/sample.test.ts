@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { codeOf } from '../../src/code/code.ts';
+import { endingOf } from '../../src/code/endings.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
 import { makeEngine } from '../../src/engine/engines.ts';
@@ -10,9 +12,7 @@ import { encodeBytes } from '../../src/isa/encode.ts';
 import { jumpInsn } from '../../src/isa/idioms.ts';
 import { createProcess } from '../../src/machine/process.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
-import { codeOf } from '../../src/profile/code.ts';
 import { collect } from '../../src/profile/collect.ts';
-import { endingOf } from '../../src/profile/flow.ts';
 import { buildReport } from '../../src/report/build.ts';
 import { makeCounts } from '../../src/report/counts.ts';
 import { renderHtml } from '../../src/report/html.ts';

@@ -1,7 +1,7 @@
 /** How far traces go: past joins and round loops where that runs often, not where it does not. */
 import { describe, expect, test } from 'vitest';
 import type { Addr } from '../../src/base/units.ts';
-import type { EdgeKind } from '../../src/profile/profile.ts';
+import type { EdgeKind } from '../../src/code/endings.ts';
 import { makeFlow } from '../../src/superblock/flow.ts';
 import { DEFAULT_SELECT, growTrace, type SelectOptions } from '../../src/superblock/select.ts';
 import { assemble } from '../support/prove-pieces.ts';

@@ -6,8 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Addr } from '../../src/base/units.ts';
-import { regName } from '../../src/base/units.ts';
+import { type Addr, regName } from '../../src/base/units.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
 import { print } from '../../src/isa/text.ts';

@@ -3,12 +3,11 @@
  * a handful of numbers, so that a failing one can be made smaller by leaving pieces out.
  */
 import fc from 'fast-check';
-import { type Addr, F0, RA, type Reg, SP } from '../../src/base/units.ts';
+import { type Addr, F0, isLink, RA, type Reg, SP } from '../../src/base/units.ts';
 import { facts } from '../../src/domain/record.ts';
 import { compress, encodeBytes, makeInsn } from '../../src/isa/encode.ts';
 import type { Insn, Row } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
-import { isLink } from '../../src/profile/flow.ts';
 import { buildSuperblock } from '../../src/superblock/build.ts';
 import type { Flow, FlowBlock } from '../../src/superblock/flow.ts';
 import { ALL_REGS, type RegSet, type Superblock } from '../../src/superblock/form.ts';

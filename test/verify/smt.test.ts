@@ -1,8 +1,7 @@
 /** Terms as a solver sees them, and what it adds to the prover. Asks the solver itself: the package z3-solver, left out where it is not installed. */
 import { describe, expect, test } from 'vitest';
 import { concrete } from '../../src/domain/concrete.ts';
-import type { Term } from '../../src/domain/term.ts';
-import { Terms } from '../../src/domain/term.ts';
+import { type Term, Terms } from '../../src/domain/term.ts';
 import type { Fact, Facts } from '../../src/verify/prove/facts.ts';
 import { type Goal, goalText } from '../../src/verify/prove/smt.ts';
 import { hasSolver, makeSolver } from '../../src/verify/prove/solver.ts';

@@ -4,10 +4,10 @@
  * patched place (`tables.ts`), return points stand for the original ones, unwinders find the same as before (`unwind.ts`).
  */
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
+import { codeOf } from '../../code/code.ts';
 import { sequenceWithin } from '../../domain/reservations.ts';
 import type { Image } from '../../elf/image.ts';
 import type { AddressMap } from '../../emit/map.ts';
-import { codeOf } from '../../profile/code.ts';
 import { byteProblems, endProblems } from './bytes.ts';
 import { enteredWithin } from './entered.ts';
 import { headerProblems } from './headers.ts';

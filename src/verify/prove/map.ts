@@ -3,10 +3,10 @@
  * code where they belong. So there are no more proofs than the code has places, and each place stands for one original address.
  */
 import { type Addr, hex } from '../../base/units.ts';
+import { codeOf } from '../../code/code.ts';
 import type { Image } from '../../elf/image.ts';
 import { ASSUMPTIONS } from '../../emit/assumptions.ts';
 import type { AddressMapData } from '../../emit/map.ts';
-import { codeOf } from '../../profile/code.ts';
 import { isReturnPoint } from './original.ts';
 
 /** The longest patch: an upper part and a jump, or an entry of a jump table. */

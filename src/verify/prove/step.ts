@@ -10,7 +10,7 @@
  * is a saved register, and each access records all that decides how others see it: the stack pointer, below which a signal may write,
  * global and thread pointer, and the loads that it depends on (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
  */
-import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { type Addr, isLink, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import { POINTERS } from '../../cfg/abi.ts';
 import { regsIn } from '../../cfg/regset.ts';
 import { facts as factsOf } from '../../domain/record.ts';
@@ -18,7 +18,6 @@ import { runTerms, type Term, Terms } from '../../domain/term.ts';
 import { type ExtensionSet, extensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
-import { isLink } from '../../profile/flow.ts';
 import type { Accessed } from './knowledge.ts';
 import type { List } from './list.ts';
 import type { Obstacle } from './reasons.ts';

@@ -8,13 +8,12 @@
  * path, and no load can move above the guard that makes it safe.
  */
 
-import { type Addr, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
+import { type Addr, isLink, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import { ALL_REGS, hasReg, type RegSet, union } from '../../cfg/regset.ts';
 import type { Saves } from '../../cfg/saves.ts';
 import type { Term } from '../../domain/term.ts';
 import { byNumber } from '../../emit/assumptions.ts';
-import { isLink } from '../../profile/flow.ts';
 import type { Machine } from './extensions.ts';
 import { Decisions, type Facts } from './facts.ts';
 import { Knowledge } from './knowledge.ts';

@@ -2,6 +2,7 @@
 import type { Addr } from '../../../src/base/units.ts';
 import { numberAt } from '../../../src/cfg/accesses.ts';
 import { imageTables } from '../../../src/cfg/jump-tables.ts';
+import { codeOf } from '../../../src/code/code.ts';
 import { facts } from '../../../src/domain/record.ts';
 import { PT } from '../../../src/elf/constants.ts';
 import { viewOf } from '../../../src/elf/fields.ts';
@@ -13,7 +14,6 @@ import { immediateFits } from '../../../src/isa/fields.ts';
 import { addImmediateInsn, jumpInsn, pcRelativeAddress, reachesJump } from '../../../src/isa/idioms.ts';
 import type { Insn } from '../../../src/isa/row.ts';
 import { print } from '../../../src/isa/text.ts';
-import { codeOf } from '../../../src/profile/code.ts';
 import { FIELDS, type Field, Forgery } from '../../support/forgery.ts';
 import { bytesOf, CHANGES } from '../../support/prove-mutations.ts';
 import type { Random } from '../../support/random.ts';

@@ -2,13 +2,14 @@
  * Constants that straight-line code makes from an upper part, pc-relative or not, and additions to it. Where such an address points into
  * the data, the program knows an object that begins there, so the object before it is taken to end there.
  */
+import { derived } from '../base/derived.ts';
 import { type Addr, REG_COUNT, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { pcRelativeAddress } from '../isa/idioms.ts';
 import type { Facts, Insn } from '../isa/row.ts';
-import { codeOf } from '../profile/code.ts';
+import { codeOf } from './code.ts';
 
 export interface MadeConstant {
   /** Below 2^48. */
@@ -32,19 +33,10 @@ export interface Constants {
 /** All addresses are below. */
 const ADDRESS_LIMIT = 2n ** 48n;
 
-const known = new WeakMap<Image, Constants>();
+/** The constants of all of an image's code. */
+export const imageConstants = derived('constants', findConstants);
 
-/** The constants of all of an image's code; the same object for the same image. */
-export function imageConstants(image: Image): Constants {
-  let constants = known.get(image);
-  if (constants === undefined) {
-    constants = constantsOf(image);
-    known.set(image, constants);
-  }
-  return constants;
-}
-
-function constantsOf(image: Image): Constants {
+function findConstants(image: Image): Constants {
   const code = codeOf(image);
   const all: MadeConstant[] = [];
   const sums = new Set<number>();

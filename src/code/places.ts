@@ -2,7 +2,7 @@
 import { SHT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import { SHF } from '../elf/segment.ts';
-import { type CodeRange, codeOf } from '../profile/code.ts';
+import { type CodeRange, codeOf } from './code.ts';
 
 export function codePlaces(image: Image): readonly CodeRange[] {
   const data = image.sections

@@ -9,14 +9,14 @@ import { A0, type Addr, isLink } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import type { EdgeKind } from './profile.ts';
-
-export { isLink, T0 } from '../base/units.ts';
 
 /**
  * How control leaves a block. `none` runs on into the next block; `syscall` goes on behind the ecall; `trap` does not go on.
  */
 export type Ending = 'none' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall' | 'trap';
+
+/** How control goes along an edge between two blocks. */
+export type EdgeKind = 'fall' | 'taken' | 'jump' | 'call' | 'return' | 'indirect' | 'indirect-call' | 'syscall';
 
 /** Does a jump write the address behind it to a register that is no link register? Control may come back to that address all the same. */
 export function leavesLink(insn: Insn): boolean {

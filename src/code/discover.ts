@@ -11,9 +11,9 @@ import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { SHF } from '../elf/segment.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import type { Code } from '../profile/code.ts';
-import { endingOf, farTarget, leavesLink } from '../profile/flow.ts';
+import type { Code } from './code.ts';
 import { imageConstants } from './constants.ts';
+import { endingOf, farTarget, leavesLink } from './endings.ts';
 import { codePlaces } from './places.ts';
 
 /** Why an address is taken for code, best first. A guess may lie across instructions with better evidence: only a number leads there. */

@@ -2,6 +2,7 @@
  * A decoded view of an image's executable bytes. Decoding is lazy and kept: each address once, equal words share one Insn (so that
  * facts, which are memoised by instruction, are derived once a word and not once an address).
  */
+import { derived } from '../base/derived.ts';
 import type { Addr, ByteCount } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { decode, encodedLength } from '../isa/decode.ts';
@@ -92,14 +93,5 @@ export class Code {
   }
 }
 
-const known = new WeakMap<Image, Code>();
-
-/** The decoded view of an image; the same object for the same image, so that all users share one cache. */
-export function codeOf(image: Image): Code {
-  let code = known.get(image);
-  if (code === undefined) {
-    code = new Code(image);
-    known.set(image, code);
-  }
-  return code;
-}
+/** The decoded view of an image; all users share one cache. */
+export const codeOf = derived('code', (image: Image): Code => new Code(image));
