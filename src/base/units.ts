@@ -4,8 +4,13 @@
  */
 declare const unit: unique symbol;
 
-/** A guest address, in bytes. Addresses of an image are as linked (ELF p_vaddr), before any load bias. */
+/** An address in bytes: of an image as linked (ELF p_vaddr); within the machine and its engines, which know no images, in guest memory. */
 export type Addr = number & { readonly [unit]?: 'Addr' };
+/**
+ * The address of an image's byte in guest memory, where images and memory meet. No number becomes one by itself, and a RunAddr is no
+ * Addr: only an image's place (src/place) turns one into the other.
+ */
+export type RunAddr = number & { readonly [unit]: 'RunAddr' };
 /** An offset in a file, in bytes. */
 export type FileOffset = number & { readonly [unit]?: 'FileOffset' };
 /** A size in bytes. */

@@ -27,10 +27,9 @@ const ret = narrow(makeInsn('jalr', { rs1: RA }));
 const call = makeInsn('jal', { rd: RA, imm: 64 });
 const branch = narrow(makeInsn('beq', { rs1: 10, imm: 16 }));
 
-const nothing: Evidence = { into: () => undefined, dataAddresses: [] };
+const nothing: Evidence = { into: () => undefined };
 const entered = (...addresses: readonly Addr[]): Evidence => ({
   into: (start, size) => addresses.find((address) => address > start && address < start + size),
-  dataAddresses: [],
 });
 const HEAD = 0x10000;
 const NEAR: PatchRequest = { head: HEAD, target: 0x20000, scratch: undefined };

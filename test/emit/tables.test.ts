@@ -4,7 +4,6 @@ import { hex } from '../../src/base/units.ts';
 import { codeOf } from '../../src/code/code.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
-import { gatherEvidence } from '../../src/emit/evidence.ts';
 import { findTables } from '../../src/emit/tables.ts';
 import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
@@ -89,7 +88,7 @@ function loadSource(source: string) {
   const own = profileOf(profile, image);
   const flow = makeFlow(blocksOf(own, image), codeOf(image));
   const address = (name: string) => image.symbols.find((symbol) => symbol.name === name)!.address;
-  return { image, own, exit, instructions, address, tables: findTables(image, flow, gatherEvidence(image, own)) };
+  return { image, own, exit, instructions, address, tables: findTables(image, flow) };
 }
 
 function optimized(image: Image, own: ReturnType<typeof load>['own']) {

@@ -10,7 +10,7 @@ import { needs } from '../support/tools.ts';
 
 vi.mock('../../src/emit/evidence.ts', async (load) => ({
   ...(await load<object>()),
-  gatherEvidence: () => ({ into: () => undefined, dataAddresses: [] }),
+  gatherEvidence: () => ({ into: () => undefined }),
 }));
 
 describe.runIf(needs('forged patches', 'gcc'))('a patch whose middle is entered is not proved', () => {
