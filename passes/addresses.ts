@@ -8,26 +8,22 @@
  * Risk: the other value lives longer. Code grows: a larger offset may not fit in a compressed instruction, and exits get copies of the
  * computation; the number of copies is limited.
  */
-import { fitsSigned, toSigned } from '../src/base/bits.ts';
+import { fitsSigned } from '../src/base/bits.ts';
 import { F0, REG_COUNT } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
 import type { Term } from '../src/domain/term.ts';
 import { isSum, withDistance } from '../src/superblock/distance.ts';
 import { headValue, isOrdered, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
 import { opIn, usesOf } from '../src/superblock/homes.ts';
+import { locate } from '../src/superblock/line-memory.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES } from '../src/superblock/rewrite.ts';
-import { termsOf } from '../src/superblock/terms.ts';
+import { rewriteEachOp } from '../src/superblock/rewrite-each.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 /** Bases tried for one address: the newest values within reach. */
 const TRIES = 3;
 const REACH_BITS = 13;
-
-function split(term: Term): { base: Term; offset: bigint } {
-  const constant = term.op === 'add' ? term.args[1]!.value : undefined;
-  return constant === undefined ? { base: term, offset: 0n } : { base: term.args[0]!, offset: toSigned(constant) };
-}
 
 /** Is an op pure, with an integer result that the line reads, and a few side exits at most, but not the final exit? */
 function isAddress(superblock: Superblock, op: Op): boolean {
@@ -37,46 +33,55 @@ function isAddress(superblock: Superblock, op: Op): boolean {
   return uses !== undefined && uses.line.length > 0 && !uses.final && new Set(uses.exits).size <= MAX_COPIES;
 }
 
+/** A value at a distance in bytes from some base. */
+interface Located {
+  readonly value: Value;
+  readonly offset: bigint;
+}
+
+/** The newest of these values within reach of an offset, newest first. */
+function near(known: readonly Located[], offset: bigint): Located[] {
+  const found: Located[] = [];
+  for (let index = known.length - 1; index >= 0 && found.length < TRIES; index--)
+    if (fitsSigned(Number(offset - known[index]!.offset), REACH_BITS)) found.push(known[index]!);
+  return found;
+}
+
+/** The superblock without an address: its readers use the first of these values that makes that cheaper. */
+function withoutAddress(superblock: Superblock, op: Op, offset: bigint, values: readonly Located[]) {
+  // The sum of a value and a constant is left to offsets.ts.
+  if (values.length === 0 || isSum(op) || !isAddress(superblock, op)) return undefined;
+  for (const { value, offset: from } of values) {
+    if (value.kind === 'op' && opIn(superblock, value.id) === undefined) continue;
+    const next = withDistance(superblock, op, value, Number(offset - from));
+    if (next !== undefined && weightOf(next) < weightOf(superblock)) return next;
+  }
+  return undefined;
+}
+
 export const addresses: Pass = {
   name: 'addresses',
   description: 'accesses memory at an offset from an address that is known already',
-  run(superblock, { fuel }) {
-    const terms = termsOf(superblock);
+  run(superblock, context) {
+    const terms = context.termsOf(superblock);
     /** Values by base term, newest last. */
-    const known = new Map<Term, { value: Value; offset: bigint }[]>();
+    const known = new Map<Term | undefined, Located[]>();
     const know = (value: Value) => {
-      const { base, offset } = split(terms.of(value));
+      const { base, offset } = locate(terms.of(value));
       const list = known.get(base);
       if (list === undefined) known.set(base, [{ value, offset }]);
       else list.push({ value, offset });
     };
     for (let reg = 1; reg < REG_COUNT && reg < F0; reg++) know(headValue(reg));
-    let current = superblock;
-    for (const { id } of superblock.ops) {
-      const op = opIn(current, id);
-      if (op === undefined) continue;
+    return rewriteEachOp(superblock, context, (current, op) => {
+      const { writes = F0, readsPc } = facts(op.insn);
       const term = terms.result(op);
-      if (term === undefined || term.value !== undefined || !((facts(op.insn).writes ?? F0) < F0)) continue;
-      const { base, offset } = split(term);
-      const near: { value: Value; offset: bigint }[] = [];
-      const all = known.get(base) ?? [];
-      for (let index = all.length - 1; index >= 0 && near.length < TRIES; index--)
-        if (fitsSigned(Number(offset - all[index]!.offset), REACH_BITS)) near.push(all[index]!);
-      let gone = false;
-      // The sum of a value and a constant is left to offsets.ts.
-      if (near.length > 0 && !isSum(op) && isAddress(current, op))
-        for (const { value, offset: from } of near) {
-          if (value.kind === 'op' && opIn(current, value.id) === undefined) continue;
-          const next = withDistance(current, op, value, Number(offset - from));
-          if (next === undefined || weightOf(next) >= weightOf(current)) continue;
-          if (!fuel.spend('addresses', superblock.head)) return current;
-          current = next;
-          gone = true;
-          break;
-        }
+      if (term === undefined || term.value !== undefined || writes >= F0) return undefined;
+      const { base, offset } = locate(term);
+      const next = withoutAddress(current, op, offset, near(known.get(base) ?? [], offset));
       // The low part that completes a pc-relative upper part depends on where the code will be placed, so an upper part is no base.
-      if (!gone && !facts(op.insn).readsPc) know({ kind: 'op', id });
-    }
-    return current;
+      if (next === undefined && !readsPc) know({ kind: 'op', id: op.id });
+      return next;
+    });
   },
 };

@@ -54,8 +54,7 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
   { first: extensions, second: sink, because: 'an extension read through by all its users is dead only then' },
 ];
 
-/** Passes that the identity form gets too: without them it would cost more than the original. They change control transfers only. */
-export const IDENTITY_PASSES: readonly Pass[] = [jumps, invert];
+export const IDENTITY_PASSES: readonly Pass[] = PASSES.filter(({ transfersOnly }) => transfersOnly);
 
 for (const { first, second, because } of CONSTRAINTS)
   if (PASSES.indexOf(first) >= PASSES.indexOf(second))

@@ -12,10 +12,11 @@ import type { Pass } from '../src/superblock/pass.ts';
 export const invert: Pass = {
   name: 'invert',
   description: 'turns branches round so that the trace falls through',
-  run(superblock, { fuel }) {
+  transfersOnly: true,
+  run(superblock, { spend }) {
     let changed = false;
     const ops = superblock.ops.map((op) => {
-      if (op.leaves !== 'untaken' || !fuel.spend('invert', superblock.head)) return op;
+      if (op.leaves !== 'untaken' || !spend()) return op;
       changed = true;
       return opWith(op, { insn: invertBranch(op.insn), leaves: 'taken' });
     });

@@ -12,11 +12,12 @@ import type { Pass } from '../src/superblock/pass.ts';
 export const jumps: Pass = {
   name: 'jumps',
   description: 'removes jumps along the trace',
-  run(superblock, { fuel }) {
+  transfersOnly: true,
+  run(superblock, { spend }) {
     let changed = false;
     const ops = superblock.ops.filter((op) => {
       const fact = facts(op.insn);
-      if (fact.control !== 'jump' || fact.writes !== undefined || !fuel.spend('jumps', superblock.head)) return true;
+      if (fact.control !== 'jump' || fact.writes !== undefined || !spend()) return true;
       changed = true;
       return false;
     });

@@ -10,9 +10,10 @@
 import { facts } from '../src/domain/record.ts';
 import { isSum, withDistance } from '../src/superblock/distance.ts';
 import type { Op, Superblock } from '../src/superblock/form.ts';
-import { opIn, usesOf } from '../src/superblock/homes.ts';
+import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES, sinkable } from '../src/superblock/rewrite.ts';
+import { rewriteEachOp } from '../src/superblock/rewrite-each.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 /** The superblock without this sum; undefined if something needs it. */
@@ -22,25 +23,19 @@ const fold = (superblock: Superblock, sum: Op): Superblock | undefined =>
 export const offsets: Pass = {
   name: 'offsets',
   description: 'folds additions of constants into the offsets of what reads them',
-  run(superblock, { fuel }) {
+  run(superblock, context) {
     const byId = new Map(superblock.ops.map((op) => [op.id, op]));
-    let current = superblock;
-    for (const { id } of superblock.ops) {
-      const sum = opIn(current, id);
-      const base = sum?.rs1;
+    return rewriteEachOp(superblock, context, (current, sum) => {
+      const base = sum.rs1;
+      if ((base?.kind !== 'op' && base?.kind !== 'head') || !isSum(sum) || !sinkable(sum)) return undefined;
       // A base that is computed from the pc is skipped: its low part depends on where the code will be placed.
-      if (sum === undefined || (base?.kind !== 'op' && base?.kind !== 'head') || !isSum(sum) || !sinkable(sum))
-        continue;
       const maker = base.kind === 'op' ? byId.get(base.id) : undefined;
-      if (maker !== undefined && facts(maker.insn).readsPc) continue;
-      const uses = usesOf(current).get(id);
-      if (uses === undefined || uses.line.length === 0 || uses.final) continue;
-      if (new Set(uses.exits).size > MAX_COPIES) continue;
+      if (maker !== undefined && facts(maker.insn).readsPc) return undefined;
+      const uses = usesOf(current).get(sum.id);
+      if (uses === undefined || uses.line.length === 0 || uses.final) return undefined;
+      if (new Set(uses.exits).size > MAX_COPIES) return undefined;
       const next = fold(current, sum);
-      if (next === undefined || weightOf(next) >= weightOf(current)) continue;
-      if (!fuel.spend('offsets', superblock.head)) return current;
-      current = next;
-    }
-    return current;
+      return next !== undefined && weightOf(next) < weightOf(current) ? next : undefined;
+    });
   },
 };

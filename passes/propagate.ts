@@ -8,11 +8,12 @@
  * Risk: an exit has to make a constant itself. An op that the final exit needs stays where the constant would cost more than the op.
  */
 import { facts } from '../src/domain/record.ts';
-import { type Op, operandsOf, type Superblock, type Value } from '../src/superblock/form.ts';
-import { opIn, usesOf } from '../src/superblock/homes.ts';
+import { type Op, operandsOf, type Value } from '../src/superblock/form.ts';
+import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
-import { constantOf, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
+import { rewriteEachOp } from '../src/superblock/rewrite-each.ts';
+import { constantOf, type SuperblockTerms } from '../src/superblock/terms.ts';
 import { costOf } from '../src/superblock/weight.ts';
 
 /** Half of what a pc-relative upper part reaches, since optimized code is placed behind the image. */
@@ -30,25 +31,16 @@ function simplerValue(terms: SuperblockTerms, op: Op): Value | undefined {
 export const propagate: Pass = {
   name: 'propagate',
   description: 'lets uses of constants and copies use the original value',
-  run(superblock: Superblock, { fuel }) {
-    const terms = termsOf(superblock);
-    let current = superblock;
-    for (const op of superblock.ops) {
-      if (!removable(op)) continue;
-      // Earlier replacements may have removed this op or changed its operands.
-      const now = opIn(current, op.id);
-      if (now === undefined) continue;
-      const by = simplerValue(terms, now);
-      if (by === undefined) continue;
-      const uses = usesOf(current).get(op.id);
-      if (uses === undefined) continue;
-      const costs = now.known !== undefined || facts(op.insn).control === 'jump' ? 2 : 1;
+  run(superblock, context) {
+    const terms = context.termsOf(superblock);
+    return rewriteEachOp(superblock, context, (current, op) => {
+      if (!removable(op)) return undefined;
+      const by = simplerValue(terms, op);
+      const uses = by && usesOf(current).get(op.id);
+      if (by === undefined || uses === undefined) return undefined;
+      const costs = op.known !== undefined || facts(op.insn).control === 'jump' ? 2 : 1;
       const gives = !uses.final || costOf(by) <= costs;
-      const next = (gives ? replaceOp(current, now, by) : undefined) ?? replaceSomeUses(current, now, by);
-      if (next === undefined || next === current) continue;
-      if (!fuel.spend('propagate', superblock.head)) return current;
-      current = next;
-    }
-    return current;
+      return (gives ? replaceOp(current, op, by) : undefined) ?? replaceSomeUses(current, op, by);
+    });
   },
 };

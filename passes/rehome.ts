@@ -12,6 +12,7 @@ import { F0, type Reg, SP, TP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
 import { exitsOf, type Op, opWith, type Superblock } from '../src/superblock/form.ts';
 import type { Pass } from '../src/superblock/pass.ts';
+import { rewriteEach } from '../src/superblock/rewrite-each.ts';
 import { settle } from '../src/superblock/settle.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
@@ -37,19 +38,10 @@ function misplacedResults(superblock: Superblock): { id: number; reg: Reg; count
 export const rehome: Pass = {
   name: 'rehome',
   description: 'computes values in the registers where exits want them',
-  run(superblock, { fuel }) {
-    let current = superblock;
-    let cost = weightOf(current);
-    for (const { id, reg } of misplacedResults(superblock)) {
+  run: (superblock, context) =>
+    rewriteEach(superblock, misplacedResults(superblock), context, (current, { id, reg }) => {
       const moved = (op: Op): Op => (op.id === id ? opWith(op, { insn: { ...op.insn, rd: reg } }) : op);
       const next = settle({ ...current, ops: current.ops.map(moved) }, id);
-      if (next === undefined) continue;
-      const now = weightOf(next);
-      if (now >= cost) continue;
-      if (!fuel.spend('rehome', superblock.head)) return current;
-      current = next;
-      cost = now;
-    }
-    return current;
-  },
+      return next !== undefined && weightOf(next) < weightOf(current) ? next : undefined;
+    }),
 };

@@ -3,17 +3,18 @@
  *
  * What: an op becomes a single instruction of the target's extensions where one computes the op's result from earlier values and where
  * operands that are no longer read can be removed: a shift and an addition, a pair of shifts that extends, a complement and an `and`, the
- * two halves of a rotation, a single bit. There is no list of patterns: the patterns are the rows' own semantics, run over terms.
+ * two halves of a rotation, a single bit. There is no list of patterns: the patterns are the rows' own semantics, run over terms. An
+ * instruction of the base set takes part if BASE_FORMS has it.
  * Why it is safe: the new instruction's term is the very term of the op that it replaces, so the result is the same for all inputs.
  * Risk: the output needs the target's extensions, which is why a target must be asked for. An op is replaced only where fewer
  * instructions run, by the counts.
  */
 import { F0 } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { runTerms, type Term, Terms } from '../src/domain/term.ts';
+import type { Term } from '../src/domain/term.ts';
+import { runTerms } from '../src/domain/term-step.ts';
 import { makeInsn } from '../src/isa/encode.ts';
-import { immediateFits } from '../src/isa/fields.ts';
-import type { Insn, Row } from '../src/isa/row.ts';
+import type { Insn } from '../src/isa/row.ts';
 import { ROWS } from '../src/isa/table.ts';
 import {
   isOrdered,
@@ -28,70 +29,18 @@ import {
 import { homeRuleViolation, homesOf, opIn, usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES, removable, removeOp, sinkOp } from '../src/superblock/rewrite.ts';
-import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
+import { fromTheEnd, rewriteEachOp } from '../src/superblock/rewrite-each.ts';
+import { makeTemplates, resembles, type Template, type Templates } from '../src/superblock/templates.ts';
+import type { SuperblockTerms } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
-/** An instruction, and the term that it computes of two unknowns. `reads` is false for an operand that the row lacks or that is x0. */
-interface Template {
-  readonly row: Row;
-  readonly imm: number;
-  readonly reads: { readonly rs1: boolean; readonly rs2: boolean };
-  readonly term: Term;
-}
-
-const IMMEDIATES = Array.from({ length: 64 }, (_, amount) => amount);
-const BOOLEANS = [true, false];
-
-function* templatesOf(row: Row): Generator<Template> {
-  const has = (role: 'rs1' | 'rs2') => (row.operands.includes(role) ? BOOLEANS : [false]);
-  const terms = new Terms();
-  for (const imm of row.operands.includes('imm') ? IMMEDIATES : [0]) {
-    if (!immediateFits(row, imm)) continue;
-    for (const rs1 of has('rs1'))
-      for (const rs2 of has('rs2')) {
-        const operands = {
-          ...(rs1 && { rs1: terms.input('rs1') }),
-          ...(rs2 && { rs2: terms.input('rs2') }),
-          pc: terms.input('pc'),
-        };
-        const { result } = runTerms(terms, makeInsn(row, { imm }), operands, () => terms.input('?'));
-        // Replacing an op by a copy gains nothing.
-        if (result !== undefined && result.op !== 'input') yield { row, imm, reads: { rs1, rs2 }, term: result };
-      }
-  }
-}
-
-const known = new Map<string, ReadonlyMap<string, readonly Template[]>>();
-
-/** The templates of some extensions, by the outermost operation of their terms. */
-function templatesFor(extensions: readonly string[]): ReadonlyMap<string, readonly Template[]> {
-  const key = extensions.join();
-  let byOp = known.get(key);
-  if (byOp === undefined) {
-    const made = new Map<string, Template[]>();
-    for (const row of ROWS.filter((each) => extensions.includes(each.extension)))
-      for (const template of templatesOf(row)) {
-        const list = made.get(template.term.op);
-        if (list === undefined) made.set(template.term.op, [template]);
-        else list.push(template);
-      }
-    known.set(key, (byOp = made));
-  }
-  return byOp;
-}
-
-/** Could a template compute this term? Operands match anything here; the term of the actual instruction decides later. */
-function resembles(pattern: Term, term: Term): boolean {
-  if (pattern.op === 'input') return true;
-  if (pattern.op !== term.op || pattern.value !== term.value) return false;
-  const [a, b, c] = pattern.args;
-  const [x, y, z] = term.args;
-  if (a === undefined) return true;
-  if (b === undefined) return resembles(a, x!);
-  if (c !== undefined) return resembles(a, x!) && resembles(b, y!) && resembles(c, z!);
-  // Terms list commutative operands in the order in which the operands were made, which may differ between template and line.
-  return (resembles(a, x!) && resembles(b, y!)) || (resembles(a, y!) && resembles(b, x!));
-}
+/**
+ * Instructions of the base set that an op may become on every machine, each with its immediate: an entry is one peephole rule, such as an
+ * `and` with a mask for the pair of shifts that extends a byte. As with the target's rows, the pattern is the instruction's own term, and
+ * an op becomes the instruction only where fewer instructions run. Entries are made by functions of isa/idioms.ts, which knows
+ * instructions by name.
+ */
+const BASE_FORMS: readonly Insn[] = [];
 
 /** How far back operands are looked for, in ops along a chain of operands. */
 const DEPTH = 4;
@@ -187,37 +136,51 @@ function inOrder(superblock: Superblock, made: Op): boolean {
   return operandsOf(superblock.ops[at]!).every((value) => value.kind !== 'op' || !later.has(value.id));
 }
 
-export const retarget: Pass = {
-  name: 'retarget',
-  description: 'uses instructions that the target has beyond those of the input',
-  run(superblock, { fuel, extensions = [] }) {
-    if (extensions.length === 0) return superblock;
-    const templates = templatesFor(extensions);
-    const terms = termsOf(superblock);
-    let current = superblock;
-    let cost = weightOf(current);
-    // From the end, so that the instruction that covers most ops is tried first.
-    for (const { id } of [...superblock.ops].reverse()) {
-      const op = opIn(current, id);
-      if (op === undefined) continue;
-      const fact = facts(op.insn);
-      if (!fact.pure || isOrdered(op) || fact.readsPc || (fact.writes ?? F0) >= F0) continue;
-      const term = terms.result(op);
-      const found = term === undefined ? undefined : templates.get(term.op);
-      if (term === undefined || found === undefined) continue;
-      const sources = sourcesOf(op, new Map(current.ops.map((other) => [other.id, other])));
-      let best: Superblock | undefined;
-      for (const { insn, rs1, rs2 } of matchingInsns(op, term, terms, sources, found))
-        for (const next of placementsOf(current, op, insn, rs1, rs2)) {
-          const now = weightOf(next);
-          if (now >= cost || !inOrder(next, op) || homeRuleViolation(next) !== undefined) continue;
-          best = next;
-          cost = now;
-        }
-      if (best === undefined) continue;
-      if (!fuel.spend('retarget', superblock.head)) return current;
-      current = best;
+/** The superblock with an op as the instruction with which the fewest instructions run; undefined if none saves any. */
+function withBestInsn(superblock: Superblock, op: Op, terms: SuperblockTerms, templates: Templates) {
+  const fact = facts(op.insn);
+  if (!fact.pure || isOrdered(op) || fact.readsPc || (fact.writes ?? F0) >= F0) return undefined;
+  const term = terms.result(op);
+  const found = term === undefined ? undefined : templates.get(term.op);
+  if (term === undefined || found === undefined) return undefined;
+  const sources = sourcesOf(op, new Map(superblock.ops.map((other) => [other.id, other])));
+  let best: Superblock | undefined;
+  let cost = weightOf(superblock);
+  for (const { insn, rs1, rs2 } of matchingInsns(op, term, terms, sources, found))
+    for (const next of placementsOf(superblock, op, insn, rs1, rs2)) {
+      const now = weightOf(next);
+      if (now >= cost || !inOrder(next, op) || homeRuleViolation(next) !== undefined) continue;
+      best = next;
+      cost = now;
     }
-    return current;
-  },
-};
+  return best;
+}
+
+/** @param baseForms instructions of the base set, with their immediates, that an op may become whatever the target is */
+export function makeRetarget(baseForms: readonly Insn[]): Pass {
+  const known = new Map<string, Templates>();
+  const templatesFor = (extensions: readonly string[]): Templates => {
+    const key = extensions.join();
+    let templates = known.get(key);
+    if (templates === undefined) {
+      const rows = ROWS.filter((row) => extensions.includes(row.extension));
+      known.set(key, (templates = makeTemplates(rows, baseForms)));
+    }
+    return templates;
+  };
+  return {
+    name: 'retarget',
+    description: 'uses instructions that the target has beyond those of the input',
+    applies: ({ extensions = [] }) => extensions.length > 0 || baseForms.length > 0,
+    run(superblock, context) {
+      const templates = templatesFor(context.extensions ?? []);
+      if (templates.size === 0) return superblock;
+      const terms = context.termsOf(superblock);
+      const retargeted = (current: Superblock, op: Op) => withBestInsn(current, op, terms, templates);
+      // From the end, so that the instruction that covers most ops is tried first.
+      return rewriteEachOp(superblock, context, retargeted, fromTheEnd(superblock));
+    },
+  };
+}
+
+export const retarget: Pass = makeRetarget(BASE_FORMS);

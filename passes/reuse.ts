@@ -10,19 +10,36 @@
  */
 import { F0, REG_COUNT, type Reg } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import { headValue, type Superblock, type Value } from '../src/superblock/form.ts';
+import { headValue, type Op, type Superblock, type Value } from '../src/superblock/form.ts';
 import { opIn } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { removable, replaceOp, replaceSomeUses } from '../src/superblock/rewrite.ts';
-import { termsOf } from '../src/superblock/terms.ts';
+import { rewriteEachOp } from '../src/superblock/rewrite-each.ts';
 
 const isFloat = (reg: Reg | undefined): boolean => (reg ?? 0) >= F0;
+
+interface Reused {
+  readonly superblock: Superblock;
+  /** The op is gone; otherwise only some of its uses read the older value. */
+  readonly whole: boolean;
+}
+
+/** The superblock with an older value in place of an op's result. The newest value is tried first: its live range grows least. */
+function reused(superblock: Superblock, op: Op, older: readonly Value[]): Reused | undefined {
+  for (const by of [...older].reverse()) {
+    if (by.kind === 'op' && opIn(superblock, by.id) === undefined) continue;
+    const whole = replaceOp(superblock, op, by);
+    const next = whole ?? replaceSomeUses(superblock, op, by);
+    if (next !== undefined && next !== superblock) return { superblock: next, whole: whole !== undefined };
+  }
+  return undefined;
+}
 
 export const reuse: Pass = {
   name: 'reuse',
   description: 'uses again what has been computed, loaded or stored',
-  run(superblock: Superblock, { fuel }) {
-    const terms = termsOf(superblock);
+  run(superblock, context) {
+    const terms = context.termsOf(superblock);
     /** Values by register file and term, oldest first; registers at the head are the oldest. */
     const older = new Map<string, Value[]>();
     const key = (float: boolean, id: number) => `${float ? 'f' : 'x'}${id}`;
@@ -33,30 +50,14 @@ export const reuse: Pass = {
       else known.push(value);
     };
     for (let reg = 1; reg < REG_COUNT; reg++) know(isFloat(reg), headValue(reg));
-    let current = superblock;
-    for (const op of superblock.ops) {
+    return rewriteEachOp(superblock, context, (current, op) => {
       const float = isFloat(facts(op.insn).writes);
       const term = terms.result(op);
-      if (term === undefined) continue;
-      const now = opIn(current, op.id);
-      if (now === undefined) continue;
-      const value: Value = { kind: 'op', id: op.id };
+      if (term === undefined) return undefined;
       const known = older.get(key(float, term.id));
-      let gone = false;
-      if (removable(now) && known !== undefined)
-        // The newest value is tried first: its live range grows least.
-        for (const by of [...known].reverse()) {
-          if (by.kind === 'op' && opIn(current, by.id) === undefined) continue;
-          const whole = replaceOp(current, now, by);
-          const next = whole ?? replaceSomeUses(current, now, by);
-          if (next === undefined || next === current) continue;
-          if (!fuel.spend('reuse', superblock.head)) return current;
-          current = next;
-          gone = whole !== undefined;
-          break;
-        }
-      if (!gone) know(float, value);
-    }
-    return current;
+      const found = removable(op) && known !== undefined ? reused(current, op, known) : undefined;
+      if (found?.whole !== true) know(float, { kind: 'op', id: op.id });
+      return found?.superblock;
+    });
   },
 };

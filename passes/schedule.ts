@@ -9,14 +9,15 @@
  * each exit is taken: work that moves above an exit is wasted when that exit is taken.
  */
 import type { Timing } from '../src/cost/core.ts';
+import { type CountedExits, cyclesToExits } from '../src/cost/exits.ts';
 import { Pipeline } from '../src/cost/pipeline.ts';
 import type { ExtensionSet } from '../src/isa/extensions.ts';
 import { type Dependence, dependencesOf } from '../src/superblock/dependences.ts';
 import type { Superblock } from '../src/superblock/form.ts';
-import type { Pass } from '../src/superblock/pass.ts';
+import type { Pass, PassContext } from '../src/superblock/pass.ts';
 import { renamed } from '../src/superblock/renamed.ts';
 import { timingsOf } from '../src/superblock/run-cost.ts';
-import { type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
+import type { SuperblockTerms } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 /** Other homes can make instructions longer, so they must save this share of the cost. */
@@ -26,16 +27,12 @@ const MIN_GAIN_SHARE = 0.005;
 type Order = readonly number[];
 
 /** A line as work for a core. */
-interface Line {
+interface Line extends CountedExits {
   readonly timings: readonly Timing[];
   readonly needs: readonly (readonly Dependence[])[];
   /** By position: the number of ops that the op depends on, and the positions of the ops that depend on it. */
   readonly waits: readonly number[];
   readonly followers: readonly (readonly number[])[];
-  /** By position: how often control leaves through the op's side exit. */
-  readonly leaves: readonly number[];
-  /** How often control reaches the final exit. */
-  readonly ends: number;
   /** The final exit leads back to the head. */
   readonly loops: boolean;
 }
@@ -65,19 +62,14 @@ function lineOf(superblock: Superblock, terms: SuperblockTerms, machine: Extensi
 }
 
 /** Cycles over all entries: the time to each exit, times its count. A loop is timed behind a first iteration. */
-function costOf({ timings, leaves, ends, loops }: Line, order: Order): number {
+function costOf(line: Line, order: Order): number {
+  const { timings, loops } = line;
   const pipeline = new Pipeline();
   if (loops) {
     for (const position of order) pipeline.issue(timings[position]!);
     pipeline.turn();
   }
-  const start = pipeline.cycle;
-  let cost = 0;
-  for (const position of order) {
-    const at = pipeline.issue(timings[position]!);
-    cost += leaves[position]! * (at - start + 1);
-  }
-  return cost + ends * (pipeline.cycle - start + 1);
+  return cyclesToExits(pipeline, timings, line, order);
 }
 
 /** Cycles between the issue of an op and the issue of an op that depends on it. */
@@ -162,7 +154,7 @@ function bestOrder(
 }
 
 /** A better superblock, or undefined. Other homes may need more moves at exits; each move is counted as a cycle. */
-function improve(superblock: Superblock, machine: ExtensionSet | undefined): Superblock | undefined {
+function improve(superblock: Superblock, { termsOf, machine }: PassContext): Superblock | undefined {
   const terms = termsOf(superblock);
   const plain = bestOrder(superblock, terms, machine);
   const other = renamed(superblock);
@@ -177,11 +169,11 @@ function improve(superblock: Superblock, machine: ExtensionSet | undefined): Sup
 export const schedule: Pass = {
   name: 'schedule',
   description: 'orders the line for a core that issues in order, two at a time',
-  run(superblock, { fuel, machine }) {
+  run(superblock, context) {
     if (superblock.count === 0 || superblock.ops.length < 2) return superblock;
     let current = superblock;
-    for (let next = improve(current, machine); next !== undefined; next = improve(current, machine)) {
-      if (!fuel.spend('schedule', superblock.head)) return current;
+    for (let next = improve(current, context); next !== undefined; next = improve(current, context)) {
+      if (!context.spend()) return current;
       current = next;
     }
     return current;

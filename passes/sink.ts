@@ -8,29 +8,22 @@
  * (assumption A6).
  * Risk: code size: an op needed by many exits is copied into each of them, so the number of copies is limited.
  */
-
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { MAX_COPIES, removable, removeOp, settled, sinkable, sinkOp } from '../src/superblock/rewrite.ts';
+import { fromTheEnd, rewriteEach } from '../src/superblock/rewrite-each.ts';
 
 export const sink: Pass = {
   name: 'sink',
   description: 'removes what nobody needs and moves what only side exits need into their stubs',
-  run(superblock, { fuel }) {
-    let current = superblock;
-    let known = usesOf(current);
-    for (const op of [...superblock.ops].reverse()) {
-      if (!removable(op)) continue;
-      const uses = known.get(op.id);
-      if (uses !== undefined && (uses.line.length > 0 || uses.final)) continue;
+  run: (superblock, context) =>
+    // Ops are taken as the pass found them. One to which a rewrite has given another home is another object in the line, and stays there.
+    rewriteEach(superblock, fromTheEnd(superblock), context, (current, op) => {
+      if (!removable(op)) return undefined;
+      const uses = usesOf(current).get(op.id);
+      if (uses !== undefined && (uses.line.length > 0 || uses.final)) return undefined;
       const exits = uses === undefined ? 0 : new Set(uses.exits).size;
-      if (exits > MAX_COPIES || (exits > 0 && !sinkable(op))) continue;
-      const next = settled(current, exits === 0 ? removeOp(current, op) : sinkOp(current, op));
-      if (next === undefined) continue;
-      if (!fuel.spend('sink', superblock.head)) return current;
-      current = next;
-      known = usesOf(current);
-    }
-    return current;
-  },
+      if (exits > MAX_COPIES || (exits > 0 && !sinkable(op))) return undefined;
+      return settled(current, exits === 0 ? removeOp(current, op) : sinkOp(current, op));
+    }),
 };

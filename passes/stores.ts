@@ -11,22 +11,16 @@
  * Risk: code size: exits get copies of the stores, so the number of copies is limited.
  * Source: partial dead-store elimination (Knoop, Ruething, Steffen: Partial Dead Code Elimination, PLDI 1994).
  */
+import { hasReg } from '../src/base/regset.ts';
 import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
-import {
-  type Exit,
-  exitWith,
-  inSet,
-  isOrdered,
-  type Op,
-  opWith,
-  type Superblock,
-  wanted,
-} from '../src/superblock/form.ts';
+import { type Exit, exitWith, isOrdered, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
 import { positionIn } from '../src/superblock/homes.ts';
+import { apart, overwrites, type Place } from '../src/superblock/line-memory.ts';
 import type { Pass } from '../src/superblock/pass.ts';
 import { settled } from '../src/superblock/rewrite.ts';
-import { apart, overwrites, type Place, type SuperblockTerms, termsOf } from '../src/superblock/terms.ts';
+import { fromTheEnd, rewriteEachOp } from '../src/superblock/rewrite-each.ts';
+import type { SuperblockTerms } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
 
 /** A store stays in the line if more exits than this need it: each would get a copy. */
@@ -39,7 +33,7 @@ const sunkPlaces = (exit: Exit, terms: SuperblockTerms): Place[] =>
 function deadAt(exit: Exit, place: Place, terms: SuperblockTerms, deadFrames: boolean): boolean {
   if (sunkPlaces(exit, terms).some((other) => overwrites(other, place))) return true;
   // The snapshot of an exit tells the stack pointer only where sp is live.
-  const stack = inSet(exit.live, SP) ? terms.stackOffset(wanted(exit, SP)) : undefined;
+  const stack = hasReg(exit.live, SP) ? terms.stackOffset(wanted(exit, SP)) : undefined;
   return deadFrames && place.stack && stack !== undefined && place.offset + BigInt(place.bytes) <= stack;
 }
 
@@ -84,19 +78,17 @@ function withSunkStore(superblock: Superblock, store: Op, exits: ReadonlySet<num
 export const stores: Pass = {
   name: 'stores',
   description: 'removes stores that nobody looks at and moves what only side exits need into their stubs',
-  run(superblock, { fuel, deadFrames = false }) {
-    const terms = termsOf(superblock);
-    let current = superblock;
-    // From the end: an overwriting store may itself be needed by exits only.
-    for (const store of [...superblock.ops].reverse()) {
-      if (facts(store.insn).store === undefined || isOrdered(store)) continue;
+  run(superblock, context) {
+    const { deadFrames = false } = context;
+    const terms = context.termsOf(superblock);
+    const withoutStore = (current: Superblock, store: Op): Superblock | undefined => {
+      if (facts(store.insn).store === undefined || isOrdered(store)) return undefined;
       const exits = exitsThatNeed(current, positionIn(current, store.id)!, terms, deadFrames);
-      if (exits === undefined || exits.length > MAX_STORES) continue;
+      if (exits === undefined || exits.length > MAX_STORES) return undefined;
       const next = settled(current, withSunkStore(current, store, new Set(exits)));
-      if (next === undefined || weightOf(next) >= weightOf(current)) continue;
-      if (!fuel.spend('stores', superblock.head)) return current;
-      current = next;
-    }
-    return current;
+      return next !== undefined && weightOf(next) < weightOf(current) ? next : undefined;
+    };
+    // From the end: an overwriting store may itself be needed by exits only.
+    return rewriteEachOp(superblock, context, withoutStore, fromTheEnd(superblock));
   },
 };

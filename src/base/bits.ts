@@ -16,3 +16,14 @@ export const fitsSigned = (value: number, bits: number): boolean =>
 /** The next multiple of a power of two (works beyond 2^32). */
 export const alignUp = (value: number, alignment: number): number => Math.ceil(value / alignment) * alignment;
 export const alignDown = (value: number, alignment: number): number => Math.floor(value / alignment) * alignment;
+
+/** Pieces one behind the other. */
+export function concat(...parts: readonly ArrayLike<number>[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -15,6 +15,8 @@ export type RunAddr = number & { readonly [unit]: 'RunAddr' };
 export type FileOffset = number & { readonly [unit]?: 'FileOffset' };
 /** A size in bytes. */
 export type ByteCount = number & { readonly [unit]?: 'ByteCount' };
+/** The size of a page of memory (privileged manual, "Sv39"; Linux on RISC-V has no other). */
+export const PAGE = 4096;
 /** A number of instructions. Exact up to 2^53. */
 export type InsnCount = number & { readonly [unit]?: 'InsnCount' };
 /** A register: 0..31 are x0..x31, 32..63 are f0..f31. */

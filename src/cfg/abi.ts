@@ -2,8 +2,9 @@
  * The calling convention, as far as liveness relies on it: RISC-V ELF psABI, "Integer Register Convention", "Floating-point Register
  * Convention", "Procedure Calling Convention" (LP64D; the softer ABIs use fewer registers).
  */
+
+import { type RegSet, regSet, union } from '../base/regset.ts';
 import { A0, GP, RA, type Reg, regByName, SP, TP } from '../base/units.ts';
-import { type RegSet, regSet, union } from './regset.ts';
 
 const named = (prefix: string, from: number, to: number): Reg[] =>
   Array.from({ length: to - from + 1 }, (_, i) => regByName(`${prefix}${from + i}`)!);

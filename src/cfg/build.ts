@@ -12,7 +12,7 @@ import { type EdgeKind, edgeKind, endingOf, farTarget, leavesLink } from '../cod
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { blocksOf } from '../profile/blocks.ts';
-import type { ImageProfile, ProfiledEdge } from '../profile/profile.ts';
+import { type ImageProfile, OUTSIDE, type ProfiledEdge } from '../profile/profile.ts';
 import type { CfgBlock } from './block.ts';
 import { assignFunctions, type CfgFunction } from './functions.ts';
 
@@ -101,7 +101,8 @@ export function buildCfg(image: Image, profile?: ImageProfile): Cfg {
     function: block.start,
   }));
   const entries = new Set<Addr>([image.entry, ...found.callees]);
-  for (const { kind, to } of ran.edges) if (kind === 'call' || kind === 'indirect-call') entries.add(to);
+  for (const { kind, to } of ran.edges)
+    if (to !== OUTSIDE && (kind === 'call' || kind === 'indirect-call')) entries.add(to);
   const { functions, owner } = assignFunctions(image, blocks, entries);
   for (const block of blocks) (block as { function: Addr }).function = owner.get(block.start)!;
 
@@ -193,7 +194,7 @@ function flowOf(
   if (target !== undefined && ending !== 'call' && ending !== 'indirect-call') leadsTo(target);
   if (ending === 'indirect' && target === undefined) {
     flowKnown = false;
-    for (const { to } of edges) leadsTo(to);
+    for (const { to } of edges) if (to !== OUTSIDE) leadsTo(to);
   }
   if (ending === 'return' || ending === 'trap') flowKnown = false;
   if (flow.length > 1) flow.sort((a, b) => a - b);
@@ -247,7 +248,7 @@ function graphOf(
     // A leader that the profile does not know was entered only by falling through from the block before it.
     if (ending === 'none' && index.has(block.end) && !profiled.has(block.end))
       kinds.set(block.end, { kind: 'fall', count: index.get(block.end)!.count });
-    for (const { to, kind, count } of bySite.get(block.site) ?? []) kinds.set(to, { kind, count });
+    for (const { to, kind, count } of bySite.get(block.site) ?? []) if (to !== OUTSIDE) kinds.set(to, { kind, count });
     for (const [to, { kind, count }] of kinds)
       if (index.has(to)) graph.addDirectedEdge(cfgKey(block.start), cfgKey(to), { from: block.start, to, kind, count });
   }

@@ -1,6 +1,7 @@
 /** Images, profiles and graphs as text, and a graph as Graphviz DOT. Dumps are deterministic, one item a line, for comparisons. */
 import { badOption } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
+import { printRegs } from '../base/regset.ts';
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { print } from '../isa/text.ts';
@@ -11,7 +12,6 @@ import { type Cfg, type CfgEdge, cfgKey, insnsOf } from './build.ts';
 import type { CfgFunction } from './functions.ts';
 import type { Liveness } from './liveness.ts';
 import { loopsOf } from './loops.ts';
-import { printRegs } from './regset.ts';
 
 const flags = ({ read, write, execute }: Image['segments'][number]['flags']): string =>
   `${read ? 'r' : '-'}${write ? 'w' : '-'}${execute ? 'x' : '-'}`;
@@ -46,13 +46,13 @@ export function dumpProfile(profile: Profile, image?: Image): string {
     for (const { at, count } of part.starts) lines.push(`start ${hex(at)} ${count}`);
     for (const { at, count } of part.stops) lines.push(`stop ${hex(at)} ${count}`);
     for (const { from, to, count } of part.transfers)
-      lines.push(`transfer ${hex(from)} ${to === OUTSIDE ? 'outside' : hex(to)} ${count}`);
+      lines.push(`transfer ${hex(from)} ${to === OUTSIDE ? OUTSIDE : hex(to)} ${count}`);
     if (image === undefined || part.hash !== image.hash) continue;
     const { blocks, edges, retired } = blocksOf(part, image);
     for (const { start, end, insns, count } of blocks)
       lines.push(`block ${hex(start)}..${hex(end)} insns ${insns} count ${count}`);
     for (const { from, site, to, kind, count } of edges)
-      lines.push(`edge ${hex(from)} at ${hex(site)} ${kind} ${to === OUTSIDE ? 'outside' : hex(to)} ${count}`);
+      lines.push(`edge ${hex(from)} at ${hex(site)} ${kind} ${to === OUTSIDE ? OUTSIDE : hex(to)} ${count}`);
     lines.push(`retired ${retired}`);
   }
   return `${lines.join('\n')}\n`;

@@ -12,7 +12,7 @@
 import { type Addr, type ByteCount, GP } from '../base/units.ts';
 import { type Code, codeOf } from '../code/code.ts';
 import { imageConstants } from '../code/constants.ts';
-import { Marks } from '../code/discover.ts';
+import { Marks } from '../code/marks.ts';
 import { codePlaces } from '../code/places.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';

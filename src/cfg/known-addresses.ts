@@ -4,6 +4,8 @@
  * block; functions count with all their parts. A landing pad is entered from the calls of its function. Code that only the sweep found, and
  * that nothing of this leads to, is not entered.
  */
+
+import { hasReg, type RegSet } from '../base/regset.ts';
 import { type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
 import { imageConstants } from '../code/constants.ts';
 import { evaluate } from '../domain/concrete.ts';
@@ -12,7 +14,6 @@ import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
 import { groupsByBlock } from './groups.ts';
 import { preservation } from './preserved.ts';
-import { hasReg, type RegSet } from './regset.ts';
 import { returning } from './returning.ts';
 
 /** By register, the address of the image that it is known to hold. */

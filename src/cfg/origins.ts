@@ -1,5 +1,6 @@
 /** Origins of the targets of jumps: a search backward from a jump, on all paths within its function. */
 import { derived } from '../base/derived.ts';
+import { hasReg } from '../base/regset.ts';
 import { type Addr, RA, type Reg } from '../base/units.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
@@ -9,7 +10,6 @@ import { type Cfg, insnsOf } from './build.ts';
 import { callTargets, functionsBy } from './groups.ts';
 import { pointerTargets } from './pointers.ts';
 import { preservation } from './preserved.ts';
-import { hasReg } from './regset.ts';
 
 /** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
 export const TRIAL_VALUES = [0n, 0x1234n, 0xfedc_ba98_7654_3210n];

@@ -1,13 +1,11 @@
 /** Registers that calls preserve: for direct callees as their code shows, for others as the psABI says. */
 import { derived } from '../base/derived.ts';
+import { ALL_REGS, NO_REGS, type RegSet, without } from '../base/regset.ts';
 import { PRESERVED, SYSCALL_RESULT } from './abi.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 import { groupsByBlock } from './groups.ts';
-import { ALL_REGS, type RegSet, without } from './regset.ts';
 import { savesOf } from './saves.ts';
-
-const NO_REGS: RegSet = { x: 0, f: 0 };
 
 /**
  * @returns the registers that hold after a block, for its successors other than a direct callee, what they held before the block's last

@@ -1,5 +1,5 @@
 /** Data structures for fixpoints over a hundred thousand blocks: numbers in typed arrays, by the blocks' indexes. */
-import type { RegSet } from './regset.ts';
+import type { RegSet } from '../base/regset.ts';
 
 /** A set of registers for each of many items, in place. */
 export class Sets {

@@ -4,13 +4,14 @@ import { guestRun, type InputFlags, withInputOptions } from './input.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { makeProgress } from './progress.ts';
 import { print } from './say.ts';
+import type { Session } from './session.ts';
 
 interface BisectFlags extends InputFlags, OptimizeFlags {
   readonly profile: string;
   readonly quiet?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('bisect')
     .description(
@@ -23,10 +24,10 @@ export function register(program: Command): void {
   withOptimizeOptions(withInputOptions(command))
     .option('-q, --quiet', 'print the result only')
     .addHelpText('after', '\nExample:\n  isoform bisect -p prog.isoprof --stdin failing.txt ./prog --level 9\n')
-    .action(bisectFile);
+    .action((file: string, args: readonly string[], flags: BisectFlags) => bisectFile(session, file, args, flags));
 }
 
-async function bisectFile(file: string, args: readonly string[], flags: BisectFlags): Promise<void> {
+async function bisectFile(session: Session, file: string, args: readonly string[], flags: BisectFlags): Promise<void> {
   const [{ readImage }, { profileOf, readProfile }, { bisect }, { rerun }, { superblockText }] = await Promise.all([
     import('../elf/read.ts'),
     import('../profile/store.ts'),
@@ -37,7 +38,7 @@ async function bisectFile(file: string, args: readonly string[], flags: BisectFl
   const original = readImage(file);
   const profile = profileOf(readProfile(flags.profile), original, flags.profile);
   const { input } = guestRun(flags, original, args);
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   const found = bisect({
     image: original,
     profile,

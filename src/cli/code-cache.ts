@@ -24,6 +24,7 @@ import type { Image } from '../elf/image.ts';
 import type { Engine } from '../engine/engine.ts';
 import { decodeKept, encodeKept, type Kept } from '../engine/translate/kept.ts';
 import { writeWhole } from './output.ts';
+import type { Session } from './session.ts';
 
 export interface CodeCacheFlags {
   readonly engine: string;
@@ -36,15 +37,6 @@ const TRANSLATING_ENGINE = 'translate';
 /** Size of all files together; beyond it, the files least recently used are deleted. */
 const MOST_BYTES = 2 ** 28;
 const SUFFIX = '.isocode';
-
-/** Identifies the bundle whose files this run can use; undefined: the bundle is not known, and no file is used. */
-let build: string | undefined;
-export function setBuild(id: string | undefined): void {
-  build = id;
-}
-
-/** Set by a run without --code-cache and --no-code-cache: the standard folder may be written to. */
-let standardFolderUsed = false;
 
 export const withCodeCache = (command: Command): Command =>
   command
@@ -60,12 +52,14 @@ export interface CodeCache {
 const NO_CACHE: CodeCache = { kept: undefined, save: () => {} };
 
 /** @param form tells runs apart that translate to different code (counting or not) */
-export function openCodeCache({ engine, codeCache }: CodeCacheFlags, image: Image, form: string): CodeCache {
+export function openCodeCache(session: Session, flags: CodeCacheFlags, image: Image, form: string): CodeCache {
+  const { engine, codeCache } = flags;
+  const { build } = session;
   const { XDG_CACHE_HOME, HOME } = process.env;
   const standard = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
   const folder =
     codeCache === false ? undefined : codeCache ? resolve(codeCache) : standard && join(standard, 'isoform');
-  standardFolderUsed = codeCache === undefined && !!folder;
+  session.standardFolderUsed = codeCache === undefined && !!folder;
   if (engine !== TRANSLATING_ENGINE || !folder || build === undefined) return NO_CACHE;
   const identity = [build, process.version, process.arch, process.execArgv.join(' '), form].join('\n');
   const path = join(folder, `${basename(image.file)}-${image.hash.slice(0, 16)}-${form}${SUFFIX}`);
@@ -125,9 +119,8 @@ export interface Compiled {
   readonly by: string;
 }
 
-/** Has V8's compiled code made, if the standard folder is used. After a failure of the program, an empty file prevents further trials. */
+/** Has V8's compiled code made, for the standard folder. After a failure of the program, an empty file prevents further trials. */
 export function keepCompiled({ file, by }: Compiled): void {
-  if (!standardFolderUsed) return;
   // Loading node:child_process takes longer than running a small guest.
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const folder = momentaryName(dirname(file));

@@ -8,16 +8,21 @@ import type { Command } from 'commander';
 import { unsupported } from '../base/errors.ts';
 import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { print } from './say.ts';
+import type { Session } from './session.ts';
 
 const SAMPLE = 'bytecode';
 
-export function register(program: Command): void {
+interface DemoFlags {
+  readonly report?: string;
+}
+
+export function register(program: Command, session: Session): void {
   program
     .command('demo')
     .description('take a sample program the whole way, and name the report to open; needs no toolchain, takes seconds')
     .option('--report <file>', 'where the report goes (default: a new folder for temporary files)')
     .addHelpText('after', '\nExample:\n  isoform demo\n')
-    .action(demo);
+    .action((flags: DemoFlags) => demo(session, flags));
 }
 
 /** The samples' folder, as found from src/cli in a checkout and from dist/src/cli in the built package. */
@@ -29,7 +34,7 @@ function samplesFolder(): string {
   throw unsupported('the samples are not installed', 'run it in a checkout');
 }
 
-async function demo({ report }: { readonly report?: string }): Promise<void> {
+async function demo(session: Session, { report }: DemoFlags): Promise<void> {
   const { pgoFile } = await import('./pgo.ts');
   const made = mkdtempSync(join(tmpdir(), 'isoform-demo-'));
   const page = report ?? join(made, `${SAMPLE}.html`);
@@ -39,7 +44,7 @@ async function demo({ report }: { readonly report?: string }): Promise<void> {
     ({ name }) => name === SAMPLE,
   );
   print(`isoform takes ${file} the whole way: ${about?.description}.\n\n`);
-  await pgoFile(file, [], {
+  await pgoFile(session, file, [], {
     dir: [],
     env: [],
     engine: DEFAULT_ENGINE,

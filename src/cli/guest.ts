@@ -1,7 +1,8 @@
 /** The commands that run a guest once. scripts/bundle.mjs makes this module one file, which src/cli/start.cts starts. */
 import { setFlagsLater } from '../base/v8.ts';
-import { type Compiled, keepCompiled, setBuild } from './code-cache.ts';
+import { type Compiled, keepCompiled } from './code-cache.ts';
 import { type Commands, execute } from './program.ts';
+import { Session } from './session.ts';
 
 const COMMANDS: Commands = {
   run: () => import('./run.ts'),
@@ -21,7 +22,7 @@ export async function start(
   compiled?: Compiled,
 ): Promise<void> {
   setFlagsLater(...flags);
-  setBuild(build);
-  process.exitCode = await execute(args, COMMANDS, () => '');
-  if (compiled !== undefined) keepCompiled(compiled);
+  const session = new Session(build);
+  process.exitCode = await execute(session, args, COMMANDS, () => '');
+  if (compiled !== undefined && session.standardFolderUsed) keepCompiled(compiled);
 }

@@ -1,6 +1,12 @@
-/** Names, owners, times and bytes of host inodes. */
+/** Names, owners, modes, times and bytes of host inodes. */
 import { fchownSync, fstatSync, ftruncateSync, linkSync, type Stats, writeSync } from 'node:fs';
 import type { Bytes } from '../machine/process.ts';
+
+/** Mode bits that a guest may set on the host. */
+export const RIGHT_BITS = 0o777;
+export const SPECIAL_BITS = 0o7000;
+export const STICKY_BIT = 0o1000;
+export const OWNER_RIGHTS = 0o700;
 
 const PIECE_BYTES = 2 ** 20;
 

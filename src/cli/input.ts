@@ -23,6 +23,12 @@ export const withInputOptions = (command: Command): Command =>
     )
     .option('--engine <name>', ENGINE_HELP, DEFAULT_ENGINE);
 
+/** Paths of two forms of one program. */
+export interface FilePair {
+  readonly original: string;
+  readonly optimized: string;
+}
+
 export interface GuestRun {
   readonly input: GuestInput;
   /** Name of the input: the file of standard input, `standard input`, the arguments, or `no input`. */

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Commands, execute } from './program.ts';
+import { Session } from './session.ts';
 
 /** Every command and the loader of its file, in the order of the help text. */
 const COMMANDS: Commands = {
@@ -32,4 +33,4 @@ function version(): string {
   return 'unknown';
 }
 
-process.exitCode = await execute(process.argv.slice(2), COMMANDS, version);
+process.exitCode = await execute(new Session(), process.argv.slice(2), COMMANDS, version);

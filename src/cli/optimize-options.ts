@@ -1,9 +1,8 @@
 /** Options that the optimizing commands share, and their translation for the optimizer. */
 import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
-import { ASSUMPTIONS, type AssumptionId } from '../emit/assumptions.ts';
+import { ASSUMPTIONS, type AssumptionId, AVOIDABLE_ASSUMPTIONS } from '../emit/assumptions.ts';
 import { extensionsOf } from '../isa/targets.ts';
-import { ASSUMABLE } from '../pipeline/optimize.ts';
 import type { ProvedOptions } from '../pipeline/proved.ts';
 import { parseSize } from './options.ts';
 
@@ -35,12 +34,12 @@ function parseAssumptions(text: string, before: readonly AssumptionId[] = []): A
   return [
     ...before,
     ...text.split(',').map((id) => {
-      const found = ASSUMABLE.find((each) => each === id);
+      const found = AVOIDABLE_ASSUMPTIONS.find((each) => each === id);
       if (found !== undefined) return found;
       const there = ASSUMPTIONS.some((assumption) => assumption.id === id);
       throw badOption(
         there ? `assumption ${id} cannot be switched off` : `there is no assumption '${id}'`,
-        `these can: ${ASSUMABLE.join(', ')}`,
+        `these can: ${AVOIDABLE_ASSUMPTIONS.join(', ')}`,
       );
     }),
   ];
@@ -94,7 +93,7 @@ export const optimizeOptions = (
   passes: flags.passes,
   allow: flags.allow,
   proveEach: flags.prove === 'each',
-  without: flags.strict ? ASSUMABLE : flags.without,
+  without: flags.strict ? AVOIDABLE_ASSUMPTIONS : flags.without,
   narrow: flags.strict,
   target: flags.target,
   maxGrowth: flags.maxGrowth,

@@ -8,6 +8,7 @@ import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './opti
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch } from './progress.ts';
 import { print, printJson } from './say.ts';
+import type { Session } from './session.ts';
 import { optimizedText, othersText } from './words.ts';
 
 interface Flags extends OptimizeFlags {
@@ -18,7 +19,7 @@ interface Flags extends OptimizeFlags {
   readonly quiet?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('optimize')
     .description('write an optimized form of an executable; the original stays as it is')
@@ -36,10 +37,10 @@ export function register(program: Command): void {
       'after',
       '\nExamples:\n  isoform optimize -p prog.isoprof -o prog.fast ./prog\n  isoform optimize -p prog.isoprof --passes=-sink --explain main ./prog\n',
     )
-    .action(optimizeFile);
+    .action((file: string, flags: Flags) => optimizeFile(session, file, flags));
 }
 
-async function optimizeFile(file: string, flags: Flags): Promise<void> {
+async function optimizeFile(session: Session, file: string, flags: Flags): Promise<void> {
   const [
     { optimize, profileOf, readImage, readProfile, writeExecutable },
     { nextSegmentAddress },
@@ -62,7 +63,7 @@ async function optimizeFile(file: string, flags: Flags): Promise<void> {
     flags.explain === undefined
       ? undefined
       : (await import('../pipeline/explain.ts')).explainSuperblock(image, profile, options, flags.explain);
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   progress.begin('forming superblocks');
   const fuel = makeCountingFuel(flags.fuel);
   const watch = makeStopwatch(() => progress.begin('proving'));

@@ -5,7 +5,6 @@ import { badOption } from '../base/errors.ts';
 import type { Image } from '../elf/image.ts';
 import type { ProcessOptions } from '../machine/process.ts';
 import { guestTime } from './guest-time.ts';
-import { say } from './say.ts';
 
 /** The option values that `withGuestOptions` passes to a command's action. */
 export interface GuestFlags {
@@ -93,7 +92,7 @@ function timeOf({ time }: GuestFlags): number | undefined {
   return time ?? (epoch ? parseTime(epoch) : undefined);
 }
 
-/** The part of ProcessOptions that follows from the options, without the standard streams. */
+/** The part of ProcessOptions that follows from the options, without the standard streams and messages. */
 export function guestOptions(flags: GuestFlags, image: Image, args: readonly string[]): ProcessOptions {
   const grants = [process.cwd(), ...flags.dir.map((dir) => resolve(dir))];
   return {
@@ -103,6 +102,5 @@ export function guestOptions(flags: GuestFlags, image: Image, args: readonly str
     grants,
     memorySize: flags.memory,
     clock: guestTime(timeOf(flags), image.file, grants),
-    report: say,
   };
 }

@@ -9,7 +9,7 @@ import { type OptimizeFlags, optimizeOptions, optimizeWords, withOptimizeOptions
 import { repeatable } from './options.ts';
 import { makeOutputs, STDOUT, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch, type Progress } from './progress.ts';
-import { hostStreams } from './streams.ts';
+import type { Session } from './session.ts';
 import { optimizedText, profiledText, verifiedText } from './words.ts';
 
 interface PgoFlags extends InputFlags, OptimizeFlags {
@@ -20,7 +20,7 @@ interface PgoFlags extends InputFlags, OptimizeFlags {
   readonly quiet?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('pgo')
     .description(
@@ -42,11 +42,11 @@ export function register(program: Command): void {
       'after',
       '\nExample:\n  isoform pgo -o prog.fast --stdin train.txt --also other.txt ./prog --level 9\n',
     )
-    .action(pgoFile);
+    .action((file: string, args: readonly string[], flags: PgoFlags) => pgoFile(session, file, args, flags));
 }
 
 /** The action of the command, which `isoform demo` uses too. */
-export async function pgoFile(file: string, args: readonly string[], flags: PgoFlags): Promise<void> {
+export async function pgoFile(session: Session, file: string, args: readonly string[], flags: PgoFlags): Promise<void> {
   const [{ pgo, readImage, renderHtml, writeExecutable }, { command }, { tellProofs }] = await Promise.all([
     import('../index.ts'),
     import('../report/shell.ts'),
@@ -62,7 +62,7 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
   const writeJson = outputs.text(flags.json);
   const training = guestRun(flags, image, args);
   const also = flags.also.flatMap((other) => ['--also', other]);
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   const words = ['isoform', 'pgo', ...optimizeWords(flags), ...inputWords(flags), ...also, file, ...args];
 
   const { optimized, model } = pgo(
@@ -78,7 +78,7 @@ export async function pgoFile(file: string, args: readonly string[], flags: PgoF
       inputs: training.inputs,
       commands: [command(words)],
       report: (message) => progress.say(message),
-      sink: flags.quiet || flags.json === STDOUT ? undefined : passOn(progress),
+      sink: flags.quiet || flags.json === STDOUT ? undefined : passOn(progress, session.streams.open(true).sink),
     },
     observer(progress, (made, milliseconds) =>
       tellProofs(made, image, milliseconds, progress, flags.saveCounterexamples),
@@ -109,8 +109,8 @@ function observer(progress: Progress, proved: (made: ProvedForm, milliseconds: n
 }
 
 const passOn =
-  (progress: Progress): Sink =>
+  (progress: Progress, sink: Sink): Sink =>
   (fd, bytes) => {
     progress.clear();
-    hostStreams(true).sink(fd, bytes);
+    sink(fd, bytes);
   };

@@ -10,7 +10,7 @@ import { type CodeCacheFlags, openCodeCache, withCodeCache } from './code-cache.
 import { type GuestFlags, guestOptions, withGuestOptions } from './options.ts';
 import { checkOutput, stemOf, writeWhole } from './output.ts';
 import { makeProgress } from './progress.ts';
-import { hostStreams } from './streams.ts';
+import type { Session } from './session.ts';
 
 interface ProfileFlags extends GuestFlags, CodeCacheFlags {
   readonly output?: string;
@@ -20,7 +20,7 @@ interface ProfileFlags extends GuestFlags, CodeCacheFlags {
   readonly quiet?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('profile')
     .description(
@@ -39,10 +39,10 @@ export function register(program: Command): void {
   withCodeCache(withGuestOptions(command))
     .option('-q, --quiet', 'say nothing on standard error but errors')
     .addHelpText('after', '\nExample:\n  isoform profile -o train.isoprof ./prog --level 9 <train.txt\n')
-    .action(profile);
+    .action((file: string, args: readonly string[], flags: ProfileFlags) => profile(session, file, args, flags));
 }
 
-async function profile(file: string, args: readonly string[], flags: ProfileFlags): Promise<void> {
+async function profile(session: Session, file: string, args: readonly string[], flags: ProfileFlags): Promise<void> {
   const { export: format = 'isoprof' } = flags;
   if (!Object.hasOwn(FORMATS, format)) throw badOption(`no profile format is named ${format}`, 'there is: fdata');
   const [{ readImage }, { profileInTurns }, { profiledText }, { readInputFile }] = await Promise.all([
@@ -54,20 +54,20 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const image = readImage(file);
   const name = flags.output ?? `${stemOf(file)}.${format}`;
   const target = checkOutput(name, { inputs: [file, ...(flags.stdin === undefined ? [] : [flags.stdin])] });
-  const { image: _, report, ...input } = guestOptions(flags, image, args);
+  const { image: _, ...input } = guestOptions(flags, image, args);
   // As perf record: a user who ends the run by a signal gets the counts so far.
   let signal: NodeJS.Signals | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     signal ??= name;
   };
-  const { stdin, sink } = hostStreams(false);
+  const { stdin, sink } = session.streams.open(false);
   const request = {
     image,
     input: { ...input, stdin: flags.stdin === undefined ? stdin : readInputFile(flags.stdin) },
     engine: flags.engine,
-    code: openCodeCache(flags, image, 'counted'),
+    code: openCodeCache(session, flags, image, 'counted'),
     sink,
-    report,
+    report: session.messages.say,
     limitInstructions: flags.limitInstructions,
     wallTime: flags.limitTime,
   };
@@ -75,7 +75,7 @@ async function profile(file: string, args: readonly string[], flags: ProfileFlag
   const outcome = await profileInTurns(request, () => signal !== undefined);
   for (const name of STOP_SIGNALS) process.off(name, onSignal);
   writeWhole(target, await FORMATS[format as keyof typeof FORMATS](outcome.profile, image));
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   progress.say(`${name}: ${profiledText(outcome)}`);
   process.exitCode = signal === undefined ? statusOf(outcome.exit) : 128 + constants.signals[signal];
 }

@@ -5,11 +5,11 @@
 import { Command, CommanderError } from 'commander';
 import { cannotRead, cannotWrite, IsoformError } from '../base/errors.ts';
 import { printableLines } from '../base/printable.ts';
-import { say } from './say.ts';
+import type { Session } from './session.ts';
 
 export interface CommandFile {
   /** Adds the command to the program. */
-  register(program: Command): void;
+  register(program: Command, session: Session): void;
 }
 
 /** Commands by name, in the order of the help text, each with the loader of its file. */
@@ -33,25 +33,31 @@ function makeProgram(version: string): Command {
  * @param version called only if the version is asked for
  * @returns the exit status
  */
-export async function execute(args: readonly string[], commands: Commands, version: () => string): Promise<number> {
+export async function execute(
+  session: Session,
+  args: readonly string[],
+  commands: Commands,
+  version: () => string,
+): Promise<number> {
+  process.on('uncaughtException', (error) => endBy(error, session));
   const name = args.find((arg) => !arg.startsWith('-'));
   const named = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   const asked = args.includes('--version') || args.includes('-V');
   const program = makeProgram(asked ? version() : '');
   // A named command needs its own file only, and --version alone needs no command; the help needs all.
   const wanted = named ? [named] : asked && name === undefined ? [] : Object.values(commands);
-  for (const load of wanted) (await load()).register(program);
+  for (const load of wanted) (await load()).register(program, session);
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    return report(error);
+    return report(error, session);
   }
 }
 
-function report(error: unknown): number {
+function report(error: unknown, { messages }: Session): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILURE;
-  say(lineOf(error));
+  messages.say(lineOf(error));
   if (process.env.ISOFORM_DEBUG) process.stderr.write(`${(error as Error)?.stack}\n`);
   return FAILURE;
 }
@@ -66,10 +72,13 @@ function lineOf(error: unknown): string {
 /** A shell's exit status of a process that SIGPIPE has ended: 128 plus the signal's number. */
 const BROKEN_PIPE = 141;
 
-// The reader of our output may stop reading (`isoform ... | head`): no message is printed then, but the exit status is no success. A
-// listener on the streams themselves would make every start load Node's stream and network modules.
-process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+/**
+ * Ends the process by an error that nobody has caught. The reader of our output may stop reading (`isoform ... | head`): no message is
+ * printed then, but the exit status is no success. A listener on the streams themselves would make every start load Node's stream and
+ * network modules.
+ */
+function endBy(error: NodeJS.ErrnoException, session: Session): never {
   if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
   // Only the streams write where nobody catches.
-  process.exit(report(error.syscall === 'write' ? cannotWrite('standard output', error) : error));
-});
+  process.exit(report(error.syscall === 'write' ? cannotWrite('standard output', error) : error, session));
+}

@@ -1,6 +1,6 @@
 /** A command's progress on standard error: a spinner and lines on a terminal, plain lines otherwise, nothing if quiet. */
 import { printable } from '../base/printable.ts';
-import { say } from './say.ts';
+import type { Messages } from './say.ts';
 
 export interface Progress {
   /** A step begins. Only a terminal shows the step, until the next line or step. */
@@ -13,7 +13,7 @@ export interface Progress {
 
 const SILENT: Progress = { begin: () => {}, say: () => {}, clear: () => {} };
 
-export async function makeProgress(quiet: boolean | undefined): Promise<Progress> {
+export async function makeProgress({ say }: Messages, quiet: boolean | undefined): Promise<Progress> {
   if (quiet) return SILENT;
   // On a terminal of unknown width ora would clear lines for ever.
   if (!process.stderr.isTTY || !(process.stderr.columns > 0)) return { ...SILENT, say };

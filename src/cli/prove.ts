@@ -10,6 +10,7 @@ import type { Counterexample } from '../verify/prove/refute.ts';
 import { withSaveOption } from './optimize-options.ts';
 import { count, makeProgress, plural } from './progress.ts';
 import { print, printJson } from './say.ts';
+import type { Session } from './session.ts';
 import { provedText } from './words.ts';
 
 interface ProveFlags {
@@ -19,7 +20,7 @@ interface ProveFlags {
   readonly without?: readonly string[];
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('prove')
     .description(
@@ -36,7 +37,9 @@ export function register(program: Command): void {
     .option('--json', 'print verdicts, reasons and assumptions as JSON on standard output')
     .option('-q, --quiet', 'say nothing but by the exit status')
     .addHelpText('after', '\nExample:\n  isoform prove ./prog ./prog.isoform\n')
-    .action(proveFiles);
+    .action((original: string, optimized: string, flags: ProveFlags) =>
+      proveFiles(session, original, optimized, flags),
+    );
 }
 
 function parseIds(text: string): readonly string[] {
@@ -49,7 +52,7 @@ function parseIds(text: string): readonly string[] {
 /** How many unproved superblocks, and problems of each check of the file, are listed. */
 const LIST_LENGTH = 10;
 
-async function proveFiles(originalFile: string, optimizedFile: string, flags: ProveFlags) {
+async function proveFiles(session: Session, originalFile: string, optimizedFile: string, flags: ProveFlags) {
   const [{ prove, readImage, restingOn, summarise }, { mapOf }, proofs] = await Promise.all([
     import('../index.ts'),
     import('../verify/prove/prove.ts'),
@@ -57,7 +60,7 @@ async function proveFiles(originalFile: string, optimizedFile: string, flags: Pr
   ]);
   const [original, optimized] = [readImage(originalFile), readImage(optimizedFile)];
   const { superblocks } = mapOf(original, optimized).data;
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   progress.begin(`proving ${plural(superblocks.length, 'superblock')}`);
   const begun = performance.now();
   const proof = prove(original, optimized, { without: flags.without });

@@ -1,10 +1,11 @@
 /** `isoform report`: two forms of a program side by side, as a page and as data. */
 import type { Command } from 'commander';
 import { printableJson } from '../base/printable.ts';
-import { guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
+import { type FilePair, guestRun, type InputFlags, inputWords, otherRun, withInputOptions } from './input.ts';
 import { repeatable } from './options.ts';
 import { makeOutputs, STDOUT, stemOf } from './output.ts';
 import { makeProgress } from './progress.ts';
+import type { Session } from './session.ts';
 import { verifiedText } from './words.ts';
 
 interface ReportFlags extends InputFlags {
@@ -15,7 +16,7 @@ interface ReportFlags extends InputFlags {
   readonly quiet?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('report')
     .description(
@@ -35,10 +36,13 @@ export function register(program: Command): void {
       'after',
       '\nExample:\n  isoform report -p prog.isoprof --stdin train.txt --json prog.json ./prog ./prog.isoform --level 9\n',
     )
-    .action(report);
+    .action((original: string, optimized: string, args: readonly string[], flags: ReportFlags) =>
+      report(session, { original, optimized }, args, flags),
+    );
 }
 
-async function report(original: string, optimized: string, args: readonly string[], flags: ReportFlags) {
+async function report(session: Session, files: FilePair, args: readonly string[], flags: ReportFlags) {
+  const { original, optimized } = files;
   const [{ profileOf, readImage, readProfile, renderHtml, report: makeReport }, { command }] = await Promise.all([
     import('../index.ts'),
     import('../report/shell.ts'),
@@ -53,7 +57,7 @@ async function report(original: string, optimized: string, args: readonly string
   const writePage = outputs.text(page);
   const writeJson = outputs.text(flags.json);
   const guest = guestRun(flags, images.original, args);
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   const words = ['isoform', 'report', '-p', flags.profile, ...inputWords(flags)];
   const also = flags.also.flatMap((file) => ['--also', file]);
 

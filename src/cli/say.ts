@@ -1,21 +1,32 @@
-/** All of isoform's own output goes through these functions, so that no text from outside comes to a terminal unescaped. */
+/** All of isoform's own output goes through this file, so that no text from outside comes to a terminal unescaped. */
 import { printable, printableJson, printableLines } from '../base/printable.ts';
-import { writeErrorBefore } from './streams.ts';
+import type { HostStreams } from './streams.ts';
 
-let deadline: number | undefined;
-/** From now on standard error is waited for no longer than until so many seconds have passed: a time limit of the user's holds. */
-export const sayWithin = (seconds: number): void => {
-  deadline = performance.now() + seconds * 1000;
-};
-function tell(text: string): void {
-  if (deadline === undefined) process.stderr.write(text);
-  else writeErrorBefore(deadline, text);
+/** Lines on standard error. */
+export class Messages {
+  readonly #streams: HostStreams;
+  #deadline: number | undefined;
+
+  constructor(streams: HostStreams) {
+    this.#streams = streams;
+  }
+
+  /** From now on standard error is waited for no longer than until so many seconds have passed: a time limit of the user's holds. */
+  within(seconds: number): void {
+    this.#deadline = performance.now() + seconds * 1000;
+  }
+
+  /** Writes a line. */
+  readonly say = (line: string): void => this.#write(`isoform: ${printable(line)}\n`);
+  /** Writes a line without isoform's name before it. */
+  readonly sayBare = (line: string): void => this.#write(`${printable(line)}\n`);
+
+  #write(text: string): void {
+    if (this.#deadline === undefined) process.stderr.write(text);
+    else this.#streams.writeErrorBefore(this.#deadline, text);
+  }
 }
 
-/** A line on standard error. */
-export const say = (line: string): void => tell(`isoform: ${printable(line)}\n`);
-/** A line on standard error without isoform's name before it. */
-export const sayBare = (line: string): void => tell(`${printable(line)}\n`);
 /** Lines on standard output. */
 export const print = (text: string): void => void process.stdout.write(printableLines(text));
 export const printJson = (data: unknown): void => void process.stdout.write(`${printableJson(data)}\n`);

@@ -13,20 +13,22 @@ interface Access {
 /** Waits and tries again: even these streams may be in non-blocking mode (a pipe or terminal shared with another process). */
 const BLOCKING_ACCESS: Access = { of: (fd) => fd, late: () => sleep(2) };
 
-const opened = new Map<number, number>();
 /** Throws NotYet instead of waiting. */
-const POLLING_ACCESS: Access = {
-  of(fd) {
-    const known = opened.get(fd);
+class PollingAccess implements Access {
+  /** The non-blocking descriptors that have been made, by the descriptors in whose place they are used. */
+  readonly #made = new Map<number, number>();
+
+  of(fd: 0 | 1 | 2): number {
+    const known = this.#made.get(fd);
     if (known !== undefined) return known;
     const own = nonBlockingDescriptor(fd);
-    opened.set(fd, own);
+    this.#made.set(fd, own);
     return own;
-  },
-  late() {
+  }
+  late(): never {
     throw new NotYet();
-  },
-};
+  }
+}
 
 /**
  * A non-blocking descriptor of the same stream, if possible. Pipes and character devices are opened again, because a change of mode would
@@ -98,28 +100,33 @@ const outputBy =
       }
   };
 
-/**
- * Writes to standard error as long as somebody reads it.
- * @param deadline on the clock of `performance`, in milliseconds: what cannot be written by then is dropped
- */
-export function writeErrorBefore(deadline: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; )
-    try {
-      at += writeSync(POLLING_ACCESS.of(2), bytes, at);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      if (performance.now() >= deadline) return;
-      sleep(2);
-    }
-}
-
 export interface Streams {
   readonly stdin: Source;
   readonly sink: Sink;
 }
-/** @param wait true: the streams wait as long as needed; false: they throw NotYet, so that the caller can check limits meanwhile */
-export function hostStreams(wait: boolean): Streams {
-  const access = wait ? BLOCKING_ACCESS : POLLING_ACCESS;
-  return { stdin: inputBy(access), sink: outputBy(access) };
+
+export class HostStreams {
+  readonly #polling = new PollingAccess();
+
+  /** @param wait true: the streams wait as long as needed; false: they throw NotYet, so that the caller can check limits meanwhile */
+  open(wait: boolean): Streams {
+    const access = wait ? BLOCKING_ACCESS : this.#polling;
+    return { stdin: inputBy(access), sink: outputBy(access) };
+  }
+
+  /**
+   * Writes to standard error as long as somebody reads it.
+   * @param deadline on the clock of `performance`, in milliseconds: what cannot be written by then is dropped
+   */
+  writeErrorBefore(deadline: number, text: string): void {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; )
+      try {
+        at += writeSync(this.#polling.of(2), bytes, at);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+        if (performance.now() >= deadline) return;
+        sleep(2);
+      }
+  }
 }

@@ -1,9 +1,10 @@
 /** `isoform verify`: are two forms of a program equivalent on an input? */
 import type { Command } from 'commander';
 import { printable } from '../base/printable.ts';
-import { guestRun, type InputFlags, inputWords, withInputOptions } from './input.ts';
+import { type FilePair, guestRun, type InputFlags, inputWords, withInputOptions } from './input.ts';
 import { makeProgress } from './progress.ts';
 import { print, printJson } from './say.ts';
+import type { Session } from './session.ts';
 import { verifiedText } from './words.ts';
 
 interface VerifyFlags extends InputFlags {
@@ -11,7 +12,7 @@ interface VerifyFlags extends InputFlags {
   readonly quiet?: boolean;
 }
 
-export function register(program: Command): void {
+export function register(program: Command, session: Session): void {
   const command = program
     .command('verify')
     .description(
@@ -25,14 +26,17 @@ export function register(program: Command): void {
     .option('--json', 'print the verdict and the counts as JSON on standard output')
     .option('-q, --quiet', 'say nothing but by the exit status')
     .addHelpText('after', '\nExample:\n  isoform verify --stdin other.txt ./prog ./prog.isoform --level 9\n')
-    .action(verify);
+    .action((original: string, optimized: string, args: readonly string[], flags: VerifyFlags) =>
+      verify(session, { original, optimized }, args, flags),
+    );
 }
 
-async function verify(original: string, optimized: string, args: readonly string[], flags: VerifyFlags) {
+async function verify(session: Session, files: FilePair, args: readonly string[], flags: VerifyFlags) {
+  const { original, optimized } = files;
   const { readImage, verify: verifyRun } = await import('../index.ts');
   const images = { original: readImage(original), optimized: readImage(optimized) };
   const guest = guestRun(flags, images.original, args);
-  const progress = await makeProgress(flags.quiet);
+  const progress = await makeProgress(session.messages, flags.quiet);
   progress.begin(`verifying on ${guest.name}`);
   const verified = verifyRun({
     ...images,

@@ -3,7 +3,7 @@
 import { ASSUMPTIONS } from '../emit/assumptions.ts';
 import type { Other } from '../machine/others.ts';
 import type { Exit } from '../machine/process.ts';
-import type { Optimized } from '../pipeline/optimize.ts';
+import type { Optimized } from '../pipeline/emit-forms.ts';
 import type { ProofSummary } from '../pipeline/verdicts.ts';
 import { exitText, type Verified } from '../pipeline/verify-run.ts';
 import { change, count, plural } from './progress.ts';

@@ -13,12 +13,16 @@ import { SHF } from '../elf/segment.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import type { Code } from './code.ts';
 import { imageConstants } from './constants.ts';
-import { endingOf, farTarget, leavesLink } from './endings.ts';
+import { type Ending, endingOf, farTarget, leavesLink } from './endings.ts';
+import { Marks } from './marks.ts';
 import { codePlaces } from './places.ts';
 
 /** Why an address is taken for code, best first. A guess may lie across instructions with better evidence: only a number leads there. */
 export type Evidence = 'executed' | 'reachable' | 'symbol' | 'swept' | 'guess';
 const EVIDENCE: readonly Evidence[] = ['executed', 'reachable', 'symbol', 'swept', 'guess'];
+/** The stages of the search, which find the code of one evidence each: indexes of EVIDENCE. */
+const STAGE = { EXECUTED: 0, REACHABLE: 1, SYMBOL: 2, SWEPT: 3, GUESS: 4 } as const;
+type Stage = (typeof STAGE)[keyof typeof STAGE];
 
 /** Mark of a halfword at which an instruction begins. */
 const INSN_MARK = 1;
@@ -39,147 +43,165 @@ export interface Discovery {
   readonly callees: ReadonlySet<Addr>;
 }
 
-/** One byte of marks for each halfword of the executable ranges. */
-export class Marks {
-  readonly #ranges: readonly { readonly start: Addr; readonly end: Addr; readonly marks: Uint8Array }[];
-
-  constructor(code: Code) {
-    this.#ranges = code.ranges.map(({ start, end }) => {
-      const even = start + (start % 2);
-      return { start: even, end, marks: new Uint8Array(Math.max(0, (end - even + 1) >> 1)) };
-    });
-  }
-  get(address: Addr): number {
-    for (const { start, end, marks } of this.#ranges)
-      if (address >= start && address < end) return marks[(address - start) >> 1]!;
-    return 0;
-  }
-  set(address: Addr, bits: number): void {
-    for (const { start, end, marks } of this.#ranges)
-      if (address >= start && address < end) marks[(address - start) >> 1]! |= bits;
-  }
-  leaders(): Addr[] {
-    const found: Addr[] = [];
-    for (const { start, marks } of this.#ranges)
-      for (let i = 0; i < marks.length; i++) if ((marks[i]! & LEADER_MARK) !== 0) found.push(start + 2 * i);
-    return found;
-  }
-}
-
 /** @param executed starts of blocks that ran */
 export function discover(image: Image, code: Code, executed: Iterable<Addr>): Discovery {
-  const marks = new Marks(code);
-  const callees = new Set<Addr>();
-  let stage = 0;
-  const pending: Addr[] = [];
+  const search = new Search(image, code);
+  search.markExecuted([...executed]);
+  search.followFromExecuted();
+  search.followSymbols();
+  search.sweepGaps();
+  search.followGuesses();
+  const { marks, callees } = search;
+  return {
+    isLeader: (address) => (marks.get(address) & LEADER_MARK) !== 0,
+    leaders: () => marks.addressesWith(LEADER_MARK),
+    evidenceAt: (address) => EVIDENCE[marks.get(address) >> STAGE_SHIFT]!,
+    callees,
+  };
+}
+
+/** The search for code, stage by stage. Later stages only add marks: an instruction keeps the evidence of the stage that found it first. */
+class Search {
+  readonly marks: Marks;
+  /** Targets of direct calls. */
+  readonly callees = new Set<Addr>();
+  readonly #image: Image;
+  readonly #code: Code;
+  #stage: Stage = STAGE.EXECUTED;
+  /** Leaders whose lines are not marked yet. */
+  readonly #pending: Addr[] = [];
   /**
    * Targets of executed lines. They wait until all executed lines are marked: a leader made earlier could end an executed line, whose rest
    * would then seem merely reachable.
    */
-  const deferred: Addr[] = [];
+  readonly #deferred: Addr[] = [];
 
-  const reach = (target: Addr | undefined) => {
-    if (target === undefined || (target & 1) !== 0) return;
-    if (stage === 0) {
-      deferred.push(target);
-      return;
-    }
-    const mark = marks.get(target);
-    if ((mark & LEADER_MARK) !== 0) return;
-    // A swept instruction never starts inside an instruction that better evidence found.
-    if (stage === 3 && (mark & (INSIDE_MARK | INSN_MARK)) === INSIDE_MARK) return;
-    if (code.insnAt(target) === undefined) return;
-    marks.set(target, LEADER_MARK);
-    if ((mark & INSN_MARK) === 0) pending.push(target);
-  };
+  constructor(image: Image, code: Code) {
+    this.#image = image;
+    this.#code = code;
+    this.marks = new Marks(code);
+  }
 
-  /** Marks a straight line of instructions, and makes its targets pending. */
-  const walk = (start: Addr) => {
-    let before: Insn | undefined;
-    for (let at = start; ; ) {
-      const mark = marks.get(at);
-      if ((mark & INSN_MARK) !== 0) {
-        // Two lines meet in mid-line only where code is decoded at two alignments.
-        marks.set(at, LEADER_MARK);
-        return;
-      }
-      const insn = code.insnAt(at);
-      if (insn === undefined) {
-        const size = code.lengthAt(at);
-        if (size > 0) reach(at + size);
-        return;
-      }
-      marks.set(at, INSN_MARK | (stage << STAGE_SHIFT));
-      if (insn.size === 4) marks.set(at + 2, INSIDE_MARK);
-      const next = at + insn.size;
-      const ending = endingOf(insn);
-      if (ending === 'none') {
-        if ((marks.get(next) & LEADER_MARK) !== 0) {
-          if ((marks.get(next) & INSN_MARK) === 0) pending.push(next);
-          return;
-        }
-        before = insn;
-        at = next;
-        continue;
-      }
-      const target = targetOf(insn, at) ?? (before && farTarget(before, at - before.size, insn));
-      reach(target);
-      if (ending === 'call' || ending === 'indirect-call') {
-        if (target !== undefined) callees.add(target);
-        reach(next);
-      } else if (ending === 'branch' || ending === 'syscall' || leavesLink(insn)) reach(next);
-      return;
-    }
-  };
-  const drain = () => {
-    for (let at = pending.pop(); at !== undefined; at = pending.pop()) if ((marks.get(at) & INSN_MARK) === 0) walk(at);
-  };
+  /** Executed lines are marked first, so that code that is merely reachable from them is told apart. */
+  markExecuted(executed: readonly Addr[]): void {
+    this.#stage = STAGE.EXECUTED;
+    for (const at of executed) if (this.#code.insnAt(at) !== undefined) this.marks.set(at, LEADER_MARK);
+    for (const at of executed) if ((this.marks.get(at) & (LEADER_MARK | INSN_MARK)) === LEADER_MARK) this.#walk(at);
+  }
 
-  // Executed lines are marked first, so that code that is merely reachable from them is told apart.
-  const ran = [...executed];
-  for (const at of ran) if (code.insnAt(at) !== undefined) marks.set(at, LEADER_MARK);
-  for (const at of ran) if ((marks.get(at) & (LEADER_MARK | INSN_MARK)) === LEADER_MARK) walk(at);
-  stage = 1;
-  for (const at of deferred) reach(at);
-  reach(image.entry);
-  drain();
-  stage = 2;
-  for (const symbol of image.symbols) if (symbol.kind === 'function') reach(symbol.address);
-  drain();
-  stage = 3;
-  for (const { start, end } of sweepable(image, code))
+  followFromExecuted(): void {
+    this.#stage = STAGE.REACHABLE;
+    for (const at of this.#deferred) this.#reach(at);
+    this.#reach(this.#image.entry);
+    this.#drain();
+  }
+
+  followSymbols(): void {
+    this.#stage = STAGE.SYMBOL;
+    for (const symbol of this.#image.symbols) if (symbol.kind === 'function') this.#reach(symbol.address);
+    this.#drain();
+  }
+
+  sweepGaps(): void {
+    this.#stage = STAGE.SWEPT;
+    for (const { start, end } of sweepable(this.#image, this.#code)) this.#sweep(start, end);
+  }
+
+  /** Follows the code addresses that data hold or code makes, and then callers that the sweep has missed. */
+  followGuesses(): void {
+    this.#stage = STAGE.GUESS;
+    for (const address of codeAddresses(this.#image)) this.#reach(address);
+    this.#drain();
+    const entries = new Set(this.callees);
+    for (const { kind, address } of this.#image.symbols) if (kind === 'function') entries.add(address);
+    for (const range of sweepable(this.#image, this.#code))
+      for (const at of hiddenCallers(this.#code, range, this.marks, entries)) this.#reach(at);
+    this.#drain();
+  }
+
+  #sweep(start: Addr, end: Addr): void {
     for (let at = start; at < end; ) {
-      const insn = code.insnAt(at);
+      const insn = this.#code.insnAt(at);
       if (insn === undefined) {
         // Bytes of an unknown instruction or data: the next instruction begins behind them, or sooner.
-        const size = code.lengthAt(at) || 2;
+        const size = this.#code.lengthAt(at) || 2;
         for (const next of [at + size, at + 2]) {
-          if (next < end) reach(next);
-          drain();
+          if (next < end) this.#reach(next);
+          this.#drain();
         }
         at += size;
         continue;
       }
-      if ((marks.get(at) & INSN_MARK) === 0 && (marks.get(at) & INSIDE_MARK) === 0) {
-        reach(at);
-        drain();
+      if ((this.marks.get(at) & (INSN_MARK | INSIDE_MARK)) === 0) {
+        this.#reach(at);
+        this.#drain();
       }
-      at += (marks.get(at) & INSN_MARK) !== 0 ? insn.size : 2;
+      at += (this.marks.get(at) & INSN_MARK) !== 0 ? insn.size : 2;
     }
-  stage = 4;
-  for (const address of codeAddresses(image)) reach(address);
-  drain();
-  const entries = new Set(callees);
-  for (const { kind, address } of image.symbols) if (kind === 'function') entries.add(address);
-  for (const range of sweepable(image, code)) for (const at of hiddenCallers(code, range, marks, entries)) reach(at);
-  drain();
+  }
 
-  return {
-    isLeader: (address) => (marks.get(address) & LEADER_MARK) !== 0,
-    leaders: () => marks.leaders(),
-    evidenceAt: (address) => EVIDENCE[marks.get(address) >> STAGE_SHIFT]!,
-    callees,
-  };
+  /** Makes an address a leader, by the evidence of the present stage. */
+  #reach(target: Addr | undefined): void {
+    if (target === undefined || (target & 1) !== 0) return;
+    if (this.#stage === STAGE.EXECUTED) {
+      this.#deferred.push(target);
+      return;
+    }
+    const mark = this.marks.get(target);
+    if ((mark & LEADER_MARK) !== 0) return;
+    // A swept instruction never starts inside an instruction that better evidence found.
+    if (this.#stage === STAGE.SWEPT && (mark & (INSIDE_MARK | INSN_MARK)) === INSIDE_MARK) return;
+    if (this.#code.insnAt(target) === undefined) return;
+    this.marks.set(target, LEADER_MARK);
+    if ((mark & INSN_MARK) === 0) this.#pending.push(target);
+  }
+
+  /** Marks the lines of all pending leaders, and of the leaders that these lines lead to. */
+  #drain(): void {
+    for (let at = this.#pending.pop(); at !== undefined; at = this.#pending.pop())
+      if ((this.marks.get(at) & INSN_MARK) === 0) this.#walk(at);
+  }
+
+  /** Marks a straight line of instructions, and makes its targets pending. */
+  #walk(start: Addr): void {
+    const { marks } = this;
+    let before: Insn | undefined;
+    for (let at = start; ; ) {
+      if ((marks.get(at) & INSN_MARK) !== 0) {
+        // Two lines meet in mid-line only where code is decoded at two alignments.
+        marks.set(at, LEADER_MARK);
+        return;
+      }
+      const insn = this.#code.insnAt(at);
+      if (insn === undefined) {
+        const size = this.#code.lengthAt(at);
+        if (size > 0) this.#reach(at + size);
+        return;
+      }
+      marks.set(at, INSN_MARK | (this.#stage << STAGE_SHIFT));
+      if (insn.size === 4) marks.set(at + 2, INSIDE_MARK);
+      const ending = endingOf(insn);
+      if (ending !== 'none') {
+        const target = targetOf(insn, at) ?? (before && farTarget(before, at - before.size, insn));
+        this.#leave(insn, ending, target, at + insn.size);
+        return;
+      }
+      at += insn.size;
+      if ((marks.get(at) & LEADER_MARK) !== 0) {
+        if ((marks.get(at) & INSN_MARK) === 0) this.#pending.push(at);
+        return;
+      }
+      before = insn;
+    }
+  }
+
+  /** Follows control from the end of a line: to the target of its last instruction, and to the instruction behind. */
+  #leave(insn: Insn, ending: Ending, target: Addr | undefined, behind: Addr): void {
+    this.#reach(target);
+    const calls = ending === 'call' || ending === 'indirect-call';
+    if (calls && target !== undefined) this.callees.add(target);
+    if (calls || ending === 'branch' || ending === 'syscall' || leavesLink(insn)) this.#reach(behind);
+  }
 }
 
 /** Code addresses that aligned words of the loaded bytes hold or that code makes. */

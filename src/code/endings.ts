@@ -33,8 +33,8 @@ export function endingOf(insn: Insn): Ending {
   return isLink(reads[0]) ? 'return' : 'indirect';
 }
 
-/** The kind of the edge that the transfer at `site` takes to `to`. */
-export function edgeKind(insn: Insn, site: Addr, to: Addr): EdgeKind {
+/** The kind of the edge that the transfer at `site` takes to `to`; undefined: out of the image. */
+export function edgeKind(insn: Insn, site: Addr, to: Addr | undefined): EdgeKind {
   const ending = endingOf(insn);
   if (ending === 'branch') return to === targetOf(insn, site) ? 'taken' : 'fall';
   return ending === 'none' || ending === 'trap' ? 'fall' : ending;

@@ -4,11 +4,11 @@
  * taken. So each block is costed after the block from which control really came; only the path further back is assumed, as the likeliest.
  */
 import type { Addr } from '../base/units.ts';
-import { codeOf } from '../code/code.ts';
+import { type Code, codeOf } from '../code/code.ts';
 import type { EdgeKind } from '../code/endings.ts';
 import type { Image } from '../elf/image.ts';
-import { blocksOf } from '../profile/blocks.ts';
-import type { ImageProfile, ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
+import { type Blocks, blocksOf } from '../profile/blocks.ts';
+import { type ImageProfile, OUTSIDE, type ProfiledBlock, type ProfiledEdge } from '../profile/profile.ts';
 import { type Timing, timingOf } from './core.ts';
 import { type Cause, Pipeline } from './pipeline.ts';
 
@@ -31,46 +31,66 @@ const WARM_UP_INSNS = 24;
 /** Kinds of edges that lead to the next address. */
 const STRAIGHT: ReadonlySet<EdgeKind> = new Set<EdgeKind>(['fall', 'syscall']);
 
-export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun {
-  const code = codeOf(image);
-  const { blocks, edges } = blocksOf(profile, image);
-  const byStart = new Map<Addr, ProfiledBlock>(blocks.map((block) => [block.start, block]));
-  const timings = new Map<Addr, readonly Timing[]>();
-  const timingsOf = (block: ProfiledBlock): readonly Timing[] => {
-    let list = timings.get(block.start);
+/** The executed blocks and edges, with what the model of the processor needs of them. */
+class Executed {
+  readonly #code: Code;
+  readonly #byStart: ReadonlyMap<Addr, ProfiledBlock>;
+  readonly #timings = new Map<Addr, readonly Timing[]>();
+  /** By block: the edge that most often led to it, the sum of the counts of edges to it, and the edges from it. */
+  readonly #likeliest = new Map<Addr, ProfiledEdge>();
+  readonly #entered = new Map<Addr, number>();
+  readonly #leaving = new Map<Addr, ProfiledEdge[]>();
+
+  constructor(code: Code, { blocks, edges }: Blocks) {
+    this.#code = code;
+    this.#byStart = new Map(blocks.map((block) => [block.start, block]));
+    for (const edge of edges) {
+      if (edge.to !== OUTSIDE) this.#arrive(edge, edge.to);
+      const list = this.#leaving.get(edge.from);
+      if (list === undefined) this.#leaving.set(edge.from, [edge]);
+      else list.push(edge);
+    }
+  }
+
+  #arrive(edge: ProfiledEdge, to: Addr): void {
+    this.#entered.set(to, (this.#entered.get(to) ?? 0) + edge.count);
+    const best = this.#likeliest.get(to);
+    if (best === undefined || edge.count > best.count) this.#likeliest.set(to, edge);
+  }
+
+  /** The block that starts at an address. */
+  at(start: Addr): ProfiledBlock | undefined {
+    return this.#byStart.get(start);
+  }
+  /** The number of times that the run began with a block. */
+  begun(block: ProfiledBlock): number {
+    return block.count - (this.#entered.get(block.start) ?? 0);
+  }
+  leaving(block: ProfiledBlock): readonly ProfiledEdge[] {
+    return this.#leaving.get(block.start) ?? [];
+  }
+  timingsOf(block: ProfiledBlock): readonly Timing[] {
+    let list = this.#timings.get(block.start);
     if (list === undefined) {
       const made: Timing[] = [];
       for (let pc = block.start; pc < block.end; ) {
-        const insn = code.insnAt(pc)!;
+        const insn = this.#code.insnAt(pc)!;
         made.push(timingOf(insn));
         pc += insn.size;
       }
       list = made;
-      timings.set(block.start, list);
+      this.#timings.set(block.start, list);
     }
     return list;
-  };
-  const likeliest = new Map<Addr, ProfiledEdge>();
-  const entered = new Map<Addr, number>();
-  const out = new Map<Addr, ProfiledEdge[]>();
-  for (const edge of edges) {
-    entered.set(edge.to, (entered.get(edge.to) ?? 0) + edge.count);
-    const best = likeliest.get(edge.to);
-    if (best === undefined || edge.count > best.count) likeliest.set(edge.to, edge);
-    const list = out.get(edge.from);
-    if (list === undefined) out.set(edge.from, [edge]);
-    else list.push(edge);
   }
-  const put = (pipeline: Pipeline, block: ProfiledBlock) => {
-    for (const timing of timingsOf(block)) pipeline.issue(timing);
-  };
+
   /** The pipeline just after a block that was reached on its likeliest path. */
-  const behind = (block: ProfiledBlock): Pipeline => {
+  pipelineAfter(block: ProfiledBlock): Pipeline {
     const way: { block: ProfiledBlock; turns: boolean }[] = [];
     let length = 0;
     for (let at = block; length < WARM_UP_INSNS; ) {
-      const edge = likeliest.get(at.start);
-      const before = edge === undefined ? undefined : byStart.get(edge.from);
+      const edge = this.#likeliest.get(at.start);
+      const before = edge === undefined ? undefined : this.at(edge.from);
       if (edge === undefined || before === undefined) break;
       way.push({ block: before, turns: !STRAIGHT.has(edge.kind) });
       length += before.insns;
@@ -78,13 +98,20 @@ export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun
     }
     const pipeline = new Pipeline();
     for (const step of way.reverse()) {
-      put(pipeline, step.block);
+      this.#issue(pipeline, step.block);
       if (step.turns) pipeline.turn();
     }
-    put(pipeline, block);
+    this.#issue(pipeline, block);
     return pipeline;
-  };
+  }
+  #issue(pipeline: Pipeline, block: ProfiledBlock): void {
+    for (const timing of this.timingsOf(block)) pipeline.issue(timing);
+  }
+}
 
+export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun {
+  const flow = blocksOf(profile, image);
+  const executed = new Executed(codeOf(image), flow);
   const causes: Record<Cause, number> = {
     issue: 0,
     pair: 0,
@@ -98,20 +125,20 @@ export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun
   };
   /** Counts the cycles of a block after the instructions in the pipeline. */
   const count = (pipeline: Pipeline, block: ProfiledBlock, times: number) => {
-    for (const timing of timingsOf(block)) {
+    for (const timing of executed.timingsOf(block)) {
       const before = pipeline.cycle;
       const at = pipeline.issue(timing);
       if (at > before) causes[pipeline.cause] += (at - before) * times;
     }
   };
-  for (const block of blocks) {
-    const begun = block.count - (entered.get(block.start) ?? 0);
+  for (const block of flow.blocks) {
+    const begun = executed.begun(block);
     if (begun > 0) count(new Pipeline(), block, begun);
-    const leaving = out.get(block.start);
-    if (leaving === undefined) continue;
-    const warm = behind(block);
+    const leaving = executed.leaving(block);
+    if (leaving.length === 0) continue;
+    const warm = executed.pipelineAfter(block);
     for (const edge of leaving) {
-      const to = byStart.get(edge.to);
+      const to = edge.to === OUTSIDE ? undefined : executed.at(edge.to);
       if (to === undefined) continue;
       const pipeline = new Pipeline(warm);
       if (!STRAIGHT.has(edge.kind)) pipeline.turn();
@@ -119,7 +146,7 @@ export function modelledCycles(image: Image, profile: ImageProfile): ModelledRun
     }
   }
   const cycles = Object.values(causes).reduce((sum, each) => sum + each, 0);
-  return { cycles, causes, ...footprint(blocks) };
+  return { cycles, causes, ...footprint(flow.blocks) };
 }
 
 function footprint(blocks: readonly ProfiledBlock[]): Pick<ModelledRun, 'lines' | 'hotBytes' | 'hotLines'> {

@@ -3,6 +3,28 @@
  * canonical form. test/domain runs each rule against the concrete domain; a rule that no term there meets fails the test.
  *
  * In the names, x and y are any terms, c and d constants, n and m amounts of a shift; `low bits` are the bits that an extension keeps.
+ *
+ * For whoever adds a rule:
+ *
+ *  1. The optimizer and the prover share these rules, and the solver gets goals that the rules have rewritten. A wrong rule is a mistake
+ *     that no proof finds, so a rule must be true for a reason that its name states: the equation, and the condition on its operands.
+ *  2. The operands are terms of the same maker: they are simplified already, and equal terms are one object. Two constants never come to a
+ *     rule, since they are folded before. Operands of a commutative operation are ordered: a constant is on the right, otherwise the older
+ *     term is on the left. The order of two unknowns is no help, so a rule that asks for a shape asks it of both.
+ *  3. `signed` and `unsigned` hold for all values of a term. Of an input or an uninterpreted function nothing else is known.
+ *  4. A rule keeps all 64 bits. A rule on `low` keeps the low bits only, and the term that it gives is good for nothing but an extension of
+ *     no more bits, or `low` of them.
+ *  5. Terms are made by `make`, which applies the rules to them in turn. Nothing but the rules themselves ends that: a rule must give a
+ *     term with fewer operations, or one that is nearer to the canonical form, and no rule may give what another one turns back. (A pair
+ *     of rules that do overflows the stack on the random trees of the test.)
+ *  6. The canonical form: constants are the right operands, and the outermost ones of sums, also of shifted sums; a constant is added, not
+ *     subtracted; 8, 16 or 32 low bits that a mask or a pair of shifts keeps are an extension, or the value itself where it is narrow
+ *     enough; an extension reads the simplest term with the same low bits; a truth value's opposite is a comparison with 0.
+ *  7. Of the rules on one operation the first that applies is taken, in the order of the list.
+ *  8. Every term that is built asks the rules, so a rule rejects by operation and constant first, and looks no deeper than it must.
+ *  9. The rule gets trees of its own in TREES of test/domain/term.test.ts. Each application on them is compared with the concrete domain,
+ *     on values at the edges and at random; a rule without trees, or one that its trees seldom meet, fails the test.
+ * 10. Passes find more values equal by a new rule, so optimized files change: golden cases (test/passes/cases), hashes, measurements.
  */
 import { MASK64, toSigned } from '../base/bits.ts';
 import type { Domain } from '../isa/row.ts';
@@ -71,9 +93,11 @@ function shifted({ op, args }: Term): { readonly source: Term; readonly by: numb
   const by = op === 'shl' ? amount(args[1]!) : undefined;
   return by === undefined ? undefined : { source: args[0]!, by };
 }
+/** The constant that a sum of a term and a constant adds, unsigned 64 bits; undefined for any other term. */
+export const addend = ({ op, args }: Term): bigint | undefined => (op === 'add' ? args[1]!.value : undefined);
 /** A term as a base plus a constant offset; the offset is undefined if the term is no sum with a constant. */
 function distance(a: Term): { readonly base: Term; readonly offset: bigint | undefined } {
-  const offset = a.op === 'add' ? a.args[1]!.value : undefined;
+  const offset = addend(a);
   return { base: offset === undefined ? a : a.args[0]!, offset };
 }
 const not = (make: Maker, a: Term): Term => make.eq(a, make.const(0n));
@@ -90,7 +114,7 @@ const SHIFTS = (['shl', 'shr', 'sar'] as const).flatMap((on) => [
 export const BINARY_RULES: readonly BinaryRule[] = [
   binary('add', 'x + 0 = x', (_, a, b) => (b.value === 0n ? a : undefined)),
   binary('add', '(x + c) + d = x + (c + d)', (make, a, b) => {
-    const inner = a.op === 'add' ? a.args[1]!.value : undefined;
+    const inner = addend(a);
     return b.value !== undefined && inner !== undefined ? make.add(a.args[0]!, make.const(inner + b.value)) : undefined;
   }),
   // Constants move outwards, so that addresses at a constant distance have the same base.

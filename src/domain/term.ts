@@ -1,13 +1,13 @@
 /**
  * The symbolic domain: values are terms, equal terms are the same object (hash-consed), and every operation simplifies as it
  * builds. Running a row over terms tells what an instruction computes; two values with the same term are equal for all inputs.
- * Each term also has a width, as far as its operation and operands tell one; widths make redundant extensions vanish.
+ * Each term also has a width, as far as its operation and operands tell one (widths.ts); widths make redundant extensions vanish.
  *
  * The rules are in rules.ts, by name; test/domain checks each against the concrete domain on random values.
  */
-import { toSigned, toUnsigned } from '../base/bits.ts';
+import { toUnsigned } from '../base/bits.ts';
 import { internal } from '../base/errors.ts';
-import type { Domain, FloatOp, Insn, Step } from '../isa/row.ts';
+import type { Domain } from '../isa/row.ts';
 import { concrete } from './concrete.ts';
 import {
   BINARY_RULES,
@@ -22,68 +22,11 @@ import {
   type TermOp,
   unsignedWidth,
 } from './rules.ts';
+import { hasWidths, narrowed, signedWidth, type Widths, widthOf } from './widths.ts';
 
 export type { Term } from './rules.ts';
 
 const COMMUTATIVE: ReadonlySet<TermOp> = new Set(['add', 'and', 'or', 'xor', 'mul', 'mulhs', 'mulhu', 'eq']);
-
-type Widths = { readonly signed?: number; readonly unsigned?: number };
-
-/** A zero extension of fewer than 64 bits is also a sign extension of one bit more. */
-const narrowed = (signed: number, unsigned: number): number =>
-  unsigned < 64 ? Math.min(signed, unsigned + 1) : signed;
-
-/** Are these the widths of a term, as far as there are any? */
-function hasWidths(term: Term, { signed, unsigned }: Widths): boolean {
-  if (signed === undefined && unsigned === undefined) return true;
-  return term.unsigned === (unsigned ?? 64) && term.signed === narrowed(signed ?? 64, unsigned ?? 64);
-}
-
-/** The fewest bits whose sign extension is this constant. */
-function signedWidth(value: bigint): number {
-  const signed = toSigned(value);
-  return unsignedWidth(signed < 0n ? ~signed : signed) + 1;
-}
-
-/** The width of an operation, as far as its operands' widths tell. `by` is the amount of a shift by a constant. */
-function widthOf(op: BinaryOp, a: Term, b: Term): Widths {
-  const by = b.value === undefined ? undefined : Number(b.value & 63n);
-  const [signed, unsigned] = [Math.max(a.signed, b.signed), Math.max(a.unsigned, b.unsigned)];
-  switch (op) {
-    case 'add':
-    case 'sub':
-      return { signed: Math.min(64, signed + 1) };
-    case 'and':
-      return { signed, unsigned: Math.min(a.unsigned, b.unsigned) };
-    case 'or':
-    case 'xor':
-      return { signed, unsigned };
-    case 'shl':
-      return by === undefined ? {} : { signed: Math.min(64, a.signed + by), unsigned: Math.min(64, a.unsigned + by) };
-    case 'shr':
-      return { unsigned: Math.max(0, a.unsigned - (by ?? 0)) };
-    case 'sar':
-      if (by === undefined) return { signed: a.signed };
-      return {
-        signed: Math.max(1, a.signed - by),
-        ...(a.unsigned < 64 && { unsigned: Math.max(0, a.unsigned - by) }),
-      };
-    case 'mul':
-      return { signed: Math.min(64, a.signed + b.signed), unsigned: Math.min(64, a.unsigned + b.unsigned) };
-    case 'divs':
-      return { signed: Math.min(64, a.signed + 1) };
-    case 'rems':
-      return { signed: a.signed };
-    case 'remu':
-      return { unsigned: a.unsigned };
-    case 'eq':
-    case 'ltS':
-    case 'ltU':
-      return { unsigned: 1 };
-    default:
-      return {};
-  }
-}
 
 const rulesOf = <R extends { readonly on: string }>(rules: readonly R[]): ReadonlyMap<string, readonly R[]> => {
   const by = new Map<string, R[]>();
@@ -204,7 +147,7 @@ export class Terms implements Domain<Term> {
     const key =
       a.id < SMALL_ID_LIMIT && b.id < SMALL_ID_LIMIT
         ? a.id * SMALL_ID_LIMIT + b.id
-        : SMALL_ID_LIMIT * SMALL_ID_LIMIT + a.id * 2 ** 26 + b.id;
+        : SMALL_ID_LIMIT * SMALL_ID_LIMIT + a.id * ID_LIMIT + b.id;
     let term = known.get(key);
     if (term === undefined) {
       const { signed, unsigned } = widthOf(op, a, b);
@@ -327,127 +270,4 @@ export class Terms implements Domain<Term> {
   #count(op: Count, a: Term): Term {
     return a.value !== undefined ? this.const(concrete[op](a.value)) : this.#unary(op, a, 8, 7);
   }
-}
-
-/** The effects of an instruction, as terms. `opaque` makes the result of a load or a rounded operation. */
-export interface TermEffects {
-  /** The value written to rd or fd, if any. */
-  readonly result: Term | undefined;
-  /** The branch condition, nonzero = taken. */
-  readonly condition: Term | undefined;
-  /** The address accessed. */
-  readonly address: Term | undefined;
-}
-
-/** Terms of rs1, rs2, rs3 (also of floating-point registers; 0 if undefined), and of the instruction's address. */
-interface TermOperands {
-  readonly rs1?: Term | undefined;
-  readonly rs2?: Term | undefined;
-  readonly rs3?: Term | undefined;
-  readonly pc: Term;
-}
-/** The rounding mode field of an instruction that takes its mode from frm. */
-const DYNAMIC_MODE = 7;
-
-class TermStep implements Step<Term>, TermEffects {
-  result: Term | undefined = undefined;
-  condition: Term | undefined = undefined;
-  address: Term | undefined = undefined;
-  readonly #terms: Terms;
-  readonly #insn: Insn;
-  readonly #operands: TermOperands;
-  readonly #opaque: (widths: Widths) => Term;
-
-  constructor(terms: Terms, insn: Insn, operands: TermOperands, opaque: (widths: Widths) => Term) {
-    this.#terms = terms;
-    this.#insn = insn;
-    this.#operands = operands;
-    this.#opaque = opaque;
-  }
-
-  rs1(): Term {
-    return this.#operands.rs1 ?? this.#terms.const(0n);
-  }
-  rs2(): Term {
-    return this.#operands.rs2 ?? this.#terms.const(0n);
-  }
-  rd(value: Term): void {
-    this.result = value;
-  }
-  fs1(): Term {
-    return this.rs1();
-  }
-  fs2(): Term {
-    return this.rs2();
-  }
-  fs3(): Term {
-    return this.#operands.rs3 ?? this.#terms.const(0n);
-  }
-  fd(value: Term): void {
-    this.result = value;
-  }
-  imm(): Term {
-    return this.#terms.const(BigInt(this.#insn.imm));
-  }
-  pc(): Term {
-    return this.#operands.pc;
-  }
-  link(): Term {
-    return this.#terms.add(this.#operands.pc, this.#terms.const(BigInt(this.#insn.size)));
-  }
-  load(address: Term, bytes: number, signed: boolean): Term {
-    this.address = address;
-    return this.#opaque(signed ? { signed: bytes * 8 } : bytes < 8 ? { unsigned: bytes * 8 } : {});
-  }
-  store(address: Term): void {
-    this.address = address;
-  }
-  branch(condition: Term): void {
-    this.condition = condition;
-  }
-  goto(): void {}
-  jump(): void {}
-  /** An operation that neither rounds nor raises a flag is a function of its operand alone, unless a dynamic mode may make it illegal. */
-  float(op: FloatOp, a: Term): Term {
-    const exact = op === 'f64.from.i32' || op === 'f64.from.u32';
-    if (exact && this.#insn.rm !== DYNAMIC_MODE) return this.#terms.apply(op, [a]);
-    return this.#opaque({});
-  }
-  csr(): Term {
-    return this.#opaque({});
-  }
-  writesCsr(): boolean {
-    return true;
-  }
-  loadReserved(address: Term): Term {
-    this.address = address;
-    return this.#opaque({});
-  }
-  storeConditional(address: Term): Term {
-    this.address = address;
-    return this.#opaque({});
-  }
-  atomic(address: Term): Term {
-    this.address = address;
-    return this.#opaque({});
-  }
-  ecall(): void {}
-  ebreak(): void {}
-  fence(): void {}
-  fenceI(): void {}
-}
-
-/**
- * Runs an instruction over terms.
- * @param opaque names the unknown result of a load, a rounded operation, a CSR access or an atomic
- */
-export function runTerms(
-  terms: Terms,
-  insn: Insn,
-  operands: TermOperands,
-  opaque: (widths: Widths) => Term,
-): TermEffects {
-  const step = new TermStep(terms, insn, operands, opaque);
-  insn.row.semantics(step, terms);
-  return step;
 }

@@ -6,7 +6,9 @@
  * technique for extending the available precision", 1971). TwoSum is exact unless it overflows; TwoProduct needs exponents that
  * keep the product's last bit representable and the splitting from overflowing, which `pushTame` tests.
  */
-import { Code, F32, F64, I32, I64, type ModuleBuilder } from '../base/wasm.ts';
+import type { ModuleBuilder } from '../base/wasm.ts';
+import { Code } from '../base/wasm-code.ts';
+import { F32, F64, I32, I64 } from '../base/wasm-opcodes.ts';
 import type { FloatOp } from '../isa/row.ts';
 
 /** Parameters of these functions and of softfloat's import: FLOAT_OPS index, rounding mode, three operands as patterns. */

@@ -6,7 +6,7 @@
  * size can raise no other flag. Underflow and NX together need a result below twice the smallest normal number (twice, because
  * tininess is judged after rounding); overflow, invalid and division by zero need a result that is not finite.
  */
-import { F64, I64, type OpName } from '../base/wasm.ts';
+import { F64, I64, type OpName } from '../base/wasm-opcodes.ts';
 import type { FloatOp } from '../isa/row.ts';
 import { FLOAT_OPS } from './softfloat.ts';
 import type { WasmDomain, WasmValue } from './wasm.ts';

@@ -3,7 +3,9 @@
  * WebAssembly 3.0); V8 uses the processor's fused instruction if there is one. So a probe tests once whether the form is fused here.
  */
 import { setFlags, V8_VERSION } from '../base/v8.ts';
-import { Code, F32, F64, ModuleBuilder } from '../base/wasm.ts';
+import { ModuleBuilder } from '../base/wasm.ts';
+import { Code } from '../base/wasm-code.ts';
+import { F32, F64 } from '../base/wasm-opcodes.ts';
 
 let fused: boolean | undefined;
 

@@ -4,7 +4,8 @@
  */
 
 import { MASK64 } from '../base/bits.ts';
-import { type Code, I32, I64, type OpName, type ValueType } from '../base/wasm.ts';
+import type { Code } from '../base/wasm-code.ts';
+import { I32, I64, type OpName, type ValueType } from '../base/wasm-opcodes.ts';
 import type { Domain } from '../isa/row.ts';
 
 /**

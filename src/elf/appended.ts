@@ -6,7 +6,7 @@ import type { FileOffset } from '../base/units.ts';
 import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from './constants.ts';
 import { getU64, viewOf } from './fields.ts';
 import type { Image } from './image.ts';
-import { inFile } from './tail.ts';
+import { inFile } from './sections.ts';
 
 /** The bytes behind everything that the file's own headers describe, as a view of the image's bytes; mostly empty. */
 export function appended(image: Image): Uint8Array {

@@ -2,7 +2,8 @@
  * RISC-V build attributes (RISC-V ELF psABI, chapter "Attributes"): 'A', then per vendor a length, its name, and subsections; the
  * subsection for the whole file has a tag with the architecture as a string, which emulators, debuggers and disassemblers go by.
  */
-import { ascii, concat } from './fields.ts';
+import { concat } from '../base/bits.ts';
+import { ascii } from './fields.ts';
 
 const FORMAT = 0x41;
 const VENDOR = 'riscv\0';

@@ -8,12 +8,3 @@ export function setFields(view: DataView, at: number, values: readonly number[])
 }
 export const getU64 = (view: DataView, at: number): number => Number(view.getBigUint64(at, true));
 export const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
-export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

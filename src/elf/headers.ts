@@ -7,8 +7,9 @@ import type { Addr, ByteCount } from '../base/units.ts';
 import { PROGRAM_HEADER_SIZE, PT } from './constants.ts';
 import { setFields, viewOf } from './fields.ts';
 import type { Image, ProgramHeader } from './image.ts';
+import { inFile } from './sections.ts';
 import type { SegmentRequest, UnwindPart } from './segment.ts';
-import { inFile, type Layout, type Tail } from './tail.ts';
+import type { Layout, Tail } from './tail.ts';
 
 const PT_NULL = 0;
 

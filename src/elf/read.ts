@@ -4,10 +4,11 @@
  *
  * Sections and symbols are not needed for loading; broken sections or symbols are left out (empty), since a kernel ignores them, too.
  */
+
 import { badElf, needsInterpreter, unsupported, wrongArchitecture } from '../base/errors.ts';
 import { once } from '../base/once.ts';
 import { readRegular } from '../base/read.ts';
-import type { Addr } from '../base/units.ts';
+import { type Addr, PAGE } from '../base/units.ts';
 import {
   EF_RISCV,
   ELF_HEADER_SIZE,
@@ -28,7 +29,6 @@ import type { ElfSymbol, Image, ProgramHeader, SectionHeader, Segment } from './
 const MAX_PROGRAM_HEADERS = Math.floor(65536 / PROGRAM_HEADER_SIZE);
 /** The end of Sv48 user space; addresses above can never be mapped. */
 const ADDRESS_LIMIT: Addr = 2 ** 47;
-const PAGE = 4096;
 
 const MACHINES: Readonly<Record<number, string>> = {
   2: 'SPARC',

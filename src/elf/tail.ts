@@ -6,16 +6,12 @@
  */
 import { alignUp } from '../base/bits.ts';
 import { unsupported } from '../base/errors.ts';
-import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
-import { withExtensions } from './attributes.ts';
-import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE, SHT, SYMBOL_SIZE } from './constants.ts';
-import { ascii, concat, getU64, setFields, setU64, viewOf } from './fields.ts';
-import type { Image, SectionHeader } from './image.ts';
+import { type Addr, type ByteCount, type FileOffset, PAGE } from '../base/units.ts';
+import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE, SHT } from './constants.ts';
+import { getU64, setU64, viewOf } from './fields.ts';
+import type { Image } from './image.ts';
+import { changingSections, inFile, type MovedSection, type NewSection, Sections } from './sections.ts';
 import { type Parts, type SegmentRequest, SHF } from './segment.ts';
-
-const PAGE = 4096;
-const STB_GLOBAL = 1;
-const STT_FUNC = 2;
 
 export interface Layout {
   /** The end of the part of the file that stays in place. */
@@ -60,32 +56,13 @@ export function layoutOf(image: Image): Layout {
     at = Math.max(at, to);
   }
   const difference = first.address - first.offset;
-  // The tables of section names, symbols and symbol names and the attributes change, so they are written anew wherever they were.
-  const names = sectionNamesIndex(image);
-  const table = image.sections.findIndex(isSymbolTable);
-  const attributes = image.sections.findIndex(isAttributes);
-  const rewrittenSections = [
-    names,
-    ...(table < 0 ? [] : [table, image.sections[table]!.link]),
-    ...(attributes < 0 ? [] : [attributes]),
-  ];
-  const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...rewrittenSections]);
+  const indexes = new Set([...(foreign ? [] : moving.map(({ index }) => index)), ...changingSections(image)]);
   return {
     stay: foreign ? image.bytes.length : Math.min(mapped, image.bytes.length),
     moving: [...indexes].filter((index) => index > 0 && index < image.sections.length),
     difference,
   };
 }
-
-const isAttributes = (s: SectionHeader) => s.type === SHT.RISCV_ATTRIBUTES && inFile(s) && (s.flags & SHF.ALLOC) === 0;
-const isSymbolTable = (s: SectionHeader) => s.type === SHT.SYMTAB && s.entrySize === SYMBOL_SIZE;
-/** Does a section take bytes of the file? */
-export const inFile = (s: SectionHeader) => s.type !== SHT.NOBITS && s.type !== SHT.NULL && s.size > 0;
-const sectionNamesIndex = (image: Image): number => {
-  const view = viewOf(image.bytes);
-  const index = view.getUint16(62, true);
-  return index === 0xffff ? (image.sections[0]?.link ?? 0) : index;
-};
 
 /** Removes the reference to section headers that are not all in the part that stays: readers would look for them in new bytes. */
 function forgetSections(out: Uint8Array, stay: FileOffset): void {
@@ -94,19 +71,6 @@ function forgetSections(out: Uint8Array, stay: FileOffset): void {
   setU64(view, 40, 0);
   view.setUint16(60, 0, true);
   view.setUint16(62, 0, true);
-}
-
-/** A string table to which names can be added: its last string ends, and its first one, which entries without names have, is empty. */
-const closed = (strings: Uint8Array): Uint8Array => (strings.at(-1) === 0 ? strings : concat(strings, ascii('\0')));
-
-interface AddedSection {
-  readonly name: string;
-  readonly type: number;
-  readonly flags: number;
-  readonly align: number;
-  readonly address: Addr;
-  readonly offset: FileOffset;
-  readonly size: ByteCount;
 }
 
 export interface Tail {
@@ -119,13 +83,21 @@ export interface Tail {
   write(out: Uint8Array): void;
 }
 
+/** Where the new segment is. */
+interface SegmentPlace {
+  readonly base: Addr;
+  readonly offset: FileOffset;
+  /** The end of the segment's bytes in the file. */
+  readonly end: FileOffset;
+}
+
 /** The part of the file behind the segment: moved sections (symbols and names grown) and the section headers. */
 export function makeTail(
   image: Image,
   layout: Layout,
   request: SegmentRequest,
   parts: Parts,
-  segment: { readonly base: Addr; readonly offset: FileOffset; readonly end: FileOffset },
+  segment: SegmentPlace,
 ): Tail {
   if (image.sections.length === 0)
     return {
@@ -134,119 +106,66 @@ export function makeTail(
       sizeOf: (_, size) => size,
       write: (out) => forgetSections(out, layout.stay),
     };
-  const names = sectionNamesIndex(image);
-  const contents = new Map<number, Uint8Array>(
-    layout.moving.map((index) => [
-      index,
-      image.bytes.subarray(image.sections[index]!.offset).subarray(0, image.sections[index]!.size),
-    ]),
-  );
-  const addName = (table: number, name: string): number => {
-    const strings = contents.get(table);
-    // A file may have no table of section names; new sections then have no names.
-    if (!strings) return 0;
-    const old = closed(strings);
-    contents.set(table, concat(old, ascii(`${name}\0`)));
-    return old.length;
-  };
-  const oldHeaders = getU64(viewOf(image.bytes), 40);
-  const headers: Uint8Array[] = image.sections.map((_, index) =>
-    image.bytes.slice(oldHeaders + index * SECTION_HEADER_SIZE, oldHeaders + (index + 1) * SECTION_HEADER_SIZE),
-  );
-  const link = request.unwind?.link;
-  const added: AddedSection[] = [
-    ...parts.list.map((part) => ({
+  const sections = new Sections(image, layout.moving);
+  const added = parts.list.map(
+    (part): NewSection => ({
       ...part,
       size: part.bytes.length,
       offset: segment.offset + (part.address - segment.base),
-    })),
-  ];
-  const frame =
-    link &&
-    image.sections.findIndex(
-      (s) => (s.flags & SHF.ALLOC) !== 0 && s.address <= link.address && link.address < s.address + s.size,
-    );
-  if (link && frame !== undefined && frame >= 0) {
-    const section = image.sections[frame]!;
-    setU64(viewOf(headers[frame]!), 32, link.address - section.address);
-    added.push({
-      name: '.isoform.eh_link',
-      type: SHT.PROGBITS,
-      flags: SHF.ALLOC,
-      align: 1,
-      address: link.address,
-      size: link.size,
-      offset: section.offset + (link.address - section.address),
-    });
-  }
+    }),
+  );
+  const link = request.unwind?.link && splitOffLink(image, sections, request.unwind.link);
+  if (link !== undefined) added.push(link);
   if (image.sections.length + added.length >= 0xff00) throw unsupported(`${image.file}: has too many sections`);
-  for (const part of added) {
-    const header = new Uint8Array(SECTION_HEADER_SIZE);
-    const view = viewOf(header);
-    view.setUint32(0, addName(names, part.name), true);
-    view.setUint32(4, part.type, true);
-    setFields(view, 8, [part.flags, part.address, part.offset, part.size]);
-    setU64(view, 48, part.align);
-    headers.push(header);
-  }
-  const table = image.sections.findIndex(isSymbolTable);
-  if (table >= 0 && contents.has(table) && contents.has(image.sections[table]!.link)) {
-    const textIndex = image.sections.length + 1;
-    // New symbols are global and behind all old symbols, so that neither old indexes nor the count of local symbols change.
-    const symbols = (request.symbols ?? []).map((symbol) => {
-      const entry = new Uint8Array(SYMBOL_SIZE);
-      const view = viewOf(entry);
-      view.setUint8(4, (STB_GLOBAL << 4) | STT_FUNC);
-      view.setUint16(6, textIndex, true);
-      setU64(view, 8, symbol.address);
-      setU64(view, 16, symbol.size);
-      return { name: symbol.name, entry, view };
-    });
-    const strings = closed(contents.get(image.sections[table]!.link)!);
-    const places = new Map<string, number>();
-    let at = strings.length;
-    for (const { name, view } of symbols) {
-      const place = places.get(name) ?? at;
-      view.setUint32(0, place, true);
-      if (place < at) continue;
-      places.set(name, at);
-      at += ascii(name).length + 1;
-    }
-    contents.set(image.sections[table]!.link, concat(strings, ascii([...places.keys()].map((s) => `${s}\0`).join(''))));
-    contents.set(table, concat(contents.get(table)!, ...symbols.map((s) => s.entry)));
-  }
-  const attributes = image.sections.findIndex(isAttributes);
-  const arch = contents.get(attributes);
-  if (arch !== undefined) contents.set(attributes, withExtensions(arch, request.extensions ?? []));
-  const places = new Map<number, FileOffset>();
-  let at = segment.end;
-  for (const index of layout.moving) {
-    at = alignUp(at, Math.max(1, Math.min(image.sections[index]!.align, PAGE)));
-    places.set(index, at);
-    const header = viewOf(headers[index]!);
-    setU64(header, 24, at);
-    setU64(header, 32, contents.get(index)!.length);
-    at += contents.get(index)!.length;
-  }
-  const headersAt = alignUp(at, 8);
+  for (const section of added) sections.add(section);
+  // The code is the second of the segment's parts.
+  sections.addSymbols(request.symbols ?? [], image.sections.length + 1);
+  sections.addExtensions(request.extensions ?? []);
+  return tailOf(sections.place(segment.end), sections.headers, segment.end);
+}
+
+/** Ends the section that the link to the new unwind tables is in where the link begins. @returns the link as a section of its own */
+function splitOffLink(
+  image: Image,
+  sections: Sections,
+  { address, size }: { readonly address: Addr; readonly size: ByteCount },
+): NewSection | undefined {
+  const index = image.sections.findIndex(
+    (s) => (s.flags & SHF.ALLOC) !== 0 && s.address <= address && address < s.address + s.size,
+  );
+  const section = image.sections[index];
+  if (section === undefined) return undefined;
+  const before = address - section.address;
+  sections.resize(index, before);
+  return {
+    name: '.isoform.eh_link',
+    type: SHT.PROGBITS,
+    flags: SHF.ALLOC,
+    align: 1,
+    address,
+    size,
+    offset: section.offset + before,
+  };
+}
+
+/** @param start the end of the segment, where the moved sections begin */
+function tailOf(moved: readonly MovedSection[], headers: readonly Uint8Array[], start: FileOffset): Tail {
+  const last = moved.at(-1);
+  const headersAt = alignUp(last === undefined ? start : last.offset + last.bytes.length, 8);
   return {
     size: headersAt + headers.length * SECTION_HEADER_SIZE,
     moved(offset) {
-      for (const [index, place] of places) {
-        const section = image.sections[index]!;
-        if (offset >= section.offset && offset < section.offset + section.size)
-          return place + (offset - section.offset);
-      }
+      for (const { original, offset: place } of moved)
+        if (offset >= original.offset && offset < original.offset + original.size)
+          return place + (offset - original.offset);
       return offset;
     },
     sizeOf(offset, size) {
-      const same = ([index]: [number, FileOffset]) =>
-        image.sections[index]!.offset === offset && image.sections[index]!.size === size;
-      const found = [...places].find(same);
-      return found === undefined ? size : contents.get(found[0])!.length;
+      const found = moved.find(({ original }) => original.offset === offset && original.size === size);
+      return found === undefined ? size : found.bytes.length;
     },
     write(out) {
-      for (const [index, place] of places) out.set(contents.get(index)!, place);
+      for (const { bytes, offset } of moved) out.set(bytes, offset);
       for (const [index, header] of headers.entries()) out.set(header, headersAt + index * SECTION_HEADER_SIZE);
       const view = viewOf(out);
       setU64(view, 40, headersAt);

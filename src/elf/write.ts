@@ -3,10 +3,11 @@
  * that holds a note, the optimized code, unwind tables and the address map. The file is laid out as: the loaded bytes; the new segment
  * (segment.ts); then the tail, which loading never reads (tail.ts); last the data that was appended to the original (appended.ts).
  */
+
 import { alignUp } from '../base/bits.ts';
 import { internal, unsupported } from '../base/errors.ts';
 import { replaceFile } from '../base/files.ts';
-import type { Addr, ByteCount, FileOffset } from '../base/units.ts';
+import { type Addr, type ByteCount, type FileOffset, PAGE } from '../base/units.ts';
 import { appended } from './appended.ts';
 import { PF, PROGRAM_HEADER_SIZE, PT } from './constants.ts';
 import { setU64 } from './fields.ts';
@@ -17,7 +18,6 @@ import { type Layout, layoutOf, makeTail } from './tail.ts';
 
 export { type Patch, readNote, readOptimizedCode, type SegmentRequest, type UnwindPart } from './segment.ts';
 
-const PAGE = 4096;
 /** Most bytes of zero padding in the file; more padding, which can only come from a huge bss and a full header table, is refused. */
 const MAX_PADDING = 2 ** 28;
 

@@ -7,7 +7,7 @@ import { codeOf } from '../code/code.ts';
 import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
-import type { ImageProfile } from '../profile/profile.ts';
+import { type ImageProfile, OUTSIDE } from '../profile/profile.ts';
 import { imageEntries } from './entries.ts';
 
 export interface Evidence {
@@ -20,7 +20,8 @@ export function gatherEvidence(image: Image, profile: ImageProfile): Evidence {
   const entries = imageEntries(image);
 
   const ran = new Set<Addr>();
-  for (const { from, to } of profile.transfers) if (!fallsInto(code.insnAt(from), from, to)) ran.add(to);
+  for (const { from, to } of profile.transfers)
+    if (to !== OUTSIDE && !fallsInto(code.insnAt(from), from, to)) ran.add(to);
   for (const { at } of profile.starts) ran.add(at);
   /** Starts of instructions that only the profile knows: instruction streams that overlap with the visible ones. */
   const begun = new Set<Addr>();

@@ -33,7 +33,7 @@ export interface AddressMapData {
   readonly returns: readonly (readonly [Addr, Addr])[];
   /** Bytes of the original that were changed: [address, size]. */
   readonly patches: readonly (readonly [Addr, ByteCount])[];
-  /** Ids of the assumptions made. */
+  /** Ids of the assumptions made; of a map that was read, whatever stands there. */
   readonly assumptions: readonly string[];
 }
 

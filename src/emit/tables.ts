@@ -9,6 +9,7 @@ import { imageCfg } from '../cfg/build.ts';
 import { imageTables, type ReadTable } from '../cfg/jump-tables.ts';
 import type { Image } from '../elf/image.ts';
 import type { Patch } from '../elf/write.ts';
+import { OUTSIDE } from '../profile/profile.ts';
 import type { Flow } from '../superblock/flow.ts';
 
 /** A table with the targets of its entries, in order. */
@@ -30,8 +31,9 @@ export function findTables(image: Image, flow: Flow): JumpTable[] {
   for (const block of flow.blocks.values()) {
     if (block.control !== 'indirect' || block.links) continue;
     const site = block.insns.at(-1)!.pc;
-    const profiled = new Set(block.out.filter((edge) => edge.kind === 'indirect').map((edge) => edge.to));
-    if (profiled.size === 0) continue;
+    const jumps = block.out.filter(({ kind }) => kind === 'indirect');
+    const profiled = new Set(jumps.flatMap(({ to }) => (to === OUTSIDE ? [] : [to])));
+    if (jumps.length === 0 || jumps.some(({ to }) => to === OUTSIDE)) continue;
     const table = bySite.get(site)?.find(({ targets }) => [...profiled].every((target) => targets.includes(target)));
     if (table !== undefined) tables.push({ ...table, site, profiled });
   }

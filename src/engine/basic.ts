@@ -7,7 +7,7 @@
  *   - cycle and instret are the instructions retired before this one, time is the hart's own;
  *   - a rounding mode of 7 with a reserved frm is illegal, also where the operation never rounds.
  */
-import type { Addr, InsnCount } from '../base/units.ts';
+import type { Addr, InsnCount, RunAddr } from '../base/units.ts';
 import { concrete } from '../domain/concrete.ts';
 import { softfloat } from '../domain/softfloat.ts';
 import { decodeAt, lengthOf } from '../isa/decode.ts';
@@ -290,7 +290,9 @@ class Basic implements Engine {
 
   transfers(): Transfer[] {
     const all: Transfer[] = [];
-    for (const [from, targets] of this.#counts) for (const [to, count] of targets) all.push({ from, to, count });
+    for (const [from, targets] of this.#counts)
+      for (const [to, count] of targets)
+        all.push({ from: from as number as RunAddr, to: to as number as RunAddr, count });
     return all.sort((a, b) => a.from - b.from || a.to - b.to);
   }
 

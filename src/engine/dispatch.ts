@@ -1,14 +1,18 @@
 /**
  * The dispatching engine: one generated function, a loop around a br_table over the routine of the record at hand.
  */
-import { Code, I32, type Label, ModuleBuilder, type ValueType } from '../base/wasm.ts';
+import { ModuleBuilder } from '../base/wasm.ts';
+import { Code, type Label } from '../base/wasm-code.ts';
+import { I32, type ValueType } from '../base/wasm-opcodes.ts';
 import { LocalPool } from '../domain/wasm.ts';
 import type { Memory } from '../machine/memory.ts';
+import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, type RunCode } from './core.ts';
 import type { Engine } from './engine.ts';
+import type { Frame } from './frame.ts';
 import { emitSpecial, importAll, moduleFor } from './generate.ts';
-import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, RecordEngine, type RunCode } from './record-engine.ts';
+import { RecordEngine } from './record-engine.ts';
 import { RECORD, ROUTINE } from './records.ts';
-import { emitRoutine, type Frame } from './routine.ts';
+import { emitRoutine } from './routine.ts';
 import type { Routines } from './routines.ts';
 
 const RUN: readonly [ValueType[], ValueType[]] = [[I32, I32], [I32]];

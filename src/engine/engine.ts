@@ -2,7 +2,7 @@
  * The interface that all engines implement. An engine runs one hart for a budget of instructions and says why it stopped; the meaning
  * of a syscall or a fault is the machine's business (machine/process.ts), not the engine's.
  */
-import type { Addr, InsnCount } from '../base/units.ts';
+import type { Addr, InsnCount, RunAddr } from '../base/units.ts';
 import type { Hart } from '../machine/hart.ts';
 import type { Kept } from './translate/kept.ts';
 
@@ -25,9 +25,9 @@ export type Stop =
 /** One executed control transfer, by site and target, with its exact count. */
 export interface Transfer {
   /** The address of the instruction that ends the block: branch, jal, jalr or ecall. */
-  readonly from: Addr;
+  readonly from: RunAddr;
   /** The address where control went: a target, or the instruction behind (branch not taken, ecall). */
-  readonly to: Addr;
+  readonly to: RunAddr;
   readonly count: InsnCount;
 }
 

@@ -1,12 +1,13 @@
 /** Parts that the generated modules of all predecoding engines share. */
 
 import { setFlags, setFlagsLater, V8_VERSION } from '../base/v8.ts';
-import { I32, I64, type ModuleBuilder } from '../base/wasm.ts';
+import type { ModuleBuilder } from '../base/wasm.ts';
+import { I32, I64 } from '../base/wasm-opcodes.ts';
 import { ExactFunctions } from '../domain/wasm-exact.ts';
 import { HART } from '../machine/hart.ts';
-import type { Imports, Places } from './record-engine.ts';
+import type { Imports, Places } from './core.ts';
+import { EXIT, emitEnterRun, type Frame, type Layout } from './frame.ts';
 import { RECORD, ROUTINE } from './records.ts';
-import { EXIT, emitEnterRun, type Frame, type Layout } from './routine.ts';
 import type { Routines } from './routines.ts';
 
 /** Parameters and results of the host functions of Imports. */

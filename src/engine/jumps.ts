@@ -4,8 +4,8 @@
  */
 import type { Addr, InsnCount } from '../base/units.ts';
 import type { Memory } from '../machine/memory.ts';
+import { JUMPS, jumpHash } from './jump-code.ts';
 import type { Records } from './records.ts';
-import { JUMPS, jumpHash } from './routine.ts';
 import { TransferCounts } from './transfers.ts';
 
 const ENTRIES = 2 ** JUMPS.BITS;

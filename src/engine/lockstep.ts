@@ -9,11 +9,11 @@
  * finding faults of engines, not for running programs.
  */
 import { internal } from '../base/errors.ts';
-import { type Addr, hex, type InsnCount, regName } from '../base/units.ts';
+import { type Addr, hex, type InsnCount, PAGE, regName } from '../base/units.ts';
 import { decodeAt } from '../isa/decode.ts';
 import { print } from '../isa/text.ts';
 import { HART, Hart } from '../machine/hart.ts';
-import { Memory, PAGE, PERMISSION } from '../machine/memory.ts';
+import { Memory, PERMISSION } from '../machine/memory.ts';
 import type { Engine, Stop, Transfer } from './engine.ts';
 
 /** Reads of the time may change it: the shadow's reads get what the first hart's reads got, at the same instruction. */
@@ -202,7 +202,7 @@ class Lockstep implements Engine {
       else different = middle;
     }
     attempt(same);
-    const pc = first.hart.pc;
+    const pc: number = first.hart.pc;
     const insn = this.#memory.allows(pc, 2, PERMISSION.EXECUTE) ? decodeAt(this.#memory.bytes, pc) : undefined;
     const text = insn === undefined ? 'no instruction' : print(insn, pc);
     const retired = first.hart.retired + same;

@@ -3,11 +3,11 @@
  * transfers.
  */
 import { alignDown, alignUp } from '../base/bits.ts';
-import type { Addr, ByteCount, InsnCount } from '../base/units.ts';
+import { type Addr, type ByteCount, type InsnCount, PAGE } from '../base/units.ts';
 import { decode, decodeAt, lengthOf } from '../isa/decode.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { HART, slotOf } from '../machine/hart.ts';
-import { type Memory, PAGE, PERMISSION } from '../machine/memory.ts';
+import { type Memory, PERMISSION } from '../machine/memory.ts';
 import { JumpTable } from './jumps.ts';
 import { RECORD, Records, ROUTINE } from './records.ts';
 import { Routines } from './routines.ts';

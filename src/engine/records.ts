@@ -12,8 +12,8 @@
  * Invariant: run(record) = run(next record) + 1 within a run. Code that clears or changes a record clears all records that flow into it.
  */
 import { alignDown } from '../base/bits.ts';
-import type { Addr, ByteCount } from '../base/units.ts';
-import { type Memory, PAGE, PAGE_BITS, PERMISSION } from '../machine/memory.ts';
+import { type Addr, type ByteCount, PAGE } from '../base/units.ts';
+import { type Memory, PAGE_BITS, PERMISSION } from '../machine/memory.ts';
 
 /** Byte offsets within a record. */
 export const RECORD = {

@@ -1,81 +1,18 @@
 /**
  * One routine of the predecoding engines: a row's meaning run over the wasm domain, with operands taken from the record at hand
- * and effects on the hart's block and guest memory. `Frame` hides the differences between the engines (how the next record is reached,
- * how generated code is left).
+ * and effects on the hart's block and guest memory. `Frame` hides the differences between the engines.
  */
-import { type AccessName, type Code, I32, I64 } from '../base/wasm.ts';
-import { type LocalPool, WasmDomain, type WasmValue } from '../domain/wasm.ts';
+import type { Code } from '../base/wasm-code.ts';
+import { type AccessName, I32, I64 } from '../base/wasm-opcodes.ts';
+import { WasmDomain, type WasmValue } from '../domain/wasm.ts';
 import { emitFloat, type FloatSite } from '../domain/wasm-float.ts';
 import type { FloatOp, Row, Step } from '../isa/row.ts';
 import { CSR } from '../isa/zicsr.ts';
 import { HART } from '../machine/hart.ts';
 import { PAGE_BITS, PERMISSION } from '../machine/memory.ts';
+import { EXIT, emitEnterRun, emitIncrement, type Frame, type Layout, pushRecord } from './frame.ts';
+import { emitJumpCount, emitJumpHash } from './jump-code.ts';
 import { RECORD } from './records.ts';
-
-/** Why generated code returns to the host. */
-export const EXIT = {
-  /** The budget does not cover the run at the record (which has been charged). */
-  BUDGET: 1,
-  /** Nothing is decoded at the record. */
-  DECODE: 2,
-  /** A stop planted by the host. */
-  STOP: 3,
-  LOAD: 4,
-  STORE: 5,
-  MISALIGNED: 6,
-  /** An ecall has retired. */
-  ECALL: 7,
-  EBREAK: 8,
-  ILLEGAL: 9,
-  /** An indirect jump has retired, whose site and target are not in the table yet; HART.STOP_ADDRESS has the target. */
-  JUMP: 10,
-  /** A fence.i has retired. */
-  FENCE_I: 11,
-  /** COUNTED has counted down. */
-  HOT: 12,
-  /** As JUMP, but counted already: control goes to HART.STOP_ADDRESS, where there is no code. */
-  FAR: 13,
-} as const;
-
-/** The table of executed indirect jumps: open addressing, linear probing, never full. */
-export const JUMPS = {
-  BITS: 16,
-  /** i64 key = record of the site << 32 | target, i64 count. */
-  ENTRY: 16,
-  /** Knuth's multiplicative hash. */
-  FACTOR: 0x9e3779b1 | 0,
-} as const;
-
-/** Places of data for generated code in the linear memory, and functions that it may call. */
-export interface Layout {
-  readonly hart: number;
-  readonly memorySize: number;
-  readonly permissions: number;
-  readonly deltas: number;
-  readonly jumps: number;
-  /** The function (FLOAT_OPS index, rounding mode, a, b, c) -> value that does an operation exactly and accrues the flags. */
-  readonly float: (op: FloatOp) => number;
-  /** Imported: (csr number, record, budget) -> value of a counter. */
-  readonly counter: number;
-}
-
-/** The surroundings of a routine. */
-export interface Frame {
-  readonly code: Code;
-  readonly pool: LocalPool;
-  /** Local: the current record. */
-  readonly record: number;
-  /** Local: the budget, minus the charge for the current run. */
-  readonly budget: number;
-  /** Goes on with the routine of the record in the local. */
-  next(): void;
-  /** Returns to the host. */
-  leave(exit: number): void;
-  /** Called with the address of each load and store, an i64 local. */
-  note?(address: number): void;
-  /** Goes to the address in the i64 local from the indirect jump at the record; by default through the table of jumps. */
-  jump?(goal: number): void;
-}
 
 /** Decoded fields that are fixed for a routine. */
 export interface Variant {
@@ -117,16 +54,6 @@ export function emitRoutine(frame: Frame, layout: Layout, variant: Variant): voi
   const step = new RoutineStep(frame, layout, variant);
   variant.row.semantics(step, step.domain);
   if (!step.ended) step.advance();
-}
-
-/** Charges the run at the record in the local to the budget, and goes there. */
-export function emitEnterRun({ code, record, budget, leave, next }: Frame): void {
-  code.get(budget).get(record).access('i32.load', RECORD.RUN).op('i32.sub').tee(budget);
-  code.i32(0).op('i32.lt_s');
-  code.if();
-  leave(EXIT.BUDGET);
-  code.end();
-  next();
 }
 
 /** A row's step in generated code. Translated code keeps registers elsewhere and overrides how they are reached. */
@@ -277,21 +204,21 @@ export class RoutineStep implements Step<WasmValue> {
   branch(condition: WasmValue): void {
     this.ended = true;
     const { code, record } = this.frame;
-    const count = (field: number) =>
-      code.get(record).get(record).access('i64.load', field).i64(1n).op('i64.add').access('i64.store', field);
+    const count = (field: number) => emitIncrement(code, () => code.get(record), field);
     this.domain.pushCondition(condition);
     code.if();
-    count(RECORD.TAKEN).get(record).access('i32.load', RECORD.TARGET).set(record);
+    count(RECORD.TAKEN);
+    code.get(record).access('i32.load', RECORD.TARGET).set(record);
     code.else();
-    count(RECORD.NOT_TAKEN).get(record).i32(this.#behind).op('i32.add').set(record);
+    count(RECORD.NOT_TAKEN);
+    code.get(record).i32(this.#behind).op('i32.add').set(record);
     code.end();
     emitEnterRun(this.frame);
   }
   goto(): void {
     this.ended = true;
     const { code, record } = this.frame;
-    code.get(record).get(record).access('i64.load', RECORD.TAKEN).i64(1n).op('i64.add');
-    code.access('i64.store', RECORD.TAKEN);
+    emitIncrement(code, () => code.get(record), RECORD.TAKEN);
     code.get(record).access('i32.load', RECORD.TARGET).set(record);
     emitEnterRun(this.frame);
   }
@@ -312,28 +239,8 @@ export class RoutineStep implements Step<WasmValue> {
     code.get(goal).i64(32n).op('i64.shr_u').i64(0n).op('i64.ne').brIf(unknown);
     code.get(record).op('i64.extend_i32_u').i64(32n).op('i64.shl').get(goal).op('i64.or').set(key);
     emitJumpHash(code, record, () => code.get(goal).op('i32.wrap_i64'), entry);
-    const hit = code.block();
-    const probe = code.loop();
-    code.get(entry).access('i64.load', jumps).tee(found).get(key).op('i64.eq').brIf(hit);
-    code.get(found).op('i64.eqz').brIf(unknown);
-    code.get(entry).i32(JUMPS.ENTRY).op('i32.add');
-    code
-      .i32(2 ** JUMPS.BITS * JUMPS.ENTRY - 1)
-      .op('i32.and')
-      .set(entry)
-      .br(probe);
-    code.end();
-    code.end();
-    code
-      .get(entry)
-      .get(entry)
-      .access('i64.load', jumps + 8)
-      .i64(1n)
-      .op('i64.add')
-      .access('i64.store', jumps + 8);
-    code.get(goal).op('i32.wrap_i64').i32(4).op('i32.shl');
-    code.get(goal).op('i32.wrap_i64').i32(PAGE_BITS).op('i32.shr_u').i32(2).op('i32.shl');
-    code.access('i32.load', deltas).op('i32.add').set(record);
+    emitJumpCount(code, jumps, { key, entry, found }, unknown);
+    pushRecord(code, deltas, goal).set(record);
     emitEnterRun(this.frame);
     code.end();
     code.i32(hart).get(goal).access('i64.store', HART.STOP_ADDRESS);
@@ -449,20 +356,3 @@ export class RoutineStep implements Step<WasmValue> {
     this.frame.leave(EXIT.FENCE_I);
   }
 }
-
-/** Sets `entry` to the byte offset in the table of jumps where probing starts. Must agree with `jumpHash`. */
-export function emitJumpHash(code: Code, record: number, pushTarget: () => void, entry: number): void {
-  code.get(record).i32(5).op('i32.shr_u');
-  pushTarget();
-  code.i32(1).op('i32.shr_u', 'i32.xor').i32(JUMPS.FACTOR).op('i32.mul');
-  code
-    .i32(32 - JUMPS.BITS)
-    .op('i32.shr_u')
-    .i32(4)
-    .op('i32.shl')
-    .set(entry);
-}
-
-/** As `emitJumpHash`: the index of the entry where probing starts. */
-export const jumpHash = (record: number, target: number): number =>
-  Math.imul((record >>> 5) ^ (target >>> 1), JUMPS.FACTOR) >>> (32 - JUMPS.BITS);

@@ -2,14 +2,18 @@
  * The threaded engine: one generated function a routine, in a table; each ends by tail-calling the routine of the next record
  * (Bell, "Threaded code", 1973). The state that is not in memory, record and budget, is in the parameters.
  */
-import { Code, I32, ModuleBuilder } from '../base/wasm.ts';
+import { ModuleBuilder } from '../base/wasm.ts';
+import { Code } from '../base/wasm-code.ts';
+import { I32 } from '../base/wasm-opcodes.ts';
 import { LocalPool } from '../domain/wasm.ts';
 import type { Memory } from '../machine/memory.ts';
+import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, type RunCode } from './core.ts';
 import type { Engine } from './engine.ts';
+import type { Frame } from './frame.ts';
 import { emitSpecial, importAll, moduleFor } from './generate.ts';
-import { EXIT_BUDGET, EXIT_RECORD, type Imports, type Places, RecordEngine, type RunCode } from './record-engine.ts';
+import { RecordEngine } from './record-engine.ts';
 import { RECORD, ROUTINE } from './records.ts';
-import { emitRoutine, type Frame } from './routine.ts';
+import { emitRoutine } from './routine.ts';
 import type { Routines } from './routines.ts';
 
 function build(routines: Routines, places: Places, imports: Imports): ModuleBuilder {

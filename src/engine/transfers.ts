@@ -1,5 +1,5 @@
 /** Exact counts of control transfers, by site and target. Programs can have millions of transfers, so counts are in arrays of numbers. */
-import type { Addr, InsnCount } from '../base/units.ts';
+import type { Addr, InsnCount, RunAddr } from '../base/units.ts';
 import type { Transfer } from './engine.ts';
 
 /** A power of two. */
@@ -62,6 +62,10 @@ export class TransferCounts {
     const [from, to] = [this.#from, this.#to];
     const order = new Uint32Array(this.#size).map((_, entry) => entry);
     order.sort((a, b) => from[a]! - from[b]! || to[a]! - to[b]!);
-    return Array.from(order, (entry) => ({ from: from[entry]!, to: to[entry]!, count: this.#count[entry]! }));
+    return Array.from(order, (entry) => ({
+      from: from[entry]! as RunAddr,
+      to: to[entry]! as RunAddr,
+      count: this.#count[entry]!,
+    }));
   }
 }

@@ -5,7 +5,8 @@ import type { Memory } from '../machine/memory.ts';
 import type { Engine } from './engine.ts';
 import { RecordEngine } from './record-engine.ts';
 import type { Kept } from './translate/kept.ts';
-import { type TranslateOptions, Translator } from './translate/translator.ts';
+import type { TranslateOptions } from './translate/policy.ts';
+import { Translator } from './translate/translator.ts';
 
 const DEFAULTS: TranslateOptions = {
   threshold: 8000,

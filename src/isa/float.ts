@@ -69,25 +69,36 @@ function classify<V>(d: Domain<V>, { bits, fraction }: Width, value: V): V {
   return d.select(special, d.select(noFraction, number, nan), number);
 }
 
-/** All rows of one width. Conversions between the widths belong to the D rows (see d.ts). */
-export function floatRows(bits: 32 | 64): Row[] {
+/** A width with the parts that its rows are made of. */
+function formOf(bits: 32 | 64) {
   const width = widthOf(bits);
-  const { extension, suffix, memory, move, bytes, funct3, format } = width;
-  const row = rowsOf(extension);
-  const f = `f${bits}` as const;
-  const sign = 1n << BigInt(bits - 1);
-  const funct7 = (funct5: number): number => (funct5 << 2) | format;
+  return {
+    ...width,
+    width,
+    row: rowsOf(width.extension),
+    /** The width's part of the names of operations. */
+    f: `f${bits}` as const,
+    sign: 1n << BigInt(bits - 1),
+    funct7: (funct5: number): number => (funct5 << 2) | width.format,
+    // Operands and result as values of the width.
+    a: <V>(s: Step<V>, d: Domain<V>): V => unbox(d, bits, s.fs1()),
+    b: <V>(s: Step<V>, d: Domain<V>): V => unbox(d, bits, s.fs2()),
+    c: <V>(s: Step<V>, d: Domain<V>): V => unbox(d, bits, s.fs3()),
+    put: <V>(s: Step<V>, d: Domain<V>, value: V): void => s.fd(box(d, bits, value)),
+  } as const;
+}
+type Form = ReturnType<typeof formOf>;
 
-  // Operands and result as values of the width.
-  const a = <V>(s: Step<V>, d: Domain<V>): V => unbox(d, bits, s.fs1());
-  const b = <V>(s: Step<V>, d: Domain<V>): V => unbox(d, bits, s.fs2());
-  const c = <V>(s: Step<V>, d: Domain<V>): V => unbox(d, bits, s.fs3());
-  const put = <V>(s: Step<V>, d: Domain<V>, value: V): void => s.fd(box(d, bits, value));
+function accesses({ bits, bytes, memory, funct3, row, put }: Form): Row[] {
+  return [
+    row(`fl${memory}`, 'I', 'fd mem', { opcode: LOAD_FP, funct3 }, (s, d) =>
+      put(s, d, s.load(address(s, d), bytes, bits === 64)),
+    ),
+    row(`fs${memory}`, 'S', 'fs2 mem', { opcode: STORE_FP, funct3 }, (s, d) => s.store(address(s, d), bytes, s.fs2())),
+  ];
+}
 
-  const rounded = (name: 'add' | 'sub' | 'mul' | 'div', funct5: number): Row =>
-    row(`f${name}.${suffix}`, 'R', 'fd fs1 fs2 rm', { opcode: OP_FP, funct7: funct7(funct5) }, (s, d) =>
-      put(s, d, s.float(`${f}.${name}`, a(s, d), b(s, d))),
-    );
+function arithmetic({ suffix, format, row, f, sign, funct7, a, b, c, put }: Form): Row[] {
   /** fma with the sign of the product, of the addend or of both flipped: one rounding in each case. */
   const fused = (name: string, opcode: number, product: boolean, addend: boolean): Row =>
     row(`f${name}.${suffix}`, 'R4', 'fd fs1 fs2 fs3 rm', { opcode, funct2: format }, (s, d) => {
@@ -97,27 +108,11 @@ export function floatRows(bits: 32 | 64): Row[] {
       const flip = d.const(sign);
       put(s, d, s.float(`${f}.fma`, product ? d.xor(x, flip) : x, y, addend ? d.xor(z, flip) : z));
     });
-  const inject = (name: string, f3: number, signOf: <V>(d: Domain<V>, x: V, y: V) => V): Row =>
-    row(`f${name}.${suffix}`, 'R', 'fd fs1 fs2', { opcode: OP_FP, funct3: f3, funct7: funct7(0x04) }, (s, d) => {
-      const x = a(s, d);
-      const y = b(s, d);
-      const rest = d.and(x, d.const(sign - 1n));
-      put(s, d, d.or(rest, d.and(signOf(d, x, y), d.const(sign))));
-    });
-  const extreme = (name: 'min' | 'max', f3: number): Row =>
-    row(`f${name}.${suffix}`, 'R', 'fd fs1 fs2', { opcode: OP_FP, funct3: f3, funct7: funct7(0x05) }, (s, d) =>
+  const rounded = (name: 'add' | 'sub' | 'mul' | 'div', funct5: number): Row =>
+    row(`f${name}.${suffix}`, 'R', 'fd fs1 fs2 rm', { opcode: OP_FP, funct7: funct7(funct5) }, (s, d) =>
       put(s, d, s.float(`${f}.${name}`, a(s, d), b(s, d))),
     );
-  const compare = (name: 'eq' | 'lt' | 'le', f3: number): Row =>
-    row(`f${name}.${suffix}`, 'R', 'rd fs1 fs2', { opcode: OP_FP, funct3: f3, funct7: funct7(0x14) }, (s, d) =>
-      s.rd(s.float(`${f}.${name}`, a(s, d), b(s, d))),
-    );
-
   return [
-    row(`fl${memory}`, 'I', 'fd mem', { opcode: LOAD_FP, funct3 }, (s, d) =>
-      put(s, d, s.load(address(s, d), bytes, bits === 64)),
-    ),
-    row(`fs${memory}`, 'S', 'fs2 mem', { opcode: STORE_FP, funct3 }, (s, d) => s.store(address(s, d), bytes, s.fs2())),
     fused('madd', MADD, false, false),
     fused('msub', MSUB, false, true),
     fused('nmsub', NMSUB, true, false),
@@ -129,9 +124,34 @@ export function floatRows(bits: 32 | 64): Row[] {
     row(`fsqrt.${suffix}`, 'R', 'fd fs1 rm', { opcode: OP_FP, funct7: funct7(0x0b), rs2: 0 }, (s, d) =>
       put(s, d, s.float(`${f}.sqrt`, a(s, d))),
     ),
+  ];
+}
+
+function signInjections({ suffix, row, sign, funct7, a, b, put }: Form): Row[] {
+  const inject = (name: string, f3: number, signOf: <V>(d: Domain<V>, x: V, y: V) => V): Row =>
+    row(`f${name}.${suffix}`, 'R', 'fd fs1 fs2', { opcode: OP_FP, funct3: f3, funct7: funct7(0x04) }, (s, d) => {
+      const x = a(s, d);
+      const y = b(s, d);
+      const rest = d.and(x, d.const(sign - 1n));
+      put(s, d, d.or(rest, d.and(signOf(d, x, y), d.const(sign))));
+    });
+  return [
     inject('sgnj', 0, (_, __, y) => y),
     inject('sgnjn', 1, (d, _, y) => d.xor(y, d.const(sign))),
     inject('sgnjx', 2, (d, x, y) => d.xor(x, y)),
+  ];
+}
+
+function comparisons({ suffix, width, row, f, funct7, a, b, put }: Form): Row[] {
+  const extreme = (name: 'min' | 'max', f3: number): Row =>
+    row(`f${name}.${suffix}`, 'R', 'fd fs1 fs2', { opcode: OP_FP, funct3: f3, funct7: funct7(0x05) }, (s, d) =>
+      put(s, d, s.float(`${f}.${name}`, a(s, d), b(s, d))),
+    );
+  const compare = (name: 'eq' | 'lt' | 'le', f3: number): Row =>
+    row(`f${name}.${suffix}`, 'R', 'rd fs1 fs2', { opcode: OP_FP, funct3: f3, funct7: funct7(0x14) }, (s, d) =>
+      s.rd(s.float(`${f}.${name}`, a(s, d), b(s, d))),
+    );
+  return [
     extreme('min', 0),
     extreme('max', 1),
     compare('le', 0),
@@ -140,34 +160,48 @@ export function floatRows(bits: 32 | 64): Row[] {
     row(`fclass.${suffix}`, 'R', 'rd fs1', { opcode: OP_FP, funct3: 1, funct7: funct7(0x1c), rs2: 0 }, (s, d) =>
       s.rd(classify(d, width, a(s, d))),
     ),
+  ];
+}
+
+function moves({ bits, move, row, funct7, put }: Form): Row[] {
+  return [
     row(`fmv.x.${move}`, 'R', 'rd fs1', { opcode: OP_FP, funct3: 0, funct7: funct7(0x1c), rs2: 0 }, (s, d) =>
       s.rd(bits === 64 ? s.fs1() : d.sext(s.fs1(), 32)),
     ),
     row(`fmv.${move}.x`, 'R', 'fd rs1', { opcode: OP_FP, funct3: 0, funct7: funct7(0x1e), rs2: 0 }, (s, d) =>
       put(s, d, bits === 64 ? s.rs1() : d.zext(s.rs1(), 32)),
     ),
-    ...INTEGERS.flatMap(({ suffix: integer, type, code }) => {
-      const exact = bits === 64 && code < 2 ? true : undefined;
-      const to: FloatOp = `${f}.to.${type}`;
-      const from: FloatOp = `${f}.from.${type}`;
-      return [
-        row(`fcvt.${integer}.${suffix}`, 'R', 'rd fs1 rm', { opcode: OP_FP, funct7: funct7(0x18), rs2: code }, (s, d) =>
-          s.rd(s.float(to, a(s, d))),
-        ),
-        row(
-          `fcvt.${suffix}.${integer}`,
-          'R',
-          'fd rs1 rm',
-          { opcode: OP_FP, funct7: funct7(0x1a), rs2: code },
-          (s, d) => {
-            const value = type === 'i32' ? d.sext(s.rs1(), 32) : type === 'u32' ? d.zext(s.rs1(), 32) : s.rs1();
-            put(s, d, s.float(from, value));
-          },
-          exact,
-        ),
-      ];
-    }),
   ];
+}
+
+function integerConversions({ bits, suffix, row, f, funct7, a, put }: Form): Row[] {
+  return INTEGERS.flatMap(({ suffix: integer, type, code }) => {
+    const exact = bits === 64 && code < 2 ? true : undefined;
+    const to: FloatOp = `${f}.to.${type}`;
+    const from: FloatOp = `${f}.from.${type}`;
+    return [
+      row(`fcvt.${integer}.${suffix}`, 'R', 'rd fs1 rm', { opcode: OP_FP, funct7: funct7(0x18), rs2: code }, (s, d) =>
+        s.rd(s.float(to, a(s, d))),
+      ),
+      row(
+        `fcvt.${suffix}.${integer}`,
+        'R',
+        'fd rs1 rm',
+        { opcode: OP_FP, funct7: funct7(0x1a), rs2: code },
+        (s, d) => {
+          const value = type === 'i32' ? d.sext(s.rs1(), 32) : type === 'u32' ? d.zext(s.rs1(), 32) : s.rs1();
+          put(s, d, s.float(from, value));
+        },
+        exact,
+      ),
+    ];
+  });
+}
+
+/** All rows of one width. Conversions between the widths belong to the D rows (see d.ts). */
+export function floatRows(bits: 32 | 64): Row[] {
+  const form = formOf(bits);
+  return [accesses, arithmetic, signInjections, comparisons, moves, integerConversions].flatMap((rows) => rows(form));
 }
 
 /** The conversions between singles and doubles. Widening never rounds. */

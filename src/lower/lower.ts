@@ -3,141 +3,181 @@
  * order is the line's, and values that an exit wants in other registers are moved in its stub. With no pass run, lowering gives
  * back the original instructions one for one, apart from control transfers and pc-relative addresses.
  */
+import { NO_REGS, regsIn } from '../base/regset.ts';
 import { type Addr, isLink, RA, REG_COUNT, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { runTerms } from '../domain/term.ts';
 import type { ExtensionSet } from '../isa/extensions.ts';
 import { jumpInsn, jumpRegisterInsn, pcRelativeAddress, unequalInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
 import {
   type Exit,
+  exitsOf,
   keyOf,
   mapExit,
   type Op,
   operandsOf,
-  regsOf,
   type Superblock,
   type Value,
   wanted,
 } from '../superblock/form.ts';
-import { homesOf } from '../superblock/homes.ts';
-import { termsOf } from '../superblock/terms.ts';
+import { type Homes, homesOf } from '../superblock/homes.ts';
 import { sized } from './compressible.ts';
 import type { Item, LoweredSuperblock, Stub } from './item.ts';
-import { deadRegister, exitMoves } from './moves.ts';
+import { exitMoves, type LineState, type Want } from './moves.ts';
+import { nearBases } from './near-bases.ts';
+import { deadRegister } from './scratch.ts';
+
+const NONE_BUSY: ReadonlySet<Reg> = new Set();
 
 /**
  * Lowers a superblock; undefined when a guard or an exit needs a scratch register and none is free.
  * @param machine extensions of the machines that the code is for; default: everything
  */
-export function lowerSuperblock(original: Superblock, machine?: ExtensionSet): LoweredSuperblock | undefined {
-  const bases = nearBases(original);
-  // An exit that wants a near base gets the exact address, made in its stub.
-  const exact = (value: Value): Value =>
-    value.kind === 'op' && bases.has(value.id) ? { kind: 'code', address: bases.get(value.id)! } : value;
-  const exitOf = (exit: Exit) => mapExit(exit, exact);
-  const superblock = original;
-  const homes = homesOf(superblock);
-  const busyAfter = busySets(superblock, homes.homeOf);
-  const holding = Array.from({ length: REG_COUNT }, (_, reg) => regName(reg));
-  const holds = (reg: Reg) => holding[reg]!;
-  const line: Item[] = [];
-  const stubs: Stub[] = [];
-  // A call counts as inlined only if its return point is on the path.
-  const path = new Set(superblock.path);
-  const comesAlong = (address: Addr) => path.has(address);
-  const numeric = numericResults(superblock);
-  const regOf = (value: Value | undefined): Reg =>
-    value === undefined || value.kind === 'const' ? 0 : (homes.homeOf(value) ?? 0);
-  const placed = (op: Op): Insn => ({ ...op.insn, rs1: regOf(op.rs1), rs2: regOf(op.rs2), rs3: regOf(op.rs3) });
+export const lowerSuperblock = (superblock: Superblock, machine?: ExtensionSet): LoweredSuperblock | undefined =>
+  new Lowering(superblock).lower(machine);
 
-  const addStub = (exit: Exit, tail: Item[], extra?: { reg: Reg; value: Value }): number | undefined => {
-    const moves = exitMoves(exitOf(exit), homes.homeOf, holds, comesAlong, extra);
-    if (moves === undefined) return undefined;
-    const scratch = deadRegister(exit.live, new Set());
-    stubs.push({ items: [...moves, ...tail], to: exit.target, scratch, count: exit.count });
-    return stubs.length - 1;
-  };
+/** Methods that make items give undefined where no register is free. */
+class Lowering implements LineState {
+  readonly #superblock: Superblock;
+  readonly #homes: Homes;
+  readonly #bases: ReadonlyMap<number, Addr>;
+  readonly #numeric: ReadonlySet<number>;
+  readonly #busyAfter: readonly ReadonlySet<Reg>[];
+  readonly #path: ReadonlySet<Addr>;
+  /** By register: the key of the value that it holds by now. */
+  readonly #holding = Array.from({ length: REG_COUNT }, (_, reg) => regName(reg));
+  readonly #line: Item[] = [];
+  readonly #stubs: Stub[] = [];
 
-  for (const [position, op] of superblock.ops.entries()) {
-    const fact = facts(op.insn);
-    if (op.expect !== undefined) {
-      // A guard compares the computed target with the expected one; its stub makes the original transfer.
-      const operand = op.insn.rs1;
-      if (op.insn.imm !== 0 || op.exit === undefined || op.rs1 === undefined) return undefined;
-      const busy = new Set(busyAfter[position]);
-      for (const value of operandsOf(op)) busy.add(regOf(value));
-      for (const value of exitValues(op.exit)) busy.add(regOf(value));
-      const scratch = deadRegister(0n, busy);
-      const stub = addStub(op.exit, [{ kind: 'insn', insn: jumpRegisterInsn(operand, 0), pc: op.pc }], {
-        reg: operand,
-        value: op.rs1,
-      });
-      if (scratch === undefined || stub === undefined) return undefined;
-      const kind = operand === RA ? 'link' : 'target';
-      line.push({ kind, reg: scratch, address: op.expect, pc: op.pc });
-      line.push({ kind: 'branch', insn: unequalInsn(regOf(op.rs1), scratch), stub, pc: op.pc });
-      holding[scratch] = '';
-    } else if (fact.control === 'branch') {
-      const stub = addStub(op.exit!, []);
-      if (stub === undefined) return undefined;
-      line.push({ kind: op.leaves === 'taken' ? 'branch' : 'escape', insn: placed(op), stub, pc: op.pc });
-    } else if (fact.control === 'jump') {
-      if (fact.writes === undefined) line.push({ kind: 'insn', insn: jumpInsn(2), pc: op.pc });
-      else {
-        const kind = isLink(fact.writes) && !numeric.has(op.id) ? 'link' : 'address';
-        line.push({ kind, reg: fact.writes, address: op.pc + op.insn.size, pc: op.pc });
-      }
-    } else if (fact.readsPc) {
-      const address = pcRelativeAddress(op.insn, op.pc)!;
-      line.push(
-        bases.has(op.id)
-          ? { kind: 'high', reg: op.insn.rd, base: op.id, address, pc: op.pc }
-          : { kind: 'address', reg: op.insn.rd, address, pc: op.pc },
-      );
-    } else {
-      const base = op.rs1?.kind === 'op' ? bases.get(op.rs1.id) : undefined;
-      if (base !== undefined && op.rs1?.kind === 'op')
-        line.push({
-          kind: 'low',
-          insn: { ...placed(op), size: 4 },
-          base: op.rs1.id,
-          address: base + op.insn.imm,
-          pc: op.pc,
-        });
-      else line.push({ kind: 'insn', insn: placed(op), pc: op.pc });
+  constructor(superblock: Superblock) {
+    this.#superblock = superblock;
+    this.#homes = homesOf(superblock);
+    this.#bases = nearBases(superblock);
+    this.#numeric = numericResults(superblock);
+    this.#busyAfter = busySets(superblock, this.#homes);
+    this.#path = new Set(superblock.path);
+  }
+
+  homeOf(value: Value): Reg | undefined {
+    return this.#homes.homeOf(value);
+  }
+  holds(reg: Reg): string {
+    return this.#holding[reg]!;
+  }
+  /** A call counts as inlined only if its return point is on the path. */
+  isReturnPoint(address: Addr): boolean {
+    return this.#path.has(address);
+  }
+
+  lower(machine: ExtensionSet | undefined): LoweredSuperblock | undefined {
+    const { head, count, ops } = this.#superblock;
+    for (const [position, op] of ops.entries()) {
+      const items = this.#itemsOf(op, position);
+      if (items === undefined) return undefined;
+      this.#line.push(...items);
+      const home = facts(op.insn).writes;
+      if (home !== undefined) this.#holding[home] = keyOf({ kind: 'op', id: op.id });
     }
-    if (fact.writes !== undefined) holding[fact.writes] = keyOf({ kind: 'op', id: op.id });
+    const final = this.#endLine();
+    if (final === undefined) return undefined;
+    const stubs = this.#stubs.map((stub) => ({ ...stub, items: sized(stub.items, machine) }));
+    return { head, count, line: sized(this.#line, machine), stubs, final };
   }
 
-  const { final } = superblock;
-  const exit = exitOf(final.exit);
-  const operand = final.op?.rs1;
-  const jumps = final.op !== undefined && exit.target === undefined;
-  const extra = jumps && operand !== undefined ? { reg: final.op.insn.rs1, value: exact(operand) } : undefined;
-  const moves = exitMoves(exit, homes.homeOf, holds, comesAlong, extra);
-  if (moves === undefined) return undefined;
-  const before = line.at(-1);
-  line.push(...moves);
-  const scratch = final.kind === 'goto' ? deadRegister(exit.live, new Set()) : undefined;
-  if (final.op !== undefined) {
-    const { insn, pc } = final.op;
-    if (jumps) line.push({ kind: 'insn', insn, pc });
-    else if (final.kind === 'call') line.push({ kind: 'call', to: exit.target!, link: insn.rd, pc });
+  #itemsOf(op: Op, position: number): readonly Item[] | undefined {
+    const { control, readsPc } = facts(op.insn);
+    if (op.expect !== undefined) return this.#guard(op, op.expect, position);
+    if (control === 'branch') return this.#branch(op, op.exit!);
+    if (control === 'jump') return [this.#jump(op)];
+    return [readsPc ? this.#address(op) : this.#plain(op)];
   }
-  return {
-    head: superblock.head,
-    count: superblock.count,
-    line: sized(line, machine),
-    stubs: stubs.map((stub) => ({ ...stub, items: sized(stub.items, machine) })),
-    final: {
-      kind: final.kind,
-      to: final.kind === 'call' ? final.link : exit.target,
-      count: exit.count,
-      scratch,
-      flippable: final.kind === 'goto' && moves.length === 0 && before?.kind === 'branch',
-    },
-  };
+
+  /** A guard compares the computed target with the expected one; its stub makes the original transfer. */
+  #guard(op: Op, expect: Addr, position: number): Item[] | undefined {
+    const { insn, exit, rs1, pc } = op;
+    if (insn.imm !== 0 || exit === undefined || rs1 === undefined) return undefined;
+    const operand = insn.rs1;
+    const busy = new Set(this.#busyAfter[position]);
+    for (const value of [...operandsOf(op), ...exitValues(exit)]) busy.add(this.#regOf(value));
+    const scratch = deadRegister(NO_REGS, busy);
+    const leave: Item = { kind: 'insn', insn: jumpRegisterInsn(operand, 0), pc };
+    const stub = this.#addStub(exit, [leave], { reg: operand, value: rs1 });
+    if (scratch === undefined || stub === undefined) return undefined;
+    this.#holding[scratch] = '';
+    return [
+      { kind: operand === RA ? 'link' : 'target', reg: scratch, address: expect, pc },
+      { kind: 'branch', insn: unequalInsn(this.#regOf(rs1), scratch), stub, pc },
+    ];
+  }
+  #branch(op: Op, exit: Exit): Item[] | undefined {
+    const stub = this.#addStub(exit, []);
+    if (stub === undefined) return undefined;
+    return [{ kind: op.leaves === 'taken' ? 'branch' : 'escape', insn: this.#placed(op), stub, pc: op.pc }];
+  }
+  /** Of a jump along the line the link is left, if there is one. */
+  #jump({ id, insn, pc }: Op): Item {
+    const { writes } = facts(insn);
+    if (writes === undefined) return { kind: 'insn', insn: jumpInsn(2), pc };
+    const kind = isLink(writes) && !this.#numeric.has(id) ? 'link' : 'address';
+    return { kind, reg: writes, address: pc + insn.size, pc };
+  }
+  #address({ id, insn, pc }: Op): Item {
+    const address = pcRelativeAddress(insn, pc)!;
+    return this.#bases.has(id)
+      ? { kind: 'high', reg: insn.rd, base: id, address, pc }
+      : { kind: 'address', reg: insn.rd, address, pc };
+  }
+  #plain(op: Op): Item {
+    const { rs1, pc } = op;
+    const insn = this.#placed(op);
+    const base = rs1?.kind === 'op' ? this.#bases.get(rs1.id) : undefined;
+    if (base === undefined || rs1?.kind !== 'op') return { kind: 'insn', insn, pc };
+    return { kind: 'low', insn: { ...insn, size: 4 }, base: rs1.id, address: base + insn.imm, pc };
+  }
+
+  /** Moves values to where the final exit wants them, and makes the final transfer, but for a goto's. */
+  #endLine(): LoweredSuperblock['final'] | undefined {
+    const { kind, op, link, exit } = this.#superblock.final;
+    const { target, live, count } = exit;
+    const jumps = op !== undefined && target === undefined;
+    const moves = this.#moves(exit, jumps && op.rs1 !== undefined ? { reg: op.insn.rs1, value: op.rs1 } : undefined);
+    if (moves === undefined) return undefined;
+    const flippable = kind === 'goto' && moves.length === 0 && this.#line.at(-1)?.kind === 'branch';
+    this.#line.push(...moves);
+    if (jumps) this.#line.push({ kind: 'insn', insn: op.insn, pc: op.pc });
+    else if (op !== undefined && kind === 'call')
+      this.#line.push({ kind: 'call', to: target!, link: op.insn.rd, pc: op.pc });
+    const scratch = kind === 'goto' ? deadRegister(live, NONE_BUSY) : undefined;
+    return { kind, to: kind === 'call' ? link : target, count, scratch, flippable };
+  }
+
+  /**
+   * Adds an exit's stub.
+   * @param tail items behind the moves
+   * @param extra a further value that the tail reads
+   * @returns its number
+   */
+  #addStub(exit: Exit, tail: readonly Item[], extra?: Want): number | undefined {
+    const moves = this.#moves(exit, extra);
+    if (moves === undefined) return undefined;
+    const scratch = deadRegister(exit.live, NONE_BUSY);
+    return this.#stubs.push({ items: [...moves, ...tail], to: exit.target, scratch, count: exit.count }) - 1;
+  }
+  /** An exit that wants a near base gets the exact address. */
+  #moves(exit: Exit, extra: Want | undefined): Item[] | undefined {
+    const exact = (value: Value): Value => {
+      const address = value.kind === 'op' ? this.#bases.get(value.id) : undefined;
+      return address === undefined ? value : { kind: 'code', address };
+    };
+    return exitMoves(mapExit(exit, exact), this, extra && { ...extra, value: exact(extra.value) });
+  }
+
+  #regOf(value: Value | undefined): Reg {
+    return value === undefined || value.kind === 'const' ? 0 : (this.#homes.homeOf(value) ?? 0);
+  }
+  #placed(op: Op): Insn {
+    return { ...op.insn, rs1: this.#regOf(op.rs1), rs2: this.#regOf(op.rs2), rs3: this.#regOf(op.rs3) };
+  }
 }
 
 /** Ids of results used for more than to return to them, save them or hold them in ra: their numbers must be the original's. */
@@ -147,30 +187,26 @@ function numericResults(superblock: Superblock): ReadonlySet<number> {
     if (value?.kind === 'op') used.add(value.id);
   };
   for (const op of superblock.ops) {
-    const jumps = op.expect !== undefined;
-    if (!jumps) add(op.rs1);
+    if (op.expect === undefined) add(op.rs1);
     if (op.saved === undefined) add(op.rs2);
     add(op.rs3);
-    for (const exit of op.exit === undefined ? [] : [op.exit])
-      for (const [reg, value] of exit.snapshot) if (reg !== RA) add(value);
-    for (const sunk of op.exit?.sunk ?? [])
-      for (const value of operandsOf(sunk)) if (sunk.saved === undefined) add(value);
   }
-  for (const [reg, value] of superblock.final.exit.snapshot) if (reg !== RA) add(value);
-  for (const sunk of superblock.final.exit.sunk)
-    for (const value of operandsOf(sunk)) if (sunk.saved === undefined) add(value);
+  for (const { exit } of exitsOf(superblock)) {
+    for (const [reg, value] of exit.snapshot) if (reg !== RA) add(value);
+    for (const sunk of exit.sunk) if (sunk.saved === undefined) operandsOf(sunk).forEach(add);
+  }
   return used;
 }
 
 function exitValues(exit: Exit): Value[] {
   const values: Value[] = [];
-  for (const reg of regsOf(exit.live)) values.push(wanted(exit, reg));
+  for (const reg of regsIn(exit.live)) values.push(wanted(exit, reg));
   for (const op of exit.sunk) values.push(...operandsOf(op));
   return values;
 }
 
 /** By position of each guard: the registers that hold values still needed behind the guard. */
-function busySets(superblock: Superblock, homeOf: (value: Value) => Reg | undefined): Set<Reg>[] {
+function busySets(superblock: Superblock, { homeOf }: Homes): Set<Reg>[] {
   const sets: Set<Reg>[] = [];
   const first = superblock.ops.findIndex((op) => op.expect !== undefined);
   if (first < 0) return sets;
@@ -192,43 +228,4 @@ function busySets(superblock: Superblock, homeOf: (value: Value) => Reg | undefi
     if (op.exit !== undefined) need(exitValues(op.exit));
   }
   return sets;
-}
-
-/**
- * Results of auipc that only serve as bases of 12-bit offsets: at another pc the upper part may differ, as long as the sum of
- * upper part and offset is the same. Maps op ids to the original addresses.
- */
-function nearBases(superblock: Superblock): Map<number, Addr> {
-  const bases = new Map<number, Addr>();
-  for (const op of superblock.ops) {
-    const address = pcRelativeAddress(op.insn, op.pc);
-    if (address !== undefined) bases.set(op.id, address);
-  }
-  if (bases.size === 0) return bases;
-  const terms = termsOf(superblock);
-  const drop = (value: Value | undefined) => {
-    if (value?.kind === 'op') bases.delete(value.id);
-  };
-  // True if the op addresses memory by the base, or adds its immediate to the base for any immediate: an `or` with 0 only looks
-  // like an addition.
-  const offsets = (op: Op): boolean => {
-    const { operands } = op.insn.row;
-    if (op.expect !== undefined) return false;
-    if (operands.includes('mem')) return true;
-    if (!operands.includes('imm') || op.rs1 === undefined) return false;
-    const rs1 = terms.of(op.rs1);
-    const other = runTerms(terms.terms, { ...op.insn, imm: 16 }, { rs1, pc: rs1 }, () => rs1);
-    return facts(op.insn).pure && other.result === terms.terms.add(rs1, terms.terms.const(16n));
-  };
-  for (const op of superblock.ops) {
-    if (op.rs1?.kind === 'op' && bases.has(op.rs1.id) && !offsets(op)) drop(op.rs1);
-    drop(op.rs2);
-    drop(op.rs3);
-    for (const sunk of op.exit?.sunk ?? []) for (const value of operandsOf(sunk)) drop(value);
-  }
-  const { final } = superblock;
-  for (const sunk of final.exit.sunk) for (const value of operandsOf(sunk)) drop(value);
-  for (const value of final.exit.snapshot.values()) drop(value);
-  if (final.op !== undefined) for (const value of operandsOf(final.op)) drop(value);
-  return bases;
 }

@@ -1,192 +1,174 @@
 /**
- * Puts values into the registers where a snapshot wants them: a parallel assignment, made sequential. A register is written only
- * when no pending task reads its content; a cycle is broken through a dead register, or with three xors.
+ * Puts values into the registers where a snapshot wants them. Each register that does not hold its value yet is a task; the tasks together
+ * are a parallel assignment (parallel-moves.ts). Ops that are sunk into the exit are tasks as well.
  */
+
 import { internal } from '../base/errors.ts';
+import { type RegSet, regsIn, withReg } from '../base/regset.ts';
 import { type Addr, F0, RA, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { constantInsns, crossMoveInsn, moveInsn, xorInsn } from '../isa/idioms.ts';
-import {
-  type Exit,
-  inSet,
-  keyOf,
-  type Op,
-  operandsOf,
-  type RegSet,
-  regsOf,
-  type Value,
-  wanted,
-} from '../superblock/form.ts';
+import { constantInsns, crossMoveInsn } from '../isa/idioms.ts';
+import { type Exit, keyOf, type Op, operandsOf, type Value, wanted } from '../superblock/form.ts';
 import type { Item } from './item.ts';
+import { inSequence, moveItem, NO_REGISTER, type Task } from './parallel-moves.ts';
+import { deadRegister } from './scratch.ts';
 
-/** A register that a task reads: for the result of another task (`made`), or for the register's content before all tasks. */
-interface Source {
-  reg: Reg;
-  readonly made: Task | undefined;
+/** A line as far as an exit. */
+export interface LineState {
+  /** The register that holds a value of the line. */
+  homeOf(value: Value): Reg | undefined;
+  /** Key of the value that a register holds by now. */
+  holds(reg: Reg): string;
+  /** Does an inlined call of the line return to an address? */
+  isReturnPoint(address: Addr): boolean;
 }
 
-/** The destination of a task that stores. */
-const NO_REGISTER: Reg = -1;
-
-interface Task {
-  dest: Reg;
-  sources: Source[];
-  /** The task only copies its source. */
-  copies: boolean;
-  emit(sources: readonly Reg[]): Item[];
-}
-
-/** Registers that may serve as scratch: not zero, sp, gp, tp. Floating point only for floating point. */
-const scratchOf = (wantsFloat: boolean): Reg[] =>
-  wantsFloat
-    ? Array.from({ length: 32 }, (_, i) => F0 + i)
-    : [15, 14, 13, 12, 11, 10, 16, 17, 5, 6, 7, 28, 29, 30, 31, 1, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
-
-/** A register of the wanted register file that is neither live nor busy. */
-export function deadRegister(live: RegSet, busy: ReadonlySet<Reg>, float = false): Reg | undefined {
-  return scratchOf(float).find((reg) => !inSet(live, reg) && !busy.has(reg));
+/** A register that an exit wants a value in. */
+export interface Want {
+  readonly reg: Reg;
+  readonly value: Value;
 }
 
 /**
- * @param homeOf the register that holds a value of the line
- * @param holds key of the value that a register holds at the exit
- * @param isLink whether an inlined call of the line returns to an address
  * @param extra a further assignment, for the operand of an indirect exit
- * @returns the items, or undefined if there was no register to break a cycle with
+ * @returns the items, or undefined if there was no register to compute a sunk op in or to break a cycle with
  */
-export function exitMoves(
-  exit: Exit,
-  homeOf: (value: Value) => Reg | undefined,
-  holds: (reg: Reg) => string,
-  isLink: (address: Addr) => boolean,
-  extra?: { reg: Reg; value: Value },
-): Item[] | undefined {
-  const sunk = new Map(exit.sunk.map((op) => [op.id, op]));
-  const wants = new Map<Reg, Value>();
-  let live = exit.live;
-  for (const reg of regsOf(exit.live)) wants.set(reg, wanted(exit, reg));
-  if (extra !== undefined) {
-    wants.set(extra.reg, extra.value);
-    live |= 1n << BigInt(extra.reg);
-  }
-  const tasks: Task[] = [];
-  const made = new Map<number, Task>();
-  const busy = new Set<Reg>();
-  for (const value of wants.values()) {
-    const home = homeOf(value);
-    if (home !== undefined) busy.add(home);
-  }
-  for (const op of exit.sunk)
-    for (const value of [op.rs1, op.rs2, op.rs3]) {
-      const home = value === undefined ? undefined : homeOf(value);
-      if (home !== undefined) busy.add(home);
-    }
+export const exitMoves = (exit: Exit, line: LineState, extra?: Want): Item[] | undefined =>
+  new ExitMoves(exit, line, extra).make();
 
-  // Sunk ops first: each op is computed straight into the register that wants its result, or into the destination of the only op
-  // that reads it, or into a dead register.
-  const dests = new Map<number, Reg>();
-  for (const op of [...exit.sunk].reverse()) {
-    if (facts(op.insn).writes === undefined) continue;
-    let dest: Reg | undefined;
-    for (const [reg, value] of wants) if (value.kind === 'op' && value.id === op.id) dest ??= reg;
-    const float = (facts(op.insn).writes ?? 0) >= F0;
-    dest ??= onlyReadersDest(exit, op, dests, float) ?? deadRegister(live, busy, float);
-    if (dest === undefined) return undefined;
-    busy.add(dest);
-    dests.set(op.id, dest);
-  }
-  for (const op of exit.sunk) {
-    const task = sunkTask(op, dests.get(op.id) ?? NO_REGISTER, made, homeOf);
-    if (task === undefined) return undefined;
-    made.set(op.id, task);
-    tasks.push(task);
-  }
-  for (const [dest, value] of wants) {
-    if (value.kind === 'op' && sunk.has(value.id)) {
-      const source = made.get(value.id)!;
-      if (source.dest !== dest)
-        tasks.push({
-          dest,
-          sources: [{ reg: source.dest, made: source }],
-          copies: true,
-          emit: ([from]) => [moveItem(dest, from!)],
-        });
-      continue;
-    }
-    if (value.kind === 'code' || value.kind === 'link') {
-      const { kind, address } = value;
-      if (dest >= F0) throw internal('an exit wants an address in a floating-point register', address);
-      // Outside ra a return address counts as a number, which is the original's.
-      const links = kind === 'link' && dest === RA && isLink(address);
-      tasks.push({
-        dest,
-        sources: [],
-        copies: false,
-        emit: () => [{ kind: links ? 'link' : 'address', reg: dest, address }],
-      });
-      continue;
-    }
-    if (value.kind === 'const') {
-      tasks.push({ dest, sources: [], copies: false, emit: () => constantItems(dest, value.value) });
-      continue;
-    }
-    if (holds(dest) === keyOf(value)) continue;
-    const home = homeOf(value);
-    if (home === undefined) return undefined;
-    tasks.push({
-      dest,
-      sources: [{ reg: home, made: undefined }],
-      copies: true,
-      emit: ([from]) => [moveItem(dest, from!)],
-    });
-  }
-  return sequence(tasks, live, busy);
-}
+class ExitMoves {
+  readonly #exit: Exit;
+  readonly #line: LineState;
+  readonly #wants = new Map<Reg, Value>();
+  #live: RegSet;
+  /** Registers that hold a value which the exit wants or a sunk op reads, and the destinations of sunk ops. */
+  readonly #busy = new Set<Reg>();
+  /** By id of a sunk op: the register that its result is computed in, and its task. */
+  readonly #dests = new Map<number, Reg>();
+  readonly #made = new Map<number, Task>();
+  readonly #tasks: Task[] = [];
 
-/** The destination of the only sunk op that reads `op`, unless that reader reads another op with this destination. */
-function onlyReadersDest(exit: Exit, op: Op, dests: ReadonlyMap<number, Reg>, float: boolean): Reg | undefined {
-  const readers = exit.sunk.filter((other) =>
-    operandsOf(other).some((value) => value.kind === 'op' && value.id === op.id),
-  );
-  const dest = readers.length === 1 ? dests.get(readers[0]!.id) : undefined;
-  if (dest === undefined || dest >= F0 !== float) return undefined;
-  // Other ops with this destination follow in a chain of single readers; a second chain into the reader would overwrite the first.
-  const others = [...dests].filter(([id, reg]) => reg === dest && id !== readers[0]!.id);
-  const readsOne = (id: number) => operandsOf(readers[0]!).some((value) => value.kind === 'op' && value.id === id);
-  return others.some(([id]) => readsOne(id)) ? undefined : dest;
-}
-
-function sunkTask(
-  op: Op,
-  dest: Reg,
-  made: ReadonlyMap<number, Task>,
-  homeOf: (value: Value) => Reg | undefined,
-): Task | undefined {
-  const roles = (['rs1', 'rs2', 'rs3'] as const).filter((role) => op[role] !== undefined);
-  const sources: Source[] = [];
-  for (const role of roles) {
-    const value = op[role]!;
-    const before = value.kind === 'op' ? made.get(value.id) : undefined;
-    const reg = value.kind === 'const' ? 0 : (before?.dest ?? homeOf(value));
-    if (reg === undefined) return undefined;
-    sources.push({ reg, made: before });
+  constructor(exit: Exit, line: LineState, extra: Want | undefined) {
+    this.#exit = exit;
+    this.#line = line;
+    this.#live = exit.live;
+    for (const reg of regsIn(exit.live)) this.#wants.set(reg, wanted(exit, reg));
+    if (extra !== undefined) {
+      this.#wants.set(extra.reg, extra.value);
+      this.#live = withReg(this.#live, extra.reg);
+    }
+    for (const value of this.#wants.values()) this.#keep(value);
+    for (const op of exit.sunk) for (const value of operandsOf(op)) this.#keep(value);
   }
-  return {
-    dest,
-    sources,
-    copies: false,
-    emit: (regs) => {
-      const changed = dest === NO_REGISTER ? { ...op.insn } : { ...op.insn, rd: dest };
-      roles.forEach((role, index) => {
-        changed[role] = regs[index]!;
-      });
+  #keep(value: Value): void {
+    const home = this.#line.homeOf(value);
+    if (home !== undefined) this.#busy.add(home);
+  }
+
+  make(): Item[] | undefined {
+    const { sunk } = this.#exit;
+    // Readers first, so that an op can be computed in its reader's destination.
+    for (const op of [...sunk].reverse()) if (!this.#chooseDest(op)) return undefined;
+    for (const op of sunk) if (!this.#addSunk(op)) return undefined;
+    for (const [reg, value] of this.#wants) if (!this.#addWanted(reg, value)) return undefined;
+    return inSequence(this.#tasks, this.#live, this.#busy);
+  }
+
+  /**
+   * Chooses where a sunk op is computed: straight in the register that wants its result, or in the destination of the only op that reads
+   * it, or in a dead register. @returns false if there is no dead register
+   */
+  #chooseDest(op: Op): boolean {
+    const { writes } = facts(op.insn);
+    if (writes === undefined) return true;
+    const float = writes >= F0;
+    const dest = this.#wantedIn(op) ?? this.#onlyReadersDest(op, float) ?? deadRegister(this.#live, this.#busy, float);
+    if (dest === undefined) return false;
+    this.#busy.add(dest);
+    this.#dests.set(op.id, dest);
+    return true;
+  }
+  /** The first register that wants an op's result. */
+  #wantedIn({ id }: Op): Reg | undefined {
+    for (const [reg, value] of this.#wants) if (value.kind === 'op' && value.id === id) return reg;
+    return undefined;
+  }
+  /** The destination of the only sunk op that reads `op`, unless that reader reads another op with this destination. */
+  #onlyReadersDest({ id }: Op, float: boolean): Reg | undefined {
+    const readers = this.#exit.sunk.filter((other) => reads(other, id));
+    const reader = readers[0];
+    const dest = readers.length === 1 ? this.#dests.get(reader!.id) : undefined;
+    if (dest === undefined || dest >= F0 !== float) return undefined;
+    // Other ops with this destination follow in a chain of single readers; a second chain into the reader would overwrite the first.
+    for (const [other, reg] of this.#dests)
+      if (reg === dest && other !== reader!.id && reads(reader!, other)) return undefined;
+    return dest;
+  }
+
+  /** @returns false if an operand has no home */
+  #addSunk(op: Op): boolean {
+    const roles = (['rs1', 'rs2', 'rs3'] as const).filter((role) => op[role] !== undefined);
+    const sources: Task['sources'][number][] = [];
+    for (const role of roles) {
+      const value = op[role]!;
+      const made = value.kind === 'op' ? this.#made.get(value.id) : undefined;
+      const reg = value.kind === 'const' ? 0 : (made?.dest ?? this.#line.homeOf(value));
+      if (reg === undefined) return false;
+      sources.push({ reg, made });
+    }
+    const dest = this.#dests.get(op.id) ?? NO_REGISTER;
+    const emit = (regs: readonly Reg[]): Item[] => {
       const address = addressOf(op);
-      return address !== undefined
-        ? [{ kind: 'address', reg: dest, address, pc: op.pc }]
-        : [{ kind: 'insn', insn: changed, pc: op.pc }];
-    },
-  };
+      if (address !== undefined) return [{ kind: 'address', reg: dest, address, pc: op.pc }];
+      const insn = dest === NO_REGISTER ? { ...op.insn } : { ...op.insn, rd: dest };
+      roles.forEach((role, index) => {
+        insn[role] = regs[index]!;
+      });
+      return [{ kind: 'insn', insn, pc: op.pc }];
+    };
+    const task: Task = { dest, sources, copies: false, emit };
+    this.#made.set(op.id, task);
+    this.#tasks.push(task);
+    return true;
+  }
+
+  /** Adds the task that puts a value into a register, if the register does not have it. @returns false if the value has no home */
+  #addWanted(dest: Reg, value: Value): boolean {
+    switch (value.kind) {
+      case 'code':
+      case 'link':
+        if (dest >= F0) throw internal('an exit wants an address in a floating-point register', value.address);
+        this.#addConstant(dest, () => [this.#addressItem(dest, value)]);
+        return true;
+      case 'const':
+        this.#addConstant(dest, () => constantItems(dest, value.value));
+        return true;
+      case 'op':
+      case 'head':
+        return this.#addCopy(dest, value);
+    }
+  }
+  #addressItem(reg: Reg, { kind, address }: Extract<Value, { readonly address: Addr }>): Item {
+    // Outside ra a return address counts as a number, which is the original's.
+    const links = kind === 'link' && reg === RA && this.#line.isReturnPoint(address);
+    return { kind: links ? 'link' : 'address', reg, address };
+  }
+  #addConstant(dest: Reg, emit: () => Item[]): void {
+    this.#tasks.push({ dest, sources: [], copies: false, emit });
+  }
+  #addCopy(dest: Reg, value: Value): boolean {
+    const made = value.kind === 'op' ? this.#made.get(value.id) : undefined;
+    if (made === undefined && this.#line.holds(dest) === keyOf(value)) return true;
+    const reg = made?.dest ?? this.#line.homeOf(value);
+    if (reg === undefined) return false;
+    if (made !== undefined && reg === dest) return true;
+    this.#tasks.push({ dest, sources: [{ reg, made }], copies: true, emit: ([from]) => [moveItem(dest, from!)] });
+    return true;
+  }
 }
+
+/** Does an op read the result of another? */
+const reads = (op: Op, id: number): boolean => operandsOf(op).some((value) => value.kind === 'op' && value.id === id);
 
 /** The address that an op computes from its pc. */
 function addressOf({ insn, pc }: Op): Addr | undefined {
@@ -196,11 +178,6 @@ function addressOf({ insn, pc }: Op): Addr | undefined {
   return readsPc ? pc + insn.imm : undefined;
 }
 
-const moveItem = (dest: Reg, from: Reg): Item => ({
-  kind: 'insn',
-  insn: dest >= F0 === from >= F0 ? moveInsn(dest, from) : crossMoveInsn(dest, from),
-});
-
 /** Puts a constant into a register. @throws internal() for a floating-point register and a constant other than 0 */
 function constantItems(dest: Reg, value: bigint): Item[] {
   if (dest >= F0) {
@@ -208,67 +185,4 @@ function constantItems(dest: Reg, value: bigint): Item[] {
     return [{ kind: 'insn', insn: crossMoveInsn(dest, 0) }];
   }
   return constantInsns(dest, value).map((insn) => ({ kind: 'insn', insn }));
-}
-
-function sequence(tasks: Task[], live: RegSet, busy: ReadonlySet<Reg>): Item[] | undefined {
-  const items: Item[] = [];
-  const pending = new Set(tasks);
-  const reads = (task: Task, reg: Reg) =>
-    task.sources.some((source) => source.reg === reg && source.made === undefined);
-  const prepared = (task: Task) => task.sources.every(({ made }) => made === undefined || !pending.has(made));
-  /** Does another pending task still need the content that this task would overwrite? */
-  const inTheWay = (task: Task) =>
-    [...pending].some(
-      (other) =>
-        other !== task &&
-        other.sources.some(
-          ({ reg, made }) => reg === task.dest && made !== task && (made === undefined || !pending.has(made)),
-        ),
-    );
-  while (pending.size > 0) {
-    const next = [...pending].find((task) => prepared(task) && !inTheWay(task));
-    if (next !== undefined) {
-      items.push(...next.emit(next.sources.map(({ reg }) => reg)));
-      pending.delete(next);
-      continue;
-    }
-    // A cycle: move the content of one blocked destination to a scratch register and let its readers read it there.
-    const blocked = [...pending].find(
-      (task) => prepared(task) && [...pending].some((other) => other !== task && reads(other, task.dest)),
-    );
-    if (blocked === undefined) return undefined;
-    const { dest } = blocked;
-    const used = new Set([
-      ...busy,
-      ...[...pending].flatMap((task) => [task.dest, ...task.sources.map(({ reg }) => reg)]),
-    ]);
-    const scratch = deadRegister(live, used, dest >= F0);
-    const moved = (change: (reg: Reg) => Reg) => {
-      for (const task of pending)
-        task.sources = task.sources.map((source) =>
-          source.made === undefined ? { reg: change(source.reg), made: undefined } : source,
-        );
-    };
-    if (scratch !== undefined) {
-      items.push(moveItem(scratch, dest));
-      moved((reg) => (reg === dest ? scratch : reg));
-      continue;
-    }
-    const from = blocked.sources[0];
-    if (!blocked.copies || from === undefined || from.made !== undefined || dest >= F0 || from.reg >= F0)
-      return undefined;
-    // Neither register of the swap may hold a result of a task, and no task may wait for the result of the blocked task.
-    const holdsMade = [...pending].some((task) =>
-      task.sources.some(
-        ({ reg, made }) => made === blocked || (made !== undefined && (reg === dest || reg === from.reg)),
-      ),
-    );
-    if (holdsMade) return undefined;
-    const swap = from.reg;
-    for (const insn of [xorInsn(dest, swap), xorInsn(swap, dest), xorInsn(dest, swap)])
-      items.push({ kind: 'insn', insn });
-    pending.delete(blocked);
-    moved((reg) => (reg === dest ? swap : reg === swap ? dest : reg));
-  }
-  return items;
 }

@@ -2,8 +2,8 @@
  * Free ranges of pages, found in time that does not grow with the number of mappings. A binary tree over blocks of pages holds for each
  * node the lengths of its longest free run and of the free runs at both its ends; single pages are looked at in one block only.
  */
-import type { Addr } from '../base/units.ts';
-import { type Memory, PAGE } from './memory.ts';
+import { type Addr, PAGE } from '../base/units.ts';
+import type { Memory } from './memory.ts';
 
 /** Pages in a block. */
 const BLOCK = 64;

@@ -3,7 +3,7 @@
  * layout, so that generated wasm and TypeScript see the same registers. Registers are bigint here, at the edge; engines use
  * the layout directly.
  */
-import type { Addr, Reg } from '../base/units.ts';
+import type { Reg, RunAddr } from '../base/units.ts';
 import type { Memory } from './memory.ts';
 
 /** Byte offsets within a hart's block. Everything is little-endian. x0's slot always holds 0; writes to x0 go to SINK. */
@@ -68,11 +68,11 @@ export class Hart {
   setNumber(reg: Reg, value: number): void {
     if (reg !== 0) this.#setWord(slotOf(reg), value);
   }
-  get pc(): Addr {
-    return this.#word(HART.PC);
+  get pc(): RunAddr {
+    return this.#word(HART.PC) as RunAddr;
   }
   /** Bit 0 is lost: the kernel goes to user code through sepc, which has no such bit (privileged manual, "Supervisor Exception PC"). */
-  set pc(value: Addr) {
+  set pc(value: number) {
     this.#setWord(HART.PC, value - (value % 2));
   }
   get fflags(): number {

@@ -3,17 +3,19 @@
  * addresses do not depend on the file; only image and heap are at the bottom.
  */
 import { alignUp } from '../base/bits.ts';
-import type { Addr, ByteCount } from '../base/units.ts';
+import { type Addr, type ByteCount, PAGE } from '../base/units.ts';
 import { PT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
-import { PAGE } from './memory.ts';
+import { Place } from '../place/place.ts';
 
 /** Run-time address of an ET_DYN image's address 0, before rounding up to its alignment. Not 0, so that null pointers fault. */
 const PIE_BIAS: Addr = 0x10000;
 const MAX_ALIGNMENT: ByteCount = 2 ** 26;
 
-/** The load bias, which is added to an image's addresses: the same in every run. */
-export function biasOf(image: Image): Addr {
+/** Where an image is loaded: the same in every run. */
+export const placeFor = (image: Image): Place => new Place(image, biasOf(image));
+
+function biasOf(image: Image): ByteCount {
   if (!image.relocatable) return 0;
   const alignments = image.programHeaders.filter((h) => h.type === PT.LOAD).map((h) => h.align);
   const sensible = alignments.filter((align) => align <= MAX_ALIGNMENT && Number.isInteger(Math.log2(align)));
@@ -33,7 +35,10 @@ const HEAP_ROUND: ByteCount = 2 ** 20;
  * @param form an optimized form of the image, which must fit below the same heap
  */
 export const heapStartOf = (image: Image, form: Image = image): Addr =>
-  Math.max(alignUp(biasOf(image) + image.end, HEAP_ROUND) + HEAP_GAP, alignUp(biasOf(image) + form.end, HEAP_ROUND));
+  Math.max(
+    alignUp(placeFor(image).toRun(image.end), HEAP_ROUND) + HEAP_GAP,
+    alignUp(placeFor(image).toRun(form.end), HEAP_ROUND),
+  );
 
 export interface Layout {
   /** One page, `li a7,139; ecall`: the return address of signal handlers. */

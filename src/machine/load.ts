@@ -1,11 +1,12 @@
 /** Puts an image and its initial stack into memory as Linux does (fs/binfmt_elf.c, load_elf_binary and create_elf_tables). */
 import { alignDown, alignUp } from '../base/bits.ts';
 import { badOption, overLimit, unsupported } from '../base/errors.ts';
-import { type Addr, hex } from '../base/units.ts';
+import { type Addr, hex, PAGE, type RunAddr } from '../base/units.ts';
 import { PF, PT } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
-import { biasOf, heapStartOf, type Layout, STACK_SIZE } from './layout.ts';
-import { PAGE, PERMISSION } from './memory.ts';
+import type { Place } from '../place/place.ts';
+import { heapStartOf, type Layout, placeFor, STACK_SIZE } from './layout.ts';
+import { PERMISSION } from './memory.ts';
 import type { AddressSpace } from './space.ts';
 
 /** Keys of the auxiliary vector (uapi/linux/auxvec.h). */
@@ -35,9 +36,8 @@ const HWCAP = [...'IMAFDC'].reduce((bits, letter) => bits | (1 << (letter.charCo
 const TRAMPOLINE = [0x08b00893, 0x00000073];
 
 export interface Loaded {
-  /** Load bias: what was added to the image's addresses. */
-  readonly bias: Addr;
-  readonly entry: Addr;
+  readonly place: Place;
+  readonly entry: RunAddr;
   /** The first address of the heap (the initial program break). */
   readonly heapStart: Addr;
   readonly sp: Addr;
@@ -62,10 +62,10 @@ export interface LoadOptions {
 /** Maps image, stack and trampoline. Throws IsoformError if they do not fit into memory. */
 export function load(space: AddressSpace, options: LoadOptions): Loaded {
   const { image, layout } = options;
-  const bias = biasOf(image);
-  mapImage(space, image, bias, layout);
+  const place = placeFor(image);
+  mapImage(space, place, layout);
   const heapStart = options.heapStart ?? heapStartOf(image);
-  if (heapStart % PAGE !== 0 || heapStart < bias + image.end || heapStart > layout.mappingTop)
+  if (heapStart % PAGE !== 0 || heapStart < place.toRun(image.end) || heapStart > layout.mappingTop)
     throw overLimit(`${image.file}: no room for its heap at ${hex(heapStart)}`, 'raise --memory');
   space.map(layout.trampoline, PAGE, PERMISSION.READ | PERMISSION.EXECUTE);
   for (const [index, word] of TRAMPOLINE.entries())
@@ -73,19 +73,21 @@ export function load(space: AddressSpace, options: LoadOptions): Loaded {
   const executable = image.programHeaders.some((h) => h.type === PT.GNU_STACK && (h.flags & PF.EXECUTE) !== 0);
   const stack = PERMISSION.READ | PERMISSION.WRITE | (executable ? PERMISSION.EXECUTE : 0);
   space.map(layout.stackLow, STACK_SIZE, stack);
-  const entry = bias + image.entry;
-  return { bias, entry, heapStart, sp: buildStack(space, options, bias) };
+  const entry = place.toRun(image.entry);
+  return { place, entry, heapStart, sp: buildStack(space, options, place) };
 }
 
-function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout): void {
+function mapImage(space: AddressSpace, place: Place, layout: Layout): void {
   const { memory } = space;
-  const first = image.segments[0]!.address + bias;
+  const { image, areas } = place;
+  const first = areas[0]!.start;
   if (first < PAGE) throw unsupported(`${image.file}: a segment lies in page 0`, 'null pointers must fault', first);
-  if (bias + image.end > layout.mappingTop)
-    throw overLimit(`${image.file}: ends at ${hex(bias + image.end)}, beyond guest memory`, 'raise --memory');
-  for (const segment of image.segments) {
-    const start = alignDown(segment.address + bias, PAGE);
-    const end = alignUp(segment.address + bias + segment.size, PAGE);
+  const imageEnd = place.toRun(image.end);
+  if (imageEnd > layout.mappingTop)
+    throw overLimit(`${image.file}: ends at ${hex(imageEnd)}, beyond guest memory`, 'raise --memory');
+  for (const { segment, ...area } of areas) {
+    const start = alignDown(area.start, PAGE);
+    const end = alignUp(area.end, PAGE);
     let permissions =
       (segment.flags.read ? PERMISSION.READ : 0) |
       // There is no page that can be written but not read (privileged manual, "Supervisor Address Translation": W without R is reserved).
@@ -99,21 +101,22 @@ function mapImage(space: AddressSpace, image: Image, bias: Addr, layout: Layout)
       fresh += PAGE;
     }
     if (end > fresh) space.map(fresh, end - fresh, permissions);
-    memory.bytes.set(segment.bytes, segment.address + bias);
+    memory.bytes.set(segment.bytes, area.start);
   }
 }
 
 /**
  * AT_PHDR is the address of the table in the segment whose file part covers its offset (load_elf_binary). For a table
- * in no segment AT_PHDR is the bias alone.
+ * in no segment AT_PHDR is where the linked address 0 lies.
  */
-function programHeaderAddress(image: Image, bias: Addr): Addr {
+function programHeaderAddress(place: Place): RunAddr {
+  const { image } = place;
   const at = image.programHeaderOffset;
   const segment = image.segments.find((s) => at >= s.offset && at < s.offset + s.bytes.length);
-  return segment ? at - segment.offset + segment.address + bias : bias;
+  return place.toRun(segment ? at - segment.offset + segment.address : 0);
 }
 
-function buildStack(space: AddressSpace, options: LoadOptions, bias: Addr): Addr {
+function buildStack(space: AddressSpace, options: LoadOptions, place: Place): Addr {
   const { image, layout, uid } = options;
   const { bytes, view } = space.memory;
   const encoder = new TextEncoder();
@@ -136,12 +139,12 @@ function buildStack(space: AddressSpace, options: LoadOptions, bias: Addr): Addr
     [AT.HWCAP, HWCAP],
     [AT.PAGESZ, PAGE],
     [AT.CLKTCK, 100],
-    [AT.PHDR, programHeaderAddress(image, bias)],
+    [AT.PHDR, programHeaderAddress(place)],
     [AT.PHENT, 56],
     [AT.PHNUM, image.programHeaders.length],
     [AT.BASE, 0],
     [AT.FLAGS, 0],
-    [AT.ENTRY, bias + image.entry],
+    [AT.ENTRY, place.toRun(image.entry)],
     [AT.UID, uid],
     [AT.EUID, uid],
     [AT.GID, uid],

@@ -4,11 +4,11 @@
  *
  * The linear memory is reserved whole at the start: untouched pages cost nothing, and the memory never grows, so views stay valid.
  */
+
 import { alignDown, alignUp } from '../base/bits.ts';
 import { overLimit } from '../base/errors.ts';
-import type { Addr, ByteCount } from '../base/units.ts';
+import { type Addr, type ByteCount, PAGE } from '../base/units.ts';
 
-export const PAGE = 4096;
 export const PAGE_BITS = 12;
 /** Bits of a page's permission byte. MAPPED alone is PROT_NONE. */
 export const PERMISSION = { READ: 1, WRITE: 2, EXECUTE: 4, MAPPED: 8 } as const;

@@ -3,9 +3,9 @@
  * engines see every change at once. New pages read as zero.
  */
 import { alignUp } from '../base/bits.ts';
-import type { Addr, ByteCount } from '../base/units.ts';
+import { type Addr, type ByteCount, PAGE } from '../base/units.ts';
 import { FreePages } from './free.ts';
-import { type Memory, PAGE, PERMISSION } from './memory.ts';
+import { type Memory, PERMISSION } from './memory.ts';
 
 export class AddressSpace {
   readonly memory: Memory;

@@ -5,7 +5,8 @@ import type { Image } from '../elf/image.ts';
 import { parseImage } from '../elf/read.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import type { Superblock } from '../superblock/form.ts';
-import { type OptimizeOptions, optimize } from './optimize.ts';
+import { optimize } from './optimize.ts';
+import type { OptimizeOptions } from './setting.ts';
 
 /**
  * The smallest number for which `bad` holds, given that `bad` does not hold for `good` and holds for `limit`. If `bad` comes and goes

@@ -6,7 +6,8 @@
  */
 import type { Addr, ByteCount } from '../base/units.ts';
 import type { Emitted } from '../emit/emit.ts';
-import type { Selection, Trace } from '../superblock/select.ts';
+import type { Selection } from '../superblock/select.ts';
+import type { Trace } from '../superblock/trace.ts';
 
 /** Growth that is always allowed, and the share of the file's size that is allowed if larger. */
 const FREE_GROWTH: ByteCount = 96 * 1024;

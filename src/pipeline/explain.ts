@@ -1,16 +1,14 @@
 /** One superblock as text: as it was formed, and after each pass. */
-import { choosePasses } from '../../passes/index.ts';
 import { badOption } from '../base/errors.ts';
-import { makeFuel } from '../base/fuel.ts';
 import { type Addr, hex } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { extensionsOf } from '../isa/targets.ts';
 import type { ImageProfile } from '../profile/profile.ts';
 import type { Superblock } from '../superblock/form.ts';
 import { runPasses } from '../superblock/pass.ts';
 import { superblockText } from '../superblock/text.ts';
 import { weightOf } from '../superblock/weight.ts';
-import { assumable, machineFor, type OptimizeOptions, prepare } from './optimize.ts';
+import { prepare } from './prepare.ts';
+import { assumable, type OptimizeOptions, settingOf } from './setting.ts';
 
 type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target' | 'maxGrowth' | 'select'>;
 
@@ -21,8 +19,7 @@ type Options = Pick<OptimizeOptions, 'passes' | 'without' | 'target' | 'maxGrowt
  */
 function findSuperblock(image: Image, profile: ImageProfile, options: Options, where: string): Superblock {
   const address = addressOf(image, where);
-  const { maxGrowth, select, without } = options;
-  const { superblocks } = prepare(image, profile, assumable(profile, without), maxGrowth, select);
+  const { superblocks } = prepare(image, profile, assumable(profile, options.without), options);
   const found =
     superblocks.find(({ head }) => head === address) ??
     superblocks
@@ -47,14 +44,8 @@ function addressOf(image: Image, where: string): Addr {
 /** A superblock after the passes, as text that parses back. */
 export function dumpSuperblock(image: Image, profile: ImageProfile, options: Options, where: string): string {
   const superblock = findSuperblock(image, profile, options, where);
-  return superblockText(
-    runPasses(superblock, choosePasses(options.passes), {
-      fuel: makeFuel(),
-      extensions: extensionsOf(options.target),
-      machine: machineFor(image, options.target),
-      deadFrames: !options.without?.includes('A8'),
-    }),
-  );
+  const { passes, passOptions } = settingOf(image, profile, options);
+  return superblockText(runPasses(superblock, passes, passOptions));
 }
 
 export interface Explanation {
@@ -64,10 +55,15 @@ export interface Explanation {
   text(): string;
 }
 
-/** A superblock as it was formed and after each pass that changed it, with the change in executed instructions, by the profile. */
+/**
+ * A superblock as it was formed, with the reason why its trace ends, and after each pass that changed it, with the change in executed
+ * instructions, by the profile.
+ */
 export function explainSuperblock(image: Image, profile: ImageProfile, options: Options, where: string): Explanation {
   const superblock = findSuperblock(image, profile, options, where);
-  const texts = [`# as it was formed: ${weightText(weightOf(superblock))}\n${superblockText(superblock)}`];
+  const texts = [
+    `# as it was formed: ${weightText(weightOf(superblock))}\n# its trace ends because ${superblock.ended}\n${superblockText(superblock)}`,
+  ];
   const passed = new Set<string>();
   return {
     observe(pass, before, after) {

@@ -8,6 +8,7 @@ import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { heapStartOf } from '../machine/layout.ts';
 import { OTHERS } from '../machine/others.ts';
 import { createProcess, type ProcessOptions } from '../machine/process.ts';
+import { LinkMap } from '../place/link-map.ts';
 import { collect } from '../profile/collect.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { RerunOptions } from '../verify/rerun.ts';
@@ -68,7 +69,7 @@ function begin(request: ProfileRequest) {
       transfers: engine.transfers(),
       starts: process.starts,
       stops: process.stops,
-      images: [{ image, bias: process.bias }],
+      links: new LinkMap([process.place.holding(image)]),
       instructions: outcome.instructions,
       others: OTHERS.filter((other) => process.kernel.others.has(other)),
     });

@@ -11,8 +11,10 @@ import { mapOf, type Proof, prove, type SuperblockProof } from '../verify/prove/
 import { reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { makeSolver } from '../verify/prove/solver.ts';
+import type { Optimized } from './emit-forms.ts';
 import { emitWithout, type Failure, type Rejection } from './failures.ts';
-import { type Formed, formSuperblocks, type Optimized, type OptimizeOptions } from './optimize.ts';
+import { formSuperblocks, type SuperblockForms } from './optimize.ts';
+import type { OptimizeOptions } from './setting.ts';
 
 export interface ProvedOptions extends OptimizeOptions {
   /** tested: a superblock that is neither proved nor refuted ships as well; a rerun has to test it. */
@@ -141,7 +143,7 @@ interface Stages {
   guilty(head: Addr): string | undefined;
 }
 
-function stageProofs(formed: Formed, proofOf: Prover): Stages {
+function stageProofs(formed: SuperblockForms, proofOf: Prover): Stages {
   const names = [undefined, ...formed.passes.map(({ name }) => name)];
   /** Superblocks that are not proved, with the reason, before the first pass and after each. */
   const unproved: ReadonlyMap<Addr, string>[] = [];

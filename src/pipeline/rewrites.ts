@@ -1,7 +1,7 @@
 /** Statistics of the passes: rewrites by the fuel that they took, instructions by the superblocks' difference. */
 import { type Fuel, makeFuel } from '../base/fuel.ts';
 import type { PassReport } from '../report/model.ts';
-import type { PassTotal } from './optimize.ts';
+import type { PassTotal } from './pass-totals.ts';
 
 export interface CountingFuel extends Fuel {
   /** Rewrites granted so far, by pass. */

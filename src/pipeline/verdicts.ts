@@ -1,4 +1,5 @@
 /** Summaries of proofs. */
+import type { AssumptionId } from '../emit/assumptions.ts';
 import type { Proof, SuperblockProof } from '../verify/prove/prove.ts';
 
 export interface ProofSummary {
@@ -15,7 +16,7 @@ export interface ProofSummary {
 
 /** The proofs that rest on one assumption. */
 export interface Resting {
-  readonly id: string;
+  readonly id: AssumptionId;
   /** Number of proved superblocks; checks of the file as a whole are not counted. */
   readonly superblocks: number;
   /** Share of the expected execution in superblocks, 0 to 1. */

@@ -30,6 +30,11 @@ export class Place {
     }));
   }
 
+  /** The place of another form of the image, which has the same addresses. */
+  holding(form: Image): Place {
+    return new Place(form, this.#bias);
+  }
+
   toRun(linked: Addr): RunAddr {
     return (linked + this.#bias) as RunAddr;
   }

@@ -10,7 +10,8 @@ import { type Addr, hex, type InsnCount } from '../base/units.ts';
 import { type Code, codeOf } from '../code/code.ts';
 import { edgeKind, endingOf } from '../code/endings.ts';
 import type { Image } from '../elf/image.ts';
-import type { ImageProfile, ProfiledBlock, ProfiledEdge } from './profile.ts';
+import type { Insn } from '../isa/row.ts';
+import { type ImageProfile, OUTSIDE, type ProfiledBlock, type ProfiledEdge } from './profile.ts';
 
 export interface Blocks {
   /** Sorted by start. A block whose only entry was stopped on its first instruction has count 0. */
@@ -34,7 +35,7 @@ const MOST_BLOCK_INSNS = 2000;
 function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
   const leaders = new Set<Addr>();
   for (const { at } of profile.starts) if (code.isExecutable(at)) leaders.add(at);
-  for (const { to } of profile.transfers) if (code.isExecutable(to)) leaders.add(to);
+  for (const { to } of profile.transfers) if (to !== OUTSIDE && code.isExecutable(to)) leaders.add(to);
   const visited = new Set<Addr>();
   for (const leader of [...leaders].sort((a, b) => a - b)) {
     let length = 0;
@@ -61,33 +62,46 @@ function leadersOf(profile: ImageProfile, code: Code): Set<Addr> {
 const BAD_COUNTS_HINT =
   'make one with isoform profile; if that did, the program changes its own code as it runs, and assumption A5 does not hold';
 
-/**
- * @throws bad-profile if the counts do not add up, or tell of transfers that this image's code cannot make
- */
-export function blocksOf(profile: ImageProfile, image: Image): Blocks {
-  const code = codeOf(image);
-  const wrong = (what: string, at: Addr) => badProfile(profile.name, `${what} at ${hex(at)}`, BAD_COUNTS_HINT);
-  const leaders = leadersOf(profile, code);
-  const inflow = new Map<Addr, InsnCount>();
-  const add = (at: Addr, count: InsnCount) => inflow.set(at, (inflow.get(at) ?? 0) + count);
-  for (const { at, count } of profile.starts) add(at, count);
-  for (const { to, count } of profile.transfers) add(to, count);
-  const stops = new Map<Addr, InsnCount>();
-  for (const { at, count } of profile.stops) stops.set(at, (stops.get(at) ?? 0) + count);
+/** A profile's counts by address, and the blocks and edges made of them so far. */
+class Flow {
+  readonly blocks: ProfiledBlock[] = [];
+  readonly edges: ProfiledEdge[] = [];
+  retired: InsnCount = 0;
+  readonly #profile: ImageProfile;
+  readonly #code: Code;
+  readonly #leaders: ReadonlySet<Addr>;
+  readonly #inflow = new Map<Addr, InsnCount>();
+  readonly #stops = new Map<Addr, InsnCount>();
   /** Where the transfers from each site begin in the (sorted) list. */
-  const sites = new Map<Addr, number>();
-  profile.transfers.forEach(({ from }, index) => {
-    if (!sites.has(from)) sites.set(from, index);
-  });
+  readonly #sites = new Map<Addr, number>();
+  #sitesSeen = 0;
+  readonly #stopsSeen = new Set<Addr>();
 
-  const blocks: ProfiledBlock[] = [];
-  const edges: ProfiledEdge[] = [];
-  let retired = 0;
-  let sitesSeen = 0;
-  const stopsSeen = new Set<Addr>();
-  for (const start of [...leaders].sort((a, b) => a - b)) {
-    const count = (inflow.get(start) ?? 0) - (stops.get(start) ?? 0);
-    if (count < 0) throw wrong('more stops than entries', start);
+  constructor(profile: ImageProfile, code: Code) {
+    this.#profile = profile;
+    this.#code = code;
+    this.#leaders = leadersOf(profile, code);
+    for (const { at, count } of profile.starts) this.#arrive(at, count);
+    for (const { to, count } of profile.transfers) if (to !== OUTSIDE) this.#arrive(to, count);
+    for (const { at, count } of profile.stops) this.#stops.set(at, (this.#stops.get(at) ?? 0) + count);
+    profile.transfers.forEach(({ from }, index) => {
+      if (!this.#sites.has(from)) this.#sites.set(from, index);
+    });
+  }
+  #arrive(at: Addr, count: InsnCount): void {
+    this.#inflow.set(at, (this.#inflow.get(at) ?? 0) + count);
+  }
+  #wrong(what: string, at: Addr): Error {
+    return badProfile(this.#profile.name, `${what} at ${hex(at)}`, BAD_COUNTS_HINT);
+  }
+
+  /** Makes the blocks, in the order of their addresses: flow runs on from a block into the block behind. */
+  follow(): void {
+    for (const start of [...this.#leaders].sort((a, b) => a - b)) this.#block(start);
+  }
+  #block(start: Addr): void {
+    const count = (this.#inflow.get(start) ?? 0) - (this.#stops.get(start) ?? 0);
+    if (count < 0) throw this.#wrong('more stops than entries', start);
     let flow = count;
     let insns = 0;
     /** Entries that a stop behind the first instruction cut off, and the instructions that they ran before the stop. */
@@ -95,54 +109,73 @@ export function blocksOf(profile: ImageProfile, image: Image): Blocks {
     let ranBeforeStops = 0;
     let at = start;
     for (;;) {
-      const insn = code.insnAt(at);
-      const stopped = at === start ? 0 : (stops.get(at) ?? 0);
-      stopsSeen.add(at);
+      const insn = this.#code.insnAt(at);
+      const stopped = at === start ? 0 : (this.#stops.get(at) ?? 0);
+      this.#stopsSeen.add(at);
       flow -= stopped;
       cutOff += stopped;
       ranBeforeStops += stopped * insns;
-      if (flow < 0) throw wrong('more stops than entries', at);
+      if (flow < 0) throw this.#wrong('more stops than entries', at);
       if (insn === undefined) {
-        if (flow > 0) throw wrong('bytes that are no instruction were executed', at);
+        if (flow > 0) throw this.#wrong('bytes that are no instruction were executed', at);
         break;
       }
       const site = at;
       insns++;
       at += insn.size;
       if (endingOf(insn) !== 'none') {
-        let out = 0;
-        const first = sites.get(site);
-        if (first !== undefined) {
-          sitesSeen++;
-          for (let i = first; profile.transfers[i]?.from === site; i++) {
-            const { to, count: taken } = profile.transfers[i]!;
-            out += taken;
-            if (taken > 0) edges.push({ from: start, site, to, kind: edgeKind(insn, site, to), count: taken });
-          }
-        }
-        if (out !== flow) throw wrong(`${flow} arrivals but ${out} departures`, site);
-        flow = 0;
+        const out = this.#depart(start, site, insn);
+        if (out !== flow) throw this.#wrong(`${flow} arrivals but ${out} departures`, site);
         break;
       }
-      if (leaders.has(at)) {
-        add(at, flow);
-        if (flow > 0) edges.push({ from: start, site, to: at, kind: 'fall', count: flow });
+      if (this.#leaders.has(at)) {
+        this.#arrive(at, flow);
+        if (flow > 0) this.edges.push({ from: start, site, to: at, kind: 'fall', count: flow });
         break;
       }
     }
-    if (insns === 0) continue;
-    blocks.push({ start, end: at, insns, count });
-    retired += (count - cutOff) * insns + ranBeforeStops;
+    if (insns === 0) return;
+    this.blocks.push({ start, end: at, insns, count });
+    this.retired += (count - cutOff) * insns + ranBeforeStops;
   }
-  // Control may also arrive, and fault, where there is no code.
-  for (const [at, count] of stops)
-    if (!stopsSeen.has(at) && (leaders.has(at) || inflow.get(at) !== count))
-      throw wrong('a stop where control never was', at);
-  if (sitesSeen !== sites.size) {
-    const ends = new Set(edges.map(({ site }) => site));
-    for (const site of sites.keys()) if (!ends.has(site)) throw wrong('a transfer from where none can be', site);
+  /** The edges of the instruction that ends a block. @returns the sum of their counts */
+  #depart(start: Addr, site: Addr, insn: Insn): InsnCount {
+    const first = this.#sites.get(site);
+    if (first === undefined) return 0;
+    this.#sitesSeen++;
+    const { transfers } = this.#profile;
+    let out = 0;
+    for (let i = first; transfers[i]?.from === site; i++) {
+      const { to, count } = transfers[i]!;
+      out += count;
+      if (count > 0)
+        this.edges.push({ from: start, site, to, kind: edgeKind(insn, site, to === OUTSIDE ? undefined : to), count });
+    }
+    return out;
+  }
+
+  /** Checks that every stop and every transfer of the profile was met on the way through the blocks. */
+  checkAllMet(): void {
+    // Control may also arrive, and fault, where there is no code.
+    for (const [at, count] of this.#stops)
+      if (!this.#stopsSeen.has(at) && (this.#leaders.has(at) || this.#inflow.get(at) !== count))
+        throw this.#wrong('a stop where control never was', at);
+    if (this.#sitesSeen === this.#sites.size) return;
+    const ends = new Set(this.edges.map(({ site }) => site));
+    for (const site of this.#sites.keys())
+      if (!ends.has(site)) throw this.#wrong('a transfer from where none can be', site);
     throw internal('a transfer site was seen twice');
   }
+}
+
+/**
+ * @throws bad-profile if the counts do not add up, or tell of transfers that this image's code cannot make
+ */
+export function blocksOf(profile: ImageProfile, image: Image): Blocks {
+  const flow = new Flow(profile, codeOf(image));
+  flow.follow();
+  flow.checkAllMet();
+  const { blocks, edges, retired } = flow;
   return { blocks, edges, retired };
 }
 

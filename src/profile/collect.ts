@@ -1,21 +1,22 @@
-/** From the counts of an engine (run-time addresses) to a profile (addresses within each image). */
-import type { Addr, InsnCount } from '../base/units.ts';
-import type { Image } from '../elf/image.ts';
+/** From the counts of an engine, at run-time addresses, to a profile, at each image's linked addresses. */
+import type { Addr, InsnCount, RunAddr } from '../base/units.ts';
 import type { Other } from '../machine/others.ts';
-import { type ImageProfile, OUTSIDE, type Profile, type TransferCount } from './profile.ts';
+import type { LinkMap } from '../place/link-map.ts';
+import type { Place } from '../place/place.ts';
+import { compareDestinations, type ImageProfile, OUTSIDE, type Profile, type TransferCount } from './profile.ts';
 
 export interface Counted {
   readonly at: Addr;
   readonly count: InsnCount;
 }
 
-/** The counts of one run. All addresses are run-time addresses. */
+/** The counts of one run, by run-time addresses. */
 export interface Collected {
-  readonly transfers: readonly TransferCount[];
-  readonly starts: readonly Counted[];
-  readonly stops: readonly Counted[];
-  /** The images in memory and the bias that loading added to their addresses. They do not overlap. */
-  readonly images: readonly { readonly image: Image; readonly bias: number }[];
+  readonly transfers: readonly { readonly from: RunAddr; readonly to: RunAddr; readonly count: InsnCount }[];
+  readonly starts: readonly { readonly at: RunAddr; readonly count: InsnCount }[];
+  readonly stops: readonly { readonly at: RunAddr; readonly count: InsnCount }[];
+  /** The images in memory. */
+  readonly links: LinkMap;
   readonly instructions: InsnCount;
   /** Other parties with access to the program's memory; default: none. */
   readonly others?: readonly Other[];
@@ -26,37 +27,30 @@ export interface Collected {
  * control that comes from there is a start, control that goes there is a transfer to OUTSIDE.
  */
 export function collect(run: Collected): Profile {
-  const places = run.images.map(({ image, bias }) => ({
-    image,
-    bias,
-    code: image.segments
-      .filter(({ flags }) => flags.execute)
-      .map(({ address, size }) => ({ low: address + bias, high: address + size + bias })),
-    starts: [] as Counted[],
-    stops: [] as Counted[],
-    transfers: [] as TransferCount[],
-  }));
-  const placeOf = (at: Addr) => places.find(({ code }) => code.some(({ low, high }) => at >= low && at < high));
-  for (const { at, count } of run.starts) {
-    const place = placeOf(at);
-    place?.starts.push({ at: at - place.bias, count });
-  }
+  const counts = new Map(
+    run.links.places.map((place) => [
+      place,
+      { starts: [] as Counted[], stops: [] as Counted[], transfers: [] as TransferCount[] },
+    ]),
+  );
+  const start = (place: Place | undefined, at: RunAddr, count: InsnCount) => {
+    if (place !== undefined) counts.get(place)!.starts.push({ at: place.toLinked(at), count });
+  };
+  for (const { at, count } of run.starts) start(run.links.codeAt(at), at, count);
   for (const { at, count } of run.stops) {
-    const place = placeOf(at);
-    place?.stops.push({ at: at - place.bias, count });
+    const place = run.links.codeAt(at);
+    if (place !== undefined) counts.get(place)!.stops.push({ at: place.toLinked(at), count });
   }
   for (const { from, to, count } of run.transfers) {
-    const source = placeOf(from);
-    const target = placeOf(to);
-    if (target !== undefined && target !== source) target.starts.push({ at: to - target.bias, count });
-    source?.transfers.push({
-      from: from - source.bias,
-      to: target === source ? to - source.bias : OUTSIDE,
-      count,
-    });
+    const source = run.links.codeAt(from);
+    const target = run.links.codeAt(to);
+    if (target !== source) start(target, to, count);
+    if (source === undefined) continue;
+    const destination = target === source ? source.toLinked(to) : OUTSIDE;
+    counts.get(source)!.transfers.push({ from: source.toLinked(from), to: destination, count });
   }
-  const images = places.map(
-    ({ image, starts, stops, transfers }): ImageProfile => ({
+  const images = [...counts].map(
+    ([{ image }, { starts, stops, transfers }]): ImageProfile => ({
       hash: image.hash,
       name: image.file.slice(image.file.lastIndexOf('/') + 1),
       starts: sumCounted(starts),
@@ -81,7 +75,7 @@ export function sumCounted(counted: readonly Counted[]): Counted[] {
 /** Sorted by from, then to, one entry each, zeros dropped. */
 export function sumTransfers(transfers: readonly TransferCount[]): TransferCount[] {
   const sums: TransferCount[] = [];
-  for (const next of [...transfers].sort((a, b) => a.from - b.from || a.to - b.to)) {
+  for (const next of [...transfers].sort((a, b) => a.from - b.from || compareDestinations(a.to, b.to))) {
     const last = sums.at(-1);
     if (last !== undefined && last.from === next.from && last.to === next.to)
       sums[sums.length - 1] = { from: last.from, to: last.to, count: last.count + next.count };

@@ -11,7 +11,7 @@ import { printable } from '../base/printable.ts';
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
 import { blocksOf } from './blocks.ts';
-import type { ImageProfile } from './profile.ts';
+import { type ImageProfile, OUTSIDE } from './profile.ts';
 
 interface Named {
   readonly name: string;
@@ -71,7 +71,7 @@ export function exportFdata(profile: ImageProfile, image: Image): string {
     const source = place(site);
     // Where a straight line runs on into a leader there is no branch; BOLT finds those counts by flow.
     const runsOn = kind === 'fall' && !profileHas(profile, site) && ends.get(from) === to;
-    if (source !== undefined && !runsOn) add(source, place(to), count);
+    if (source !== undefined && !runsOn) add(source, to === OUTSIDE ? undefined : place(to), count);
   }
   return `${lines.join('\n')}\n`;
 }

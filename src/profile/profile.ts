@@ -6,13 +6,20 @@ import type { Addr, InsnCount } from '../base/units.ts';
 import type { EdgeKind } from '../code/endings.ts';
 import type { Other } from '../machine/others.ts';
 
-/** The target of a transfer that leaves the image. No image reaches so far up. */
-export const OUTSIDE: Addr = 2 ** 48;
+/** Where a transfer leads that leaves the image. */
+export const OUTSIDE = 'outside';
+export type Destination = Addr | typeof OUTSIDE;
 
-/** One transfer site's outcome. Addresses are as linked (p_vaddr); `to` is OUTSIDE when control leaves the image. */
+/** Orders destinations: addresses rising, then the outside. */
+export function compareDestinations(a: Destination, b: Destination): number {
+  if (a === OUTSIDE || b === OUTSIDE) return Number(a === OUTSIDE) - Number(b === OUTSIDE);
+  return a - b;
+}
+
+/** One transfer site's outcome. Addresses are as linked (p_vaddr). */
 export interface TransferCount {
   readonly from: Addr;
-  readonly to: Addr;
+  readonly to: Destination;
   readonly count: InsnCount;
 }
 
@@ -52,7 +59,7 @@ export interface ProfiledBlock {
 export interface ProfiledEdge {
   readonly from: Addr;
   readonly site: Addr;
-  readonly to: Addr;
+  readonly to: Destination;
   readonly kind: EdgeKind;
   readonly count: InsnCount;
 }

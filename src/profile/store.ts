@@ -14,10 +14,12 @@ import { readRegular } from '../base/read.ts';
 import type { Image } from '../elf/image.ts';
 import { OTHERS, type Other } from '../machine/others.ts';
 import { type Counted, sumCounted, sumTransfers } from './collect.ts';
-import type { ImageProfile, Profile, TransferCount } from './profile.ts';
+import { type ImageProfile, OUTSIDE, type Profile, type TransferCount } from './profile.ts';
 
 const MAGIC = [...new TextEncoder().encode('ISOPROF\0')];
 const VERSION = 2;
+/** Stands for OUTSIDE in the file. No image reaches so far up. */
+const OUTSIDE_ADDRESS = 2 ** 48;
 const CHECKSUM_BYTES = 32;
 const HASH_BYTES = 32;
 
@@ -59,7 +61,7 @@ export function encodeProfile(profile: Profile): Uint8Array {
     let last = 0;
     for (const { from, to, count } of image.transfers) {
       number(from - last);
-      number(zigzag(to - from));
+      number(zigzag((to === OUTSIDE ? OUTSIDE_ADDRESS : to) - from));
       number(count);
       last = from;
     }
@@ -126,7 +128,7 @@ export function decodeProfile(bytes: Uint8Array, file: string): Profile {
       const to = safe(from + unzigzag(number()));
       if (to <= lastTo) wrong('a list is not sorted');
       lastTo = to;
-      return { from, to, count: positive(number()) };
+      return { from, to: to === OUTSIDE_ADDRESS ? OUTSIDE : to, count: positive(number()) };
     });
   };
   const others = (bits: number): Other[] => {

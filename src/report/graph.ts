@@ -1,6 +1,6 @@
 /** The hot part of a control-flow graph, for the picture. */
 import { type Addr, hex, type InsnCount } from '../base/units.ts';
-import type { ProfiledBlock } from '../profile/profile.ts';
+import { compareDestinations, OUTSIDE, type ProfiledBlock } from '../profile/profile.ts';
 import type { Counts } from './counts.ts';
 import type { GraphEdge, HotGraph } from './model.ts';
 import { share } from './superblocks.ts';
@@ -31,9 +31,11 @@ export function hotGraph(
     held += weight(block);
   };
   // The ends of the hottest edges first: a picture of hot blocks without edges among them shows no flow.
-  for (const edge of [...counts.edges].sort((a, b) => b.count - a.count || a.site - b.site || a.to - b.to)) {
+  for (const edge of [...counts.edges].sort(
+    (a, b) => b.count - a.count || a.site - b.site || compareDestinations(a.to, b.to),
+  )) {
     choose(byStart.get(edge.from));
-    choose(byStart.get(edge.to));
+    if (edge.to !== OUTSIDE) choose(byStart.get(edge.to));
   }
   for (const block of [...counts.blocks].sort((a, b) => weight(b) - weight(a) || a.start - b.start)) choose(block);
   chosen.sort((a, b) => a.start - b.start);
@@ -41,7 +43,7 @@ export function hotGraph(
   // Several edges of one kind between two blocks (jump table entries with the same target) become one line.
   const edges = new Map<string, GraphEdge>();
   for (const edge of counts.edges) {
-    if (edge.count === 0 || !shown.has(edge.from) || !shown.has(edge.to)) continue;
+    if (edge.count === 0 || edge.to === OUTSIDE || !shown.has(edge.from) || !shown.has(edge.to)) continue;
     const key = `${edge.from} ${edge.to} ${edge.kind}`;
     const count = (edges.get(key)?.count ?? 0) + edge.count;
     edges.set(key, { from: hex(edge.from), to: hex(edge.to), kind: edge.kind, count });

@@ -5,6 +5,7 @@
  * Addresses are hexadecimal text (`0x10432`), so that they can be searched for in dumps; counts are exact integers; shares are
  * fractions of one.
  */
+import type { AssumptionId } from '../emit/assumptions.ts';
 
 export const REPORT_FORMAT = 'isoform-report';
 export const REPORT_VERSION = 1;
@@ -133,8 +134,7 @@ export interface PassReport {
 }
 
 export interface AssumptionReport {
-  /** A1, A2, ... */
-  readonly id: string;
+  readonly id: AssumptionId;
   readonly name: string;
   readonly text: string;
   /** The file depends on the assumption. */
@@ -193,7 +193,7 @@ export interface Difference {
   readonly symbol?: string;
   readonly superblock?: HexAddress;
   /** If all of the code at fault is proved: its assumptions, of which at least one does not hold. */
-  readonly assumptions?: readonly string[];
+  readonly assumptions?: readonly AssumptionId[];
   /** Why the program differs though no code is at fault, in words. */
   readonly cause?: string;
 }

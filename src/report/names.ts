@@ -1,6 +1,7 @@
 /** Names of the functions that addresses lie in. */
 import { type Addr, hex } from '../base/units.ts';
 import type { ElfSymbol } from '../elf/image.ts';
+import { OUTSIDE } from '../profile/profile.ts';
 import { type Counts, firstIndex } from './counts.ts';
 
 export interface Place {
@@ -28,7 +29,8 @@ export function makeNames(counts: Counts): Names {
     if (chosen === undefined || isBetter(symbol, chosen)) symbols.set(symbol.address, symbol);
   }
   const starts = new Set<Addr>([...symbols.keys(), counts.image.entry]);
-  for (const edge of counts.edges) if (edge.kind === 'call' || edge.kind === 'indirect-call') starts.add(edge.to);
+  for (const { kind, to } of counts.edges)
+    if (to !== OUTSIDE && (kind === 'call' || kind === 'indirect-call')) starts.add(to);
   const sorted = [...starts].sort((a, b) => a - b);
 
   const at = (address: Addr): Place => {

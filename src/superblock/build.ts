@@ -2,26 +2,18 @@
  * From a trace to a superblock: renames registers to values, takes a snapshot at each exit, and drops transfers that the trace
  * makes unnecessary: a return to a link that the trace itself made needs no guard.
  */
+import { ALL_REGS, type RegSet, regsIn, withReg } from '../base/regset.ts';
 import { type Addr, type InsnCount, isLink, REG_COUNT, type Reg, SP } from '../base/units.ts';
 import type { Saves } from '../cfg/saves.ts';
 import { facts } from '../domain/record.ts';
-import { runTerms, type Term, Terms } from '../domain/term.ts';
+import { type Term, Terms } from '../domain/term.ts';
+import { runTerms, type TermEffects } from '../domain/term-step.ts';
 import { jumpRegisterInsn } from '../isa/idioms.ts';
 import type { Insn } from '../isa/row.ts';
-import type { Flow } from './flow.ts';
-import {
-  ALL_REGS,
-  type Exit,
-  type Final,
-  headValue,
-  type Op,
-  opWith,
-  type RegSet,
-  regsOf,
-  type Superblock,
-  type Value,
-} from './form.ts';
-import type { Trace } from './select.ts';
+import type { Flow, FlowBlock } from './flow.ts';
+import { type Exit, type Final, headValue, type Op, opWith, type Superblock, type Value } from './form.ts';
+import { locate, SavedSlots } from './line-memory.ts';
+import { type Follow, outflowOf, type Trace } from './trace.ts';
 
 export interface BuildContext {
   /** Registers that are live just before the instruction at an address. */
@@ -35,197 +27,262 @@ export interface BuildContext {
   readonly watched?: boolean | undefined;
 }
 
-/** The saved registers' slots in frames that are not given back yet: 8 bytes each, at sp(head) + offset. */
-class SavedSlots {
-  /** By offset: the saved value, and the position of the saving store among the ops. */
-  readonly #slots = new Map<bigint, { readonly value: Value; readonly position: number }>();
-  /** A store to a known place; other stores are assumed to miss saved slots (A3). @returns positions of the saves that it overwrites */
-  store(offset: bigint, bytes: number): readonly number[] {
-    return this.#drop((at) => at < offset + BigInt(bytes) && offset < at + 8n);
+/** @param count expected number of entries of the superblock */
+export const buildSuperblock = (trace: Trace, flow: Flow, count: InsnCount, context: BuildContext): Superblock =>
+  new Builder(trace, flow, count, context).build();
+
+/** The strictest liveness: all registers are live everywhere. */
+export const everythingLive = (): RegSet => ALL_REGS;
+
+/** Distances of a line's values from the stack pointer at the head. Loaded values, the pc and return addresses are unknowns. */
+class StackDistances {
+  readonly #terms = new Terms();
+  readonly #stack = this.#terms.input('sp');
+  /** By id of the op. */
+  readonly #results = new Map<number, Term>();
+
+  #of(value: Value | undefined): Term | undefined {
+    switch (value?.kind) {
+      case undefined:
+        return undefined;
+      case 'const':
+        return this.#terms.const(value.value);
+      case 'op':
+        return this.#results.get(value.id);
+      case 'head':
+        return value.reg === SP ? this.#stack : this.#terms.input(`r${value.reg}`);
+      case 'code':
+      case 'link':
+        return this.#terms.input(`@${value.address}`);
+    }
   }
-  save(offset: bigint, value: Value, position: number): void {
-    this.#slots.set(offset, { value, position });
+  effectsOf(op: Op): TermEffects {
+    const operands = {
+      rs1: this.#of(op.rs1),
+      rs2: this.#of(op.rs2),
+      rs3: this.#of(op.rs3),
+      pc: this.#terms.input(`pc${op.id}`),
+    };
+    return runTerms(this.#terms, op.insn, operands, (widths) => this.#terms.input(`%${op.id}`, widths));
   }
-  load(offset: bigint | undefined, bytes: number): Value | undefined {
-    return offset === undefined || bytes !== 8 ? undefined : this.#slots.get(offset)?.value;
+  define(op: Op, { result }: TermEffects): void {
+    this.#results.set(op.id, result ?? this.#terms.input(`%${op.id}`));
   }
-  /** The stack pointer moves. @returns positions of the saves in the frames that the move gives back; of all saves if `stack` is unknown */
-  moved(stack: bigint | undefined): readonly number[] {
-    return this.#drop((at) => stack === undefined || at < stack);
-  }
-  #drop(which: (at: bigint) => boolean): readonly number[] {
-    const gone = [...this.#slots].filter(([at]) => which(at));
-    for (const [at] of gone) this.#slots.delete(at);
-    return gone.map(([, { position }]) => position);
+  /** Distance in bytes; undefined if unknown. */
+  of(term: Term | undefined): bigint | undefined {
+    if (term === undefined) return undefined;
+    const { base, offset } = locate(term);
+    return base === this.#stack ? offset : undefined;
   }
 }
 
-/** @param count expected number of entries of the superblock */
-export function buildSuperblock(trace: Trace, flow: Flow, count: InsnCount, context: BuildContext): Superblock {
-  const regs: Value[] = Array.from({ length: REG_COUNT }, (_, reg) => headValue(reg));
-  const ops: Op[] = [];
-  /** By id of an inlined call's op: the return point. */
-  const links = new Map<number, Addr>();
-  const slots = new SavedSlots();
-  const terms = new Terms();
-  const termOf = new Map<number, Term>();
-  const stackPointer = terms.input('sp');
-  const term = (value: Value | undefined): Term | undefined =>
-    value === undefined
-      ? undefined
-      : value.kind === 'const'
-        ? terms.const(value.value)
-        : value.kind === 'op'
-          ? termOf.get(value.id)
-          : value.kind === 'head'
-            ? value.reg === SP
-              ? stackPointer
-              : terms.input(`r${value.reg}`)
-            : terms.input(`@${value.address}`);
-  const stackOffset = (address: Term | undefined): bigint | undefined =>
-    address === stackPointer
-      ? 0n
-      : address?.op === 'add' && address.args[0] === stackPointer && address.args[1]!.value !== undefined
-        ? BigInt.asIntN(64, address.args[1]!.value)
-        : undefined;
+/** An instruction on the trace. */
+interface Step {
+  readonly insn: Insn;
+  readonly pc: Addr;
+  readonly block: FlowBlock;
+  readonly follow: Follow | undefined;
+  /** Start of the trace's next block; undefined in its last block. */
+  readonly next: Addr | undefined;
+}
 
-  const snapshot = (live: RegSet): Map<Reg, Value> => {
-    const map = new Map<Reg, Value>();
-    for (const reg of regsOf(live)) {
-      const value = regs[reg]!;
-      if (value.kind !== 'head' || value.reg !== reg) map.set(reg, value);
+/** Builds the line op by op. The id of an op is its position, since no op is taken away again. */
+class Builder {
+  readonly #trace: Trace;
+  readonly #flow: Flow;
+  readonly #count: InsnCount;
+  readonly #context: BuildContext;
+  readonly #ops: Op[] = [];
+  /** By register: the value that it holds by now. */
+  readonly #regs: Value[] = Array.from({ length: REG_COUNT }, (_, reg) => headValue(reg));
+  readonly #distances = new StackDistances();
+  readonly #slots = new SavedSlots();
+  /** By id of an inlined call's op: the return point. */
+  readonly #links = new Map<number, Addr>();
+  /** Expected number of times that control comes this far. */
+  #times: number;
+  #final: Final | undefined;
+
+  constructor(trace: Trace, flow: Flow, count: InsnCount, context: BuildContext) {
+    this.#trace = trace;
+    this.#flow = flow;
+    this.#count = count;
+    this.#context = context;
+    this.#times = count;
+  }
+
+  build(): Superblock {
+    const { head, steps, ended } = this.#trace;
+    for (const [index, { block, follow }] of steps.entries()) {
+      const next = steps[index + 1]?.block.start;
+      for (const { pc, insn } of block.insns) this.#add({ insn, pc, block, follow, next });
     }
-    return map;
-  };
-  const exitTo = (target: Addr | undefined, live: RegSet, times: number): Exit => ({
-    target,
-    snapshot: snapshot(live),
-    live,
-    sunk: [],
-    // Two decimals, as in the text form.
-    count: Math.round(times * 100) / 100,
-  });
-  const makeOp = (insn: Insn, pc: Addr, extra: Partial<Op> = {}): Op => {
+    const final = this.#final ?? this.#goto();
+    // A frame that the line does not give back exists until its end.
+    this.#giveBack(this.#slots.moved(undefined));
+    return { head, count: this.#count, path: steps.map(({ block }) => block.start), ops: this.#ops, final, ended };
+  }
+
+  /** A syscall or trap adds nothing: it ends its trace and runs in the original text, and the final exit leads to it. */
+  #add(step: Step): void {
+    const { control } = facts(step.insn);
+    const { follow } = step;
+    if (control === 'none' || (control === 'jump' && follow !== undefined)) this.#addPlain(step);
+    else if (control === 'branch') this.#addBranch(step);
+    else if (control === 'indirect' && follow === 'return') this.#addReturn(step);
+    else if (control === 'indirect' && follow === 'guard') this.#addGuard(step);
+    else if ((control === 'indirect' || control === 'jump') && this.#trace.end.kind === 'goto') this.#addLink(step);
+    else if (control === 'indirect' || control === 'jump') this.#final = this.#transfer(step);
+  }
+
+  /** An instruction that control cannot leave the line at: one without a transfer, or a jump or call along the trace. */
+  #addPlain({ insn, pc }: Step): void {
+    const { load, store, control, writes, ordered } = facts(insn);
+    const op = this.#op(insn, pc);
+    const effects = this.#distances.effectsOf(op);
+    const distance = this.#distances.of(effects.address);
+    const saved = store === undefined ? undefined : this.#store(op, distance, store.bytes);
+    const known = load === undefined || store !== undefined ? undefined : this.#linkAt(distance, load.bytes);
+    // A signal frame may overwrite memory below the stack pointer, so an op that moves sp is watched too.
+    const matters = (load ?? store) !== undefined || writes === SP;
+    const watched = this.#context.watched && matters && !ordered ? true : undefined;
+    if (writes === SP) this.#giveBack(this.#slots.moved(this.#distances.of(effects.result)));
+    this.#ops.push(known === undefined && saved === undefined && !watched ? op : opWith(op, { known, watched, saved }));
+    if (control === 'jump' && isLink(writes)) this.#links.set(op.id, pc + insn.size);
+    if (writes === undefined) return;
+    this.#distances.define(op, effects);
+    this.#regs[writes] = { kind: 'op', id: op.id };
+  }
+
+  #addBranch({ insn, pc, block, next }: Step): void {
+    const { end } = this.#trace;
+    const target = pc + insn.imm;
+    const goes = next ?? (end.kind === 'goto' ? end.target : block.end);
+    const leaves = goes === target && goes !== block.end ? 'untaken' : 'taken';
+    const to = leaves === 'taken' ? target : block.end;
+    const exit = this.#exit(to, this.#context.liveBefore(to), this.#times * this.#share(block, to));
+    this.#ops.push(this.#op(insn, pc, { leaves, exit }));
+    this.#times *= this.#share(block, goes);
+  }
+
+  /** A return out of an inlined call. If the line itself made the link, the return goes to its return point for sure, and is dropped. */
+  #addReturn({ insn, pc, next }: Step): void {
+    const value = this.#regs[insn.rs1]!;
+    const made = value.kind === 'op' ? (this.#ops[value.id]?.known ?? this.#linkOf(value.id)) : undefined;
+    if (insn.imm === 0 && made?.kind === 'link' && made.address === next) return;
+    this.#ops.push(this.#op(insn, pc, { expect: next!, exit: this.#exit(undefined, this.#context.liveBefore(pc), 0) }));
+  }
+
+  #addGuard({ insn, pc, block, next }: Step): void {
+    const share = this.#share(block, next!);
+    const exit = this.#exit(undefined, this.#context.liveBefore(pc), this.#times * (1 - share));
+    this.#ops.push(this.#op(insn, pc, { expect: next!, exit }));
+    this.#times *= share;
+  }
+
+  /** The jump at the end of a trace that goes on at its target. If it links through a register other than ra and t0, the link stays. */
+  #addLink({ insn, pc }: Step): void {
+    const { control, writes } = facts(insn);
+    if (control !== 'jump' || writes === undefined || isLink(writes)) return;
+    const op = this.#op(insn, pc);
+    this.#ops.push(op);
+    this.#regs[writes] = { kind: 'op', id: op.id };
+  }
+
+  /** The final transfer: a call or an indirect jump. */
+  #transfer({ insn, pc }: Step): Final {
+    const { kind } = this.#trace.end;
+    const { control, writes } = facts(insn);
+    const link = pc + insn.size;
+    // Liveness just before a call leaves out the link register, which the call itself sets.
+    const live = this.#context.liveBefore(pc);
+    if (writes !== undefined && !isLink(writes)) {
+      const op = this.#op(jumpRegisterInsn(insn.rs1, insn.imm), pc);
+      this.#regs[writes] = { kind: 'code', address: link };
+      const exit = this.#exit(undefined, withReg(live, writes), this.#times);
+      return { kind: 'indirect', exit, op, link: undefined };
+    }
+    return {
+      kind,
+      exit: this.#exit(control === 'jump' ? pc + insn.imm : undefined, live, this.#times),
+      op: this.#op(insn, pc),
+      link: kind === 'call' ? link : undefined,
+    };
+  }
+
+  /** The final exit of a line that no transfer ends. */
+  #goto(): Final {
+    const { head, end } = this.#trace;
+    const target = end.kind === 'goto' ? end.target : head;
+    const exit = this.#exit(target, this.#context.liveBefore(target), this.#times);
+    return { kind: 'goto', exit, op: undefined, link: undefined };
+  }
+
+  /**
+   * Notes a store.
+   * @param distance of its address from the stack pointer at the head
+   * @returns of a store that saves a register: its `saved` for as long as nothing is known of the end of the frame
+   */
+  #store(op: Op, distance: bigint | undefined, bytes: number): number | undefined {
+    if (distance !== undefined) this.#giveBack(this.#slots.store(distance, bytes));
+    if (op.rs2 === undefined || !this.#context.saves?.savesAt(op.pc)) return undefined;
+    if (distance === undefined) return op.id;
+    this.#slots.save(distance, op.rs2, op.id);
+    return Number.MAX_SAFE_INTEGER;
+  }
+  /** The saves of these ids hold until the next op. */
+  #giveBack(ids: readonly number[]): void {
+    for (const id of ids) this.#ops[id] = opWith(this.#ops[id]!, { saved: this.#ops.length });
+  }
+
+  /** The return address that a load finds, if the line itself made and saved it. */
+  #linkAt(distance: bigint | undefined, bytes: number): Value | undefined {
+    const value = this.#slots.load(distance, bytes);
+    return value?.kind === 'op' ? this.#linkOf(value.id) : undefined;
+  }
+  #linkOf(id: number): Value | undefined {
+    const address = this.#links.get(id);
+    return address === undefined ? undefined : { kind: 'link', address };
+  }
+
+  /** The next op of the line, with the values that its operands hold here. */
+  #op(insn: Insn, pc: Addr, extra: Partial<Op> = {}): Op {
     const roles = insn.row.operands;
     const reads = (...names: readonly string[]) => roles.some((role) => names.includes(role));
     return opWith(
       {
-        id: ops.length,
+        id: this.#ops.length,
         insn,
         pc,
-        ...(reads('rs1', 'fs1', 'mem', 'base') && { rs1: regs[insn.rs1]! }),
-        ...(reads('rs2', 'fs2') && { rs2: regs[insn.rs2]! }),
-        ...(reads('fs3') && { rs3: regs[insn.rs3]! }),
+        ...(reads('rs1', 'fs1', 'mem', 'base') && { rs1: this.#regs[insn.rs1]! }),
+        ...(reads('rs2', 'fs2') && { rs2: this.#regs[insn.rs2]! }),
+        ...(reads('fs3') && { rs3: this.#regs[insn.rs3]! }),
       },
       extra,
     );
-  };
-
-  /** The saves at these positions hold until the next op. */
-  const giveBack = (positions: readonly number[]) => {
-    for (const position of positions) ops[position] = opWith(ops[position]!, { saved: ops.length });
-  };
-
-  let at = count;
-  let final: Final | undefined;
-  trace.steps.forEach((step, index) => {
-    const { block, follow } = step;
-    const next = trace.steps[index + 1]?.block.start;
-    const total = block.out.reduce((sum, edge) => sum + edge.count, 0);
-    const share = (to: Addr) => (total === 0 ? 0 : flow.edgeCount(block.start, to) / total);
-    for (const { pc, insn } of block.insns) {
-      const fact = facts(insn);
-      const live = () => context.liveBefore(pc);
-      if (fact.control === 'none' || (fact.control === 'jump' && follow !== undefined)) {
-        const op = makeOp(insn, pc);
-        const effects = runTerms(
-          terms,
-          insn,
-          { rs1: term(op.rs1), rs2: term(op.rs2), rs3: term(op.rs3), pc: terms.input(`pc${op.id}`) },
-          (widths) => terms.input(`%${op.id}`, widths),
-        );
-        let known: Value | undefined;
-        const offset = stackOffset(effects.address);
-        let saved: number | undefined;
-        if (fact.store !== undefined) {
-          if (offset !== undefined) giveBack(slots.store(offset, fact.store.bytes));
-          if (op.rs2 !== undefined && context.saves?.savesAt(pc)) {
-            saved = offset === undefined ? op.id : Number.MAX_SAFE_INTEGER;
-            if (offset !== undefined) slots.save(offset, op.rs2, ops.length);
-          }
-        } else if (fact.load !== undefined && fact.store === undefined) {
-          const value = slots.load(offset, fact.load.bytes);
-          const link = value?.kind === 'op' ? links.get(value.id) : undefined;
-          if (link !== undefined) known = { kind: 'link', address: link };
-        }
-        // A signal frame may overwrite memory below the stack pointer, so an op that moves sp is watched too.
-        const matters = (fact.load ?? fact.store) !== undefined || fact.writes === SP;
-        const watched = context.watched && matters && !fact.ordered ? true : undefined;
-        if (fact.writes === SP) giveBack(slots.moved(stackOffset(effects.result)));
-        ops.push(known === undefined && saved === undefined && !watched ? op : opWith(op, { known, watched, saved }));
-        if (fact.control === 'jump' && isLink(fact.writes)) links.set(op.id, pc + insn.size);
-        if (fact.writes !== undefined) {
-          termOf.set(op.id, effects.result ?? terms.input(`%${op.id}`));
-          regs[fact.writes] = { kind: 'op', id: op.id };
-        }
-      } else if (fact.control === 'branch') {
-        const target = pc + insn.imm;
-        const goes = next ?? (trace.end.kind === 'goto' ? trace.end.target : block.end);
-        const leaves = goes === target && goes !== block.end ? 'untaken' : 'taken';
-        const to = leaves === 'taken' ? target : block.end;
-        ops.push(makeOp(insn, pc, { leaves, exit: exitTo(to, context.liveBefore(to), at * share(to)) }));
-        at *= share(goes);
-      } else if (fact.control === 'indirect' && follow === 'return') {
-        const value = regs[insn.rs1]!;
-        const made = value.kind === 'op' ? (ops[value.id]?.known ?? linkOf(links, value.id)) : undefined;
-        const sure = insn.imm === 0 && made?.kind === 'link' && made.address === next;
-        if (!sure) ops.push(makeOp(insn, pc, { expect: next!, exit: exitTo(undefined, live(), 0) }));
-      } else if (fact.control === 'indirect' && follow === 'guard') {
-        ops.push(makeOp(insn, pc, { expect: next!, exit: exitTo(undefined, live(), at * (1 - share(next!))) }));
-        at *= share(next!);
-      } else if (fact.control === 'indirect' || fact.control === 'jump') {
-        const leaves = fact.writes !== undefined && !isLink(fact.writes);
-        if (trace.end.kind === 'goto') {
-          // A jump that links through a register other than ra and t0: the line follows the jump, and the op leaves the link.
-          if (fact.control === 'jump' && leaves) {
-            const op = makeOp(insn, pc);
-            ops.push(op);
-            regs[fact.writes] = { kind: 'op', id: op.id };
-          }
-          continue;
-        }
-        if (leaves) {
-          const op = makeOp(jumpRegisterInsn(insn.rs1, insn.imm), pc);
-          regs[fact.writes] = { kind: 'code', address: pc + insn.size };
-          const exit = exitTo(undefined, live() | (1n << BigInt(fact.writes)), at);
-          final = { kind: 'indirect', exit, op, link: undefined };
-          continue;
-        }
-        const calls = trace.end.kind === 'call';
-        // Liveness just before the call leaves out the link register, which the call itself sets.
-        final = {
-          kind: trace.end.kind,
-          exit: exitTo(fact.control === 'jump' ? pc + insn.imm : undefined, live(), at),
-          op: makeOp(insn, pc),
-          link: calls ? pc + insn.size : undefined,
-        };
-      }
-      // A syscall or trap ends its trace and runs in the original text: the final exit leads to it.
-    }
-  });
-  if (final === undefined) {
-    const target = trace.end.kind === 'goto' ? trace.end.target : trace.head;
-    final = { kind: 'goto', exit: exitTo(target, context.liveBefore(target), at), op: undefined, link: undefined };
   }
-  // A frame that the line does not give back exists until its end.
-  giveBack(slots.moved(undefined));
-  return { head: trace.head, count, path: trace.steps.map((step) => step.block.start), ops, final };
+  /** An exit here. @param times how often control leaves there */
+  #exit(target: Addr | undefined, live: RegSet, times: number): Exit {
+    return {
+      target,
+      snapshot: this.#snapshot(live),
+      live,
+      sunk: [],
+      // Two decimals, as in the text form.
+      count: Math.round(times * 100) / 100,
+    };
+  }
+  #snapshot(live: RegSet): Map<Reg, Value> {
+    const map = new Map<Reg, Value>();
+    for (const reg of regsIn(live)) {
+      const value = this.#regs[reg]!;
+      if (value.kind !== 'head' || value.reg !== reg) map.set(reg, value);
+    }
+    return map;
+  }
+  /** The share of a block's outflow that goes to an address; 0 if the block has none. */
+  #share(block: FlowBlock, to: Addr): number {
+    const total = outflowOf(block);
+    return total === 0 ? 0 : this.#flow.edgeCount(block.start, to) / total;
+  }
 }
-
-const linkOf = (links: ReadonlyMap<number, Addr>, id: number): Value | undefined => {
-  const address = links.get(id);
-  return address === undefined ? undefined : { kind: 'link', address };
-};
-
-/** The strictest liveness: all registers are live everywhere. */
-export const everythingLive = (): RegSet => ALL_REGS;

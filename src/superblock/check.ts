@@ -1,5 +1,7 @@
 /** The checker: the laws of every superblock. It runs after every pass that changed the superblock. */
+
 import { internal } from '../base/errors.ts';
+import { printRegs, sameRegs } from '../base/regset.ts';
 import { hex } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { misfit } from '../isa/encode.ts';
@@ -34,7 +36,7 @@ function storesAtExits(superblock: Superblock): (readonly Op[])[] {
 /** Text of all exits in order: the op, the target, and the live registers. */
 const waysOut = (superblock: Superblock): string =>
   exitsOf(superblock)
-    .map(({ exit, op, final }) => `${final ? 'end' : op?.id}:${exit.target}:${exit.live}`)
+    .map(({ exit, op, final }) => `${final ? 'end' : op?.id}:${exit.target}:${printRegs(exit.live)}`)
     .join(' ');
 
 function sameWaysOut(a: Superblock, b: Superblock): boolean {
@@ -43,7 +45,7 @@ function sameWaysOut(a: Superblock, b: Superblock): boolean {
     before.length === after.length &&
     before.every(({ exit, op, final }, index) => {
       const other = after[index]!;
-      if (exit.target !== other.exit.target || exit.live !== other.exit.live) return false;
+      if (exit.target !== other.exit.target || !sameRegs(exit.live, other.exit.live)) return false;
       return final || op?.id === other.op?.id;
     })
   );

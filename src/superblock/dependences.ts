@@ -10,13 +10,15 @@
  *
  * An op that moves the stack pointer stays on its side of all accesses: a signal may overwrite memory below the stack pointer.
  */
+import { regsIn } from '../base/regset.ts';
 import { REG_COUNT, type Reg, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Term } from '../domain/term.ts';
 import { bitOf, EVERY_EXTENSION, type ExtensionSet } from '../isa/extensions.ts';
-import { type Exit, isOrdered, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
-import { homesOf } from './homes.ts';
-import { apart, type Place, type SuperblockTerms } from './terms.ts';
+import { type Exit, isOrdered, type Op, operandsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Homes, homesOf } from './homes.ts';
+import { apart, type Place } from './line-memory.ts';
+import type { SuperblockTerms } from './terms.ts';
 
 /** One constraint on an op: an earlier op that must stay before it. */
 export interface Dependence {
@@ -25,6 +27,9 @@ export interface Dependence {
   /** The register through which the earlier op's result is read; undefined if only the order matters. */
   readonly through: Reg | undefined;
 }
+
+/** Adds a dependence to the op in hand: on the op at `on`, if there is one and it is another op. */
+type After = (on: number | undefined, through?: Reg) => void;
 
 /**
  * By position: the dependences of each op of the line.
@@ -37,88 +42,123 @@ export function dependencesOf(
   machine: ExtensionSet = EVERY_EXTENSION,
 ): readonly (readonly Dependence[])[] {
   const { ops } = superblock;
-  const { homeOf } = homesOf(superblock);
-  const accesses = new Accesses(terms);
+  const registers = new Registers(homesOf(superblock).homeOf);
+  const effects = new Effects(terms, machine);
   const all: Dependence[][] = ops.map(() => []);
-  const lastWrite: (number | undefined)[] = new Array(REG_COUNT);
-  /** By register: ops that have read it since its last write. Of exits that want it the last is enough, since exits keep their order. */
-  const readers: number[][] = Array.from({ length: REG_COUNT }, () => []);
-  const lastExitReader: (number | undefined)[] = new Array(REG_COUNT);
-  let lastExit: number | undefined;
-  let lastEffect: number | undefined;
-  let lastOrdered: number | undefined;
-  let lastStackMove: number | undefined;
-  const sinceStackMove: number[] = [];
-  const sinceOrdered: number[] = [];
+  for (const [position, op] of ops.entries()) {
+    const mine = all[position]!;
+    const after: After = (on, through) => {
+      if (on !== undefined && on !== position) mine.push({ on, through });
+    };
+    registers.read(position, op, after);
+    effects.pass(position, op, after);
+    const home = facts(op.insn).writes;
+    if (home !== undefined) registers.write(position, home, after);
+    if (home === SP) effects.moveStack(position, after);
+  }
+  keepLast(superblock, all);
+  return all;
+}
 
-  const wantedHomes = (exit: Exit): Set<Reg> => {
+/** Dependences through the homes of values, as far as the line has come. */
+class Registers {
+  readonly #homeOf: Homes['homeOf'];
+  readonly #lastWrite: (number | undefined)[] = new Array(REG_COUNT);
+  /** By register: ops that have read it since its last write. */
+  readonly #readers: number[][] = Array.from({ length: REG_COUNT }, () => []);
+  /** By register: the last op whose exit wants it, since its last write. Exits keep their order, so the last is enough. */
+  readonly #lastExitReader: (number | undefined)[] = new Array(REG_COUNT);
+
+  constructor(homeOf: Homes['homeOf']) {
+    this.#homeOf = homeOf;
+  }
+
+  /** The op's operands, and the values that its exit wants. */
+  read(position: number, op: Op, after: After): void {
+    for (const value of operandsOf(op)) {
+      const home = this.#homeOf(value);
+      if (home === undefined) continue;
+      after(this.#lastWrite[home], home);
+      this.#readers[home]!.push(position);
+    }
+    if (op.exit === undefined) return;
+    for (const home of this.#wantedHomes(op.exit)) {
+      after(this.#lastWrite[home]);
+      this.#lastExitReader[home] = position;
+    }
+  }
+  #wantedHomes(exit: Exit): Set<Reg> {
     const own = new Set(exit.sunk.map((op) => op.id));
     const homes = new Set<Reg>();
     const want = (value: Value) => {
       if (value.kind === 'op' && own.has(value.id)) return;
-      const home = homeOf(value);
+      const home = this.#homeOf(value);
       if (home !== undefined) homes.add(home);
     };
-    for (const reg of regsOf(exit.live)) want(wanted(exit, reg));
+    for (const reg of regsIn(exit.live)) want(wanted(exit, reg));
     for (const op of exit.sunk) for (const value of operandsOf(op)) want(value);
     return homes;
-  };
+  }
 
-  for (const [position, op] of ops.entries()) {
+  write(position: number, home: Reg, after: After): void {
+    after(this.#lastWrite[home]);
+    for (const reader of this.#readers[home]!) after(reader);
+    after(this.#lastExitReader[home]);
+    this.#readers[home] = [];
+    this.#lastExitReader[home] = undefined;
+    this.#lastWrite[home] = position;
+  }
+}
+
+/** Dependences between ops by what they do besides computing: accesses, exits, flags, and moves of the stack pointer. */
+class Effects {
+  readonly #machine: ExtensionSet;
+  readonly #accesses: Accesses;
+  #lastExit: number | undefined;
+  #lastEffect: number | undefined;
+  #lastOrdered: number | undefined;
+  #lastStackMove: number | undefined;
+  /** Accesses since the last op that moves the stack pointer. */
+  readonly #sinceStackMove: number[] = [];
+  /** Ops since the last ordered one that keep their order with ordered ones. */
+  readonly #sinceOrdered: number[] = [];
+
+  constructor(terms: SuperblockTerms, machine: ExtensionSet) {
+    this.#accesses = new Accesses(terms);
+    this.#machine = machine;
+  }
+
+  pass(position: number, op: Op, after: After): void {
     const fact = facts(op.insn);
-    const mine = all[position]!;
-    const after = (on: number | undefined, through?: Reg) => {
-      if (on !== undefined && on !== position) mine.push({ on, through });
-    };
-    for (const value of operandsOf(op)) {
-      const home = homeOf(value);
-      if (home === undefined) continue;
-      after(lastWrite[home], home);
-      readers[home]!.push(position);
-    }
     const leaves =
       op.exit !== undefined || fact.control === 'indirect' || (fact.control === 'jump' && fact.writes === undefined);
-    if (op.exit !== undefined)
-      for (const home of wantedHomes(op.exit)) {
-        after(lastWrite[home]);
-        lastExitReader[home] = position;
-      }
-    const accessesMemory = fact.load !== undefined || fact.store !== undefined;
+    const accesses = fact.load !== undefined || fact.store !== undefined;
     const ordered = isOrdered(op);
     const effect = fact.store !== undefined || ordered || fact.accrues;
+    const observes = accesses || effect || fact.readsRounding;
     // An instruction that the machine may lack could be illegal there: an exit before it may be the program's test for the extension.
-    const illegal = (bitOf(op.insn.row) & machine) === 0n;
-    if (leaves || effect || illegal || fact.load !== undefined) after(lastExit);
-    if (leaves || effect) after(lastEffect);
-    if (accessesMemory || effect || fact.readsRounding) after(lastOrdered);
-    if (accessesMemory) {
-      after(lastStackMove);
-      for (const other of accesses.pass(position, op)) after(other);
-      sinceStackMove.push(position);
+    const illegal = (bitOf(op.insn.row) & this.#machine) === 0n;
+    if (leaves || effect || illegal || fact.load !== undefined) after(this.#lastExit);
+    if (leaves || effect) after(this.#lastEffect);
+    if (observes) after(this.#lastOrdered);
+    if (accesses) {
+      after(this.#lastStackMove);
+      for (const other of this.#accesses.pass(position, op)) after(other);
+      this.#sinceStackMove.push(position);
     }
     if (ordered) {
-      for (const other of sinceOrdered) after(other);
-      sinceOrdered.length = 0;
-      lastOrdered = position;
-    } else if (accessesMemory || effect || fact.readsRounding) sinceOrdered.push(position);
-    if (leaves) lastExit = position;
-    if (effect) lastEffect = position;
-    const home = fact.writes;
-    if (home === undefined) continue;
-    after(lastWrite[home]);
-    for (const reader of readers[home]!) after(reader);
-    after(lastExitReader[home]);
-    readers[home] = [];
-    lastExitReader[home] = undefined;
-    lastWrite[home] = position;
-    if (home === SP) {
-      for (const other of sinceStackMove) after(other);
-      sinceStackMove.length = 0;
-      lastStackMove = position;
-    }
+      for (const other of this.#sinceOrdered) after(other);
+      this.#sinceOrdered.length = 0;
+      this.#lastOrdered = position;
+    } else if (observes) this.#sinceOrdered.push(position);
+    if (leaves) this.#lastExit = position;
+    if (effect) this.#lastEffect = position;
   }
-  keepLast(superblock, all);
-  return all;
+  moveStack(position: number, after: After): void {
+    for (const other of this.#sinceStackMove) after(other);
+    this.#sinceStackMove.length = 0;
+    this.#lastStackMove = position;
+  }
 }
 
 /** A branch right before a `goto` stays last in the line: placement may invert the branch and save the jump. */

@@ -1,20 +1,28 @@
 /** Accesses at a distance from one value instead of another: shared by the passes that fold sums into offsets. */
 import { fitsSigned } from '../base/bits.ts';
+import { derived } from '../base/derived.ts';
 import { facts } from '../domain/record.ts';
-import { runTerms, Terms } from '../domain/term.ts';
-import type { Insn } from '../isa/row.ts';
+import { Terms } from '../domain/term.ts';
+import { runTerms } from '../domain/term-step.ts';
+import { makeInsn } from '../isa/encode.ts';
+import type { Insn, Row } from '../isa/row.ts';
 import { type Op, operandsOf, opWith, type Superblock, type Value } from './form.ts';
 import { removeUnused, replaceOp, settled, sinkOp } from './rewrite.ts';
 
 const OFFSET_BITS = 12;
 
-/** Does an op add its immediate to rs1, and nothing else? */
-export function isSum({ insn }: Op): boolean {
-  if (!facts(insn).pure || !insn.row.operands.includes('rs1') || !insn.row.operands.includes('imm')) return false;
+/** Is a row's result the sum of rs1 and the immediate, whatever the immediate is? An `or` with 0 only looks like one. */
+const addsImmediate = derived('sum', (row: Row): boolean => {
   const terms = new Terms();
   const rs1 = terms.input('rs1');
-  const { result } = runTerms(terms, { ...insn, imm: 16 }, { rs1, pc: rs1 }, () => rs1);
+  const { result } = runTerms(terms, makeInsn(row, { imm: 16 }), { rs1, pc: rs1 }, () => rs1);
   return result === terms.add(rs1, terms.const(16n));
+});
+
+/** Does an op add its immediate to rs1, and nothing else? */
+export function isSum({ insn }: Op): boolean {
+  const { operands } = insn.row;
+  return facts(insn).pure && operands.includes('rs1') && operands.includes('imm') && addsImmediate(insn.row);
 }
 
 const is = (value: Value | undefined, op: Op): boolean => value?.kind === 'op' && value.id === op.id;

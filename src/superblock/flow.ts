@@ -7,7 +7,7 @@ import type { EdgeKind } from '../code/endings.ts';
 import { facts } from '../domain/record.ts';
 import { reservationHalf, sequenceEnd } from '../domain/reservations.ts';
 import type { Control, Insn } from '../isa/row.ts';
-import type { ProfiledBlock, ProfiledEdge } from '../profile/profile.ts';
+import { compareDestinations, OUTSIDE, type ProfiledBlock, type ProfiledEdge } from '../profile/profile.ts';
 
 /** A source of decoded instructions. */
 export interface InsnSource {
@@ -47,8 +47,8 @@ export interface Flow {
   edgeCount(from: Addr, to: Addr): InsnCount;
 }
 
-const byCount = (a: { count: number; to: number; from: number }, b: { count: number; to: number; from: number }) =>
-  b.count - a.count || a.to - b.to || a.from - b.from;
+const byCount = (a: ProfiledEdge, b: ProfiledEdge) =>
+  b.count - a.count || compareDestinations(a.to, b.to) || a.from - b.from;
 
 /** Must an instruction run in the original text? */
 export function staysBehind(insn: Insn): boolean {
@@ -84,7 +84,7 @@ export function makeFlow(
   };
   for (const edge of profiled.edges) {
     push(out, edge.from, edge);
-    push(into, edge.to, edge);
+    if (edge.to !== OUTSIDE) push(into, edge.to, edge);
   }
   const sequences = sequencesIn(profiled.blocks, code);
   const blocks = new Map<Addr, FlowBlock>();
@@ -137,7 +137,7 @@ export function makeFlow(
 
 /** Successors within the function; a call steps over its callee. */
 function successors(block: FlowBlock): Addr[] {
-  const next = block.out.filter((edge) => INNER_EDGES.has(edge.kind)).map((edge) => edge.to);
+  const next = block.out.flatMap(({ kind, to }) => (INNER_EDGES.has(kind) && to !== OUTSIDE ? [to] : []));
   if (block.links) next.push(block.end);
   return next;
 }

@@ -7,7 +7,8 @@
  * same bytes (dependences.ts), and unneeded ones may be removed, except accesses that other threads or handlers may observe (`watched`).
  * Superblocks are immutable: a pass builds a new one.
  */
-import { type Addr, type InsnCount, REG_COUNT, type Reg, regName } from '../base/units.ts';
+import type { RegSet } from '../base/regset.ts';
+import { type Addr, type InsnCount, type Reg, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 
@@ -25,23 +26,6 @@ export type Value =
    * optimized file its number need not be the original's.
    */
   | { readonly kind: 'link'; readonly address: Addr };
-
-/** A set of registers, bit r for register r. */
-export type RegSet = bigint;
-
-export const ALL_REGS: RegSet = (1n << BigInt(REG_COUNT)) - 1n - 1n;
-export const inSet = (set: RegSet, reg: Reg): boolean => ((set >> BigInt(reg)) & 1n) === 1n;
-
-const members = new Map<RegSet, readonly Reg[]>();
-/** The registers of a set, rising. Few different sets occur, so the lists are kept. */
-export function regsOf(set: RegSet): readonly Reg[] {
-  let regs = members.get(set);
-  if (regs === undefined) {
-    regs = Array.from({ length: REG_COUNT - 1 }, (_, index) => index + 1).filter((reg) => inSet(set, reg));
-    members.set(set, regs);
-  }
-  return regs;
-}
 
 /** A place where control leaves the superblock, with the state that must hold there. */
 export interface Exit {
@@ -115,6 +99,8 @@ export interface Superblock {
   readonly path: readonly Addr[];
   readonly ops: readonly Op[];
   readonly final: Final;
+  /** Why the path goes no further, as a clause (trace.ts); undefined if the superblock was read from text, which does not tell. */
+  readonly ended?: string | undefined;
 }
 
 export const ZERO_VALUE: Value = { kind: 'const', value: 0n };

@@ -3,10 +3,12 @@
  * used only until that register is overwritten. So lowering needs no other registers, and a superblock can never run out of them.
  * Positions: -1 is the head, i is the i-th op, ops.length the final exit. An op reads before it writes.
  */
+
 import { derived } from '../base/derived.ts';
+import { regsIn } from '../base/regset.ts';
 import type { Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, type Op, operandsOf, regsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Exit, type Op, operandsOf, type Superblock, type Value, wanted } from './form.ts';
 
 export interface Homes {
   /** The home of a value that has one. */
@@ -148,7 +150,7 @@ export function homeRuleViolation(superblock: Superblock): string | undefined {
         const wrong = check(value, position, own);
         if (wrong !== undefined) return wrong;
       }
-    for (const reg of regsOf(exit.live)) {
+    for (const reg of regsIn(exit.live)) {
       const wrong = check(wanted(exit, reg), position, own);
       if (wrong !== undefined) return wrong;
     }

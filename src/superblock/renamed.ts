@@ -8,9 +8,10 @@
  *
  * Values that the final exit needs keep their homes, and so do values that often taken exits want in their homes: each would need a move.
  */
+import { regsIn } from '../base/regset.ts';
 import { F0, RA, type Reg, SP, TP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, keyOf, type Op, operandsOf, opWith, regsOf, type Superblock, type Value, wanted } from './form.ts';
+import { type Exit, keyOf, type Op, operandsOf, opWith, type Superblock, type Value, wanted } from './form.ts';
 
 /** A value keeps its home if exits that want it there are taken in more than this share of the superblock's entries. */
 const MAX_EXIT_SHARE = 0.02;
@@ -83,7 +84,7 @@ function lastNeeds({ ops, final }: Superblock): Needs {
   const homes = new Map(ops.map((op) => [op.id, facts(op.insn).writes]));
   const need = (value: Value, position: number) => last.set(keyOf(value), position);
   const atExit = (exit: Exit, position: number) => {
-    for (const reg of regsOf(exit.live)) {
+    for (const reg of regsIn(exit.live)) {
       const value = wanted(exit, reg);
       need(value, position);
       if (value.kind === 'op' && homes.get(value.id) === reg)

@@ -2,6 +2,7 @@
 import { derived } from '../base/derived.ts';
 import type { InsnCount } from '../base/units.ts';
 import { type Timing, TURN, timingAt } from '../cost/core.ts';
+import { cyclesToExits } from '../cost/exits.ts';
 import { Pipeline } from '../cost/pipeline.ts';
 import { facts } from '../domain/record.ts';
 import type { Superblock, Value } from './form.ts';
@@ -27,23 +28,21 @@ export const runCost = derived('run cost', run);
 
 /** Instructions beyond the line's ops (moves, constants and jumps at exits) are counted as a cycle each. */
 function run(superblock: Superblock): RunCost {
-  const pipeline = new Pipeline();
-  const timings = timingsOf(superblock);
+  const { ops } = superblock;
   let at = superblock.count;
   let executed = 0;
   let taken = 0;
-  let cycles = 0;
-  for (const [position, { insn, exit, leaves }] of superblock.ops.entries()) {
+  for (const { insn, exit, leaves } of ops) {
     executed += at;
-    const issued = pipeline.issue(timings[position]!);
     const { control, writes } = facts(insn);
     if (control === 'jump' && writes === undefined) taken += at;
     if (exit === undefined) continue;
     at -= exit.count;
     taken += leaves === 'untaken' ? at : exit.count;
-    cycles += exit.count * (issued + 1);
   }
-  cycles += at * (pipeline.cycle + 1);
+  const exits = { leaves: ops.map(({ exit }) => exit?.count ?? 0), ends: at };
+  const order = ops.map((_, position) => position);
+  const cycles = cyclesToExits(new Pipeline(), timingsOf(superblock), exits, order);
   const instructions = weightOf(superblock);
   return { instructions, taken, cycles: cycles + taken * TURN + (instructions - executed) };
 }

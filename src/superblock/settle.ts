@@ -7,9 +7,10 @@
  * register are chosen by the moves that they cost at exits, weighted by the exits' counts. Values in registers that the calling
  * convention reserves (sp, gp, tp) keep their homes.
  */
+import { regsIn } from '../base/regset.ts';
 import { F0, REG_COUNT, type Reg, SP, TP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
-import { type Exit, type Op, operandsOf, opWith, regsOf, type Superblock, type Value } from './form.ts';
+import { type Exit, type Op, operandsOf, opWith, type Superblock, type Value } from './form.ts';
 
 /** The live range of a value in its home. The op at `to` may overwrite the home, since an op reads before it writes. */
 interface LiveRange {
@@ -60,7 +61,7 @@ function liveRangesOf(superblock: Superblock): { heads: LiveRange[]; made: (Live
   const atExit = (exit: Exit, position: number) => {
     const own = exit.sunk.length > 0 ? new Set(exit.sunk.map((op) => op.id)) : undefined;
     for (const op of exit.sunk) for (const value of operandsOf(op)) use(value, position, own);
-    for (const reg of regsOf(exit.live)) {
+    for (const reg of regsIn(exit.live)) {
       const value = exit.snapshot.get(reg);
       if (value === undefined) heads[reg]!.to = position;
       else {

@@ -13,25 +13,15 @@
  * was compressed. Behind them, `via a5` is the register that an indirect jump reads, `saved until %9` tells that a store saves a register
  * until that op, and `watched` that other threads or handlers may observe the access. Lines with `|` are ops sunk into the exit above.
  */
+
 import { badText } from '../base/errors.ts';
+import { ALL_REGS, type RegSet, regSet, regsIn, sameRegs } from '../base/regset.ts';
 import { type Addr, hex, type Reg, regByName, regName } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { makeInsn } from '../isa/encode.ts';
 import type { Operand } from '../isa/row.ts';
 import { ROWS } from '../isa/table.ts';
-import {
-  ALL_REGS,
-  type Exit,
-  type Final,
-  headValue,
-  inSet,
-  keyOf,
-  type Op,
-  opWith,
-  type RegSet,
-  type Superblock,
-  type Value,
-} from './form.ts';
+import { type Exit, type Final, headValue, keyOf, type Op, opWith, type Superblock, type Value } from './form.ts';
 
 const RESULT_ROLES: ReadonlySet<Operand> = new Set(['rd', 'fd']);
 
@@ -78,9 +68,8 @@ function opText(op: Op): string {
 }
 
 const liveText = (live: RegSet): string => {
-  if (live === ALL_REGS) return 'all';
-  const names: string[] = [];
-  for (let reg = 1; reg < 64; reg++) if (inSet(live, reg)) names.push(regName(reg));
+  if (sameRegs(live, ALL_REGS)) return 'all';
+  const names = regsIn(live).map(regName);
   return names.length === 0 ? 'none' : names.join(',');
 };
 
@@ -194,9 +183,8 @@ const EXIT_PATTERN = /-> (computed|0x[0-9a-f]+) x([\d.]+) live (\S+) \{(.*)\}$/;
 function parseExit(text: string, line: number): Exit {
   const match = EXIT_PATTERN.exec(text);
   if (match === null) throw badText(`'${text}' is no exit`, line);
-  let live: RegSet = 0n;
-  if (match[3] === 'all') live = ALL_REGS;
-  else if (match[3] !== 'none') for (const name of match[3]!.split(',')) live |= 1n << BigInt(regOf(name, line));
+  const names = match[3] === 'none' ? [] : match[3]!.split(',');
+  const live = match[3] === 'all' ? ALL_REGS : regSet(names.map((name) => regOf(name, line)));
   const snapshot = new Map<Reg, Value>();
   for (const entry of match[4]!.split(' ').filter((part) => part !== '')) {
     const [name, value] = entry.split('=');

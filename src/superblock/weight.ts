@@ -1,9 +1,11 @@
 /** The number of instructions that a superblock executes, by its counts: passes and reports compare superblocks by this weight. */
+
 import { derived } from '../base/derived.ts';
+import { regsIn } from '../base/regset.ts';
 import { REG_COUNT, type Reg } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { constantInsns } from '../isa/idioms.ts';
-import { type Exit, type Op, regsOf, type Superblock, type Value } from './form.ts';
+import type { Exit, Op, Superblock, Value } from './form.ts';
 
 /** Number of instructions that make a value in a register that does not hold the value. */
 export const costOf = (value: Value): number =>
@@ -43,7 +45,7 @@ function weigh(superblock: Superblock): number {
   let weight = 0;
   const exitWork = ({ live, snapshot, sunk }: Exit): number => {
     let work = sunk.length;
-    for (const reg of regsOf(live)) {
+    for (const reg of regsIn(live)) {
       const value = snapshot.get(reg);
       if (value === undefined) work += holds[reg] === HEAD_ID ? 0 : 1;
       else if (!holdsIt(holds[reg]!, reg, value) && !(sunk.length > 0 && makes(sunk, value))) work += costOf(value);

@@ -2,17 +2,17 @@
  * Are two processes in the same state, under the address map? Two words are the same if they are equal, or if the map pairs them: a
  * return address in optimized code stands for the original one. All other permitted differences are listed in `tolerated`.
  */
-import { type Addr, type Reg, SP } from '../base/units.ts';
+import { type Addr, PAGE, type Reg, type RunAddr, SP } from '../base/units.ts';
 import type { AddressMap } from '../emit/map.ts';
-import { PAGE, PERMISSION } from '../machine/memory.ts';
+import { PERMISSION } from '../machine/memory.ts';
 import type { Process } from '../machine/process.ts';
 
 /** The new segment of the optimized image, run-time addresses: code, then tables that only unwinders read. */
 export interface NewSegment {
-  readonly start: Addr;
-  readonly codeStart: Addr;
-  readonly codeEnd: Addr;
-  readonly end: Addr;
+  readonly start: RunAddr;
+  readonly codeStart: RunAddr;
+  readonly codeEnd: RunAddr;
+  readonly end: RunAddr;
 }
 
 export interface MemoryDifference {
@@ -78,19 +78,16 @@ export class Comparison {
     if (this.#pairs.has(`${original},${optimized}`)) return true;
     // Code addresses are below 2^47, and exact as numbers; other values are no addresses.
     if (optimized >= 1n << 47n || original >= 1n << 47n) return false;
-    const { bias } = this.#original;
-    const [o, p] = [Number(original), Number(optimized)];
-    if (this.#map.isPair(o - bias, p - bias)) return true;
+    const { place } = this.#original;
+    const [o, p] = [Number(original) as RunAddr, Number(optimized) as RunAddr];
+    if (this.#map.isPair(place.toLinked(o), place.toLinked(p))) return true;
     const { codeStart, codeEnd, end } = this.#segment;
-    const image = this.#original.image;
-    const inImage = image.segments.some(
-      (s) => !s.flags.write && o >= s.address + bias && o < s.address + bias + s.size,
-    );
-    if (!inImage) return false;
+    const area = place.areaAt(o);
+    if (area === undefined || area.segment.flags.write) return false;
     // An unwinder keeps addresses of the tables that it has read (a pending exception holds the address of its handler table)...
     if (p >= codeEnd && p < end) return true;
     // ... and the start of the described code, which for a call in optimized code is the call's last two bytes.
-    return p >= codeStart && p < codeEnd && this.#map.toOriginal(p + 2 - bias) !== undefined;
+    return p >= codeStart && p < codeEnd && this.#map.toOriginal(place.toLinked(p) + 2) !== undefined;
   }
 
   /** Both harts have stopped in the same syscall or fault: their pcs become a pair, since a signal frame will hold the pc. */

@@ -1,5 +1,6 @@
 /** Finding the superblock at fault, by switching superblocks off in a process before it runs. */
-import type { Addr } from '../base/units.ts';
+import type { Addr, RunAddr } from '../base/units.ts';
+import type { AssumptionId } from '../emit/assumptions.ts';
 import { encodeBytes } from '../isa/encode.ts';
 import { breakInsn, jumpInsn, reachesJump } from '../isa/idioms.ts';
 import type { Process } from '../machine/process.ts';
@@ -9,10 +10,11 @@ import type { Setting, Side } from './setting.ts';
 /** Heads of the superblocks that ran: those between each entry of control and the next place where control left. */
 export function superblocksRun({ map }: Setting, { engine, process }: Side): Set<Addr> {
   const transfers = engine.transfers();
-  const left = new Set(transfers.map(({ from }) => from - process.bias));
-  left.add(process.hart.pc - process.bias);
+  const { place } = process;
+  const left = new Set(transfers.map(({ from }) => place.toLinked(from)));
+  left.add(place.toLinked(process.hart.pc));
   const exits = [...left].sort((a, b) => a - b);
-  const entries = [...new Set(transfers.map(({ to }) => to - process.bias))].sort((a, b) => a - b);
+  const entries = [...new Set(transfers.map(({ to }) => place.toLinked(to)))].sort((a, b) => a - b);
   const spans = map.data.superblocks
     .flatMap(({ head, start, end, stubs }) =>
       [[start, end], ...stubs].map(([from, to]) => ({ head, from: from, to: to })),
@@ -33,25 +35,25 @@ export function superblocksRun({ map }: Setting, { engine, process }: Side): Set
 /**
  * Switches superblocks off: their first instruction becomes a jump to the original head, where the patch, if any, is undone. Where a jump
  * has no room or does not reach, the instruction becomes a compressed breakpoint.
- * @returns the addresses of breakpoints, each with the address to go on at (run-time addresses)
+ * @returns the addresses of breakpoints, each with the address to go on at
  */
-export function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): ReadonlyMap<Addr, Addr> {
+export function disable(setting: Setting, process: Process, heads: ReadonlySet<Addr>): ReadonlyMap<RunAddr, RunAddr> {
   const { map, options } = setting;
-  const { memory, bias } = process;
+  const { memory, place } = process;
   const patches = new Map(map.data.patches);
-  const stops = new Map<Addr, Addr>();
+  const stops = new Map<RunAddr, RunAddr>();
   for (const { head, start, end } of map.data.superblocks) {
     if (!heads.has(head)) continue;
     const jump = reachesJump(head - start) ? encodeBytes(jumpInsn(head - start), false) : undefined;
-    if (jump !== undefined && jump.length <= end - start) memory.bytes.set(jump, start + bias);
+    if (jump !== undefined && jump.length <= end - start) memory.bytes.set(jump, place.toRun(start));
     else {
-      memory.bytes.set(encodeBytes(breakInsn(), true), start + bias);
-      stops.set(start + bias, head + bias);
+      memory.bytes.set(encodeBytes(breakInsn(), true), place.toRun(start));
+      stops.set(place.toRun(start), place.toRun(head));
     }
     const size = patches.get(head);
     if (size === undefined) continue;
     const segment = options.original.segments.find((s) => head >= s.address && head < s.address + s.size);
-    if (segment) memory.bytes.set(segment.bytes.subarray(head - segment.address).subarray(0, size), head + bias);
+    if (segment) memory.bytes.set(segment.bytes.subarray(head - segment.address).subarray(0, size), place.toRun(head));
   }
   return stops;
 }
@@ -60,7 +62,7 @@ export interface Culprit {
   /** The superblock at fault; undefined if there is none. */
   readonly head: Addr | undefined;
   /** If the shipped code has been proved: assumptions of which one does not hold. Empty if the code has not been proved. */
-  readonly assumptions: readonly string[];
+  readonly assumptions: readonly AssumptionId[];
   /** Why the program differs though no code is at fault, in words. */
   readonly cause?: string | undefined;
 }

@@ -1,6 +1,7 @@
 /** Compares the syscalls, faults, output, files and ends of two processes, and puts differences in words. */
 import { createHash } from 'node:crypto';
 import { type Addr, hex } from '../base/units.ts';
+import type { AssumptionId } from '../emit/assumptions.ts';
 import type { ProcessEvent } from '../engine/execute.ts';
 import { Errno, errnoName } from '../machine/linux/errno.ts';
 import { fromBinary } from '../machine/linux/nodes.ts';
@@ -33,7 +34,7 @@ export interface Difference {
   readonly superblock: Addr | undefined;
   readonly superblockSymbol: string | undefined;
   /** If all of the code at fault is proved: the assumptions of which one does not hold. */
-  readonly assumptions: readonly string[];
+  readonly assumptions: readonly AssumptionId[];
   /** Why the program differs though no code is at fault, in words. */
   readonly cause?: string | undefined;
   /** The thing that is different, in words. */

@@ -5,9 +5,10 @@
  * *companion*). For header and tables change how a C library uses its heap: glibc makes an array of all PT_LOADs
  * (_dl_find_object_init), libgcc an array of all frame descriptions.
  */
+
 import { alignUp } from '../base/bits.ts';
 import { badOption, unsupported } from '../base/errors.ts';
-import type { Addr, InsnCount, Reg } from '../base/units.ts';
+import { type Addr, type InsnCount, PAGE, type Reg, type RunAddr } from '../base/units.ts';
 import { ELF_HEADER_SIZE, PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
 import type { Image, Segment } from '../elf/image.ts';
 import { readOptimizedCode } from '../elf/write.ts';
@@ -18,7 +19,7 @@ import { makeEngine } from '../engine/engines.ts';
 import { attach } from '../engine/execute.ts';
 import { DEFAULT_ENGINE } from '../engine/names.ts';
 import { takenBranches } from '../engine/statistics.ts';
-import { biasOf, heapStartOf } from '../machine/layout.ts';
+import { heapStartOf, placeFor } from '../machine/layout.ts';
 import { createProcess, type Exit, type Process, type ProcessOptions, type Source } from '../machine/process.ts';
 import type { NewSegment } from './compare.ts';
 import { mapOf } from './prove/prove.ts';
@@ -67,12 +68,12 @@ export function prepare(options: RerunOptions): Setting {
   const code = readOptimizedCode(optimized)!;
   if (original.relocatable !== optimized.relocatable) throw unsupported(`${optimized.file}: is of another kind`);
   const own = optimized.segments.find((s) => code.address >= s.address && code.address < s.address + s.size)!;
-  const bias = biasOf(original);
+  const place = placeFor(original);
   const segment = {
-    start: own.address + bias,
-    codeStart: code.address + bias,
-    codeEnd: code.address + code.bytes.length + bias,
-    end: alignUp(own.address + own.size, 4096) + bias,
+    start: place.toRun(own.address),
+    codeStart: place.toRun(code.address),
+    codeEnd: place.toRun(code.address + code.bytes.length),
+    end: place.toRun(alignUp(own.address + own.size, PAGE)),
   };
   const { stdin } = options.input;
   return {
@@ -139,7 +140,7 @@ export interface Side {
   syscalls: number;
   exit: Exit | undefined;
   /** Superblocks that are switched off by a breakpoint: its address, and the address to go on at. */
-  off: ReadonlyMap<Addr, Addr>;
+  off: ReadonlyMap<RunAddr, RunAddr>;
 }
 
 export function makeSide(setting: Setting, image: Image): Side {

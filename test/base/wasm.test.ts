@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { Code, I32, ModuleBuilder } from '../../src/base/wasm.ts';
+import { ModuleBuilder } from '../../src/base/wasm.ts';
+import { Code } from '../../src/base/wasm-code.ts';
+import { I32 } from '../../src/base/wasm-opcodes.ts';
 
 test('names of any length', () => {
   const names = [1, 127, 128, 300, 20_000].map((length) => 'x'.repeat(length));

@@ -14,7 +14,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Image } from '../../src/elf/image.ts';
 import { readImage } from '../../src/elf/read.ts';
-import { ASSUMABLE } from '../../src/pipeline/optimize.ts';
+import { AVOIDABLE_ASSUMPTIONS } from '../../src/emit/assumptions.ts';
 import { pgo } from '../../src/pipeline/pgo.ts';
 import { type GuestInput, profileRun } from '../../src/pipeline/profile-run.ts';
 import { optimizeProved, type ProvedOptions } from '../../src/pipeline/proved.ts';
@@ -52,7 +52,7 @@ function tell(name: string, kind: string, content: string | Uint8Array): void {
   console.log(known === undefined ? `${line} (was not there)` : `${line} (was ${known.slice(key.length + 1)})`);
 }
 
-const STRICT = { without: ASSUMABLE, narrow: true };
+const STRICT = { without: AVOIDABLE_ASSUMPTIONS, narrow: true };
 
 function tellForms(
   name: string,

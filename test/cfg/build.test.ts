@@ -147,7 +147,7 @@ describe.runIf(needs('a graph of a real program', 'gcc'))('a static glibc progra
       transfers: engine.transfers(),
       starts: guest.starts,
       stops: guest.stops,
-      images: [{ image, bias: guest.bias }],
+      links: guest.links,
       instructions,
     });
     const found = profileOf(decodeProfile(encodeProfile(counted), 'test'), image);

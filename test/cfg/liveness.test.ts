@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { ALL_REGS, hasReg } from '../../src/base/regset.ts';
 import { regByName } from '../../src/base/units.ts';
 import { buildCfg } from '../../src/cfg/build.ts';
 import { type Liveness, livenessOf } from '../../src/cfg/liveness.ts';
-import { ALL_REGS, hasReg } from '../../src/cfg/regset.ts';
 import { type Assembled, assemble } from './assembly.ts';
 
 const solve = (program: Assembled, assumeAbi = true): Liveness => livenessOf(buildCfg(program.image), { assumeAbi });

@@ -2,9 +2,9 @@
  * Liveness put to the test: at the start of every block, all registers that are said to be dead get garbage. The program must not notice.
  */
 import { describe, expect, test } from 'vitest';
+import { ALL_REGS, regsIn, without } from '../../src/base/regset.ts';
 import { buildCfg } from '../../src/cfg/build.ts';
 import { livenessOf } from '../../src/cfg/liveness.ts';
-import { ALL_REGS, regsIn, without } from '../../src/cfg/regset.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { readImage } from '../../src/elf/read.ts';
 import { makeEngine } from '../../src/engine/engines.ts';
@@ -58,7 +58,7 @@ describe.runIf(needs('garbage in dead registers', 'gcc'))('garbage in dead regis
       transfers: engine.transfers(),
       starts: plain.process.starts,
       stops: plain.process.stops,
-      images: [{ image, bias: plain.process.bias }],
+      links: plain.process.links,
       instructions,
     });
     const cfg = buildCfg(image, profile.images[0]);
@@ -69,7 +69,7 @@ describe.runIf(needs('garbage in dead registers', 'gcc'))('garbage in dead regis
     let garbage = 0;
     let result: ReturnType<typeof serve> = 'continue';
     for (let steps = 0; result === 'continue' && steps < 2 * instructions; steps++) {
-      const at = process.hart.pc - process.bias;
+      const at = process.place.toLinked(process.hart.pc);
       if (cfg.blockAt(at) !== undefined)
         for (const reg of regsIn(without(ALL_REGS, live.liveIn(at)))) {
           process.hart.set(reg, 0xdeadbeefdead0000n + BigInt(reg));

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readImage } from '../../src/elf/read.ts';
+import { AVOIDABLE_ASSUMPTIONS } from '../../src/emit/assumptions.ts';
 import { imageEntries } from '../../src/emit/entries.ts';
-import { ASSUMABLE } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { optimizeProved, type ProvedOptions } from '../../src/pipeline/proved.ts';
 import { profileOf } from '../../src/profile/store.ts';
@@ -71,7 +71,7 @@ describe.runIf(needs('entries', 'gcc', 'qemu'))('entries', () => {
       readFileSync(join(ROOT, 'test/emit/cases', name), 'utf8'),
     );
     const file = compile(`${c}\n__asm__(${JSON.stringify(asm)});`, ['-O2', '-static', '-w']);
-    const { target, made } = optimized(file, { without: ASSUMABLE, narrow: true });
+    const { target, made } = optimized(file, { without: AVOIDABLE_ASSUMPTIONS, narrow: true });
     expect(made.map.patches.length).toBeGreaterThan(0);
     expect(made.proof.assumptions).toContain('A2');
     for (const args of [[], ['more']]) expect(qemu(target, args).stdout).toEqual(qemu(file, args).stdout);

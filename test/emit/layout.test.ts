@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Addr, RA } from '../../src/base/units.ts';
-import { type Layout, layOut as layOutGroups, OutOfReach } from '../../src/emit/layout.ts';
+import { type Layout, layOut as layOutGroups } from '../../src/emit/layout.ts';
 import type { Group, Piece } from '../../src/emit/place.ts';
+import { OutOfReach } from '../../src/emit/relax.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
 import type { Insn } from '../../src/isa/row.ts';

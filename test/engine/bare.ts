@@ -1,7 +1,9 @@
 /** A bare machine for tests of engines: code and data at fixed places, no kernel. */
+
+import { PAGE } from '../../src/base/units.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { HART, Hart } from '../../src/machine/hart.ts';
-import { Memory, PAGE, PERMISSION } from '../../src/machine/memory.ts';
+import { Memory, PERMISSION } from '../../src/machine/memory.ts';
 
 export const CODE = 0x10000;
 export const CODE_SIZE = 2 * PAGE;

@@ -1,5 +1,6 @@
 /** The limit on time holds whatever the guest does; a program may be as long as it likes. */
 import { afterEach, describe, expect, it, test, vi } from 'vitest';
+import { PAGE } from '../../src/base/units.ts';
 import { readImage } from '../../src/elf/read.ts';
 import { ENGINES, makeEngine } from '../../src/engine/engines.ts';
 import { execute } from '../../src/engine/execute.ts';
@@ -7,7 +8,7 @@ import { encode } from '../../src/isa/encode.ts';
 import { parse } from '../../src/isa/text.ts';
 import { Hart } from '../../src/machine/hart.ts';
 import { NotYet } from '../../src/machine/linux/errno.ts';
-import { Memory, PAGE, PERMISSION } from '../../src/machine/memory.ts';
+import { Memory, PERMISSION } from '../../src/machine/memory.ts';
 import { createProcess, type ProcessOptions } from '../../src/machine/process.ts';
 import { compile, needs } from '../support/tools.ts';
 import { words } from './bare.ts';

@@ -1,10 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
+import { PAGE } from '../../src/base/units.ts';
 import { ENGINES, makeEngine } from '../../src/engine/engines.ts';
 import { Records } from '../../src/engine/records.ts';
 import { encode, makeInsn } from '../../src/isa/encode.ts';
 import { parse } from '../../src/isa/text.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
-import { PAGE, PERMISSION } from '../../src/machine/memory.ts';
+import { PERMISSION } from '../../src/machine/memory.ts';
 import { type Bare, bare, CODE, DATA, state, words } from './bare.ts';
 
 const { READ, WRITE, EXECUTE, MAPPED } = PERMISSION;

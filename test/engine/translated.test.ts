@@ -3,7 +3,8 @@
  * alike, leave the same registers and memory, and count the same. Each test looks that code was translated at all.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Code } from '../../src/base/wasm.ts';
+import { PAGE } from '../../src/base/units.ts';
+import { Code } from '../../src/base/wasm-code.ts';
 import { makeDispatch } from '../../src/engine/dispatch.ts';
 import type { Stop } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engines.ts';
@@ -16,7 +17,7 @@ import { ROWS } from '../../src/isa/table.ts';
 import { parse } from '../../src/isa/text.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
 import { HART, type Hart } from '../../src/machine/hart.ts';
-import { type Memory, PAGE, PERMISSION } from '../../src/machine/memory.ts';
+import { type Memory, PERMISSION } from '../../src/machine/memory.ts';
 import { makeRandom } from '../support/random.ts';
 import { type Bare, bare, CODE, CODE_SIZE, contents, DATA, DATA_SIZE, state, words } from './bare.ts';
 

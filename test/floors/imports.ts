@@ -6,6 +6,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['src/base'],
   ['src/isa'],
   ['src/domain', 'src/elf'],
+  ['src/place'],
   ['src/code'],
   ['src/machine'],
   ['src/engine'],

@@ -200,7 +200,7 @@ describe.runIf(needs('faults of guests', 'gcc'))('a fault is a result', () => {
     const { guest } = runHere(file, [], tmpdir());
     const total = (counts: readonly { count: number }[]) => counts.reduce((sum, { count }) => sum + count, 0);
     expect(total(guest.starts)).toBe(total(guest.stops));
-    expect(guest.starts.find(({ at }) => at === guest.image.entry)?.count).toBe(1);
+    expect(guest.starts.find(({ at }) => at === guest.place.toRun(guest.image.entry))?.count).toBe(1);
     // Every return from a handler went over the trampoline (two handlers were left by siglongjmp instead).
     expect(guest.stops.find(({ at }) => at === guest.trampoline + 8)!.count).toBeGreaterThan(10);
   });

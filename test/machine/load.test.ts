@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { PAGE } from '../../src/base/units.ts';
 import { parseImage } from '../../src/elf/read.ts';
-import { PAGE, PERMISSION } from '../../src/machine/memory.ts';
+import { PERMISSION } from '../../src/machine/memory.ts';
 import { createProcess, type Process, type ProcessOptions } from '../../src/machine/process.ts';
 import { bareElf } from '../support/bare-elf.ts';
 

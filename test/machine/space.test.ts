@@ -1,8 +1,9 @@
 /** Where mappings go, and what pages hold of which file, however many mappings there are. */
 import { describe, expect, it } from 'vitest';
+import { PAGE } from '../../src/base/units.ts';
 import { FreePages } from '../../src/machine/free.ts';
 import { BackedPages } from '../../src/machine/linux/backed.ts';
-import { Memory, PAGE, PERMISSION } from '../../src/machine/memory.ts';
+import { Memory, PERMISSION } from '../../src/machine/memory.ts';
 import { makeRandom } from '../support/random.ts';
 
 const SIZE = 2 ** 24;

@@ -13,6 +13,7 @@ import { extensionsOf } from '../../src/isa/targets.ts';
 import { checkSuperblock } from '../../src/superblock/check.ts';
 import type { Superblock } from '../../src/superblock/form.ts';
 import { runPasses } from '../../src/superblock/pass.ts';
+import { makeTerms } from '../../src/superblock/terms.ts';
 import { parseSuperblock, superblockText } from '../../src/superblock/text.ts';
 import { makeRandom } from '../support/random.ts';
 import { compareSuperblocks, type State } from '../support/superblock-eval.ts';
@@ -21,7 +22,13 @@ import { ROOT } from '../support/tools.ts';
 const CASES = join(ROOT, 'test/passes/cases');
 const STATES = 60;
 /** Passes that need a target have the largest. */
-const context = () => ({ fuel: makeFuel(), extensions: extensionsOf('rva23u64'), deadFrames: true });
+const context = () => ({
+  fuel: makeFuel(),
+  extensions: extensionsOf('rva23u64'),
+  deadFrames: true,
+  termsOf: makeTerms,
+  spend: () => true,
+});
 
 const folders = readdirSync(CASES).sort();
 

@@ -1,7 +1,8 @@
 /** Optimized code beyond a jump's reach of the original, with no register known to be free (without A1). */
 import { describe, expect, test } from 'vitest';
 import { parseImage, readImage } from '../../src/elf/read.ts';
-import { ASSUMABLE, formSuperblocks, optimize } from '../../src/pipeline/optimize.ts';
+import { AVOIDABLE_ASSUMPTIONS } from '../../src/emit/assumptions.ts';
+import { formSuperblocks, optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
@@ -63,7 +64,7 @@ describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
     const original = readImage(file);
     const { profile, exit } = profileRun({ image: original, input: {} });
     expect(exit).toEqual({ kind: 'status', status: 0 });
-    const options = { without: ASSUMABLE, select: { coldShare: 0, closureShare: 0 } };
+    const options = { without: AVOIDABLE_ASSUMPTIONS, select: { coldShare: 0, closureShare: 0 } };
     const { bytes, leftOut } = optimize(original, profileOf(profile, original), options);
     expect(leftOut.length).toBeGreaterThan(0);
     expect(new Set(leftOut).size).toBe(leftOut.length);
@@ -73,7 +74,7 @@ describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
   test('what is fetched to be reached may be a jump: its superblock is the one it leads to', () => {
     const original = readImage(compile(THROUGH_JUMP, ['-static', '-nostdlib', '-no-pie'], 's'));
     const { profile } = profileRun({ image: original, input: {} });
-    const options = { without: ASSUMABLE, select: { coldShare: 0, closureShare: 0 } };
+    const options = { without: AVOIDABLE_ASSUMPTIONS, select: { coldShare: 0, closureShare: 0 } };
     const { bytes, map } = optimize(original, profileOf(profile, original), options);
     const address = (name: string) => original.symbols.find((symbol) => symbol.name === name)!.address;
     expect(map.superblocks.map(({ head }) => head)).toContain(address('rarer'));
@@ -87,7 +88,7 @@ describe.runIf(needs('superblocks far from the original', 'gcc'))('far', () => {
   test('what is fetched is not dropped for the growth allowed, and nothing that ships counts as dropped', () => {
     const original = readImage(compile(THROUGH_JUMP, ['-static', '-nostdlib', '-no-pie'], 's'));
     const profile = profileOf(profileRun({ image: original, input: {} }).profile, original);
-    const options = { without: ASSUMABLE, select: { coldShare: 0, closureShare: 0 } };
+    const options = { without: AVOIDABLE_ASSUMPTIONS, select: { coldShare: 0, closureShare: 0 } };
     const formed = formSuperblocks(original, profile, options).heads;
     const free = optimize(original, profile, options);
     for (let less = 1; ; less += 80) {

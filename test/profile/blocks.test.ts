@@ -5,6 +5,7 @@ import { collect } from '../../src/profile/collect.ts';
 import { OUTSIDE } from '../../src/profile/profile.ts';
 import { merge } from '../../src/profile/store.ts';
 import { assemble } from '../cfg/assembly.ts';
+import { linksOf, runtime } from '../support/places.ts';
 import { walk } from './runs.ts';
 
 const PROGRAM = assemble(`
@@ -107,16 +108,16 @@ end:
     [at('last') + 4, 'end'],
   ];
   const address = (name: string | number) => (typeof name === 'number' ? name : at(name));
-  const transfers = pairs.map(([from, to]) => ({ from: address(from), to: address(to), count: 1 }));
+  const transfers = pairs.map(([from, to]) => ({ from: runtime(address(from)), to: runtime(address(to)), count: 1 }));
   const { images } = collect({
     transfers,
     // The walk above is no run: starts and stops make up for what is missing.
     starts: [
-      { at: at('Main'), count: 0 },
-      { at: at('last'), count: 1 },
+      { at: runtime(at('Main')), count: 0 },
+      { at: runtime(at('last')), count: 1 },
     ],
-    stops: [{ at: at('end'), count: 1 }],
-    images: [{ image, bias: 0 }],
+    stops: [{ at: runtime(at('end')), count: 1 }],
+    links: linksOf(image),
     instructions: 10,
   });
   const { edges } = blocksOf(images[0]!, image);
@@ -161,17 +162,17 @@ test('control that leaves the image and comes back is not lost', () => {
   const { image } = assemble('Main:\n  addi a0,a0,1\n  jalr ra,0(a1)\n  addi a0,a0,1\n  jalr zero,0(ra)');
   const { images } = collect({
     transfers: [
-      { from: 0x20004, to: 0x900000, count: 3 },
-      { from: 0x900000, to: 0x20008, count: 3 },
-      { from: 0x900004, to: 0x900000, count: 3 },
-      { from: 0x2000c, to: 0x20000, count: 3 },
+      { from: runtime(0x20004), to: runtime(0x900000), count: 3 },
+      { from: runtime(0x900000), to: runtime(0x20008), count: 3 },
+      { from: runtime(0x900004), to: runtime(0x900000), count: 3 },
+      { from: runtime(0x2000c), to: runtime(0x20000), count: 3 },
     ],
     starts: [
-      { at: 0x20000, count: 1 },
-      { at: 0x900000, count: 1 },
+      { at: runtime(0x20000), count: 1 },
+      { at: runtime(0x900000), count: 1 },
     ],
-    stops: [{ at: 0x20000, count: 1 }],
-    images: [{ image, bias: 0x10000 }],
+    stops: [{ at: runtime(0x20000), count: 1 }],
+    links: linksOf(image, 0x10000),
     instructions: 12,
   });
   expect(images[0]!.transfers[0]).toEqual({ from: 0x10004, to: OUTSIDE, count: 3 });

@@ -8,7 +8,7 @@ import type { Addr } from '../../src/base/units.ts';
 import type { Image } from '../../src/elf/image.ts';
 import { encodeBytes } from '../../src/isa/encode.ts';
 import { parse } from '../../src/isa/text.ts';
-import type { ImageProfile, TransferCount } from '../../src/profile/profile.ts';
+import { compareDestinations, type ImageProfile, type TransferCount } from '../../src/profile/profile.ts';
 import type { ReportInput } from '../../src/report/build.ts';
 import type { SuperblockSummary } from '../../src/report/superblocks.ts';
 
@@ -157,7 +157,7 @@ function imageOf(file: string, code: Uint8Array, names: readonly [string, Addr][
 }
 
 const sorted = (transfers: TransferCount[]): TransferCount[] =>
-  transfers.filter(({ count }) => count > 0).sort((a, b) => a.from - b.from || a.to - b.to);
+  transfers.filter(({ count }) => count > 0).sort((a, b) => a.from - b.from || compareDestinations(a.to, b.to));
 
 /** The input from which the report of the made-up program is built. */
 export function exampleInput(functions: readonly ExampleFunction[] = FUNCTIONS, rounds = 5000): ReportInput {

@@ -24,8 +24,8 @@ function profiled(image: Image, input: Uint8Array, heapStart?: number) {
   const process = createProcess({ image, stdin: input, programName: 'sample', heapStart });
   const engine = makeEngine('dispatch', process.memory);
   const { instructions } = execute(process, engine, { limitInstructions: 1e9 });
-  const { starts, stops, bias } = process;
-  const profile = collect({ transfers: engine.transfers(), starts, stops, images: [{ image, bias }], instructions });
+  const { starts, stops, links } = process;
+  const profile = collect({ transfers: engine.transfers(), starts, stops, links, instructions });
   return { run: { image, profile: profile.images[0]! }, heapStart: process.heapStart, instructions };
 }
 

@@ -99,3 +99,34 @@ describe('loops', () => {
     expect(grown(flowOf(1000, 990, 1), LOOP, [], { copyShare: 0.9 }).path).toEqual(times(2));
   });
 });
+
+describe('why a trace ends', () => {
+  const often = flowOf(1000, 990, 1);
+  const evenly = flowOf(1000, 600, 1);
+  test.each<[string, ReturnType<typeof flowOf>, Addr, readonly Addr[], Partial<SelectOptions>]>([
+    ['control is not known to have gone on behind it', often, AFTER, [], {}],
+    ['it goes round its loop 8 times already', often, LOOP, [], {}],
+    ['another round of its loop would bring it above 18 instructions', often, LOOP, [], { maxUnrolled: 18 }],
+    ['another round of its loop would run too seldom for its bytes', often, LOOP, [], { copyShare: 0.9 }],
+    ['less than 10 % of its entries arrive at the next block', evenly, LOOP, [], {}],
+    ['the next block would bring it above 3 instructions', often, LOOP, [], { maxInsns: 3 }],
+    ['it comes back to a block that it has been through', evenly, OTHER, [LOOP], {}],
+    ['more than 0 instructions would be copies of those behind a join', often, OTHER, [LOOP], { maxCopied: 0 }],
+    [
+      'less than 99.5 % of its entries arrive at the next block behind a join',
+      evenly,
+      OTHER,
+      [JOIN],
+      { copyArrival: 0.995 },
+    ],
+    [
+      'the copy of the next block behind a join would run too seldom for its bytes',
+      often,
+      OTHER,
+      [LOOP],
+      { copyShare: 1 },
+    ],
+  ])('%s', (reason, flow, head, heads, options) => {
+    expect(growTrace(flow, head, new Set(heads), { ...DEFAULT_SELECT, ...options })!.ended).toBe(reason);
+  });
+});

@@ -1,7 +1,7 @@
 /** Straight lines of any length, as assembler text: what isoform has to do on them must grow hardly faster than they do. */
 import type { Insn } from '../../src/isa/row.ts';
 import { parse } from '../../src/isa/text.ts';
-import type { Entry, Sides } from '../../src/verify/prove/superblock.ts';
+import type { Entry, Sides } from '../../src/verify/prove/sides.ts';
 import { makeRandom } from './random.ts';
 
 /** The kinds of lines: what is stored to and loaded from. */

@@ -21,8 +21,9 @@ import { differenceOn } from '../../src/verify/prove/concrete.ts';
 import { mapOf, prove, sidesOf } from '../../src/verify/prove/prove.ts';
 import { refute, waysThrough } from '../../src/verify/prove/refute.ts';
 import { makeRandom, randomStart, searchStart } from '../../src/verify/prove/search.ts';
+import type { Entry, Sides } from '../../src/verify/prove/sides.ts';
 import type { Solver } from '../../src/verify/prove/solver.ts';
-import { type Entry, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
+import { proveEntry } from '../../src/verify/prove/superblock.ts';
 
 export interface Score {
   /** Changes made. */

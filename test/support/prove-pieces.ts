@@ -1,13 +1,14 @@
 /** The prover on small pieces of code, written as text: originals at 0x1000, optimized forms at 0x9000. */
 import { expect } from 'vitest';
-import { regSet } from '../../src/cfg/regset.ts';
+import { regSet } from '../../src/base/regset.ts';
 import { extensionSet } from '../../src/isa/extensions.ts';
 import type { Insn } from '../../src/isa/row.ts';
 import { parse } from '../../src/isa/text.ts';
 import { Machine } from '../../src/verify/prove/extensions.ts';
 import { reasonText } from '../../src/verify/prove/reasons.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
-import { type EntryProof, proveEntry, type Sides } from '../../src/verify/prove/superblock.ts';
+import type { Sides } from '../../src/verify/prove/sides.ts';
+import { type EntryProof, proveEntry } from '../../src/verify/prove/superblock.ts';
 
 export const HEAD = 0x1000;
 const START = 0x9000;

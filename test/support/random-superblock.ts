@@ -2,7 +2,9 @@
  * Random traces: original code as bytes, the trace through it, and the superblock made of it. A trace is assembled from pieces, each
  * a handful of numbers, so that a failing one can be made smaller by leaving pieces out.
  */
+
 import fc from 'fast-check';
+import { ALL_REGS, intersect, type RegSet } from '../../src/base/regset.ts';
 import { type Addr, F0, isLink, RA, type Reg, SP } from '../../src/base/units.ts';
 import { facts } from '../../src/domain/record.ts';
 import { compress, encodeBytes, makeInsn } from '../../src/isa/encode.ts';
@@ -10,8 +12,8 @@ import type { Insn, Row } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
 import { buildSuperblock } from '../../src/superblock/build.ts';
 import type { Flow, FlowBlock } from '../../src/superblock/flow.ts';
-import { ALL_REGS, type RegSet, type Superblock } from '../../src/superblock/form.ts';
-import type { Follow, Trace } from '../../src/superblock/select.ts';
+import type { Superblock } from '../../src/superblock/form.ts';
+import type { Follow, Trace } from '../../src/superblock/trace.ts';
 import { INTEGER_EDGES, makeRandom, type Random } from './random.ts';
 
 /** Where things are. Original text is within a jump's reach of the near place for optimized code, not of the far one. */
@@ -304,7 +306,9 @@ export function makeTrace(made: Recipe, stretch = 0, others: readonly Addr[] = [
   const live = (at: Addr): RegSet => {
     if (made.allLive) return ALL_REGS;
     const mix = (n: number) => BigInt.asUintN(64, BigInt(at * 8 + n + made.liveSeed * 16) * 0x9e3779b97f4a7c15n) >> 7n;
-    return ((mix(0) ^ (mix(1) << 13n)) | (mix(2) << 23n)) & ALL_REGS;
+    const bits = (mix(0) ^ (mix(1) << 13n)) | (mix(2) << 23n);
+    const half = (from: bigint) => Number(BigInt.asIntN(32, bits >> from));
+    return intersect({ x: half(0n), f: half(32n) }, ALL_REGS);
   };
   const flowBlocks = blocks.map((block): FlowBlock => {
     const last = block.insns.at(-1);
@@ -335,6 +339,7 @@ export function makeTrace(made: Recipe, stretch = 0, others: readonly Addr[] = [
     head,
     steps: flowBlocks.map((block, index) => ({ block, follow: blocks[index]!.follow })),
     end,
+    ended: 'the recipe does',
   };
   const superblock = buildSuperblock(trace, flow, 100, {
     liveBefore: live,

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Image } from '../../src/elf/image.ts';
 import { readImage } from '../../src/elf/read.ts';
-import type { AssumptionId } from '../../src/emit/assumptions.ts';
-import { ASSUMABLE, type Prepared, prepare } from '../../src/pipeline/optimize.ts';
+import { type AssumptionId, AVOIDABLE_ASSUMPTIONS } from '../../src/emit/assumptions.ts';
+import { type Prepared, prepare } from '../../src/pipeline/prepare.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
 import { profileOf } from '../../src/profile/store.ts';
@@ -39,5 +39,5 @@ export function sample(name: string): Sample {
 /** Flow and superblocks of a sample before any pass. */
 export function sampleSuperblocks(name: string, without: readonly AssumptionId[] = []): Prepared {
   const { image, profile } = sample(name);
-  return prepare(image, profile, new Set(ASSUMABLE.filter((id) => !without.includes(id))));
+  return prepare(image, profile, new Set(AVOIDABLE_ASSUMPTIONS.filter((id) => !without.includes(id))));
 }

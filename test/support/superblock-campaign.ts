@@ -2,12 +2,15 @@
  * The strongest check of passes, lowering and layout: random traces, as original bytes and as emitted bytes, run by the oracle engine from the
  * same states. Same way out, same live registers, same memory, same fcsr.
  */
+
 import { IDENTITY_PASSES, PASSES } from '../../passes/index.ts';
 import { makeFuel } from '../../src/base/fuel.ts';
+import { regsIn } from '../../src/base/regset.ts';
 import { type Addr, hex, type Reg, regName } from '../../src/base/units.ts';
 import { facts } from '../../src/domain/record.ts';
-import { type Layout, layOut, OutOfReach, type PlacedSuperblock } from '../../src/emit/layout.ts';
+import { type Layout, layOut, type PlacedSuperblock } from '../../src/emit/layout.ts';
 import { place } from '../../src/emit/place.ts';
+import { OutOfReach } from '../../src/emit/relax.ts';
 import { makeBasic } from '../../src/engine/basic.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
@@ -16,7 +19,7 @@ import { lowerSuperblock } from '../../src/lower/lower.ts';
 import { HART, Hart } from '../../src/machine/hart.ts';
 import { Memory, PERMISSION } from '../../src/machine/memory.ts';
 import { checkSuperblock } from '../../src/superblock/check.ts';
-import { regsOf, type Superblock } from '../../src/superblock/form.ts';
+import type { Superblock } from '../../src/superblock/form.ts';
 import { runPasses } from '../../src/superblock/pass.ts';
 import { superblockText } from '../../src/superblock/text.ts';
 import { makeRandom, type Random } from './random.ts';
@@ -117,7 +120,7 @@ export class Bench {
       const { control, writes } = facts(insn);
       const last = index === insns.length - 1;
       if (last && end.kind === 'goto' && end.target === pc)
-        return { kind: 'final', pc: BigInt(pc), live: regsOf(live(pc)), link: undefined };
+        return { kind: 'final', pc: BigInt(pc), live: regsIn(live(pc)), link: undefined };
       if (!this.step()) return undefined;
       const next = last ? undefined : insns[index + 1]!.pc;
       if (this.pc === (next === undefined ? undefined : BigInt(next))) continue;
@@ -132,7 +135,7 @@ export class Bench {
       return {
         kind,
         pc: this.pc,
-        live: regsOf(live(at)).filter((reg) => !transfers || reg !== writes),
+        live: regsIn(live(at)).filter((reg) => !transfers || reg !== writes),
         link:
           transfers && end.kind === 'call' && writes !== undefined
             ? { reg: writes, value: BigInt(pc + insn.size) }

@@ -2,12 +2,13 @@
  * Runs superblocks on concrete states, straight from the form: the definition of what a pass and lowering must keep. Memory is the
  * whole 64-bit space, filled with noise, so that nothing ever faults.
  */
+import { regsIn } from '../../src/base/regset.ts';
 import { F0, REG_COUNT, type Reg, regName, SP } from '../../src/base/units.ts';
 import { concrete } from '../../src/domain/concrete.ts';
 import { softfloat } from '../../src/domain/softfloat.ts';
 import type { FloatOp, Insn, Step } from '../../src/isa/row.ts';
 import { CSR } from '../../src/isa/zicsr.ts';
-import { type Exit, type Op, regsOf, type Superblock, type Value, wanted } from '../../src/superblock/form.ts';
+import { type Exit, type Op, type Superblock, type Value, wanted } from '../../src/superblock/form.ts';
 import { doublePatterns, INTEGER_EDGES, type Random, singlePatterns } from './random.ts';
 
 /** Bytes by address; what was never written is noise that depends on the seed and the address only. */
@@ -182,7 +183,7 @@ export function evaluateSuperblock(superblock: Superblock, state: State): Left {
     for (const op of exit.sunk) own.set(op.id, run(op, own)!);
     if ([step.fflags, step.frm].join() !== before) throw new Error('a sunk op has an effect');
     const registers = new Map<Reg, bigint>();
-    for (const reg of regsOf(exit.live)) registers.set(reg, valueOfOperand(wanted(exit, reg), own));
+    for (const reg of regsIn(exit.live)) registers.set(reg, valueOfOperand(wanted(exit, reg), own));
     const stack = valueOfOperand(wanted(exit, SP), own);
     return {
       exit: name,

@@ -7,10 +7,10 @@ import { readdirSync, rmSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readImage } from '../../src/elf/read.ts';
 import { writeExecutable } from '../../src/elf/write.ts';
+import { AVOIDABLE_ASSUMPTIONS } from '../../src/emit/assumptions.ts';
 import { makeEngine } from '../../src/engine/engines.ts';
 import { runToEvent, serve } from '../../src/engine/execute.ts';
 import { createProcess } from '../../src/machine/process.ts';
-import { ASSUMABLE } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { optimizeProved, type ProvedOptions } from '../../src/pipeline/proved.ts';
 import type { ImageProfile } from '../../src/profile/profile.ts';
@@ -19,7 +19,7 @@ import { buildCorner, CORNERS, CORNERS_FOLDER } from '../support/corners.ts';
 import { needs, qemu, temporary } from '../support/tools.ts';
 
 /** What --strict makes. */
-const STRICT = { without: ASSUMABLE, narrow: true };
+const STRICT = { without: AVOIDABLE_ASSUMPTIONS, narrow: true };
 
 const folder = temporary('corners');
 afterAll(() => rmSync(folder, { recursive: true }));

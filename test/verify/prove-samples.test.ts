@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
-import { ASSUMABLE, optimize } from '../../src/pipeline/optimize.ts';
+import { AVOIDABLE_ASSUMPTIONS } from '../../src/emit/assumptions.ts';
+import { optimize } from '../../src/pipeline/optimize.ts';
 import { profileRun } from '../../src/pipeline/profile-run.ts';
 import { profileOf } from '../../src/profile/store.ts';
 import { mapOf, prove } from '../../src/verify/prove/prove.ts';
@@ -15,9 +16,9 @@ function madeOf(name: string): { original: Image; optimized: Image; strict: Imag
   const folder = join(ROOT, 'samples', name);
   const original = readImage(join(folder, `${name}.elf`));
   const { profile } = profileRun({ image: original, input: { stdin: readFileSync(join(folder, 'input')) } });
-  const form = (without: typeof ASSUMABLE) =>
+  const form = (without: typeof AVOIDABLE_ASSUMPTIONS) =>
     parseImage(optimize(original, profileOf(profile, original), { without }).bytes, `${name}.isoform`);
-  return { original, optimized: form([]), strict: form(ASSUMABLE) };
+  return { original, optimized: form([]), strict: form(AVOIDABLE_ASSUMPTIONS) };
 }
 
 describe.each([
@@ -34,7 +35,8 @@ describe.each([
       expect(file.flatMap(({ problems }) => problems)).toEqual([]);
       const named = mapOf(original, form).data.assumptions;
       expect(assumptions.filter((id) => !named.includes(id))).toEqual([]);
-      if (form === strict) expect(assumptions.filter((id) => ASSUMABLE.some((each) => each === id))).toEqual([]);
+      if (form === strict)
+        expect(assumptions.filter((id) => AVOIDABLE_ASSUMPTIONS.some((each) => each === id))).toEqual([]);
     }
   });
 

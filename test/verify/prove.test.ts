@@ -1,7 +1,7 @@
 /** The prover on small pieces of code: what it must see to be equal, and what it must not. */
 import { describe, expect, test } from 'vitest';
+import { ALL_REGS } from '../../src/base/regset.ts';
 import { REG_COUNT, regName } from '../../src/base/units.ts';
-import { ALL_REGS } from '../../src/cfg/regset.ts';
 import { linksAt } from '../../src/verify/prove/original.ts';
 import { refute } from '../../src/verify/prove/refute.ts';
 import { proveEntry } from '../../src/verify/prove/superblock.ts';

@@ -6,6 +6,7 @@
  * A call moved out of its function gets an LSDA of its own with one call-site record: the landing pad at its original address, the
  * chain of actions copied, the types named by the actions copied with pointers of their own.
  */
+import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import { Cursor, Malformed, PE, type Pointer, RELATIVE, sizeOfEncoding, Writer } from './bytes.ts';
@@ -163,7 +164,7 @@ export function writeLsda(out: Writer, handling: Exclude<Handling, { kind: 'abse
     let size = 1;
     let distance: number;
     for (;;) {
-      const tableAt = Math.ceil((fieldAt + size + rest) / 4) * 4;
+      const tableAt = alignUp(fieldAt + size + rest, 4);
       distance = tableAt + 4 * types.length - (fieldAt + size);
       const needed = new Writer(0).uleb(distance).address;
       if (needed <= size) break;

@@ -5,7 +5,7 @@
 import type { Addr } from '../../base/units.ts';
 import type { Image } from '../../elf/image.ts';
 import { Cursor, Malformed, Writer } from './bytes.ts';
-import type { Code, Fde } from './frames.ts';
+import type { Cie, Code, Fde } from './frames.ts';
 
 /** Where the caller's value of a register is. Offsets are in bytes, from the canonical frame address (CFA). */
 type Rule =
@@ -24,6 +24,7 @@ export interface Row {
 }
 
 const OP = {
+  NOP: 0x00,
   ADVANCE1: 0x02,
   ADVANCE2: 0x03,
   ADVANCE4: 0x04,
@@ -61,116 +62,122 @@ const MOST_RULES = 256;
  */
 export function rowAt(image: Image, fde: Fde, pc: Addr): Row {
   const { cie } = fde;
-  let cfa: CfaRule | undefined;
-  let rules = new Map<number, Rule>();
-  let initial: ReadonlyMap<number, Rule> = new Map();
-  let argumentSize = 0;
-  const stack: { cfa: CfaRule | undefined; rules: Map<number, Rule> }[] = [];
-
-  const run = (code: Code, from: Addr): Addr => {
-    const c = new Cursor(image, code.start);
-    let location = from;
-    const restore = (register: number) => {
-      if (initial.has(register)) throw new Malformed('a rule of the common entry restored');
-      rules.delete(register);
-    };
-    const block = () => c.take(c.uleb());
-    // GCC's common entry for RISC-V sets the register alone and means offset 0.
-    const registerCfa = () => {
-      if (cfa?.kind === 'expression') throw new Malformed('the frame address is not a register');
-      return cfa ?? { kind: 'register' as const, register: 0, offset: 0 };
-    };
-    while (c.address < code.end && location <= pc) {
-      const op = c.u8();
-      const low = op & 63;
-      if (op >= OP.RESTORE) restore(low);
-      else if (op >= OP.OFFSET) rules.set(low, { kind: 'offset', offset: c.uleb() * cie.dataAlign });
-      else if (op >= OP.ADVANCE) location += low * cie.codeAlign;
-      else
-        switch (op) {
-          case 0:
-            break;
-          case OP.ADVANCE1:
-            location += c.u8() * cie.codeAlign;
-            break;
-          case OP.ADVANCE2:
-            location += c.u16() * cie.codeAlign;
-            break;
-          case OP.ADVANCE4:
-            location += c.u32() * cie.codeAlign;
-            break;
-          case OP.OFFSET_EXTENDED:
-            rules.set(c.uleb(), { kind: 'offset', offset: c.uleb() * cie.dataAlign });
-            break;
-          case OP.RESTORE_EXTENDED:
-            restore(c.uleb());
-            break;
-          case OP.UNDEFINED:
-            rules.set(c.uleb(), { kind: 'undefined' });
-            break;
-          case OP.SAME_VALUE:
-            rules.set(c.uleb(), { kind: 'same' });
-            break;
-          case OP.REGISTER:
-            rules.set(c.uleb(), { kind: 'register', register: c.uleb() });
-            break;
-          case OP.REMEMBER:
-            if (stack.length >= MOST_STATES || rules.size > MOST_RULES) throw new Malformed('too much to remember');
-            stack.push({ cfa, rules: new Map(rules) });
-            break;
-          case OP.RESTORE_STATE: {
-            const state = stack.pop();
-            if (!state) throw new Malformed('no state to restore');
-            ({ cfa, rules } = state);
-            break;
-          }
-          case OP.DEF_CFA:
-            cfa = { kind: 'register', register: c.uleb(), offset: c.uleb() };
-            break;
-          case OP.DEF_CFA_SF:
-            cfa = { kind: 'register', register: c.uleb(), offset: c.sleb() * cie.dataAlign };
-            break;
-          case OP.DEF_CFA_REGISTER:
-            cfa = { ...registerCfa(), register: c.uleb() };
-            break;
-          case OP.DEF_CFA_OFFSET:
-            cfa = { ...registerCfa(), offset: c.uleb() };
-            break;
-          case OP.DEF_CFA_OFFSET_SF:
-            cfa = { ...registerCfa(), offset: c.sleb() * cie.dataAlign };
-            break;
-          case OP.DEF_CFA_EXPRESSION:
-            cfa = { kind: 'expression', bytes: block() };
-            break;
-          case OP.EXPRESSION:
-            rules.set(c.uleb(), { kind: 'expression', bytes: block() });
-            break;
-          case OP.VAL_EXPRESSION:
-            rules.set(c.uleb(), { kind: 'valExpression', bytes: block() });
-            break;
-          case OP.OFFSET_EXTENDED_SF:
-            rules.set(c.uleb(), { kind: 'offset', offset: c.sleb() * cie.dataAlign });
-            break;
-          case OP.VAL_OFFSET:
-            rules.set(c.uleb(), { kind: 'valOffset', offset: c.uleb() * cie.dataAlign });
-            break;
-          case OP.VAL_OFFSET_SF:
-            rules.set(c.uleb(), { kind: 'valOffset', offset: c.sleb() * cie.dataAlign });
-            break;
-          case OP.GNU_ARGS_SIZE:
-            argumentSize = c.uleb();
-            break;
-          default:
-            throw new Malformed(`call frame instruction ${op}`);
-        }
-    }
-    return location;
-  };
-  if (run(cie.instructions, fde.start) !== fde.start) throw new Malformed('a common entry that advances');
-  initial = new Map(rules);
-  run(fde.instructions, fde.start);
+  const machine = new RowMachine(image, cie, pc);
+  if (machine.run(cie.instructions, fde.start) !== fde.start) throw new Malformed('a common entry that advances');
+  machine.endCommonEntry();
+  machine.run(fde.instructions, fde.start);
+  const { cfa, rules, argumentSize } = machine;
   return { cfa, rules, argumentSize };
 }
+
+/** Runs call frame instructions up to an address. Its fields are the row as far as the instructions have come. */
+class RowMachine {
+  cfa: CfaRule | undefined;
+  rules = new Map<number, Rule>();
+  argumentSize = 0;
+  readonly #image: Image;
+  readonly #cie: Cie;
+  readonly #pc: Addr;
+  #location: Addr = 0;
+  /** The rules that the common entry has made. */
+  #initial: ReadonlyMap<number, Rule> = new Map();
+  readonly #remembered: { readonly cfa: CfaRule | undefined; readonly rules: Map<number, Rule> }[] = [];
+
+  constructor(image: Image, cie: Cie, pc: Addr) {
+    this.#image = image;
+    this.#cie = cie;
+    this.#pc = pc;
+  }
+
+  /** Runs instructions, the first for the address `from`. @returns the address that they have advanced to */
+  run(code: Code, from: Addr): Addr {
+    const cursor = new Cursor(this.#image, code.start);
+    this.#location = from;
+    while (cursor.address < code.end && this.#location <= this.#pc) this.#step(cursor);
+    return this.#location;
+  }
+
+  endCommonEntry(): void {
+    this.#initial = new Map(this.rules);
+  }
+
+  #step(cursor: Cursor): void {
+    const op = cursor.u8();
+    const low = op & 63;
+    if (op >= OP.RESTORE) this.restore(low);
+    else if (op >= OP.OFFSET) this.set(low, { kind: 'offset', offset: this.scaled(cursor.uleb()) });
+    else if (op >= OP.ADVANCE) this.advance(low);
+    else {
+      const instruction = INSTRUCTIONS[op];
+      if (instruction === undefined) throw new Malformed(`call frame instruction ${op}`);
+      instruction(this, cursor);
+    }
+  }
+
+  /** An offset in bytes, from its multiple of the data alignment. */
+  scaled(offset: number): number {
+    return offset * this.#cie.dataAlign;
+  }
+  advance(delta: number): void {
+    this.#location += delta * this.#cie.codeAlign;
+  }
+  set(register: number, rule: Rule): void {
+    this.rules.set(register, rule);
+  }
+  restore(register: number): void {
+    if (this.#initial.has(register)) throw new Malformed('a rule of the common entry restored');
+    this.rules.delete(register);
+  }
+  /** The frame address as register and offset. GCC's common entry for RISC-V sets the register alone and means offset 0. */
+  registerCfa(): Extract<CfaRule, { kind: 'register' }> {
+    if (this.cfa?.kind === 'expression') throw new Malformed('the frame address is not a register');
+    return this.cfa ?? { kind: 'register', register: 0, offset: 0 };
+  }
+  remember(): void {
+    if (this.#remembered.length >= MOST_STATES || this.rules.size > MOST_RULES)
+      throw new Malformed('too much to remember');
+    this.#remembered.push({ cfa: this.cfa, rules: new Map(this.rules) });
+  }
+  restoreState(): void {
+    const state = this.#remembered.pop();
+    if (!state) throw new Malformed('no state to restore');
+    ({ cfa: this.cfa, rules: this.rules } = state);
+  }
+}
+
+/** An expression: its length, then its bytes. */
+const block = (cursor: Cursor): Uint8Array => cursor.take(cursor.uleb());
+
+/** By opcode, the instructions that have no operand in the opcode's low six bits. Operands are read from left to right. */
+const INSTRUCTIONS: Readonly<Record<number, (machine: RowMachine, cursor: Cursor) => void>> = {
+  [OP.NOP]: () => {},
+
+  [OP.ADVANCE1]: (m, c) => m.advance(c.u8()),
+  [OP.ADVANCE2]: (m, c) => m.advance(c.u16()),
+  [OP.ADVANCE4]: (m, c) => m.advance(c.u32()),
+
+  [OP.DEF_CFA]: (m, c) => (m.cfa = { kind: 'register', register: c.uleb(), offset: c.uleb() }),
+  [OP.DEF_CFA_SF]: (m, c) => (m.cfa = { kind: 'register', register: c.uleb(), offset: m.scaled(c.sleb()) }),
+  [OP.DEF_CFA_REGISTER]: (m, c) => (m.cfa = { ...m.registerCfa(), register: c.uleb() }),
+  [OP.DEF_CFA_OFFSET]: (m, c) => (m.cfa = { ...m.registerCfa(), offset: c.uleb() }),
+  [OP.DEF_CFA_OFFSET_SF]: (m, c) => (m.cfa = { ...m.registerCfa(), offset: m.scaled(c.sleb()) }),
+  [OP.DEF_CFA_EXPRESSION]: (m, c) => (m.cfa = { kind: 'expression', bytes: block(c) }),
+
+  [OP.UNDEFINED]: (m, c) => m.set(c.uleb(), { kind: 'undefined' }),
+  [OP.SAME_VALUE]: (m, c) => m.set(c.uleb(), { kind: 'same' }),
+  [OP.REGISTER]: (m, c) => m.set(c.uleb(), { kind: 'register', register: c.uleb() }),
+  [OP.OFFSET_EXTENDED]: (m, c) => m.set(c.uleb(), { kind: 'offset', offset: m.scaled(c.uleb()) }),
+  [OP.OFFSET_EXTENDED_SF]: (m, c) => m.set(c.uleb(), { kind: 'offset', offset: m.scaled(c.sleb()) }),
+  [OP.VAL_OFFSET]: (m, c) => m.set(c.uleb(), { kind: 'valOffset', offset: m.scaled(c.uleb()) }),
+  [OP.VAL_OFFSET_SF]: (m, c) => m.set(c.uleb(), { kind: 'valOffset', offset: m.scaled(c.sleb()) }),
+  [OP.EXPRESSION]: (m, c) => m.set(c.uleb(), { kind: 'expression', bytes: block(c) }),
+  [OP.VAL_EXPRESSION]: (m, c) => m.set(c.uleb(), { kind: 'valExpression', bytes: block(c) }),
+  [OP.RESTORE_EXTENDED]: (m, c) => m.restore(c.uleb()),
+
+  [OP.REMEMBER]: (m) => m.remember(),
+  [OP.RESTORE_STATE]: (m) => m.restoreState(),
+  [OP.GNU_ARGS_SIZE]: (m, c) => (m.argumentSize = c.uleb()),
+};
 
 /** DW_OP_reg0, DW_OP_breg0, DW_OP_regx, DW_OP_bregx. */
 const [REG0, BREG0, REGX, BREGX] = [0x50, 0x70, 0x90, 0x92];

@@ -1,4 +1,5 @@
 /** The cells in which translated code counts: i64 in the host area. See counts.ts for the meaning of a region's cells. */
+import { alignUp } from '../../base/bits.ts';
 import type { Addr, InsnCount } from '../../base/units.ts';
 import type { Memory } from '../../machine/memory.ts';
 import { RECORD, type Records } from '../records.ts';
@@ -38,7 +39,7 @@ export class Counters implements CountSource {
       this.#end = this.#free + CHUNK;
     }
     const at = this.#free;
-    this.#free += Math.ceil(bytes / 8) * 8;
+    this.#free += alignUp(bytes, 8);
     return at;
   };
   /** The return cell of a call, which expects one return to the link. */

@@ -1,8 +1,10 @@
 /** A wasm module of regions. Regions of one module call each other directly, and others through the table, where they may be replaced. */
 import type { Addr } from '../../base/units.ts';
-import { Code, I32, I64, ModuleBuilder } from '../../base/wasm.ts';
+import { ModuleBuilder } from '../../base/wasm.ts';
+import { Code } from '../../base/wasm-code.ts';
+import { I32, I64 } from '../../base/wasm-opcodes.ts';
+import type { Imports, Places } from '../core.ts';
 import { importAll } from '../generate.ts';
-import type { Imports, Places } from '../record-engine.ts';
 import type { RegionCounts } from './counts.ts';
 import { emitRegion } from './emit.ts';
 import type { Flow } from './flow.ts';

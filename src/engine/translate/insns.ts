@@ -2,7 +2,9 @@
  * Instructions as the records have them. The translator reads the records, never newer bytes of the guest's memory: translated code is
  * then the same program that `dispatch` interprets, also where the guest has written over its code and not yet said so (fence.i).
  */
+
 import { alignUp } from '../../base/bits.ts';
+import { NO_REGS, type RegSet, regSet } from '../../base/regset.ts';
 import type { Addr } from '../../base/units.ts';
 import { facts } from '../../domain/record.ts';
 import { type Facts, type Insn, targetOf } from '../../isa/row.ts';
@@ -26,8 +28,8 @@ interface Known {
   readonly variant: Variant;
   readonly ending: Ending;
   /** Sets of registers, see registers.ts. */
-  readonly reads: bigint;
-  readonly writes: bigint;
+  readonly reads: RegSet;
+  readonly writes: RegSet;
   /** Of a load or store through a base register and an offset: the bytes accessed, relative to the base `rs1`. */
   readonly access: Extent | undefined;
 }
@@ -100,8 +102,8 @@ export class CodeInsns {
       facts: known,
       variant: routines.variants[routine - ROUTINE.FIRST]!,
       ending: routines.ending(routine)!,
-      reads: known.reads.reduce((all, reg) => all | (1n << BigInt(reg)), 0n),
-      writes: known.writes === undefined ? 0n : 1n << BigInt(known.writes),
+      reads: regSet(known.reads),
+      writes: known.writes === undefined ? NO_REGS : regSet([known.writes]),
       access: based
         ? {
             low: insn.imm,

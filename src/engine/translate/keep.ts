@@ -1,26 +1,15 @@
 /** From the regions of a run to their form kept for the next run (kept.ts), and back. */
-import type { Addr } from '../../base/units.ts';
+import { type Addr, PAGE } from '../../base/units.ts';
 import { hasFused } from '../../domain/wasm-fused.ts';
 import { lengthOf } from '../../isa/decode.ts';
-import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
-import type { Predecoder } from '../predecode.ts';
+import { type Memory, PERMISSION } from '../../machine/memory.ts';
 import { RECORD, Records } from '../records.ts';
-import type { Counters } from './counters.ts';
+import type { CompiledModule } from './compile.ts';
 import { EdgeCounts } from './counts.ts';
 import { type Kept, type KeptModule, type KeptRegion, numbersOf } from './kept.ts';
-import type { CompiledModule } from './modules.ts';
-import type { Ranges } from './ranges.ts';
-import type { Regions, Translated } from './regions.ts';
+import type { Parts } from './parts.ts';
+import type { Translated } from './regions.ts';
 import { isSound } from './sound.ts';
-
-/** The parts of an engine that translated code depends on. */
-export interface Parts {
-  readonly memory: Memory;
-  readonly code: Predecoder;
-  readonly regions: Regions;
-  readonly counters: Counters;
-  readonly ranges: Ranges;
-}
 
 /** Does an instruction lie in pages that are executable, and that the guest cannot write to without a syscall before? */
 function isFixed({ permissions }: Memory, pc: Addr, size: number): boolean {
@@ -89,16 +78,12 @@ export function revived(
   };
 }
 
-/** Further knowledge of a translator about the program. */
-export interface Known {
-  readonly functions: Iterable<Addr>;
-  readonly targets: ReadonlyMap<Addr, readonly Addr[]>;
-  readonly renewals: ReadonlyMap<Addr, number>;
-}
-
-/** @param from first free address of the host area when the translator was made */
-export function keep(parts: Parts, from: number, known: Known): Kept | undefined {
-  const { memory, code, regions, counters, ranges } = parts;
+/**
+ * @param from first free address of the host area when the translator was made
+ * @param renewals number of times that a region has been made again, by head
+ */
+export function keep(parts: Parts, from: number, renewals: ReadonlyMap<Addr, number>): Kept | undefined {
+  const { memory, code, regions, counters, ranges, destinations } = parts;
   const all = new Map([...regions.all()].map((region) => [region, keptRegion(region, parts)]));
   const lost = [...all].filter(([, kept]) => kept === undefined).map(([{ outline }]) => outline.head);
   const without = regions.callersOf(lost);
@@ -114,9 +99,9 @@ export function keep(parts: Parts, from: number, known: Known): Kept | undefined
     ranges: ranges.numbers(),
     returns: counters.numbers(),
     slots: regions.slotted,
-    functions: known.functions,
-    targets: [...known.targets].flatMap(([site, list]) => list.flatMap((target) => [site, target])),
-    renewals: [...known.renewals].flat(),
+    functions: destinations.functions,
+    targets: destinations.pairs(),
+    renewals: [...renewals].flat(),
   };
   const places = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, numbersOf(list)]));
   if (Object.values(places).includes(undefined)) return undefined;

@@ -7,7 +7,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Addr } from '../../base/units.ts';
-import type { Table } from './modules.ts';
+import type { Table } from './compile.ts';
 
 export interface KeptRegion {
   readonly head: Addr;

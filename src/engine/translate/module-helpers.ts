@@ -3,8 +3,11 @@
  * places is one direct call there: V8 compiles a direct call about as fast as an addition, a call through a table or an import far more
  * slowly, and V8's time is a good part of the cost of translating.
  */
-import { Code, I32, I64, type ModuleBuilder, type ValueType } from '../../base/wasm.ts';
-import { CELL, emitIncrement, INTERPRETER_SLOT, REGION_TYPE } from './support.ts';
+import type { ModuleBuilder } from '../../base/wasm.ts';
+import { Code } from '../../base/wasm-code.ts';
+import { I32, I64, type ValueType } from '../../base/wasm-opcodes.ts';
+import { emitIncrement } from '../frame.ts';
+import { CELL, INTERPRETER_SLOT, REGION_TYPE } from './support.ts';
 
 interface Helper {
   readonly parameters: readonly ValueType[];

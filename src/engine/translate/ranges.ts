@@ -4,8 +4,8 @@
  * uses it. The range for an access is a guess from the address that the access went to last; where the guess is wrong, the pages'
  * permissions decide as everywhere else.
  */
-import type { Addr, ByteCount } from '../../base/units.ts';
-import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
+import { type Addr, type ByteCount, PAGE } from '../../base/units.ts';
+import { type Memory, PERMISSION } from '../../machine/memory.ts';
 
 export interface Range {
   readonly low: Addr;

@@ -3,12 +3,11 @@
  * where translated code may begin has a slot in a table of functions; slot 0, and each slot that has no region, has the interpreter.
  */
 import { alignDown } from '../../base/bits.ts';
-import type { Addr, InsnCount } from '../../base/units.ts';
-import { PAGE } from '../../machine/memory.ts';
+import { type Addr, type InsnCount, PAGE } from '../../base/units.ts';
 import { type Records, ROUTINE } from '../records.ts';
+import type { CompiledModule } from './compile.ts';
 import type { EdgeCounts } from './counts.ts';
 import { keysWithin } from './insns.ts';
-import type { CompiledModule } from './modules.ts';
 import type { Region } from './region.ts';
 
 /** The part of a region that is remembered once the region is made. */

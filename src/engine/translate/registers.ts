@@ -8,22 +8,12 @@
  * its local) if besides the loop writes it. All other registers are in their slots. So a loop neither loads nor stores the registers that
  * it carries round. The number of resident registers is bounded: V8 makes a value of each local at each place where ways meet, and has
  * some twelve registers for these values.
- *
- * Sets of registers are bigints, one bit a register.
  */
+import { intersect, NO_REGS, type RegSet, regSet, sameRegs, union, without } from '../../base/regset.ts';
 import type { Reg } from '../../base/units.ts';
 import type { Flow } from './flow.ts';
 import type { CodeInsn } from './insns.ts';
 import type { Block } from './region.ts';
-
-export type RegSet = bigint;
-const bit = (reg: Reg): RegSet => 1n << BigInt(reg);
-
-export function regsOf(set: RegSet): Reg[] {
-  const regs: Reg[] = [];
-  for (let reg = 0, rest = set; rest !== 0n; reg++, rest >>= 1n) if (rest & 1n) regs.push(reg);
-  return regs;
-}
 
 /** Most registers that may be resident in a loop. */
 const MOST_RESIDENT_REGS = 9;
@@ -53,13 +43,13 @@ export interface Placement {
 export function placeRegisters({ region: { blocks }, order, loops }: Flow): Placement {
   const uses = blocks.map(usesOf);
   /** By block: the registers resident in its innermost loop. */
-  const resident: RegSet[] = blocks.map(() => 0n);
+  const resident: RegSet[] = blocks.map(() => NO_REGS);
   const written = new Map<number, RegSet>();
   /** By header: registers taken as read, because the whole loop is small enough to carry all registers that it writes. */
   const wanted = new Map<number, RegSet>();
   const outermostFirst = [...loops].sort(([, a], [, b]) => b.size - a.size);
   for (const [header, loop] of outermostFirst) {
-    let writes = 0n;
+    let writes = NO_REGS;
     let calls = false;
     const inner = new Set<number>();
     for (const [other, blocksOf] of loops)
@@ -67,7 +57,7 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
     const weights = new Map<Reg, number>();
     for (const block of loop) {
       const { writes: to } = uses[block]!;
-      writes |= to;
+      writes = union(writes, to);
       calls ||= blocks[block]!.ending === 'call';
       for (const { facts } of blocks[block]!.insns) {
         const { reads: from, writes: into } = facts;
@@ -76,61 +66,62 @@ export function placeRegisters({ region: { blocks }, order, loops }: Flow): Plac
       }
     }
     const ranked = [...weights].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_RESIDENT_REGS);
-    const set = ranked.reduce((all, [reg]) => all | bit(reg), 0n);
+    const set = regSet(ranked.map(([reg]) => reg));
     for (const block of loop) resident[block] = set;
     written.set(header, writes);
     if (!calls && weights.size <= MOST_RESIDENT_REGS) wanted.set(header, writes);
   }
 
-  const needed: RegSet[] = blocks.map(() => 0n);
+  const needed: RegSet[] = blocks.map(() => NO_REGS);
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = order.length - 1; i >= 0; i--) {
       const index = order[i]!;
       const { reads, writes } = uses[index]!;
-      let set = reads | (wanted.get(index) ?? 0n);
+      let set = union(reads, wanted.get(index) ?? NO_REGS);
       if (blocks[index]!.ending !== 'call')
-        for (const { block } of blocks[index]!.successors) if (block >= 0) set |= needed[block]! & ~writes;
-      if (set === needed[index]) continue;
+        for (const { block } of blocks[index]!.successors)
+          if (block >= 0) set = union(set, without(needed[block]!, writes));
+      if (sameRegs(set, needed[index]!)) continue;
       needed[index] = set;
       changed = true;
     }
   }
-  const held = needed.map((set, index) => set & resident[index]!);
+  const held = needed.map((set, index) => intersect(set, resident[index]!));
 
-  const carried: RegSet[] = blocks.map(() => 0n);
+  const carried: RegSet[] = blocks.map(() => NO_REGS);
   for (const [header, loop] of loops) {
-    const set = written.get(header)! & held[header]!;
-    for (const block of loop) carried[block]! |= set & resident[block]!;
+    const set = intersect(written.get(header)!, held[header]!);
+    for (const block of loop) carried[block] = union(carried[block]!, intersect(set, resident[block]!));
   }
-  const dirty: RegSet[] = blocks.map(() => 0n);
+  const dirty: RegSet[] = blocks.map(() => NO_REGS);
   for (let changed = true; changed; ) {
     changed = false;
     for (const index of order) {
       const { ending, successors } = blocks[index]!;
       if (ending === 'call') continue;
-      const end = dirty[index]! | uses[index]!.writes;
+      const end = union(dirty[index]!, uses[index]!.writes);
       for (const { block } of successors) {
         if (block < 0) continue;
-        const set = dirty[block]! | (end & held[block]! & carried[block]!);
-        if (set === dirty[block]) continue;
+        const set = union(dirty[block]!, intersect(end, intersect(held[block]!, carried[block]!)));
+        if (sameRegs(set, dirty[block]!)) continue;
         dirty[block] = set;
         changed = true;
       }
     }
   }
-  let all = 0n;
-  for (const index of order) all |= uses[index]!.reads | uses[index]!.writes | held[index]!;
+  let all = NO_REGS;
+  for (const index of order) all = union(union(all, held[index]!), union(uses[index]!.reads, uses[index]!.writes));
   return { held, dirty, carried, all };
 }
 
 /** The registers that a block reads before it writes them, and the registers that it writes. */
 function usesOf({ insns }: Block): { reads: RegSet; writes: RegSet } {
-  let reads = 0n;
-  let writes = 0n;
+  let reads = NO_REGS;
+  let writes = NO_REGS;
   for (const { reads: from, writes: to } of insns) {
-    reads |= from & ~writes;
-    writes |= to;
+    reads = union(reads, without(from, writes));
+    writes = union(writes, to);
   }
   return { reads, writes };
 }

@@ -6,8 +6,9 @@
  * counted in the table of jumps.
  */
 import type { Addr } from '../../base/units.ts';
-import type { Code } from '../../base/wasm.ts';
-import { CELL, emitIncrement } from './support.ts';
+import type { Code } from '../../base/wasm-code.ts';
+import { emitIncrement } from '../frame.ts';
+import { CELL } from './support.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /**

@@ -2,7 +2,9 @@
  * Checks kept code of an earlier run before it is restored. A file may have been written by anybody, with a checksum that fits. Places must
  * lie where the host area was taken, none over another, and numbers must name things that exist. Compiled code is trusted.
  */
-import { type Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
+
+import { PAGE } from '../../base/units.ts';
+import { type Memory, PERMISSION } from '../../machine/memory.ts';
 import { RECORD, Records, recordBytes } from '../records.ts';
 import type { Kept, KeptRegion } from './kept.ts';
 import { LIMITS_SIZE } from './ranges.ts';

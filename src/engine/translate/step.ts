@@ -1,11 +1,13 @@
 /** One instruction's step in a region: operands are in locals; effects that need the interpreter are left to it. */
 import type { Reg } from '../../base/units.ts';
-import { I64, type Label } from '../../base/wasm.ts';
+import type { Label } from '../../base/wasm-code.ts';
+import { I64 } from '../../base/wasm-opcodes.ts';
 import type { WasmValue } from '../../domain/wasm.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import { PAGE_BITS, PERMISSION } from '../../machine/memory.ts';
+import type { Frame, Layout } from '../frame.ts';
 import { RECORD } from '../records.ts';
-import { type Frame, type Layout, LOADS, RoutineStep, STORES } from '../routine.ts';
+import { LOADS, RoutineStep, STORES } from '../routine.ts';
 import { isSingle, type Planned } from './accesses.ts';
 import type { CodeInsn, Extent } from './insns.ts';
 

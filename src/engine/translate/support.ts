@@ -6,18 +6,21 @@
  * `depth` is the number of bytes of the host's stack that may still be used. `next` is the address to go on at, with the record of the
  * indirect jump that went there in its upper half if that transfer is still to be counted; or STOPPED.
  */
-import { Code, I32, I64, ModuleBuilder, type ValueType } from '../../base/wasm.ts';
+import { ModuleBuilder } from '../../base/wasm.ts';
+import { Code } from '../../base/wasm-code.ts';
+import { I32, I64, type ValueType } from '../../base/wasm-opcodes.ts';
 import { HART } from '../../machine/hart.ts';
-import { PAGE_BITS } from '../../machine/memory.ts';
+import type { Imports, Places } from '../core.ts';
 import { HOST_TYPES } from '../generate.ts';
-import type { Imports, Places } from '../record-engine.ts';
+import { emitJumpCount, emitJumpHash } from '../jump-code.ts';
 import { RECORD, ROUTINE } from '../records.ts';
-import { emitJumpHash, JUMPS } from '../routine.ts';
 
 export const REGION_TYPE: readonly [ValueType[], ValueType[]] = [
   [I32, I32, I32],
   [I64, I32],
 ];
+/** Locals of the parameters. */
+export const [RECORD_LOCAL, BUDGET, DEPTH_LOCAL] = [0, 1, 2];
 /** Flags beside a record, for the interpreter: execute this instruction even if a region begins there; its run is charged already. */
 export const INTERPRET = 1;
 export const CHARGED = 2;
@@ -98,19 +101,7 @@ function countCode(jumps: number, host: number): Code {
   code.get(next).i64(32n).op('i64.shr_u', 'i32.wrap_i64').set(record);
   emitJumpHash(code, record, () => code.get(next).op('i32.wrap_i64'), entry);
   const unknown = code.block();
-  const hit = code.block();
-  const probe = code.loop();
-  code.get(entry).access('i64.load', jumps).tee(found).get(next).op('i64.eq').brIf(hit);
-  code.get(found).op('i64.eqz').brIf(unknown);
-  code.get(entry).i32(JUMPS.ENTRY).op('i32.add');
-  code
-    .i32(2 ** JUMPS.BITS * JUMPS.ENTRY - 1)
-    .op('i32.and')
-    .set(entry)
-    .br(probe);
-  code.end();
-  code.end();
-  emitIncrement(code, () => code.get(entry), jumps + 8);
+  emitJumpCount(code, jumps, { key: next, entry, found }, unknown);
   code.op('return');
   code.end();
   code.get(next).call(host);
@@ -131,16 +122,4 @@ function slotCode({ memorySize }: Places, plants: number): Code {
     .access('i32.load16_u', plants + 2);
   code.else();
   return code.i32(0).end();
-}
-
-/** Adds 1 to the i64 at an address. */
-export function emitIncrement(code: Code, address: () => unknown, offset: number): void {
-  address();
-  address();
-  code.access('i64.load', offset).i64(1n).op('i64.add').access('i64.store', offset);
-}
-
-/** Pushes the delta of records for the page of an address below the memory's size: 0 if there are no records. */
-export function pushDelta(deltas: number, address: () => Code): Code {
-  return address().i32(PAGE_BITS).op('i32.shr_u').i32(2).op('i32.shl').access('i32.load', deltas);
 }

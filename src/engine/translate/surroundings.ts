@@ -1,6 +1,6 @@
 /** The surroundings of a region, as its code needs them. */
 import type { Addr } from '../../base/units.ts';
-import type { Layout } from '../routine.ts';
+import type { Layout } from '../frame.ts';
 import type { CountSource } from './counts.ts';
 import type { ModuleHelpers } from './module-helpers.ts';
 import type { Ranges } from './ranges.ts';

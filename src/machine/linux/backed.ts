@@ -3,9 +3,8 @@
  * the copy up (MADV_DONTNEED), the page is read from the file as it is then. All other private pages become zeros.
  */
 import { alignDown, alignUp } from '../../base/bits.ts';
-import type { Addr, ByteCount } from '../../base/units.ts';
-import type { Image } from '../../elf/image.ts';
-import { PAGE } from '../memory.ts';
+import { type Addr, type ByteCount, PAGE } from '../../base/units.ts';
+import type { Place } from '../../place/place.ts';
 import type { Contents } from './contents.ts';
 
 /** A mapped file, as /proc/self/maps shows it. */
@@ -94,12 +93,12 @@ export class BackedPages {
 }
 
 /** The executable's segments, as far as its file holds them. */
-export function backedBy(image: Image, bias: Addr, file: MappedFile): Backed[] {
-  return image.segments
-    .filter(({ bytes }) => bytes.length > 0)
-    .map((segment) => {
-      const address = alignDown(segment.address + bias, PAGE);
-      const before = segment.address + bias - address;
+export function backedBy({ image, areas }: Place, file: MappedFile): Backed[] {
+  return areas
+    .filter(({ segment }) => segment.bytes.length > 0)
+    .map(({ start, segment }) => {
+      const address = alignDown(start, PAGE);
+      const before = start - address;
       const length = alignUp(before + segment.bytes.length, PAGE);
       const read = (at: ByteCount, target: Uint8Array) => {
         target.fill(0).set(image.bytes.subarray(at, at + target.length));

@@ -2,8 +2,8 @@
  * Pages of a mapping that lie beyond the end of its file: an access raises SIGBUS (mmap(2)), until the file is longer. Meanwhile such a
  * page has no permission but MAPPED.
  */
-import type { Addr, ByteCount } from '../../base/units.ts';
-import { PAGE, PERMISSION } from '../memory.ts';
+import { type Addr, type ByteCount, PAGE } from '../../base/units.ts';
+import { PERMISSION } from '../memory.ts';
 import type { Contents } from './contents.ts';
 import type { Kernel } from './kernel.ts';
 import { sharedAt } from './shared.ts';

@@ -1,7 +1,6 @@
 /** The buffers between two ends: the pages of a pipe, and the queue of a stream socket. */
-import type { ByteCount } from '../../base/units.ts';
+import { type ByteCount, PAGE } from '../../base/units.ts';
 
-const PAGE: ByteCount = 4096;
 export const PIPE_CAPACITY: ByteCount = 65536;
 
 /** The inode of a file that is nowhere in the file system, as fstat shows it. */

@@ -3,9 +3,10 @@
  * (fs/eventpoll.c, ep_send_events).
  */
 import type { Addr } from '../../base/units.ts';
-import { isPipe, O, OpenFile, POLL, READABLE } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import type { Looks } from './looks.ts';
+import { isPipe, O, OpenFile, POLL, READABLE } from './openfile.ts';
 import type { SyscallRow } from './row.ts';
 import { waitFor, withMask } from './wait.ts';
 
@@ -31,23 +32,6 @@ interface Entry {
 
 const has = ({ events }: Entry, flag: number): boolean => (events & flag) !== 0;
 
-/**
- * The state of each epoll within one evaluation of nested epolls. Without this table an evaluation would walk all paths through them,
- * of which there may be far more than epolls.
- */
-let looked: Map<Epoll, { ready?: boolean; arrivals?: number }> | undefined;
-
-/** Runs an evaluation in which each epoll is asked once, however many paths lead to the epoll. */
-export function lookOnce<T>(look: () => T): T {
-  if (looked) return look();
-  looked = new Map();
-  try {
-    return look();
-  } finally {
-    looked = undefined;
-  }
-}
-
 /** Number of steps of the longest chain from an epoll on; infinite if a chain reaches `end`. */
 function longest(
   from: Epoll,
@@ -68,14 +52,16 @@ export class Epoll extends OpenFile {
   override readonly nameless = 'anonymous';
   override readonly canRead = false;
   override readonly canWrite = false;
+  readonly #looks: Looks;
   #entries: Entry[] = [];
   /** Entries that are polled first, in order. */
   #turns: Entry[] = [];
   /** Epolls that watch this one. */
   readonly #watchers = new Set<Epoll>();
 
-  constructor(flags: number) {
+  constructor(flags: number, looks: Looks) {
     super(flags | O.RDWR);
+    this.#looks = looks;
   }
   read(): number {
     return fail(E.INVAL);
@@ -87,10 +73,10 @@ export class Epoll extends OpenFile {
     return this.any() ? READABLE : 0;
   }
   override get arrivals(): number {
-    return lookOnce(() => {
-      const known = this.#known();
-      known.arrivals ??= this.#open.reduce((sum, { file }) => sum + file.arrivals, 0);
-      return known.arrivals;
+    return this.#looks.once(() => {
+      const seen = this.#looks.of(this);
+      seen.arrivals ??= this.#open.reduce((sum, { file }) => sum + file.arrivals, 0);
+      return seen.arrivals;
     });
   }
 
@@ -121,12 +107,6 @@ export class Epoll extends OpenFile {
     return above + longest(other, below, this) + 2 > MAX_DEPTH;
   }
 
-  #known(): { ready?: boolean; arrivals?: number } {
-    const known = looked!.get(this) ?? {};
-    looked!.set(this, known);
-    return known;
-  }
-
   /** The events of an entry to report now. */
   #news(entry: Entry): number {
     if (has(entry, EPOLL.ET) && entry.told === entry.file.arrivals) return 0;
@@ -135,16 +115,16 @@ export class Epoll extends OpenFile {
     return entry.file.poll() & (entry.events | POLL.ERR | POLL.HUP);
   }
   any(): boolean {
-    return lookOnce(() => {
-      const known = this.#known();
-      known.ready ??= this.#open.some((entry) => this.#news(entry) !== 0);
-      return known.ready;
+    return this.#looks.once(() => {
+      const seen = this.#looks.of(this);
+      seen.ready ??= this.#open.some((entry) => this.#news(entry) !== 0);
+      return seen.ready;
     });
   }
 
   /** Takes up to so many events of ready entries. */
   take(most: number): { readonly events: number; readonly data: bigint }[] {
-    return lookOnce(() => this.#take(most));
+    return this.#looks.once(() => this.#take(most));
   }
   #take(most: number): { readonly events: number; readonly data: bigint }[] {
     const open = this.#open;
@@ -231,7 +211,7 @@ export const EPOLL_ROWS: readonly SyscallRow[] = [
     number: 20,
     name: 'epoll_create1',
     arguments: ['flags'],
-    run: (k, flags) => (flags & ~O.CLOEXEC ? fail(E.INVAL) : k.descriptors.add(new Epoll(0), flags !== 0)),
+    run: (k, flags) => (flags & ~O.CLOEXEC ? fail(E.INVAL) : k.descriptors.add(new Epoll(0, k.looks), flags !== 0)),
   },
   { number: 21, name: 'epoll_ctl', arguments: ['fd', 'int', 'fd', 'address'], run: control },
   {

@@ -1,8 +1,8 @@
 /** Descriptors of event counters, timers and signals (eventfd, timerfd, signalfd). Their state is read like a file. */
 import type { Addr } from '../../base/units.ts';
-import { O, OpenFile, POLL } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Kernel, Pending } from './kernel.ts';
+import { O, OpenFile, POLL } from './openfile.ts';
 import type { SyscallRow } from './row.ts';
 import { blockable, pendingSet, take } from './signals.ts';
 import { putTimer, readClock, setTimerTo, timerSpecAt } from './time.ts';

@@ -1,68 +1,20 @@
-/** Syscalls on open files and descriptors: seek, duplicate, pipes, poll. Calls that move bytes are in transfers.ts. */
+/**
+ * Syscalls on open files and descriptors: seek, duplicate, close, pipes, ioctl, synchronize. Calls that move bytes are in transfers.ts.
+ */
 import type { Addr } from '../../base/units.ts';
-import { PIPE_CAPACITY, type Pipe } from './buffer.ts';
-import {
-  Descriptors,
-  InputStream,
-  isPipe,
-  O,
-  OpenDevice,
-  OpenDirectory,
-  type OpenFile,
-  POLL,
-  RegularFile,
-} from './descriptors.ts';
-import { Epoll, lookOnce } from './epoll.ts';
-import { Blocked, E, fail } from './errno.ts';
+import { Descriptors } from './descriptors.ts';
+import { Epoll } from './epoll.ts';
+import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { isFlock } from './locks.ts';
-import { addSeals, sealsOf } from './memfd.ts';
-import { makePipe, OpenFifo, PipeEnd } from './pipe.ts';
+import { OpenDevice, OpenDirectory, RegularFile } from './nodefiles.ts';
+import { isPipe, O, type OpenFile } from './openfile.ts';
+import { makePipe, pipeOf } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
-import { SIGNAL_COUNT } from './signals.ts';
 import { SocketEnd } from './socket.ts';
+import { InputStream } from './stdio.ts';
 import { type Steps, untilReady } from './steps.ts';
-import { waitAndTellLeft, withMask } from './wait.ts';
 
-const F = {
-  DUPFD: 0,
-  GETFD: 1,
-  SETFD: 2,
-  GETFL: 3,
-  SETFL: 4,
-  GETLK: 5,
-  SETLK: 6,
-  SETLKW: 7,
-  SETOWN: 8,
-  GETOWN: 9,
-  SETSIG: 10,
-  GETSIG: 11,
-  SETOWN_EX: 15,
-  GETOWN_EX: 16,
-  OFD_GETLK: 36,
-  OFD_SETLK: 37,
-  OFD_SETLKW: 38,
-  GETLEASE: 1025,
-  NOTIFY: 1026,
-  DUPFD_CLOEXEC: 1030,
-  SETPIPE_SZ: 1031,
-  GETPIPE_SZ: 1032,
-  ADD_SEALS: 1033,
-  GET_SEALS: 1034,
-} as const;
-const COMMANDS_WITHOUT_ARGUMENT: ReadonlySet<number> = new Set([
-  F.GETFD,
-  F.GETFL,
-  F.GETOWN,
-  F.GETSIG,
-  F.GETLEASE,
-  F.GETPIPE_SZ,
-  F.GET_SEALS,
-]);
-/** fcntl commands that descriptors opened with O_PATH allow. */
-const O_PATH_COMMANDS: ReadonlySet<number> = new Set([F.DUPFD, F.DUPFD_CLOEXEC, F.GETFD, F.SETFD, F.GETFL]);
-const F_UNLCK = 2;
-const F_OWNER_PID = 1;
 const IOCTL = { FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451 } as const;
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
@@ -87,109 +39,6 @@ function seek(kernel: Kernel, fd: number, offset: number, whence: number): numbe
   if (file instanceof OpenDirectory && position === 0) file.rewind();
   file.position = position;
   return position;
-}
-
-/** The owner gets the signals of O_ASYNC, of which there are none. */
-function setOwner(kernel: Kernel, file: OpenFile, id: number): number {
-  if (id !== 0 && id !== kernel.pid) fail(E.SRCH);
-  file.owner = id;
-  return 0;
-}
-
-/** F_SETFL. Files may be opened for direct transfers and without access times, which changes nothing here. */
-function setFlags(kernel: Kernel, file: OpenFile, asked: number): number {
-  const settable = O.APPEND | O.NONBLOCK | O.NOATIME | (file instanceof RegularFile ? O.DIRECT : 0);
-  if (asked & O.ASYNC)
-    kernel.report('the guest asked for SIGIO when a file becomes ready (O_ASYNC), which never comes');
-  file.flags = (file.flags & ~settable) | (asked & settable);
-  return 0;
-}
-
-function control(kernel: Kernel, fd: number, command: number, argument: number): number {
-  const { descriptors, guest } = kernel;
-  const file = descriptors.any(fd);
-  if (file.flags & O.PATH && !O_PATH_COMMANDS.has(command)) fail(E.BADF);
-  switch (command) {
-    case F.DUPFD:
-    case F.DUPFD_CLOEXEC:
-      if (argument < 0 || argument >= descriptors.limit) fail(E.INVAL);
-      return descriptors.add(file, command === F.DUPFD_CLOEXEC, argument);
-    case F.GETFD:
-      return descriptors.cloexec(fd) ? 1 : 0;
-    case F.SETFD:
-      descriptors.setCloexec(fd, (argument & 1) !== 0);
-      return 0;
-    case F.GETFL:
-      return file.node && file.node.kind !== 'fifo' && (file.flags & O.PATH) === 0
-        ? file.flags | O.LARGEFILE
-        : file.flags;
-    case F.SETFL:
-      return setFlags(kernel, file, argument);
-    case F.GETOWN:
-      return file.owner;
-    case F.SETOWN:
-      return setOwner(kernel, file, argument);
-    // struct f_owner_ex: the kind (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP), and the id.
-    case F.GETOWN_EX:
-      guest.setU32(argument, F_OWNER_PID);
-      guest.setU32(argument + 4, file.owner);
-      return 0;
-    case F.SETOWN_EX: {
-      const [kind, id] = [guest.i32(argument), guest.i32(argument + 4)];
-      return kind < 0 || kind > F_OWNER_PID + 1 ? fail(E.INVAL) : setOwner(kernel, file, id);
-    }
-    case F.GETSIG:
-      return file.signal;
-    case F.SETSIG:
-      file.signal = argument < 0 || argument > SIGNAL_COUNT ? fail(E.INVAL) : argument;
-      return 0;
-    case F.GETLEASE:
-      return F_UNLCK;
-    case F.NOTIFY:
-      if (argument === 0) return 0;
-      if (file instanceof OpenDirectory) kernel.report('the guest asked for signals of changes in a directory: EINVAL');
-      return fail(file instanceof OpenDirectory ? E.INVAL : E.NOTDIR);
-    case F.GETLK:
-    case F.OFD_GETLK:
-      return kernel.locks.get(file, argument, command === F.OFD_GETLK);
-    case F.SETLK:
-    case F.SETLKW:
-    case F.OFD_SETLK:
-    case F.OFD_SETLKW:
-      return kernel.locks.set(file, argument, {
-        ofd: command >= F.OFD_GETLK,
-        waits: command === F.SETLKW || command === F.OFD_SETLKW,
-      });
-    case F.ADD_SEALS:
-      return addSeals(kernel, file, argument);
-    case F.GET_SEALS:
-      return sealsOf(file);
-    case F.SETPIPE_SZ:
-      return resizePipe(kernel, file, argument);
-    case F.GETPIPE_SZ:
-      return isPipe(file) ? (pipeOf(file)?.capacity ?? PIPE_CAPACITY) : fail(E.BADF);
-    default:
-      return fail(E.INVAL);
-  }
-}
-
-/** The pipe behind a file. The standard streams, of which the guest holds one end only, have none here. */
-const pipeOf = (file: OpenFile): Pipe | undefined =>
-  file instanceof PipeEnd || file instanceof OpenFifo ? file.pipe : undefined;
-
-function resizePipe(kernel: Kernel, file: OpenFile, argument: number): number {
-  if (!isPipe(file)) return fail(E.BADF);
-  const asked = argument < 2 ** 53 ? argument % 2 ** 32 : Number.POSITIVE_INFINITY;
-  if (asked > 2 ** 31) fail(E.INVAL);
-  const capacity = 2 ** Math.ceil(Math.log2(Math.max(asked, 4096)));
-  // Larger pipes are for root (/proc/sys/fs/pipe-max-size).
-  if (capacity > 2 ** 20) fail(E.PERM);
-  const pipe = pipeOf(file);
-  if (!pipe) {
-    kernel.report('the guest set the size of a standard stream, which has none here: fcntl fails with EPERM');
-    return fail(E.PERM);
-  }
-  return pipe.resize(capacity) ? capacity : fail(E.BUSY);
 }
 
 /** FIONREAD of the standard input: waits until the host has given bytes, or the end. */
@@ -221,71 +70,6 @@ function ioctl(kernel: Kernel, fd: number, request: number, argument: Addr): num
       // No file is a terminal, whatever the host's streams are: output must not depend on them.
       return fail(file instanceof Epoll ? E.INVAL : E.NOTTY);
   }
-}
-
-function poll(kernel: Kernel, fds: Addr, count: number, timeout: Addr, mask: Addr, maskSize: number): number {
-  const { guest } = kernel;
-  if (count > kernel.descriptors.limit) fail(E.INVAL);
-  const limit = timeout === 0 ? undefined : guest.timespec(timeout);
-  const look = (): number => {
-    let ready = 0;
-    for (let index = 0; index < count; index++) {
-      const at = fds + 8 * index;
-      const fd = guest.i32(at);
-      let events = 0;
-      if (fd >= 0) {
-        const file = kernel.descriptors.find(fd);
-        const known = file && (file.flags & O.PATH) === 0;
-        events = known ? file.poll() & (guest.u16(at + 4) | POLL.ERR | POLL.HUP) : POLL.NVAL;
-      }
-      guest.setU16(at + 6, events);
-      if (events !== 0) ready++;
-    }
-    return ready;
-  };
-  const blocked = new Blocked('a poll of descriptors that never become ready', () => lookOnce(look) > 0);
-  return withMask(kernel, mask, maskSize, () => waitAndTellLeft(kernel, timeout, limit, blocked, () => lookOnce(look)));
-}
-
-function select(
-  kernel: Kernel,
-  asked: number,
-  readSet: Addr,
-  writeSet: Addr,
-  exceptSet: Addr,
-  timeout: Addr,
-  mask: Addr,
-): number {
-  const { guest } = kernel;
-  if (asked < 0) fail(E.INVAL);
-  const count = Math.min(asked, kernel.descriptors.size);
-  const limit = timeout === 0 ? undefined : guest.timespec(timeout);
-  const sets = [readSet, writeSet, exceptSet];
-  const wanted = [POLL.IN | POLL.HUP | POLL.ERR, POLL.OUT | POLL.ERR, 0];
-  const bytes = Math.ceil(count / 64) * 8;
-  const results = sets.map(() => new Uint8Array(bytes));
-  const look = (): number => {
-    let ready = 0;
-    for (const [which, set] of sets.entries()) {
-      if (set === 0) continue;
-      for (let fd = 0; fd < count; fd++) {
-        if ((guest.u8(set + (fd >> 3)) & (1 << (fd & 7))) === 0) continue;
-        if (kernel.descriptors.get(fd).poll() & wanted[which]!) {
-          results[which]![fd >> 3]! |= 1 << (fd & 7);
-          ready++;
-        }
-      }
-    }
-    return ready;
-  };
-  // The sixth argument points to the mask's address and its size.
-  const [set, size] = mask === 0 ? [0, 0] : [guest.word(mask), guest.word(mask + 8)];
-  const blocked = new Blocked('a select of descriptors that never become ready', () => lookOnce(look) > 0);
-  const ready = withMask(kernel, set, size, () =>
-    waitAndTellLeft(kernel, timeout, limit, blocked, () => lookOnce(look)),
-  );
-  for (const [which, set] of sets.entries()) if (set !== 0) guest.output(set, bytes).set(results[which]!);
-  return ready;
 }
 
 const isStored = (file: OpenFile): boolean => file instanceof RegularFile || file instanceof OpenDirectory;
@@ -323,13 +107,6 @@ export const FILE_ROWS: readonly SyscallRow[] = [
   { number: 23, name: 'dup', arguments: ['fd'], run: (k, fd) => k.descriptors.add(k.descriptors.any(fd), false) },
   { number: 24, name: 'dup3', arguments: ['fd', 'fd', 'flags'], run: duplicate },
   {
-    number: 25,
-    name: 'fcntl',
-    arguments: ['fd', 'int', 'address'],
-    unused: (_, command) => (COMMANDS_WITHOUT_ARGUMENT.has(command) ? [2] : []),
-    run: control,
-  },
-  {
     number: 29,
     name: 'ioctl',
     arguments: ['fd', 'flags', 'address'],
@@ -356,20 +133,6 @@ export const FILE_ROWS: readonly SyscallRow[] = [
   },
   { number: 59, name: 'pipe2', arguments: ['address', 'flags'], run: pipe },
   { number: 62, name: 'lseek', arguments: ['fd', 'offset', 'int'], run: seek },
-  {
-    number: 72,
-    name: 'pselect6',
-    arguments: ['int', 'address', 'address', 'address', 'address', 'address'],
-    run: select,
-  },
-  {
-    number: 73,
-    name: 'ppoll',
-    arguments: ['address', 'size', 'address', 'address', 'size'],
-    // Without a mask its size is ignored: glibc's pause leaves the old register contents there.
-    unused: (_, __, ___, mask) => (mask === 0 ? [4] : []),
-    run: poll,
-  },
   ...[82, 83].map((number) => ({
     number,
     name: number === 82 ? 'fsync' : 'fdatasync',

@@ -1,6 +1,6 @@
 /** Typed access to the guest's memory for syscalls. All accesses throw GuestFault on a bad pointer, which becomes EFAULT. */
-import type { Addr, ByteCount } from '../../base/units.ts';
-import { GuestFault, type Memory, PAGE, PERMISSION } from '../memory.ts';
+import { type Addr, type ByteCount, PAGE } from '../../base/units.ts';
+import { GuestFault, type Memory, PERMISSION } from '../memory.ts';
 import { E, fail } from './errno.ts';
 
 /** Linux moves at most this much in one call (MAX_RW_COUNT). */

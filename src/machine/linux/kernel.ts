@@ -1,6 +1,6 @@
 /** The state that Linux keeps for a process and its threads (tasks). The rows of the syscall table act on this state. */
 
-import type { Addr, ByteCount } from '../../base/units.ts';
+import type { Addr, ByteCount, RunAddr } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
 import type { Other } from '../others.ts';
@@ -11,6 +11,7 @@ import type { View } from './contents.ts';
 import { Descriptors } from './descriptors.ts';
 import { Guest } from './guest.ts';
 import { Locks } from './locks.ts';
+import { Looks } from './looks.ts';
 import type { DirectoryNode, FileNode } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 import { Ranges } from './ranges.ts';
@@ -143,7 +144,7 @@ export interface KernelParts {
   readonly pid: number;
   readonly hart: Hart;
   /** Called when the kernel, not the guest's code, moves control. */
-  readonly diverted: (from: Addr, to: Addr) => void;
+  readonly diverted: (from: RunAddr, to: RunAddr) => void;
   /** Tells the user about a request that is not supported. */
   readonly report: (message: string) => void;
 }
@@ -195,6 +196,8 @@ export class Kernel {
   /** Number of signals that have become pending so far. */
   sent = 0;
   readonly timers = new Timers();
+  /** Shared by all epolls. */
+  readonly looks = new Looks();
   /** ITIMER_REAL, once it has been set. */
   alarm: Timer | undefined;
   /** POSIX timers by id. */
@@ -206,7 +209,7 @@ export class Kernel {
   slow = false;
   /** Parties that have been able to read or write the guest's memory so far (see others.ts). */
   readonly others = new Set<Other>();
-  readonly diverted: (from: Addr, to: Addr) => void;
+  readonly diverted: (from: RunAddr, to: RunAddr) => void;
   readonly #report: (message: string) => void;
   readonly #reported = new Set<string>();
 

@@ -3,9 +3,9 @@
  * guest is one process, so its POSIX locks never exclude each other; only the guest itself can free a lock that it waits for.
  */
 import type { Addr } from '../../base/units.ts';
-import type { OpenFile } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { Guest } from './guest.ts';
+import type { OpenFile } from './openfile.ts';
 
 /** The lock types of struct flock. */
 const TYPE = { READ: 0, WRITE: 1, NONE: 2 } as const;

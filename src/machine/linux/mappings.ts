@@ -1,13 +1,13 @@
 /** Syscalls on the address space: brk, mmap and related calls. Private mappings of files are copies made when mapped. */
 import { alignUp } from '../../base/bits.ts';
-import type { Addr } from '../../base/units.ts';
-import { PAGE, PERMISSION } from '../memory.ts';
+import { type Addr, PAGE } from '../../base/units.ts';
+import { PERMISSION } from '../memory.ts';
 import type { MappedFile } from './backed.ts';
 import { settle } from './beyond.ts';
-import { OpenDevice, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { TOP } from './guest.ts';
 import type { Kernel, SharedMapping } from './kernel.ts';
+import { OpenDevice, RegularFile } from './nodefiles.ts';
 import { checkSeals, SEAL } from './nodes.ts';
 import type { SyscallRow } from './row.ts';
 import { isShared, isSharedMemory, share, sharedAt, unshare } from './shared.ts';

@@ -1,9 +1,10 @@
 /** Files in memory (memfd_create(2)) and their seals, which forbid changes for good (fcntl(2), "File Sealing"). */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import { O, type OpenFile, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { RegularFile } from './nodefiles.ts';
 import { SEAL } from './nodes.ts';
+import { O, type OpenFile } from './openfile.ts';
 import type { SyscallRow } from './row.ts';
 
 const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2 } as const;

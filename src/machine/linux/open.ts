@@ -1,14 +1,14 @@
 /** Syscalls that open files. */
-import type { Addr } from '../../base/units.ts';
-import { PAGE } from '../memory.ts';
-import { O, OpenDevice, OpenDirectory, type OpenFile, OpenPath, RegularFile } from './descriptors.ts';
+import { type Addr, PAGE } from '../../base/units.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { OpenDevice, OpenDirectory, OpenPath, RegularFile } from './nodefiles.ts';
 import { type DirectoryNode, fromBinary, may, type Node } from './nodes.ts';
-import { type Place, RESOLVE } from './overlay.ts';
+import { O, type OpenFile } from './openfile.ts';
 import { findAt, parentAt } from './paths.ts';
 import { OpenFifo } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
+import { type Place, RESOLVE } from './walk.ts';
 
 function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Node }, flags: number): OpenFile {
   if (flags & O.PATH)
@@ -39,7 +39,7 @@ function openNode(kernel: Kernel, { node, directory, name }: Place & { node: Nod
     kernel.overlay.written(node);
   }
   // A file of /proc is generated at each open, and each time a file of its own.
-  const file = node.made ? { ...node, contents: kernel.overlay.bytes(node.made()) } : node;
+  const file = node.made ? { ...node, contents: kernel.overlay.provided.bytes(node.made()) } : node;
   return new RegularFile(file, pathOf(kernel, directory, name), flags, kernel.overlay);
 }
 

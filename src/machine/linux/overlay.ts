@@ -3,78 +3,50 @@
  * renames or removes stays in memory. Ancestors of granted directories exist and list only the way there; every other path is refused
  * with ENOENT without a look at the host, so that a run depends on nothing outside the grant.
  */
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { badOption } from '../../base/errors.ts';
-import { Reach } from '../../base/reach.ts';
 import { Contents } from './contents.ts';
 import { E, fail } from './errno.ts';
-import { HostFile } from './hostfile.ts';
+import { HostNodes } from './hostnodes.ts';
+import { Inodes } from './inodes.ts';
 import {
   costOfList,
   costOfName,
   costOfNode,
-  type DeviceNode,
   type DirectoryNode,
   type FileNode,
   type LinkNode,
-  type LiveEntries,
   type MeetingNode,
-  may,
   type Node,
-  type Times,
   toBinary,
 } from './nodes.ts';
+import { Provided } from './provided.ts';
 import { Usage } from './usage.ts';
+import { type Place, walk } from './walk.ts';
 
-/** uapi/linux/openat2.h. */
-export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16, CACHED: 32 } as const;
-const MAX_LINKS = 40;
 const MAX_NAME = 255;
-export const MAX_PATH = 4096;
 const [S_ISUID, S_ISGID, S_IXGRP] = [0o4000, 0o2000, 0o10];
-/** Device numbers, as st_rdev has them. */
-const DEVICES = { null: 0x103, zero: 0x105, full: 0x107, random: 0x109, tty: 0x500 } as const;
-
-/** Where a path leads: its last directory, its last name, and the node there (if any). */
-export interface Place {
-  readonly directory: DirectoryNode;
-  /** `.` if the path names the directory itself. */
-  readonly name: string;
-  readonly node: Node | undefined;
-  /** The path ended in a slash: only a directory may be there. */
-  readonly slash: boolean;
-}
 
 export class Overlay {
   readonly root: DirectoryNode;
+  /** What is there from the start. */
+  readonly provided: Provided;
   readonly #now: () => bigint;
   readonly #usage = new Usage();
-  readonly #reach = new Reach();
-  /** Host files of several names, by device and inode number. */
-  readonly #linked = new Map<string, Node>();
-  #nextIno = 2;
+  readonly #inodes: Inodes;
+  readonly #host: HostNodes;
   /** RLIMIT_FSIZE, in bytes: writes do not make a file longer. */
   sizeLimit = Number.POSITIVE_INFINITY;
 
   /**
    * @param grants absolute host directories, POSIX paths
    * @param now nanoseconds since the epoch, for the times of nodes that the guest changes
+   * @throws bad-option for a grant that is no directory of the host
    */
   constructor(grants: readonly string[], now: () => bigint) {
     this.#now = now;
-    this.root = this.#directory(undefined, undefined, '');
-    seal(this.root);
-    // Shorter paths first: a grant inside another one is found there.
-    const ordered = [...grants].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
-    for (const grant of ordered) this.#grant(grant);
-    // /tmp is writable, even if it is only an ancestor of a granted directory.
-    const tmp = this.#ancestors('/tmp');
-    tmp.mode = 0o1777;
-    tmp.sealed = false;
-    const devices = this.#ancestors('/dev');
-    for (const device of ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const)
-      if (!devices.entries.has(device))
-        devices.entries.set(device, this.#device(device === 'urandom' ? 'random' : device));
+    this.#inodes = new Inodes(now, this.#usage);
+    this.#host = new HostNodes(this.#inodes, this.#usage);
+    this.provided = new Provided(grants, { inodes: this.#inodes, host: this.#host, usage: this.#usage });
+    this.root = this.provided.root;
   }
 
   /** Makes the working directory exist, empty if it is not granted. */
@@ -85,117 +57,18 @@ export class Overlay {
     } catch {
       // The path is outside the grants: the directory is made below.
     }
-    return this.#ancestors(path);
-  }
-
-  /** Provides a symbolic link from the start, which counts as no change (/proc/self). */
-  provideLink(path: string, target: string): void {
-    this.#provide(path, this.makeLink(toBinary(target)));
-  }
-
-  /** Provides a file of /proc, whose contents are generated at each open. */
-  provideMade(path: string, made: () => Uint8Array): void {
-    this.#provide(path, {
-      kind: 'file',
-      contents: this.bytes(new Uint8Array(0)),
-      opens: 0,
-      made,
-      ...this.#common(0o444),
-    });
-  }
-  /** File contents with these bytes. */
-  bytes(bytes: Uint8Array): Contents {
-    return Contents.from(this.#usage, bytes);
-  }
-
-  /** Provides a file from the start, whatever the host has there, which counts as no change: the guest's own executable. */
-  provideFile(path: string, bytes: Uint8Array): FileNode {
-    const host = hostStat(path);
-    const common = this.#common(host === undefined ? 0o755 : Number(host.mode) & 0o7777, host && timesOf(host));
-    const node: FileNode = { kind: 'file', contents: this.bytes(bytes), opens: 0, runs: true, ...common };
-    this.#provide(path, node);
-    return node;
-  }
-
-  /** A directory of /proc. */
-  provideLive(path: string, live: LiveEntries): void {
-    const at = path.lastIndexOf('/');
-    const parent = this.#ancestors(path.slice(0, at), true);
-    const node = this.#directory(undefined, parent, path.slice(at + 1));
-    this.#provide(path, Object.assign(node, { live, sealed: true, mode: 0o500 }));
-  }
-  /** An entry of such a directory. */
-  magicLink(mode: number, target: () => string, to: () => Node): LinkNode {
-    return Object.defineProperty({ kind: 'link' as const, target: '', to, ...this.#common(mode) }, 'target', {
-      get: target,
-    });
-  }
-  /** A stand-in for a pipe or socket that is nowhere in the file system. */
-  nameless(kind: MeetingNode['kind'], mode: number): MeetingNode {
-    return { kind, pipe: undefined, foreign: true, ...this.#common(mode) };
-  }
-
-  #provide(path: string, node: Node): void {
-    const at = path.lastIndexOf('/');
-    this.#ancestors(path.slice(0, at), true).entries.set(toBinary(path.slice(at + 1)), node);
+    return this.provided.directory(path);
   }
 
   /**
-   * Walks a path as Linux does (fs/namei.c). Throws Errno when a directory on the way is missing or not granted; the last
-   * component may be missing (node undefined).
+   * Where a path leads. Throws Errno when a directory on the way is missing or not granted; the last component may be missing (node
+   * undefined).
    * @param base where a relative path starts
    * @param follow follow a symbolic link in the last component (with a trailing slash, a link is always followed)
    * @param resolve bits of RESOLVE
    */
   find(base: DirectoryNode, path: string, follow: boolean, resolve = 0): Place {
-    if (path === '') fail(E.NOENT);
-    if (path.length >= MAX_PATH) fail(E.NAMETOOLONG);
-    const beneath = (resolve & RESOLVE.BENEATH) !== 0;
-    const scoped = (resolve & (RESOLVE.BENEATH | RESOLVE.IN_ROOT)) !== 0;
-    const root = scoped ? base : this.root;
-    let directory = base;
-    const toRoot = (name: string) => {
-      if (!name.startsWith('/')) return;
-      if (beneath) fail(E.XDEV);
-      directory = root;
-    };
-    toRoot(path);
-    let rest = path.split('/').filter((part) => part !== '');
-    let slash = path.endsWith('/');
-    let links = 0;
-    while (rest.length > 0) {
-      const name = rest.shift()!;
-      const last = rest.length === 0;
-      if (!may(directory, 1)) fail(E.ACCES);
-      if (name === '.' || name === '..') {
-        if (name === '..' && directory !== root) directory = directory.parent;
-        else if (name === '..' && beneath) fail(E.XDEV);
-        if (last) return { directory, name: '.', node: directory, slash };
-        continue;
-      }
-      let node = this.entry(directory, name);
-      if (node?.kind === 'link' && (!last || follow || slash)) {
-        if (++links > MAX_LINKS || resolve & RESOLVE.NO_SYMLINKS) fail(E.LOOP);
-        if (node.to && resolve & RESOLVE.NO_MAGICLINKS) fail(E.LOOP);
-        if (node.to && scoped) fail(E.XDEV);
-        if (!node.to) toRoot(node.target);
-        else node = node.to();
-      }
-      if (node?.kind === 'link' && (!last || follow || slash)) {
-        rest = [...node.target.split('/').filter((part) => part !== ''), ...rest];
-        // A slash behind the target of the last link asks for a directory as a slash behind the path does.
-        if (last) slash ||= node.target.endsWith('/');
-        continue;
-      }
-      if (last) {
-        if (slash && node && node.kind !== 'directory') fail(E.NOTDIR);
-        return { directory, name, node, slash };
-      }
-      if (!node) return fail(E.NOENT);
-      if (node.kind !== 'directory') return fail(E.NOTDIR);
-      directory = node;
-    }
-    return { directory, name: '.', node: directory, slash };
+    return walk(this, path, { base, follow, resolve });
   }
 
   /** The node that a name in a path leads to. Fails with ENAMETOOLONG. */
@@ -214,24 +87,27 @@ export class Overlay {
     const known = directory.entries.get(name);
     if (known !== undefined) return known ?? undefined;
     if (directory.sealed) return undefined;
-    return directory.host === undefined ? undefined : this.#fromHost(directory, name);
+    return directory.host === undefined ? undefined : this.#host.entry(directory, name);
   }
 
   /** All names in a directory, in byte order, without `.` and `..`. */
   list(directory: DirectoryNode): string[] {
     if (directory.live) return directory.live.names();
-    const names = new Set<string>();
-    if (directory.host !== undefined)
-      try {
-        const found = this.#reach.at(`${directory.host}/`, (path) => readdirSync(path, { encoding: 'latin1' }));
-        for (const name of found) names.add(name);
-      } catch {
-        fail(E.ACCES);
-      }
+    const names = new Set(directory.host === undefined ? [] : this.#host.names(directory));
     for (const [name, node] of directory.entries)
       if (node) names.add(name);
       else names.delete(name);
     return [...names].filter((name) => this.lookup(directory, name)).sort();
+  }
+
+  /** Files that have, or had, several names on the host. */
+  get linked(): Iterable<Node> {
+    return this.#host.linked;
+  }
+
+  /** Is there anything at a path of the host? */
+  hostHas(path: string): boolean {
+    return this.#host.has(path);
   }
 
   /** Bytes of memory that the guest's files, names and nodes take. */
@@ -326,29 +202,23 @@ export class Overlay {
     if (node.counted) this.#usage.take(-costOfNode(node));
     node.counted = false;
   }
-  /** Counts the memory of a node that the guest makes. Fails with ENOSPC. */
-  #made<T extends Node>(node: T): T {
-    this.#usage.take(costOfNode(node));
-    node.counted = true;
-    return node;
-  }
 
   /** New nodes have no name yet; place gives them one. */
   makeFile(mode: number): FileNode {
     const contents = new Contents(this.#usage);
-    return this.#made({ kind: 'file', contents, opens: 0, ...this.#common(mode), links: 0 });
+    return this.#inodes.counted({ kind: 'file', contents, opens: 0, ...this.#inodes.attributes(mode), links: 0 });
   }
   makeDirectory(mode: number, parent: DirectoryNode, name: string): DirectoryNode {
-    const node = this.#directory(undefined, parent, name);
+    const node = this.#inodes.directory(undefined, parent, name);
     node.mode = mode | (parent.mode & S_ISGID);
     node.links = 0;
-    return this.#made(node);
+    return this.#inodes.counted(node);
   }
   makeMeeting(kind: MeetingNode['kind'], mode: number): MeetingNode {
-    return this.#made({ kind, pipe: undefined, ...this.#common(mode), links: 0 });
+    return this.#inodes.counted({ kind, pipe: undefined, ...this.#inodes.attributes(mode), links: 0 });
   }
   makeLink(target: string): LinkNode {
-    return this.#made({ kind: 'link', target, ...this.#common(0o777), links: 0 });
+    return this.#inodes.link(target);
   }
 
   /** As modified; a write takes away the bits that let a program act for its owner (fs/attr.c, setattr_should_drop_suidgid). */
@@ -385,152 +255,4 @@ export class Overlay {
     if (directory.asked) directory.asked = { accessed: directory.asked.accessed };
     directory.times.modified = directory.times.changed = this.#now();
   }
-
-  #common(mode: number, times?: Times) {
-    const now = this.#now();
-    return {
-      ino: this.#nextIno++,
-      mode,
-      links: 1,
-      times: times ?? { accessed: now, modified: now, changed: now },
-      changed: false,
-    };
-  }
-
-  #directory(host: string | undefined, parent: DirectoryNode | undefined, name: string, times?: Times): DirectoryNode {
-    const node = {
-      kind: 'directory' as const,
-      entries: new Map<string, Node | null>(),
-      placed: new Set<string>(),
-      host,
-      sealed: false,
-      fixed: false,
-      name,
-      gone: false,
-      ...this.#common(0o755, times),
-    } as unknown as DirectoryNode;
-    node.parent = parent ?? node;
-    return node;
-  }
-
-  #device(device: keyof typeof DEVICES): DeviceNode {
-    return { kind: 'device', device, rdev: DEVICES[device], block: false, ...this.#common(0o666) };
-  }
-
-  /**
-   * A directory that exists whatever the host has; directories that are made on the way are sealed.
-   * @param sealed seal the last directory, too, if it is made
-   */
-  #ancestors(path: string, sealed = false): DirectoryNode {
-    let at = this.root;
-    const names = toBinary(path)
-      .split('/')
-      .filter((part) => part !== '');
-    for (const [index, name] of names.entries()) {
-      let next = at.entries.get(name) ?? (at.host === undefined ? undefined : this.#fromHost(at, name));
-      if (next?.kind !== 'directory') {
-        next = this.#directory(undefined, at, name);
-        if (sealed || index < names.length - 1) seal(next);
-        at.entries.set(name, next);
-      }
-      at = next;
-    }
-    return at;
-  }
-
-  #grant(path: string): void {
-    let times: Times;
-    let mode: number;
-    try {
-      const stat = statSync(path, { bigint: true });
-      if (!stat.isDirectory()) throw badOption(`${path}: is not a directory`, 'a grant is a directory');
-      times = timesOf(stat);
-      mode = Number(stat.mode) & 0o7777;
-    } catch (error) {
-      if ((error as Error).name === 'IsoformError') throw error;
-      throw badOption(`${path}: cannot be granted: ${(error as NodeJS.ErrnoException).code}`, 'a grant is a directory');
-    }
-    const at = this.#ancestors(path);
-    for (let on = at; !on.fixed; on = on.parent) on.fixed = true;
-    // A directory inside one that was granted before has its host path already.
-    if (at.host !== undefined) return;
-    at.host = path === '/' ? '' : toBinary(path);
-    at.sealed = false;
-    at.mode = mode;
-    Object.assign(at.times, times);
-  }
-
-  /** Files that have, or had, several names on the host. */
-  get linked(): Iterable<Node> {
-    return this.#linked.values();
-  }
-
-  /** Is there anything at a path of the host? */
-  hostHas(path: string): boolean {
-    try {
-      this.#reach.at(path, (reached) => lstatSync(reached));
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #fromHost(directory: DirectoryNode, name: string): Node | undefined {
-    const host = `${directory.host}/${name}`;
-    try {
-      const stat = this.#reach.at(host, (path) => lstatSync(path, { bigint: true }));
-      const key = stat.isFile() && stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
-      const linked = key === undefined ? undefined : this.#linked.get(key);
-      const node = linked ?? this.#standFor(stat, host, directory, name);
-      if (key !== undefined && !linked) this.#linked.set(key, node);
-      directory.entries.set(name, node);
-      return node;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      return code === 'ENOENT' ? undefined : fail(code === 'ENAMETOOLONG' ? E.NAMETOOLONG : E.ACCES);
-    }
-  }
-
-  /** A node for an inode of the host. */
-  #standFor(stat: BigIntStats, path: string, parent: DirectoryNode, name: string): Node {
-    const origin = { path, modified: stat.mtimeNs };
-    const mode = Number(stat.mode) & 0o7777;
-    const times = timesOf(stat);
-    if (stat.isDirectory()) return Object.assign(this.#directory(path, parent, name, times), { mode, origin });
-    const common = { ...this.#common(mode, times), links: Number(stat.nlink), origin };
-    if (stat.isFile()) {
-      const base = new HostFile(this.#usage, this.#reach, path, Number(stat.size));
-      return { kind: 'file', contents: new Contents(this.#usage, base), opens: 0, ...common };
-    }
-    if (stat.isSymbolicLink()) {
-      const target = this.#reach.at(path, (reached) => readlinkSync(reached, { encoding: 'latin1' }));
-      return { kind: 'link', target, ...common, mode: 0o777 };
-    }
-    // FIFOs, sockets and devices of the host are there, but opening one would make a run depend on other processes.
-    if (stat.isFIFO() || stat.isSocket())
-      return { kind: stat.isFIFO() ? 'fifo' : 'socket', pipe: undefined, foreign: true, ...common };
-    return { kind: 'device', device: 'host', rdev: Number(stat.rdev), block: stat.isBlockDevice(), ...common };
-  }
 }
-
-/** Seals a directory: no entry can be made in it, and only its known entries can be seen. */
-function seal(directory: DirectoryNode): void {
-  directory.sealed = true;
-  directory.mode = 0o555;
-}
-
-/** @param path a host path, as text */
-function hostStat(path: string) {
-  try {
-    return statSync(path, { bigint: true });
-  } catch {
-    return undefined;
-  }
-}
-
-/** The host's access times stay hidden: reads on the host change them, so that no two runs would be the same. */
-const timesOf = (stat: { mtimeNs: bigint; ctimeNs: bigint }): Times => ({
-  accessed: stat.mtimeNs,
-  modified: stat.mtimeNs,
-  changed: stat.ctimeNs,
-});

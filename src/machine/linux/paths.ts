@@ -1,10 +1,10 @@
 /** Common parts of syscalls on paths: the base of a path, permissions, and look-ups in the overlay's tree. */
 import type { Addr } from '../../base/units.ts';
-import { OpenDirectory } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { OpenDirectory } from './nodefiles.ts';
 import { type DirectoryNode, may, type Node } from './nodes.ts';
-import { type Place, RESOLVE } from './overlay.ts';
+import { type Place, RESOLVE } from './walk.ts';
 
 export const AT = {
   FDCWD: -100,

@@ -1,9 +1,9 @@
 /** Pipes and FIFOs. One process holds all ends: a wait for another end lasts for ever. */
 import type { ByteCount } from '../../base/units.ts';
 import { type Inode, Pipe } from './buffer.ts';
-import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import type { MeetingNode } from './nodes.ts';
+import { O, OpenFile, POLL, READABLE, WRITABLE } from './openfile.ts';
 
 /** One end of a pipe: fstat and fchmod see both ends as one file. */
 export abstract class PipeEnd extends OpenFile {
@@ -124,3 +124,7 @@ export class OpenFifo extends OpenFile {
     if (this.pipe.readers === 0 && this.pipe.writers === 0) this.node.pipe = undefined;
   }
 }
+
+/** The pipe behind a file. The standard streams, of which the guest holds one end only, have none here. */
+export const pipeOf = (file: OpenFile): Pipe | undefined =>
+  file instanceof PipeEnd || file instanceof OpenFifo ? file.pipe : undefined;

@@ -1,10 +1,11 @@
 /** Files of /proc about the guest and about the machine, generated when they are opened, as in Linux. */
-import { type Addr, SP } from '../../base/units.ts';
-import { PAGE, PERMISSION } from '../memory.ts';
-import { type OpenFile, RegularFile } from './descriptors.ts';
+import { type Addr, PAGE, type RunAddr, SP } from '../../base/units.ts';
+import { PERMISSION } from '../memory.ts';
 import { limitOf } from './identity.ts';
 import type { Kernel } from './kernel.ts';
+import { RegularFile } from './nodefiles.ts';
 import { type LinkNode, type LiveEntries, type Node, toBinary } from './nodes.ts';
+import type { OpenFile } from './openfile.ts';
 import type { Overlay } from './overlay.ts';
 import { isSharedMemory, sharedAt } from './shared.ts';
 import { SIG } from './signals.ts';
@@ -19,7 +20,7 @@ export interface ProcParts {
   readonly env: readonly string[];
   readonly stack: { readonly low: number; readonly top: number };
   /** Addresses whose pages `maps` shows as executable where they can be read. */
-  readonly shownExecutable?: { readonly from: Addr; readonly to: Addr } | undefined;
+  readonly shownExecutable?: { readonly from: RunAddr; readonly to: RunAddr } | undefined;
 }
 
 const text = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1');
@@ -32,7 +33,7 @@ export function provideProc({ kernel, executable, args, env, stack, shownExecuta
   const { overlay, pid, uid } = kernel;
   const own = `/proc/${pid}`;
   const startStack = kernel.task.hart.number(SP);
-  overlay.provideLink(`${own}/exe`, executable);
+  overlay.provided.link(`${own}/exe`, executable);
   const made: Readonly<Record<string, () => Uint8Array>> = {
     [`${own}/maps`]: () => {
       kernel.mapsRead = true;
@@ -75,10 +76,10 @@ export function provideProc({ kernel, executable, args, env, stack, shownExecuta
       );
     },
   };
-  for (const [path, contents] of Object.entries(made)) overlay.provideMade(path, contents);
-  overlay.provideLive(`${own}/fd`, descriptorLinks(kernel));
-  overlay.provideLink('/proc/self', `${pid}`);
-  overlay.provideLink('/proc/mounts', 'self/mounts');
+  for (const [path, contents] of Object.entries(made)) overlay.provided.made(path, contents);
+  overlay.provided.live(`${own}/fd`, descriptorLinks(kernel));
+  overlay.provided.link('/proc/self', `${pid}`);
+  overlay.provided.link('/proc/mounts', 'self/mounts');
 }
 
 /** The fields of /proc/PID/stat (proc(5)), in their order; 0: unknown, or none. */
@@ -143,7 +144,8 @@ function descriptorLinks({ overlay, descriptors }: Kernel): LiveEntries {
       const file = /^(0|[1-9]\d{0,3})$/.test(name) ? descriptors.find(Number(name)) : undefined;
       if (!file) return undefined;
       const known =
-        links.get(file) ?? overlay.magicLink(rightsOf(file), () => targetOf(overlay, file), nodeOf(overlay, file));
+        links.get(file) ??
+        overlay.provided.magicLink(rightsOf(file), () => targetOf(overlay, file), nodeOf(overlay, file));
       links.set(file, known);
       return known;
     },
@@ -153,7 +155,7 @@ function descriptorLinks({ overlay, descriptors }: Kernel): LiveEntries {
 const rightsOf = (file: OpenFile): number => (file.readable ? 0o500 : 0) | (file.writable ? 0o300 : 0);
 
 function nodeOf(overlay: Overlay, { node, nameless, inode }: OpenFile): () => Node {
-  const known = node ?? overlay.nameless(nameless === 'pipe' ? 'fifo' : 'socket', inode.rights ?? 0o600);
+  const known = node ?? overlay.provided.nameless(nameless === 'pipe' ? 'fifo' : 'socket', inode.rights ?? 0o600);
   return () => known;
 }
 

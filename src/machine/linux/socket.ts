@@ -1,9 +1,10 @@
 /** The ends of a socket pair (unix(7)): two channels, of bytes or of messages, one each way. */
+
 import { alignUp } from '../../base/bits.ts';
-import type { ByteCount } from '../../base/units.ts';
+import { type ByteCount, PAGE } from '../../base/units.ts';
 import { ByteQueue } from './buffer.ts';
-import { O, OpenFile, POLL, READABLE, WRITABLE } from './descriptors.ts';
 import { Blocked, E, Errno, fail } from './errno.ts';
+import { O, OpenFile, POLL, READABLE, WRITABLE } from './openfile.ts';
 
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, SEQPACKET: 5 } as const;
 export type SocketKind = typeof SOCK.STREAM | typeof SOCK.DGRAM | typeof SOCK.SEQPACKET;
@@ -18,7 +19,7 @@ const MAX_PAGED: ByteCount = 17 * 4096;
 /** Bytes that a message takes of its sender's buffer (net/core/skbuff.c): a block, whose size is a power of two, and pages. */
 function costOf(length: ByteCount): ByteCount {
   const [DESCRIPTION, BEHIND, SMALLEST] = [256, 320, 512];
-  const paged = Math.min(alignUp(Math.max(0, length - LINEAR), 4096), MAX_PAGED);
+  const paged = Math.min(alignUp(Math.max(0, length - LINEAR), PAGE), MAX_PAGED);
   const block = Math.max(SMALLEST, length - paged + BEHIND);
   return DESCRIPTION + paged + 2 ** Math.ceil(Math.log2(block));
 }

@@ -1,9 +1,9 @@
 /** Syscalls on sockets. All sockets are pairs within the process: there is no network and no other process. */
 import type { Addr } from '../../base/units.ts';
-import { O } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import { MAX_TRANSFER } from './guest.ts';
 import type { Kernel } from './kernel.ts';
+import { O } from './openfile.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { broken } from './signals.ts';
 import { MSG, type Received, SOCK, SocketEnd, type SocketKind } from './socket.ts';

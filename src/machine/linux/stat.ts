@@ -1,13 +1,15 @@
 /** Syscalls that describe files: stat, statx, access, statfs, and reading of directories and links. */
+import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
-import { OpenDirectory, type OpenFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import { split } from './guest.ts';
 import type { Kernel } from './kernel.ts';
+import { OpenDirectory } from './nodefiles.ts';
 import { may, type Node } from './nodes.ts';
-import { MAX_PATH } from './overlay.ts';
+import type { OpenFile } from './openfile.ts';
 import { AT, namedBy, nodeAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
+import { MAX_PATH } from './walk.ts';
 
 const TYPE = {
   socket: 0o140000,
@@ -176,7 +178,7 @@ function readDirectory(kernel: Kernel, fd: number, buffer: Addr, size: number): 
     const node = name === '.' ? directory : name === '..' ? directory.parent : overlay.lookup(directory, name);
     // The entry was removed since reading began.
     if (!node) continue;
-    const length = Math.ceil((19 + name.length + 1) / 8) * 8;
+    const length = alignUp(19 + name.length + 1, 8);
     if (used + length > size) {
       if (used === 0) fail(E.INVAL);
       break;

@@ -6,6 +6,7 @@ import { CREDENTIAL_ROWS } from './credentials.ts';
 import { EPOLL_ROWS } from './epoll.ts';
 import { Blocked, Deadlock, E, Errno, errnoName } from './errno.ts';
 import { EVENT_ROWS } from './events.ts';
+import { FCNTL_ROWS } from './fcntl.ts';
 import { FILE_ROWS } from './files.ts';
 import { FUTEX_ROWS } from './futex.ts';
 import { IDENTITY_ROWS } from './identity.ts';
@@ -14,6 +15,7 @@ import { MAPPING_ROWS } from './mappings.ts';
 import { MEMFD_ROWS } from './memfd.ts';
 import { OTHER_NAMES } from './names.ts';
 import { OPEN_ROWS } from './open.ts';
+import { POLL_ROWS } from './poll.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
 import { SCHEDULING_ROWS } from './scheduling.ts';
 import { SIGNAL_ROWS } from './signalcalls.ts';
@@ -29,6 +31,8 @@ import { wait } from './wait.ts';
 export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
   [
     ...FILE_ROWS,
+    ...FCNTL_ROWS,
+    ...POLL_ROWS,
     ...OPEN_ROWS,
     ...TRANSFER_ROWS,
     ...STAT_ROWS,

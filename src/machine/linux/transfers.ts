@@ -1,10 +1,11 @@
 /** Syscalls that move bytes: read, write and their variants, also from file to file. */
 import type { Addr, ByteCount } from '../../base/units.ts';
 import { GuestFault } from '../memory.ts';
-import { isPipe, O, OpenDevice, OpenDirectory, type OpenFile, RegularFile } from './descriptors.ts';
 import { Blocked, E, fail } from './errno.ts';
 import { MAX_TRANSFER, TOP } from './guest.ts';
 import type { Kernel } from './kernel.ts';
+import { OpenDevice, OpenDirectory, RegularFile } from './nodefiles.ts';
+import { isPipe, O, type OpenFile } from './openfile.ts';
 import { OpenFifo, PipeReader, PipeWriter } from './pipe.ts';
 import type { SyscallRow } from './row.ts';
 import { broken } from './signals.ts';

@@ -1,10 +1,11 @@
 /** Syscalls that change the tree of files: make, remove, rename, link, and change modes, times and sizes. */
 import type { Addr } from '../../base/units.ts';
 import { MAX_FILE_SIZE } from './contents.ts';
-import { checkLength, isPipe, OpenDirectory, RegularFile } from './descriptors.ts';
 import { E, fail } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { checkLength, OpenDirectory, RegularFile } from './nodefiles.ts';
 import { checkSeals, type DirectoryNode, may, type Node } from './nodes.ts';
+import { isPipe } from './openfile.ts';
 import { AT, freeAt, namedBy, nodeAt, parentAt } from './paths.ts';
 import type { SyscallRow } from './row.ts';
 

@@ -3,15 +3,14 @@
  * and behind its last byte, are mapped too, except that a writable segment is zeroed from its bss on. All mapped bytes must be as they
  * were, but for patches and the file's headers, which other files check (`file.ts`, `headers.ts`).
  */
+
 import { alignDown, alignUp } from '../../base/bits.ts';
-import { type Addr, type ByteCount, hex } from '../../base/units.ts';
+import { type Addr, type ByteCount, hex, PAGE } from '../../base/units.ts';
 import { appended } from '../../elf/appended.ts';
 import { ELF_HEADER_SIZE, PF, PROGRAM_HEADER_SIZE, PT } from '../../elf/constants.ts';
 import type { Image, ProgramHeader } from '../../elf/image.ts';
 import type { AddressMapData } from '../../emit/map.ts';
 import { tableOf } from './headers.ts';
-
-const PAGE = 4096;
 
 /** Bytes of the file that a segment brings into memory: [from, to). */
 export function mappedBytes({ offset, fileSize, memSize, flags }: ProgramHeader): readonly [number, number] {

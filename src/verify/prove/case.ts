@@ -6,14 +6,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannotRead, cannotWrite, unsupported } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
+import { regSet, regsIn } from '../../base/regset.ts';
 import { type Addr, hex, REG_COUNT, type Reg, regByName, regName } from '../../base/units.ts';
-import { regSet, regsIn } from '../../cfg/regset.ts';
 import { decodeAt } from '../../isa/decode.ts';
 import { encodeBytes } from '../../isa/encode.ts';
 import type { Insn } from '../../isa/row.ts';
 import { differenceOn } from './concrete.ts';
 import type { Counterexample } from './refute.ts';
-import type { Sides } from './superblock.ts';
+import type { Sides } from './sides.ts';
 
 type Text = Readonly<Record<string, string>>;
 

@@ -2,23 +2,21 @@
  * Both forms of a superblock run on one concrete state, by the basic engine over real memories. A difference refutes the superblock;
  * no proof rests on this file. Memory is mapped where the forms access it, and filled with the state's bytes or with noise.
  */
-import { type Addr, hex, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
-import { ALL_REGS, hasReg, type RegSet, regSet, union } from '../../cfg/regset.ts';
+
+import { ALL_REGS, hasReg, type RegSet, regSet, union } from '../../base/regset.ts';
+import { type Addr, hex, PAGE, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
 import { facts } from '../../domain/record.ts';
 import { makeBasic } from '../../engine/basic.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { compress, encodeBytes } from '../../isa/encode.ts';
 import type { Insn } from '../../isa/row.ts';
-import { HART, Hart } from '../../machine/hart.ts';
-import { Memory, PAGE, PERMISSION } from '../../machine/memory.ts';
+import { HART, type Hart } from '../../machine/hart.ts';
+import { type Memory, PERMISSION } from '../../machine/memory.ts';
 import { isNeeded } from './needed.ts';
 import { type InsnSource, linksAt } from './original.ts';
+import type { Entry, Sides } from './sides.ts';
+import { type Form, SPACE, type Space, Spaces } from './spaces.ts';
 import { type Start, startByte } from './start.ts';
-import type { Entry, Sides } from './superblock.ts';
-
-/** Size of the guest's address space; all code must lie below. */
-export const SPACE = 2 ** 30;
-const HOST_BYTES = 2 ** 20;
 
 /** A run that cannot go on. */
 class RunFailure extends Error {
@@ -31,19 +29,6 @@ class RunFailure extends Error {
 }
 /** The state is of no use: the forms cannot be compared on it. */
 class UselessState extends Error {}
-
-/** A memory for each form, kept: reserving a memory costs more than a run. */
-const memories = new Map<'was' | 'is', { memory: Memory; hart: Hart }>();
-
-function memoryFor(form: 'was' | 'is'): { memory: Memory; hart: Hart } {
-  let kept = memories.get(form);
-  if (kept === undefined) {
-    const memory = new Memory(SPACE, HOST_BYTES);
-    kept = { memory, hart: new Hart(memory) };
-    memories.set(form, kept);
-  }
-  return kept;
-}
 
 /** One form's run. */
 class Run {
@@ -58,15 +43,15 @@ class Run {
   call: Addr | undefined;
   /** Code that was run. */
   readonly code = new Map<Addr, Insn>();
-  readonly #form: 'was' | 'is';
+  readonly #form: Form;
   readonly #memory: Memory;
   readonly #engine: Engine;
   readonly #start: Start;
   readonly #pages = new Set<number>();
   readonly #isCode = new Set<Addr>();
 
-  constructor(form: 'was' | 'is', start: Start, at: Addr) {
-    const { memory, hart } = memoryFor(form);
+  /** @param at address of the first instruction */
+  constructor(form: Form, { memory, hart }: Space, start: Start, at: Addr) {
     this.#form = form;
     this.#memory = memory;
     this.hart = hart;
@@ -231,8 +216,9 @@ class Comparison {
     this.#entry = entry;
     this.#start = start;
     this.#given = counted;
-    this.#is = new Run('is', start, entry.start);
-    this.#was = new Run('was', start, entry.head);
+    const spaces = sides.spaces ?? new Spaces();
+    this.#is = new Run('is', spaces.of('is'), start, entry.start);
+    this.#was = new Run('was', spaces.of('was'), start, entry.head);
   }
 
   difference(): Difference | undefined {

@@ -7,14 +7,16 @@ import { type Addr, type ByteCount, hex } from '../../base/units.ts';
 import { codeOf } from '../../code/code.ts';
 import { sequenceWithin } from '../../domain/reservations.ts';
 import type { Image } from '../../elf/image.ts';
+import type { AssumptionId } from '../../emit/assumptions.ts';
 import type { AddressMap } from '../../emit/map.ts';
 import { byteProblems, endProblems } from './bytes.ts';
 import { enteredWithin } from './entered.ts';
 import { headerProblems } from './headers.ts';
 import { mapProblems } from './map.ts';
-import { reasonText } from './reasons.ts';
+import { type PatchFault, reasonText } from './reasons.ts';
 import { segmentProblems } from './segment.ts';
-import { type EntryProof, proveEntry, type Sides } from './superblock.ts';
+import type { Sides } from './sides.ts';
+import { type EntryProof, proveEntry } from './superblock.ts';
 import { changedEntry } from './tables.ts';
 import { isText } from './text.ts';
 import { checkUnwind, isUnwindLink } from './unwind.ts';
@@ -27,7 +29,7 @@ export interface FileCheck {
   readonly problems: readonly string[];
   /** Patches and return points that are not proved, by address. */
   readonly places: readonly Addr[];
-  readonly assumptions: readonly string[];
+  readonly assumptions: readonly AssumptionId[];
 }
 
 /** Optimized code and the addresses that it stands for, by the map. */
@@ -90,7 +92,7 @@ const check = (
   what: string,
   checked: number,
   problems: readonly string[],
-  assumptions: Iterable<string> = [],
+  assumptions: Iterable<AssumptionId> = [],
   places: readonly Addr[] = [],
 ): FileCheck => ({
   what,
@@ -104,7 +106,7 @@ const check = (
 function checkReturns({ map, sides }: FileRequest): FileCheck {
   const problems: string[] = [];
   const places: Addr[] = [];
-  const assumptions: string[] = [];
+  const assumptions: AssumptionId[] = [];
   for (const [start, head] of map.data.returns) {
     const proof = proveEntry(sides, { head, start, first: false, progress: false });
     if (proof.verdict !== 'proved') {
@@ -126,8 +128,8 @@ function checkPatches(request: FileRequest): FileCheck {
   const { original, map } = request;
   const problems: string[] = [];
   const places: Addr[] = [];
-  const assumptions: string[] = [];
-  const assumable = new Set(map.data.assumptions);
+  const assumptions: AssumptionId[] = [];
+  const assumable = new Set<string>(map.data.assumptions);
   const { patches } = map.data;
   for (const [address, size] of patches) {
     const jump = isText(original, address, size) ? checkJump(request, address, size) : NO_CODE_FOUND;
@@ -153,7 +155,7 @@ const unwindLink = ({ original, optimized }: FileRequest, address: Addr, size: B
 
 const NO_CODE_FOUND: Found = {
   verdict: 'unproved',
-  reason: { kind: 'patch', what: 'it is not over code' },
+  reason: { kind: 'patch', what: { kind: 'no-code' } },
   assumptions: [],
 };
 
@@ -161,26 +163,26 @@ type Found = Pick<EntryProof, 'verdict' | 'reason' | 'assumptions'>;
 
 /** Checks a jump over an original instruction, to code that stands for the patched address. */
 function checkJump({ original, optimized, sides, places }: FileRequest, address: Addr, size: ByteCount): Found {
-  const no = (what: string): Found => ({ verdict: 'unproved', reason: { kind: 'patch', what }, assumptions: [] });
+  const no = (what: PatchFault): Found => ({ verdict: 'unproved', reason: { kind: 'patch', what }, assumptions: [] });
   const code = codeOf(optimized);
   const text = codeOf(original);
-  if (text.insnAt(address) === undefined) return no('there is no instruction in the original');
+  if (text.insnAt(address) === undefined) return no({ kind: 'no-original' });
   // All bytes of the patch are run: none is left over that other code could enter.
   let end = address;
   while (end < address + size) end += code.insnAt(end)?.size ?? size + 1;
-  if (end !== address + size) return no('it is no instruction');
+  if (end !== address + size) return no({ kind: 'no-instruction' });
   const within = (at: Addr) => at >= address && at < end;
   const proof = proveEntry(
     { ...sides, inside: (at) => within(at) },
     { head: address, start: address, first: true, progress: false },
   );
   if (proof.verdict !== 'proved') return proof;
-  if (proof.ways !== 1) return no('it leads to more than one place');
+  if (proof.ways !== 1) return no({ kind: 'several' });
   const leads = proof.leaves[0]!;
   if (leads.from + (code.insnAt(leads.from)?.size ?? 0) !== end || leads.at === undefined || !places.inside(leads.at))
-    return no('it is no jump into the optimized code');
+    return no({ kind: 'elsewhere' });
   const sequence = sequenceWithin(text, address, size);
-  if (sequence !== undefined) return no(`it lies between the LR at ${hex(sequence)} and its SC`);
+  if (sequence !== undefined) return no({ kind: 'sequence', at: sequence });
   const entered = enteredWithin(original, address, size);
   return entered === undefined ? { ...proof, assumptions: [...proof.assumptions, 'A2'] } : no(entered);
 }

@@ -3,13 +3,13 @@
  * for the needs of the new segment: one more PT_LOAD, in its place; one header less that loading does not need, or a longer table; the
  * places of the table and of the unwind table. Fields are compared as they stand in the file, whatever a loader makes of them.
  */
+
 import { alignUp } from '../../base/bits.ts';
-import { type Addr, hex } from '../../base/units.ts';
+import { type Addr, hex, PAGE } from '../../base/units.ts';
 import { ELF_HEADER_SIZE, PF, PROGRAM_HEADER_SIZE, PT } from '../../elf/constants.ts';
 import { viewOf } from '../../elf/fields.ts';
 import type { Image } from '../../elf/image.ts';
 
-const PAGE = 4096;
 /** Types of headers that loading does not need: one such header may give way to the new segment's. */
 const SPARE_TYPES: ReadonlySet<bigint> = new Set([0, PT.NOTE, PT.RISCV_ATTRIBUTES].map(BigInt));
 

@@ -3,9 +3,10 @@
  * register refutes a superblock only where it does. The search follows the original's code to an instruction that reads the register
  * before another writes it; at calls and returns the calling convention tells. A read that is not found nearby counts as none.
  */
+
+import { hasReg } from '../../base/regset.ts';
 import type { Addr, Reg } from '../../base/units.ts';
 import { ARGUMENTS, PRESERVED, RESULTS } from '../../cfg/abi.ts';
-import { hasReg } from '../../cfg/regset.ts';
 import { facts } from '../../domain/record.ts';
 import { targetOf } from '../../isa/row.ts';
 import type { InsnSource } from './original.ts';

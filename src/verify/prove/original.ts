@@ -10,7 +10,8 @@ import type { Insn } from '../../isa/row.ts';
 import { type Accessed, Knowledge, type Stores } from './knowledge.ts';
 import type { List } from './list.ts';
 import { type Extent, restsOf, type Span } from './pieces.ts';
-import { headState, type Outcome, type State, symbolicStep } from './step.ts';
+import { headState, type State } from './state.ts';
+import { type Outcome, symbolicStep } from './step.ts';
 import type { ProofTerms } from './terms.ts';
 
 export interface InsnSource {
@@ -143,8 +144,7 @@ export class Segment {
       if (insn === undefined) return { points, end: undefined, stack };
       const visits = (visited.get(pc) ?? 0) + 1;
       visited.set(pc, visits);
-      if (visits > MOST_VISITS)
-        return { points, end: { kind: 'stop' as const, why: 'a loop that does not end' }, stack };
+      if (visits > MOST_VISITS) return { points, end: { kind: 'stop' as const, why: 'loop' as const }, stack };
       terms.knowledge = this.knowledge;
       const saved = saves?.savesAt(pc) ?? false;
       const kept = stack;

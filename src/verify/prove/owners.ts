@@ -10,18 +10,15 @@ import { countFirst, itemsOf, nextBehind, noise, Treap } from './treap.ts';
 const MOST_OWNERS = 8;
 
 export class OwnerTrees {
-  readonly #trees: Treap<Owner, Owners>;
-
-  /** @param made called for each node that is made */
-  constructor(made: () => void) {
-    this.#trees = new Treap(
-      ({ base, offset }) => noise(offset, 0, idOf(base)),
-      (left, item, right) => {
-        made();
-        return { left, item, right, size: sizeOf(left, right) };
-      },
-    );
-  }
+  readonly #trees = new Treap<Owner, Owners>(
+    ({ base, offset }) => noise(offset, 0, idOf(base)),
+    (left, item, right) => {
+      this.made++;
+      return { left, item, right, size: sizeOf(left, right) };
+    },
+  );
+  /** Number of nodes made: a measure of the work done. */
+  made = 0;
 
   with(owners: Owners | undefined, owner: Owner): Owners {
     return this.#trees.insert(owners, owner, before(owner));

@@ -1,10 +1,12 @@
 /** Every path through optimized code from a superblock's start to its exits, with the facts decided on the path. */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
-import { Decisions, type Facts } from './facts.ts';
+import type { Decisions, Facts } from './facts.ts';
 import { type List, listed } from './list.ts';
 import type { InsnSource, Segment } from './original.ts';
-import { headState, type Outcome, type State, symbolicStep, Unproved, type View } from './step.ts';
+import type { Obstacle } from './reasons.ts';
+import { headState, type State } from './state.ts';
+import { type Outcome, symbolicStep, type View } from './step.ts';
 import { type ProofTerms, plainCondition } from './terms.ts';
 
 /** The end of an optimized path: at an original address, or by a computed jump. */
@@ -31,17 +33,28 @@ const MOST_LEAVES = 4000;
 const MOST_STEPS = 100_000;
 /** Backward transfers of one path. Loops end at heads: a path through one superblock hardly ever leads back. */
 const MOST_RETREATS = 4;
+/** Instructions that the original is followed ahead of the optimized path: a loop that is decided all along need not be run. */
+const MOST_INSNS_AHEAD = 1000;
+
+/** Thrown where optimized code cannot be followed. */
+export class Unproved extends Error {
+  readonly what: Obstacle;
+  constructor(what: Obstacle) {
+    super(what.kind);
+    this.what = what;
+  }
+}
 
 /** The optimized code that is explored, and the original addresses that it stands for. */
 export interface OptimizedCode {
-  readonly code: InsnSource;
+  readonly optimized: InsnSource;
   /** The original return address that an optimized one stands for (A7). */
   readonly returns: ReadonlyMap<Addr, Addr>;
   /** The original address that an address of the optimized file stands for, where control leaves the superblock there. */
   standsFor(address: Addr): Addr | undefined;
   /** Is this address in the optimized code? */
   inside(address: Addr): boolean;
-  /** Steps that are left for all paths of the file. */
+  /** Steps that are left for all paths of the file; absent: no bound. */
   readonly effort?: Effort | undefined;
 }
 
@@ -52,128 +65,165 @@ export interface Effort {
 /** The original's next segment, by the decided facts; undefined where these do not decide it. */
 export type Follow = (segment: Segment, facts: Facts) => Segment | undefined;
 
-/** Instructions that the original is followed ahead of the optimized path: a loop that is decided all along need not be run. */
-const MOST_INSNS_AHEAD = 1000;
+export interface Exploration {
+  readonly terms: ProofTerms;
+  readonly code: OptimizedCode;
+  /** Address of the first instruction. */
+  readonly start: Addr;
+  /** A path does not end at `start` before its first instruction. */
+  readonly first: boolean;
+  readonly decisions: Decisions;
+  readonly follow: Follow;
+}
 
 /**
  * Every path through optimized code. Beside a path the original is followed as far as the path decides, so that each step is made with all
  * facts about addresses on that path (knowledge.ts).
- * @param start address of the first instruction
- * @param first a path does not end at `start` before its first instruction
+ * @param original the segment at which the original's run begins
  * @param along only the path with these turns; there is none if the facts decide otherwise
+ * @throws Unproved where a path cannot be followed to its end
  */
-export function explore(
-  terms: ProofTerms,
-  { code, returns, standsFor, inside, effort }: OptimizedCode,
-  start: Addr,
-  first: boolean,
-  original: Segment,
-  follow: Follow,
-  decisions = new Decisions(terms),
-  along?: { readonly turns: Turns },
-): Leaf[] {
-  const leaves: Leaf[] = [];
-  const guide = along && listed(along.turns).reverse();
-  const advance = (segment: Segment, facts: Facts, depth: number): Segment => {
-    let front = segment;
-    const most = depth + MOST_INSNS_AHEAD;
-    while (front.points.at(-1)!.retired < most) {
-      const next = follow(front, facts);
-      if (next === undefined) break;
-      front = next;
-    }
-    return front;
-  };
-  const open: {
-    pc: Addr;
-    from: Addr;
-    state: State;
-    facts: Facts;
-    front: Segment;
-    depth: number;
-    retreats: number;
-    turns: Turns;
-    branches: number;
-  }[] = [
-    {
+export function explore(how: Exploration, original: Segment, along?: { readonly turns: Turns }): Leaf[] {
+  return new Explorer(how, along).run(original);
+}
+
+/** A path as far as it has been followed: before the instruction at `pc`. */
+interface Path {
+  readonly pc: Addr;
+  /** Address of the instruction before. */
+  readonly from: Addr;
+  readonly state: State;
+  readonly facts: Facts;
+  readonly front: Segment;
+  /** Number of instructions on the path; of transfers backward; of branches. */
+  readonly depth: number;
+  readonly retreats: number;
+  readonly branches: number;
+  readonly turns: Turns;
+}
+
+class Explorer {
+  readonly #how: Exploration;
+  readonly #view: View;
+  /** The turns of the only path that is wanted, the first branch first. */
+  readonly #guide: readonly boolean[] | undefined;
+  readonly #open: Path[] = [];
+  readonly #leaves: Leaf[] = [];
+  #steps = 0;
+
+  constructor(how: Exploration, along: { readonly turns: Turns } | undefined) {
+    this.#how = how;
+    this.#view = { side: 'optimized', returns: how.code.returns };
+    this.#guide = along && listed(along.turns).reverse();
+  }
+
+  run(original: Segment): Leaf[] {
+    const { terms, start } = this.#how;
+    this.#open.push({
       pc: start,
       from: start,
       state: headState(terms),
       facts: undefined,
-      front: advance(original, undefined, 0),
+      front: this.#advance(original, undefined, 0),
       depth: 0,
       retreats: 0,
-      turns: undefined,
       branches: 0,
-    },
-  ];
-  const view: View = { side: 'optimized', returns };
-  let steps = 0;
-  for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    const { pc, from, state, facts, front, depth, retreats, turns, branches } = path;
-    const to = depth === 0 && first ? undefined : standsFor(pc);
-    if (to !== undefined) {
-      leaves.push({ to, at: pc, target: undefined, from, state, facts, front, turns });
-      if (leaves.length > MOST_LEAVES) throw new Unproved({ kind: 'many' });
-      continue;
+      turns: undefined,
+    });
+    for (let path = this.#open.pop(); path !== undefined; path = this.#open.pop())
+      if (!this.#ends(path)) this.#step(path);
+    return this.#leaves;
+  }
+
+  /** Follows the original from a segment on, as far as the facts decide and not too far ahead of the optimized path. */
+  #advance(segment: Segment, facts: Facts, depth: number): Segment {
+    let front = segment;
+    const most = depth + MOST_INSNS_AHEAD;
+    while (front.points.at(-1)!.retired < most) {
+      const next = this.#how.follow(front, facts);
+      if (next === undefined) break;
+      front = next;
     }
-    if (!inside(pc)) throw new Unproved({ kind: 'leads', at: pc });
-    const insn = code.insnAt(pc);
+    return front;
+  }
+
+  /** Does the path end before the instruction at its pc? */
+  #ends({ pc, from, state, facts, front, depth, turns }: Path): boolean {
+    const { code, first } = this.#how;
+    const to = depth === 0 && first ? undefined : code.standsFor(pc);
+    if (to === undefined) return false;
+    this.#leaves.push({ to, at: pc, target: undefined, from, state, facts, front, turns });
+    if (this.#leaves.length > MOST_LEAVES) throw new Unproved({ kind: 'many' });
+    return true;
+  }
+
+  #step(path: Path): void {
+    const { terms, code } = this.#how;
+    const { pc, state, facts, front, retreats, turns } = path;
+    if (!code.inside(pc)) throw new Unproved({ kind: 'leads', at: pc });
+    const insn = code.optimized.insnAt(pc);
     if (insn === undefined) throw new Unproved({ kind: 'nothing', at: pc });
-    if (++steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved({ kind: 'endless' });
+    if (++this.#steps > MOST_STEPS || retreats > MOST_RETREATS) throw new Unproved({ kind: 'endless' });
+    const { effort } = code;
     if (effort !== undefined && --effort.steps < 0) throw new Unproved({ kind: 'effort' });
     terms.knowledge = front.knowledge;
-    const outcome = symbolicStep(terms, insn, pc, state, view);
-    const go = (address: Addr, known: Facts, taken?: boolean) =>
-      open.push({
-        pc: address,
-        from: pc,
-        state: stateOf(outcome),
-        facts: known,
-        front: known === facts ? front : advance(front, known, depth),
-        depth: depth + 1,
-        retreats: address <= pc ? retreats + 1 : retreats,
-        turns: taken === undefined ? turns : { item: taken, rest: turns },
-        branches: taken === undefined ? branches : branches + 1,
-      });
+    const outcome = symbolicStep(terms, insn, pc, state, this.#view);
     switch (outcome.kind) {
       case 'stop':
         throw new Unproved({ kind: 'stops', why: outcome.why });
       case 'goto':
-        go(outcome.to, facts);
+        this.#go(path, outcome.to, outcome.state);
         break;
-      case 'branch': {
-        const known = decisions.decided(outcome.condition, facts)?.is;
-        const { term, when } = plainCondition(outcome.condition);
-        if (guide !== undefined && branches >= guide.length) throw new Unproved({ kind: 'further' });
-        const may = (taken: boolean) => known !== !taken && (guide === undefined || guide[branches] === taken);
-        const decided = (holds: boolean): Facts =>
-          known === undefined ? { item: { condition: term, holds }, rest: facts } : facts;
-        if (may(true)) go(outcome.taken, decided(when), true);
-        if (may(false)) go(outcome.fall, decided(!when), false);
+      case 'branch':
+        this.#branch(path, outcome);
         break;
-      }
       case 'jump': {
-        const address = terms.addressOf(outcome.target);
-        if (address !== undefined) go(address, facts);
-        else
-          leaves.push({
-            to: undefined,
-            at: undefined,
-            target: outcome.target,
-            from: pc,
-            state: outcome.state,
-            facts,
-            front,
-            turns,
-          });
+        const { target, state: behind } = outcome;
+        const address = terms.addressOf(target);
+        if (address !== undefined) this.#go(path, address, behind);
+        else this.#leaves.push({ to: undefined, at: undefined, target, from: pc, state: behind, facts, front, turns });
       }
     }
   }
-  return leaves;
-}
 
-const stateOf = (outcome: Outcome): State => {
-  if (outcome.kind === 'stop') throw new Unproved({ kind: 'stops', why: outcome.why });
-  return outcome.state;
-};
+  #go(path: Path, to: Addr, state: State): void {
+    const { pc, facts, front, depth, retreats, branches, turns } = path;
+    const back = to <= pc ? 1 : 0;
+    this.#open.push({
+      pc: to,
+      from: pc,
+      state,
+      facts,
+      front,
+      depth: depth + 1,
+      retreats: retreats + back,
+      branches,
+      turns,
+    });
+  }
+
+  /** Goes both ways at a branch, but for a way that the facts or the guide exclude. */
+  #branch(path: Path, { condition, taken, fall, state }: Outcome & { kind: 'branch' }): void {
+    const { facts, branches } = path;
+    const known = this.#how.decisions.decided(condition, facts)?.is;
+    const { term, when } = plainCondition(condition);
+    const guide = this.#guide;
+    if (guide !== undefined && branches >= guide.length) throw new Unproved({ kind: 'further' });
+    const may = (turn: boolean) => known !== !turn && (guide === undefined || guide[branches] === turn);
+    const decided = (holds: boolean): Facts =>
+      known === undefined ? { item: { condition: term, holds }, rest: facts } : facts;
+    if (may(true)) this.#go(this.#turned(path, true, decided(when)), taken, state);
+    if (may(false)) this.#go(this.#turned(path, false, decided(!when)), fall, state);
+  }
+
+  /** A path with one branch more, and with the facts that its turn there decides. */
+  #turned(path: Path, taken: boolean, facts: Facts): Path {
+    return {
+      ...path,
+      facts,
+      front: facts === path.facts ? path.front : this.#advance(path.front, facts, path.depth),
+      branches: path.branches + 1,
+      turns: { item: taken, rest: path.turns },
+    };
+  }
+}

@@ -1,5 +1,6 @@
 /** The parts of memories (memory.ts): addresses as a base and a distance, pieces of stored values, runs of pieces, and owners of bytes. */
 import { toSigned } from '../../base/bits.ts';
+import { addend } from '../../domain/rules.ts';
 import type { Term } from '../../domain/term.ts';
 import type { Node } from './treap.ts';
 
@@ -16,7 +17,7 @@ const MAX_DISTANCE = 2n ** 51n;
 
 /** An address as a base and a distance. An address at a distance that no object has is a base of its own, at no known distance. */
 export function placeOf(address: Term): Place {
-  const constant = address.value ?? (address.op === 'add' ? address.args[1]!.value : undefined);
+  const constant = address.value ?? addend(address);
   const distance = constant === undefined ? 0n : toSigned(constant);
   if (constant === undefined || distance >= MAX_DISTANCE || distance <= -MAX_DISTANCE)
     return { base: address, offset: 0 };
@@ -65,7 +66,7 @@ export interface Line extends Node<Stamped> {
   readonly term: Term;
   /** Bits of the bases in the line; several bases may share a bit. */
   readonly bases: number;
-  /** Rests of the line (`Memories.#except`), by the part taken out. */
+  /** Rests of the line (`Lines.except`), by the part taken out. */
   parts: Map<string, Line | undefined> | undefined;
 }
 
@@ -124,6 +125,12 @@ export type Kept = (address: Term, bytes: number, value: Term) => boolean;
  */
 export type Misses = (part: Extent, behind?: (bytes: Extent) => boolean) => boolean;
 
+/** What is known of an access: the parts of slots to ask about, and which of them the access misses. */
+export interface Reach {
+  readonly slots: readonly Extent[];
+  readonly misses: Misses;
+}
+
 /** A loaded value: bytes of a value from byte `at` on, or a load from a memory. */
 export type Loaded =
   | { readonly value: Term; readonly at: number; readonly from?: undefined }
@@ -145,20 +152,3 @@ export interface Memory {
   /** The memory with all saved stores in the line, once it has been asked for. */
   flat: Memory | undefined;
 }
-
-/** A memory under construction. */
-export interface Draft {
-  line: Line | undefined;
-  saved: Run | undefined;
-  hidden: Run | undefined;
-  owners: Owners | undefined;
-  /** An overwritten store has been kept. */
-  keeps: boolean;
-}
-export const draftOf = ({ line, saved, hidden, owners }: Memory): Draft => ({
-  line,
-  saved,
-  hidden,
-  owners,
-  keeps: false,
-});

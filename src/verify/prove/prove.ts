@@ -12,7 +12,7 @@ import { imageSaves } from '../../cfg/saves.ts';
 import { codeOf } from '../../code/code.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
-import { byNumber } from '../../emit/assumptions.ts';
+import { type AssumptionId, byNumber } from '../../emit/assumptions.ts';
 import { type AddressMap, decodeMap, type MappedSuperblock } from '../../emit/map.ts';
 import { returnsBehind } from './entered.ts';
 import { Machine } from './extensions.ts';
@@ -20,8 +20,10 @@ import { checkInside, checkOutside, type FileCheck, type Places, placesOf } from
 import { type Reason, reasonText } from './reasons.ts';
 import { type Counterexample, EFFORT, refute } from './refute.ts';
 import type { Budget } from './search.ts';
+import type { Sides } from './sides.ts';
 import type { Solver } from './solver.ts';
-import { askSolver, type EntryProof, proveEntry, type Sides } from './superblock.ts';
+import { spacesOf } from './spaces.ts';
+import { askSolver, type EntryProof, proveEntry } from './superblock.ts';
 
 export interface SuperblockProof {
   readonly verdict: 'proved' | 'unproved' | 'refuted';
@@ -30,7 +32,7 @@ export interface SuperblockProof {
   /** refuted: a state on which the two forms differ, and how. */
   readonly counterexample: Counterexample | undefined;
   /** The assumptions the proof rests on, by id. */
-  readonly assumptions: readonly string[];
+  readonly assumptions: readonly AssumptionId[];
   /** Number of paths through the superblock that were compared. */
   readonly ways: number;
   /** Goals that the solver closed; goals closed by rewriting are not counted. */
@@ -51,7 +53,7 @@ export interface Proof {
   /** A fault of map, headers or bytes of the original, because of which nothing was proved. */
   readonly outside?: string | undefined;
   /** The assumptions that the proofs and the checks rest on. */
-  readonly assumptions: readonly string[];
+  readonly assumptions: readonly AssumptionId[];
   /** Extensions that the optimized code needs and the original does not (A9). */
   readonly extensions: readonly string[];
 }
@@ -125,7 +127,7 @@ export function prove(original: Image, optimized: Image, map: AddressMap, option
   const doubts: Doubts = options.thorough
     ? { searched: -Infinity, asked: -Infinity, budget: { left: Number.POSITIVE_INFINITY } }
     : { searched: 0, asked: 0, budget: { left: MOST_TERMS } };
-  const refused = (ids: readonly string[]) => ids.find((id) => options.without?.includes(id));
+  const refused = (ids: readonly AssumptionId[]) => ids.find((id) => options.without?.includes(id));
   const superblocks = listed.map((superblock) => {
     const proof = attempt(superblock, () => proveSuperblock(sides, superblock, options.solver, doubts));
     const id = refused(proof.assumptions);
@@ -195,6 +197,7 @@ export function sidesOf(
     machine: new Machine(imageExtensions(original), assumed.has('A9')),
     standsFor: places.standsFor,
     inside: places.inside,
+    spaces: spacesOf(original),
     effort: { steps: LEAST_STEPS + STEPS_PER_BYTE * (places.code.end - places.code.start) },
   };
   return { sides, places };
@@ -256,7 +259,7 @@ function proveSuperblock(
         : { kind: 'refuted', reason: proof.reason, difference: counterexample.difference },
     counterexample,
     // States are compared where control leaves, not in between.
-    assumptions: [...proof.assumptions, 'A6'].sort(byNumber),
+    assumptions: [...proof.assumptions, 'A6' as const].sort(byNumber),
     ways: proof.ways,
     solved: proof.solved,
   };

@@ -1,5 +1,6 @@
 /** Reasons why a piece of code or a file is not proved: as data, and in words. */
 import { type Addr, hex, type Reg, regName } from '../../base/units.ts';
+import type { AssumptionId } from '../../emit/assumptions.ts';
 
 export type Reason =
   /** At this exit the optimized code's state is none of the original's. `to`: undefined if the exit is a computed jump. */
@@ -7,14 +8,14 @@ export type Reason =
   /** The optimized code cannot be followed to its exits. */
   | { readonly kind: 'way'; readonly what: Obstacle }
   /** A patch over the original's code is no jump into the optimized code. */
-  | { readonly kind: 'patch'; readonly what: string }
+  | { readonly kind: 'patch'; readonly what: PatchFault }
   /** The proof rests on an assumption that is not accepted. */
-  | { readonly kind: 'assumption'; readonly id: string }
+  | { readonly kind: 'assumption'; readonly id: AssumptionId }
   /** Map, headers or bytes of the file are wrong, so nothing was proved. */
   | { readonly kind: 'file' }
-  /** The prover itself has failed. */
+  /** The prover itself has failed; `what`: the message of its error. */
   | { readonly kind: 'failed'; readonly what: string }
-  /** The code is wrong: a state shows a difference. */
+  /** The code is wrong: a state shows a difference, given in words. */
   | { readonly kind: 'refuted'; readonly reason: Reason; readonly difference: string };
 
 /** How the end of an optimized path differs from the nearest state of the original. */
@@ -29,13 +30,29 @@ export type Mismatch =
   | { readonly kind: 'seen'; readonly what: 'count' | 'accesses' | 'pinned' | 'dependences' }
   /** The original does not reach the exit: at `at` an undecided branch, a jump elsewhere, no instruction, or an instruction that stops. */
   | { readonly kind: 'open' | 'elsewhere' | 'nothing'; readonly at: Addr }
-  | { readonly kind: 'stops'; readonly at: Addr; readonly why: string }
+  | { readonly kind: 'stops'; readonly at: Addr; readonly why: Stop }
   | { readonly kind: 'never' };
 
 export type Obstacle =
   | { readonly kind: 'many' | 'endless' | 'effort' | 'further' }
   | { readonly kind: 'leads' | 'nothing'; readonly at: Addr }
-  | { readonly kind: 'stops'; readonly why: string };
+  | { readonly kind: 'stops'; readonly why: Stop };
+
+/** What neither side is followed across. */
+export type Stop = 'load-reserved' | 'store-conditional' | 'syscall' | 'breakpoint' | 'loop';
+
+/** Why a patch over code is not what it has to be. */
+export type PatchFault =
+  /** The place is not code; the original has no instruction there; the patch is not made of whole instructions. */
+  | { readonly kind: 'no-code' | 'no-original' | 'no-instruction' }
+  /** The patch leads to several places, or to one that is not in the optimized code. */
+  | { readonly kind: 'several' | 'elsewhere' }
+  /** The patch lies between this LR and its SC. */
+  | { readonly kind: 'sequence'; readonly at: Addr }
+  /** The original is entered in the middle of the patch, at this address. */
+  | { readonly kind: 'entered'; readonly at: Addr }
+  /** An instruction of the original reaches into the patch from before. */
+  | { readonly kind: 'overlapped' };
 
 /** A reason in words; an empty text where there is none. */
 export function reasonText(reason: Reason | undefined): string {
@@ -47,7 +64,7 @@ export function reasonText(reason: Reason | undefined): string {
     case 'way':
       return obstacleText(reason.what);
     case 'patch':
-      return reason.what;
+      return patchText(reason.what);
     case 'assumption':
       return `it rests on assumption ${reason.id}, which is not accepted`;
     case 'failed':
@@ -65,6 +82,14 @@ const SEEN_TEXTS = {
   pinned: 'the stack, global or thread pointer is another at an access or between two',
   dependences: 'an access does not depend on all loads that it depends on in the original',
 } as const;
+
+const STOP_TEXTS: Readonly<Record<Stop, string>> = {
+  'load-reserved': 'a load with reservation',
+  'store-conditional': 'a conditional store',
+  syscall: 'a system call',
+  breakpoint: 'a breakpoint',
+  loop: 'a loop that does not end',
+};
 
 function mismatchText(what: Mismatch): string {
   switch (what.kind) {
@@ -89,7 +114,7 @@ function mismatchText(what: Mismatch): string {
     case 'nothing':
       return `the original has no instruction at ${hex(what.at)}`;
     case 'stops':
-      return `the original comes to ${what.why} at ${hex(what.at)}`;
+      return `the original comes to ${STOP_TEXTS[what.why]} at ${hex(what.at)}`;
     case 'never':
       return 'the original does not come there';
   }
@@ -110,7 +135,28 @@ function obstacleText(what: Obstacle): string {
     case 'nothing':
       return `there is no instruction at ${hex(what.at)}`;
     case 'stops':
-      return `optimized code has ${what.why}`;
+      return `optimized code has ${STOP_TEXTS[what.why]}`;
+  }
+}
+
+function patchText(fault: PatchFault): string {
+  switch (fault.kind) {
+    case 'no-code':
+      return 'it is not over code';
+    case 'no-original':
+      return 'there is no instruction in the original';
+    case 'no-instruction':
+      return 'it is no instruction';
+    case 'several':
+      return 'it leads to more than one place';
+    case 'elsewhere':
+      return 'it is no jump into the optimized code';
+    case 'sequence':
+      return `it lies between the LR at ${hex(fault.at)} and its SC`;
+    case 'entered':
+      return `the original is entered at ${hex(fault.at)}, in its middle`;
+    case 'overlapped':
+      return 'an instruction of the original reaches into it from before';
   }
 }
 

@@ -1,11 +1,14 @@
 /** Looks for a state on which an unproved superblock differs from the original: both forms are run on candidate states. */
 import { type Difference, differenceOn } from './concrete.ts';
+import { Decisions } from './facts.ts';
 import { OriginalRun } from './original.ts';
-import { explore, type Leaf } from './paths.ts';
+import { explore, type Leaf, Unproved } from './paths.ts';
 import { type Budget, randomStart, searchStart } from './search.ts';
+import type { Entry, Sides } from './sides.ts';
+import { Spaces } from './spaces.ts';
 import type { Start } from './start.ts';
-import { type State, stackName, Unproved } from './step.ts';
-import type { Entry, EntryProof, Sides } from './superblock.ts';
+import { type State, stackName } from './state.ts';
+import type { EntryProof } from './superblock.ts';
 import { ProofTerms } from './terms.ts';
 
 export interface Counterexample {
@@ -35,8 +38,9 @@ export function refute(
   effort = EFFORT,
   budget: Budget = { left: MOST_TERMS },
 ): Counterexample | undefined {
+  const kept: Sides = { ...sides, spaces: sides.spaces ?? new Spaces() };
   const on = (start: Start | undefined): Counterexample | undefined => {
-    const found = start && differenceOn(sides, entry, start);
+    const found = start && differenceOn(kept, entry, start);
     return found && { start: found.start, difference: found.text, found, sides, entry };
   };
   const along = (leaf: Leaf, tries: number, original?: State): Counterexample | undefined => {
@@ -64,10 +68,11 @@ export function refute(
 export function waysThrough(sides: Sides, entry: Entry): readonly Leaf[] {
   try {
     const terms = new ProofTerms(sides.relocatable, stackName);
-    const { optimized: code, returns, original, saves, deadFrames } = sides;
-    const run = new OriginalRun({ terms, code: original, head: entry.head, saves, deadFrames });
-    const explored = { code, returns, standsFor: sides.standsFor, inside: sides.inside };
-    return explore(terms, explored, entry.start, entry.first, run.first, () => undefined);
+    const { original, saves, deadFrames } = sides;
+    const { head, start, first } = entry;
+    const run = new OriginalRun({ terms, code: original, head, saves, deadFrames });
+    const code = { ...sides, effort: undefined };
+    return explore({ terms, code, start, first, decisions: new Decisions(terms), follow: () => undefined }, run.first);
   } catch (error) {
     if (error instanceof Unproved) return [];
     throw error;

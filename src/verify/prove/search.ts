@@ -10,7 +10,7 @@ import type { FloatOp } from '../../isa/row.ts';
 import type { Fact, Facts } from './facts.ts';
 import type { List } from './list.ts';
 import { POINTERS, type Start, startByte } from './start.ts';
-import type { Access } from './step.ts';
+import type { Access } from './state.ts';
 import { originOf, storedByte } from './stored.ts';
 
 /** A small generator with a seed (xorshift32): the same search finds the same state. */

@@ -10,74 +10,20 @@
  * is a saved register, and each access records all that decides how others see it: the stack pointer, below which a signal may write,
  * global and thread pointer, and the loads that it depends on (RISC-V unprivileged manual, chapter "RVWMO", syntactic dependencies).
  */
-import { type Addr, isLink, REG_COUNT, type Reg, regName, SP } from '../../base/units.ts';
-import { POINTERS } from '../../cfg/abi.ts';
-import { regsIn } from '../../cfg/regset.ts';
+import { type Addr, isLink, type Reg } from '../../base/units.ts';
 import { facts as factsOf } from '../../domain/record.ts';
-import { runTerms, type Term, Terms } from '../../domain/term.ts';
-import { type ExtensionSet, extensionSet, needsOf } from '../../isa/extensions.ts';
+import { type Term, Terms } from '../../domain/term.ts';
+import { runTerms } from '../../domain/term-step.ts';
+import { extensionSet, needsOf } from '../../isa/extensions.ts';
 import type { FloatOp, Insn, Step } from '../../isa/row.ts';
 import { CSR } from '../../isa/zicsr.ts';
 import type { Accessed } from './knowledge.ts';
 import type { List } from './list.ts';
-import type { Obstacle } from './reasons.ts';
+import type { Stop } from './reasons.ts';
+import { type Access, PINNED, type State } from './state.ts';
 import type { ProofTerms } from './terms.ts';
 
 const COMPRESSED = extensionSet(['C']);
-
-export interface Access {
-  readonly kind: 'load' | 'store';
-  readonly address: Term;
-  readonly bytes: number;
-  /** The value that a store stores. */
-  readonly value: Term | undefined;
-  /** What others can see of the access; absent under assumption A11. */
-  readonly seen: Seen | undefined;
-}
-
-/** Where others may look: the pinned registers at an access, and the loads that the access depends on, a bit each by number. */
-export interface Seen {
-  readonly pinned: readonly Term[];
-  readonly address: bigint;
-  readonly data: bigint;
-  readonly control: bigint;
-}
-
-/**
- * The registers that a signal handler relies on wherever it interrupts: the kernel puts its frame below the stack pointer, and the handler
- * finds its data by global and thread pointer.
- */
-export const PINNED: readonly Reg[] = regsIn(POINTERS);
-
-/** A value that was put into a pinned register, `behind` so many accesses. */
-export interface Pinned {
-  readonly reg: Reg;
-  readonly value: Term;
-  readonly behind: number;
-  /** The value is only the upper part of an address, to which the rest is added. */
-  readonly part: boolean;
-}
-
-/** Immutable: a step makes a new state. */
-export interface State {
-  /** By register; entry 0 is the constant 0. */
-  readonly registers: readonly Term[];
-  readonly memory: Term;
-  /** All ordered events so far: CSR accesses, atomics, fences. */
-  readonly order: Term;
-  /** The dynamic rounding mode. */
-  readonly rounding: Term;
-  /** Operations since the last CSR access that accrued flags or needed a legal rounding mode: neither order nor repetition matters. */
-  readonly flags: List<Term> | undefined;
-  readonly accesses: List<Access> | undefined;
-  readonly accessCount: number;
-  /** Where others may look: the loads that each register depends on, and the loads that the decisions so far depend on. */
-  readonly depends: { readonly registers: readonly bigint[]; readonly control: bigint } | undefined;
-  /** Where others may look: writes to pinned registers. */
-  readonly pinned: List<Pinned> | undefined;
-  /** Extensions of all instructions so far. */
-  readonly extensions: ExtensionSet;
-}
 
 /** The side that an instruction belongs to. */
 export type View =
@@ -89,15 +35,6 @@ export type View =
     }
   /** `returns`: the original return addresses that optimized ones stand for (assumption A7). */
   | { readonly side: 'optimized'; readonly returns: ReadonlyMap<Addr, Addr> };
-
-/** Thrown where optimized code cannot be followed. */
-export class Unproved extends Error {
-  readonly what: Obstacle;
-  constructor(what: Obstacle) {
-    super(what.kind);
-    this.what = what;
-  }
-}
 
 /** How control goes on. Addresses are as linked. */
 export type Outcome =
@@ -111,27 +48,7 @@ export type Outcome =
     }
   /** A computed jump. */
   | { readonly kind: 'jump'; readonly target: Term; readonly state: State }
-  | { readonly kind: 'stop'; readonly why: string };
-
-export const stackName = regName(SP);
-
-/** The state at a head: every register and the memory unknown. */
-export function headState(terms: ProofTerms): State {
-  const registers = Array.from({ length: REG_COUNT }, (_, reg) => terms.input(regName(reg)));
-  registers[0] = terms.const(0n);
-  return {
-    registers,
-    memory: terms.memory,
-    order: terms.input('order'),
-    rounding: terms.input('frm'),
-    flags: undefined,
-    accesses: undefined,
-    accessCount: 0,
-    depends: terms.watched ? { registers: registers.map(() => 0n), control: 0n } : undefined,
-    pinned: undefined,
-    extensions: 0n,
-  };
-}
+  | { readonly kind: 'stop'; readonly why: Stop };
 
 /** Is the instruction's result one of its operands, unchanged? */
 function isCopy(insn: Insn): boolean {
@@ -175,7 +92,7 @@ class SymbolicStep implements Step<Term> {
   #condition: Term | undefined;
   #target: Term | undefined;
   #goes = false;
-  #stop: string | undefined;
+  #stop: Stop | undefined;
 
   constructor(terms: ProofTerms, insn: Insn, pc: Addr, before: State, view: View) {
     this.#terms = terms;
@@ -429,27 +346,24 @@ class SymbolicStep implements Step<Term> {
     this.#barrier('fence.i');
   }
   loadReserved(): Term {
-    return this.#refuse('a load with reservation');
+    return this.#refuse('load-reserved');
   }
   storeConditional(): Term {
-    return this.#refuse('a conditional store');
+    return this.#refuse('store-conditional');
   }
   ecall(): void {
-    this.#refuse('a system call');
+    this.#refuse('syscall');
   }
   ebreak(): void {
-    this.#refuse('a breakpoint');
+    this.#refuse('breakpoint');
   }
-  #refuse(what: string): Term {
-    this.#stop = what;
+  #refuse(why: Stop): Term {
+    this.#stop = why;
     return this.#before.registers[0]!;
   }
 }
 
-/**
- * Runs one instruction at an address (as linked).
- * @throws Unproved where optimized code does what cannot be followed
- */
+/** Runs one instruction at an address (as linked). */
 export function symbolicStep(terms: ProofTerms, insn: Insn, pc: Addr, before: State, view: View): Outcome {
   terms.steps++;
   const step = new SymbolicStep(terms, insn, pc, before, view);

@@ -5,7 +5,7 @@
  */
 import { MASK64 } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
-import type { Bits } from '../../domain/rules.ts';
+import { addend, type Bits } from '../../domain/rules.ts';
 import { type Term, Terms } from '../../domain/term.ts';
 import type { Accessed, Knowledge, Stores } from './knowledge.ts';
 import { Memories } from './memory.ts';
@@ -17,6 +17,7 @@ import {
   type Misses,
   type Piece,
   placeOf,
+  type Reach,
   type Span,
 } from './pieces.ts';
 import { TermSets } from './sets.ts';
@@ -111,11 +112,7 @@ export class ProofTerms extends Terms {
   }
   /** The address as linked that a term stands for, if it is a code address. */
   addressOf(term: Term): Addr | undefined {
-    const value = this.#relocatable
-      ? term.op === 'add' && term.args[0] === this.#bias
-        ? term.args[1]!.value
-        : undefined
-      : term.value;
+    const value = !this.#relocatable ? term.value : term.args[0] === this.#bias ? addend(term) : undefined;
     return value !== undefined && value < 1n << 48n ? Number(value) : undefined;
   }
 
@@ -147,7 +144,7 @@ export class ProofTerms extends Terms {
     // Where overwritten stores stay, the visible bytes of a piece are not known.
     if (width === undefined || width === bytes || at + bytes > width || this.#kept !== undefined) return undefined;
     const address = this.add(args[1]!, this.const(BigInt(at)));
-    const loaded = this.#memories.part(args[0]!, placeOf(address), bytes);
+    const loaded = this.#memories.part(args[0]!, { ...placeOf(address), bytes });
     return loaded && this.#loaded(loaded, address, bytes);
   }
   #loaded(loaded: Loaded, address: Term, bytes: Bytes): Term {
@@ -193,9 +190,10 @@ export class ProofTerms extends Terms {
 
   /** Memory after a store. */
   store(memory: Term, address: Term, bytes: Bytes, value: Term): Term {
-    const misses: Misses = (slot) => this.#outOfReach(slot, { address, bytes });
-    const [before, place, slots] = [this.#memories.of(memory), placeOf(address), this.#slotsBeside(address)];
-    return this.#memories.store(before, place, bytes, this.stored(value, bytes), misses, slots, this.#kept).term;
+    const before = this.#memories.of(memory);
+    const reach = this.#reachOf({ address, bytes });
+    const piece: Piece = { ...placeOf(address), bytes, at: 0, value: this.stored(value, bytes) };
+    return this.#memories.store(before, piece, reach, this.#kept).term;
   }
   /** The bytes of a value that a store stores. */
   stored(value: Term, bytes: Bytes): Term {
@@ -205,8 +203,8 @@ export class ProofTerms extends Terms {
   /** Memory behind an ordered event: earlier stores answer no loads, but for slots that frames keep: no other hart overwrites these. */
   barrier(memory: Term, order: Term): Term {
     const behind = this.apply('barrier', [this.settled(memory), order]);
-    const misses: Misses = (slot) => this.#outOfReach(slot, { address: order, bytes: 8 });
-    return this.#memories.behind(this.#memories.of(memory), behind, misses, this.#slotsBeside(order)).term;
+    const reach = this.#reachOf({ address: order, bytes: 8 });
+    return this.#memories.behind(this.#memories.of(memory), behind, reach).term;
   }
 
   /** The value of a load, zero-extended. */
@@ -217,7 +215,7 @@ export class ProofTerms extends Terms {
       this.usedUnread = true;
       return true;
     };
-    const loaded = this.#memories.load(this.#memories.of(memory), placeOf(address), bytes, misses, slots);
+    const loaded = this.#memories.load(this.#memories.of(memory), { ...placeOf(address), bytes }, { slots, misses });
     return this.#loaded(loaded, address, bytes);
   }
 
@@ -232,11 +230,8 @@ export class ProofTerms extends Terms {
 
   /** A settled memory as it would be had all present facts been known from the beginning. */
   ordered(memory: Term): Term {
-    const known = (address: Term, bytes: number): readonly [Misses, readonly Extent[]] => [
-      (slot) => this.#outOfReach(slot, { address, bytes }),
-      this.#slotsBeside(address),
-    ];
-    return this.#memories.ordered(this.#memories.of(memory), known).term;
+    return this.#memories.ordered(this.#memories.of(memory), (address, bytes) => this.#reachOf({ address, bytes }))
+      .term;
   }
 
   /** Is this piece in a settled memory? */
@@ -259,12 +254,11 @@ export class ProofTerms extends Terms {
     for (const { rest, given } of slots) {
       const since = this.knowledge?.since(stores, given);
       if (since === undefined) continue;
-      const parts = this.onStack(rest);
-      made = this.#memories.unseen(made, parts, (part, behind) =>
+      const misses: Misses = (part, behind) =>
         since.every(
           (store) => this.#outOfReach(part, store) || behind?.({ ...placeOf(store.address), bytes: store.bytes }),
-        ),
-      );
+        );
+      made = this.#memories.unseen(made, { slots: this.onStack(rest), misses });
     }
     return made.term;
   }
@@ -287,6 +281,10 @@ export class ProofTerms extends Terms {
     return bytes === 8 ? shifted : this.zext(shifted, (bytes * 8) as 8 | 16 | 32);
   }
 
+  /** What is known of an access to these bytes. */
+  #reachOf(accessed: Accessed): Reach {
+    return { slots: this.#slotsBeside(accessed.address), misses: (slot) => this.#outOfReach(slot, accessed) };
+  }
   #slotsBeside(other: Term): Extent[] {
     return this.onStack(this.knowledge?.slotsBeside(other) ?? []);
   }

@@ -8,13 +8,14 @@ import { type Fuel, makeFuel } from '../../../src/base/fuel.ts';
 import { hex } from '../../../src/base/units.ts';
 import type { Image } from '../../../src/elf/image.ts';
 import { parseImage } from '../../../src/elf/read.ts';
-import type { AssumptionId } from '../../../src/emit/assumptions.ts';
+import { type AssumptionId, AVOIDABLE_ASSUMPTIONS } from '../../../src/emit/assumptions.ts';
 import { makeEngine } from '../../../src/engine/engines.ts';
 import { execute } from '../../../src/engine/execute.ts';
 import { createProcess } from '../../../src/machine/process.ts';
 import { firstBad } from '../../../src/pipeline/bisect.ts';
-import { ASSUMABLE, type OptimizeOptions } from '../../../src/pipeline/optimize.ts';
 import { optimizeProved, type ProvedForm } from '../../../src/pipeline/proved.ts';
+import type { OptimizeOptions } from '../../../src/pipeline/setting.ts';
+import { LinkMap } from '../../../src/place/link-map.ts';
 import { collect } from '../../../src/profile/collect.ts';
 import type { ImageProfile } from '../../../src/profile/profile.ts';
 import { profileOf } from '../../../src/profile/store.ts';
@@ -35,7 +36,7 @@ export const DEFAULT_FORM: Form = { name: 'default', options: {}, profile: 'full
 const FORMS: readonly Form[] = [
   DEFAULT_FORM,
   { name: 'identity', options: { passes: 'none', select: EVERYTHING }, profile: 'full' },
-  { name: 'strict', options: { without: ASSUMABLE, narrow: true, select: EVERYTHING }, profile: 'full' },
+  { name: 'strict', options: { without: AVOIDABLE_ASSUMPTIONS, narrow: true, select: EVERYTHING }, profile: 'full' },
   { name: 'everything', options: { select: { ...EVERYTHING, minArrival: 0 } }, profile: 'full' },
   {
     name: 'guards',
@@ -121,8 +122,8 @@ function inMachine(image: Image, { args, stdin }: CheckOptions, limit: number, a
   });
   const engine = makeEngine('dispatch', process.memory);
   const { exit, instructions } = execute(process, engine, { limitInstructions: limit });
-  const images = [{ image: as, bias: process.bias }];
-  const counted = { transfers: engine.transfers(), starts: process.starts, stops: process.stops, images, instructions };
+  const links = new LinkMap([process.place.holding(as)]);
+  const counted = { transfers: engine.transfers(), starts: process.starts, stops: process.stops, links, instructions };
   const ended =
     exit.kind === 'status' ? `status ${exit.status}` : exit.kind === 'signal' ? `signal ${exit.signal}` : exit.kind;
   return { output, exit: ended, instructions, profile: profileOf(collect(counted), as) };
@@ -231,7 +232,7 @@ export function causeOf(
   bad: (changed: { fuel?: Fuel; without?: readonly AssumptionId[] }) => boolean,
 ): string {
   const causes: string[] = [];
-  for (const id of ASSUMABLE)
+  for (const id of AVOIDABLE_ASSUMPTIONS)
     if (!without.includes(id) && !bad({ without: [...without, id] })) causes.push(`gone without ${id}`);
   if (bad({ fuel: makeFuel(0) })) causes.push('there without any rewrite');
   else {

@@ -7,10 +7,10 @@ import { basename, join } from 'node:path';
 import { hex } from '../../../src/base/units.ts';
 import type { Image } from '../../../src/elf/image.ts';
 import { parseImage } from '../../../src/elf/read.ts';
-import type { AssumptionId } from '../../../src/emit/assumptions.ts';
-import { ASSUMABLE, type OptimizeOptions } from '../../../src/pipeline/optimize.ts';
+import { type AssumptionId, AVOIDABLE_ASSUMPTIONS } from '../../../src/emit/assumptions.ts';
 import { profileRun } from '../../../src/pipeline/profile-run.ts';
 import { optimizeProved } from '../../../src/pipeline/proved.ts';
+import type { OptimizeOptions } from '../../../src/pipeline/setting.ts';
 import type { ImageProfile } from '../../../src/profile/profile.ts';
 import { profileOf } from '../../../src/profile/store.ts';
 import { rerun } from '../../../src/verify/rerun.ts';
@@ -25,7 +25,7 @@ export const OTHER_FORMS: readonly Form[] = [
   'strict',
   'none',
   'target',
-  ...ASSUMABLE.map((id): Form => `without ${id}`),
+  ...AVOIDABLE_ASSUMPTIONS.map((id): Form => `without ${id}`),
 ];
 
 export const DEFAULT_FORM: Form = 'default';
@@ -34,7 +34,7 @@ type Options = Omit<OptimizeOptions, 'fuel' | 'observe'>;
 
 function optionsOf(form: Form): Options {
   if (form === 'default') return {};
-  if (form === 'strict') return { without: ASSUMABLE };
+  if (form === 'strict') return { without: AVOIDABLE_ASSUMPTIONS };
   if (form === 'none') return { passes: 'none' };
   if (form === 'target') return { target: 'rva22u64' };
   return { without: [form.slice('without '.length) as AssumptionId] };
