@@ -14,8 +14,8 @@ import { Pipeline } from '../src/cost/pipeline.ts';
 import type { ExtensionSet } from '../src/isa/extensions.ts';
 import { type Dependence, dependencesOf } from '../src/superblock/dependences.ts';
 import type { Superblock } from '../src/superblock/form.ts';
+import { withOtherHomes } from '../src/superblock/other-homes.ts';
 import type { Pass, PassContext } from '../src/superblock/pass.ts';
-import { renamed } from '../src/superblock/renamed.ts';
 import { timingsOf } from '../src/superblock/run-cost.ts';
 import type { SuperblockTerms } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
@@ -157,7 +157,7 @@ function bestOrder(
 function improve(superblock: Superblock, { termsOf, machine }: PassContext): Superblock | undefined {
   const terms = termsOf(superblock);
   const plain = bestOrder(superblock, terms, machine);
-  const other = renamed(superblock);
+  const other = withOtherHomes(superblock);
   const free = other === superblock ? plain : bestOrder(other, terms, machine);
   const better =
     free.cost < (1 - MIN_GAIN_SHARE) * plain.cost &&

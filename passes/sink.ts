@@ -10,7 +10,7 @@
  */
 import { usesOf } from '../src/superblock/homes.ts';
 import type { Pass } from '../src/superblock/pass.ts';
-import { MAX_COPIES, removable, removeOp, settled, sinkable, sinkOp } from '../src/superblock/rewrite.ts';
+import { MAX_COPIES, removable, removeOp, sinkable, sinkOp, withFreeHomes } from '../src/superblock/rewrite.ts';
 import { fromTheEnd, rewriteEach } from '../src/superblock/rewrite-each.ts';
 
 export const sink: Pass = {
@@ -24,6 +24,6 @@ export const sink: Pass = {
       if (uses !== undefined && (uses.line.length > 0 || uses.final)) return undefined;
       const exits = uses === undefined ? 0 : new Set(uses.exits).size;
       if (exits > MAX_COPIES || (exits > 0 && !sinkable(op))) return undefined;
-      return settled(current, exits === 0 ? removeOp(current, op) : sinkOp(current, op));
+      return withFreeHomes(current, exits === 0 ? removeOp(current, op) : sinkOp(current, op));
     }),
 };

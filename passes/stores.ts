@@ -16,9 +16,9 @@ import { SP } from '../src/base/units.ts';
 import { facts } from '../src/domain/record.ts';
 import { type Exit, exitWith, isOrdered, type Op, opWith, type Superblock, wanted } from '../src/superblock/form.ts';
 import { positionIn } from '../src/superblock/homes.ts';
-import { apart, overwrites, type Place } from '../src/superblock/line-memory.ts';
+import { cannotOverlap, overwrites, type Place } from '../src/superblock/line-memory.ts';
 import type { Pass } from '../src/superblock/pass.ts';
-import { settled } from '../src/superblock/rewrite.ts';
+import { withFreeHomes } from '../src/superblock/rewrite.ts';
 import { fromTheEnd, rewriteEachOp } from '../src/superblock/rewrite-each.ts';
 import type { SuperblockTerms } from '../src/superblock/terms.ts';
 import { weightOf } from '../src/superblock/weight.ts';
@@ -53,13 +53,13 @@ function exitsThatNeed(superblock: Superblock, at: number, terms: SuperblockTerm
     const { store, load } = facts(op.insn);
     if (isOrdered(op)) return undefined;
     const other = terms.place(op);
-    if (other !== undefined && !apart(place, other)) {
+    if (other !== undefined && !cannotOverlap(place, other)) {
       if (load !== undefined) return undefined;
       if (overwrites(other, place)) return exits;
       late = true;
     } else if (other === undefined && (store ?? load) !== undefined) return undefined;
     if (op.exit === undefined || deadAt(op.exit, place, terms, deadFrames)) continue;
-    if (late || sunkPlaces(op.exit, terms).some((other) => !apart(other, place))) return undefined;
+    if (late || sunkPlaces(op.exit, terms).some((other) => !cannotOverlap(other, place))) return undefined;
     exits.push(position);
   }
   return deadAt(superblock.final.exit, place, terms, deadFrames) ? exits : undefined;
@@ -85,7 +85,7 @@ export const stores: Pass = {
       if (facts(store.insn).store === undefined || isOrdered(store)) return undefined;
       const exits = exitsThatNeed(current, positionIn(current, store.id)!, terms, deadFrames);
       if (exits === undefined || exits.length > MAX_STORES) return undefined;
-      const next = settled(current, withSunkStore(current, store, new Set(exits)));
+      const next = withFreeHomes(current, withSunkStore(current, store, new Set(exits)));
       return next !== undefined && weightOf(next) < weightOf(current) ? next : undefined;
     };
     // From the end: an overwriting store may itself be needed by exits only.

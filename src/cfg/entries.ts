@@ -19,7 +19,7 @@ import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { imageAccesses } from './accesses.ts';
 import { codePointers } from './code-pointers.ts';
-import { flow, LINKS, type Made, type TableJump } from './flowing.ts';
+import { followConstant, LINKS, type Made, type TableJump } from './flowing.ts';
 import { type Extent, functionExtents, unseenJumps } from './unseen-jumps.ts';
 
 export interface Entries {
@@ -164,7 +164,7 @@ class Finder implements Entries {
       if (maker === undefined) return;
       if (this.#explained.has(maker)) continue;
       const [gp] = this.#gp;
-      flow(this.#code, maker, this.#gp.size === 1 ? gp : undefined, {
+      followConstant(this.#code, maker, this.#gp.size === 1 ? gp : undefined, {
         nearCode: (value) => this.#isPlace(value, LOW_PART_BYTES),
         explains: (pc) => this.#explained.add(pc),
         made: (made) => this.#note(made),

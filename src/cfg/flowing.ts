@@ -78,7 +78,7 @@ interface Value {
 type Registers = Map<Reg, Value>;
 
 /** @param maker an instruction that makes a constant: without operands, from gp, or from the return address */
-export function flow(code: Code, maker: Addr, gp: number | undefined, seen: Seen): void {
+export function followConstant(code: Code, maker: Addr, gp: number | undefined, seen: Seen): void {
   const start: Registers = new Map(LINKS.map((reg) => [reg, { value: LINK_TOKEN, plus: 'nothing', own: false }]));
   if (gp !== undefined) start.set(GP, { value: BigInt(gp), plus: 'nothing', own: false });
   const open = [{ at: maker, registers: start }];

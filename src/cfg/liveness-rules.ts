@@ -3,7 +3,7 @@ import { isLink, RA, type Reg, T0, ZERO } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
-import { jumpsByLink, mayReturnBy, unseen } from './unseen-jumps.ts';
+import { hasUnseenTarget, jumpsByLink, mayReturnBy } from './unseen-jumps.ts';
 
 /**
  * - `flow`: control goes to known blocks and nowhere else;
@@ -34,7 +34,7 @@ export function rulesIn(cfg: Cfg): (block: CfgBlock, callsKnown: boolean) => Rul
   /** Does a block that ends like a return jump to anything else than a link? */
   const isJump = jumpsByLink(cfg, usesAlternateLink ? [RA] : [RA, T0]);
   /** Does a jump compute its target in an unseen way? May a jump be a return against the psABI? */
-  const isUnseen = unseen(cfg);
+  const isUnseen = hasUnseenTarget(cfg);
   const mayReturn = mayReturnBy(cfg, otherLinks(cfg));
 
   return (block, callsKnown) => {

@@ -27,7 +27,7 @@ const INDIRECT_ENDINGS: ReadonlySet<Ending> = new Set(['indirect', 'indirect-cal
 /** The extents in which the unseen jumps of an image may lead anywhere: their functions, with parts. */
 export function unseenJumps(image: Image): readonly Extent[] {
   const cfg = imageCfg(image);
-  const isUnseen = unseen(cfg);
+  const isUnseen = hasUnseenTarget(cfg);
   const ownerOf = functionsBy(cfg);
   const functions = new Set<Addr>();
   for (const block of cfg.blocks) if (isUnseen(block)) functions.add(ownerOf(block.site));
@@ -36,7 +36,7 @@ export function unseenJumps(image: Image): readonly Extent[] {
 }
 
 /** Does a block end in a jump, call or return whose target is computed in an unseen way? */
-export function unseen(cfg: Cfg): (block: CfgBlock) => boolean {
+export function hasUnseenTarget(cfg: Cfg): (block: CfgBlock) => boolean {
   const resolved = new Set(imageAccesses(cfg.image).reads.map(({ site }) => site));
   const origins = originsOf(cfg);
   return (block) => {

@@ -17,7 +17,7 @@ import type { Term } from '../domain/term.ts';
 import { bitOf, EVERY_EXTENSION, type ExtensionSet } from '../isa/extensions.ts';
 import { type Exit, isOrdered, type Op, operandsOf, type Superblock, type Value, wanted } from './form.ts';
 import { type Homes, homesOf } from './homes.ts';
-import { apart, type Place } from './line-memory.ts';
+import { cannotOverlap, type Place } from './line-memory.ts';
 import type { SuperblockTerms } from './terms.ts';
 
 /** One constraint on an op: an earlier op that must stay before it. */
@@ -216,7 +216,7 @@ class Accesses {
       if (on !== undefined) found.add(on);
     };
     behind(place === undefined ? this.#lastStore : this.#lostStore);
-    const meets = (access: Access) => place === undefined || !apart(access.place, place);
+    const meets = (access: Access) => place === undefined || !cannotOverlap(access.place, place);
     if (place?.saved === undefined && place !== undefined) {
       behind(this.#storing.findLast(({ base }) => base !== place.base)?.store);
       behind(this.#saving.findLast((access) => access.place.base !== place.base && meets(access))?.position);

@@ -7,7 +7,7 @@ import { runTerms } from '../domain/term-step.ts';
 import { makeInsn } from '../isa/encode.ts';
 import type { Insn, Row } from '../isa/row.ts';
 import { type Op, operandsOf, opWith, type Superblock, type Value } from './form.ts';
-import { removeUnused, replaceOp, settled, sinkOp } from './rewrite.ts';
+import { removeUnused, replaceOp, sinkOp, withFreeHomes } from './rewrite.ts';
 
 const OFFSET_BITS = 12;
 
@@ -52,7 +52,7 @@ export function withDistance(superblock: Superblock, address: Op, by: Value, dis
     ops.push(now);
   }
   const sunk = sinkOp({ ...superblock, ops }, address);
-  let next = settled(superblock, removeUnused(sunk, operandsOf(address), by));
+  let next = withFreeHomes(superblock, removeUnused(sunk, operandsOf(address), by));
   for (const copy of copies) {
     const op = next?.ops.find(({ id }) => id === copy.id);
     if (op !== undefined) next = replaceOp(next!, op, op.rs1!) ?? next;

@@ -49,7 +49,7 @@ function disjoint(a: Span, b: Span): boolean {
 }
 
 /** Two accesses that cannot overlap: apart from each other on one base, or a save and an access that cannot reach its slot (A3, A8). */
-export const apart = (a: Place, b: Place): boolean =>
+export const cannotOverlap = (a: Place, b: Place): boolean =>
   a.base === b.base ? disjoint(a, b) : outOfReach(a, b) || outOfReach(b, a);
 
 /**
@@ -97,7 +97,7 @@ export class KnownMemory {
       if (covers(at, place) && watched)
         return misses && at.saved !== undefined && place.id < at.saved ? this.#low(raw, place.bytes) : unknown;
       if (covers(at, place) && misses) return this.#low(raw, place.bytes);
-      if (!stored || apart(at, place)) continue;
+      if (!stored || cannotOverlap(at, place)) continue;
       if (!place.stack || at.stack) break;
       crossed.push(at);
     }

@@ -90,11 +90,11 @@ export function replaceOp(superblock: Superblock, op: Op, by: Value): Superblock
   }
   const without = { ...superblock, ops: superblock.ops.filter((other) => other !== op) };
   const replaced = mapUses(without, (value) => (is(value) ? by : value));
-  return settled(superblock, removeUnused(replaced, operandsOf(op), by));
+  return withFreeHomes(superblock, removeUnused(replaced, operandsOf(op), by));
 }
 
 /** A rewrite with homes that keep the home rule; undefined if there are none, or if moves at exits cost as much as the rewrite saves. */
-export function settled(before: Superblock, after: Superblock): Superblock | undefined {
+export function withFreeHomes(before: Superblock, after: Superblock): Superblock | undefined {
   const found = settle(after);
   if (found === undefined) return undefined;
   const [was, is] = [weightOf(before), weightOf(found)];

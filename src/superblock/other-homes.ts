@@ -19,7 +19,7 @@ const MAX_EXIT_SHARE = 0.02;
 const isFixed = (reg: Reg): boolean => reg <= TP && (reg === RA || reg >= SP);
 
 /** The superblock with other homes; the same object where none is free. */
-export function renamed(superblock: Superblock): Superblock {
+export function withOtherHomes(superblock: Superblock): Superblock {
   const { ops } = superblock;
   const end = ops.length;
   const needs = lastNeeds(superblock);
