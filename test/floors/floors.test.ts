@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ROOT } from '../support/tools.ts';
 import { cycles, importsOf, type Sources, unnamedFolders, upwardImports } from './imports.ts';
@@ -36,6 +36,35 @@ describe('the floors of the house', () => {
     const file = join(ROOT, 'ARCHITECTURE.md');
     expect(existsSync(file)).toBe(true);
     expect(unnamedFolders(sources, readFileSync(file, 'utf8'))).toEqual([]);
+  });
+});
+
+/** What one file imports at run time, directly or by others. */
+function reached(sources: Sources, from: string): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const open = [from];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    const values = sources.get(file)!.replaceAll(/^import type [^;]*;$/gms, '');
+    for (const specifier of importsOf(values))
+      if (specifier.startsWith('.')) open.push(posix.join(posix.dirname(file), specifier));
+  }
+  return seen;
+}
+
+describe('what has to be believed of a proof', () => {
+  test('every file that the prover runs is named in ARCHITECTURE.md', () => {
+    const page = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
+    const trusted = page.slice(page.indexOf('## Trusted, and not'));
+    const files = reached(readSources(), 'src/verify/prove/prove.ts');
+    expect(files.size).toBeGreaterThan(50);
+    // Named as a whole: the rows, the base, the readers of unwind tables.
+    const whole = ['src/isa/', 'src/base/', 'src/emit/unwind/'];
+    const unnamed = [...files].filter(
+      (file) => !whole.some((folder) => file.startsWith(folder)) && !trusted.includes(posix.basename(file)),
+    );
+    expect(unnamed).toEqual([]);
   });
 });
 
