@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ROOT } from '../support/tools.ts';
 import { cycles, importsOf, type Sources, unnamedFolders, upwardImports } from './imports.ts';
@@ -48,6 +48,49 @@ describe('the pages for developers', () => {
       (name) => !name.includes('NAME') && !files.some((file) => file === name || file.endsWith(`/${name}`)),
     );
     expect(gone).toEqual([]);
+  });
+});
+
+/** What one file imports at run time, directly or by others. */
+function reached(sources: Sources, from: string): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const open = [from];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    const values = sources.get(file)!.replaceAll(/^import type [^;]*;$/gms, '');
+    for (const specifier of importsOf(values))
+      if (specifier.startsWith('.')) open.push(posix.join(posix.dirname(file), specifier));
+  }
+  return seen;
+}
+
+test('links of ARCHITECTURE.md lead to its headings, and every heading of the second level has one', () => {
+  const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
+  const anchorOf = (heading: string) =>
+    `#${heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(/\s/g, '-')}`;
+  const headings = [...text.matchAll(/^##+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+  const links = [...text.matchAll(/\]\((#[^)]*)\)/g)].map(([, link]) => link!);
+  expect(links.filter((link) => !headings.includes(link))).toEqual([]);
+  const chapters = [...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+  expect(chapters.filter((chapter) => !links.includes(chapter))).toEqual([]);
+});
+
+describe('what has to be believed of a proof', () => {
+  test('every file that the prover runs is named in ARCHITECTURE.md', () => {
+    const page = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
+    const trusted = page.slice(page.indexOf('## Trusted, and not'));
+    const files = reached(readSources(), 'src/verify/prove/prove.ts');
+    expect(files.size).toBeGreaterThan(50);
+    // Named as a whole: the rows, the base, the readers of unwind tables.
+    const whole = ['src/isa/', 'src/base/', 'src/emit/unwind/'];
+    const unnamed = [...files].filter(
+      (file) => !whole.some((folder) => file.startsWith(folder)) && !trusted.includes(posix.basename(file)),
+    );
+    expect(unnamed).toEqual([]);
   });
 });
 
