@@ -3,8 +3,8 @@ import type { Kernel, Restart } from './kernel.ts';
 import type { Steps } from './steps.ts';
 
 /**
- * Kind of an argument: how its register becomes a number, and how --strace prints it. `fd`, `int` and `signal` are the low 32
- * bits, signed; `flags` and `mode` the low 32 bits, unsigned; `size` and `address` unsigned 64 bits and `offset` signed 64 bits
+ * Kind of an argument: how its register becomes a number, and how --strace prints it. `fd`, `int`, `signal`, `flags` and `mode` are
+ * the low 32 bits, signed (`&` and `|` on them stay exact); `size` and `address` unsigned 64 bits and `offset` signed 64 bits
  * (beyond 2^53 rounded, which no check lets through). `path` is the address of a string, `buffer` the address of bytes whose
  * length is the next argument.
  */

@@ -1,4 +1,6 @@
 /** All syscalls by number, and how a syscall is run: arguments by kind, errors as results, time, signals, and a line for --strace. */
+
+import { internal } from '../../base/errors.ts';
 import { A0, type Reg } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import { GuestFault } from '../memory.ts';
@@ -28,28 +30,37 @@ import { TRANSFER_ROWS } from './transfers.ts';
 import { TREE_ROWS } from './tree.ts';
 import { wait } from './wait.ts';
 
-export const SYSCALLS: ReadonlyMap<number, SyscallRow> = new Map(
-  [
-    ...FILE_ROWS,
-    ...FCNTL_ROWS,
-    ...POLL_ROWS,
-    ...OPEN_ROWS,
-    ...TRANSFER_ROWS,
-    ...STAT_ROWS,
-    ...TREE_ROWS,
-    ...MAPPING_ROWS,
-    ...MEMFD_ROWS,
-    ...FUTEX_ROWS,
-    ...IDENTITY_ROWS,
-    ...CREDENTIAL_ROWS,
-    ...SCHEDULING_ROWS,
-    ...TIME_ROWS,
-    ...SIGNAL_ROWS,
-    ...SOCKET_ROWS,
-    ...EVENT_ROWS,
-    ...EPOLL_ROWS,
-  ].map((row) => [row.number, row]),
-);
+export const SYSCALLS = byNumber([
+  ...FILE_ROWS,
+  ...FCNTL_ROWS,
+  ...POLL_ROWS,
+  ...OPEN_ROWS,
+  ...TRANSFER_ROWS,
+  ...STAT_ROWS,
+  ...TREE_ROWS,
+  ...MAPPING_ROWS,
+  ...MEMFD_ROWS,
+  ...FUTEX_ROWS,
+  ...IDENTITY_ROWS,
+  ...CREDENTIAL_ROWS,
+  ...SCHEDULING_ROWS,
+  ...TIME_ROWS,
+  ...SIGNAL_ROWS,
+  ...SOCKET_ROWS,
+  ...EVENT_ROWS,
+  ...EPOLL_ROWS,
+]);
+
+/** @throws internal if two rows have one number */
+function byNumber(rows: readonly SyscallRow[]): ReadonlyMap<number, SyscallRow> {
+  const table = new Map<number, SyscallRow>();
+  for (const row of rows) {
+    const other = table.get(row.number);
+    if (other !== undefined) throw internal(`syscalls ${other.name} and ${row.name} have one number, ${row.number}`);
+    table.set(row.number, row);
+  }
+  return table;
+}
 
 /** The value of an argument register, by the kind of the argument (see ArgumentKind). */
 function argument(hart: Hart, reg: Reg, kind: ArgumentKind): number {
