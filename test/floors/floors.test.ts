@@ -79,6 +79,17 @@ test('links of ARCHITECTURE.md lead to its headings, and every heading of the se
   expect(chapters.filter((chapter) => !links.includes(chapter))).toEqual([]);
 });
 
+test('every file of src/cli that registers a command is in main.ts, and in the table of README.md', () => {
+  const main = readFileSync(join(ROOT, 'src/cli/main.ts'), 'utf8');
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const commands = [...readSources()]
+    .filter(([file, text]) => file.startsWith('src/cli/') && /^export function register\(/m.test(text))
+    .map(([file]) => posix.basename(file, '.ts'));
+  expect(commands.length).toBeGreaterThan(10);
+  expect(commands.filter((name) => !main.includes(`import('./${name}.ts')`))).toEqual([]);
+  expect(commands.filter((name) => !new RegExp(`^\\| \`${name}\\b`, 'm').test(readme))).toEqual([]);
+});
+
 describe('what has to be believed of a proof', () => {
   test('every file that the prover runs is named in ARCHITECTURE.md', () => {
     const page = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');

@@ -14,6 +14,12 @@ export interface Difference {
   readonly ours: string | undefined;
 }
 
+/** Differences as lines: a failing test shows what each form says. */
+export const differenceLines = (differences: readonly Difference[]): string[] =>
+  differences.map(
+    ({ address, bits, theirs, ours }) => `${address.toString(16)}: ${bits}: objdump ${theirs}, ours ${ours}`,
+  );
+
 export interface Comparison {
   /** Instructions compared. */
   readonly compared: number;
