@@ -1,6 +1,6 @@
 /**
  * The control-flow graph of a program's discovered code: executed code with its exact counts, and all other code that was found, with
- * count 0 (cfg/discover.ts). Blocks are split at the leaders of both, so a block of the profile may be several blocks here.
+ * count 0 (code/discover.ts). Blocks are split at the leaders of both, so a block of the profile may be several blocks here.
  */
 
 import { DirectedGraph } from 'graphology';

@@ -3,7 +3,7 @@
  * superblock need not hold its value there. A wrong "dead" breaks the program, a wrong "live" costs an instruction; so every unknown is
  * "live".
  *
- * Backward dataflow over all discovered code (cfg/discover.ts), not only over executed code. Direct jumps between functions are followed
+ * Backward dataflow over all discovered code (code/discover.ts), not only over executed code. Direct jumps between functions are followed
  * like any other edge. Why each ending is safe:
  *
  * - *Direct call.* Live before: the callee's computed live-in, and of the registers that are live at the return point, the preserved and

@@ -3,13 +3,10 @@
  * (Unprivileged ISA, "Eventual Success of Store-Conditional Instructions": at most 16 instructions, placed one after the other, without
  * loads, stores, jumps or system calls between). A jump into optimized code within such a loop computes the same, but may never get through.
  */
-import type { Addr, ByteCount } from '../base/units.ts';
-import { type Insn, targetOf } from '../isa/row.ts';
-import { facts } from './record.ts';
 
-interface InsnSource {
-  insnAt(address: Addr): Insn | undefined;
-}
+import type { Addr, ByteCount } from '../base/units.ts';
+import { type Insn, type InsnSource, targetOf } from '../isa/row.ts';
+import { facts } from './record.ts';
 
 const MOST_INSNS = 16;
 /** Bytes of the longest sequence. */

@@ -9,7 +9,7 @@ import { sequenceWithin } from '../domain/reservations.ts';
 import type { Patch } from '../elf/write.ts';
 import { encodeBytes } from '../isa/encode.ts';
 import { addPcInsn, jumpInsn, jumpRegisterInsn, reachesJump, splitDistance } from '../isa/idioms.ts';
-import type { InsnSource } from '../superblock/flow.ts';
+import type { InsnSource } from '../isa/row.ts';
 import type { Evidence } from './evidence.ts';
 
 export interface PatchRequest {

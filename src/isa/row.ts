@@ -198,3 +198,8 @@ export interface Facts {
 /** The target of a pc-relative branch or jump; undefined for any other instruction. */
 export const targetOf = (insn: Insn, pc: Addr): Addr | undefined =>
   insn.row.format === 'B' || insn.row.format === 'J' ? pc + insn.imm : undefined;
+
+/** A source of decoded instructions. */
+export interface InsnSource {
+  insnAt(address: Addr): Insn | undefined;
+}

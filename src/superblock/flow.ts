@@ -2,17 +2,13 @@
  * The profiled flow that trace selection walks: executed blocks with their terminators, exact edge counts both ways, and the
  * retreating edges (those that close a loop). A call's block also leads to its return point, as one step over the callee.
  */
+
 import { type Addr, type InsnCount, isLink } from '../base/units.ts';
 import type { EdgeKind } from '../code/endings.ts';
 import { facts } from '../domain/record.ts';
 import { reservationHalf, sequenceEnd } from '../domain/reservations.ts';
-import type { Control, Insn } from '../isa/row.ts';
+import type { Control, Insn, InsnSource } from '../isa/row.ts';
 import { compareDestinations, OUTSIDE, type ProfiledBlock, type ProfiledEdge } from '../profile/profile.ts';
-
-/** A source of decoded instructions. */
-export interface InsnSource {
-  insnAt(address: Addr): Insn | undefined;
-}
 
 export interface FlowBlock {
   readonly start: Addr;

@@ -2,9 +2,9 @@
 import { type Addr, type InsnCount, isLink } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import { reservationHalf } from '../domain/reservations.ts';
-import type { Control, Insn } from '../isa/row.ts';
+import type { Control, Insn, InsnSource } from '../isa/row.ts';
 import { OUTSIDE } from '../profile/profile.ts';
-import { type Flow, type FlowBlock, type InsnSource, staysBehind } from './flow.ts';
+import { type Flow, type FlowBlock, staysBehind } from './flow.ts';
 
 /** The transfer from a block to the next block of its trace. */
 export type Follow =

@@ -4,8 +4,7 @@ import type { Evidence } from '../../src/emit/evidence.ts';
 import { makePatches, type PatchRequest } from '../../src/emit/patch.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
 import { compress, makeInsn } from '../../src/isa/encode.ts';
-import type { Insn } from '../../src/isa/row.ts';
-import type { InsnSource } from '../../src/superblock/flow.ts';
+import type { Insn, InsnSource } from '../../src/isa/row.ts';
 
 /** A line of instructions from an address on, compressed where `makeInsn` can be and `wide` does not say otherwise. */
 function line(at: Addr, ...insns: readonly Insn[]): InsnSource {

@@ -49,6 +49,15 @@ describe('the pages for developers', () => {
     );
     expect(gone).toEqual([]);
   });
+
+  test('comments name only files that are there', () => {
+    const gone: string[] = [];
+    for (const [file, text] of readSources())
+      for (const [comment] of text.matchAll(/^\s*(?:\/?\*|\/\/).*$/gm))
+        for (const [name] of comment.matchAll(/[\w-][\w./-]*\.(?:ts|cts|mjs)\b/g))
+          if (!files.some((each) => each === name || each.endsWith(`/${name}`))) gone.push(`${file}: ${name}`);
+    expect(gone).toEqual([]);
+  });
 });
 
 /** What one file imports at run time, directly or by others. */

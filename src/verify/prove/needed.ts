@@ -8,8 +8,7 @@ import { hasReg } from '../../base/regset.ts';
 import type { Addr, Reg } from '../../base/units.ts';
 import { ARGUMENTS, PRESERVED, RESULTS } from '../../cfg/abi.ts';
 import { facts } from '../../domain/record.ts';
-import { targetOf } from '../../isa/row.ts';
-import type { InsnSource } from './original.ts';
+import { type InsnSource, targetOf } from '../../isa/row.ts';
 
 /** Instructions that a search looks at. */
 const MOST_INSNS = 400;

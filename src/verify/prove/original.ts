@@ -2,21 +2,18 @@
  * The original's symbolic run from a head, along the decisions of optimized paths: a tree of segments, each from one decision to the next.
  * Paths that share a beginning share its segments. Facts that the run shows about addresses are noted as knowledge (knowledge.ts).
  */
+
 import { type Addr, SP } from '../../base/units.ts';
 import type { Saves } from '../../cfg/saves.ts';
 import { facts as factsOf } from '../../domain/record.ts';
 import type { Term } from '../../domain/term.ts';
-import type { Insn } from '../../isa/row.ts';
+import type { InsnSource } from '../../isa/row.ts';
 import { type Accessed, Knowledge, type Stores } from './knowledge.ts';
 import type { List } from './list.ts';
 import { type Extent, restsOf, type Span } from './pieces.ts';
 import { headState, type State } from './state.ts';
 import { type Outcome, symbolicStep } from './step.ts';
 import type { ProofTerms } from './terms.ts';
-
-export interface InsnSource {
-  insnAt(address: Addr): Insn | undefined;
-}
 
 /** The original's state before an instruction. */
 export interface Point {

@@ -1,9 +1,10 @@
 /** Every path through optimized code from a superblock's start to its exits, with the facts decided on the path. */
 import type { Addr } from '../../base/units.ts';
 import type { Term } from '../../domain/term.ts';
+import type { InsnSource } from '../../isa/row.ts';
 import type { Decisions, Facts } from './facts.ts';
 import { type List, listed } from './list.ts';
-import type { InsnSource, Segment } from './original.ts';
+import type { Segment } from './original.ts';
 import type { Obstacle } from './reasons.ts';
 import { headState, type State } from './state.ts';
 import { type Outcome, symbolicStep, type View } from './step.ts';

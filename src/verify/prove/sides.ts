@@ -2,8 +2,8 @@
 import type { Addr } from '../../base/units.ts';
 import type { Liveness } from '../../cfg/liveness.ts';
 import type { Saves } from '../../cfg/saves.ts';
+import type { InsnSource } from '../../isa/row.ts';
 import type { Machine } from './extensions.ts';
-import type { InsnSource } from './original.ts';
 import type { OptimizedCode } from './paths.ts';
 import type { Spaces } from './spaces.ts';
 
