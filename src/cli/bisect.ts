@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { guestRun, type InputFlags, withInputOptions } from './input.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { makeProgress } from './progress.ts';
-import { print } from './say.ts';
+import { print, printText } from './say.ts';
 import type { Session } from './session.ts';
 
 interface BisectFlags extends InputFlags, OptimizeFlags {
@@ -59,10 +59,10 @@ async function bisectFile(session: Session, file: string, args: readonly string[
   progress.clear();
   process.exitCode = found.kind === 'equivalent' ? 0 : 1;
   if (found.kind === 'equivalent')
-    print(`equivalent with all ${found.rewrites} rewrites: nothing to find on this input\n`);
-  else if (found.kind === 'without-rewrites') print('different without any rewrite: it is not a pass; try --strict\n');
-  else
-    print(
-      `different from rewrite ${found.fuel} of ${found.rewrites} on: ${found.rewrite}\n\n# without it\n${superblockText(found.before)}\n# with it\n${superblockText(found.after)}`,
-    );
+    print(`equivalent with all ${found.rewrites} rewrites: nothing to find on this input`);
+  else if (found.kind === 'without-rewrites') print('different without any rewrite: it is not a pass; try --strict');
+  else {
+    print(`different from rewrite ${found.fuel} of ${found.rewrites} on: ${found.rewrite}`);
+    printText(`\n# without it\n${superblockText(found.before)}\n# with it\n${superblockText(found.after)}`);
+  }
 }

@@ -43,7 +43,7 @@ async function demo(session: Session, { report }: DemoFlags): Promise<void> {
   const about = (JSON.parse(readFileSync(join(folder, '../samples.json'), 'utf8')) as Sample[]).find(
     ({ name }) => name === SAMPLE,
   );
-  print(`isoform takes ${file} the whole way: ${about?.description}.\n\n`);
+  print(`isoform takes ${file} the whole way: ${about?.description}.`, '');
   await pgoFile(session, file, [], {
     dir: [],
     env: [],
@@ -53,7 +53,7 @@ async function demo(session: Session, { report }: DemoFlags): Promise<void> {
     output: join(made, `${SAMPLE}.isoform`),
     report: page,
   });
-  print(`\nOpen this in a browser: ${page}\n`);
+  print('', `Open this in a browser: ${page}`);
 }
 
 interface Sample {

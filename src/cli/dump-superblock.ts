@@ -1,6 +1,6 @@
 /** `isoform dump superblock`: the text form of one superblock, which parses back. */
 import type { Command } from 'commander';
-import { print } from './say.ts';
+import { printText } from './say.ts';
 
 interface Flags {
   readonly profile?: string | undefined;
@@ -32,5 +32,5 @@ async function dumpOne(where: string, file: string, own: Flags, command: Command
   if (flags.profile === undefined) throw badOption('superblocks are formed by a profile', 'give one with -p');
   const image = readImage(file);
   const profile = profileOf(readProfile(flags.profile), image, flags.profile);
-  print(dumpSuperblock(image, profile, { passes: flags.passes }, where));
+  printText(dumpSuperblock(image, profile, { passes: flags.passes }, where));
 }

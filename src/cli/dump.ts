@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { registerSuperblock } from './dump-superblock.ts';
-import { print } from './say.ts';
+import { printText } from './say.ts';
 
 interface DumpFlags {
   readonly profile?: string;
@@ -29,7 +29,7 @@ export function register(program: Command): void {
 
 async function dump(what: string, file: string, flags: DumpFlags): Promise<void> {
   if (!Object.hasOwn(TEXTS, what)) throw badOption(`cannot dump ${what}`, `one of ${Object.keys(TEXTS).join(', ')}`);
-  print(await TEXTS[what as keyof typeof TEXTS](file, flags));
+  printText(await TEXTS[what as keyof typeof TEXTS](file, flags));
 }
 
 const TEXTS = {

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { badOption } from '../base/errors.ts';
 import { ASSUMPTIONS, type AssumptionId, AVOIDABLE_ASSUMPTIONS } from '../emit/assumptions.ts';
-import { extensionsOf } from '../isa/targets.ts';
+import { extensionsOf, TARGETS_TEXT } from '../isa/targets.ts';
 import type { ProvedOptions } from '../pipeline/proved.ts';
 import { parseSize } from './options.ts';
 
@@ -76,7 +76,7 @@ export const withOptimizeOptions = (command: Command): Command =>
     )
     .option(
       '--target <profile>',
-      'use instructions that this RISC-V profile has: rva22u64 (Zba, Zbb, Zbs) or rva23u64; the output runs only where they are',
+      `use instructions that this RISC-V profile has (${TARGETS_TEXT}); the output runs only where they are`,
       parseTarget,
     )
     .option(

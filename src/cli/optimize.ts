@@ -7,7 +7,7 @@ import { reasonText } from '../verify/prove/reasons.ts';
 import { type OptimizeFlags, optimizeOptions, withOptimizeOptions } from './optimize-options.ts';
 import { checkOutput, stemOf } from './output.ts';
 import { makeProgress, makeStopwatch } from './progress.ts';
-import { print, printJson } from './say.ts';
+import { printJson, printText } from './say.ts';
 import type { Session } from './session.ts';
 import { optimizedText, othersText } from './words.ts';
 
@@ -73,7 +73,7 @@ async function optimizeFile(session: Session, file: string, flags: Flags): Promi
   progress.say(`${name}: ${optimizedText(made)}`);
   if (profile.others.length > 0) progress.say(othersText(profile.others));
   tellProofs(made, image, watch.milliseconds(), progress, flags.saveCounterexamples);
-  if (explain) print(explain.text());
+  if (explain) printText(explain.text());
   if (flags.json) {
     const data = await summary(name, image, made, fuel, watch.milliseconds());
     printJson(data);

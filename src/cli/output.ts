@@ -13,7 +13,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { badOption, cannotWrite } from '../base/errors.ts';
 import { momentaryName, replaceFile } from '../base/files.ts';
-import { print } from './say.ts';
+import { printText } from './say.ts';
 
 /** The default stem of a program's output files: `dir/prog.elf` -> `prog`. */
 export const stemOf = (file: string): string => basename(file).replace(/(?<=.)\.elf$/, '');
@@ -143,7 +143,7 @@ export function makeOutputs(inputs: readonly string[]): Outputs {
     file,
     text(path) {
       if (path === undefined) return undefined;
-      if (path === STDOUT) return print;
+      if (path === STDOUT) return printText;
       const target = file(path, { parents: true });
       return (text) => writeWhole(target, text);
     },

@@ -9,7 +9,7 @@ import { reasonKind, reasonText } from '../verify/prove/reasons.ts';
 import type { Counterexample } from '../verify/prove/refute.ts';
 import { withSaveOption } from './optimize-options.ts';
 import { count, makeProgress, plural } from './progress.ts';
-import { print, printJson } from './say.ts';
+import { print, printJson, printText } from './say.ts';
 import type { Session } from './session.ts';
 import { provedText } from './words.ts';
 
@@ -69,11 +69,11 @@ async function proveFiles(session: Session, originalFile: string, optimizedFile:
   const summary = summarise(proof);
   if (flags.json) printJson({ ...summary, milliseconds, ...plain(proof, proofs.stateData), resting: restingOn(proof) });
   else if (!flags.quiet) {
-    print(proofText(proof, summary, milliseconds, proofs.stateText));
+    printText(proofText(proof, summary, milliseconds, proofs.stateText));
     for (const { id, superblocks, share } of restingOn(proof)) {
       const { name, text } = ASSUMPTIONS.find((assumption) => assumption.id === id)!;
       const rests = `${plural(superblocks, 'superblock')}, ${(share * 100).toFixed(2)} % by weight`;
-      print(`  ${id} (${name}; ${rests}): ${text}${beyond(id, proof)}\n`);
+      print(`  ${id} (${name}; ${rests}): ${text}${beyond(id, proof)}`);
     }
   }
   const saved = proofs.saveCounterexamples(flags.saveCounterexamples, original, proof.superblocks);

@@ -19,6 +19,6 @@ async function replay(file: string): Promise<void> {
   checkRegular(file);
   const data = readCase(file);
   const difference = replayCase(data);
-  print(`${data.head}: ${difference ?? 'both forms do the same'}\n`);
+  print(`${data.head}: ${difference ?? 'both forms do the same'}`);
   process.exitCode = difference === undefined ? 0 : 1;
 }

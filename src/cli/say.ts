@@ -27,6 +27,9 @@ export class Messages {
   }
 }
 
-/** Lines on standard output. */
-export const print = (text: string): void => void process.stdout.write(printableLines(text));
+/** Lines on standard output. Each is made printable as a whole, so that no name in it begins another. */
+export const print = (...lines: readonly string[]): void =>
+  void process.stdout.write(lines.map((line) => `${printable(line)}\n`).join(''));
+/** A text of many lines on standard output, in which its maker has made names printable: superblocks, graphs, dumps. */
+export const printText = (text: string): void => void process.stdout.write(printableLines(text));
 export const printJson = (data: unknown): void => void process.stdout.write(`${printableJson(data)}\n`);

@@ -1,6 +1,5 @@
 /** `isoform verify`: are two forms of a program equivalent on an input? */
 import type { Command } from 'commander';
-import { printable } from '../base/printable.ts';
 import { type FilePair, guestRun, type InputFlags, inputWords, withInputOptions } from './input.ts';
 import { makeProgress } from './progress.ts';
 import { print, printJson } from './say.ts';
@@ -67,7 +66,7 @@ async function verify(session: Session, files: FilePair, args: readonly string[]
     printJson(model);
   } else if (!flags.quiet) {
     progress.clear();
-    print(`${printable(verifiedText(verified))}\n`);
+    print(verifiedText(verified));
   }
   process.exitCode = verified.input.verdict === 'equivalent' ? 0 : 1;
 }

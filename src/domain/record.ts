@@ -189,7 +189,8 @@ function record(insn: Insn): Facts {
   for (const role of ['rs1', 'rs2', 'rs3'] as const) {
     if (r.used[role] && insn[role] !== 0) reads.add(insn[role]);
   }
-  const { writes, loads, stores, control, accrues, readsRounding, ordered, readsPc, work } = r;
+  const { writes, loads, stores, control, accrues, readsRounding, ordered, readsPc } = r;
+  const work = insn.row.work ?? r.work;
   return {
     reads: [...reads],
     writes,

@@ -1,6 +1,7 @@
 /**
  * Everything isoform assumes beyond its checks, by name. The report lists assumptions; `--strict` and `--without A1,...` switch them off.
  */
+import { TARGETS_TEXT } from '../isa/targets.ts';
 
 /** A part of isoform that may rest on an assumption: selection and passes; patches, tables and calls; the proof of the finished file. */
 type User = 'optimizer' | 'emission' | 'prover';
@@ -95,7 +96,7 @@ const TABLE = [
     name: 'the machine has what was asked for',
     avoidable: false,
     by: ['optimizer', 'prover'],
-    text: 'The output runs where the extensions of its target are: Zba, Zbb and Zbs for rva22u64, Zicond too for rva23u64. Made only when a target is given. (What the original itself has run by then needs no assumption, nor what of RV64GC its header or its code asks for.)',
+    text: `The output runs where the extensions of its target are: ${TARGETS_TEXT}. Made only when a target is given. (What the original itself has run by then needs no assumption, nor what of RV64GC its header or its code asks for.)`,
     check:
       'A proof names the extensions that some way through the optimized code needs and the original on that way does not, and there are none if this assumption is not made. The attributes of the file say what it needs, if the input has attributes.',
   },

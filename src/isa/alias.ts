@@ -92,6 +92,7 @@ export function makeAlias(rule: AliasRule, row: Row): Alias {
   const { mask, match, registers, pieces, immediateBits, signed } = parseLayout(rule);
   const floors = layoutOf(row);
   const floor = (role: RegisterField): number => Math.max(floors[role], 0);
+  const { imm: fixedImmediate = 0, ...fixedRegisters } = rule.fixed ?? {};
   const nonzero = rule.nonzero ?? [];
   const allowed = (insn: Pick<Insn, 'rd' | 'rs1' | 'rs2' | 'imm'>): boolean =>
     nonzero.every((name) => insn[name] !== 0) && (rule.notRd === undefined || insn.rd !== rule.notRd);
@@ -104,12 +105,12 @@ export function makeAlias(rule: AliasRule, row: Row): Alias {
     match,
     expand(half) {
       if ((half & mask) !== match) return undefined;
-      const regs = { rd: floor('rd'), rs1: floor('rs1'), rs2: floor('rs2'), ...rule.fixed };
+      const regs = { rd: floor('rd'), rs1: floor('rs1'), rs2: floor('rs2'), ...fixedRegisters };
       for (const { roles, at, width } of registers) {
         const bits = (half >>> at) & (2 ** width - 1);
         for (const role of roles) regs[role] = floor(role) + (width === 3 ? bits + 8 : bits);
       }
-      let imm = 0;
+      let imm = fixedImmediate;
       for (const { from, to, width } of pieces) imm |= ((half >>> to) & (2 ** width - 1)) << from;
       if (signed) imm = signExtend(imm, immediateBits);
       const { rd, rs1, rs2 } = regs;

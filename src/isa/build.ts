@@ -56,7 +56,14 @@ const PLACES: readonly (readonly [keyof Bits, width: number, low: number])[] = [
 /** A row of one extension: the extension is given once for a file. */
 export const rowsOf =
   (extension: string) =>
-  (name: string, format: Format, operands: string, bits: Bits, semantics: Semantics, exact?: true): Row => {
+  (
+    name: string,
+    format: Format,
+    operands: string,
+    bits: Bits,
+    semantics: Semantics,
+    more: Pick<Row, 'exact' | 'work'> = {},
+  ): Row => {
     let mask = 0;
     let match = 0;
     for (const [place, width, low] of PLACES) {
@@ -67,7 +74,7 @@ export const rowsOf =
     }
     const row = { name, extension, format, mask: mask >>> 0, match: match >>> 0, semantics, facts: new Map() };
     const roles = operands.split(' ').filter(Boolean) as Operand[];
-    return exact ? { ...row, operands: roles, exact } : { ...row, operands: roles };
+    return { ...row, operands: roles, ...more };
   };
 
 /** rd := f(rs1, rs2) and rd := f(rs1, imm). */

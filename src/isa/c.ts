@@ -17,7 +17,7 @@ export interface AliasRule {
   readonly layout: string;
   /** The full row. */
   readonly row: string;
-  readonly fixed?: { readonly rd?: number; readonly rs1?: number; readonly rs2?: number };
+  readonly fixed?: { readonly rd?: number; readonly rs1?: number; readonly rs2?: number; readonly imm?: number };
   /** Fields that may not be 0: with 0 the encoding is reserved or another alias's. */
   readonly nonzero?: readonly ('rd' | 'rs1' | 'rs2' | 'imm')[];
   /** A register that rd may not be: the encoding is another alias's. */

@@ -176,7 +176,7 @@ function moves({ bits, move, row, funct7, put }: Form): Row[] {
 
 function integerConversions({ bits, suffix, row, f, funct7, a, put }: Form): Row[] {
   return INTEGERS.flatMap(({ suffix: integer, type, code }) => {
-    const exact = bits === 64 && code < 2 ? true : undefined;
+    const exact = bits === 64 && code < 2 ? ({ exact: true } as const) : {};
     const to: FloatOp = `${f}.to.${type}`;
     const from: FloatOp = `${f}.from.${type}`;
     return [
@@ -217,7 +217,7 @@ export const widthConversions = (): Row[] => {
       'fd fs1 rm',
       { opcode: OP_FP, funct7: 0x21, rs2: 0 },
       (s, d) => s.fd(s.float('f64.from.f32', unbox(d, 32, s.fs1()))),
-      true,
+      { exact: true },
     ),
   ];
 };

@@ -110,7 +110,7 @@ export interface Step<V> {
 export interface Row {
   /** As in the manual, lower case: `addi`, `fmadd.d`. */
   readonly name: string;
-  /** `I`, `M`, `A`, `F`, `D`, `Zicsr`, `Zifencei`, `Zba`, `Zbb`, `Zbs`, `Zicond`. */
+  /** As in the manual: `I`, `M`, `Zicsr`, `Zba`. */
   readonly extension: string;
   readonly format: Format;
   /** A 32-bit word is this instruction if (word & mask) === match, both unsigned. */
@@ -120,6 +120,8 @@ export interface Row {
   readonly operands: readonly Operand[];
   /** A conversion that never rounds: it has an rm field, and assemblers put 0 (rne) there instead of 7 (dynamic). */
   readonly exact?: true;
+  /** The kind of work, for rows whose semantics does not show it: a product without carries is a loop of shifts there. */
+  readonly work?: Work;
   readonly semantics: <V>(step: Step<V>, domain: Domain<V>) => void;
   /** Facts about the row's instructions, by their fields. domain/record.ts keeps them in the row, because look-up is fastest there. */
   readonly facts: Map<number, Facts>;

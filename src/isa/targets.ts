@@ -1,11 +1,14 @@
 /** Targets: the extensions that an output may use beyond those that its input needs. */
 import { badOption } from '../base/errors.ts';
 
-/** RISC-V profiles (RVA22U64, RVA23U64): their mandatory extensions beyond RV64GC, as far as these have rows here. */
-const TARGETS: Readonly<Record<string, readonly string[]>> = {
-  rva22u64: ['Zba', 'Zbb', 'Zbs'],
-  rva23u64: ['Zba', 'Zbb', 'Zbs', 'Zicond'],
-};
+/**
+ * RISC-V profiles (RVA22U64, RVA23U64), oldest first, with the mandatory extensions that each adds to RV64GC and to the profiles before it,
+ * as far as these have rows here.
+ */
+const TARGETS: readonly { readonly name: string; readonly adds: readonly string[] }[] = [
+  { name: 'rva22u64', adds: ['Zba', 'Zbb', 'Zbs'] },
+  { name: 'rva23u64', adds: ['Zicond'] },
+];
 
 /**
  * The extensions that a target has beyond RV64GC; none for no target.
@@ -13,8 +16,16 @@ const TARGETS: Readonly<Record<string, readonly string[]>> = {
  */
 export function extensionsOf(target: string | undefined): readonly string[] {
   if (target === undefined) return [];
-  const extensions = TARGETS[target];
-  if (extensions === undefined)
-    throw badOption(`there is no target '${target}'`, `there are: ${Object.keys(TARGETS).join(', ')}`);
-  return extensions;
+  const at = TARGETS.findIndex(({ name }) => name === target);
+  if (at < 0)
+    throw badOption(`there is no target '${target}'`, `there are: ${TARGETS.map(({ name }) => name).join(', ')}`);
+  return TARGETS.slice(0, at + 1).flatMap(({ adds }) => adds);
 }
+
+const enumerated = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+
+/** All targets in words: `Zba and Zbb for rva22u64, Zicond too for rva23u64`. */
+export const TARGETS_TEXT: string = TARGETS.map(
+  ({ name, adds }, at) => `${enumerated(adds)}${at === 0 ? '' : ' too'} for ${name}`,
+).join(', ');

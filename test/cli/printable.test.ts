@@ -84,3 +84,37 @@ test('of arguments, in --strace and in JSON', () => {
   expect(JSON.parse(stdout.toString()).optimized.file).toBe(`${EVIL}.isoform`);
   expectPlain(stdout.toString());
 });
+
+/** Every command's words about files of that name, as far as it gets with them. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  run: ['run', '--limit-instructions', '100', EVIL],
+  profile: ['profile', '--limit-instructions', '100', '-o', `${EVIL}.p`, EVIL],
+  merge: ['merge', '-o', `${EVIL}.sum`, `${EVIL}.p`, `${EVIL}.none`],
+  optimize: ['optimize', '-p', `${EVIL}.p`, '-o', `${EVIL}.isoform`, EVIL],
+  verify: ['verify', '--limit-instructions', '100', EVIL, `${EVIL}.isoform`, EVIL],
+  prove: ['prove', EVIL, `${EVIL}.isoform`],
+  replay: ['replay', EVIL],
+  report: ['report', '-p', `${EVIL}.p`, '--limit-instructions', '100', '-o', `${EVIL}.html`, EVIL, `${EVIL}.isoform`],
+  pgo: ['pgo', '--limit-instructions', '100', '-o', `${EVIL}.2`, '--report', `${EVIL}.html`, EVIL, EVIL],
+  dump: ['dump', 'profile', `${EVIL}.p`],
+  bisect: ['bisect', '-p', `${EVIL}.p`, '--limit-instructions', '100', EVIL, EVIL],
+  demo: ['demo', '--report', `${EVIL}/none/none.html`],
+};
+test('by every command', { timeout: 60_000 }, () => {
+  const listed = [
+    ...place
+      .run(['--help'])
+      .stdout.toString()
+      .matchAll(/^ {2}([a-z]+)\b.*<|^ {2}(demo|help)\b/gm),
+  ];
+  expect(listed.map(([, name, other]) => name ?? other).filter((name) => name !== 'help')).toEqual(
+    Object.keys(COMMANDS),
+  );
+  for (const [name, args] of Object.entries(COMMANDS)) {
+    const { stdout, stderr } = place.run(args);
+    const said = `${stdout}${stderr}`;
+    expect(said, name).not.toBe('');
+    expect(said, name).not.toContain('internal error');
+    expectPlain(said);
+  }
+});

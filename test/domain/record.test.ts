@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { regByName } from '../../src/base/units.ts';
 import { facts } from '../../src/domain/record.ts';
+import { OPCODE, rowsOf } from '../../src/isa/build.ts';
 import { decode } from '../../src/isa/decode.ts';
+import { makeInsn } from '../../src/isa/encode.ts';
 import type { Facts } from '../../src/isa/row.ts';
 import { ROWS } from '../../src/isa/table.ts';
 import { parse } from '../../src/isa/text.ts';
@@ -81,6 +83,13 @@ describe('facts', () => {
 
   test('equal words share their facts', () => {
     expect(facts(decode(0x00c58533)!)).toBe(facts(decode(0x00c58533)!));
+  });
+
+  test('a row says the work that its semantics does not show', () => {
+    const shifts = rowsOf('X')('x', 'R', 'rd rs1 rs2', { opcode: OPCODE.OP }, (s, d) => s.rd(d.shl(s.rs1(), s.rs2())));
+    expect(facts(makeInsn(shifts, { rd: 5, rs1: 6, rs2: 7 })).work).toBe('simple');
+    const said = { ...shifts, work: 'multiply', facts: new Map() } as const;
+    expect(facts(makeInsn(said, { rd: 5, rs1: 6, rs2: 7 })).work).toBe('multiply');
   });
 
   test('x0 is never read or written, and what is read and written is an operand', () => {

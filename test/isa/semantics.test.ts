@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../../src/domain/concrete.ts';
 import { decode } from '../../src/isa/decode.ts';
-import { encode, makeInsn } from '../../src/isa/encode.ts';
-import { parse } from '../../src/isa/text.ts';
+import { compress, encode, makeInsn } from '../../src/isa/encode.ts';
+import { COMPRESSED, ROWS } from '../../src/isa/table.ts';
+import { parse, print } from '../../src/isa/text.ts';
+import { objdumpKnows, qemuKnows } from '../support/peers.ts';
 
 const u = (value: bigint): bigint => BigInt.asUintN(64, value);
 const MIN64 = -(1n << 63n);
@@ -158,9 +160,32 @@ test('the operands of a compressed instruction are the full ones', () => {
   expect(evaluate(decode(0x947d)!, { rs1: u(MIN64) })).toBe(u(-1n));
 });
 
-test('conditional zero is where the manual puts it', () => {
-  expect(encode(parse('czero.eqz a0,a1,a2'))).toBe(0x0ec5d533);
-  expect(encode(parse('czero.nez a0,a1,a2'))).toBe(0x0ec5f533);
+/** Encodings from the manual, of rows (words) and of compressed forms (halfwords). */
+const encodings: [word: number, text: string][] = [
+  [0x0ec5d533, 'czero.eqz a0,a1,a2'],
+  [0x0ec5f533, 'czero.nez a0,a1,a2'],
+  [0x9d1d, 'subw a0,a0,a5'],
+];
+test.each(encodings)('%d is %s', (word, text) => {
+  expect(print(decode(word)!, 0)).toBe(text);
+  if ((word & 3) === 3) expect(encode(parse(text))).toBe(word);
+  else expect(compress(parse(text))).toBe(word);
+});
+
+describe('by hand is tried', () => {
+  const names = (all: readonly { readonly name: string }[]) => all.map(({ name }) => name);
+  test('the encoding of each row and each compressed form that objdump does not know', () => {
+    const written = encodings.flatMap(([word]) => [
+      decode(word)!.row.name,
+      ...names(COMPRESSED.filter((alias) => alias.expand(word))),
+    ]);
+    const needed = [...ROWS, ...COMPRESSED].filter((each) => !objdumpKnows(each));
+    expect(written).toEqual(expect.arrayContaining(names(needed)));
+  });
+  test('the meaning of each row that qemu does not know', () => {
+    const written = integer.map(([text]) => text.split(' ')[0]);
+    expect(written).toEqual(expect.arrayContaining(names(ROWS.filter((row) => !qemuKnows(row)))));
+  });
 });
 
 test('what is not pure has no value', () => {

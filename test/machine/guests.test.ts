@@ -37,7 +37,7 @@ const all = (contents: Bytes): Buffer => {
 };
 
 /** Those that have tests of their own, or are run with other arguments; all others that are in the folder are run alike. */
-const OTHERS = ['answers', 'ends', 'fixed', 'kept', 'paths', 'pie', 'proc'];
+const OTHERS = ['answers', 'ends', 'fixed', 'kept', 'paths', 'pie', 'proc', 'rest'];
 const guests = readdirSync(join(ROOT, 'test/machine/guests'))
   .map((file) => file.replace(/\.c$/, ''))
   .filter((name) => !OTHERS.includes(name));

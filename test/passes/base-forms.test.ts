@@ -32,7 +32,7 @@ goto -> 0x1008 x100 live a0,a1 {a0=%1 a1=%2}
 
 test('the pass applies where it has something to choose from', () => {
   const names = (target?: string) =>
-    applicable(choosePasses('retarget,sink'), { fuel: makeFuel(), extensions: extensionsOf(target) }).map(
+    applicable([makeRetarget([]), ...choosePasses('sink')], { fuel: makeFuel(), extensions: extensionsOf(target) }).map(
       ({ name }) => name,
     );
   expect(names()).toEqual(['sink']);

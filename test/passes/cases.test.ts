@@ -1,5 +1,6 @@
 /**
- * Golden cases: a title, a superblock, `===`, and what the pass makes of it. `BLESS=1 npm test` writes what it makes now. Besides the
+ * Golden cases: a title, a superblock, `===`, and what the pass makes of it. A title that ends with `(target NAME)` or `(no target)` says
+ * for which machine; else it is one that has all that a pass could ask for. `BLESS=1 npm test` writes what it makes now. Besides the
  * text, each case checks the checker, that the pass has nothing more to do with its own result, and that both superblocks do the same on
  * many states.
  */
@@ -21,10 +22,15 @@ import { ROOT } from '../support/tools.ts';
 
 const CASES = join(ROOT, 'test/passes/cases');
 const STATES = 60;
-/** Passes that need a target have the largest. */
-const context = () => ({
+const LARGEST_TARGET = 'rva23u64';
+/** The target that a case's title names; undefined for none. */
+function targetOf(title: string): string | undefined {
+  const named = /\(target (\S+)\)$/.exec(title)?.[1];
+  return named ?? (title.endsWith('(no target)') ? undefined : LARGEST_TARGET);
+}
+const contextFor = (title: string) => ({
   fuel: makeFuel(),
-  extensions: extensionsOf('rva23u64'),
+  extensions: extensionsOf(targetOf(title)),
   deadFrames: true,
   termsOf: makeTerms,
   spend: () => true,
@@ -58,6 +64,7 @@ for (const pass of PASSES)
       const end = text.indexOf('\n');
       const title = text.slice(0, end);
       test(`${title} (${name})`, () => {
+        const context = () => contextFor(title);
         const [input, output] = text.slice(end + 1).split('===\n');
         const before = parseSuperblock(input!);
         checkSuperblock(before, 'the case');

@@ -164,6 +164,8 @@ const CLONE = {
   CHILD_SETTID: 0x1000000,
   PIDFD: 0x1000,
 } as const;
+/** struct robust_list_head. */
+const ROBUST_LIST_HEAD_SIZE = 24;
 const NO_THREADS = 'a second thread or process is not supported';
 
 export const IDENTITY_ROWS: readonly SyscallRow[] = [
@@ -179,8 +181,27 @@ export const IDENTITY_ROWS: readonly SyscallRow[] = [
       return k.task.tid;
     },
   },
-  zeroRow(99, 'set_robust_list', ['address', 'size']),
-  missingRow(100, 'get_robust_list', ['int', 'address', 'address']),
+  {
+    number: 99,
+    name: 'set_robust_list',
+    arguments: ['address', 'size'],
+    run: (k, head, size) => {
+      if (size !== ROBUST_LIST_HEAD_SIZE) fail(E.INVAL);
+      k.task.robustList = head;
+      return 0;
+    },
+  },
+  {
+    number: 100,
+    name: 'get_robust_list',
+    arguments: ['int', 'address', 'address'],
+    run: (k, id, head, size) => {
+      if (id !== 0 && id !== k.task.tid) fail(E.SRCH);
+      k.guest.setU64(size, BigInt(ROBUST_LIST_HEAD_SIZE));
+      k.guest.setU64(head, BigInt(k.task.robustList));
+      return 0;
+    },
+  },
   { number: 160, name: 'uname', arguments: ['address'], run: systemName },
   {
     number: 163,

@@ -71,6 +71,8 @@ export interface Task {
   /** Interrupted syscalls, by the address of the handler's frame. */
   readonly restarts: Map<Addr, Restart>;
   clearTid: Addr;
+  /** The head of the list of robust futexes, as set_robust_list gave it. */
+  robustList: Addr;
 }
 
 /** RLIMIT_SIGPENDING. */
@@ -240,6 +242,7 @@ export class Kernel {
       pending: [],
       restarts: new Map(),
       clearTid: 0,
+      robustList: 0,
     };
     this.tasks = [this.task];
     this.diverted = parts.diverted;

@@ -24,6 +24,7 @@ export function readClock(kernel: Kernel, id: number): bigint {
   return fail(E.INVAL);
 }
 
+const CLOCK_REALTIME = 0;
 /** The thread's CPU time, raw and coarse clocks, and alarms, for which the machine has no clock. */
 const CLOCKS_WITHOUT_SLEEP: ReadonlySet<number> = new Set([3, 4, 5, 6, 8, 9]);
 
@@ -209,7 +210,17 @@ export const TIME_ROWS: readonly SyscallRow[] = [
       return 0;
     },
   },
-  { number: 112, name: 'clock_settime', arguments: ['int', 'address'], run: () => -E.PERM },
+  {
+    number: 112,
+    name: 'clock_settime',
+    arguments: ['int', 'address'],
+    run: (k, id, at) => {
+      // Only the clock of the world can be set at all.
+      if (id !== CLOCK_REALTIME) fail(E.INVAL);
+      k.guest.timespec(at);
+      return -E.PERM;
+    },
+  },
   {
     number: 113,
     name: 'clock_gettime',
