@@ -7,9 +7,17 @@ import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import { codeOf } from '../code/code.ts';
 import { endingOf } from '../code/endings.ts';
+import { namedExtensions } from '../elf/attributes.ts';
 import { EF_RISCV } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
-import { type ExtensionSet, extensionSet, needsOf, RV64GC } from '../isa/extensions.ts';
+import {
+  EVERY_EXTENSION,
+  type ExtensionSet,
+  extensionNames,
+  extensionSet,
+  needsOf,
+  RV64GC,
+} from '../isa/extensions.ts';
 import { targetOf } from '../isa/row.ts';
 
 /** File offset of e_flags (RISC-V ELF psABI, "File Header"). The float ABI in it is 0 for none, 1 for single, 2 for double. */
@@ -19,6 +27,12 @@ export const imageExtensions = derived(
   'extensions',
   (image: Image): ExtensionSet => RV64GC & (headerExtensions(image) | codeExtensions(image)),
 );
+
+/** The extensions beyond RV64GC that the image's attributes say it was built for. */
+export const declaredExtensions = derived('declared extensions', (image: Image): ExtensionSet => {
+  const named = new Set(namedExtensions(image));
+  return extensionSet(extensionNames(EVERY_EXTENSION & ~RV64GC).filter((name) => named.has(name.toLowerCase())));
+});
 
 function headerExtensions(image: Image): ExtensionSet {
   const flags = image.bytes[FLAGS_OFFSET]!;

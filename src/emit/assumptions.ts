@@ -61,7 +61,7 @@ const TABLE = [
     name: 'code does not change',
     avoidable: false,
     by: ['emission', 'prover'],
-    text: 'The program neither writes to its own text nor reads it as data where it was patched, nor the headers of its file, nor of the file more than what was appended to it; it maps nothing at a fixed address over the pages right behind it, where the optimized code is; and it does not matter where its heap begins.',
+    text: 'The program neither writes to its own text nor takes it away (by munmap or mprotect), nor reads it as data where it was patched, nor the headers of its file, nor of the file more than what was appended to it; it maps nothing at a fixed address over the pages right behind it, where the optimized code is; and it does not matter where its heap begins.',
     check:
       'All else that is loaded is as it was, in whole pages; headers say what they said, but for the new segment, and are where programs look for them. The rerun would differ.',
   },
@@ -70,7 +70,7 @@ const TABLE = [
     name: 'nobody looks in between',
     avoidable: false,
     by: ['optimizer', 'prover'],
-    text: 'Signal handlers do not inspect the registers or the pc of the code they interrupt, nor does an exception that a handler throws pass through it (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; no one counts instructions (the cycle and instret counters).',
+    text: 'Signal handlers do not inspect the registers (floating-point flags are among them) or the pc of the code they interrupt, nor does code that they jump to, nor does an exception that a handler throws pass through it (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; an instruction that the machine lacks may be met somewhat earlier or later on its way; no one counts instructions (the cycle and instret counters).',
     check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
   },
   {

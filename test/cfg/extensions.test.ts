@@ -52,6 +52,26 @@ both:
   ecall
 `;
 
+/** Finds out by SIGILL whether there is Zbb: nothing needs the result. */
+const PROBING = `
+  .globl _start
+_start:
+  li s0, 3000
+  li s1, 0
+again:
+  .option push
+  .option arch, +zbb
+  orc.b a0, s0
+  .option pop
+  li a0, 3
+  add s1, s1, a0
+  addi s0, s0, -1
+  bnez s0, again
+  andi a0, s1, 63
+  li a7, 93
+  ecall
+`;
+
 describe.runIf(needs('extensions', 'gcc'))('extensions', () => {
   const optimized = (file: string) => {
     const image = readImage(file);
@@ -91,5 +111,15 @@ describe.runIf(needs('extensions', 'gcc'))('extensions', () => {
     expect(made.rejected).toEqual([]);
     expect(made.proof.extensions).toEqual([]);
     expect(made.proof.assumptions).not.toContain('A9');
+  });
+
+  test('a program that tries whether an extension is there goes on trying, if it was not built for it', () => {
+    const code = (arch: string) => compile(PROBING, ['-nostdlib', '-static', `-march=${arch}`], 's');
+    const trying = optimized(code('rv64gc'));
+    expect(trying.uses).toContain('Zbb');
+    expect(trying.made.rejected.length).toBeGreaterThan(0);
+    const built = optimized(code('rv64gc_zbb'));
+    expect(built.uses).not.toContain('Zbb');
+    expect(built.made.rejected).toEqual([]);
   });
 });

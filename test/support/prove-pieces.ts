@@ -39,13 +39,14 @@ interface Options {
   readonly deadFrames?: boolean;
   readonly returns?: ReadonlyMap<number, number>;
   readonly relocatable?: boolean;
-  /** What the machine has, and whether more may be asked of it (A9); default: it has everything. */
-  readonly machine?: { readonly has: readonly string[]; readonly more: boolean };
+  /** What the machine has, what the program was built for, and whether more may be asked of it (A9); default: it has everything. */
+  readonly machine?: { readonly has: readonly string[]; readonly declared?: readonly string[]; readonly more: boolean };
 }
 
 export function sidesOf(original: string, optimized: string, options: Options = {}): Sides {
   const was = assemble(original, HEAD);
   const is = assemble(optimized, START);
+  const { machine } = options;
   const live = options.live && regSet(options.live);
   return {
     jumpTables: options.jumpTables ?? false,
@@ -57,7 +58,7 @@ export function sidesOf(original: string, optimized: string, options: Options = 
     saves: options.saves && { savesAt: (at) => options.saves!.includes(at) },
     watched: options.watched ?? false,
     deadFrames: options.deadFrames ?? false,
-    machine: options.machine && new Machine(extensionSet(options.machine.has), options.machine.more),
+    machine: machine && new Machine(extensionSet(machine.has), extensionSet(machine.declared ?? []), machine.more),
     standsFor: (at) => (at === START ? HEAD : at < START ? at : undefined),
     inside: (at) => at >= START,
   };

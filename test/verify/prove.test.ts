@@ -228,6 +228,19 @@ describe('what is not', () => {
     expect(proof(modes, `csrrw zero,frm,a1\n ${dynamic}\n jal zero,0x1008`).verdict).toBe('unproved');
   });
 
+  test('an instruction that the machine may lack, and the program may find lacking, is not left out', () => {
+    const probe = 'orc.b a5,a0\n li a5,0\n addi a0,a0,1'.replace('li a5,0', 'addi a5,zero,0');
+    const without = 'addi a5,zero,0\n addi a0,a0,1\n jal zero,0x100c';
+    for (const more of [false, true]) {
+      const machine = { has: ['I'], more };
+      expect(why(probe, without, { machine })).toContain('it does without Zbb, which the original needs on that way');
+      expect(proof(probe, `${probe}\n jal zero,0x100c`, { machine }).verdict).toBe('proved');
+      // A program that was built for it does not look for it; and every machine has all of RV64GC.
+      expect(proof(probe, without, { machine: { ...machine, declared: ['Zbb'] } }).verdict).toBe('proved');
+      expect(proof(probe.replace('orc.b a5,a0', 'mul a5,a0,a0'), without, { machine }).verdict).toBe('proved');
+    }
+  });
+
   test('what the machine may not have, unless it may be asked of it (A9)', () => {
     const machine = (more: boolean) => ({ has: ['I', 'M'], more });
     const original = 'slli a1,a1,0x1\n add a0,a0,a1\n sub a1,a0,a1';

@@ -61,7 +61,7 @@ class Comparison {
     if (seen !== undefined) return seen;
     this.#compareAccesses();
     if (this.#open !== undefined && !this.#proving.shows(this.#goals)) return this.#open;
-    const lacking = this.#lackingExtensions();
+    const lacking = this.#comparedExtensions();
     if (lacking === undefined) this.#noteAssumptions();
     return lacking;
   }
@@ -164,12 +164,13 @@ class Comparison {
     }
   }
 
-  #lackingExtensions(): Mismatch | undefined {
+  #comparedExtensions(): Mismatch | undefined {
     const { sides, used } = this.#proving;
     const more = sides.machine?.asks(this.#was.extensions, this.#is.extensions);
     if (typeof more === 'object') return { kind: 'extensions', names: more };
     if (more) used.add('A9');
-    return undefined;
+    const leftOut = sides.machine?.leavesOut(this.#was.extensions, this.#is.extensions) ?? [];
+    return leftOut.length > 0 ? { kind: 'left-out', names: leftOut } : undefined;
   }
 
   #noteAssumptions(): void {

@@ -3,17 +3,25 @@
  * extensions, so the machine has these; the machine also has the parts of RV64GC that the original's header and code ask for. Extensions
  * that the optimized path needs beyond these are named. An extension that the original uses only on other paths does not count: such
  * code may be there for machines that have the extension.
+ *
+ * A program may also find out by a signal (SIGILL) that the machine lacks an extension beyond RV64GC: on a path on which the original
+ * needs one that is not declared, the optimized code needs it too. (Attributes of an image declare what it was built for.)
  */
-import { type ExtensionSet, extensionNames } from '../../isa/extensions.ts';
+import { type ExtensionSet, extensionNames, RV64GC } from '../../isa/extensions.ts';
 
 export class Machine {
   /** More may be asked of the machine than the original asks (A9). */
   readonly #more: boolean;
   readonly #has: ExtensionSet;
+  readonly #declared: ExtensionSet;
   #needed: ExtensionSet = 0n;
 
-  constructor(has: ExtensionSet, more: boolean) {
+  /**
+   * @param has extensions of every machine that runs the original; `declared`: those beyond RV64GC that it was built for
+   */
+  constructor(has: ExtensionSet, declared: ExtensionSet, more: boolean) {
     this.#has = has;
+    this.#declared = declared;
     this.#more = more;
   }
 
@@ -27,6 +35,11 @@ export class Machine {
     if (!this.#more) return extensionNames(beyond);
     this.#needed |= beyond;
     return true;
+  }
+
+  /** Names of the extensions that the original's path needs and the optimized one does not, though the machine may lack them. */
+  leavesOut(was: ExtensionSet, is: ExtensionSet): readonly string[] {
+    return extensionNames(was & ~is & ~RV64GC & ~this.#declared);
   }
 
   /** Names of the extensions needed beyond the original. */

@@ -6,7 +6,7 @@
  */
 import { badElf, unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
-import { imageExtensions } from '../../cfg/extensions.ts';
+import { declaredExtensions, imageExtensions } from '../../cfg/extensions.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
 import { imageSaves } from '../../cfg/saves.ts';
 import { codeOf } from '../../code/code.ts';
@@ -194,7 +194,7 @@ export function sidesOf(
     watched: !assumed.has('A11'),
     jumpTables: assumed.has('A4'),
     deadFrames: assumed.has('A8'),
-    machine: new Machine(imageExtensions(original), assumed.has('A9')),
+    machine: new Machine(imageExtensions(original), declaredExtensions(original), assumed.has('A9')),
     standsFor: places.standsFor,
     inside: places.inside,
     spaces: spacesOf(original),

@@ -25,7 +25,8 @@ export type Mismatch =
   | { readonly kind: 'access'; readonly access: 'load' | 'store'; readonly bytes: number }
   | { readonly kind: 'events' }
   | { readonly kind: 'flags' }
-  | { readonly kind: 'extensions'; readonly names: readonly string[] }
+  /** `left-out`: the original needs them, and may find them missing. */
+  | { readonly kind: 'extensions' | 'left-out'; readonly names: readonly string[] }
   /** Without assumption A11: the accesses differ in a way that others may see. */
   | { readonly kind: 'seen'; readonly what: 'count' | 'accesses' | 'pinned' | 'dependences' }
   /** The original does not reach the exit: at `at` an undecided branch, a jump elsewhere, no instruction, or an instruction that stops. */
@@ -105,6 +106,8 @@ function mismatchText(what: Mismatch): string {
       return 'floating-point flags differ';
     case 'extensions':
       return `it needs ${what.names.join(', ')}, which the original does not on that way`;
+    case 'left-out':
+      return `it does without ${what.names.join(', ')}, which the original needs on that way and the machine may lack`;
     case 'seen':
       return SEEN_TEXTS[what.what];
     case 'open':

@@ -63,7 +63,7 @@ export function askSolver(sides: Sides, entry: Entry, before: EntryProof, solver
   const proof = new Attempt(sides, entry, { solver }).prove();
   return proof.verdict === 'proved' ? proof : before;
 }
-const VALUELESS_KINDS: ReadonlySet<Mismatch['kind']> = new Set(['events', 'flags', 'extensions', 'seen']);
+const VALUELESS_KINDS: ReadonlySet<Mismatch['kind']> = new Set(['events', 'flags', 'extensions', 'left-out', 'seen']);
 
 interface AttemptOptions {
   readonly solver?: Solver;
