@@ -22,6 +22,9 @@ describe.runIf(needs("answers of the host's Linux", 'gcc'))('Linux answers', () 
       ['-O2', '-static', '-w'],
     );
     const run = { args: [part], stdin: Buffer.from('hello\n'), dir };
-    expect(runGuest(file, run, 'dispatch').stdout.toString()).toBe(readFileSync(join(EXPECTED, part), 'latin1'));
+    const { status, stdout, stderr } = runGuest(file, run, 'dispatch');
+    // The end first: it says why an output is not whole.
+    expect([status, stderr.toString()]).toEqual([0, '']);
+    expect(stdout.toString()).toBe(readFileSync(join(EXPECTED, part), 'latin1'));
   });
 });

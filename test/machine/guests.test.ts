@@ -142,15 +142,18 @@ describe.runIf(needs('guests against qemu', 'gcc', 'qemu'))('guests do as under 
       const expected = qemu(file, args, { stdin, cwd: theirs });
       const actual = runHere(file, args, ours);
       const translated = runHere(file, args, ours, 'translate-soon');
+      // The end first: it says why an output is not whole.
+      expect([statusOf(actual.exit), expected.status < 128 ? actual.stderr : '']).toEqual([
+        expected.status,
+        expected.status < 128 ? expected.stderr.toString() : '',
+      ]);
+      expect(actual.stdout).toBe(expected.stdout.toString());
       expect([translated.exit, translated.stdout, translated.stderr]).toEqual([
         actual.exit,
         actual.stdout,
         actual.stderr,
       ]);
       expect([translated.guest.starts, translated.guest.stops]).toEqual([actual.guest.starts, actual.guest.stops]);
-      expect(actual.stdout).toBe(expected.stdout.toString());
-      if (expected.status < 128) expect(actual.stderr).toBe(expected.stderr.toString());
-      expect(statusOf(actual.exit)).toBe(expected.status);
       // The host is untouched; what would be there is in the overlay, file for file.
       expect(readdirSync(ours)).toEqual([]);
       const left = [...actual.guest.changes()].flatMap((change) =>
