@@ -61,16 +61,16 @@ export function codePointers(
         if (starts[next]! % 4 === 0) tables.push(starts[next]!);
       const whole = (from: number) =>
         view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
-      // Within code only words aligned to eight bytes are taken for addresses.
-      if (isCode(here)) {
+      const low = view.getUint32(at, true);
+      // Data may lie among instructions. The word of a four-byte instruction is odd, as no pointer to code is, nor a distance of code.
+      const inCode = isCode(here);
+      if (inCode && low % 2 !== 0) {
         tables = [];
-        if (here % 8 === 0) add(whole(at));
         continue;
       }
-      const low = view.getUint32(at, true);
       // Position-independent programs hold no 32-bit addresses.
       if (!image.relocatable) add(low);
-      for (let from = at; from < at + 4 && from + 4 <= bytes.length; from++) add(whole(from));
+      for (let from = at; from < (inCode ? at + 1 : at + 4) && from + 4 <= bytes.length; from++) add(whole(from));
       const distance = low | 0;
       tables = tables.filter((table) => here - table < TABLE_BYTES && add(table + distance));
       // An entry of a table that a jump is seen to read is no distance from its own address.

@@ -8,8 +8,8 @@ import type { Image } from '../elf/image.ts';
 
 /**
  * The addresses that pointers to code lead to; a pointer's lowest bit is ignored, as by jumps. Pointers are words of eight bytes at any
- * place of the data, and at multiples of eight in the code; aligned words of four bytes, unless the image can be relocated; and constants.
- * Some are mere numbers.
+ * place of the data; aligned words of four bytes, unless the image can be relocated; in code, where data may lie too, aligned even words;
+ * and constants. Some are mere numbers.
  */
 export const pointerTargets = derived('pointer targets', findTargets);
 
@@ -31,7 +31,9 @@ function findTargets(image: Image): ReadonlySet<Addr> {
       const here = address + at;
       const inCode = holdsCode && isCode(here);
       const wide = at + 8 <= bytes.length && view.getUint32(at + 4, true) === 0;
-      if (wide ? !inCode || here % 8 === 0 : !inCode && here % 4 === 0 && !image.relocatable) add(value);
+      const aligned = here % 4 === 0;
+      if (inCode ? aligned && value % 2 === 0 && (wide || !image.relocatable) : wide || (aligned && !image.relocatable))
+        add(value);
     }
   }
   for (const { value, whole } of imageConstants(image).all) if (whole) add(value);

@@ -7,11 +7,13 @@
  * The later stages keep analyses over *all* code sound (a caller that never ran is still a caller). A wrong guess (data in the text decoded
  * as code) only makes these analyses less precise.
  */
+import { alignUp } from '../base/bits.ts';
 import type { Addr } from '../base/units.ts';
+import { viewOf } from '../elf/fields.ts';
 import type { Image } from '../elf/image.ts';
 import { SHF } from '../elf/segment.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
-import type { Code } from './code.ts';
+import type { Code, CodeRange } from './code.ts';
 import { imageConstants } from './constants.ts';
 import { type Ending, endingOf, farTarget, leavesLink } from './endings.ts';
 import { Marks } from './marks.ts';
@@ -204,7 +206,7 @@ class Search {
   }
 }
 
-/** Code addresses that aligned words of the loaded bytes hold or that code makes. */
+/** Code addresses that aligned words of the loaded bytes hold or that code makes: in code, where data may lie too, also words of four bytes. */
 function codeAddresses(image: Image): Set<Addr> {
   const places = codePlaces(image);
   const found = new Set<Addr>();
@@ -216,8 +218,26 @@ function codeAddresses(image: Image): Set<Addr> {
     for (let at = (8 - (address % 8)) % 8; at + 8 <= bytes.length; at += 8)
       add(view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32);
   }
+  for (const place of places) for (const value of evenWords(image, place)) add(value);
   for (const { value } of imageConstants(image).all) add(value);
   return found;
+}
+
+/** Aligned words of code that can be addresses of code, of eight bytes or, if the image stays where it is linked, of four. */
+function* evenWords(image: Image, { start, end }: CodeRange): Generator<number> {
+  const segment = image.segments.find(({ address, bytes }) => start >= address && start < address + bytes.length);
+  if (segment === undefined) return;
+  const view = viewOf(segment.bytes);
+  for (
+    let at = alignUp(start, 4) - segment.address;
+    at + 4 <= Math.min(end - segment.address, view.byteLength);
+    at += 4
+  ) {
+    const value = view.getUint32(at, true);
+    // The word of a four-byte instruction is odd.
+    if (value % 2 !== 0) continue;
+    if (!image.relocatable || (at + 8 <= view.byteLength && view.getUint32(at + 4, true) === 0)) yield value;
+  }
 }
 
 /**

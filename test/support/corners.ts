@@ -60,6 +60,12 @@ export const CORNERS: readonly Corner[] = [
   // Callers are seen behind instructions that are not known, and behind data in the text.
   { file: 'behind-unknown.c', flags: TINY, inputs: [['0'], ['1']] },
   { file: 'data-in-text.c', flags: [...TINY, '-s'], inputs: [['0'], ['1']] },
+  // Data in the text may be a table that leads into the midst of a function, at any multiple of four.
+  ...['8', '4', '0'].map((width) => ({
+    file: 'table-in-text.S',
+    flags: [...BARE, `-DWIDTH=${width}`],
+    inputs: [['1'], ['1', '2']],
+  })),
   // Tables lead out of what symbols call the function: into a part under another name, or none, or before a second entry; or from operation to operation.
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },
