@@ -9,6 +9,7 @@ import { imageConstants } from '../code/constants.ts';
 import { facts } from '../domain/record.ts';
 import { type Term, Terms } from '../domain/term.ts';
 import { runTerms } from '../domain/term-step.ts';
+import { lowZeros } from '../domain/widths.ts';
 import { PROGRAM_HEADER_SIZE } from '../elf/constants.ts';
 import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
@@ -27,6 +28,9 @@ export interface Use {
   /** A load or store; an address that code stores or passes on; a data word whose value looks like an address; an object's symbol. */
   readonly by: 'access' | 'address' | 'word' | 'symbol';
 }
+
+/** How far back from a place that a jump reads the begin of a table is looked for. */
+const TABLE_BYTES = 1 << 16;
 
 /** A table load that an indirect jump takes its target from. */
 export interface JumpRead {
@@ -74,9 +78,11 @@ function findAccesses(image: Image): Accesses {
   const isData = (value: number) => value >= image.segments[0]!.address && value < image.end;
   let terms = new Terms();
   const readsOf = (block: CfgBlock, state: Known | undefined, others: Use[]): JumpRead[] => {
-    const reads: JumpRead[] = [];
-    readBlock(cfg, block, state, terms, isData, isEntry, reads, others);
-    return reads;
+    const found: JumpRead[] = [];
+    readBlock(cfg, block, state, terms, isData, isEntry, found, others);
+    const tables = found.filter((read) => beginsThere(cfg, read, ownerOf));
+    for (const read of found) if (!tables.includes(read)) others.push({ at: read.at, bytes: 0, by: 'access' });
+    return tables;
   };
   const { states, elsewhere } = knownStates(cfg, isEntry, (block, state) => {
     const [table] = readsOf(block, state, []);
@@ -141,11 +147,34 @@ export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRe
   const targets: Addr[] = [];
   const end = past ? Number.POSITIVE_INFINITY : imageConstants(image).nextAbove(at);
   for (let place = at; place + width <= end; place += width) {
-    const entry = numberAt(image, place, width);
-    if (entry === undefined || entry === 0 || code.insnAt(base + entry) === undefined) break;
-    targets.push(base + entry);
+    const target = targetAt(image, place, width, base);
+    if (target === undefined || code.insnAt(target) === undefined) break;
+    targets.push(target);
   }
   return targets;
+}
+
+function targetAt(image: Image, place: Addr, width: 4 | 8, base: Addr): Addr | undefined {
+  const entry = numberAt(image, place, width);
+  return entry === undefined ? undefined : base + entry;
+}
+
+/**
+ * Does a table begin where a jump is seen to read it? The address that the code makes may be one within the table, or outside of it, from
+ * which indexes go to both sides (`table[c - 'a']`). A table of distances from itself begins at its address. Any other has an entry there,
+ * and before it comes what cannot be an entry, as it leads out of the function, or another table, which begins at an address that code makes.
+ */
+function beginsThere(cfg: Cfg, { site, at, width, base }: JumpRead, ownerOf: (address: Addr) => Addr): boolean {
+  const { image, code } = cfg;
+  const leads = (place: Addr): boolean => {
+    const target = targetAt(image, place, width, base);
+    return target !== undefined && code.insnAt(target) !== undefined && ownerOf(target) === ownerOf(site);
+  };
+  if (targetsOf(cfg, { at, width, base }).length === 0) return false;
+  if (at === base) return true;
+  let first = at;
+  while (first > at - TABLE_BYTES && leads(first - width)) first -= width;
+  return first === at || imageConstants(image).nextAbove(first - 1) === first;
 }
 
 /** The signed number of 4 or 8 bytes at an address of an image; undefined if the image's file holds no bytes for it. */
@@ -224,7 +253,9 @@ function readBlock(
       const { load } = fact;
       const bytes = load?.bytes ?? fact.store?.bytes ?? 8;
       if (isData(constant)) {
-        const fits = rest.length > 0 && opaque !== undefined && (load?.bytes === 4 || load?.bytes === 8);
+        const tabular = opaque !== undefined && (load?.bytes === 4 || load?.bytes === 8);
+        // Entries lie one behind the other: an index is multiplied by their size, and not by the size of something larger.
+        const fits = tabular && rest.length > 0 && 2 ** Math.min(...rest.map(lowZeros)) === load.bytes;
         if (fits) loads.set(opaque!, { at: constant, width: load.bytes, signed: load.signed, users: 0 });
         else uses.push({ at: constant, bytes: rest.length > 0 ? 0 : bytes, by: 'access' });
       }

@@ -60,3 +60,32 @@ export function widthOf(op: BinaryOp, a: Term, b: Term): Widths {
       return {};
   }
 }
+
+/** The number of low bits that are 0 in all values of a term, as far as its operations show: an index times four has two. */
+export function lowZeros(term: Term): number {
+  const [a, b] = term.args;
+  const by = b?.value === undefined ? undefined : Number(b.value & 63n);
+  switch (term.op) {
+    case 'const':
+      return term.value === 0n ? 64 : (term.value! & -term.value!).toString(2).length - 1;
+    case 'shl':
+      return Math.min(64, lowZeros(a!) + (by ?? 0));
+    case 'shr':
+    case 'sar':
+      return by === undefined ? 0 : Math.max(0, lowZeros(a!) - by);
+    case 'mul':
+      return Math.min(64, lowZeros(a!) + lowZeros(b!));
+    case 'and':
+      return Math.max(lowZeros(a!), lowZeros(b!));
+    case 'add':
+    case 'sub':
+    case 'or':
+    case 'xor':
+      return Math.min(lowZeros(a!), lowZeros(b!));
+    case 'sext32':
+    case 'zext32':
+      return lowZeros(a!);
+    default:
+      return 0;
+  }
+}

@@ -66,6 +66,9 @@ export const CORNERS: readonly Corner[] = [
     flags: [...BARE, `-DWIDTH=${width}`],
     inputs: [['1'], ['1', '2']],
   })),
+  // Entries of a table may be apart, and before the address that code makes.
+  { file: 'table-of-records.S', flags: ['-static'], inputs: [[], ['1']] },
+  { file: 'table-from-middle.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
   // Tables lead out of what symbols call the function: into a part under another name, or none, or before a second entry; or from operation to operation.
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },
