@@ -112,6 +112,12 @@ export function stateAfter(state: State, insn: Insn, see?: (use: StackUse) => vo
   return { sp, fp, held, slots };
 }
 
-/** The state behind a call, which preserves preserved registers. Millicode, called by another link than ra, may move the stack pointer. */
-export const afterCall = (state: State, insn: Insn): State =>
-  facts(insn).writes === RA ? { ...state, held: without(state.held, RETURN_ADDRESS) } : UNKNOWN_STATE;
+/**
+ * The state behind a call. Millicode, called by another link than ra, may move the stack pointer.
+ * @param changed preserved registers that the callee may change all the same
+ */
+export function afterCall(state: State, insn: Insn, changed: RegSet): State {
+  if (facts(insn).writes !== RA) return UNKNOWN_STATE;
+  const held = without(state.held, union(RETURN_ADDRESS, changed));
+  return { ...state, held, ...(hasReg(changed, S0) && { fp: undefined }) };
+}

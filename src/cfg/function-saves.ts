@@ -39,6 +39,9 @@ export interface Found {
   readonly careless: RegSet;
 }
 
+/** Where a jump to an address in a register may lead: to these; to a label or a block that no edge leads to; anywhere in its function. */
+export type JumpTargets = readonly Addr[] | 'labels' | 'anywhere';
+
 /** The blocks of one function with all its parts. */
 export interface FunctionCode {
   readonly cfg: Cfg;
@@ -47,6 +50,11 @@ export interface FunctionCode {
   readonly entered: ReadonlySet<Addr>;
   /** Does control seem to return from a block's callee? */
   readonly comesBack: (block: CfgBlock) => boolean;
+  readonly jumpTargets: (block: CfgBlock) => JumpTargets;
+  /** Labels that code pointers lead to. */
+  readonly labels: ReadonlySet<Addr>;
+  /** Preserved registers that a call's callee may change. */
+  readonly changedBy: (block: CfgBlock) => RegSet;
 }
 
 export function analyseFunction(code: FunctionCode): Found {
@@ -59,8 +67,12 @@ export function analyseFunction(code: FunctionCode): Found {
 
 /** The dataflow over a function: the facts before each of its blocks, which the function's entries and its own edges lead to. */
 class FunctionFlow {
-  /** Blocks without predecessors: targets of jump tables, landing pads. Indirect jumps and calls of the function may lead there. */
+  /** Blocks without predecessors: targets of jump tables, landing pads. Calls of the function may lead there. */
   readonly loose: readonly number[];
+  /** Blocks that jumps may lead to of which no more is known: loose ones and labels. */
+  readonly #labels: readonly number[];
+  /** Blocks that are no entries. */
+  readonly #inner: readonly number[];
   readonly #code: FunctionCode;
   readonly #index: ReadonlyMap<Addr, number>;
   /** Starts of the blocks at which the function is entered. */
@@ -82,14 +94,17 @@ class FunctionFlow {
     this.#index = index;
     this.#entries = entries;
     this.loose = blocks.flatMap(({ start }, i) => (entries.has(start) || into.has(start) ? [] : [i]));
+    const isLoose = new Set(this.loose);
+    this.#inner = blocks.flatMap(({ start }, i) => (entries.has(start) ? [] : [i]));
+    this.#labels = this.#inner.filter((i) => isLoose.has(i) || code.labels.has(blocks[i]!.start));
     this.#before = blocks.map(({ start }) => (entries.has(start) ? ENTRY_STATE : undefined));
     this.#waiting = new Set(blocks.flatMap((_, i) => (this.#before[i] === undefined ? [] : [i])));
   }
 
   solve(): void {
     const { blocks } = this.#code;
-    /** The facts that all calls and indirect jumps of the function share. */
-    let around: State | undefined;
+    /** By the blocks that they may lead to: the facts that calls, or jumps to addresses in registers, share. */
+    const around = new Map<readonly number[], State>();
     for (let next = this.#waiting.values().next(); !next.done; next = this.#waiting.values().next()) {
       const i = next.value;
       this.#waiting.delete(i);
@@ -97,13 +112,30 @@ class FunctionFlow {
       const state = this.#behind(i);
       for (const to of block.flow)
         if (this.has(to)) this.#come(this.#index.get(to)!, to === block.behindUnknown ? UNKNOWN_STATE : state);
-      const leadsAround = block.returnPoint !== undefined || (block.ending === 'indirect' && state.sp !== 0);
-      if (this.loose.length === 0 || !leadsAround) continue;
-      const now = meet(around, state);
-      if (now === around) continue;
-      around = now;
-      for (const at of this.loose) this.#come(at, around);
+      const to = block.returnPoint !== undefined ? this.loose : this.#leadsTo(block, state);
+      if (to.length === 0) continue;
+      const was = around.get(to);
+      const now = meet(was, state);
+      if (now === was) continue;
+      around.set(to, now);
+      for (const at of to) this.#come(at, now);
     }
+  }
+
+  /** Blocks that a block's jump to an address in a register may lead to. One from the stack pointer of the entry leaves the function, if nothing else is seen. */
+  #leadsTo(block: CfgBlock, { sp }: State): readonly number[] {
+    if (!isOpenJump(block)) return [];
+    const targets = this.#code.jumpTargets(block);
+    if (targets === 'labels') return sp === 0 ? [] : this.#labels;
+    if (targets === 'anywhere') return this.#inner;
+    return targets.flatMap((target) => this.#index.get(target) ?? []);
+  }
+
+  /** May a block's jump to an address in a register leave the function? */
+  mayLeave(block: CfgBlock, state: State): boolean {
+    if (!isOpenJump(block)) return false;
+    const targets = this.#code.jumpTargets(block);
+    return state.sp === 0 || (targets === 'labels' && this.#labels.length === 0);
   }
 
   /** Does a block of the function start at an address? */
@@ -139,7 +171,7 @@ class FunctionFlow {
     const { cfg, blocks } = this.#code;
     const { returnPoint, leavesLink, site } = blocks[i]!;
     const state = this.through(i);
-    if (returnPoint !== undefined) return afterCall(state, cfg.code.insnAt(site)!);
+    if (returnPoint !== undefined) return afterCall(state, cfg.code.insnAt(site)!, this.#code.changedBy(blocks[i]!));
     return leavesLink ? UNKNOWN_STATE : state;
   }
 
@@ -150,6 +182,8 @@ class FunctionFlow {
     this.#waiting.add(i);
   }
 }
+
+const isOpenJump = ({ ending, target }: CfgBlock): boolean => ending === 'indirect' && target === undefined;
 
 /** What the blocks of a function do with the stack and with registers that hold values at entry. */
 class Findings {
@@ -227,11 +261,12 @@ class Findings {
   }
 
   /** @param state the facts at the block's end */
-  #addEnd({ returnPoint, ending, evidence, flow, target }: CfgBlock, state: State): void {
+  #addEnd(block: CfgBlock, state: State): void {
+    const { returnPoint, ending, evidence, flow } = block;
     if (returnPoint !== undefined || ending === 'return') this.#matters ||= evidence !== 'swept';
     const leaves = returnPoint === undefined && flow.some((to) => !this.#flow.has(to));
-    const maybe = ending === 'indirect' && target === undefined && (state.sp === 0 || this.#flow.loose.length === 0);
-    if (ending === 'return' || leaves || maybe) this.#given = intersect(this.#given, state.held);
+    if (ending === 'return' || leaves || this.#flow.mayLeave(block, state))
+      this.#given = intersect(this.#given, state.held);
   }
 
   found(): Found {

@@ -4,8 +4,9 @@
  */
 import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
+import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
-import type { Cfg } from './build.ts';
+import { type Cfg, insnsOf } from './build.ts';
 
 const PART_NAME = /\.cold(?:\.\d+)?$/;
 
@@ -51,6 +52,44 @@ export const callTargets = derived(
   ({ blocks }: Cfg): ReadonlySet<Addr> =>
     new Set(blocks.flatMap(({ returnPoint, target }) => (returnPoint === undefined ? [] : (target ?? [])))),
 );
+
+/**
+ * By group, the blocks that no known edge leads to, without entries of functions: targets of tables, labels, landing pads. Padding before an
+ * aligned label is no such block.
+ */
+export const orphansOf = derived('orphans', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
+  const called = callTargets(cfg);
+  const ownerOf = functionsBy(cfg);
+  const groupOf = groupsByBlock(cfg);
+  const led = new Set(cfg.blocks.flatMap(({ flow }) => flow));
+  const orphans = new Map<Addr, Addr[]>();
+  for (const block of cfg.blocks) {
+    const { start, evidence } = block;
+    if (called.has(start) || ownerOf(start) === start || led.has(start) || evidence === 'guess') continue;
+    if (isPadding(cfg, block)) continue;
+    const group = groupOf.get(start)!;
+    const list = orphans.get(group);
+    if (list === undefined) orphans.set(group, [start]);
+    else list.push(start);
+  }
+  return orphans;
+});
+
+/** Does a block do nothing, as the padding before an aligned label? */
+const isPadding = (cfg: Cfg, block: CfgBlock): boolean =>
+  insnsOf(cfg, block).every(({ insn }) => facts(insn).pure && facts(insn).writes === undefined);
+
+/** By group, the blocks that end in a jump to an address in a register: it may lead to any block of the group. */
+export const jumpsByGroup = derived('jumps by group', (cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> => {
+  const jumps = new Map<Addr, CfgBlock[]>();
+  for (const [group, blocks] of functionGroups(cfg)) {
+    const own = blocks.filter(
+      ({ ending, target, evidence }) => ending === 'indirect' && target === undefined && evidence !== 'guess',
+    );
+    if (own.length > 0) jumps.set(group, own);
+  }
+  return jumps;
+});
 
 function groupBlocks(cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> {
   const called = entriesOf(cfg);

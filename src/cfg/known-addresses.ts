@@ -12,7 +12,7 @@ import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { groupsByBlock } from './groups.ts';
+import { groupsByBlock, orphansOf } from './groups.ts';
 import { preservation } from './preserved.ts';
 import { returning } from './returning.ts';
 
@@ -57,7 +57,7 @@ class Dataflow {
   readonly #groupOf: ReadonlyMap<Addr, Addr>;
   /** By group of functions: all blocks; those that no known edge leads to; labels. */
   readonly #blocks = new Map<Addr, Addr[]>();
-  readonly #orphans = new Map<Addr, Addr[]>();
+  readonly #orphans: ReadonlyMap<Addr, readonly Addr[]>;
   readonly #labels = new Map<Addr, Addr[]>();
   /** By group: orphans that no jump was found to lead to, which are taken for landing pads. */
   readonly #pads = new Map<Addr, Addr[]>();
@@ -71,13 +71,8 @@ class Dataflow {
     const gp = globalPointer(cfg);
     this.#nothing = new Map(gp === undefined ? [] : [[GP, gp]]);
     this.#groupOf = groupsByBlock(cfg);
-    const led = new Set(cfg.blocks.flatMap(({ flow }) => flow));
-    for (const block of cfg.blocks) {
-      const { start } = block;
-      append(this.#blocks, this.#groupAt(start), start);
-      if (!isEntry(start) && !led.has(start) && block.evidence !== 'guess' && !isPadding(cfg, block))
-        append(this.#orphans, this.#groupAt(start), start);
-    }
+    this.#orphans = orphansOf(cfg);
+    for (const { start } of cfg.blocks) append(this.#blocks, this.#groupAt(start), start);
     for (const label of jumps.labels) append(this.#labels, this.#groupAt(label), label);
   }
 
@@ -136,10 +131,6 @@ class Dataflow {
       for (const list of [this.#orphans, this.#labels]) for (const to of list.get(group) ?? []) this.#lead(to, state);
   }
 }
-
-/** Does a block do nothing, as the padding before an aligned label? */
-const isPadding = (cfg: Cfg, block: CfgBlock): boolean =>
-  insnsOf(cfg, block).every(({ insn }) => facts(insn).pure && facts(insn).writes === undefined);
 
 function append(lists: Map<Addr, Addr[]>, key: Addr, item: Addr): void {
   const list = lists.get(key);

@@ -7,7 +7,7 @@ import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { callTargets, functionsBy } from './groups.ts';
+import { callTargets, functionsBy, groupsByBlock, jumpsByGroup } from './groups.ts';
 import { pointerTargets } from './pointers.ts';
 import { preservation } from './preserved.ts';
 
@@ -58,7 +58,7 @@ export const originsOf = derived('origins', (cfg: Cfg): Origins => originsIn(cfg
 
 /**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
- * at a label that a code pointer leads to. Given another register, its value at the jump is followed instead of the target.
+ * at a label that a code pointer leads to. A jump to an address in a register may lead to any block of its function. Given another register, its value at the jump is followed instead of the target.
  */
 export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): Origins {
   const before = predecessors(cfg, comesBack);
@@ -66,6 +66,8 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
   const preserved = preservation(cfg);
   const labels = pointerTargets(cfg.image);
   const called = callTargets(cfg);
+  const groupOf = groupsByBlock(cfg);
+  const jumps = jumpsByGroup(cfg);
   const isLabel = (at: Addr) => labels.has(at) && at !== ownerOf(at);
   return function* (jump, of) {
     const last = cfg.code.insnAt(jump.site)!;
@@ -107,7 +109,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
       if (isEntry) continue;
       const ways = before.get(block.start) ?? [];
       if (ways.length === 0) yield made('nowhere');
-      for (const from of ways) {
+      for (const from of [...ways, ...(jumps.get(groupOf.get(block.start)!) ?? [])]) {
         if (from.behindUnknown === block.start) {
           yield made('nowhere');
           continue;

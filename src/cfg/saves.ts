@@ -17,11 +17,11 @@
 import { derived } from '../base/derived.ts';
 import { hasReg, NO_REGS, type RegSet, union, without } from '../base/regset.ts';
 import type { Addr } from '../base/units.ts';
-import type { Image } from '../elf/image.ts';
 import type { CfgBlock } from './block.ts';
-import { type Cfg, imageCfg } from './build.ts';
-import { analyseFunction, type Found } from './function-saves.ts';
+import type { Cfg } from './build.ts';
+import { analyseFunction, type Found, type JumpTargets } from './function-saves.ts';
 import { entriesOf, functionGroups, groupsByBlock } from './groups.ts';
+import { pointerTargets } from './pointers.ts';
 import { returning } from './returning.ts';
 
 export interface Saves {
@@ -29,32 +29,90 @@ export interface Saves {
   savesAt(at: Addr): boolean;
 }
 
-export interface FunctionSaves extends Saves {
-  /** By group of functions (`functionGroups`): preserved registers that its functions may change for their callers. */
+/** What all functions save and change, by their groups (`functionGroups`). */
+export interface AllFound {
+  readonly found: ReadonlyMap<Addr, Found>;
+  /** Preserved registers that a group's functions may change for their callers. */
   readonly changed: ReadonlyMap<Addr, RegSet>;
 }
 
-/** The saves in all code of a graph. */
+/**
+ * What all functions of a graph save and change. What else is known of jumps to addresses in registers rests on this, so that such a jump
+ * counts here as one to labels: `image-saves.ts` looks again at functions with such jumps.
+ */
 export const savesOf = derived('saves', findSaves);
 
-function findSaves(cfg: Cfg): FunctionSaves {
+function findSaves(cfg: Cfg): AllFound {
+  const groups = functionGroups(cfg);
+  const groupOf = groupsByBlock(cfg);
+  const found = new Map<Addr, Found>();
+  let changed: ReadonlyMap<Addr, RegSet> = new Map();
+  const analyse = functionAnalysis(
+    cfg,
+    () => 'labels',
+    (block) => changedByCall(block, groupOf, changed),
+  );
+  for (const group of groups.keys()) found.set(group, analyse(group));
+  // A callee that changes a preserved register makes its callers' findings other ones, and so on.
+  for (let more = true; more; ) {
+    const was = changed;
+    changed = changedIn(groups, groupOf, found);
+    const isNew = (group: Addr | undefined): boolean => {
+      const [now, before] = [changed, was].map((all) => (group === undefined ? undefined : all.get(group)) ?? NO_REGS);
+      return now!.x !== before!.x || now!.f !== before!.f;
+    };
+    more = false;
+    for (const [group, blocks] of groups)
+      if (
+        blocks.some(
+          ({ returnPoint, target }) => returnPoint !== undefined && target !== undefined && isNew(groupOf.get(target)),
+        )
+      ) {
+        found.set(group, analyse(group));
+        more = true;
+      }
+  }
+  return { found, changed };
+}
+
+/** The preserved registers that the callee of a block's call may change, if the code tells the callee. */
+export function changedByCall(
+  { returnPoint, target }: CfgBlock,
+  groupOf: ReadonlyMap<Addr, Addr>,
+  changed: ReadonlyMap<Addr, RegSet>,
+): RegSet {
+  const group = returnPoint === undefined || target === undefined ? undefined : groupOf.get(target);
+  return (group === undefined ? undefined : changed.get(group)) ?? NO_REGS;
+}
+
+/** @returns what the function of a group saves and changes */
+export function functionAnalysis(
+  cfg: Cfg,
+  jumpTargets: (block: CfgBlock) => JumpTargets,
+  changedBy: (block: CfgBlock) => RegSet,
+): (group: Addr) => Found {
   const entered = entriesOf(cfg);
   const comesBack = returning(cfg);
+  const labels = pointerTargets(cfg.image);
   const groups = functionGroups(cfg);
-  const found = new Map<Addr, Found>();
-  for (const [group, blocks] of groups) {
-    const certain = blocks.filter(({ evidence }) => evidence !== 'guess');
-    found.set(group, analyseFunction({ cfg, blocks: certain, entered, comesBack }));
-  }
-  const careless = [...found.values()].reduce((all, one) => union(all, one.careless), NO_REGS);
+  return (group) => {
+    const blocks = groups.get(group)!.filter(({ evidence }) => evidence !== 'guess');
+    return analyseFunction({ cfg, blocks, entered, comesBack, jumpTargets, labels, changedBy });
+  };
+}
+
+/** The saves of all functions together. */
+export function savesIn(found: Iterable<Found>): Saves {
+  const all = [...found];
+  const careless = all.reduce((regs, one) => union(regs, one.careless), NO_REGS);
   const saves = new Set<Addr>();
-  for (const each of found.values())
+  for (const each of all)
     for (const { at, reg } of each.saves) if (!each.exposed || !hasReg(careless, reg)) saves.add(at);
-  return { savesAt: (at) => saves.has(at), changed: changedBy(groups, groupsByBlock(cfg), found) };
+  return { savesAt: (at) => saves.has(at) };
 }
 
 /** Registers that functions lose, and that their callees lose unless the function itself saves them. */
-function changedBy(
+function changedIn(
   groups: ReadonlyMap<Addr, readonly CfgBlock[]>,
   groupOf: ReadonlyMap<Addr, Addr>,
   found: ReadonlyMap<Addr, Found>,
@@ -83,6 +141,3 @@ function changedBy(
   }
   return changed;
 }
-
-/** The saves in all code that is found in an image without a profile; the same object for the same image, as for liveness. */
-export const imageSaves = (image: Image): Saves => savesOf(imageCfg(image));

@@ -3,8 +3,8 @@
 import { unsupported } from '../base/errors.ts';
 import { ALL_REGS, intersect, type RegSet } from '../base/regset.ts';
 import type { Addr } from '../base/units.ts';
+import { imageSaves } from '../cfg/image-saves.ts';
 import { imageLiveness } from '../cfg/liveness.ts';
-import { imageSaves } from '../cfg/saves.ts';
 import { codeOf } from '../code/code.ts';
 import type { Image } from '../elf/image.ts';
 import type { AssumptionId } from '../emit/assumptions.ts';

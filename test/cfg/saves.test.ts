@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { buildCfg } from '../../src/cfg/build.ts';
-import { savesOf } from '../../src/cfg/saves.ts';
+import { imageSaves } from '../../src/cfg/image-saves.ts';
 import { assemble } from './assembly.ts';
 
 /** Does the instruction at the label `at` save a register? */
 function isSave(text: string): boolean {
   const program = assemble(text);
-  return savesOf(buildCfg(program.image)).savesAt(program.at('at'));
+  return imageSaves(program.image).savesAt(program.at('at'));
 }
 
 describe('a save', () => {

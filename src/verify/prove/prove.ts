@@ -7,8 +7,8 @@
 import { badElf, unsupported } from '../../base/errors.ts';
 import type { Addr } from '../../base/units.ts';
 import { declaredExtensions, imageExtensions } from '../../cfg/extensions.ts';
+import { imageSaves } from '../../cfg/image-saves.ts';
 import { imageLiveness, type Liveness } from '../../cfg/liveness.ts';
-import { imageSaves } from '../../cfg/saves.ts';
 import { codeOf } from '../../code/code.ts';
 import type { Image } from '../../elf/image.ts';
 import { readNote, readOptimizedCode } from '../../elf/write.ts';
