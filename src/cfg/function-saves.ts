@@ -51,7 +51,7 @@ export interface FunctionCode {
   /** Does control seem to return from a block's callee? */
   readonly comesBack: (block: CfgBlock) => boolean;
   readonly jumpTargets: (block: CfgBlock) => JumpTargets;
-  /** Labels that code pointers lead to. */
+  /** Labels that the data or the code shows. */
   readonly labels: ReadonlySet<Addr>;
   /** Preserved registers that a call's callee may change. */
   readonly changedBy: (block: CfgBlock) => RegSet;
@@ -112,6 +112,7 @@ class FunctionFlow {
       const state = this.#behind(i);
       for (const to of block.flow)
         if (this.has(to)) this.#come(this.#index.get(to)!, to === block.behindUnknown ? UNKNOWN_STATE : state);
+      for (const target of this.#targetsWithin(block)) this.#come(target, UNKNOWN_STATE);
       const to = block.returnPoint !== undefined ? this.loose : this.#leadsTo(block, state);
       if (to.length === 0) continue;
       const was = around.get(to);
@@ -129,6 +130,16 @@ class FunctionFlow {
     if (targets === 'labels') return sp === 0 ? [] : this.#labels;
     if (targets === 'anywhere') return this.#inner;
     return targets.flatMap((target) => this.#index.get(target) ?? []);
+  }
+
+  /** Blocks into whose middle a block's jump to an address in a register leads. */
+  #targetsWithin(block: CfgBlock): readonly number[] {
+    const targets = isOpenJump(block) ? this.#code.jumpTargets(block) : [];
+    if (typeof targets === 'string') return [];
+    const inside = targets.filter((target) => !this.#index.has(target));
+    return inside.flatMap((target) =>
+      this.#code.blocks.flatMap(({ start, end }, i) => (start < target && target < end ? [i] : [])),
+    );
   }
 
   /** May a block's jump to an address in a register leave the function? */

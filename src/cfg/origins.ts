@@ -2,13 +2,13 @@
 import { derived } from '../base/derived.ts';
 import { hasReg } from '../base/regset.ts';
 import { type Addr, RA, type Reg } from '../base/units.ts';
+import { imageLabels } from '../code/labels.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
 import { callTargets, functionsBy, groupsByBlock, jumpsByGroup } from './groups.ts';
-import { pointerTargets } from './pointers.ts';
 import { preservation } from './preserved.ts';
 
 /** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
@@ -64,7 +64,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
   const before = predecessors(cfg, comesBack);
   const ownerOf = functionsBy(cfg);
   const preserved = preservation(cfg);
-  const labels = pointerTargets(cfg.image);
+  const labels = imageLabels(cfg.image);
   const called = callTargets(cfg);
   const groupOf = groupsByBlock(cfg);
   const jumps = jumpsByGroup(cfg);
@@ -75,6 +75,14 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
     const open: { readonly block: CfgBlock; readonly reg: Reg; readonly end: Addr; readonly changed: boolean }[] = [
       { block: jump, reg: of ?? last.rs1, end: jump.site, changed: of === undefined && last.imm !== 0 },
     ];
+    const lead = (from: readonly CfgBlock[], reg: Reg, changed: boolean): void => {
+      for (const block of from) {
+        const key = `${block.start},${reg},${changed}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        open.push({ block, reg, end: block.end, changed });
+      }
+    };
     for (let way = open.pop(); way !== undefined; way = open.pop()) {
       const { block } = way;
       let { reg, changed } = way;
@@ -86,7 +94,13 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
         continue;
       }
       let found: Origin | undefined;
-      let entered = isLabel(way.end === block.site ? block.site : block.start);
+      /** A label is passed: a jump to an address in a register may come in there. */
+      let entered = false;
+      const comesIn = () => {
+        entered = true;
+        lead(jumps.get(groupOf.get(block.start)!) ?? [], reg, changed);
+      };
+      if (isLabel(way.end === block.site ? block.site : block.start)) comesIn();
       for (const { at, insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
         if (facts(insn).writes === reg) {
           const from = sourceOf(insn);
@@ -97,7 +111,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
           reg = from.reg;
           changed ||= from.changed;
         }
-        entered ||= isLabel(at);
+        if (isLabel(at)) comesIn();
       }
       if (entered) yield made('nowhere');
       if (found !== undefined) {
@@ -109,16 +123,13 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
       if (isEntry) continue;
       const ways = before.get(block.start) ?? [];
       if (ways.length === 0) yield made('nowhere');
-      for (const from of [...ways, ...(jumps.get(groupOf.get(block.start)!) ?? [])]) {
-        if (from.behindUnknown === block.start) {
-          yield made('nowhere');
-          continue;
-        }
-        const key = `${from.start},${reg},${changed}`;
-        if (seen.has(key)) continue;
-        seen.add(key);
-        open.push({ block: from, reg, end: from.end, changed });
-      }
+      if (ways.some((from) => from.behindUnknown === block.start)) yield made('nowhere');
+      lead(
+        ways.filter((from) => from.behindUnknown !== block.start),
+        reg,
+        changed,
+      );
+      lead(jumps.get(groupOf.get(block.start)!) ?? [], reg, changed);
     }
   };
 }

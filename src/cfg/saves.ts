@@ -17,11 +17,11 @@
 import { derived } from '../base/derived.ts';
 import { hasReg, NO_REGS, type RegSet, union, without } from '../base/regset.ts';
 import type { Addr } from '../base/units.ts';
+import { imageLabels } from '../code/labels.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 import { analyseFunction, type Found, type JumpTargets } from './function-saves.ts';
 import { entriesOf, functionGroups, groupsByBlock } from './groups.ts';
-import { pointerTargets } from './pointers.ts';
 import { returning } from './returning.ts';
 
 export interface Saves {
@@ -93,7 +93,7 @@ export function functionAnalysis(
 ): (group: Addr) => Found {
   const entered = entriesOf(cfg);
   const comesBack = returning(cfg);
-  const labels = pointerTargets(cfg.image);
+  const labels = imageLabels(cfg.image);
   const groups = functionGroups(cfg);
   return (group) => {
     const blocks = groups.get(group)!.filter(({ evidence }) => evidence !== 'guess');

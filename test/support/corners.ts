@@ -69,6 +69,17 @@ export const CORNERS: readonly Corner[] = [
   // Entries of a table may be apart, and before the address that code makes.
   { file: 'table-of-records.S', flags: ['-static'], inputs: [[], ['1']] },
   { file: 'table-from-middle.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
+  // A jump to an address in a register leads into lines that are also fallen into, with other registers.
+  { file: 'label-fallen-into.S', flags: BARE, inputs: [[], ['1']] },
+  { file: 'link-by-table.S', flags: BARE, inputs: [[], ['1']] },
+  // Callees that are called by name may change what the convention preserves, and come back by a landing pad.
+  { file: 'callee-changes-saved.S', flags: BARE, inputs: [[], ['1']] },
+  {
+    file: 'back-by-pad.c',
+    with: ['back-by-pad-throws.cpp'],
+    flags: ['-Os', '-w', '-fexceptions', '-static', '-lstdc++'],
+    inputs: [[], ['1']],
+  },
   // Tables lead out of what symbols call the function: into a part under another name, or none, or before a second entry; or from operation to operation.
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },

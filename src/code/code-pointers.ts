@@ -3,8 +3,8 @@
  * the word that holds them, and entries of tables that jumps are seen to read.
  */
 import type { Addr } from '../base/units.ts';
-import type { CodeRange } from '../code/code.ts';
 import type { Image } from '../elf/image.ts';
+import type { CodeRange } from './code.ts';
 import type { TableJump } from './flowing.ts';
 
 /**

@@ -4,10 +4,10 @@
  * table at a constant address are followed as well, so that a jump to the sum of an entry and a constant shows the table's targets.
  */
 import { type Addr, GP, RA, type Reg, T0 } from '../base/units.ts';
-import type { Code } from '../code/code.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
+import type { Code } from './code.ts';
 
 /** A constant that an instruction makes. */
 export interface Made {
