@@ -15,7 +15,7 @@ import { IDENTITY_ROWS } from './identity.ts';
 import type { Kernel, Restart } from './kernel.ts';
 import { MAPPING_ROWS } from './mappings.ts';
 import { MEMFD_ROWS } from './memfd.ts';
-import { OTHER_NAMES } from './names.ts';
+import { SYSCALL_NAMES } from './names.ts';
 import { OPEN_ROWS } from './open.ts';
 import { POLL_ROWS } from './poll.ts';
 import type { ArgumentKind, SyscallRow } from './row.ts';
@@ -204,7 +204,7 @@ function attempt<T>(kernel: Kernel, run: () => T): T | Outcome | typeof RETRY {
   }
 }
 function reportUnknown(kernel: Kernel, number: number): number {
-  const name = OTHER_NAMES.get(number);
+  const name = SYSCALL_NAMES.get(number);
   const what = name === undefined ? `syscall ${number}` : `the syscall ${name}`;
   kernel.report(`the guest made ${what}, which is not supported; it gets ENOSYS`);
   return -E.NOSYS;
@@ -213,7 +213,7 @@ function reportUnknown(kernel: Kernel, number: number): number {
 const SHOWN_BYTES = 32;
 
 function describe(kernel: Kernel, row: SyscallRow | undefined, number: number, args: readonly number[]): string {
-  if (!row) return `${OTHER_NAMES.get(number) ?? `syscall_${number}`}(...)`;
+  if (!row) return `${SYSCALL_NAMES.get(number) ?? `syscall_${number}`}(...)`;
   const shown = row.arguments.map((kind, index) => {
     const value = args[index]!;
     switch (kind) {
