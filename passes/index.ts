@@ -56,9 +56,12 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
 
 export const IDENTITY_PASSES: readonly Pass[] = PASSES.filter(({ transfersOnly }) => transfersOnly);
 
-for (const { first, second, because } of CONSTRAINTS)
+for (const { first, second, because } of CONSTRAINTS) {
+  for (const pass of [first, second])
+    if (!PASSES.includes(pass)) throw internal(`pass ${pass.name} has a constraint, but is not in PASSES`);
   if (PASSES.indexOf(first) >= PASSES.indexOf(second))
     throw internal(`pass ${first.name} must run before ${second.name}: ${because}`);
+}
 
 /**
  * The passes that a command asks for, in the order of PASSES.

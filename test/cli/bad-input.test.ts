@@ -9,7 +9,7 @@ import { CLI } from '../support/cli.ts';
 import { Forgery } from '../support/forgery.ts';
 import { makeRandom } from '../support/random.ts';
 import { run } from '../support/tools.ts';
-import { expectOneLine, sample, workplace } from './support.ts';
+import { commandsOn, expectOneLine, sample, workplace } from './support.ts';
 
 const place = workplace('bad-input');
 const { elf } = sample('queens');
@@ -165,6 +165,13 @@ describe('executables', () => {
       ])
         expect(expectOneLine(place.run(command)), command.join(' ')).toMatch(/cannot be read|not a regular file/);
     }
+    expect(place.files()).toEqual(files);
+  });
+
+  test('no command goes on without its files', { timeout: 60_000 }, () => {
+    const files = place.files();
+    const { demo: _, ...commands } = commandsOn('missing');
+    for (const args of Object.values(commands)) expectOneLine(place.run(args));
     expect(place.files()).toEqual(files);
   });
 

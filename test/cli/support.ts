@@ -32,6 +32,25 @@ export function workplace(name: string) {
   };
 }
 
+/**
+ * Every command on a file of a name, and on files beside it that begin with the name, each after those that make its files: what tests ask of
+ * all commands, they ask of these.
+ */
+export const commandsOn = (file: string): Readonly<Record<string, readonly string[]>> => ({
+  run: ['run', '--limit-instructions', '100', file],
+  profile: ['profile', '--limit-instructions', '100', '-o', `${file}.p`, file],
+  merge: ['merge', '-o', `${file}.sum`, `${file}.p`, `${file}.none`],
+  optimize: ['optimize', '-p', `${file}.p`, '-o', `${file}.isoform`, file],
+  verify: ['verify', '--limit-instructions', '100', file, `${file}.isoform`, file],
+  prove: ['prove', file, `${file}.isoform`],
+  replay: ['replay', file],
+  report: ['report', '-p', `${file}.p`, '--limit-instructions', '100', '-o', `${file}.html`, file, `${file}.isoform`],
+  pgo: ['pgo', '--limit-instructions', '100', '-o', `${file}.2`, '--report', `${file}.html`, file, file],
+  dump: ['dump', 'cfg', file],
+  bisect: ['bisect', '-p', `${file}.p`, '--limit-instructions', '100', file, file],
+  demo: ['demo', '--report', `/dev/null/${file}.html`],
+});
+
 /** One clear line on standard error, nothing on standard output, exit 2. @returns the line */
 export function expectOneLine(result: Result): string {
   const stderr = result.stderr.toString();

@@ -1,10 +1,10 @@
 /**
  * Golden cases: a title, a superblock, `===`, and what the pass makes of it. A title that ends with `(target NAME)` or `(no target)` says
  * for which machine; else it is one that has all that a pass could ask for. `BLESS=1 npm test` writes what it makes now. Besides the
- * text, each case checks the checker, that the pass has nothing more to do with its own result, and that both superblocks do the same on
- * many states.
+ * text, each case checks the checker, that the pass has nothing more to do with its own result, that it rewrites nothing without fuel, and
+ * that both superblocks do the same on many states. Then each pass does so on random superblocks.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PASSES } from '../../passes/index.ts';
@@ -17,11 +17,13 @@ import { runPasses } from '../../src/superblock/pass.ts';
 import { makeTerms } from '../../src/superblock/terms.ts';
 import { parseSuperblock, superblockText } from '../../src/superblock/text.ts';
 import { makeRandom } from '../support/random.ts';
+import { makeTrace, randomRecipe } from '../support/random-superblock.ts';
 import { compareSuperblocks, type State } from '../support/superblock-eval.ts';
 import { ROOT } from '../support/tools.ts';
 
 const CASES = join(ROOT, 'test/passes/cases');
 const STATES = 60;
+const RANDOM_SUPERBLOCKS = 100;
 const LARGEST_TARGET = 'rva23u64';
 /** The target that a case's title names; undefined for none. */
 function targetOf(title: string): string | undefined {
@@ -42,6 +44,11 @@ test('every pass has cases, and nothing else has', () => {
   expect(folders).toEqual(PASSES.map((pass) => pass.name).sort());
 });
 
+test('every pass has its row in ARCHITECTURE.md', () => {
+  const page = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
+  expect(PASSES.map(({ name }) => name).filter((name) => !page.includes(`\n| \`${name}\` | `))).toEqual([]);
+});
+
 /** No other register leads to the stack (assumption A3). Every other state lets the guards hold. */
 function holding(superblock: Superblock): (state: State) => State {
   return (state) => {
@@ -58,8 +65,29 @@ function holding(superblock: Superblock): (state: State) => State {
 
 for (const pass of PASSES)
   describe(pass.name, () => {
-    for (const name of readdirSync(join(CASES, pass.name)).sort()) {
-      const file = join(CASES, pass.name, name);
+    test('on random superblocks', () => {
+      const random = makeRandom(pass.name.length);
+      const dead = pass.name === 'stores';
+      let rewritten = 0;
+      for (let n = 0; n < RANDOM_SUPERBLOCKS; n++) {
+        // As the passes before it leave it: some passes find nothing in code that no other has looked at.
+        const earlier = PASSES.slice(0, PASSES.indexOf(pass));
+        const before = runPasses(makeTrace(randomRecipe(random, 24)).superblock, earlier, contextFor(''));
+        const after = runPasses(before, [pass], contextFor(''));
+        if (after !== before) rewritten++;
+        checkSuperblock(after, `${pass.name} on random superblock ${n}`);
+        const difference = compareSuperblocks(before, after, random, 8, holding(before), dead);
+        expect(difference, `${superblockText(before)}=== ${pass.name}\n${superblockText(after)}`).toBeUndefined();
+        expect(pass.run(before, { ...contextFor(''), spend: () => false }), `${pass.name} asks for no fuel`).toBe(
+          before,
+        );
+      }
+      expect(rewritten).toBeGreaterThan(0);
+    });
+
+    const folder = join(CASES, pass.name);
+    for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
+      const file = join(folder, name);
       const text = readFileSync(file, 'utf8');
       const end = text.indexOf('\n');
       const title = text.slice(0, end);
@@ -75,7 +103,12 @@ for (const pass of PASSES)
         if (bless) writeFileSync(file, `${title}\n${superblockText(before)}===\n${found}`);
         else expect(found).toBe(output);
         expect(after === before).toBe(found === superblockText(before));
-        expect(pass.run(after, context())).toBe(after);
+        expect(superblockText(pass.run(after, context())), `${pass.name} has more to do with its own result`).toBe(
+          found,
+        );
+        expect(pass.run(after, context()), `${pass.name} gives an object that is new, but the same`).toBe(after);
+        const dry = { ...context(), spend: () => false };
+        expect(pass.run(before, dry), `${pass.name} rewrites without asking for fuel`).toBe(before);
         // What it prints is all there is to it.
         expect(superblockText(pass.run(parseSuperblock(input!), context()))).toBe(found);
         const random = makeRandom(text.length);
