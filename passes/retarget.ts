@@ -38,9 +38,9 @@ import { weightOf } from '../src/superblock/weight.ts';
  * Instructions of the base set that an op may become on every machine, each with its immediate: an entry is one peephole rule, such as an
  * `and` with a mask for the pair of shifts that extends a byte. As with the target's rows, the pattern is the instruction's own term, and
  * an op becomes the instruction only where fewer instructions run. Entries are made by functions of isa/idioms.ts, which knows
- * instructions by name.
+ * instructions by name; each has a case for no target in test/passes/cases/retarget.
  */
-const BASE_FORMS: readonly Insn[] = [];
+export const BASE_FORMS: readonly Insn[] = [];
 
 /** How far back operands are looked for, in ops along a chain of operands. */
 const DEPTH = 4;
@@ -170,7 +170,7 @@ export function makeRetarget(baseForms: readonly Insn[]): Pass {
   };
   return {
     name: 'retarget',
-    description: 'uses instructions that the target has beyond those of the input',
+    description: 'uses single instructions for several: those that the target has, and a few of the base set',
     applies: ({ extensions = [] }) => extensions.length > 0 || baseForms.length > 0,
     run(superblock, context) {
       const templates = templatesFor(context.extensions ?? []);

@@ -1,14 +1,20 @@
 /** Targets: the extensions that an output may use beyond those that its input needs. */
 import { badOption } from '../base/errors.ts';
+import { COMPRESSED, ROWS } from './table.ts';
 
 /**
- * RISC-V profiles (RVA22U64, RVA23U64), oldest first, with the mandatory extensions that each adds to RV64GC and to the profiles before it,
- * as far as these have rows here.
+ * RISC-V profiles (RVA Profiles, chapters "RVA22U64" and "RVA23U64"), oldest first, with the extensions of instructions that are mandatory in
+ * each beyond RV64GC and the profiles before it. Used are those that have rows here.
  */
-const TARGETS: readonly { readonly name: string; readonly adds: readonly string[] }[] = [
-  { name: 'rva22u64', adds: ['Zba', 'Zbb', 'Zbs'] },
-  { name: 'rva23u64', adds: ['Zicond'] },
+const PROFILES: readonly { readonly name: string; readonly mandatory: string }[] = [
+  { name: 'rva22u64', mandatory: 'Zihintpause Zba Zbb Zbs Zicbom Zicbop Zicboz Zfhmin' },
+  { name: 'rva23u64', mandatory: 'V Zvfhmin Zvbb Zihintntl Zicond Zimop Zcmop Zcb Zfa Zawrs' },
 ];
+const KNOWN = new Set([...ROWS, ...COMPRESSED].map(({ extension }) => extension));
+const TARGETS = PROFILES.map(({ name, mandatory }) => ({
+  name,
+  adds: mandatory.split(' ').filter((extension) => KNOWN.has(extension)),
+}));
 
 /**
  * The extensions that a target has beyond RV64GC; none for no target.
@@ -18,7 +24,7 @@ export function extensionsOf(target: string | undefined): readonly string[] {
   if (target === undefined) return [];
   const at = TARGETS.findIndex(({ name }) => name === target);
   if (at < 0)
-    throw badOption(`there is no target '${target}'`, `there are: ${TARGETS.map(({ name }) => name).join(', ')}`);
+    throw badOption(`there is no target '${target}'`, `there are: ${PROFILES.map(({ name }) => name).join(', ')}`);
   return TARGETS.slice(0, at + 1).flatMap(({ adds }) => adds);
 }
 

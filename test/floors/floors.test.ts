@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { EVERY_EXTENSION, extensionNames, RV64GC } from '../../src/isa/extensions.ts';
 import { ROOT } from '../support/tools.ts';
 import { cycles, importsOf, type Sources, unnamedFolders, upwardImports } from './imports.ts';
 
@@ -95,8 +96,17 @@ test('every file of src/cli that registers a command is in main.ts, and in the t
     .filter(([file, text]) => file.startsWith('src/cli/') && /^export function register\(/m.test(text))
     .map(([file]) => posix.basename(file, '.ts'));
   expect(commands.length).toBeGreaterThan(10);
-  expect(commands.filter((name) => !main.includes(`import('./${name}.ts')`))).toEqual([]);
-  expect(commands.filter((name) => !new RegExp(`^\\| \`${name}\\b`, 'm').test(readme))).toEqual([]);
+  const missing = commands.filter((name) => !main.includes(`import('./${name}.ts')`));
+  expect(missing.map((name) => `${name} is not in src/cli/main.ts`)).toEqual([]);
+  const unsaid = commands.filter((name) => !new RegExp(`^\\| \`${name}\\b`, 'm').test(readme));
+  expect(unsaid.map((name) => `${name} has no row in README.md`)).toEqual([]);
+});
+
+test('README.md names every extension that is understood beyond RV64GC', () => {
+  const limits = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith('- RV64GC Linux executables'))!;
+  expect(extensionNames(EVERY_EXTENSION & ~RV64GC).filter((name) => !limits.includes(name))).toEqual([]);
 });
 
 describe('what has to be believed of a proof', () => {

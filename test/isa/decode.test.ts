@@ -26,7 +26,11 @@ describe('rows', () => {
     const found: Record<string, [number, number]> = {};
     for (const { extension } of ROWS) (found[extension] ??= [0, 0])[0]++;
     for (const { extension } of COMPRESSED) (found[extension] ??= [0, 0])[1]++;
-    expect(found).toEqual(listed);
+    const both = [...new Set([...Object.keys(listed), ...Object.keys(found)])];
+    const wrong = both.filter((name) => `${found[name]}` !== `${listed[name]}`);
+    expect(
+      wrong.map((name) => `${name}: ${found[name]} (rows,forms) in src/isa/table.ts, ${listed[name]} listed here`),
+    ).toEqual([]);
   });
 
   test('no word matches two rows', () => {
@@ -85,9 +89,7 @@ describe('reserved encodings', () => {
     ['c.lwsp x0', 0x4002],
     ['c.ldsp x0', 0x6002],
     ['c.jr x0', 0x8002],
-    ['quadrant 0, funct3 4', 0x8000],
-    ['c.subw column, 10', 0x9c41],
-    ['c.subw column, 11', 0x9c61],
+    ['a halfword of zeros in quadrant 0', 0x0000],
   ])('%s is no instruction', (_, word) => {
     expect(decode(word)).toBeUndefined();
   });
@@ -190,6 +192,6 @@ describe('encoding refuses what does not fit', () => {
     expect(() => rowNamed('c.addi')).toThrow(/no instruction/);
   });
   test('a compressed form that does not exist', () => {
-    expect(() => encodeBytes(makeInsn('mul', { rd: 8, rs1: 8, rs2: 8 }), true)).toThrow(/no compressed form/);
+    expect(() => encodeBytes(makeInsn('div', { rd: 8, rs1: 8, rs2: 8 }), true)).toThrow(/no compressed form/);
   });
 });

@@ -1,12 +1,16 @@
 /** An instruction of the base set as one more entry of `retarget`: it is used without any target, and only where it saves something. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { choosePasses } from '../../passes/index.ts';
-import { makeRetarget } from '../../passes/retarget.ts';
+import { BASE_FORMS, makeRetarget } from '../../passes/retarget.ts';
 import { makeFuel } from '../../src/base/fuel.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
+import type { Insn } from '../../src/isa/row.ts';
 import { extensionsOf } from '../../src/isa/targets.ts';
 import { applicable, runPasses } from '../../src/superblock/pass.ts';
 import { parseSuperblock, superblockText } from '../../src/superblock/text.ts';
+import { ROOT } from '../support/tools.ts';
 
 const BYTE_SHIFTS = parseSuperblock(`superblock 0x1000 x100
 path 0x1000
@@ -15,6 +19,23 @@ path 0x1000
 %2:a1 = andi a1, 255 @0x1004
 goto -> 0x1008 x100 live a0,a1 {a0=%1 a1=%2}
 `);
+
+/** Entries that no case without a target has in its output. */
+function untried(forms: readonly Insn[]): string[] {
+  const folder = join(ROOT, 'test/passes/cases/retarget');
+  const outputs = readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .filter((text) => text.split('\n', 1)[0]!.endsWith('(no target)'))
+    .map((text) => text.slice(text.indexOf('===')));
+  return forms
+    .filter(({ row, imm }) => !outputs.some((text) => new RegExp(` = ${row.name} [^\\n]*, ${imm} @`).test(text)))
+    .map(({ row, imm }) => `${row.name} ${imm}: no case in test/passes/cases/retarget for no target`);
+}
+
+test('each entry is tried by a case for no target', () => {
+  expect(untried(BASE_FORMS)).toEqual([]);
+  expect(untried([makeInsn('xori', { imm: 1234 })])).toHaveLength(1);
+});
 
 const withMask = makeRetarget([makeInsn('andi', { imm: 255 })]);
 

@@ -132,6 +132,11 @@ const underQemu = (folder: string, text: Uint8Array, data: Uint8Array): Uint8Arr
   ];
   writeFileSync(file, bareElf(segments, TEXT), { mode: 0o755 });
   const { status, stdout, stderr } = qemu(file);
+  // 128 + SIGILL.
+  if (status === 132)
+    throw new Error(
+      `qemu does not know an instruction after ${stdout.length} bytes of results (if it is of a new extension: peers.ts)`,
+    );
   if (status !== 0) throw new Error(`qemu ended with status ${status} after ${stdout.length} bytes: ${stderr}`);
   return stdout;
 };

@@ -17,7 +17,8 @@ export interface Difference {
 /** Differences as lines: a failing test shows what each form says. */
 export const differenceLines = (differences: readonly Difference[]): string[] =>
   differences.map(
-    ({ address, bits, theirs, ours }) => `${address.toString(16)}: ${bits}: objdump ${theirs}, ours ${ours}`,
+    ({ address, bits, theirs, ours }) =>
+      `${address.toString(16)}: ${bits}: objdump ${theirs}, ours ${ours}${theirs === undefined ? ' (if objdump does not know its extension: test/support/peers.ts)' : ''}`,
   );
 
 export interface Comparison {

@@ -16,11 +16,14 @@ import { writeThrough } from '../../../src/cli/writethrough.ts';
 import { readImage } from '../../../src/elf/read.ts';
 import { makeEngine } from '../../../src/engine/engines.ts';
 import { execute } from '../../../src/engine/execute.ts';
+import { SYSCALL_NAMES } from '../../../src/machine/linux/names.ts';
+import { SYSCALLS } from '../../../src/machine/linux/table.ts';
 import { createProcess } from '../../../src/machine/process.ts';
 import { ROOT, run, tool } from '../../support/tools.ts';
 import { withRuntime } from '../optimized/runtime.ts';
 import { generate } from './generate.ts';
 
+const GUEST = join(ROOT, 'test/campaign/syscalls/guest.c');
 const STDIN = Buffer.from('what comes in\non three lines\nand ends\n');
 
 /** Everything in a folder: kind, mode and contents by path. */
@@ -134,9 +137,8 @@ export interface Outcome extends Comparison {
 export function makeSequences(folder: string, host: boolean): { run(seed: number): Outcome } {
   const build = (name: string, compiler: string, before: readonly string[], behind: readonly string[]): string => {
     const out = join(folder, name);
-    const source = join(ROOT, 'test/campaign/syscalls/guest.c');
     const flags = ['-O1', '-w', '-fno-builtin', '-fno-stack-protector', ...before];
-    const { status, stderr } = run(compiler, [...flags, source, ...behind, '-o', out]);
+    const { status, stderr } = run(compiler, [...flags, GUEST, ...behind, '-o', out]);
     if (status !== 0) throw new Error(`cannot build the guest: ${stderr}`);
     return out;
   };
@@ -144,9 +146,15 @@ export function makeSequences(folder: string, host: boolean): { run(seed: number
   const file = build('guest', tool('gcc'), [...withRuntime()], ['-lgcc']);
   const native = process.arch === 'x64' && host ? build('native', 'gcc', ['-static'], []) : undefined;
   const place = (name: string) => join(folder, name, 'in');
+  const translated = new Set(
+    [...readFileSync(GUEST, 'utf8').matchAll(/\[(\d+)\] = \d/g)].map(([, number]) => Number(number)),
+  );
   return {
     run(seed) {
       const script = generate(seed);
+      for (const [, number] of script.matchAll(/(?:^|;)~?(\d+)\b/g))
+        if (SYSCALLS.has(Number(number)) && !translated.has(Number(number)))
+          throw new Error(`${SYSCALL_NAMES.get(Number(number))} (${number}) has no x86-64 number in ${GUEST}`);
       try {
         const said: string[] = [];
         const ours = under(file, place('ours'), script, (what) => said.push(what));
