@@ -147,7 +147,7 @@ function realPath(path: string): string {
 
 /** Forgets all that the kernel knows about pages that are unmapped or mapped anew. */
 function releasePages(kernel: Kernel, address: Addr, length: ByteCount): void {
-  if (kernel.shared.length > 0) unshare(kernel, address, length);
+  if (kernel.shared.size > 0) unshare(kernel, address, length);
   kernel.backed.release(address, length);
   if (!kernel.sharedMemory.empty) kernel.sharedMemory.remove(address, address + length);
   if (kernel.beyond.size > 0)

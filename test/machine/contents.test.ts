@@ -18,12 +18,18 @@ const bytesAt = (contents: Contents, at: number, count: number): number[] => {
   const bytes = new Uint8Array(count).fill(255);
   return [...bytes.subarray(0, contents.read(at, bytes))];
 };
+const viewOf = (from: number, size: number): View => ({
+  from,
+  to: from + size,
+  bytes: new Uint8Array(size),
+  writable: true,
+});
 /** Shares a part with bytes that are zero. */
 function map(contents: Contents, view: View): void {
-  expect(contents.isShared(view.offset, view.bytes.length)).toBe(false);
-  for (const _ of contents.load(view.offset, view.bytes));
+  expect(contents.isShared(view.from, view.bytes.length)).toBe(false);
+  for (const _ of contents.load(view.from, view.bytes));
   contents.attach(view);
-  expect(contents.isShared(view.offset, 1)).toBe(true);
+  expect(contents.isShared(view.from, 1)).toBe(true);
 }
 const GB = 10 ** 9;
 
@@ -183,7 +189,7 @@ describe('a host file', () => {
     const { usage, contents } = host('huge', 20 * GB, Buffer.from('begins'));
     contents.write(15 * GB, Buffer.from('x'));
     contents.write(2, Buffer.from('G'));
-    const view = { offset: 4096, bytes: new Uint8Array(2 ** 21), writable: true };
+    const view = viewOf(4096, 2 ** 21);
     map(contents, view);
     view.bytes[2 ** 20] = 7;
     contents.detach(view);
@@ -200,7 +206,7 @@ describe('a host file', () => {
   test('is still the same when it was only looked at, also through a mapping', () => {
     const { contents } = host('same', 10, Buffer.from('0123456789'));
     bytesAt(contents, 0, 10);
-    const view = { offset: 0, bytes: new Uint8Array(4096), writable: true };
+    const view = viewOf(0, 4096);
     map(contents, view);
     expect(contents.changed).toBe(false);
     view.bytes[20] = 1;
@@ -250,7 +256,7 @@ test('whatever is done to it, it has the bytes that a plain array would have', (
           contents.punch(from, to);
           plain.fill(0, from, to);
         } else if (how === 'map') {
-          const view = { offset: from - (from % 4096), bytes: new Uint8Array(8192), writable: true };
+          const view = viewOf(from - (from % 4096), 8192);
           map(contents, view);
           view.bytes[from % 4096] = 99;
           if (from < size) plain[from] = 99;

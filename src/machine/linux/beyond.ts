@@ -10,8 +10,8 @@ import { sharedAt } from './shared.ts';
 
 /** The file contents behind a page, and the page's offset in them. */
 function sourceOf(kernel: Kernel, page: Addr): { contents: Contents | undefined; offset: number } | undefined {
-  const shared = kernel.shared.length > 0 ? sharedAt(kernel, page) : undefined;
-  if (shared) return { contents: shared.node.contents, offset: shared.view.offset + page - shared.address };
+  const shared = sharedAt(kernel, page);
+  if (shared) return { contents: shared.node.contents, offset: shared.view.from + page - shared.from };
   const part = kernel.backed.at(page);
   return part && { contents: part.file.contents, offset: part.offset + page - part.address };
 }
@@ -20,7 +20,7 @@ function sourceOf(kernel: Kernel, page: Addr): { contents: Contents | undefined;
 export function settle(kernel: Kernel, address: Addr, length: ByteCount): void {
   const { beyond, memory } = kernel;
   // Pages of files were settled when they were mapped: if no page is beyond and no file begins here, nothing changes.
-  if (beyond.size === 0 && kernel.shared.length === 0 && kernel.backed.at(address) === undefined) return;
+  if (beyond.size === 0 && kernel.shared.size === 0 && kernel.backed.at(address) === undefined) return;
   for (let page = address; page < address + length; page += PAGE) {
     const { contents, offset } = sourceOf(kernel, page) ?? { contents: undefined, offset: 0 };
     if (contents !== undefined) contents.onSize ??= (from, to) => resized(kernel, contents, from, to);
@@ -40,8 +40,8 @@ export function settle(kernel: Kernel, address: Addr, length: ByteCount): void {
 function resized(kernel: Kernel, contents: Contents, from: ByteCount, to: ByteCount): void {
   const [low, high] = [Math.min(from, to), Math.max(from, to)];
   const touched = (offset: number, length: number) => offset < high && offset + length > low;
-  for (const { address, length, node, view } of [...kernel.shared])
-    if (node.contents === contents && touched(view.offset, length)) settle(kernel, address, length);
+  for (const { from, to, node, view } of [...kernel.shared])
+    if (node.contents === contents && touched(view.from, to - from)) settle(kernel, from, to - from);
   for (const part of kernel.backed.parts()) {
     if (part.file.contents !== contents || !touched(part.offset, part.length)) continue;
     for (let page = part.address; page < part.address + part.length; page += PAGE) {

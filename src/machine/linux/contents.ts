@@ -5,6 +5,7 @@ import { CHUNK } from './chunks.ts';
 import { E, fail } from './errno.ts';
 import type { Base } from './hostfile.ts';
 import type { Range } from './ranges.ts';
+import { type Span, Spans } from './spans.ts';
 import { type Pause, PIECE } from './steps.ts';
 import { StoredBytes } from './stored.ts';
 import type { Usage } from './usage.ts';
@@ -12,10 +13,8 @@ import type { Usage } from './usage.ts';
 /** No file may grow beyond this: ext4's limit, of 2^32 - 1 blocks. */
 export const MAX_FILE_SIZE = (2 ** 32 - 1) * 4096;
 
-/** A shared mapping of a part of a file: guest memory, live. */
-export interface View {
-  /** File offset of the part. */
-  readonly offset: number;
+/** A shared mapping of a part of a file, from one file offset to another: guest memory, live. */
+export interface View extends Span {
   readonly bytes: Uint8Array;
   /** The guest may have written to the mapping. */
   readonly writable: boolean;
@@ -28,7 +27,7 @@ export class Contents {
   /** Called at each change of the size. */
   onSize: ((from: number, to: number) => void) | undefined;
   /** Parts that are mapped into guest memory: their bytes are there, not in the store. */
-  #views: readonly View[] = [];
+  readonly #views = new Spans<View>();
 
   constructor(usage: Usage, base?: Base) {
     this.#stored = new StoredBytes(usage, base);
@@ -62,7 +61,8 @@ export class Contents {
     if (count <= 0) return 0;
     const wanted = target.subarray(0, count);
     this.#stored.read(position, wanted);
-    for (const view of this.#views) copyOverlap(view.offset, view.bytes, position, wanted);
+    for (const view of this.#views.over(position, position + count))
+      copyOverlap(view.from, view.bytes, position, wanted);
     return count;
   }
 
@@ -72,7 +72,8 @@ export class Contents {
     if (position >= MAX_FILE_SIZE) fail(E.FBIG);
     const done = this.#stored.write(position, source.subarray(0, MAX_FILE_SIZE - position));
     this.#changed = true;
-    for (const view of this.#views) copyOverlap(position, source.subarray(0, done), view.offset, view.bytes);
+    for (const view of this.#views.over(position, position + done))
+      copyOverlap(position, source.subarray(0, done), view.from, view.bytes);
     this.#resized(Math.max(this.#size, position + done));
     return done;
   }
@@ -80,7 +81,9 @@ export class Contents {
   resize(size: number): void {
     if (size > MAX_FILE_SIZE) fail(E.FBIG);
     if (size <= this.#size) this.#stored.cut(size);
-    for (const view of this.#views) view.bytes.fill(0, Math.max(0, Math.min(size, this.#size) - view.offset));
+    const end = Math.min(size, this.#size);
+    for (const view of this.#views.over(end, Number.POSITIVE_INFINITY))
+      view.bytes.fill(0, Math.max(0, end - view.from));
     if (size !== this.#size) this.#changed = true;
     this.#resized(size);
   }
@@ -98,7 +101,8 @@ export class Contents {
     if (from >= end) return;
     this.#stored.punch(from, end);
     this.#changed = true;
-    for (const view of this.#views) view.bytes.fill(0, Math.max(0, from - view.offset), Math.max(0, end - view.offset));
+    for (const view of this.#views.over(from, end))
+      view.bytes.fill(0, Math.max(0, from - view.from), Math.max(0, end - view.from));
   }
 
   /** Allocates pages ahead, also behind the end. */
@@ -120,7 +124,7 @@ export class Contents {
 
   /** All parts that are in no hole, up to a position. */
   *data(start = 0, end = this.#size): Generator<Range> {
-    for (const view of this.#sharing(start, end)) this.#flush(view);
+    for (const view of this.#views.over(start, end)) this.#flush(view);
     for (let from = this.#stored.nextData(start, this.#size); from !== undefined && from < end; ) {
       const to = this.#stored.nextHole(from, this.#size);
       yield { from, to };
@@ -140,19 +144,16 @@ export class Contents {
 
   /** Is some of a part shared with guest memory? */
   isShared(offset: number, length: number): boolean {
-    return this.#sharing(offset, offset + length).length > 0;
-  }
-  #sharing(from: number, to: number): View[] {
-    return this.#views.filter(({ offset, bytes }) => offset < to && from < offset + bytes.length);
+    return this.#views.over(offset, offset + length).length > 0;
   }
   /** Begins to share a part with guest memory, which has the file's bytes. The part must not be shared already. */
   attach(view: View): void {
-    this.#views = [...this.#views, view];
+    this.#views.add(view);
   }
   /** Ends the sharing; the file keeps the bytes that were written through the mapping. */
   detach(view: View): void {
     this.#flush(view);
-    this.#views = this.#views.filter((v) => v !== view);
+    this.#views.remove(view);
   }
 
   /** Gives the memory back of a file that cannot be reached any more. */
@@ -164,15 +165,15 @@ export class Contents {
   #flush(only?: View): void {
     for (const view of only ? [only] : this.#views) {
       if (!view.writable) continue;
-      const count = Math.min(view.bytes.length, this.#size - view.offset);
+      const count = Math.min(view.bytes.length, this.#size - view.from);
       const buffer = new Uint8Array(Math.min(CHUNK, Math.max(0, count)));
       for (let at = 0; at < count; at += CHUNK) {
         const now = view.bytes.subarray(at, Math.min(at + CHUNK, count));
-        const old = this.#stored.readOrZeros(view.offset + at, buffer.subarray(0, now.length), this.#size);
+        const old = this.#stored.readOrZeros(view.from + at, buffer.subarray(0, now.length), this.#size);
         if (Buffer.compare(old, now) === 0) continue;
         for (let k = 0; k < now.length; k += PAGE) {
           const page = now.subarray(k, k + PAGE);
-          if (Buffer.compare(old.subarray(k, k + PAGE), page) !== 0) this.write(view.offset + at + k, page);
+          if (Buffer.compare(old.subarray(k, k + PAGE), page) !== 0) this.write(view.from + at + k, page);
         }
       }
     }

@@ -1,6 +1,6 @@
 /** The state that Linux keeps for a process and its threads (tasks). The rows of the syscall table act on this state. */
 
-import type { Addr, ByteCount, RunAddr } from '../../base/units.ts';
+import type { Addr, RunAddr } from '../../base/units.ts';
 import type { Hart } from '../hart.ts';
 import type { Memory } from '../memory.ts';
 import type { Other } from '../others.ts';
@@ -15,6 +15,7 @@ import { Looks } from './looks.ts';
 import type { DirectoryNode, FileNode } from './nodes.ts';
 import type { Overlay } from './overlay.ts';
 import { Ranges } from './ranges.ts';
+import { type Span, Spans } from './spans.ts';
 import { type Timer, Timers } from './timers.ts';
 
 /** struct sigaction as riscv64 has it (no restorer). */
@@ -86,10 +87,8 @@ export type Ending =
   /** Waits for ever. */
   | { readonly kind: 'deadlock'; readonly what: string };
 
-/** Guest pages that share a part of a file (see shared.ts). */
-export interface SharedMapping {
-  readonly address: Addr;
-  readonly length: ByteCount;
+/** Guest pages that share a part of a file (see shared.ts), by their addresses. */
+export interface SharedMapping extends Span {
   readonly file: MappedFile;
   readonly node: FileNode;
   readonly view: View;
@@ -174,7 +173,7 @@ export class Kernel {
   /** Pages beyond the end of their mapped file, and the permissions that the guest gave them (see beyond.ts). */
   readonly beyond = new Map<Addr, number>();
   /** Shared mappings of files. */
-  readonly shared: SharedMapping[] = [];
+  readonly shared = new Spans<SharedMapping>();
   /** Addresses of shared anonymous memory. */
   readonly sharedMemory = new Ranges();
   /** RLIMIT_* that the guest has set, soft and hard. */

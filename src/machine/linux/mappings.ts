@@ -6,7 +6,7 @@ import type { MappedFile } from './backed.ts';
 import { settle } from './beyond.ts';
 import { E, fail } from './errno.ts';
 import { TOP } from './guest.ts';
-import type { Kernel, SharedMapping } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import { OpenDevice, RegularFile } from './nodefiles.ts';
 import { checkSeals, SEAL } from './nodes.ts';
 import type { SyscallRow } from './row.ts';
@@ -145,8 +145,8 @@ function mprotect(kernel: Kernel, address: Addr, size: number, protection: numbe
   if (address + length >= 2 ** 64) fail(E.NOMEM);
   // Linux protects the pages before a hole, and then fails.
   const there = mappedLength(kernel, address, length);
-  const overlaps = (part: SharedMapping) => part.address < address + there && address < part.address + part.length;
-  if (protection & PROT.WRITE && kernel.shared.some((part) => !part.view.writable && overlaps(part))) fail(E.ACCES);
+  const readOnly = () => kernel.shared.over(address, address + there).some(({ view }) => !view.writable);
+  if (protection & PROT.WRITE && readOnly()) fail(E.ACCES);
   if (there > 0) {
     kernel.space.protect(address, there, permissions);
     settle(kernel, address, there);
@@ -210,13 +210,13 @@ function mremap(kernel: Kernel, old: Addr, oldSize: number, newSize: number, fla
   }
   const file = sharedAt(kernel, old);
   const anonymous = isSharedMemory(kernel, old);
-  if (file && (file.address !== old || file.length !== oldLength)) fail(E.INVAL);
+  if (file && (file.from !== old || file.to !== old + oldLength)) fail(E.INVAL);
   /** Shares the pages at their new place and length with the file again. */
   const shareAgain = (address: Addr): Addr => {
     if (anonymous) kernel.sharedMemory.add(address, address + newLength);
     if (!file) return address;
     unshare(kernel, address, newLength);
-    const { offset, writable } = file.view;
+    const { from: offset, writable } = file.view;
     const { contents } = file.node;
     if (contents.isShared(offset, newLength)) fail(E.NODEV);
     for (const _ of contents.load(offset + oldLength, memory.bytes.subarray(address + oldLength, address + newLength)));
@@ -282,10 +282,10 @@ function remove(kernel: Kernel, page: Addr): void {
     kernel.space.clear(page);
     return;
   }
-  const { node, view, address } = sharedAt(kernel, page) ?? fail(kernel.backed.at(page) ? E.ACCES : E.INVAL);
+  const { node, view, from: address } = sharedAt(kernel, page) ?? fail(kernel.backed.at(page) ? E.ACCES : E.INVAL);
   if (!view.writable) fail(E.ACCES);
   checkSeals(node, true, node.contents.size);
-  const from = view.offset + page - address;
+  const from = view.from + page - address;
   node.contents.punch(from, from + PAGE);
   kernel.overlay.modified(node);
 }

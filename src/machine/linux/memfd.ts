@@ -32,7 +32,7 @@ export function addSeals(kernel: Kernel, file: OpenFile, seals: number): number 
   if (!file.writable) fail(E.PERM);
   if (seals & ~ALL_SEALS) fail(E.INVAL);
   if (old & SEAL.SEAL) fail(E.PERM);
-  const written = kernel.shared.some(({ node, view }) => node === file.node && view.writable);
+  const written = [...kernel.shared].some(({ node, view }) => node === file.node && view.writable);
   if (seals & SEAL.WRITE && (old & SEAL.WRITE) === 0 && written) fail(E.BUSY);
   (file as RegularFile).node.seals = old | seals;
   return 0;

@@ -197,8 +197,10 @@ function maps(kernel: Kernel, stack: ProcParts['stack'], shown: ProcParts['shown
     const isShown = shown && start < shown.to && start + PAGE > shown.from && (own & PERMISSION.READ) !== 0;
     const bits = isShown ? own | PERMISSION.EXECUTE : own;
     if (bits === 0) continue;
-    const shared = kernel.shared.length > 0 ? sharedAt(kernel, start) : undefined;
-    const part = shared ? { ...shared, offset: shared.view.offset } : kernel.backed.at(start);
+    const shared = sharedAt(kernel, start);
+    const part = shared
+      ? { file: shared.file, address: shared.from, offset: shared.view.from }
+      : kernel.backed.at(start);
     const flag = (bit: number, letter: string) => (bits & bit ? letter : '-');
     const area: Area = {
       start,

@@ -14,17 +14,17 @@ export function share(
   part: { address: Addr; length: ByteCount; offset: number; writable: boolean; file: MappedFile },
 ): void {
   const { address, length, offset, writable, file } = part;
-  const view = { offset, bytes: kernel.memory.bytes.subarray(address, address + length), writable };
+  const bytes = kernel.memory.bytes.subarray(address, address + length);
+  const view = { from: offset, to: offset + length, bytes, writable };
   node.contents.attach(view);
   node.opens++;
   if (writable) kernel.overlay.modified(node);
-  kernel.shared.push({ address, length, file, node, view });
+  kernel.shared.add({ from: address, to: address + length, file, node, view });
   kernel.memory.alias(address, length);
 }
 
 /** The shared mapping that an address is in. */
-export const sharedAt = (kernel: Kernel, address: Addr): SharedMapping | undefined =>
-  kernel.shared.find((m) => address >= m.address && address < m.address + m.length);
+export const sharedAt = (kernel: Kernel, address: Addr): SharedMapping | undefined => kernel.shared.at(address);
 
 /** Is an address in shared memory, of a file or not? */
 export const isShared = (kernel: Kernel, address: Addr): boolean =>
@@ -36,21 +36,19 @@ export const isSharedMemory = ({ sharedMemory }: Kernel, address: Addr): boolean
 /** Ends sharing in a range of pages; the parts of a mapping before and behind the range stay shared. */
 export function unshare(kernel: Kernel, address: Addr, length: ByteCount): void {
   const end = address + length;
-  for (const mapping of [...kernel.shared]) {
-    const mappingEnd = mapping.address + mapping.length;
-    if (mapping.address >= end || mappingEnd <= address) continue;
-    kernel.shared.splice(kernel.shared.indexOf(mapping), 1);
+  for (const mapping of kernel.shared.over(address, end)) {
+    kernel.shared.remove(mapping);
     const { node, view, file } = mapping;
     node.contents.detach(view);
     for (const [from, to] of [
-      [mapping.address, Math.min(address, mappingEnd)],
-      [Math.max(end, mapping.address), mappingEnd],
+      [mapping.from, Math.min(address, mapping.to)],
+      [Math.max(end, mapping.from), mapping.to],
     ] as const)
       if (from < to)
         share(kernel, node, {
           address: from,
           length: to - from,
-          offset: view.offset + (from - mapping.address),
+          offset: view.from + (from - mapping.from),
           writable: view.writable,
           file,
         });
