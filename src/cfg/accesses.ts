@@ -6,6 +6,7 @@
 import { derived } from '../base/derived.ts';
 import { A0, type Addr, type Reg } from '../base/units.ts';
 import { imageConstants } from '../code/constants.ts';
+import { imageLabels, imageTableStarts } from '../code/labels.ts';
 import { facts } from '../domain/record.ts';
 import { type Term, Terms } from '../domain/term.ts';
 import { runTerms } from '../domain/term-step.ts';
@@ -15,10 +16,9 @@ import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
-import { callTargets, functionsBy } from './groups.ts';
+import { isComputedJump } from './computed-jumps.ts';
+import { callTargets, functionsBy, groupAt } from './groups.ts';
 import { blockFrom, type Known, type KnownAddresses, knownAddresses, readsAddress } from './known-addresses.ts';
-import { mayBeComputed, originsOf } from './origins.ts';
-import { pointerTargets } from './pointers.ts';
 
 /** A use of a place in the data. */
 export interface Use {
@@ -80,14 +80,13 @@ function findAccesses(image: Image): Accesses {
   const readsOf = (block: CfgBlock, state: Known | undefined, others: Use[]): JumpRead[] => {
     const found: JumpRead[] = [];
     readBlock(cfg, block, state, terms, isData, isEntry, found, others);
-    const tables = found.filter((read) => beginsThere(cfg, read, ownerOf));
+    const tables = found.filter((read) => beginsThere(cfg, read));
     for (const read of found) if (!tables.includes(read)) others.push({ at: read.at, bytes: 0, by: 'access' });
     return tables;
   };
   const { states, elsewhere } = knownStates(cfg, isEntry, (block, state) => {
     const [table] = readsOf(block, state, []);
-    // A constant may lead into the middle of a table of whole addresses, whose entries go on behind it.
-    return table && targetsOf(cfg, table, table.width === 8);
+    return table && possibleTargets(cfg, table);
   });
   const reads: JumpRead[] = [];
   /** Jumps that are not seen to read a table on every way into their blocks. */
@@ -124,28 +123,45 @@ function knownStates(
   shownTargets: (block: CfgBlock, state: Known) => Addr[] | undefined,
 ): KnownAddresses {
   const isLabel = (to: Addr) => !isEntry(to) && blockFrom(cfg, to) !== undefined;
-  const labels = new Set([...pointerTargets(cfg.image)].filter(isLabel));
-  const origins = originsOf(cfg);
+  const labels = new Set([...imageLabels(cfg.image)].filter(isLabel));
+  const isComputedAt = isComputedJump(cfg);
   const computed = new Map<Addr, boolean>();
   const isComputed = (block: CfgBlock): boolean => {
     let is = computed.get(block.site);
-    if (is === undefined) {
-      is = false;
-      for (const origin of origins(block)) is ||= mayBeComputed(origin);
-      computed.set(block.site, is);
-    }
+    if (is === undefined) computed.set(block.site, (is = isComputedAt(block)));
     return is;
   };
   return knownAddresses(cfg, isEntry, { shownTargets, isComputed, labels });
 }
 
+/** The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes: all are sure. */
+export const sureTargets = (cfg: Cfg, read: Omit<JumpRead, 'site'>): Addr[] =>
+  targetsBefore(cfg, read, imageConstants(cfg.image).nextAbove(read.at));
+
+/** The targets of a table of whole addresses, up to the first entry that leads to no code. */
+export const wholeTargets = (cfg: Cfg, read: Omit<JumpRead, 'site'>): Addr[] =>
+  targetsBefore(cfg, read, Number.POSITIVE_INFINITY);
+
 /**
- * The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes.
- * @param past addresses that code makes do not end the table
+ * The targets that a jump may have by the table that it reads. An address that code makes may lead into the middle of the table, whose entries go
+ * on behind it: of distances those count that lead into the jump's own function, up to the start of another table.
  */
-export function targetsOf({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>, past = false): Addr[] {
+export function possibleTargets(cfg: Cfg, read: JumpRead): Addr[] {
+  const { site, at, width } = read;
+  if (width === 8) return wholeTargets(cfg, read);
+  const targets = sureTargets(cfg, read);
+  const starts = imageTableStarts(cfg.image);
+  for (let place = at + width * targets.length; !starts.has(place); place += width) {
+    const target = targetAt(cfg.image, place, width, read.base);
+    if (target === undefined || cfg.code.insnAt(target) === undefined || groupAt(cfg, target) !== groupAt(cfg, site))
+      break;
+    targets.push(target);
+  }
+  return targets;
+}
+
+function targetsBefore({ image, code }: Cfg, { at, width, base }: Omit<JumpRead, 'site'>, end: number): Addr[] {
   const targets: Addr[] = [];
-  const end = past ? Number.POSITIVE_INFINITY : imageConstants(image).nextAbove(at);
   for (let place = at; place + width <= end; place += width) {
     const target = targetAt(image, place, width, base);
     if (target === undefined || code.insnAt(target) === undefined) break;
@@ -164,13 +180,13 @@ function targetAt(image: Image, place: Addr, width: 4 | 8, base: Addr): Addr | u
  * which indexes go to both sides (`table[c - 'a']`). A table of distances from itself begins at its address. Any other has an entry there,
  * and before it comes what cannot be an entry, as it leads out of the function, or another table, which begins at an address that code makes.
  */
-function beginsThere(cfg: Cfg, { site, at, width, base }: JumpRead, ownerOf: (address: Addr) => Addr): boolean {
+function beginsThere(cfg: Cfg, { site, at, width, base }: JumpRead): boolean {
   const { image, code } = cfg;
   const leads = (place: Addr): boolean => {
     const target = targetAt(image, place, width, base);
-    return target !== undefined && code.insnAt(target) !== undefined && ownerOf(target) === ownerOf(site);
+    return target !== undefined && code.insnAt(target) !== undefined && groupAt(cfg, target) === groupAt(cfg, site);
   };
-  if (targetsOf(cfg, { at, width, base }).length === 0) return false;
+  if (sureTargets(cfg, { at, width, base }).length === 0) return false;
   if (at === base) return true;
   let first = at;
   while (first > at - TABLE_BYTES && leads(first - width)) first -= width;

@@ -17,6 +17,7 @@ import {
   TRACKED_REGS,
   UNKNOWN_STATE,
 } from './entry-values.ts';
+import { isOpenJump } from './groups.ts';
 
 /** A function that loads sp and at least this many preserved registers, which it does not save, sets up another context. */
 const MIN_CONTEXT_LOADS = 8;
@@ -51,6 +52,9 @@ export interface FunctionCode {
   /** Does control seem to return from a block's callee? */
   readonly comesBack: (block: CfgBlock) => boolean;
   readonly jumpTargets: (block: CfgBlock) => JumpTargets;
+  /** Landing pads of all functions, and blocks with such a pad in their middle. */
+  readonly pads: ReadonlySet<Addr>;
+  readonly enteredWithin: ReadonlySet<Addr>;
   /** Labels that the data or the code shows. */
   readonly labels: ReadonlySet<Addr>;
   /** Preserved registers that a call's callee may change. */
@@ -67,11 +71,12 @@ export function analyseFunction(code: FunctionCode): Found {
 
 /** The dataflow over a function: the facts before each of its blocks, which the function's entries and its own edges lead to. */
 class FunctionFlow {
-  /** Blocks without predecessors: targets of jump tables, landing pads. Calls of the function may lead there. */
+  /** Landing pads, and blocks without predecessors, which may be some or targets of jump tables. Calls of the function may lead there. */
   readonly loose: readonly number[];
   /** Blocks that jumps may lead to of which no more is known: loose ones and labels. */
   readonly #labels: readonly number[];
-  /** Blocks that are no entries. */
+  /** All blocks, and those that are no entries: with another frame than the entry's none comes there again. */
+  readonly #all: readonly number[];
   readonly #inner: readonly number[];
   readonly #code: FunctionCode;
   readonly #index: ReadonlyMap<Addr, number>;
@@ -93,11 +98,16 @@ class FunctionFlow {
     this.#code = code;
     this.#index = index;
     this.#entries = entries;
-    this.loose = blocks.flatMap(({ start }, i) => (entries.has(start) || into.has(start) ? [] : [i]));
+    this.loose = blocks.flatMap(({ start }, i) =>
+      code.pads.has(start) || !(entries.has(start) || into.has(start)) ? [i] : [],
+    );
     const isLoose = new Set(this.loose);
+    this.#all = [...blocks.keys()];
     this.#inner = blocks.flatMap(({ start }, i) => (entries.has(start) ? [] : [i]));
     this.#labels = this.#inner.filter((i) => isLoose.has(i) || code.labels.has(blocks[i]!.start));
-    this.#before = blocks.map(({ start }) => (entries.has(start) ? ENTRY_STATE : undefined));
+    this.#before = blocks.map((block) =>
+      code.enteredWithin.has(block.start) ? UNKNOWN_STATE : entries.has(block.start) ? ENTRY_STATE : undefined,
+    );
     this.#waiting = new Set(blocks.flatMap((_, i) => (this.#before[i] === undefined ? [] : [i])));
   }
 
@@ -125,16 +135,16 @@ class FunctionFlow {
 
   /** Blocks that a block's jump to an address in a register may lead to. One from the stack pointer of the entry leaves the function, if nothing else is seen. */
   #leadsTo(block: CfgBlock, { sp }: State): readonly number[] {
-    if (!isOpenJump(block)) return [];
+    if (!isOpenJump(this.#code.cfg, block)) return [];
     const targets = this.#code.jumpTargets(block);
     if (targets === 'labels') return sp === 0 ? [] : this.#labels;
-    if (targets === 'anywhere') return this.#inner;
+    if (targets === 'anywhere') return sp === 0 ? this.#all : this.#inner;
     return targets.flatMap((target) => this.#index.get(target) ?? []);
   }
 
   /** Blocks into whose middle a block's jump to an address in a register leads. */
   #targetsWithin(block: CfgBlock): readonly number[] {
-    const targets = isOpenJump(block) ? this.#code.jumpTargets(block) : [];
+    const targets = isOpenJump(this.#code.cfg, block) ? this.#code.jumpTargets(block) : [];
     if (typeof targets === 'string') return [];
     const inside = targets.filter((target) => !this.#index.has(target));
     return inside.flatMap((target) =>
@@ -144,7 +154,7 @@ class FunctionFlow {
 
   /** May a block's jump to an address in a register leave the function? */
   mayLeave(block: CfgBlock, state: State): boolean {
-    if (!isOpenJump(block)) return false;
+    if (!isOpenJump(this.#code.cfg, block)) return false;
     const targets = this.#code.jumpTargets(block);
     return state.sp === 0 || (targets === 'labels' && this.#labels.length === 0);
   }
@@ -193,8 +203,6 @@ class FunctionFlow {
     this.#waiting.add(i);
   }
 }
-
-const isOpenJump = ({ ending, target }: CfgBlock): boolean => ending === 'indirect' && target === undefined;
 
 /** What the blocks of a function do with the stack and with registers that hold values at entry. */
 class Findings {

@@ -3,22 +3,23 @@
  * of its own, belongs to the function that jumps there.
  */
 import { derived } from '../base/derived.ts';
-import type { Addr } from '../base/units.ts';
+import { type Addr, S0, SP } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
+import { landingPads } from '../elf/unwind/index.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
 
 const PART_NAME = /\.cold(?:\.\d+)?$/;
 
 /** Entries of functions: the image's entry, targets of calls, and addresses of function symbols, except symbols of parts. */
-export function entriesOf(cfg: Cfg): Set<Addr> {
+export const entriesOf = derived('entries of functions', (cfg: Cfg): ReadonlySet<Addr> => {
   const entries = new Set<Addr>([cfg.image.entry]);
   for (const { ending, target } of cfg.blocks)
     if ((ending === 'call' || ending === 'indirect-call') && target !== undefined) entries.add(target);
   for (const { kind, name, address } of cfg.image.symbols)
     if (kind === 'function' && !PART_NAME.test(name)) entries.add(address);
   return entries;
-}
+});
 
 /** Pairs of a part and the function that its name says it belongs to. An address may have several names, and a name several addresses. */
 export function namedParts({ image }: Pick<Cfg, 'image'>): [Addr, Addr][] {
@@ -46,6 +47,12 @@ export const groupsByBlock = derived(
     new Map([...functionGroups(cfg)].flatMap(([group, blocks]) => blocks.map(({ start }) => [start, group]))),
 );
 
+/** The group of functions that an address is in; undefined where there is no code. */
+export function groupAt(cfg: Cfg, address: Addr): Addr | undefined {
+  const block = cfg.blockAt(address) ?? cfg.blockOver(address);
+  return block && groupsByBlock(cfg).get(block.start);
+}
+
 /** Targets of calls that the code alone tells. */
 export const callTargets = derived(
   'call targets',
@@ -58,14 +65,13 @@ export const callTargets = derived(
  * aligned label is no such block.
  */
 export const orphansOf = derived('orphans', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
-  const called = callTargets(cfg);
-  const ownerOf = functionsBy(cfg);
+  const entries = entriesOf(cfg);
   const groupOf = groupsByBlock(cfg);
   const led = new Set(cfg.blocks.flatMap(({ flow }) => flow));
   const orphans = new Map<Addr, Addr[]>();
   for (const block of cfg.blocks) {
     const { start, evidence } = block;
-    if (called.has(start) || ownerOf(start) === start || led.has(start) || evidence === 'guess') continue;
+    if (entries.has(start) || led.has(start) || evidence === 'guess') continue;
     if (isPadding(cfg, block)) continue;
     const group = groupOf.get(start)!;
     const list = orphans.get(group);
@@ -75,17 +81,46 @@ export const orphansOf = derived('orphans', (cfg: Cfg): ReadonlyMap<Addr, readon
   return orphans;
 });
 
+/**
+ * By group, the landing pads of its functions, to which its calls may lead: those that the unwind tables tell, be they also fallen into or
+ * jumped to, and perhaps in the middle of a block.
+ */
+export const padsByGroup = derived('pads by group', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
+  const pads = new Map<Addr, Addr[]>();
+  for (const pad of landingPads(cfg.image)) {
+    const group = groupAt(cfg, pad);
+    if (group === undefined) continue;
+    const list = pads.get(group);
+    if (list === undefined) pads.set(group, [pad]);
+    else list.push(pad);
+  }
+  return pads;
+});
+
 /** Does a block do nothing, as the padding before an aligned label? */
 const isPadding = (cfg: Cfg, block: CfgBlock): boolean =>
   insnsOf(cfg, block).every(({ insn }) => facts(insn).pure && facts(insn).writes === undefined);
+
+/**
+ * Does a block end in a jump to an address in a register that is no return? Nor is a jump by ra or t0 one if the block itself makes its
+ * target, other than by a load from the stack, where links are kept.
+ */
+export function isOpenJump(cfg: Cfg, block: CfgBlock): boolean {
+  const { ending, target, site } = block;
+  if (ending === 'indirect') return target === undefined;
+  if (ending !== 'return') return false;
+  const { rs1: link } = cfg.code.insnAt(site)!;
+  const maker = insnsOf(cfg, { start: block.start, end: site }).findLast(
+    ({ insn }) => facts(insn).writes === link,
+  )?.insn;
+  return maker !== undefined && !(facts(maker).load !== undefined && (maker.rs1 === SP || maker.rs1 === S0));
+}
 
 /** By group, the blocks that end in a jump to an address in a register: it may lead to any block of the group. */
 export const jumpsByGroup = derived('jumps by group', (cfg: Cfg): ReadonlyMap<Addr, readonly CfgBlock[]> => {
   const jumps = new Map<Addr, CfgBlock[]>();
   for (const [group, blocks] of functionGroups(cfg)) {
-    const own = blocks.filter(
-      ({ ending, target, evidence }) => ending === 'indirect' && target === undefined && evidence !== 'guess',
-    );
+    const own = blocks.filter((block) => block.evidence !== 'guess' && isOpenJump(cfg, block));
     if (own.length > 0) jumps.set(group, own);
   }
   return jumps;

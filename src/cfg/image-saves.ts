@@ -5,7 +5,7 @@
 import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
-import { imageAccesses, targetsOf } from './accesses.ts';
+import { imageAccesses, possibleTargets } from './accesses.ts';
 import { imageCfg } from './build.ts';
 import type { JumpTargets } from './function-saves.ts';
 import { groupsByBlock, jumpsByGroup } from './groups.ts';
@@ -19,7 +19,7 @@ export const imageSaves = derived('saves of an image', (image: Image): Saves => 
   const groupOf = groupsByBlock(cfg);
   const tables = new Map<Addr, Addr[]>();
   for (const read of imageAccesses(image).reads)
-    tables.set(read.site, [...(tables.get(read.site) ?? []), ...targetsOf(cfg, read)]);
+    tables.set(read.site, [...(tables.get(read.site) ?? []), ...possibleTargets(cfg, read)]);
   const isUnseen = hasUnseenTarget(cfg);
   const analyse = functionAnalysis(
     cfg,

@@ -10,7 +10,7 @@ import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import { imageConstants } from '../code/constants.ts';
 import type { Image } from '../elf/image.ts';
-import { firstUse, imageAccesses, type JumpRead, targetsOf } from './accesses.ts';
+import { firstUse, imageAccesses, type JumpRead, sureTargets } from './accesses.ts';
 import { imageCfg } from './build.ts';
 
 export interface ReadTable {
@@ -44,7 +44,7 @@ function findTables(image: Image): readonly ReadTable[] {
 function endOf(image: Image, read: JumpRead): Addr {
   const { at, width } = read;
   if (at % width !== 0) return at;
-  let end = at + width * targetsOf(imageCfg(image), read).length;
+  let end = at + width * sureTargets(imageCfg(image), read).length;
   const { uses } = imageAccesses(image);
   // The table lies within a larger object: code with an address in that object before the table may reach the table.
   const object = image.symbols.find((s) => s.kind === 'object' && s.address < at && at < s.address + s.size);

@@ -12,7 +12,7 @@ import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { groupsByBlock, orphansOf } from './groups.ts';
+import { groupsByBlock, isOpenJump, orphansOf, padsByGroup } from './groups.ts';
 import { preservation } from './preserved.ts';
 import { returning } from './returning.ts';
 
@@ -59,8 +59,8 @@ class Dataflow {
   readonly #blocks = new Map<Addr, Addr[]>();
   readonly #orphans: ReadonlyMap<Addr, readonly Addr[]>;
   readonly #labels = new Map<Addr, Addr[]>();
-  /** By group: orphans that no jump was found to lead to, which are taken for landing pads. */
-  readonly #pads = new Map<Addr, Addr[]>();
+  /** By group: landing pads, and orphans that no jump was found to lead to, which are taken for some. */
+  readonly #pads: Map<Addr, readonly Addr[]>;
 
   constructor(cfg: Cfg, isEntry: (address: Addr) => boolean, jumps: JumpKnowledge) {
     this.#cfg = cfg;
@@ -72,6 +72,7 @@ class Dataflow {
     this.#nothing = new Map(gp === undefined ? [] : [[GP, gp]]);
     this.#groupOf = groupsByBlock(cfg);
     this.#orphans = orphansOf(cfg);
+    this.#pads = new Map(padsByGroup(cfg));
     for (const { start } of cfg.blocks) append(this.#blocks, this.#groupAt(start), start);
     for (const label of jumps.labels) append(this.#labels, this.#groupAt(label), label);
   }
@@ -85,13 +86,17 @@ class Dataflow {
     const { blocks } = this.#cfg;
     for (const { start } of blocks) if (this.#isEntry(start)) this.#lead(start, this.#nothing);
     this.#run();
-    for (const { start, returnPoint } of blocks) {
-      const group = this.#groupAt(start);
-      if (returnPoint === undefined || this.#pads.has(group)) continue;
-      const pads = (this.#orphans.get(group) ?? []).filter((orphan) => !this.#states.has(orphan));
-      if (pads.length > 0) this.#pads.set(group, pads);
+    const calling = new Set(
+      blocks.filter(({ returnPoint }) => returnPoint !== undefined).map(({ start }) => this.#groupAt(start)),
+    );
+    const more = new Set<Addr>();
+    for (const group of calling) {
+      const found = (this.#orphans.get(group) ?? []).filter((orphan) => !this.#states.has(orphan));
+      if (found.length === 0) continue;
+      this.#pads.set(group, [...(this.#pads.get(group) ?? []), ...found]);
+      more.add(group);
     }
-    for (const at of this.#states.keys()) if (this.#pads.has(this.#groupAt(at))) this.#open.add(at);
+    for (const at of this.#states.keys()) if (more.has(this.#groupAt(at))) this.#open.add(at);
     this.#run();
     for (const { start, evidence } of blocks)
       if (!this.#states.has(start) && evidence !== 'guess' && evidence !== 'swept') this.#lead(start, this.#nothing);
@@ -123,7 +128,7 @@ class Dataflow {
     if (block.returnPoint !== undefined) for (const pad of this.#pads.get(group) ?? []) this.#lead(pad, state);
     if (!this.#comesBack(block)) return;
     for (const to of block.flow) this.#lead(to, to === block.behindUnknown ? this.#nothing : state);
-    if (block.ending !== 'indirect' || block.target !== undefined) return;
+    if (!isOpenJump(this.#cfg, block)) return;
     const shown = this.#jumps.shownTargets(block, before);
     if (shown !== undefined) for (const to of shown) this.#lead(to, state);
     else if (this.#jumps.isComputed(block)) for (const to of this.#blocks.get(group) ?? []) this.#lead(to, state);

@@ -5,7 +5,7 @@
 import type { Addr } from '../base/units.ts';
 import { SYSCALL_READS } from '../code/endings.ts';
 import { facts } from '../domain/record.ts';
-import { imageAccesses, targetsOf } from './accesses.ts';
+import { imageAccesses, possibleTargets } from './accesses.ts';
 import { type CfgBlock, entersUnknown } from './block.ts';
 import type { Cfg } from './build.ts';
 import { functionGroups } from './groups.ts';
@@ -139,7 +139,7 @@ export class LivenessGraph {
     const { cfg, blocks, index, group } = this;
     const tables = new Map<Addr, Addr[]>();
     for (const read of imageAccesses(cfg.image).reads)
-      tables.set(read.site, [...(tables.get(read.site) ?? []), ...targetsOf(cfg, read)]);
+      tables.set(read.site, [...(tables.get(read.site) ?? []), ...possibleTargets(cfg, read)]);
     const led = blocks.map((block, i) => {
       if (rules[i] !== 'unknown-jump') return [];
       const out = new Set<number>([this.pool]);

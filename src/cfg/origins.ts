@@ -5,10 +5,11 @@ import { type Addr, RA, type Reg } from '../base/units.ts';
 import { imageLabels } from '../code/labels.ts';
 import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
+import { landingPads } from '../elf/unwind/index.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { callTargets, functionsBy, groupsByBlock, jumpsByGroup } from './groups.ts';
+import { entriesOf, groupsByBlock, jumpsByGroup } from './groups.ts';
 import { preservation } from './preserved.ts';
 
 /** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
@@ -58,17 +59,17 @@ export const originsOf = derived('origins', (cfg: Cfg): Origins => originsIn(cfg
 
 /**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
- * at a label that a code pointer leads to. A jump to an address in a register may lead to any block of its function. Given another register, its value at the jump is followed instead of the target.
+ * at a label that a code pointer leads to, or a landing pad. A jump to an address in a register may lead to any block of its function. Given another register, its value at the jump is followed instead of the target.
  */
 export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): Origins {
   const before = predecessors(cfg, comesBack);
-  const ownerOf = functionsBy(cfg);
   const preserved = preservation(cfg);
   const labels = imageLabels(cfg.image);
-  const called = callTargets(cfg);
+  const pads = landingPads(cfg.image);
+  const entries = entriesOf(cfg);
   const groupOf = groupsByBlock(cfg);
   const jumps = jumpsByGroup(cfg);
-  const isLabel = (at: Addr) => labels.has(at) && at !== ownerOf(at);
+  const isLabel = (at: Addr) => pads.has(at) || (labels.has(at) && !entries.has(at));
   return function* (jump, of) {
     const last = cfg.code.insnAt(jump.site)!;
     const seen = new Set<string>();
@@ -118,18 +119,20 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
         yield found;
         continue;
       }
-      const isEntry = block.start === ownerOf(block.start);
-      if (isEntry || called.has(block.start)) yield made('passed');
-      if (isEntry) continue;
-      const ways = before.get(block.start) ?? [];
-      if (ways.length === 0) yield made('nowhere');
+      const isEntry = entries.has(block.start);
+      if (isEntry) yield made('passed');
+      // Who comes to an entry from elsewhere passes the register; the function itself may come back there.
+      const group = groupOf.get(block.start)!;
+      const all = before.get(block.start) ?? [];
+      const ways = isEntry ? all.filter((from) => groupOf.get(from.start) === group) : all;
+      if (ways.length === 0 && !isEntry) yield made('nowhere');
       if (ways.some((from) => from.behindUnknown === block.start)) yield made('nowhere');
       lead(
         ways.filter((from) => from.behindUnknown !== block.start),
         reg,
         changed,
       );
-      lead(jumps.get(groupOf.get(block.start)!) ?? [], reg, changed);
+      lead(jumps.get(group) ?? [], reg, changed);
     }
   };
 }

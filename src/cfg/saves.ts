@@ -18,6 +18,7 @@ import { derived } from '../base/derived.ts';
 import { hasReg, NO_REGS, type RegSet, union, without } from '../base/regset.ts';
 import type { Addr } from '../base/units.ts';
 import { imageLabels } from '../code/labels.ts';
+import { landingPads } from '../elf/unwind/index.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 import { analyseFunction, type Found, type JumpTargets } from './function-saves.ts';
@@ -94,10 +95,14 @@ export function functionAnalysis(
   const entered = entriesOf(cfg);
   const comesBack = returning(cfg);
   const labels = imageLabels(cfg.image);
+  const pads = landingPads(cfg.image);
+  const enteredWithin = new Set(
+    [...pads].flatMap((pad) => (cfg.blockAt(pad) ? [] : (cfg.blockOver(pad)?.start ?? []))),
+  );
   const groups = functionGroups(cfg);
   return (group) => {
     const blocks = groups.get(group)!.filter(({ evidence }) => evidence !== 'guess');
-    return analyseFunction({ cfg, blocks, entered, comesBack, jumpTargets, labels, changedBy });
+    return analyseFunction({ cfg, blocks, entered, comesBack, jumpTargets, labels, pads, enteredWithin, changedBy });
   };
 }
 

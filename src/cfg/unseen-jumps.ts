@@ -15,7 +15,8 @@ import { type Insn, targetOf } from '../isa/row.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { functionGroups, functionsBy, namedParts } from './groups.ts';
+import { isComputedJump, isOnStack, slotOf } from './computed-jumps.ts';
+import { functionGroups, functionsBy, isOpenJump, namedParts } from './groups.ts';
 import { mayBeComputed, originsIn, originsOf, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
 
@@ -39,9 +40,11 @@ export function unseenJumps(image: Image): readonly Extent[] {
 export function hasUnseenTarget(cfg: Cfg): (block: CfgBlock) => boolean {
   const resolved = new Set(imageAccesses(cfg.image).reads.map(({ site }) => site));
   const origins = originsOf(cfg);
+  const isComputed = isComputedJump(cfg);
   return (block) => {
     const { ending, target, site } = block;
     if (!INDIRECT_ENDINGS.has(ending) || target !== undefined || resolved.has(site)) return false;
+    if (isOpenJump(cfg, block)) return isComputed(block);
     for (const origin of origins(block)) {
       if (!mayBeComputed(origin)) continue;
       const { kind, insn, changed } = origin;
@@ -116,8 +119,6 @@ function enteredByHand(cfg: Cfg, origins: ReturnType<typeof originsIn>): Readonl
   return found;
 }
 
-const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
-
 /**
  * By block, may a load from the stack load a link that its function has stored there? In a function that stores no link (millicode), a
  * load of ra through sp may load a link that another function has stored. A function that changes to another frame or stack loads what
@@ -147,10 +148,6 @@ function linkSlots(cfg: Cfg, links: readonly Reg[]): ReadonlyMap<Addr, (load: In
   }
   return found;
 }
-
-/** Does an instruction load from a frame or store to one, through sp or the frame pointer? */
-const isOnStack = (insn: Insn): boolean =>
-  (insn.rs1 === SP || insn.rs1 === S0) && (facts(insn).load !== undefined || facts(insn).store !== undefined);
 
 /** Does the instruction, applied to its own result and the same rs2, give rs1 back, for all trial values? */
 function undoesItself(insn: Insn): boolean {

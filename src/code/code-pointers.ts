@@ -38,10 +38,7 @@ export function codePointers(
   const unwind = image.sections.filter(({ name }) => UNWIND_SECTIONS.has(name));
   const starts = [...constants].sort((a, b) => a - b);
   const tableJumps = [...jumps];
-  /** Starts of tables of 4-byte distances that jumps are seen to read: such a start ends every table before it. */
-  const begun = new Set(
-    tableJumps.filter(({ table, base, one, bytes }) => table === base && !one && bytes === 4).map(({ table }) => table),
-  );
+  const begun = tableStarts(tableJumps);
   for (const { address, bytes } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let next = 0;
@@ -94,6 +91,10 @@ export function codePointers(
   }
   return found;
 }
+
+/** Starts of tables of 4-byte distances that jumps are seen to read: such a start ends every table before it. */
+export const tableStarts = (jumps: Iterable<TableJump>): ReadonlySet<Addr> =>
+  new Set([...jumps].filter(({ table, base, bytes }) => table === base && bytes === 4).map(({ table }) => table));
 
 function numberAt(view: DataView, at: number, bytes: number, signed: boolean): number {
   let value = 0n;

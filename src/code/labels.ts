@@ -9,7 +9,7 @@ import { facts } from '../domain/record.ts';
 import type { Image } from '../elf/image.ts';
 import { type Insn, targetOf } from '../isa/row.ts';
 import { type Code, codeOf } from './code.ts';
-import { codePointers } from './code-pointers.ts';
+import { codePointers, tableStarts } from './code-pointers.ts';
 import { imageConstants } from './constants.ts';
 import { followConstant, LINKS, type Made, type TableJump } from './flowing.ts';
 import { Marks } from './marks.ts';
@@ -19,7 +19,12 @@ import { codePlaces } from './places.ts';
  * Code addresses that an image's data holds, whole or as distances in tables, or that its code makes: what a jump to an address in a register
  * may lead to, as far as the code shows without a graph of it. Some are mere numbers.
  */
-export const imageLabels = derived('labels', (image: Image): ReadonlySet<Addr> => {
+export const imageLabels = (image: Image): ReadonlySet<Addr> => searched(image).labels;
+
+/** Starts of tables of distances from the table's start that jumps are seen to read, as far as the code shows without a graph of it. */
+export const imageTableStarts = (image: Image): ReadonlySet<Addr> => searched(image).tables;
+
+const searched = derived('labels', (image: Image) => {
   const finder = new EntryFinder(image);
   const labels = new Set<Addr>();
   do {
@@ -30,7 +35,7 @@ export const imageLabels = derived('labels', (image: Image): ReadonlySet<Addr> =
     }
   } while (finder.waits);
   for (const address of finder.madeEntries()) labels.add(address);
-  return labels;
+  return { labels, tables: tableStarts(finder.jumps.values()) };
 });
 
 /** Marks of a halfword: an instruction of some stream begins there; it is an entry. */

@@ -28,7 +28,7 @@ export interface Patch {
   readonly bytes: Uint8Array;
 }
 
-/** Unwind tables for the new code, as emit/unwind makes them. */
+/** Unwind tables for the new code, as unwind/ makes them. */
 export interface UnwindPart {
   /** The address of `bytes`, behind the code. */
   readonly address: Addr;

@@ -2,9 +2,9 @@
 import { alignUp } from '../base/bits.ts';
 import type { Addr } from '../base/units.ts';
 import type { Image } from '../elf/image.ts';
+import { type CallSite, unwindTables } from '../elf/unwind/index.ts';
 import { imageEntries } from './entries.ts';
 import type { Layout } from './layout.ts';
-import { type CallSite, unwindTables } from './unwind/index.ts';
 
 /** Addresses in optimized code that callees return to: those behind its calls, and superblocks at return points of inlined calls. */
 export function callSites({ superblocks, links }: Layout): CallSite[] {

@@ -2,6 +2,6 @@
 import { derived } from '../base/derived.ts';
 import { type Entries, findEntries } from '../cfg/entries.ts';
 import type { Image } from '../elf/image.ts';
-import { landingPads } from './unwind/index.ts';
+import { landingPads } from '../elf/unwind/index.ts';
 
 export const imageEntries = derived('entries', (image: Image): Entries => findEntries(image, landingPads(image)));

@@ -4,7 +4,7 @@
  * head and jump once more.
  */
 import type { Addr } from '../base/units.ts';
-import { imageAccesses, targetsOf } from '../cfg/accesses.ts';
+import { imageAccesses, wholeTargets } from '../cfg/accesses.ts';
 import { imageCfg } from '../cfg/build.ts';
 import { imageTables, type ReadTable } from '../cfg/jump-tables.ts';
 import type { Image } from '../elf/image.ts';
@@ -49,7 +49,7 @@ function tablesBySite(image: Image): Map<Addr, KnownTable[]> {
     const table = tables.get(keyOf(read));
     if (table === undefined || (image.relocatable && table.base === 0)) continue;
     const list = found.get(read.site) ?? [];
-    list.push({ ...table, targets: targetsOf(cfg, table, true).slice(0, (table.end - table.at) / table.width) });
+    list.push({ ...table, targets: wholeTargets(cfg, table).slice(0, (table.end - table.at) / table.width) });
     found.set(read.site, list);
   }
   return found;

@@ -5,9 +5,9 @@
 import { alignUp } from '../../src/base/bits.ts';
 import { RA, ZERO } from '../../src/base/units.ts';
 import type { Image } from '../../src/elf/image.ts';
+import { type CallSite, unwindTables } from '../../src/elf/unwind/index.ts';
 import { addSegment, nextSegmentAddress, type Patch } from '../../src/elf/write.ts';
 import { encodeMap } from '../../src/emit/map.ts';
-import { type CallSite, unwindTables } from '../../src/emit/unwind/index.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
 import { encodeBytes, makeInsn } from '../../src/isa/encode.ts';
 

@@ -1,7 +1,7 @@
 /** Unwind tables in forms that readers take for different things: they are not read at all, and a program with such tables is not optimized. */
 import { describe, expect, test } from 'vitest';
 import { parseImage } from '../../src/elf/read.ts';
-import { handlingAt, Malformed, recordAt, unreadableTables } from '../../src/emit/unwind/index.ts';
+import { handlingAt, Malformed, recordAt, unreadableTables } from '../../src/elf/unwind/index.ts';
 import { bareElf } from '../support/bare-elf.ts';
 
 const AT = 0x10000;

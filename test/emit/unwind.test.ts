@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseImage, readImage } from '../../src/elf/read.ts';
+import { unwindTables } from '../../src/elf/unwind/index.ts';
 import { writeExecutable } from '../../src/elf/write.ts';
-import { unwindTables } from '../../src/emit/unwind/index.ts';
 import { compileFile, needs, qemu, run, tool } from '../support/tools.ts';
 import { moveCalls } from './move-calls.ts';
 

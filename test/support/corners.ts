@@ -72,6 +72,15 @@ export const CORNERS: readonly Corner[] = [
   // A jump to an address in a register leads into lines that are also fallen into, with other registers.
   { file: 'label-fallen-into.S', flags: BARE, inputs: [[], ['1']] },
   { file: 'link-by-table.S', flags: BARE, inputs: [[], ['1']] },
+  { file: 'table-by-t0.S', flags: BARE, inputs: [[], ['1']] },
+  { file: 'label-of-distances.c', inputs: [[], ['1']] },
+  { file: 'loop-at-entry.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
+  { file: 'table-behind-constant.c', inputs: [[], ['1']] },
+  { file: 'cold-part-jumps.c', flags: [...STATIC, '-freorder-blocks-and-partition'], inputs: [[], ['1']] },
+  // What a variable of the frame holds may have been computed before.
+  { file: 'target-in-frame.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
+  // A landing pad may be fallen into, or jumped to.
+  { file: 'pad-jumped-into.cpp', flags: CXX, inputs: [[], ['1']] },
   // Callees that are called by name may change what the convention preserves, and come back by a landing pad.
   { file: 'callee-changes-saved.S', flags: BARE, inputs: [[], ['1']] },
   {

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Image } from '../../src/elf/image.ts';
 import { parseImage, readImage } from '../../src/elf/read.ts';
+import { type Fde, readFrames, unreadableTables } from '../../src/elf/unwind/index.ts';
 import { readOptimizedCode } from '../../src/elf/write.ts';
-import { type Fde, readFrames, unreadableTables } from '../../src/emit/unwind/index.ts';
 import { checkUnwind, frameDiffers } from '../../src/verify/prove/unwind.ts';
 import { moveCalls } from '../emit/move-calls.ts';
 import { bareElf } from '../support/bare-elf.ts';

@@ -28,7 +28,7 @@ import {
   searchHeader,
   tableAt,
   unreadableTables,
-} from '../../emit/unwind/index.ts';
+} from '../../elf/unwind/index.ts';
 
 interface UnwindCheck {
   readonly checked: number;

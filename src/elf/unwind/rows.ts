@@ -3,7 +3,7 @@
  * registers there; a row can be written as instructions again.
  */
 import type { Addr } from '../../base/units.ts';
-import type { Image } from '../../elf/image.ts';
+import type { Image } from '../image.ts';
 import { Cursor, Malformed, Writer } from './bytes.ts';
 import type { Cie, Code, Fde } from './frames.ts';
 

@@ -3,7 +3,7 @@
  * 10.5: DW_EH_PE_*). All addresses are as linked.
  */
 import type { Addr } from '../../base/units.ts';
-import type { Image } from '../../elf/image.ts';
+import type { Image } from '../image.ts';
 
 /** Pointer encodings: the low four bits give the storage format, the next three the base, the highest that the pointer is indirect. */
 export const PE = {
@@ -18,7 +18,7 @@ export const PE = {
 /** The encoding in all new tables: relative to the field itself, signed 32 bits. Such a pointer needs no relocation in a static PIE. */
 export const RELATIVE = PE.PCREL | PE.SDATA4;
 
-/** A table that is not as the format says. Callers of emit/unwind catch the error and do without the table. */
+/** A table that is not as the format says. Callers catch the error and do without the table. */
 export class Malformed extends Error {}
 
 /** An address that a table mentions; `indirect`: the address of the word that holds it. */

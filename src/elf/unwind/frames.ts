@@ -3,8 +3,8 @@
  * descriptions (FDE).
  */
 import type { Addr, ByteCount } from '../../base/units.ts';
-import { PT } from '../../elf/constants.ts';
-import type { Image } from '../../elf/image.ts';
+import { PT } from '../constants.ts';
+import type { Image } from '../image.ts';
 import { Cursor, Malformed, PE, type Pointer, sizeOfEncoding } from './bytes.ts';
 
 /** A common information entry: the part that several frame descriptions share. */

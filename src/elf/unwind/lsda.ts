@@ -8,7 +8,7 @@
  */
 import { alignUp } from '../../base/bits.ts';
 import type { Addr } from '../../base/units.ts';
-import type { Image } from '../../elf/image.ts';
+import type { Image } from '../image.ts';
 import { Cursor, Malformed, PE, type Pointer, RELATIVE, sizeOfEncoding, Writer } from './bytes.ts';
 
 /** What happens when an exception passes a call. */

@@ -10,9 +10,10 @@
  *   whose length reaches to the new tables; the frame description in the last record is repeated there.
  * - Where there is a PT_GNU_EH_FRAME, it gets a new search table over the old and the new descriptions.
  */
+import { derived } from '../../base/derived.ts';
 import { type Addr, type ByteCount, hex } from '../../base/units.ts';
-import type { Image } from '../../elf/image.ts';
-import type { Patch, UnwindPart } from '../../elf/write.ts';
+import type { Image } from '../image.ts';
+import type { Patch, UnwindPart } from '../write.ts';
 import { Cursor, Malformed, PE, RELATIVE, Writer } from './bytes.ts';
 import { type Cie, coveringFde, type Fde, type Frames, findFrames, readFrames, searchHeader } from './frames.ts';
 import { type Handling, handlingAt, padsOf, writeLsda } from './lsda.ts';
@@ -51,9 +52,11 @@ export function unwindTables(image: Image, sites: readonly CallSite[], at: Addr)
 }
 
 /** Every landing pad of the image: the unwinder enters landing pads, and no instruction shows these entries. */
-export function landingPads(image: Image): Addr[] {
-  return readFrames(image)?.fdes.flatMap((fde) => padsOfFunction(image, fde) ?? []) ?? [];
-}
+export const landingPads = derived(
+  'landing pads',
+  (image: Image): ReadonlySet<Addr> =>
+    new Set(readFrames(image)?.fdes.flatMap((fde) => padsOfFunction(image, fde) ?? []) ?? []),
+);
 
 /** The landing pads of a function; undefined if its language-specific data cannot be read. */
 function padsOfFunction(image: Image, { lsda, start }: Fde): Addr[] | undefined {

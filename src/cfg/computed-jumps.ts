@@ -1,0 +1,67 @@
+/**
+ * Jumps to an address in a register that is computed, or may be, from parts that are not all seen. The address may have been put into a
+ * variable in between: one in the frame is followed to all stores to it. Of one elsewhere in memory nobody can tell what was stored there: if code makes
+ * the address of a label in the function's middle, something may have been added to that address before.
+ */
+import { derived } from '../base/derived.ts';
+import { type Addr, S0, SP } from '../base/units.ts';
+import { imageConstants } from '../code/constants.ts';
+import { facts } from '../domain/record.ts';
+import type { Insn } from '../isa/row.ts';
+import type { CfgBlock } from './block.ts';
+import { type Cfg, insnsOf } from './build.ts';
+import { entriesOf, functionGroups, groupAt, groupsByBlock } from './groups.ts';
+import { mayBeComputed, originsOf } from './origins.ts';
+
+/** Does an instruction load from a frame or store to one, through sp or the frame pointer? */
+export const isOnStack = (insn: Insn): boolean =>
+  (insn.rs1 === SP || insn.rs1 === S0) && (facts(insn).load !== undefined || facts(insn).store !== undefined);
+export const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
+
+/** May the target of a block's jump be computed? For jumps that link nothing; calls and returns have rules of their own. */
+export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: CfgBlock) => boolean) => {
+  const origins = originsOf(cfg);
+  const groupOf = groupsByBlock(cfg);
+  const groups = functionGroups(cfg);
+  const labelled = groupsWithLabels(cfg);
+
+  const stores = (group: Addr, slot: string): { readonly block: CfgBlock; readonly at: Addr; readonly insn: Insn }[] =>
+    groups.get(group)!.flatMap((block) =>
+      insnsOf(cfg, block)
+        .filter(({ insn }) => isOnStack(insn) && facts(insn).store?.bytes === 8 && slotOf(insn) === slot)
+        .map((found) => ({ block, ...found })),
+    );
+  /** @param seen slots that are being followed already */
+  const isComputed = (group: Addr, found: ReturnType<typeof origins>, seen: Set<string>): boolean => {
+    for (const origin of found) {
+      if (mayBeComputed(origin)) return true;
+      if (origin.kind !== 'loaded') continue;
+      const load = origin.insn!;
+      if (!isOnStack(load)) {
+        if (labelled.has(group)) return true;
+        continue;
+      }
+      const slot = slotOf(load);
+      if (seen.has(slot)) continue;
+      seen.add(slot);
+      const stored = stores(group, slot);
+      if (stored.length === 0) return true;
+      for (const { block, at, insn } of stored)
+        if (isComputed(group, origins({ ...block, site: at }, insn.rs2), seen)) return true;
+    }
+    return false;
+  };
+  return (block) => isComputed(groupOf.get(block.start)!, origins(block), new Set());
+});
+
+/** The groups of functions with a label, not at an entry, whose address code makes. */
+function groupsWithLabels(cfg: Cfg): ReadonlySet<Addr> {
+  const entries = entriesOf(cfg);
+  const found = new Set<Addr>();
+  for (const { value, whole } of imageConstants(cfg.image).all) {
+    if (!whole || entries.has(value)) continue;
+    const group = groupAt(cfg, value);
+    if (group !== undefined) found.add(group);
+  }
+  return found;
+}
