@@ -14,8 +14,10 @@ const PART_NAME = /\.cold(?:\.\d+)?$/;
 /** Entries of functions: the image's entry, targets of calls, and addresses of function symbols, except symbols of parts. */
 export const entriesOf = derived('entries of functions', (cfg: Cfg): ReadonlySet<Addr> => {
   const entries = new Set<Addr>([cfg.image.entry]);
-  for (const { ending, target } of cfg.blocks)
-    if ((ending === 'call' || ending === 'indirect-call') && target !== undefined) entries.add(target);
+  // A guess may lie across the instructions of a function: what it calls is no entry.
+  for (const { ending, target, evidence } of cfg.blocks)
+    if ((ending === 'call' || ending === 'indirect-call') && target !== undefined && evidence !== 'guess')
+      entries.add(target);
   for (const { kind, name, address } of cfg.image.symbols)
     if (kind === 'function' && !PART_NAME.test(name)) entries.add(address);
   return entries;
@@ -171,8 +173,8 @@ function findFunctions({ image, blocks }: Cfg): (address: Addr) => Addr {
     const at = lastAtOrBefore(starts, address);
     return at >= 0 && starts[at]! < address && address < ends[at]!;
   };
-  for (const { ending, target } of blocks)
-    if (ending === 'call' && target !== undefined && !isInside(target)) entries.add(target);
+  for (const { ending, target, evidence } of blocks)
+    if (ending === 'call' && target !== undefined && evidence !== 'guess' && !isInside(target)) entries.add(target);
   for (const start of starts) entries.add(start);
   const rising = [...entries].sort((a, b) => a - b);
   return (address) => rising[lastAtOrBefore(rising, address)] ?? 0;

@@ -15,6 +15,7 @@
 import { without } from '../base/regset.ts';
 import { ARGUMENTS, CLOBBERED, RESULTS } from './abi.ts';
 import type { CfgBlock } from './block.ts';
+import { groupsByBlock, padsByGroup } from './groups.ts';
 import { type JumpRegions, jumpRegions } from './jump-regions.ts';
 import type { LivenessGraph } from './liveness-graph.ts';
 import { Lists, Queue, Sets } from './sets.ts';
@@ -40,8 +41,10 @@ export function liveAtReturns(graph: LivenessGraph): LiveAtReturns {
 }
 
 /** By block, 1 if control may come from it to a return of its function. Code behind a call of a function that never returns is dead. */
-function comesBack({ blocks, rules, flow, callee, dependents, holes }: LivenessGraph): Uint8Array {
+function comesBack(graph: LivenessGraph): Uint8Array {
+  const { blocks, rules, flow, callee, dependents, holes } = graph;
   const comes = new Uint8Array(blocks.length);
+  const { padsOf, callsTo } = padEdges(graph);
   const queue = new Queue(blocks.length);
   for (let i = blocks.length - 1; i >= 0; i--) queue.push(i);
   for (let i = queue.shift(); i !== undefined; i = queue.shift()) {
@@ -54,11 +57,41 @@ function comesBack({ blocks, rules, flow, callee, dependents, holes }: LivenessG
       (rule === 'all' && blocks[i]!.returnPoint === undefined) ||
       (goes && holes[i] === 1);
     for (let k = flow.starts[i]!; goes && !may && k < flow.starts[i + 1]!; k++) may = comes[flow.items[k]!] === 1;
+    may ||= padsOf.get(i)?.some((pad) => comes[pad] === 1) ?? false;
     if (!may) continue;
     comes[i] = 1;
+    for (const call of callsTo.get(i) ?? []) queue.push(call);
     for (let k = dependents.starts[i]!; k < dependents.starts[i + 1]!; k++) queue.push(dependents.items[k]!);
   }
   return comes;
+}
+
+/** By a block with a call, the blocks with landing pads of its function, to which the call may lead; and by such a block the calls. */
+function padEdges({
+  cfg,
+  blocks,
+  index,
+}: LivenessGraph): Record<'padsOf' | 'callsTo', ReadonlyMap<number, readonly number[]>> {
+  const groupOf = groupsByBlock(cfg);
+  const pads = new Map(
+    [...padsByGroup(cfg)].map(([group, addresses]) => [
+      group,
+      addresses.map((pad) => index.get((cfg.blockAt(pad) ?? cfg.blockOver(pad))!.start)!),
+    ]),
+  );
+  const padsOf = new Map<number, readonly number[]>();
+  const callsTo = new Map<number, number[]>();
+  for (const [i, { start, returnPoint }] of blocks.entries()) {
+    const own = returnPoint === undefined ? undefined : pads.get(groupOf.get(start)!);
+    if (own === undefined) continue;
+    padsOf.set(i, own);
+    for (const pad of own) {
+      const calls = callsTo.get(pad);
+      if (calls === undefined) callsTo.set(pad, [i]);
+      else calls.push(i);
+    }
+  }
+  return { padsOf, callsTo };
 }
 
 /**

@@ -9,7 +9,7 @@ import { landingPads } from '../elf/unwind/index.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { entriesOf, groupsByBlock, jumpsByGroup } from './groups.ts';
+import { callTargets, entriesOf, groupsByBlock, jumpsByGroup } from './groups.ts';
 import { preservation } from './preserved.ts';
 
 /** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */
@@ -67,6 +67,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
   const labels = imageLabels(cfg.image);
   const pads = landingPads(cfg.image);
   const entries = entriesOf(cfg);
+  const called = callTargets(cfg);
   const groupOf = groupsByBlock(cfg);
   const jumps = jumpsByGroup(cfg);
   const isLabel = (at: Addr) => pads.has(at) || (labels.has(at) && !entries.has(at));
@@ -120,7 +121,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
         continue;
       }
       const isEntry = entries.has(block.start);
-      if (isEntry) yield made('passed');
+      if (isEntry || called.has(block.start)) yield made('passed');
       // Who comes to an entry from elsewhere passes the register; the function itself may come back there.
       const group = groupOf.get(block.start)!;
       const all = before.get(block.start) ?? [];

@@ -83,12 +83,12 @@ export const CORNERS: readonly Corner[] = [
   { file: 'pad-jumped-into.cpp', flags: CXX, inputs: [[], ['1']] },
   // Callees that are called by name may change what the convention preserves, and come back by a landing pad.
   { file: 'callee-changes-saved.S', flags: BARE, inputs: [[], ['1']] },
-  {
+  ...['back-by-pad-throws.cpp', 'back-by-pad-noreturn.cpp'].map((thrower) => ({
     file: 'back-by-pad.c',
-    with: ['back-by-pad-throws.cpp'],
+    with: [thrower],
     flags: ['-Os', '-w', '-fexceptions', '-static', '-lstdc++'],
     inputs: [[], ['1']],
-  },
+  })),
   // Tables lead out of what symbols call the function: into a part under another name, or none, or before a second entry; or from operation to operation.
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition'], inputs: [['0'], ['1']] },
   { file: 'cold-alias.c', flags: [...TINY, '-freorder-blocks-and-partition', '-Wl,-x'], inputs: [['0'], ['1']] },
