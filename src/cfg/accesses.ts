@@ -17,8 +17,15 @@ import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
 import { isComputedJump } from './computed-jumps.ts';
-import { callTargets, functionsBy, groupAt } from './groups.ts';
-import { blockFrom, type Known, type KnownAddresses, knownAddresses, readsAddress } from './known-addresses.ts';
+import { callTargets, functionsBy, groupAt, jumpsByGroup } from './groups.ts';
+import {
+  blockFrom,
+  type JumpKnowledge,
+  type Known,
+  type KnownAddresses,
+  knownAddresses,
+  readsAddress,
+} from './known-addresses.ts';
 
 /** A use of a place in the data. */
 export interface Use {
@@ -28,9 +35,6 @@ export interface Use {
   /** A load or store; an address that code stores or passes on; a data word whose value looks like an address; an object's symbol. */
   readonly by: 'access' | 'address' | 'word' | 'symbol';
 }
-
-/** How far back from a place that a jump reads the begin of a table is looked for. */
-const TABLE_BYTES = 1 << 16;
 
 /** A table load that an indirect jump takes its target from. */
 export interface JumpRead {
@@ -80,13 +84,13 @@ function findAccesses(image: Image): Accesses {
   const readsOf = (block: CfgBlock, state: Known | undefined, others: Use[]): JumpRead[] => {
     const found: JumpRead[] = [];
     readBlock(cfg, block, state, terms, isData, isEntry, found, others);
-    const tables = found.filter((read) => beginsThere(cfg, read));
+    const tables = found.filter((read) => isTable(cfg, read));
     for (const read of found) if (!tables.includes(read)) others.push({ at: read.at, bytes: 0, by: 'access' });
     return tables;
   };
   const { states, elsewhere } = knownStates(cfg, isEntry, (block, state) => {
     const [table] = readsOf(block, state, []);
-    return table && possibleTargets(cfg, table);
+    return table && { targets: possibleTargets(cfg, table), exact: table.base !== 0 };
   });
   const reads: JumpRead[] = [];
   /** Jumps that are not seen to read a table on every way into their blocks. */
@@ -114,13 +118,19 @@ function findAccesses(image: Image): Accesses {
   for (const { kind, address } of image.symbols)
     if (kind === 'object') uses.push({ at: address, bytes: 0, by: 'symbol' });
   uses.sort((a, b) => a.at - b.at);
-  return { uses, reads: reads.filter(({ site }) => !open.has(site)) };
+  // Where a computed jump shows no table it may lead into the midst of the lines of all others.
+  const isComputed = isComputedJump(cfg);
+  const unseen = new Set<Addr>();
+  for (const [group, jumps] of jumpsByGroup(cfg))
+    if (jumps.some((jump) => open.has(jump.site) && isComputed(jump))) unseen.add(group);
+  const sure = ({ site }: JumpRead) => !open.has(site) && !unseen.has(groupAt(cfg, site)!);
+  return { uses, reads: reads.filter(sure) };
 }
 
 function knownStates(
   cfg: Cfg,
   isEntry: (address: Addr) => boolean,
-  shownTargets: (block: CfgBlock, state: Known) => Addr[] | undefined,
+  shownTargets: JumpKnowledge['shownTargets'],
 ): KnownAddresses {
   const isLabel = (to: Addr) => !isEntry(to) && blockFrom(cfg, to) !== undefined;
   const labels = new Set([...imageLabels(cfg.image)].filter(isLabel));
@@ -176,21 +186,15 @@ function targetAt(image: Image, place: Addr, width: 4 | 8, base: Addr): Addr | u
 }
 
 /**
- * Does a table begin where a jump is seen to read it? The address that the code makes may be one within the table, or outside of it, from
- * which indexes go to both sides (`table[c - 'a']`). A table of distances from itself begins at its address. Any other has an entry there,
- * and before it comes what cannot be an entry, as it leads out of the function, or another table, which begins at an address that code makes.
+ * Is what a jump reads surely a table that begins there? One of distances from its own start, which nobody can write to, is: so compilers
+ * write switches (assumption A2 says so). One of whole addresses may begin before or go on behind a hole, but all its targets are labels.
+ * Of any other distances (labels as values: `base + table[i - 1]`) the code does not show where the table begins, nor that it has no holes.
  */
-function beginsThere(cfg: Cfg, { site, at, width, base }: JumpRead): boolean {
-  const { image, code } = cfg;
-  const leads = (place: Addr): boolean => {
-    const target = targetAt(image, place, width, base);
-    return target !== undefined && code.insnAt(target) !== undefined && groupAt(cfg, target) === groupAt(cfg, site);
-  };
-  if (sureTargets(cfg, { at, width, base }).length === 0) return false;
-  if (at === base) return true;
-  let first = at;
-  while (first > at - TABLE_BYTES && leads(first - width)) first -= width;
-  return first === at || imageConstants(image).nextAbove(first - 1) === first;
+function isTable(cfg: Cfg, read: JumpRead): boolean {
+  const { at, base } = read;
+  const segment = cfg.image.segments.find(({ address, size }) => at >= address && at < address + size);
+  const surely = base === 0 || (base === at && segment?.flags.write === false);
+  return surely && sureTargets(cfg, read).length > 0;
 }
 
 /** The signed number of 4 or 8 bytes at an address of an image; undefined if the image's file holds no bytes for it. */

@@ -75,15 +75,15 @@ class FunctionFlow {
   readonly loose: readonly number[];
   /** Blocks that jumps may lead to of which no more is known: loose ones and labels. */
   readonly #labels: readonly number[];
-  /** All blocks, and those that are no entries: with another frame than the entry's none comes there again. */
   readonly #all: readonly number[];
-  readonly #inner: readonly number[];
   readonly #code: FunctionCode;
   readonly #index: ReadonlyMap<Addr, number>;
   /** Starts of the blocks at which the function is entered. */
   readonly #entries: ReadonlySet<Addr>;
   /** By block, the facts before it; undefined as long as nothing leads there. */
   readonly #before: (State | undefined)[];
+  /** The facts that jumps share which may lead to any instruction; undefined if there is none. */
+  #anywhere: State | undefined;
   /** Blocks whose facts have changed since they were last followed. */
   readonly #waiting: Set<number>;
 
@@ -103,8 +103,9 @@ class FunctionFlow {
     );
     const isLoose = new Set(this.loose);
     this.#all = [...blocks.keys()];
-    this.#inner = blocks.flatMap(({ start }, i) => (entries.has(start) ? [] : [i]));
-    this.#labels = this.#inner.filter((i) => isLoose.has(i) || code.labels.has(blocks[i]!.start));
+    this.#labels = this.#all.filter(
+      (i) => isLoose.has(i) || (code.labels.has(blocks[i]!.start) && !entries.has(blocks[i]!.start)),
+    );
     this.#before = blocks.map((block) =>
       code.enteredWithin.has(block.start) ? UNKNOWN_STATE : entries.has(block.start) ? ENTRY_STATE : undefined,
     );
@@ -129,6 +130,7 @@ class FunctionFlow {
       const now = meet(was, state);
       if (now === was) continue;
       around.set(to, now);
+      if (to === this.#all) this.#enterAnywhere(now);
       for (const at of to) this.#come(at, now);
     }
   }
@@ -138,8 +140,14 @@ class FunctionFlow {
     if (!isOpenJump(this.#code.cfg, block)) return [];
     const targets = this.#code.jumpTargets(block);
     if (targets === 'labels') return sp === 0 ? [] : this.#labels;
-    if (targets === 'anywhere') return sp === 0 ? this.#all : this.#inner;
+    if (targets === 'anywhere') return this.#all;
     return targets.flatMap((target) => this.#index.get(target) ?? []);
+  }
+
+  /** Jumps may come to any instruction with these facts. */
+  #enterAnywhere(state: State): void {
+    this.#anywhere = state;
+    for (const i of this.#all) if (this.#before[i] !== undefined) this.#waiting.add(i);
   }
 
   /** Blocks into whose middle a block's jump to an address in a register leads. */
@@ -172,8 +180,10 @@ class FunctionFlow {
   /** The facts behind a block's last instruction, before a call's callee runs. @param see called with all uses of the stack in the block */
   through(i: number, see?: (at: Addr, use: StackUse) => void): State {
     let state = this.before(i);
-    for (const { at, insn } of insnsOf(this.#code.cfg, this.#code.blocks[i]!))
+    for (const { at, insn } of insnsOf(this.#code.cfg, this.#code.blocks[i]!)) {
+      if (this.#anywhere !== undefined) state = meet(state, this.#anywhere);
       state = stateAfter(state, insn, see && ((use) => see(at, use)));
+    }
     return state;
   }
 
@@ -209,6 +219,8 @@ class Findings {
   readonly #code: FunctionCode;
   readonly #flow: FunctionFlow;
   readonly #straight: ReadonlySet<Addr>;
+  /** The function is called, or has a symbol: it is no data that decodes. */
+  readonly #isFunction: boolean;
   /** s0 is a frame pointer in this function: some instruction makes it from sp. */
   readonly #framed: boolean;
   readonly #keeps: { at: Addr; slot: number; reg: Reg }[] = [];
@@ -233,6 +245,7 @@ class Findings {
     this.#code = code;
     this.#flow = flow;
     this.#straight = flow.straight();
+    this.#isFunction = code.blocks.some(({ start }) => code.entered.has(start));
     this.#framed = code.blocks.some((block) =>
       insnsOf(code.cfg, block).some(({ insn }) => insn.rd === S0 && insn.rs1 === SP && isSum(insn)),
     );
@@ -282,7 +295,8 @@ class Findings {
   /** @param state the facts at the block's end */
   #addEnd(block: CfgBlock, state: State): void {
     const { returnPoint, ending, evidence, flow } = block;
-    if (returnPoint !== undefined || ending === 'return') this.#matters ||= evidence !== 'swept';
+    const ends = returnPoint !== undefined || ending === 'return' || this.#flow.mayLeave(block, state);
+    if (ends) this.#matters ||= this.#isFunction || evidence !== 'swept';
     const leaves = returnPoint === undefined && flow.some((to) => !this.#flow.has(to));
     if (ending === 'return' || leaves || this.#flow.mayLeave(block, state))
       this.#given = intersect(this.#given, state.held);

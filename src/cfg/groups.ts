@@ -4,6 +4,7 @@
  */
 import { derived } from '../base/derived.ts';
 import { type Addr, S0, SP } from '../base/units.ts';
+import { imageLabels } from '../code/labels.ts';
 import { facts } from '../domain/record.ts';
 import { landingPads } from '../elf/unwind/index.ts';
 import type { CfgBlock } from './block.ts';
@@ -97,6 +98,19 @@ export const padsByGroup = derived('pads by group', (cfg: Cfg): ReadonlyMap<Addr
     else list.push(pad);
   }
   return pads;
+});
+
+/** By group, its labels: what the data or the code shows that a jump may lead to (`imageLabels`), and blocks that no edge leads to. */
+export const labelsByGroup = derived('labels by group', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
+  const labels = new Map([...orphansOf(cfg)].map(([group, orphans]) => [group, [...orphans]]));
+  for (const label of imageLabels(cfg.image)) {
+    const group = entriesOf(cfg).has(label) ? undefined : groupAt(cfg, label);
+    if (group === undefined) continue;
+    const list = labels.get(group);
+    if (list === undefined) labels.set(group, [label]);
+    else list.push(label);
+  }
+  return labels;
 });
 
 /** Does a block do nothing, as the padding before an aligned label? */

@@ -1,6 +1,6 @@
 /**
  * The saves in all code of an image, with all that is known of jumps to addresses in registers: one that is seen to read tables leads to
- * their entries, one that computes its target unseen anywhere in its function, any other to labels.
+ * their entries, and of whole addresses to labels too; one that computes its target unseen anywhere in its function, any other to labels.
  */
 import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
@@ -8,7 +8,7 @@ import type { Image } from '../elf/image.ts';
 import { imageAccesses, possibleTargets } from './accesses.ts';
 import { imageCfg } from './build.ts';
 import type { JumpTargets } from './function-saves.ts';
-import { groupsByBlock, jumpsByGroup } from './groups.ts';
+import { groupAt, groupsByBlock, jumpsByGroup, labelsByGroup } from './groups.ts';
 import { changedByCall, functionAnalysis, type Saves, savesIn, savesOf } from './saves.ts';
 import { hasUnseenTarget } from './unseen-jumps.ts';
 
@@ -18,8 +18,10 @@ export const imageSaves = derived('saves of an image', (image: Image): Saves => 
   const { found, changed } = savesOf(cfg);
   const groupOf = groupsByBlock(cfg);
   const tables = new Map<Addr, Addr[]>();
-  for (const read of imageAccesses(image).reads)
-    tables.set(read.site, [...(tables.get(read.site) ?? []), ...possibleTargets(cfg, read)]);
+  for (const read of imageAccesses(image).reads) {
+    const labels = read.base === 0 ? (labelsByGroup(cfg).get(groupAt(cfg, read.site)!) ?? []) : [];
+    tables.set(read.site, [...(tables.get(read.site) ?? []), ...possibleTargets(cfg, read), ...labels]);
+  }
   const isUnseen = hasUnseenTarget(cfg);
   const analyse = functionAnalysis(
     cfg,

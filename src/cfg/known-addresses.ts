@@ -24,8 +24,11 @@ const UPPER_PART_BYTES = 4096;
 
 /** What the dataflow asks about jumps. */
 export interface JumpKnowledge {
-  /** Targets of a block's jump by the table that the jump reads; undefined if the known addresses show no table. */
-  shownTargets(block: CfgBlock, state: Known): readonly Addr[] | undefined;
+  /** Targets of a block's jump by the table that the jump reads, and whether these are all; undefined if the known addresses show no table. */
+  shownTargets(
+    block: CfgBlock,
+    state: Known,
+  ): { readonly targets: readonly Addr[]; readonly exact: boolean } | undefined;
   /** Is the target of a block's jump computed, or may it be? */
   isComputed(block: CfgBlock): boolean;
   /** Labels that code pointers lead to. */
@@ -130,10 +133,11 @@ class Dataflow {
     for (const to of block.flow) this.#lead(to, to === block.behindUnknown ? this.#nothing : state);
     if (!isOpenJump(this.#cfg, block)) return;
     const shown = this.#jumps.shownTargets(block, before);
-    if (shown !== undefined) for (const to of shown) this.#lead(to, state);
-    else if (this.#jumps.isComputed(block)) for (const to of this.#blocks.get(group) ?? []) this.#lead(to, state);
-    else
-      for (const list of [this.#orphans, this.#labels]) for (const to of list.get(group) ?? []) this.#lead(to, state);
+    for (const to of shown?.targets ?? []) this.#lead(to, state);
+    if (shown?.exact) return;
+    const anywhere = shown === undefined && this.#jumps.isComputed(block);
+    for (const list of anywhere ? [this.#blocks] : [this.#orphans, this.#labels])
+      for (const to of list.get(group) ?? []) this.#lead(to, state);
   }
 }
 

@@ -60,8 +60,13 @@ export const originsOf = derived('origins', (cfg: Cfg): Origins => originsIn(cfg
 /**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
  * at a label that a code pointer leads to, or a landing pad. A jump to an address in a register may lead to any block of its function. Given another register, its value at the jump is followed instead of the target.
+ * @param anywhere groups of functions in which a jump may lead to any instruction
  */
-export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): Origins {
+export function originsIn(
+  cfg: Cfg,
+  comesBack?: (block: CfgBlock) => boolean,
+  anywhere: ReadonlySet<Addr> = new Set(),
+): Origins {
   const before = predecessors(cfg, comesBack);
   const preserved = preservation(cfg);
   const labels = imageLabels(cfg.image);
@@ -70,6 +75,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
   const called = callTargets(cfg);
   const groupOf = groupsByBlock(cfg);
   const jumps = jumpsByGroup(cfg);
+  const isAnywhere = ({ start }: CfgBlock) => anywhere.has(groupOf.get(start)!);
   const isLabel = (at: Addr) => pads.has(at) || (labels.has(at) && !entries.has(at));
   return function* (jump, of) {
     const last = cfg.code.insnAt(jump.site)!;
@@ -102,7 +108,8 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
         entered = true;
         lead(jumps.get(groupOf.get(block.start)!) ?? [], reg, changed);
       };
-      if (isLabel(way.end === block.site ? block.site : block.start)) comesIn();
+      const within = isAnywhere(block);
+      if (within || isLabel(way.end === block.site ? block.site : block.start)) comesIn();
       for (const { at, insn } of insnsOf(cfg, { start: block.start, end: way.end }).reverse()) {
         if (facts(insn).writes === reg) {
           const from = sourceOf(insn);
@@ -113,7 +120,7 @@ export function originsIn(cfg: Cfg, comesBack?: (block: CfgBlock) => boolean): O
           reg = from.reg;
           changed ||= from.changed;
         }
-        if (isLabel(at)) comesIn();
+        if (within || isLabel(at)) comesIn();
       }
       if (entered) yield made('nowhere');
       if (found !== undefined) {

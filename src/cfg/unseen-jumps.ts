@@ -16,7 +16,7 @@ import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
 import { isComputedJump, isOnStack, slotOf } from './computed-jumps.ts';
-import { functionGroups, functionsBy, isOpenJump, namedParts } from './groups.ts';
+import { functionGroups, functionsBy, isOpenJump, jumpsByGroup, namedParts } from './groups.ts';
 import { mayBeComputed, originsIn, originsOf, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
 
@@ -35,6 +35,14 @@ export function unseenJumps(image: Image): readonly Extent[] {
   const extentsOf = functionExtents(image);
   return [...new Set([...functions].flatMap(extentsOf))];
 }
+
+/** Groups of functions with a jump to an address that is computed in an unseen way: it may lead to any instruction of them. */
+export const unseenGroups = derived('unseen groups', (cfg: Cfg): ReadonlySet<Addr> => {
+  const isUnseen = hasUnseenTarget(cfg);
+  const found = new Set<Addr>();
+  for (const [group, jumps] of jumpsByGroup(cfg)) if (jumps.some(isUnseen)) found.add(group);
+  return found;
+});
 
 /** Does a block end in a jump, call or return whose target is computed in an unseen way? */
 export function hasUnseenTarget(cfg: Cfg): (block: CfgBlock) => boolean {
@@ -78,7 +86,7 @@ const extentsBy = derived('extents', (cfg: Cfg): ((address: Addr) => readonly Ex
  * @param links link registers of calls behind which only the psABI's results, and registers that are seen to be read there, are expected
  */
 export function jumpsByLink(cfg: Cfg, links: readonly Reg[]): (block: CfgBlock) => boolean {
-  const origins = originsIn(cfg, returning(cfg));
+  const origins = originsIn(cfg, returning(cfg), unseenGroups(cfg));
   const kept = linkSlots(cfg, links);
   const byHand = once(() => enteredByHand(cfg, origins));
   return (block) => {

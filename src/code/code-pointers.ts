@@ -39,6 +39,8 @@ export function codePointers(
   const starts = [...constants].sort((a, b) => a - b);
   const tableJumps = [...jumps];
   const begun = tableStarts(tableJumps);
+  /** Those of which any entry is seen to be read: a jump that reads the first entry only may read a distance from the entry itself. */
+  const read = tableStarts(tableJumps.filter(({ one }) => !one));
   for (const { address, bytes } of image.segments) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let next = 0;
@@ -51,16 +53,26 @@ export function codePointers(
       if (unwind.some((section) => here >= section.address && here < section.address + section.size)) continue;
       if (begun.has(here)) {
         tables = [];
-        shown = true;
+        shown = read.has(here);
       }
       // Entries are aligned to four bytes, and the first entry is at the table's start.
-      for (; next < starts.length && starts[next]! <= here; next++)
-        if (starts[next]! % 4 === 0) tables.push(starts[next]!);
+      for (; next < starts.length && starts[next]! <= here; next++) {
+        if (starts[next]! % 4 !== 0) continue;
+        tables.push(starts[next]!);
+        // Another table may begin there, of distances from the words that hold them.
+        shown &&= read.has(starts[next]!);
+      }
       const whole = (from: number) =>
         view.getUint32(from, true) + (from + 8 <= bytes.length ? view.getUint32(from + 4, true) : 0) * 2 ** 32;
       const low = view.getUint32(at, true);
       // Data may lie among instructions. The word of a four-byte instruction is odd, as no pointer to code is, nor a distance of code.
       const inCode = isCode(here);
+      // A table of whole addresses in code may not even be aligned.
+      if (inCode && at + 6 <= bytes.length) {
+        const askew = view.getUint32(at + 2, true);
+        if (askew % 2 === 0 && (!image.relocatable || (at + 10 <= bytes.length && view.getUint32(at + 6, true) === 0)))
+          add(askew);
+      }
       if (inCode && low % 2 !== 0) {
         tables = [];
         continue;

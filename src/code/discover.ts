@@ -7,7 +7,6 @@
  * The later stages keep analyses over *all* code sound (a caller that never ran is still a caller). A wrong guess (data in the text decoded
  * as code) only makes these analyses less precise.
  */
-import { alignUp } from '../base/bits.ts';
 import type { Addr } from '../base/units.ts';
 import { viewOf } from '../elf/fields.ts';
 import type { Image } from '../elf/image.ts';
@@ -223,16 +222,12 @@ function codeAddresses(image: Image): Set<Addr> {
   return found;
 }
 
-/** Aligned words of code that can be addresses of code, of eight bytes or, if the image stays where it is linked, of four. */
+/** Words at even places of code that can be addresses of code, of eight bytes or, if the image stays where it is linked, of four. */
 function* evenWords(image: Image, { start, end }: CodeRange): Generator<number> {
   const segment = image.segments.find(({ address, bytes }) => start >= address && start < address + bytes.length);
   if (segment === undefined) return;
   const view = viewOf(segment.bytes);
-  for (
-    let at = alignUp(start, 4) - segment.address;
-    at + 4 <= Math.min(end - segment.address, view.byteLength);
-    at += 4
-  ) {
+  for (let at = start - segment.address; at + 4 <= Math.min(end - segment.address, view.byteLength); at += 2) {
     const value = view.getUint32(at, true);
     // The word of a four-byte instruction is odd.
     if (value % 2 !== 0) continue;

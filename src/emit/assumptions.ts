@@ -34,7 +34,7 @@ const TABLE = [
     name: 'code is entered where it can be seen to be',
     avoidable: false,
     by: ['emission', 'prover'],
-    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables (in the first 64 KiB of a table that no jump is seen to read); those that instructions make, as far as constants are followed; and every instruction of a function that has a jump which computes its target and does not show from what. That nothing else leads there (from another function, by a pointer to a label within this one, or to a target that is computed from what is not constant) is assumed.',
+    text: 'Nothing comes into the middle of the bytes of a patch but what can be seen to. Seen are: targets of branches, jumps and calls of all code that is found, also in streams of instructions that overlap; what stands behind calls, ecall and ebreak; symbols; landing pads; code addresses in data, whole or as distances in tables (in the first 64 KiB of a table that no jump is seen to read); those that instructions make, as far as constants are followed; and every instruction of a function that has a jump which computes its target and does not show from what. (A table of distances from its own start, in memory that is not written to, begins there and has no holes: it shows from what.) That nothing else leads there (from another function, such as a part that lies apart where neither symbols nor jumps join it, by a pointer to a label within this one, or to a target that is computed from what is not constant) is assumed.',
     check:
       'No patch is made over a place that is seen to be entered, or that the profile saw entered; the proof looks again, without the profile, at every patch.',
   },
@@ -70,7 +70,7 @@ const TABLE = [
     name: 'nobody looks in between',
     avoidable: false,
     by: ['optimizer', 'prover'],
-    text: 'Signal handlers do not inspect the registers (floating-point flags are among them) or the pc of the code they interrupt, nor does code that they jump to, nor does an exception that a handler throws pass through it (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; an instruction that the machine lacks may be met somewhat earlier or later on its way; no one counts instructions (the cycle and instret counters).',
+    text: 'Signal handlers do not inspect the registers (floating-point flags are among them) or the pc of the code they interrupt, nor does code that they jump to, nor does an exception that a handler throws pass through it (of memory A11 speaks); of two faults it does not matter which comes first, and a load that nobody needs need not fault; an instruction that the machine lacks may be met somewhat earlier or later on its way, and one of an extension that the attributes of the file name need not be met at all; no one counts instructions (the cycle and instret counters).',
     check: 'Faults and signals of the rerun must be the same, with the same handlers run.',
   },
   {

@@ -77,6 +77,20 @@ export const CORNERS: readonly Corner[] = [
   { file: 'loop-at-entry.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
   { file: 'table-behind-constant.c', inputs: [[], ['1']] },
   { file: 'cold-part-jumps.c', flags: [...STATIC, '-freorder-blocks-and-partition'], inputs: [[], ['1']] },
+  // A table may begin before the address that is made, have holes, and be written to.
+  { file: 'table-from-middle-cold.c', flags: [...STATIC, '-freorder-blocks-and-partition', '-s'], inputs: [[], ['1']] },
+  { file: 'table-and-middle.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
+  { file: 'table-with-hole.c', inputs: [[], ['1']] },
+  { file: 'distances-with-hole.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
+  { file: 'table-written.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
+  ...[
+    'label-behind-hole.S',
+    'self-distances-behind.S',
+    'unseen-into-line.S',
+    'link-by-unseen.S',
+    'callee-back-by-t1.S',
+  ].map((file) => ({ file, flags: BARE, inputs: [[], ['1']] })),
+  { file: 'pad-of-jump.cpp', flags: CXX, inputs: [[], ['1']] },
   // What a variable of the frame holds may have been computed before.
   { file: 'target-in-frame.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
   // A landing pad may be fallen into, or jumped to.
