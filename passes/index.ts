@@ -56,6 +56,17 @@ const CONSTRAINTS: readonly { first: Pass; second: Pass; because: string }[] = [
 
 export const IDENTITY_PASSES: readonly Pass[] = PASSES.filter(({ transfersOnly }) => transfersOnly);
 
+/** Passes that no constraint names, each with the reason why its place does not matter. */
+const ANYWHERE: readonly { pass: Pass; because: string }[] = [
+  { pass: invert, because: 'which way a branch falls through changes no value' },
+];
+for (const pass of PASSES)
+  if (
+    ![...CONSTRAINTS.flatMap(({ first, second }) => [first, second]), ...ANYWHERE.map((free) => free.pass)].includes(
+      pass,
+    )
+  )
+    throw internal(`pass ${pass.name} has no constraint: say why its place does not matter`);
 for (const { first, second, because } of CONSTRAINTS) {
   for (const pass of [first, second])
     if (!PASSES.includes(pass)) throw internal(`pass ${pass.name} has a constraint, but is not in PASSES`);

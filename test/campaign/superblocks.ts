@@ -6,6 +6,7 @@
  * Prints the seed and a line of score; a failure prints the superblock, before and after, and what was emitted, and exits 1.
  */
 import { parseArgs } from 'node:util';
+import { PASSES } from '../../passes/index.ts';
 import { makeRandom } from '../support/random.ts';
 import { randomRecipe } from '../support/random-superblock.ts';
 import { Bench, checkTogether } from '../support/superblock-campaign.ts';
@@ -20,9 +21,10 @@ for (let i = 0; i < cases; i++) {
   const together = random.oneIn(3) ? 3 : 1;
   const recipes = Array.from({ length: together }, () => randomRecipe(random, random.choose([4, 12, 40])));
   const plan = {
-    without: random.oneIn(2) ? 0 : random.below(64),
+    without: random.oneIn(2) ? 0 : random.below(2 ** PASSES.length),
     fuel: random.oneIn(4) ? random.below(12) : 1e9,
     far: random.oneIn(2),
+    target: random.oneIn(2) ? 'rva23u64' : undefined,
     seed: random.next(),
   };
   try {

@@ -168,12 +168,21 @@ describe('executables', () => {
     expect(place.files()).toEqual(files);
   });
 
-  test('no command goes on without its files', { timeout: 60_000 }, () => {
-    const files = place.files();
-    const { demo: _, ...commands } = commandsOn('missing');
-    for (const args of Object.values(commands)) expectOneLine(place.run(args));
-    expect(place.files()).toEqual(files);
-  });
+  /** Of the demo alone no file is asked. */
+  const { demo: _, ...names } = commandsOn('');
+  test.each(Object.keys(names))(
+    '%s does not go on without its files, nor with damaged ones, nor wait for a FIFO',
+    { timeout: 60_000 },
+    (name) => {
+      writeFileSync(place.path('damaged'), good.subarray(0, good.length >> 1), { mode: 0o755 });
+      run('mkfifo', [place.path('waiting')]);
+      const files = place.files();
+      for (const file of ['missing', 'damaged', 'waiting', 'folder'])
+        expectOneLine(place.run(commandsOn(file)[name]!, { timeout: 20_000 }));
+      expect(place.files()).toEqual(files);
+      rmSync(place.path('waiting'));
+    },
+  );
 
   test('a FIFO or a device as an input file is not waited for', () => {
     run('mkfifo', [place.path('fifo')]);

@@ -17,10 +17,10 @@ beforeAll(() => {
 });
 
 /** Nothing in it acts on a terminal, and no line is one that a name has made. */
-function expectPlain(text: string): void {
+function expectPlain(text: string, command = ''): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  expect(text).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
-  expect(text).not.toMatch(/^(isoform: all is proved|forged)/m);
+  expect(text, command).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+  expect(text, command).not.toMatch(/^(isoform: all is proved|forged)/m);
 }
 
 test('of files, in errors and in what a command says', () => {
@@ -92,15 +92,14 @@ test('by every command: of its files, and of symbols', { timeout: 120_000 }, () 
       .stdout.toString()
       .matchAll(/^ {2}([a-z]+)\b.*<|^ {2}(demo|help)\b/gm),
   ];
-  expect(listed.map(([, name, other]) => name ?? other).filter((name) => name !== 'help')).toEqual(
-    Object.keys(commandsOn('')),
-  );
+  const commands = listed.map(([, name, other]) => name ?? other).filter((name) => name !== 'help');
+  expect(Object.keys(commandsOn('')), 'of commandsOn (test/cli/support.ts)').toEqual(commands);
   for (const file of [EVIL, 'symbols'])
     for (const [name, args] of Object.entries(commandsOn(file))) {
       const { stdout, stderr } = place.run(args);
       const said = `${stdout}${stderr}`;
       expect(said, name).not.toBe('');
       expect(said, name).not.toContain('internal error');
-      expectPlain(said);
+      expectPlain(said, name);
     }
 });

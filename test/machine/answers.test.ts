@@ -14,7 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runGuest } from '../support/guest.ts';
@@ -54,6 +54,7 @@ describe.runIf(needs("answers of the host's Linux", 'gcc'))('Linux answers', () 
   const dir = mkdtempSync(join(tmpdir(), 'isoform-answers-'));
   beforeAll(() => {
     if (process.env.BLESS !== '1') return;
+    if (getPriority() !== 0) throw new Error('run without nice: the guest tells its priority');
     for (const part of readdirSync(EXPECTED)) writeFileSync(join(EXPECTED, part), onHost(part, dir), 'latin1');
   });
   afterAll(() => rmSync(dir, { recursive: true, force: true }));

@@ -6,6 +6,7 @@ import { choosePasses } from '../../passes/index.ts';
 import { BASE_FORMS, makeRetarget } from '../../passes/retarget.ts';
 import { makeFuel } from '../../src/base/fuel.ts';
 import { makeInsn } from '../../src/isa/encode.ts';
+import { bitOf, RV64GC } from '../../src/isa/extensions.ts';
 import type { Insn } from '../../src/isa/row.ts';
 import { extensionsOf } from '../../src/isa/targets.ts';
 import { applicable, runPasses } from '../../src/superblock/pass.ts';
@@ -35,6 +36,11 @@ function untried(forms: readonly Insn[]): string[] {
 test('each entry is tried by a case for no target', () => {
   expect(untried(BASE_FORMS)).toEqual([]);
   expect(untried([makeInsn('xori', { imm: 1234 })])).toHaveLength(1);
+});
+
+test('each entry is an instruction that every machine has', () => {
+  const beyond = BASE_FORMS.filter(({ row }) => (bitOf(row) & ~RV64GC) !== 0n);
+  expect(beyond.map(({ row }) => `${row.name} is of ${row.extension}`)).toEqual([]);
 });
 
 const withMask = makeRetarget([makeInsn('andi', { imm: 255 })]);

@@ -14,13 +14,14 @@ import { OutOfReach } from '../../src/emit/relax.ts';
 import { makeBasic } from '../../src/engine/basic.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { decodeAt } from '../../src/isa/decode.ts';
+import { extensionsOf } from '../../src/isa/targets.ts';
 import { print } from '../../src/isa/text.ts';
 import { lowerSuperblock } from '../../src/lower/lower.ts';
 import { HART, Hart } from '../../src/machine/hart.ts';
 import { Memory, PERMISSION } from '../../src/machine/memory.ts';
 import { checkSuperblock } from '../../src/superblock/check.ts';
 import type { Superblock } from '../../src/superblock/form.ts';
-import { runPasses } from '../../src/superblock/pass.ts';
+import { applicable, runPasses } from '../../src/superblock/pass.ts';
 import { superblockText } from '../../src/superblock/text.ts';
 import { makeRandom, type Random } from './random.ts';
 import {
@@ -40,6 +41,7 @@ export interface Plan {
   readonly without: number;
   readonly fuel: number;
   readonly far: boolean;
+  readonly target?: string | undefined;
   readonly seed: number;
 }
 
@@ -170,7 +172,8 @@ const takesRoom = ({ start, end }: PlacedSuperblock): boolean => start !== end;
 function lowered(superblock: Superblock, plan: Plan, tally: Tally) {
   const passes = PASSES.filter((_, index) => ((plan.without >> index) & 1) === 0);
   const stages: Superblock[] = [];
-  runPasses(superblock, passes, { fuel: makeFuel(plan.fuel) }, (_, __, to) => stages.push(to));
+  const options = { fuel: makeFuel(plan.fuel), extensions: extensionsOf(plan.target) };
+  runPasses(superblock, applicable(passes, options), options, (_, __, to) => stages.push(to));
   for (const after of stages.reverse()) {
     const low = lowerSuperblock(after);
     if (low !== undefined) return { after, low };
