@@ -16,7 +16,7 @@ import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
-import { isComputedJump } from './computed-jumps.ts';
+import { isComputedJump, labelledGroups } from './computed-jumps.ts';
 import { callTargets, functionsBy, groupAt, jumpsByGroup } from './groups.ts';
 import {
   blockFrom,
@@ -153,8 +153,8 @@ export const wholeTargets = (cfg: Cfg, read: Omit<JumpRead, 'site'>): Addr[] =>
   targetsBefore(cfg, read, Number.POSITIVE_INFINITY);
 
 /**
- * The targets that a jump may have by the table that it reads. An address that code makes may lead into the middle of the table, whose entries go
- * on behind it: of distances those count that lead into the jump's own function, up to the start of another table.
+ * The targets that a jump may have by the table that it reads. An address that code makes may lead into the middle of the table, whose
+ * entries go on behind it: of distances those count that lead into the jump's own function, up to the start of another table.
  */
 export function possibleTargets(cfg: Cfg, read: JumpRead): Addr[] {
   const { site, at, width } = read;
@@ -187,13 +187,15 @@ function targetAt(image: Image, place: Addr, width: 4 | 8, base: Addr): Addr | u
 
 /**
  * Is what a jump reads surely a table that begins there? One of distances from its own start, which nobody can write to, is: so compilers
- * write switches (assumption A2 says so). One of whole addresses may begin before or go on behind a hole, but all its targets are labels.
+ * write switches (assumption A2 says so). One of whole addresses may begin before or go on behind a hole, but all its targets are labels;
+ * if it is written to, they are so as long as code makes no address in the function's middle, to which something might be added.
  * Of any other distances (labels as values: `base + table[i - 1]`) the code does not show where the table begins, nor that it has no holes.
  */
 function isTable(cfg: Cfg, read: JumpRead): boolean {
-  const { at, base } = read;
+  const { site, at, base } = read;
   const segment = cfg.image.segments.find(({ address, size }) => at >= address && at < address + size);
-  const surely = base === 0 || (base === at && segment?.flags.write === false);
+  const constant = segment?.flags.write === false;
+  const surely = base === 0 ? constant || !labelledGroups(cfg).has(groupAt(cfg, site)!) : base === at && constant;
   return surely && sureTargets(cfg, read).length > 0;
 }
 

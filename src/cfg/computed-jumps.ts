@@ -1,7 +1,8 @@
 /**
  * Jumps to an address in a register that is computed, or may be, from parts that are not all seen. The address may have been put into a
- * variable in between: one in the frame is followed to all stores to it. Of one elsewhere in memory nobody can tell what was stored there: if code makes
- * the address of a label in the function's middle, something may have been added to that address before.
+ * variable in between: one in the frame is followed to all stores to it by the same base and offset. What was stored elsewhere, and what other
+ * functions do with an address, nobody can tell: if code makes the address of a label in the function's middle, something may have been
+ * added to that address, and a target that is no constant may be such a sum.
  */
 import { derived } from '../base/derived.ts';
 import { type Addr, S0, SP } from '../base/units.ts';
@@ -23,7 +24,7 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
   const origins = originsOf(cfg);
   const groupOf = groupsByBlock(cfg);
   const groups = functionGroups(cfg);
-  const labelled = groupsWithLabels(cfg);
+  const labelled = labelledGroups(cfg);
 
   const stores = (group: Addr, slot: string): { readonly block: CfgBlock; readonly at: Addr; readonly insn: Insn }[] =>
     groups.get(group)!.flatMap((block) =>
@@ -34,13 +35,9 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
   /** @param seen slots that are being followed already */
   const isComputed = (group: Addr, found: ReturnType<typeof origins>, seen: Set<string>): boolean => {
     for (const origin of found) {
-      if (mayBeComputed(origin)) return true;
-      if (origin.kind !== 'loaded') continue;
-      const load = origin.insn!;
-      if (!isOnStack(load)) {
-        if (labelled.has(group)) return true;
-        continue;
-      }
+      if (mayBeComputed(origin) || (labelled.has(group) && origin.kind !== 'constant')) return true;
+      const load = origin.kind === 'loaded' ? origin.insn! : undefined;
+      if (load === undefined || !isOnStack(load)) continue;
       const slot = slotOf(load);
       if (seen.has(slot)) continue;
       seen.add(slot);
@@ -55,7 +52,7 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
 });
 
 /** The groups of functions with a label, not at an entry, whose address code makes. */
-function groupsWithLabels(cfg: Cfg): ReadonlySet<Addr> {
+export const labelledGroups = derived('labelled groups', (cfg: Cfg): ReadonlySet<Addr> => {
   const entries = entriesOf(cfg);
   const found = new Set<Addr>();
   for (const { value, whole } of imageConstants(cfg.image).all) {
@@ -64,4 +61,4 @@ function groupsWithLabels(cfg: Cfg): ReadonlySet<Addr> {
     if (group !== undefined) found.add(group);
   }
   return found;
-}
+});

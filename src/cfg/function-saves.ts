@@ -135,7 +135,10 @@ class FunctionFlow {
     }
   }
 
-  /** Blocks that a block's jump to an address in a register may lead to. One from the stack pointer of the entry leaves the function, if nothing else is seen. */
+  /**
+   * Blocks that a block's jump to an address in a register may lead to. A jump with the stack pointer of the entry leaves the function, if
+   * nothing else is seen.
+   */
   #leadsTo(block: CfgBlock, { sp }: State): readonly number[] {
     if (!isOpenJump(this.#code.cfg, block)) return [];
     const targets = this.#code.jumpTargets(block);
@@ -187,7 +190,7 @@ class FunctionFlow {
     return state;
   }
 
-  /** Starts of the blocks that edges reach from the entries. Landing pads are not among them: they find registers as a call has left them. */
+  /** Starts of the blocks that edges reach from the entries; no landing pads, which find registers as a call has left them. */
   straight(): ReadonlySet<Addr> {
     const { blocks, comesBack } = this.#code;
     const straight = new Set(this.#entries);

@@ -24,7 +24,7 @@ const UPPER_PART_BYTES = 4096;
 
 /** What the dataflow asks about jumps. */
 export interface JumpKnowledge {
-  /** Targets of a block's jump by the table that the jump reads, and whether these are all; undefined if the known addresses show no table. */
+  /** Targets of a block's jump by the table that it reads, and whether these are all; undefined if the known addresses show no table. */
   shownTargets(
     block: CfgBlock,
     state: Known,

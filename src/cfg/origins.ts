@@ -59,7 +59,8 @@ export const originsOf = derived('origins', (cfg: Cfg): Origins => originsIn(cfg
 
 /**
  * Follows the target of a jump backward, on all paths within its function. A path also ends where a jump that is not followed may come in:
- * at a label that a code pointer leads to, or a landing pad. A jump to an address in a register may lead to any block of its function. Given another register, its value at the jump is followed instead of the target.
+ * at a label that the data or the code shows, or a landing pad. A jump to an address in a register may lead to any block of its function.
+ * Given another register, its value at the jump is followed instead of the target.
  * @param anywhere groups of functions in which a jump may lead to any instruction
  */
 export function originsIn(

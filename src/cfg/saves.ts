@@ -54,10 +54,12 @@ function findSaves(cfg: Cfg): AllFound {
     (block) => changedByCall(block, groupOf, changed),
   );
   for (const group of groups.keys()) found.set(group, analyse(group));
-  // A callee that changes a preserved register makes its callers' findings other ones, and so on.
+  // A callee that changes a preserved register makes its callers' findings other ones, and so on; what counts as changed stays so.
   for (let more = true; more; ) {
     const was = changed;
-    changed = changedIn(groups, groupOf, found);
+    changed = new Map(
+      [...changedIn(groups, groupOf, found)].map(([group, regs]) => [group, union(regs, was.get(group) ?? NO_REGS)]),
+    );
     const isNew = (group: Addr | undefined): boolean => {
       const [now, before] = [changed, was].map((all) => (group === undefined ? undefined : all.get(group)) ?? NO_REGS);
       return now!.x !== before!.x || now!.f !== before!.f;

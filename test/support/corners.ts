@@ -93,6 +93,9 @@ export const CORNERS: readonly Corner[] = [
   { file: 'pad-of-jump.cpp', flags: CXX, inputs: [[], ['1']] },
   // What a variable of the frame holds may have been computed before.
   { file: 'target-in-frame.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
+  { file: 'target-in-array.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
+  { file: 'target-by-helper.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
+  { file: 'table-filled.c', inputs: [[], ['1']] },
   // A landing pad may be fallen into, or jumped to.
   { file: 'pad-jumped-into.cpp', flags: CXX, inputs: [[], ['1']] },
   // Callees that are called by name may change what the convention preserves, and come back by a landing pad.
