@@ -51,14 +51,13 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
   return (block) => isComputed(groupOf.get(block.start)!, origins(block), new Set());
 });
 
-/** The groups of functions with a label, not at an entry, whose address code makes. */
+/** The groups of functions with a label whose address code makes; an entry's address is one only if the function itself makes it. */
 export const labelledGroups = derived('labelled groups', (cfg: Cfg): ReadonlySet<Addr> => {
   const entries = entriesOf(cfg);
   const found = new Set<Addr>();
-  for (const { value, whole } of imageConstants(cfg.image).all) {
-    if (!whole || entries.has(value)) continue;
-    const group = groupAt(cfg, value);
-    if (group !== undefined) found.add(group);
+  for (const { value, whole, pc } of imageConstants(cfg.image).all) {
+    const group = whole ? groupAt(cfg, value) : undefined;
+    if (group !== undefined && (!entries.has(value) || groupAt(cfg, pc) === group)) found.add(group);
   }
   return found;
 });
