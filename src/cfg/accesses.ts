@@ -16,8 +16,8 @@ import type { Image } from '../elf/image.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
-import { isComputedJump, labelledGroups } from './computed-jumps.ts';
-import { callTargets, functionsBy, groupAt, jumpsByGroup } from './groups.ts';
+import { isComputedJump } from './computed-jumps.ts';
+import { callTargets, functionsBy, groupAt, jumpsByGroup, madeLabels } from './groups.ts';
 import {
   blockFrom,
   type JumpKnowledge,
@@ -195,7 +195,7 @@ function isTable(cfg: Cfg, read: JumpRead): boolean {
   const { site, at, base } = read;
   const segment = cfg.image.segments.find(({ address, size }) => at >= address && at < address + size);
   const constant = segment?.flags.write === false;
-  const surely = base === 0 ? constant || !labelledGroups(cfg).has(groupAt(cfg, site)!) : base === at && constant;
+  const surely = base === 0 ? constant || !madeLabels(cfg).has(groupAt(cfg, site)!) : base === at && constant;
   return surely && sureTargets(cfg, read).length > 0;
 }
 

@@ -6,12 +6,11 @@
  */
 import { derived } from '../base/derived.ts';
 import { type Addr, S0, SP } from '../base/units.ts';
-import { imageConstants } from '../code/constants.ts';
 import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { entriesOf, functionGroups, groupAt, groupsByBlock } from './groups.ts';
+import { functionGroups, groupsByBlock, madeLabels } from './groups.ts';
 import { mayBeComputed, originsOf } from './origins.ts';
 
 /** Does an instruction load from a frame or store to one, through sp or the frame pointer? */
@@ -24,7 +23,7 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
   const origins = originsOf(cfg);
   const groupOf = groupsByBlock(cfg);
   const groups = functionGroups(cfg);
-  const labelled = labelledGroups(cfg);
+  const labelled = madeLabels(cfg);
 
   const stores = (group: Addr, slot: string): { readonly block: CfgBlock; readonly at: Addr; readonly insn: Insn }[] =>
     groups.get(group)!.flatMap((block) =>
@@ -49,15 +48,4 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
     return false;
   };
   return (block) => isComputed(groupOf.get(block.start)!, origins(block), new Set());
-});
-
-/** The groups of functions with a label whose address code makes; an entry's address is one only if the function itself makes it. */
-export const labelledGroups = derived('labelled groups', (cfg: Cfg): ReadonlySet<Addr> => {
-  const entries = entriesOf(cfg);
-  const found = new Set<Addr>();
-  for (const { value, whole, pc } of imageConstants(cfg.image).all) {
-    const group = whole ? groupAt(cfg, value) : undefined;
-    if (group !== undefined && (!entries.has(value) || groupAt(cfg, pc) === group)) found.add(group);
-  }
-  return found;
 });

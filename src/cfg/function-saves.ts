@@ -52,7 +52,7 @@ export interface FunctionCode {
   /** Does control seem to return from a block's callee? */
   readonly comesBack: (block: CfgBlock) => boolean;
   readonly jumpTargets: (block: CfgBlock) => JumpTargets;
-  /** Landing pads of all functions, and blocks with such a pad in their middle. */
+  /** Landing pads of all functions; blocks with such a pad in their middle, or with a label to which others may come. */
   readonly pads: ReadonlySet<Addr>;
   readonly enteredWithin: ReadonlySet<Addr>;
   /** Labels that the data or the code shows. */

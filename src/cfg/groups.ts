@@ -4,6 +4,7 @@
  */
 import { derived } from '../base/derived.ts';
 import { type Addr, S0, SP } from '../base/units.ts';
+import { imageConstants } from '../code/constants.ts';
 import { imageLabels } from '../code/labels.ts';
 import { facts } from '../domain/record.ts';
 import { landingPads } from '../elf/unwind/index.ts';
@@ -111,6 +112,30 @@ export const labelsByGroup = derived('labels by group', (cfg: Cfg): ReadonlyMap<
     else list.push(label);
   }
   return labels;
+});
+
+/**
+ * By group, the labels in its functions whose addresses code makes. Something may be added to such an address, and who is given it may come
+ * there with other registers (longjmp). An entry's address is one only if the function itself makes it.
+ */
+export const madeLabels = derived('made labels', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
+  const entries = entriesOf(cfg);
+  const labels = new Map<Addr, Addr[]>();
+  for (const { value, whole, pc } of imageConstants(cfg.image).all) {
+    const group = whole ? groupAt(cfg, value) : undefined;
+    if (group === undefined || (entries.has(value) && groupAt(cfg, pc) !== group)) continue;
+    const list = labels.get(group);
+    if (list === undefined) labels.set(group, [value]);
+    else list.push(value);
+  }
+  return labels;
+});
+
+/** By group, where its calls may come back besides their return points: at landing pads, and at labels. */
+export const landingsByGroup = derived('landings by group', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
+  const [pads, labels] = [padsByGroup(cfg), labelsByGroup(cfg)];
+  const groups = new Set([...pads.keys(), ...labels.keys()]);
+  return new Map([...groups].map((group) => [group, [...(pads.get(group) ?? []), ...(labels.get(group) ?? [])]]));
 });
 
 /** Does a block do nothing, as the padding before an aligned label? */

@@ -12,7 +12,7 @@ import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { groupsByBlock, isOpenJump, orphansOf, padsByGroup } from './groups.ts';
+import { groupsByBlock, isOpenJump, madeLabels, orphansOf, padsByGroup } from './groups.ts';
 import { preservation } from './preserved.ts';
 import { returning } from './returning.ts';
 
@@ -88,6 +88,7 @@ class Dataflow {
   solve(): KnownAddresses {
     const { blocks } = this.#cfg;
     for (const { start } of blocks) if (this.#isEntry(start)) this.#lead(start, this.#nothing);
+    for (const labels of madeLabels(this.#cfg).values()) for (const label of labels) this.#lead(label, this.#nothing);
     this.#run();
     const calling = new Set(
       blocks.filter(({ returnPoint }) => returnPoint !== undefined).map(({ start }) => this.#groupAt(start)),

@@ -15,7 +15,7 @@
 import { without } from '../base/regset.ts';
 import { ARGUMENTS, CLOBBERED, RESULTS } from './abi.ts';
 import type { CfgBlock } from './block.ts';
-import { groupsByBlock, padsByGroup } from './groups.ts';
+import { groupsByBlock, landingsByGroup } from './groups.ts';
 import { type JumpRegions, jumpRegions } from './jump-regions.ts';
 import type { LivenessGraph } from './liveness-graph.ts';
 import { Lists, Queue, Sets } from './sets.ts';
@@ -66,7 +66,7 @@ function comesBack(graph: LivenessGraph): Uint8Array {
   return comes;
 }
 
-/** By a block with a call, the blocks with landing pads of its function, to which the call may lead; and by such a block the calls. */
+/** By a block with a call, the blocks with landing pads and labels of its function, to which the call may lead; and by such a block the calls. */
 function padEdges({
   cfg,
   blocks,
@@ -74,7 +74,7 @@ function padEdges({
 }: LivenessGraph): Record<'padsOf' | 'callsTo', ReadonlyMap<number, readonly number[]>> {
   const groupOf = groupsByBlock(cfg);
   const pads = new Map(
-    [...padsByGroup(cfg)].map(([group, addresses]) => [
+    [...landingsByGroup(cfg)].map(([group, addresses]) => [
       group,
       addresses.map((pad) => index.get((cfg.blockAt(pad) ?? cfg.blockOver(pad))!.start)!),
     ]),

@@ -1,19 +1,20 @@
 /**
  * Which functions are seen to return. A call of a function that never returns (abort, a throw) does not lead to the code behind the call:
- * compilers put other code right behind it. A function that calls may go on at a landing pad, or at a block of its own that no edge leads to.
+ * compilers put other code right behind it. A function that calls may go on at a landing pad, at a label (longjmp), or at a
+ * block of its own that no edge leads to.
  */
 import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import { type CfgBlock, entersUnknown } from './block.ts';
 import type { Cfg } from './build.ts';
-import { groupsByBlock, orphansOf, padsByGroup } from './groups.ts';
+import { groupsByBlock, landingsByGroup } from './groups.ts';
 
 /** Does control seem to return from a block's callee? True also for a block that calls nothing or an unknown callee. */
 export const returning = derived('returning', findReturning);
 
 function findReturning(cfg: Cfg): (block: CfgBlock) => boolean {
   const { blocks } = cfg;
-  const places = [padsByGroup(cfg), orphansOf(cfg)];
+  const landings = landingsByGroup(cfg);
   const groupOf = groupsByBlock(cfg);
   const callees = new Set<Addr>();
   for (const { returnPoint, target } of blocks)
@@ -36,8 +37,7 @@ function findReturning(cfg: Cfg): (block: CfgBlock) => boolean {
       const { ending, target, flow, returnPoint, leavesLink } = block;
       if (ending === 'return' || leavesLink || (ending === 'indirect' && target === undefined)) return true;
       if (entersUnknown(block)) return true;
-      if (returnPoint !== undefined)
-        for (const pads of places) open.push(...(pads.get(groupOf.get(block.start)!) ?? []));
+      if (returnPoint !== undefined) open.push(...(landings.get(groupOf.get(block.start)!) ?? []));
       if (returnPoint !== undefined && !comesBack(block)) {
         const list = waiting.get(target!);
         if (list === undefined) waiting.set(target!, new Set([callee]));

@@ -22,7 +22,7 @@ import { landingPads } from '../elf/unwind/index.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 import { analyseFunction, type Found, type JumpTargets } from './function-saves.ts';
-import { entriesOf, functionGroups, groupsByBlock } from './groups.ts';
+import { entriesOf, functionGroups, groupsByBlock, madeLabels } from './groups.ts';
 import { returning } from './returning.ts';
 
 export interface Saves {
@@ -101,6 +101,8 @@ export function functionAnalysis(
   const enteredWithin = new Set(
     [...pads].flatMap((pad) => (cfg.blockAt(pad) ? [] : (cfg.blockOver(pad)?.start ?? []))),
   );
+  for (const label of [...madeLabels(cfg).values()].flat())
+    if (!entered.has(label)) enteredWithin.add((cfg.blockAt(label) ?? cfg.blockOver(label))!.start);
   const groups = functionGroups(cfg);
   return (group) => {
     const blocks = groups.get(group)!.filter(({ evidence }) => evidence !== 'guess');

@@ -96,6 +96,9 @@ export const CORNERS: readonly Corner[] = [
   { file: 'target-in-array.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
   { file: 'target-by-helper.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
   { file: 'table-filled.c', inputs: [[], ['1']] },
+  // A function may come back at a label of its own, to which another jumps.
+  { file: 'back-by-label.c', flags: [...BARE, '-O2', '-w', '-fno-stack-protector'], inputs: [[], ['1']] },
+  { file: 'builtin-setjmp.c', inputs: [[], ['1']] },
   // A landing pad may be fallen into, or jumped to.
   { file: 'pad-jumped-into.cpp', flags: CXX, inputs: [[], ['1']] },
   // Callees that are called by name may change what the convention preserves, and come back by a landing pad.
