@@ -85,7 +85,12 @@ test('of arguments, in --strace and in JSON', () => {
   expectPlain(stdout.toString());
 });
 
-test('by every command: of its files, and of symbols', { timeout: 120_000 }, () => {
+test('by every command: of its files, of symbols, and where there are none', { timeout: 180_000 }, () => {
+  // No section headers: e_shoff, e_shnum and e_shstrndx are 0.
+  const bare = Buffer.from(readFileSync(elf));
+  bare.fill(0, 40, 48);
+  bare.fill(0, 60, 64);
+  writeFileSync(place.path('bare'), bare);
   const listed = [
     ...place
       .run(['--help'])
@@ -94,7 +99,7 @@ test('by every command: of its files, and of symbols', { timeout: 120_000 }, () 
   ];
   const commands = listed.map(([, name, other]) => name ?? other).filter((name) => name !== 'help');
   expect(Object.keys(commandsOn('')), 'of commandsOn (test/cli/support.ts)').toEqual(commands);
-  for (const file of [EVIL, 'symbols'])
+  for (const file of [EVIL, 'symbols', 'bare'])
     for (const [name, args] of Object.entries(commandsOn(file))) {
       const { stdout, stderr } = place.run(args);
       const said = `${stdout}${stderr}`;

@@ -170,7 +170,9 @@ const encodings: [word: number, text: string][] = [
 ];
 test.each(encodings.map(([word, text]) => [word.toString(16), text, word] as const))('%s is %s', (_, text, word) => {
   const insn = decode(word);
-  expect(insn && print(insn, 0), 'is its file in src/isa/table.ts?').toBe(text);
+  expect(insn && print(insn, 0), insn ? 'its layout, row, or fixed operands' : 'is its file in src/isa/table.ts?').toBe(
+    text,
+  );
   if ((word & 3) === 3) expect(encode(parse(text))).toBe(word);
   else expect(compress(parse(text))).toBe(word);
 });
