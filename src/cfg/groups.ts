@@ -115,15 +115,14 @@ export const labelsByGroup = derived('labels by group', (cfg: Cfg): ReadonlyMap<
 });
 
 /**
- * By group, the labels in its functions whose addresses code makes. Something may be added to such an address, and who is given it may come
- * there with other registers (longjmp). An entry's address is one only if the function itself makes it.
+ * By group, the labels in its functions whose addresses they make themselves, entries too. Something may be added to such an address, and who
+ * is given it may come there with other registers (longjmp). What others make that lies in a function is its entry, or a mere number.
  */
 export const madeLabels = derived('made labels', (cfg: Cfg): ReadonlyMap<Addr, readonly Addr[]> => {
-  const entries = entriesOf(cfg);
   const labels = new Map<Addr, Addr[]>();
   for (const { value, whole, pc } of imageConstants(cfg.image).all) {
     const group = whole ? groupAt(cfg, value) : undefined;
-    if (group === undefined || (entries.has(value) && groupAt(cfg, pc) !== group)) continue;
+    if (group === undefined || groupAt(cfg, pc) !== group) continue;
     const list = labels.get(group);
     if (list === undefined) labels.set(group, [value]);
     else list.push(value);
