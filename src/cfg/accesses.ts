@@ -134,14 +134,7 @@ function knownStates(
 ): KnownAddresses {
   const isLabel = (to: Addr) => !isEntry(to) && blockFrom(cfg, to) !== undefined;
   const labels = new Set([...imageLabels(cfg.image)].filter(isLabel));
-  const isComputedAt = isComputedJump(cfg);
-  const computed = new Map<Addr, boolean>();
-  const isComputed = (block: CfgBlock): boolean => {
-    let is = computed.get(block.site);
-    if (is === undefined) computed.set(block.site, (is = isComputedAt(block)));
-    return is;
-  };
-  return knownAddresses(cfg, isEntry, { shownTargets, isComputed, labels });
+  return knownAddresses(cfg, isEntry, { shownTargets, isComputed: isComputedJump(cfg), labels });
 }
 
 /** The targets of a table's entries, up to the first entry that leads to no code or the next address that code makes: all are sure. */

@@ -47,5 +47,11 @@ export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: Cfg
     }
     return false;
   };
-  return (block) => isComputed(groupOf.get(block.start)!, origins(block), new Set());
+  const known = new Map<Addr, boolean>();
+  return (block) => {
+    let is = known.get(block.site);
+    if (is === undefined)
+      known.set(block.site, (is = isComputed(groupOf.get(block.start)!, origins(block), new Set())));
+    return is;
+  };
 });
