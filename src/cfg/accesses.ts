@@ -17,7 +17,7 @@ import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg } from './build.ts';
 import { isComputedJump } from './computed-jumps.ts';
-import { callTargets, functionsBy, groupAt, jumpsByGroup, madeLabels } from './groups.ts';
+import { callTargets, functionsBy, groupAt } from './groups.ts';
 import {
   blockFrom,
   type JumpKnowledge,
@@ -26,6 +26,7 @@ import {
   knownAddresses,
   readsAddress,
 } from './known-addresses.ts';
+import { jumpsByGroup, madeLabels } from './landings.ts';
 
 /** A use of a place in the data. */
 export interface Use {
@@ -154,10 +155,10 @@ export function possibleTargets(cfg: Cfg, read: JumpRead): Addr[] {
   if (width === 8) return wholeTargets(cfg, read);
   const targets = sureTargets(cfg, read);
   const starts = imageTableStarts(cfg.image);
+  const own = groupAt(cfg, site);
   for (let place = at + width * targets.length; !starts.has(place); place += width) {
     const target = targetAt(cfg.image, place, width, read.base);
-    if (target === undefined || cfg.code.insnAt(target) === undefined || groupAt(cfg, target) !== groupAt(cfg, site))
-      break;
+    if (target === undefined || cfg.code.insnAt(target) === undefined || groupAt(cfg, target) !== own) break;
     targets.push(target);
   }
   return targets;

@@ -5,18 +5,15 @@
  * added to that address, and a target that is no constant may be such a sum.
  */
 import { derived } from '../base/derived.ts';
-import { type Addr, S0, SP } from '../base/units.ts';
+import type { Addr } from '../base/units.ts';
 import { facts } from '../domain/record.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { functionGroups, groupsByBlock, madeLabels } from './groups.ts';
+import { functionGroups, groupsByBlock } from './groups.ts';
+import { madeLabels } from './landings.ts';
 import { mayBeComputed, originsOf } from './origins.ts';
-
-/** Does an instruction load from a frame or store to one, through sp or the frame pointer? */
-export const isOnStack = (insn: Insn): boolean =>
-  (insn.rs1 === SP || insn.rs1 === S0) && (facts(insn).load !== undefined || facts(insn).store !== undefined);
-export const slotOf = ({ rs1, imm }: Insn): string => `${rs1},${imm}`;
+import { isOnStack, slotOf } from './stack.ts';
 
 /** May the target of a block's jump be computed? For jumps that link nothing; calls and returns have rules of their own. */
 export const isComputedJump = derived('computed jumps', (cfg: Cfg): ((block: CfgBlock) => boolean) => {

@@ -17,7 +17,7 @@ import {
   TRACKED_REGS,
   UNKNOWN_STATE,
 } from './entry-values.ts';
-import { isOpenJump } from './groups.ts';
+import { isOpenJump } from './landings.ts';
 
 /** A function that loads sp and at least this many preserved registers, which it does not save, sets up another context. */
 const MIN_CONTEXT_LOADS = 8;
@@ -69,6 +69,13 @@ export function analyseFunction(code: FunctionCode): Found {
   return findings.found();
 }
 
+/** Where one jump to an address in a register may lead, as indexes of blocks: to their starts, and into their middles. */
+interface Leads {
+  readonly known: 'listed' | 'labels' | 'anywhere';
+  readonly starts: readonly number[];
+  readonly within: readonly number[];
+}
+
 /** The dataflow over a function: the facts before each of its blocks, which the function's entries and its own edges lead to. */
 class FunctionFlow {
   /** Landing pads, and blocks without predecessors, which may be some or targets of jump tables. Calls of the function may lead there. */
@@ -76,6 +83,8 @@ class FunctionFlow {
   /** Blocks that jumps may lead to of which no more is known: loose ones and labels. */
   readonly #labels: readonly number[];
   readonly #all: readonly number[];
+  /** By block that ends in a jump to an address in a register. */
+  readonly #jumps: ReadonlyMap<number, Leads>;
   readonly #code: FunctionCode;
   readonly #index: ReadonlyMap<Addr, number>;
   /** Starts of the blocks at which the function is entered. */
@@ -106,6 +115,9 @@ class FunctionFlow {
     this.#labels = this.#all.filter(
       (i) => isLoose.has(i) || (code.labels.has(blocks[i]!.start) && !entries.has(blocks[i]!.start)),
     );
+    this.#jumps = new Map(
+      blocks.flatMap((block, i) => (isOpenJump(code.cfg, block) ? [[i, this.#leadsOf(block)] as const] : [])),
+    );
     this.#before = blocks.map((block) =>
       code.enteredWithin.has(block.start) ? UNKNOWN_STATE : entries.has(block.start) ? ENTRY_STATE : undefined,
     );
@@ -123,8 +135,8 @@ class FunctionFlow {
       const state = this.#behind(i);
       for (const to of block.flow)
         if (this.has(to)) this.#come(this.#index.get(to)!, to === block.behindUnknown ? UNKNOWN_STATE : state);
-      for (const target of this.#targetsWithin(block)) this.#come(target, UNKNOWN_STATE);
-      const to = block.returnPoint !== undefined ? this.loose : this.#leadsTo(block, state);
+      for (const target of this.#jumps.get(i)?.within ?? []) this.#come(target, UNKNOWN_STATE);
+      const to = block.returnPoint !== undefined ? this.loose : this.#leadsTo(i, state);
       if (to.length === 0) continue;
       const was = around.get(to);
       const now = meet(was, state);
@@ -135,16 +147,24 @@ class FunctionFlow {
     }
   }
 
-  /**
-   * Blocks that a block's jump to an address in a register may lead to. A jump with the stack pointer of the entry leaves the function, if
-   * nothing else is seen.
-   */
-  #leadsTo(block: CfgBlock, { sp }: State): readonly number[] {
-    if (!isOpenJump(this.#code.cfg, block)) return [];
+  #leadsOf(block: CfgBlock): Leads {
     const targets = this.#code.jumpTargets(block);
-    if (targets === 'labels') return sp === 0 ? [] : this.#labels;
-    if (targets === 'anywhere') return this.#all;
-    return targets.flatMap((target) => this.#index.get(target) ?? []);
+    if (typeof targets === 'string')
+      return { known: targets, starts: targets === 'labels' ? this.#labels : this.#all, within: [] };
+    const { blocks } = this.#code;
+    const inside = targets.filter((target) => !this.#index.has(target));
+    const isWithin = ({ start, end }: CfgBlock) => inside.some((target) => start < target && target < end);
+    return {
+      known: 'listed',
+      starts: targets.flatMap((target) => this.#index.get(target) ?? []),
+      within: inside.length === 0 ? [] : this.#all.filter((i) => isWithin(blocks[i]!)),
+    };
+  }
+
+  /** A jump with the stack pointer of the entry leaves the function, if nothing else is seen. */
+  #leadsTo(i: number, { sp }: State): readonly number[] {
+    const jump = this.#jumps.get(i);
+    return jump === undefined || (jump.known === 'labels' && sp === 0) ? [] : jump.starts;
   }
 
   /** Jumps may come to any instruction with these facts. */
@@ -153,21 +173,10 @@ class FunctionFlow {
     for (const i of this.#all) if (this.#before[i] !== undefined) this.#waiting.add(i);
   }
 
-  /** Blocks into whose middle a block's jump to an address in a register leads. */
-  #targetsWithin(block: CfgBlock): readonly number[] {
-    const targets = isOpenJump(this.#code.cfg, block) ? this.#code.jumpTargets(block) : [];
-    if (typeof targets === 'string') return [];
-    const inside = targets.filter((target) => !this.#index.has(target));
-    return inside.flatMap((target) =>
-      this.#code.blocks.flatMap(({ start, end }, i) => (start < target && target < end ? [i] : [])),
-    );
-  }
-
-  /** May a block's jump to an address in a register leave the function? */
-  mayLeave(block: CfgBlock, state: State): boolean {
-    if (!isOpenJump(this.#code.cfg, block)) return false;
-    const targets = this.#code.jumpTargets(block);
-    return state.sp === 0 || (targets === 'labels' && this.#labels.length === 0);
+  /** May the jump of block i to an address in a register leave the function? */
+  mayLeave(i: number, { sp }: State): boolean {
+    const jump = this.#jumps.get(i);
+    return jump !== undefined && (sp === 0 || (jump.known === 'labels' && this.#labels.length === 0));
   }
 
   /** Does a block of the function start at an address? */
@@ -255,14 +264,13 @@ class Findings {
   }
 
   addBlock(i: number): void {
-    const block = this.#code.blocks[i]!;
     const restoring = new Set<Addr>();
     const state = this.#flow.through(i, (at, use) => {
       if (use.kind === 'restore') restoring.add(at);
       this.#addUse(at, use);
     });
     this.#addRegisters(i, restoring);
-    this.#addEnd(block, state);
+    this.#addEnd(i, state);
   }
 
   #addUse(at: Addr, use: StackUse): void {
@@ -296,13 +304,12 @@ class Findings {
   }
 
   /** @param state the facts at the block's end */
-  #addEnd(block: CfgBlock, state: State): void {
-    const { returnPoint, ending, evidence, flow } = block;
-    const ends = returnPoint !== undefined || ending === 'return' || this.#flow.mayLeave(block, state);
-    if (ends) this.#matters ||= this.#isFunction || evidence !== 'swept';
+  #addEnd(i: number, state: State): void {
+    const { returnPoint, ending, evidence, flow } = this.#code.blocks[i]!;
+    const ends = ending === 'return' || this.#flow.mayLeave(i, state);
+    if (ends || returnPoint !== undefined) this.#matters ||= this.#isFunction || evidence !== 'swept';
     const leaves = returnPoint === undefined && flow.some((to) => !this.#flow.has(to));
-    if (ending === 'return' || leaves || this.#flow.mayLeave(block, state))
-      this.#given = intersect(this.#given, state.held);
+    if (ends || leaves) this.#given = intersect(this.#given, state.held);
   }
 
   found(): Found {

@@ -8,7 +8,8 @@ import type { Image } from '../elf/image.ts';
 import { imageAccesses, possibleTargets } from './accesses.ts';
 import { imageCfg } from './build.ts';
 import type { JumpTargets } from './function-saves.ts';
-import { groupAt, groupsByBlock, jumpsByGroup, labelsByGroup } from './groups.ts';
+import { groupAt, groupsByBlock } from './groups.ts';
+import { jumpsByGroup, labelsByGroup } from './landings.ts';
 import { changedByCall, functionAnalysis, type Saves, savesIn, savesOf } from './saves.ts';
 import { hasUnseenTarget } from './unseen-jumps.ts';
 

@@ -1,10 +1,12 @@
 /**
- * Addresses that registers hold on all paths, by a forward dataflow within functions. A jump whose target is not known may lead to any
- * block of its function without known predecessors, to every label that a code pointer leads to, and, if its target is computed, to any
- * block; functions count with all their parts. A landing pad is entered from the calls of its function. Code that only the sweep found, and
+ * Addresses that registers hold on all paths, by a forward dataflow within functions. A jump whose target is not known, or is an address in a
+ * table of whole ones, may lead to any block of its function without known predecessors, to every label that the data or the code shows,
+ * and, if its target is computed, to any block; functions count with all their parts. A landing pad is entered from the calls of its
+ * function, and a label whose address its function makes from anywhere. Code that only the sweep found, and
  * that nothing of this leads to, is not entered.
  */
 
+import { append } from '../base/lists.ts';
 import { hasReg, type RegSet } from '../base/regset.ts';
 import { type Addr, GP, REG_COUNT, type Reg } from '../base/units.ts';
 import { imageConstants } from '../code/constants.ts';
@@ -12,7 +14,8 @@ import { evaluate } from '../domain/concrete.ts';
 import { facts } from '../domain/record.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { groupsByBlock, isOpenJump, madeLabels, orphansOf, padsByGroup } from './groups.ts';
+import { groupsByBlock } from './groups.ts';
+import { isOpenJump, madeLabels, orphansOf, padsByGroup } from './landings.ts';
 import { preservation } from './preserved.ts';
 import { returning } from './returning.ts';
 
@@ -31,7 +34,7 @@ export interface JumpKnowledge {
   ): { readonly targets: readonly Addr[]; readonly exact: boolean } | undefined;
   /** Is the target of a block's jump computed, or may it be? */
   isComputed(block: CfgBlock): boolean;
-  /** Labels that code pointers lead to. */
+  /** Labels that the data or the code shows. */
   readonly labels: ReadonlySet<Addr>;
 }
 
@@ -140,12 +143,6 @@ class Dataflow {
     for (const list of anywhere ? [this.#blocks] : [this.#orphans, this.#labels])
       for (const to of list.get(group) ?? []) this.#lead(to, state);
   }
-}
-
-function append(lists: Map<Addr, Addr[]>, key: Addr, item: Addr): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [item]);
-  else list.push(item);
 }
 
 /** The block at an address, or the rest of the block that the address is in the middle of. */

@@ -12,11 +12,13 @@
  * arguments, and reads behind an unknown jump, do not count.
  */
 
+import { append } from '../base/lists.ts';
 import { without } from '../base/regset.ts';
 import { ARGUMENTS, CLOBBERED, RESULTS } from './abi.ts';
 import type { CfgBlock } from './block.ts';
-import { groupsByBlock, landingsByGroup } from './groups.ts';
+import { groupsByBlock } from './groups.ts';
 import { type JumpRegions, jumpRegions } from './jump-regions.ts';
+import { landingsByGroup } from './landings.ts';
 import type { LivenessGraph } from './liveness-graph.ts';
 import { Lists, Queue, Sets } from './sets.ts';
 
@@ -85,11 +87,7 @@ function padEdges({
     const own = returnPoint === undefined ? undefined : pads.get(groupOf.get(start)!);
     if (own === undefined) continue;
     padsOf.set(i, own);
-    for (const pad of own) {
-      const calls = callsTo.get(pad);
-      if (calls === undefined) callsTo.set(pad, [i]);
-      else calls.push(i);
-    }
+    for (const pad of own) append(callsTo, pad, i);
   }
   return { padsOf, callsTo };
 }

@@ -9,7 +9,8 @@ import { landingPads } from '../elf/unwind/index.ts';
 import type { Insn } from '../isa/row.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, insnsOf } from './build.ts';
-import { callTargets, entriesOf, groupsByBlock, jumpsByGroup } from './groups.ts';
+import { callTargets, entriesOf, groupsByBlock } from './groups.ts';
+import { jumpsByGroup } from './landings.ts';
 import { preservation } from './preserved.ts';
 
 /** Operands with which instructions are tried: an instruction whose result equals each of them is a copy. */

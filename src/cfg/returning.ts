@@ -7,7 +7,8 @@ import { derived } from '../base/derived.ts';
 import type { Addr } from '../base/units.ts';
 import { type CfgBlock, entersUnknown } from './block.ts';
 import type { Cfg } from './build.ts';
-import { groupsByBlock, landingsByGroup } from './groups.ts';
+import { groupsByBlock } from './groups.ts';
+import { landingsByGroup } from './landings.ts';
 
 /** Does control seem to return from a block's callee? True also for a block that calls nothing or an unknown callee. */
 export const returning = derived('returning', findReturning);

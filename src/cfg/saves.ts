@@ -22,7 +22,8 @@ import { landingPads } from '../elf/unwind/index.ts';
 import type { CfgBlock } from './block.ts';
 import type { Cfg } from './build.ts';
 import { analyseFunction, type Found, type JumpTargets } from './function-saves.ts';
-import { entriesOf, functionGroups, groupsByBlock, madeLabels } from './groups.ts';
+import { entriesOf, functionGroups, groupsByBlock } from './groups.ts';
+import { madeLabels } from './landings.ts';
 import { returning } from './returning.ts';
 
 export interface Saves {

@@ -15,10 +15,12 @@ import { type Insn, targetOf } from '../isa/row.ts';
 import { imageAccesses } from './accesses.ts';
 import type { CfgBlock } from './block.ts';
 import { type Cfg, imageCfg, insnsOf } from './build.ts';
-import { isComputedJump, isOnStack, slotOf } from './computed-jumps.ts';
-import { functionGroups, functionsBy, isOpenJump, jumpsByGroup, namedParts } from './groups.ts';
+import { isComputedJump } from './computed-jumps.ts';
+import { functionGroups, functionsBy, namedParts } from './groups.ts';
+import { isOpenJump, jumpsByGroup } from './landings.ts';
 import { mayBeComputed, originsIn, originsOf, TRIAL_VALUES } from './origins.ts';
 import { returning } from './returning.ts';
+import { isOnStack, slotOf } from './stack.ts';
 
 /** [start, end) */
 export type Extent = readonly [Addr, Addr];

@@ -1,7 +1,8 @@
 /** What counts as a function, and what its jumps and calls may lead to. */
 import { describe, expect, test } from 'vitest';
 import { imageCfg } from '../../src/cfg/build.ts';
-import { entriesOf, isOpenJump } from '../../src/cfg/groups.ts';
+import { entriesOf } from '../../src/cfg/groups.ts';
+import { isOpenJump } from '../../src/cfg/landings.ts';
 import { assemble } from './assembly.ts';
 
 describe('entries of functions', () => {

@@ -70,9 +70,8 @@ export const CORNERS: readonly Corner[] = [
   { file: 'table-of-records.S', flags: ['-static'], inputs: [[], ['1']] },
   { file: 'table-from-middle.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
   // A jump to an address in a register leads into lines that are also fallen into, with other registers.
-  { file: 'label-fallen-into.S', flags: BARE, inputs: [[], ['1']] },
-  { file: 'link-by-table.S', flags: BARE, inputs: [[], ['1']] },
-  { file: 'table-by-t0.S', flags: BARE, inputs: [[], ['1']] },
+  ...[[], ['-DHOLE']].map((how) => ({ file: 'label-fallen-into.S', flags: [...BARE, ...how], inputs: [[], ['1']] })),
+  ...['a0', 't0'].map((by) => ({ file: 'link-by-table.S', flags: [...BARE, `-DBY=${by}`], inputs: [[], ['1']] })),
   { file: 'label-of-distances.c', inputs: [[], ['1']] },
   { file: 'loop-at-entry.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
   { file: 'table-behind-constant.c', inputs: [[], ['1']] },
@@ -83,26 +82,29 @@ export const CORNERS: readonly Corner[] = [
   { file: 'table-with-hole.c', inputs: [[], ['1']] },
   { file: 'distances-with-hole.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
   { file: 'table-written.c', flags: ['-Os', '-w', '-static'], inputs: [[], ['1']] },
-  ...[
-    'label-behind-hole.S',
-    'self-distances-behind.S',
-    'unseen-into-line.S',
-    'link-by-unseen.S',
-    'callee-back-by-t1.S',
-  ].map((file) => ({ file, flags: BARE, inputs: [[], ['1']] })),
+  ...['self-distances-behind.S', 'unseen-into-line.S', 'link-by-unseen.S'].map((file) => ({
+    file,
+    flags: BARE,
+    inputs: [[], ['1']],
+  })),
   { file: 'pad-of-jump.cpp', flags: CXX, inputs: [[], ['1']] },
-  // What a variable of the frame holds may have been computed before.
-  { file: 'target-in-frame.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
-  { file: 'target-in-array.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
-  { file: 'target-by-helper.c', flags: ['-O0', '-w', '-static'], inputs: [[], ['1']] },
-  { file: 'table-filled.c', inputs: [[], ['1']] },
+  // What is kept may have been computed before.
+  ...[0, 1, 2, 3].map((kept) => ({
+    file: 'target-kept.c',
+    flags: [...(kept === 3 ? STATIC : ['-O0', '-w', '-static']), `-DKEPT=${kept}`],
+    inputs: [[], ['1']],
+  })),
   // A function may come back at a label of its own, to which another jumps.
   { file: 'back-by-label.c', flags: [...BARE, '-O2', '-w', '-fno-stack-protector'], inputs: [[], ['1']] },
   { file: 'builtin-setjmp.c', inputs: [[], ['1']] },
   // A landing pad may be fallen into, or jumped to.
   { file: 'pad-jumped-into.cpp', flags: CXX, inputs: [[], ['1']] },
   // Callees that are called by name may change what the convention preserves, and come back by a landing pad.
-  { file: 'callee-changes-saved.S', flags: BARE, inputs: [[], ['1']] },
+  ...[[], ['-DBY_T1']].map((how) => ({
+    file: 'callee-changes-saved.S',
+    flags: [...BARE, ...how],
+    inputs: [[], ['1']],
+  })),
   ...['back-by-pad-throws.cpp', 'back-by-pad-noreturn.cpp'].map((thrower) => ({
     file: 'back-by-pad.c',
     with: [thrower],

@@ -1,4 +1,4 @@
-/* A label of a whole-address table that is also fallen into: what it stores there is a variable, no saved register. */
+/* A label of a whole-address table, which may have a HOLE before it, that is also fallen into: what it stores there is a variable, no saved register. */
 
 .data
 .p2align 3
@@ -6,7 +6,12 @@ gptr: .dword 0
 dummy: .dword 0
 .section .rodata
 .p2align 3
+#ifdef HOLE
+.dword 0x7ffffffffffff1
+tab: .dword .Lmul, .Lend, .Lset, 0, .Lhook
+#else
 tab: .dword .Lhook, .Lmul, .Lend, .Lset
+#endif
 .text
 .globl _start
 .type _start,@function
@@ -50,7 +55,12 @@ run:
  lbu t0,0(s2)
  addi s2,s2,1
  slli t0,t0,3
+#ifdef HOLE
+ lui t1,%hi(tab)
+ addi t1,t1,%lo(tab)
+#else
  la t1,tab
+#endif
  add t1,t1,t0
  ld t1,0(t1)
  jr t1
@@ -75,5 +85,10 @@ run:
  ret
 .size run,.-run
 .section .rodata
+#ifdef HOLE
+prog: .byte 2
+loop: .byte 4,4,0
+#else
 prog: .byte 3
 loop: .byte 0,0,1
+#endif
