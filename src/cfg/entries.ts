@@ -1,10 +1,10 @@
 /**
- * Entries: addresses at which the image alone shows that code may be entered. A patch must not lie across one (assumption A2). `code/labels.ts`
- * searches; here the search is told where jumps lead that the graph shows more of.
+ * Entries: addresses at which the image alone shows that code may be entered. A patch must not lie across one (assumption A2). The search
+ * for them is in `code/labels.ts`; this file tells it of the jumps of which the graph shows more.
  *
  * Entries are the image's own, every symbol, targets of direct branches, jumps and calls, instructions behind calls, ecall and ebreak, code
- * addresses that instructions make or jump to (code/flowing.ts), and code addresses that data holds (code/code-pointers.ts). If a jump computes its
- * target and does not show from what, every instruction of its function is an entry (unseen-jumps.ts). The same holds for a function if
+ * addresses that instructions make or jump to (code/flowing.ts), and code addresses that data holds (code/code-pointers.ts). If a jump
+ * computes its target and does not show from what, every instruction of its function is an entry (unseen-jumps.ts). The same holds for a function if
  * code adds a variable to an address in its middle, since the sum may be stored and jumped to anywhere. Too many entries cost patches, too
  * few would cost correctness.
  */

@@ -2,8 +2,8 @@
  * Addresses that registers hold on all paths, by a forward dataflow within functions. A jump whose target is not known, or is an address in a
  * table of whole ones, may lead to any block of its function without known predecessors, to every label that the data or the code shows,
  * and, if its target is computed, to any block; functions count with all their parts. A landing pad is entered from the calls of its
- * function, and a label whose address its function makes from anywhere. Code that only the sweep found, and
- * that nothing of this leads to, is not entered.
+ * function, and a label whose address its function makes from anywhere. Code that only the sweep found, and that nothing of this leads to,
+ * is not entered.
  */
 
 import { append } from '../base/lists.ts';

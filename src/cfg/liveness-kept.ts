@@ -68,7 +68,7 @@ function comesBack(graph: LivenessGraph): Uint8Array {
   return comes;
 }
 
-/** By a block with a call, the blocks with landing pads and labels of its function, to which the call may lead; and by such a block the calls. */
+/** By a block with a call, the blocks with landing pads or labels of its function, where the call may come back; by such a block the calls. */
 function padEdges({
   cfg,
   blocks,

@@ -55,6 +55,7 @@ export class EntryFinder {
   readonly bases: Addr[] = [];
   /** Jumps that read tables, each once for equal reads. */
   readonly jumps = new Map<string, TableJump>();
+  readonly #image: Image;
   readonly #code: Code;
   readonly #marks: Marks;
   readonly #pending: Addr[] = [];
@@ -72,8 +73,6 @@ export class EntryFinder {
   /** Return points of calls, and the distances from them at which functions are seen to return. */
   readonly #returns = new Set<Addr>();
   readonly #skips = new Set<number>();
-
-  readonly #image: Image;
 
   /** Begins with the image's entry, its symbols, the constants of its code, and a sweep. */
   constructor(image: Image) {
