@@ -83,7 +83,12 @@ else {
     for (const corner of CORNERS) {
       const image = { ...readImage(buildCorner(corner, folder)), file: corner.file };
       const how = (corner.flags ?? []).filter((flag) => !flag.includes('/')).join('');
-      tellForms(`${corner.file}${how}`, image, { args: corner.inputs[0]! }, { optimized: {}, strict: STRICT });
+      tellForms(
+        `${[corner.file, ...(corner.with ?? [])].join()}${how}`,
+        image,
+        { args: corner.inputs[0]! },
+        { optimized: {}, strict: STRICT },
+      );
     }
   } finally {
     rmSync(folder, { recursive: true });
